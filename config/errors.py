@@ -1,0 +1,65 @@
+"""The root of one error tree. Every class knows its exit code and what the person should do next.
+
+SmolwatchError                    1
+├── ConfigError                  78   a setting is wrong
+├── NotFoundError                 3   nothing matches what was asked for
+├── DaemonNotRunningError         4
+├── PermissionDeniedError         5   the system does not let us read or write
+├── ModelUnavailableError         6   no weights, or they cannot be loaded
+├── AlreadyRunningError          75   another daemon holds this home
+├── StorageError                 78   the database cannot be used (storage/errors.py)
+├── MediaError                    1   a file cannot be turned into pictures (daemon/errors.py)
+└── EngineError                   1   the model failed (daemon/errors.py)
+"""
+
+from __future__ import annotations
+
+
+class SmolwatchError(Exception):
+    """Something went wrong in smolwatch."""
+
+    exit_code = 1
+    advice = ""
+
+    def __init__(self, message: str = "", *, advice: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+        if advice:
+            self.advice = advice
+
+
+class ConfigError(SmolwatchError):
+    """The configuration is not valid."""
+
+    exit_code = 78
+
+
+class NotFoundError(SmolwatchError):
+    """Nothing matches."""
+
+    exit_code = 3
+
+
+class DaemonNotRunningError(SmolwatchError):
+    """No daemon is running for this home."""
+
+    exit_code = 4
+    advice = "Start it with: smolwatch run"
+
+
+class PermissionDeniedError(SmolwatchError):
+    """The system does not allow this."""
+
+    exit_code = 5
+
+
+class ModelUnavailableError(SmolwatchError):
+    """The model's weights are not here or cannot be loaded."""
+
+    exit_code = 6
+    advice = "Fetch them with: smolwatch model pull"
+
+
+class AlreadyRunningError(SmolwatchError):
+    """Another daemon already runs for this home."""
+
+    exit_code = 75

@@ -1,0 +1,156 @@
+"""From defaults, the home's smolwatch.toml, the environment and the command line to one `Settings`.
+
+Later layers win, but a bad value is named even where a later layer would have covered it.
+An empty string chooses nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from config.errors import ConfigError, PermissionDeniedError
+from config.settings import Group, Settings
+
+SHIPPED = Path(__file__).with_name("smolwatch.toml")
+PREFIX = "SMOLWATCH_"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value that some layer gives to one setting. `key` is dotted: "model.device"."""
+
+    key: str
+    value: object
+    source: str
+
+
+def load_settings(
+    *,
+    home: Path | None = None,
+    overrides: Mapping[str, object] = {},
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """The settings of a home: `home`, else SMOLWATCH_HOME, else ~/SmolWatch.
+
+    `overrides` come from the command line, by dotted key; None means that a flag was not given.
+    Raises one ConfigError that names every unknown key and every bad value of every layer, with where it stands.
+    """
+    home = absolute(home or Path(environ.get(f"{PREFIX}HOME") or "~/SmolWatch"))
+    choices, problems = from_file(home / "config" / "smolwatch.toml")
+    choices += from_environment(environ)
+    choices += [Choice(key, value, "the command line") for key, value in overrides.items()]
+    choices = [choice for choice in choices if choice.value is not None and choice.value != ""]
+    problems += [problem for choice in choices for problem in problems_of(choice, home)]
+    if problems:
+        raise ConfigError("\n".join(["The configuration is not valid:", *(f"  {problem}" for problem in problems)]))
+    values = {choice.key: choice.value for choice in choices}
+    if path := values.get("inbox.path"):
+        values["inbox.path"] = absolute(Path(str(path)), home)
+    return Settings.model_validate(tree(home, values))
+
+
+def from_file(file: Path) -> tuple[list[Choice], list[str]]:
+    """What the file chooses, and what keeps it from being read. No file is no choice."""
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return [], []
+    except (OSError, ValueError) as error:  # ValueError: bad TOML, or no UTF-8
+        return [], [f"{file}: {error}"]
+    return [Choice(key, value, str(file)) for key, value in flat(tables)], []
+
+
+def from_environment(environ: Mapping[str, str]) -> list[Choice]:
+    """SMOLWATCH_<GROUP>__<KEY>, and SMOLWATCH_<KEY> for a setting of no group. Lists are written as in TOML."""
+    choices = []
+    for name, text in environ.items():
+        key = name.removeprefix(PREFIX).lower().replace("__", ".")
+        if name.startswith(PREFIX) and ("." in key or key in known_keys()):
+            choices.append(Choice(key, toml_list(text) if text.startswith("[") else text, name))
+    return choices
+
+
+def toml_list(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text  # no list: the check of its setting says so
+
+
+def flat(tables: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Dotted keys of a two-level tree."""
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{key}.{inner}", leaf) for inner, leaf in value.items())
+        else:
+            yield key, value
+
+
+def tree(home: Path, values: Mapping[str, object]) -> dict[str, object]:
+    """The two-level tree of dotted keys, in the home."""
+    groups: dict[str, dict[str, object]] = {}
+    single: dict[str, object] = {"home": home}
+    for key, value in values.items():
+        group, dot, name = key.partition(".")
+        if dot:
+            groups.setdefault(group, {})[name] = value
+        else:
+            single[key] = value
+    return single | groups
+
+
+def known_keys() -> frozenset[str]:
+    """Every setting that a layer may choose, dotted. The home is not one: it decides where the layers are found."""
+    keys = set()
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, Group):
+            keys |= {f"{name}.{inner}" for inner in type(field.default).model_fields}
+        elif name != "home":
+            keys.add(name)
+    return frozenset(keys)
+
+
+def problems_of(choice: Choice, home: Path) -> list[str]:
+    """What is wrong with one choice, checked by itself; at most one sentence."""
+    keys = known_keys()
+    if choice.key not in keys:
+        near = difflib.get_close_matches(choice.key, keys, n=1)
+        return [f"{choice.key} ({choice.source}): no such setting" + (f"; is it {near[0]}?" if near else "")]
+    try:
+        Settings.model_validate(tree(home, {choice.key: choice.value}))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Input ")
+        return [f"{choice.key} = {choice.value!r} ({choice.source}): {reason}"]
+    return []
+
+
+def absolute(path: Path, within: Path | None = None) -> Path:
+    """`path` with ~ expanded, and made absolute from `within` (or the current folder)."""
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - leaves an unknown user's ~ alone, where pathlib raises
+    return ((within or Path.cwd()) / expanded).absolute()
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make what a home is made of, where missing; data and logs are for the owner's eyes only.
+
+    An inbox that was chosen elsewhere is not made: where its disk is not mounted, an empty folder would hide that.
+    """
+    home = settings.home
+    try:
+        for name in ("config", "data", "logs") if settings.inbox.path else ("inbox", "config", "data", "logs"):
+            (home / name).mkdir(parents=True, exist_ok=True)
+        for name in ("data", "logs"):
+            (home / name).chmod(0o700)
+        if not settings.config_file.exists():
+            settings.config_file.write_bytes(SHIPPED.read_bytes())
+    except PermissionError as error:
+        raise PermissionDeniedError(f"{home}: cannot be written ({error.strerror})") from error
+    except OSError as error:
+        raise ConfigError(f"{error.filename or home}: cannot be made ({error.strerror})") from error

@@ -1,0 +1,118 @@
+"""Every choice there is, with its default, in one frozen tree. Built once by `load`, then passed; never global."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Detail = Literal["fast", "balanced", "full"]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+DEFAULT_MODEL = "HuggingFaceTB/SmolVLM2-500M-Video-Instruct"
+DEFAULT_REVISION = "7b375e1b73b11138ff12fe22c8f2822d8fe03467"
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InboxSettings(Group):
+    """What is watched, and when a file counts as finished."""
+
+    path: Path | None = Field(None, description="The watched folder; the home's own inbox unless set.")
+    settle_seconds: Positive = Field(5.0, description="A file is taken when size and time have been still this long.")
+    sweep_seconds: Positive = Field(300.0, description="The whole inbox is listed this often.")
+    ignore: tuple[str, ...] = Field(
+        (
+            ".DS_Store",
+            "._*",
+            "desktop.ini",
+            "Thumbs.db",
+            "*.part",
+            "*.crdownload",
+            "*.download",
+            "*.tmp",
+            "~syncthing~*",
+            ".syncthing.*",
+            "*.icloud",
+            ".sw-*",
+        ),
+        description="File names (globs) that are never taken.",
+    )
+    ignore_folders: tuple[str, ...] = Field(
+        (
+            ".stfolder",
+            ".stversions",
+            ".localized",
+            "@eaDir",
+            ".Spotlight-V100",
+            ".Trashes",
+            "__MACOSX",
+            "_UNPACK_*",
+            "*.photoslibrary",
+            "*.download",
+            ".git",
+        ),
+        description="Folder names (globs) that are never entered.",
+    )
+
+
+class ModelSettings(Group):
+    """Which model answers, and on what."""
+
+    id: str = Field(DEFAULT_MODEL, description='A hub name, a folder with a checkpoint, or "demo".')
+    revision: str = Field(DEFAULT_REVISION, description="The hub commit; only for hub names.")
+    engine: Literal["auto", "torch", "echo"] = Field("auto", description="What runs the model.")
+    device: Literal["auto", "cpu", "mps", "cuda"] = Field("auto", description="Where it runs.")
+    precision: Literal["auto", "bf16", "f32"] = Field("auto", description="bf16 where the device has it, else f32.")
+    detail: Detail = Field("balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule.")
+    rows: Count = Field(8, description="How many answers are written at once.")
+
+
+class WorkSettings(Group):
+    """How jobs are tried, and for how long."""
+
+    max_attempts: Count = Field(3, description="A file that fails this often is given up until retried by hand.")
+    lease_seconds: Positive = Field(60.0, description="A silent worker's job is taken back after this long.")
+    beat_seconds: Positive = Field(10.0, description="How often a worker says that it is alive.")
+    stop_seconds: Positive = Field(12.0, description="How long a job under way may take to finish when stopping.")
+    decode_seconds: Positive = Field(60.0, description="A file that takes longer to open is given up.")
+    max_file_bytes: Count = Field(20 * 1024**3, description="Larger files are refused.")
+
+
+class LogSettings(Group):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Settings(Group):
+    """The whole tree. `home` decides where everything else lives."""
+
+    home: Path = Field(description="The folder that holds inbox, config, data and logs.")
+    recipe: str = Field("default", description="Which questions of recipes.toml are asked.")
+    inbox: InboxSettings = InboxSettings()
+    model: ModelSettings = ModelSettings()
+    work: WorkSettings = WorkSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def inbox_path(self) -> Path:
+        return self.inbox.path or self.home / "inbox"
+
+    @property
+    def config_file(self) -> Path:
+        return self.home / "config" / "smolwatch.toml"
+
+    @property
+    def database_file(self) -> Path:
+        return self.home / "data" / "smolwatch.db"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.home / "data" / "smolwatch.lock"
+
+    @property
+    def log_folder(self) -> Path:
+        return self.home / "logs"

@@ -1,0 +1,43 @@
+"""Names say what a thing is, and modules stay small enough to read in one go."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.manners.house import ROOT, modules
+
+BANNED = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "handler", "base"}
+MAX_LINES = 300
+
+
+def words(name: str) -> set[str]:
+    """The words of a module or class name: "FileManager" and "file_manager" are both file and manager."""
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def class_names(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+
+
+@pytest.mark.parametrize("module", modules())
+def test_module_and_class_names_say_what_the_thing_is(module: str) -> None:
+    names = [*Path(module).with_suffix("").parts, *class_names(ROOT / module)]
+    assert [name for name in names if words(name) & BANNED] == []
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_is_short_enough_to_be_read_whole(module: str) -> None:
+    assert len((ROOT / module).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_the_banned_words_are_found_in_either_way_of_writing() -> None:
+    assert words("HTTPFileManager") & BANNED
+    assert words("path_utils") & BANNED
+    assert not words("Database") & BANNED
