@@ -1,0 +1,154 @@
+"""Who may wait in line: new files, refusals, and what a person sends round again. Private to storage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from config.errors import NotFoundError
+from storage import results, rows
+from storage.lifecycle import JobState
+from storage.records import Admission, Job, NewFile, Refusal
+from storage.tables import decisions, descriptions, jobs
+from storage.transitions import record
+
+#: What a job that starts over looks like.
+ANEW: dict[str, Any] = {
+    "attempts": 0,
+    "not_before": None,
+    "cause": None,
+    "reason_code": None,
+    "reason": None,
+    "finished_at": None,
+}
+
+
+def admit(
+    connection: Connection, now: datetime, file: NewFile, *, model: str, recipe: str, max_attempts: int
+) -> tuple[Admission, int]:
+    """Queue the file unless it is queued, worked on, or settled already; the job that stands for it."""
+    path_id = rows.path_row(connection, file.path)
+    connection.execute(delete(decisions).where(decisions.c.path_id == path_id))
+    live = live_jobs(connection, path_id)
+    waiting = next((job for job in live if job.state is JobState.QUEUED), None)
+    if waiting and waiting.digest != file.digest:
+        change_bytes(connection, now, waiting, file)
+    same = waiting or next((job for job in live if job.digest == file.digest), None)
+    settled = None if live else settled_job(connection, path_id, file.digest, model, recipe)
+    found = same.id if same else settled
+    if found is None:
+        return Admission.QUEUED, enqueue(connection, now, path_id, file, max_attempts=max_attempts)
+    # The same bytes may have been touched, or written anew: the job must know the file that is there.
+    connection.execute(update(jobs).where(jobs.c.id == found).values(fingerprint=file.fingerprint))
+    return Admission.ALREADY_QUEUED if same else Admission.ALREADY_DESCRIBED, found
+
+
+def live_jobs(connection: Connection, path_id: int) -> list[Job]:
+    found = connection.execute(
+        rows.jobs_query().where(jobs.c.path_id == path_id, jobs.c.state.in_(rows.LIVE)).order_by(jobs.c.id)
+    )
+    return [rows.job_of(row) for row in found]
+
+
+def newest_not_gone(connection: Connection, path_id: int) -> Job | None:
+    row = connection.execute(
+        rows.jobs_query()
+        .where(jobs.c.path_id == path_id, jobs.c.state != JobState.GONE)
+        .order_by(jobs.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else rows.job_of(row)
+
+
+def settled_job(connection: Connection, path_id: int, digest: str, model: str, recipe: str) -> int | None:
+    """The path's newest finished job, if it was about these bytes and need not be done again.
+
+    One that went away says nothing of the bytes. One that failed or was skipped would do so again: a person may retry.
+    """
+    job = newest_not_gone(connection, path_id)
+    if job is None or job.digest != digest:
+        return None
+    if job.state is not JobState.DONE:
+        return job.id
+    answered = results.newest(connection, descriptions.c.job_id == job.id, *results.same_answers(digest, model, recipe))
+    return job.id if answered else None
+
+
+def change_bytes(connection: Connection, now: datetime, job: Job, file: NewFile) -> None:
+    """The file of a waiting job holds other bytes now: the job keeps its place in line, and starts over."""
+    media_id = rows.media_row(connection, file)
+    connection.execute(
+        update(jobs).where(jobs.c.id == job.id).values(**ANEW, media_id=media_id, fingerprint=file.fingerprint)
+    )
+    record(connection, now, job.id, job.state, job.state, "The file changed while it waited.")
+
+
+def enqueue(
+    connection: Connection, now: datetime, path_id: int, file: NewFile, *, max_attempts: int, fresh: bool = False
+) -> int:
+    made = connection.execute(
+        insert(jobs).values(
+            path_id=path_id,
+            media_id=rows.media_row(connection, file),
+            fingerprint=file.fingerprint,
+            state=JobState.QUEUED,
+            fresh=fresh,
+            attempts=0,
+            max_attempts=max_attempts,
+            token=0,
+            queued_at=now,
+        )
+    )
+    job_id = rows.made_id(made)
+    record(connection, now, job_id, None, JobState.QUEUED, "Asked for again." if fresh else "Admitted.")
+    return job_id
+
+
+def refuse(connection: Connection, refusal: Refusal) -> None:
+    path_id = rows.path_row(connection, refusal.path)
+    words = {"code": refusal.code, "reason": refusal.reason, "at": refusal.at}
+    if not connection.execute(update(decisions).where(decisions.c.path_id == path_id).values(words)).rowcount:
+        connection.execute(insert(decisions).values(path_id=path_id, **words))
+
+
+def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
+    """Send a job round again; if its path has a newer job, that one, since it is about the bytes that are there."""
+    path_id = connection.execute(select(jobs.c.path_id).where(jobs.c.id == job_id)).scalar()
+    if path_id is None:
+        raise NotFoundError(f"There is no job {job_id}.", advice="List the jobs with: smolwatch ls")
+    if live := live_jobs(connection, path_id):
+        return live[-1]
+    job = newest_not_gone(connection, path_id)
+    if job is None:
+        raise NotFoundError(
+            f"The file of job {job_id} went away.", advice="Put it back into the inbox; it is taken by itself."
+        )
+    again = job.id
+    if job.state is JobState.DONE:
+        file = NewFile(path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
+        again = enqueue(connection, now, path_id, file, max_attempts=job.max_attempts, fresh=True)
+    else:
+        start_over(connection, now, job.id, job.state)
+    return rows.read_job(connection, again)
+
+
+def requeue_failed(connection: Connection, now: datetime) -> int:
+    """Every failed job that is the last word on its path; how many."""
+    later = jobs.alias()
+    last = (
+        select(func.max(later.c.id))
+        .where(later.c.path_id == jobs.c.path_id, later.c.state != JobState.GONE)
+        .scalar_subquery()
+    )
+    failed = connection.execute(select(jobs.c.id).where(jobs.c.state == JobState.FAILED, jobs.c.id == last))
+    ids = list(failed.scalars())
+    for job_id in ids:
+        start_over(connection, now, job_id, JobState.FAILED)
+    return len(ids)
+
+
+def start_over(connection: Connection, now: datetime, job_id: int, before: JobState) -> None:
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(**ANEW, state=JobState.QUEUED, queued_at=now))
+    record(connection, now, job_id, before, JobState.QUEUED, "Asked for again.")

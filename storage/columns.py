@@ -1,0 +1,49 @@
+"""Column types that turn our values into what a database holds, and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Dialect, Double, Text, TypeDecorator
+
+from storage.records import Fingerprint
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment as seconds since 1970 (UTC), so that the database can compare it. Exact to the microsecond."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return None if value is None else value.timestamp()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+class Words(TypeDecorator[str]):
+    """Text from anywhere. Undecodable bytes of a file name arrive as lone surrogates, which no database takes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+
+
+class FingerprintText(TypeDecorator[Fingerprint]):
+    """ "device:inode:size:mtime_ns". As text, because inodes and far-off times do not fit 63 bits."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Fingerprint | None, dialect: Dialect) -> Any:
+        return None if value is None else f"{value.device}:{value.inode}:{value.size}:{value.mtime_ns}"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Fingerprint | None:
+        if value is None:
+            return None
+        device, inode, size, mtime_ns = map(int, value.split(":"))
+        return Fingerprint(device=device, inode=inode, size=size, mtime_ns=mtime_ns)

@@ -1,0 +1,218 @@
+"""JobStore: everything that changes a job. Each method is one transaction that holds the write lock from its start.
+
+A `Claim` is the right to speak for a job. Every change made with one is guarded by its token, so a worker whose job
+was taken back changes nothing. Each arrow writes one event in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
+
+from storage import admission, recovery, results, rows
+from storage.database import Database
+from storage.errors import LostClaim
+from storage.lifecycle import Cause, JobState
+from storage.records import Admission, Claim, Description, Job, NewFile, Refusal
+from storage.tables import daemon_state, jobs
+from storage.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed, record
+
+SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None}
+
+
+class JobStore:
+    """Jobs in a database. Safe to share between threads and processes; waits at most ten seconds for the lock."""
+
+    def __init__(self, database: Database, clock_now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock_now = clock_now
+
+    # Into the queue
+
+    def admit(self, file: NewFile, *, model: str, recipe: str, max_attempts: int) -> tuple[Admission, int]:
+        """Queue a settled file, once; and the job that stands for it. `model` is "id@revision", `recipe` a digest."""
+        with self._change() as (connection, now):
+            return admission.admit(connection, now, file, model=model, recipe=recipe, max_attempts=max_attempts)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Keep why a path was not taken; the last word counts."""
+        with self._change() as (connection, _):
+            admission.refuse(connection, refusal)
+
+    def requeue(self, job_id: int) -> Job:
+        """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.
+
+        A job that is under way is answered as it is. Raises NotFoundError: no such job, or its file went away.
+        """
+        with self._change() as (connection, now):
+            return admission.requeue(connection, now, job_id)
+
+    def requeue_failed(self) -> int:
+        """Every failed job starts over; how many."""
+        with self._change() as (connection, now):
+            return admission.requeue_failed(connection, now)
+
+    # A worker's way
+
+    def claim(self, owner: str, *, lease_seconds: float) -> Claim | None:
+        """Take the job that has waited longest of those that are due, and charge an attempt."""
+        with self._change() as (connection, now):
+            job_id = connection.execute(
+                update(jobs)
+                .where(jobs.c.id == next_due(now))
+                .values(
+                    state=JobState.RUNNING,
+                    attempts=jobs.c.attempts + 1,
+                    token=jobs.c.token + 1,
+                    owner=owner,
+                    lease_until=in_seconds(now, lease_seconds),
+                    not_before=None,
+                    started_at=now,
+                )
+                .returning(jobs.c.id)
+            ).scalar()
+            if job_id is None:
+                return None
+            record(connection, now, job_id, JobState.QUEUED, JobState.RUNNING, f"Claimed by {owner}.")
+            return rows.read_claim(connection, job_id)
+
+    def beat(self, claim: Claim, *, lease_seconds: float) -> bool:
+        """Say that the worker lives; False when the job is no longer its own."""
+        with self._change() as (connection, now):
+            beaten = connection.execute(
+                update(jobs)
+                .where(
+                    jobs.c.id == claim.job.id,
+                    jobs.c.token == claim.token,
+                    jobs.c.state.in_((JobState.RUNNING, JobState.PUBLISHING)),
+                )
+                .values(lease_until=in_seconds(now, lease_seconds))
+            )
+            return beaten.rowcount == 1
+
+    def release(self, claim: Claim, note: str) -> bool:
+        """Give the job back undone: its attempt is refunded. False when it was taken back before."""
+        with self._change() as (connection, now):
+            return back_to_queue(connection, now, claim, note, attempts=jobs.c.attempts - 1)
+
+    def publish(self, claim: Claim, description: Description) -> None:
+        """Store what was said; from here on the job is never described again, only written out. May raise LostClaim."""
+        with self._change() as (connection, now):
+            self._must(
+                move(connection, now, claim, JobState.RUNNING, JobState.PUBLISHING, "Described.", **SETTLED), claim
+            )
+            results.store(connection, claim.job.id, description)
+
+    def finish(self, claim: Claim, note: str = "") -> None:
+        """The sidecars stand. May raise LostClaim."""
+        with self._change() as (connection, now):
+            self._must(move(connection, now, claim, JobState.PUBLISHING, JobState.DONE, note, **SETTLED), claim)
+
+    def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause) -> None:
+        """Give the file up until a person says otherwise. May raise LostClaim."""
+        self._end(claim, JobState.FAILED, code, reason, cause)
+
+    def skip(self, claim: Claim, *, code: str, reason: str) -> None:
+        """The file is none that can be described. May raise LostClaim."""
+        self._end(claim, JobState.SKIPPED, code, reason, Cause.INPUT)
+
+    def gone(self, claim: Claim, note: str) -> None:
+        """The file went away. May raise LostClaim."""
+        self._end(claim, JobState.GONE, "gone", note, None)
+
+    def retry_later(self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime) -> None:
+        """Try again then, an hour from now at most; failed when the attempts are used up. May raise LostClaim."""
+        if claim.job.attempts >= claim.job.max_attempts:
+            self._end(claim, JobState.FAILED, code, reason, cause)
+            return
+        with self._change() as (connection, now):
+            why = {"cause": cause, "reason_code": code, "reason": reason}
+            due = min(not_before, now + LONGEST)
+            self._must(back_to_queue(connection, now, claim, reason, not_before=due, **why), claim)
+
+    def postpone(self, claim: Claim, *, code: str, reason: str, not_before: datetime) -> None:
+        """The sidecars cannot be written now: stay publishing, and let `take_up` find it then. May raise LostClaim."""
+        with self._change() as (connection, now):
+            why = {"cause": Cause.ENVIRONMENT, "reason_code": code, "reason": reason}
+            due = min(not_before, now + LONGEST)
+            stay = JobState.PUBLISHING
+            self._must(move(connection, now, claim, stay, stay, reason, not_before=due, **UNOWNED, **why), claim)
+
+    # After a death
+
+    def take_up(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
+        """The publishing jobs that are due and that nobody writes for, under new tokens, to be written out."""
+        with self._change() as (connection, now):
+            return recovery.take_up(connection, now, owner, lease_seconds=lease_seconds)
+
+    def abandon_all(self, note: str) -> int:
+        """No worker lives (the caller knows): take every job back; how many. Attempts stay charged."""
+        with self._change() as (connection, now):
+            return len(recovery.abandon(connection, now, note)) + recovery.orphan_publishing(connection)
+
+    def reap(self) -> list[int]:
+        """Take back the running jobs whose lease has run out; their ids."""
+        with self._change() as (connection, now):
+            return recovery.abandon(connection, now, "The worker fell silent.", passed(jobs.c.lease_until, now))
+
+    # Questions that the daemon asks on its way
+
+    def known(self, digest: str, *, model: str, recipe: str) -> Description | None:
+        """What the same model said to the same questions about the same bytes, at any path."""
+        with self._database.read() as connection:
+            return results.newest(connection, *results.same_answers(digest, model, recipe))
+
+    def waiting(self) -> int:
+        """How many jobs are not finished."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).where(jobs.c.state.in_(rows.LIVE))).scalar_one()
+
+    def state(self, key: str) -> dict[str, Any] | None:
+        """What the daemon last said of itself under this key."""
+        with self._database.read() as connection:
+            return rows.read_state(connection, key)
+
+    def set_state(self, key: str, value: dict[str, Any]) -> None:
+        """Say it; `value` holds plain JSON values."""
+        with self._change() as (connection, _):
+            connection.execute(delete(daemon_state).where(daemon_state.c.key == key))
+            connection.execute(insert(daemon_state).values(key=key, value=value))
+
+    @contextmanager
+    def _change(self) -> Iterator[tuple[Connection, datetime]]:
+        with self._database.write() as connection:
+            yield connection, self._clock_now()
+
+    def _end(self, claim: Claim, state: JobState, code: str, reason: str, cause: Cause | None) -> None:
+        with self._change() as (connection, now):
+            why = {"cause": cause, "reason_code": code, "reason": reason}
+            self._must(move(connection, now, claim, JobState.RUNNING, state, reason, **why), claim)
+
+    @staticmethod
+    def _must(moved: bool, claim: Claim) -> None:
+        if not moved:
+            raise LostClaim(f"Job {claim.job.id} is no longer {claim.owner}'s; nothing was changed.")
+
+
+def next_due(now: datetime) -> Any:
+    """The queued job to claim next. A path whose job is being worked on waits for that one to end."""
+    working = jobs.alias()
+    busy = exists().where(
+        working.c.path_id == jobs.c.path_id, working.c.state.in_((JobState.RUNNING, JobState.PUBLISHING))
+    )
+    return (
+        select(jobs.c.id)
+        .where(
+            jobs.c.state == JobState.QUEUED,
+            jobs.c.attempts < jobs.c.max_attempts,
+            passed(jobs.c.not_before, now),
+            ~busy,
+        )
+        .order_by(jobs.c.queued_at, jobs.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )

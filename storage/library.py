@@ -1,0 +1,92 @@
+"""Library: questions about jobs and descriptions. Changes nothing, stops no writer."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from sqlalchemy import func, select
+
+from storage import results, rows
+from storage.database import Database
+from storage.lifecycle import JobState
+from storage.records import Description, Job, JobEvent, MediaKind, Refusal
+from storage.tables import descriptions, jobs, media, paths, stats
+
+RECENT = 100
+
+
+class Library:
+    """Answers from a database, opened read-only or not."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state; every state is there."""
+        with self._database.read() as connection:
+            found = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state)).all()
+        return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in found}
+
+    def jobs(self, *, state: JobState | None = None, limit: int = 50) -> list[Job]:
+        """The newest jobs first."""
+        query = rows.jobs_query().order_by(jobs.c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(jobs.c.state == state)
+        with self._database.read() as connection:
+            return [rows.job_of(row) for row in connection.execute(query)]
+
+    def job(self, id: int) -> Job:
+        """Raises NotFoundError."""
+        with self._database.read() as connection:
+            return rows.read_job(connection, id)
+
+    def job_at(self, path: bytes) -> Job | None:
+        """The path's newest job."""
+        query = rows.jobs_query().where(paths.c.path == path).order_by(jobs.c.id.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+            return None if row is None else rows.job_of(row)
+
+    def description(self, job_id: int) -> Description | None:
+        """What was said for this job; None while it is not described."""
+        with self._database.read() as connection:
+            return results.of_job(connection, job_id)
+
+    def events(self, job_id: int) -> list[JobEvent]:
+        """The arrows that the job took, oldest first."""
+        with self._database.read() as connection:
+            return rows.read_events(connection, job_id)
+
+    def refusal(self, path: bytes) -> Refusal | None:
+        """Why the path was not taken, if it was not."""
+        with self._database.read() as connection:
+            return rows.read_refusal(connection, path)
+
+    def state(self, key: str) -> dict[str, Any] | None:
+        """What the daemon last said of itself under this key."""
+        with self._database.read() as connection:
+            return rows.read_state(connection, key)
+
+    def speed(self) -> dict[str, Any]:
+        """Medians over the last hundred descriptions: {"seconds": {"image": 1.2, ...}, "tokens_per_second": 87.0}.
+
+        Seconds per file; a kind of which there is none yet is absent, and so are the tokens when nothing was described.
+        """
+        query = (
+            select(media.c.kind, stats.c.seconds, stats.c.tokens_per_second)
+            .join(descriptions, descriptions.c.id == stats.c.description_id)
+            .join(media, media.c.id == descriptions.c.media_id)
+            .order_by(descriptions.c.id.desc())
+            .limit(RECENT)
+        )
+        with self._database.read() as connection:
+            recent = connection.execute(query).all()
+        totals = {
+            str(kind): [row.seconds["total"] for row in recent if row.kind == kind and "total" in row.seconds]
+            for kind in MediaKind
+        }
+        speed: dict[str, Any] = {"seconds": {kind: median(found) for kind, found in totals.items() if found}}
+        if recent:
+            speed["tokens_per_second"] = median(row.tokens_per_second for row in recent)
+        return speed

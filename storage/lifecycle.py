@@ -1,0 +1,50 @@
+"""The states of a job and the arrows between them. Pure.
+
+queued → running → publishing → done
+running → queued (released, retried, reaped)      queued | running → failed | skipped | gone
+publishing → publishing (written again)           failed → queued when a person, or the cause's end, says so
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"  #: waits for a worker
+    RUNNING = "running"  #: a worker holds it, under a lease
+    PUBLISHING = "publishing"  #: described; its sidecars are being written
+    DONE = "done"  #: described, and its sidecars stand beside the file
+    FAILED = "failed"  #: given up, with a reason; the file is untouched
+    SKIPPED = "skipped"  #: not a file that can be described, with a reason
+    GONE = "gone"  #: the file went away before it was described
+
+    def is_final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.SKIPPED, JobState.GONE})
+
+ARROWS: frozenset[tuple[JobState, JobState]] = frozenset(
+    {
+        (JobState.QUEUED, JobState.RUNNING),
+        (JobState.QUEUED, JobState.GONE),
+        (JobState.RUNNING, JobState.QUEUED),
+        (JobState.RUNNING, JobState.PUBLISHING),
+        (JobState.RUNNING, JobState.FAILED),
+        (JobState.RUNNING, JobState.SKIPPED),
+        (JobState.RUNNING, JobState.GONE),
+        (JobState.PUBLISHING, JobState.DONE),
+        (JobState.FAILED, JobState.QUEUED),
+        (JobState.SKIPPED, JobState.QUEUED),
+    }
+)
+
+
+class Cause(StrEnum):
+    """Whose fault a failure is; it decides what happens next."""
+
+    TRANSIENT = "transient"  #: may pass by itself: try again later
+    ENVIRONMENT = "environment"  #: the machine's: disk, mount, permission
+    INPUT = "input"  #: the file's own: do not try again
+    MODEL = "model"  #: the engine's: no attempt is charged

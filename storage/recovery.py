@@ -1,0 +1,71 @@
+"""What becomes of jobs whose worker fell silent. Private to storage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, select, update
+
+from storage import results, rows
+from storage.lifecycle import Cause, JobState
+from storage.records import Claim, Description
+from storage.tables import jobs
+from storage.transitions import UNOWNED, back_to_queue, in_seconds, move, passed, record
+
+DIED = "worker-died"
+
+
+def abandon(connection: Connection, now: datetime, note: str, *where: ColumnElement[bool]) -> list[int]:
+    """Running jobs for which `where` holds lose their worker. The attempt stays charged: they may have killed it."""
+    lost = connection.execute(
+        select(jobs.c.id).where(jobs.c.state == JobState.RUNNING, *where).order_by(jobs.c.id)
+    ).scalars()
+    ids = list(lost)
+    for job_id in ids:
+        lose_worker(connection, now, rows.read_claim(connection, job_id), note)
+    return ids
+
+
+def lose_worker(connection: Connection, now: datetime, claim: Claim, note: str) -> None:
+    job = claim.job
+    if job.attempts < job.max_attempts:
+        back_to_queue(connection, now, claim, note, cause=Cause.TRANSIENT, reason_code=DIED, reason=note)
+        return
+    reason = f"The worker died on this file {job.attempts} times. {note}"
+    move(
+        connection,
+        now,
+        claim,
+        JobState.RUNNING,
+        JobState.FAILED,
+        reason,
+        cause=Cause.TRANSIENT,
+        reason_code=DIED,
+        reason=reason,
+    )
+
+
+def orphan_publishing(connection: Connection) -> int:
+    """Publishing jobs lose their worker, and `take_up` finds them without waiting for its lease. How many."""
+    return connection.execute(
+        update(jobs).where(jobs.c.state == JobState.PUBLISHING, jobs.c.owner.is_not(None)).values(**UNOWNED)
+    ).rowcount
+
+
+def take_up(
+    connection: Connection, now: datetime, owner: str, *, lease_seconds: float
+) -> list[tuple[Claim, Description]]:
+    """Publishing jobs that nobody writes for, fenced anew, with what is to be written."""
+    ids = connection.execute(
+        update(jobs)
+        .where(jobs.c.state == JobState.PUBLISHING, passed(jobs.c.lease_until, now), passed(jobs.c.not_before, now))
+        .values(owner=owner, token=jobs.c.token + 1, lease_until=in_seconds(now, lease_seconds), not_before=None)
+        .returning(jobs.c.id)
+    ).scalars()
+    taken = []
+    for job_id in sorted(ids):
+        record(connection, now, job_id, JobState.PUBLISHING, JobState.PUBLISHING, f"Taken up by {owner}.")
+        description = results.of_job(connection, job_id)
+        assert description is not None  # stored by the transaction that made the job publishing
+        taken.append((rows.read_claim(connection, job_id), description))
+    return taken

@@ -1,0 +1,109 @@
+"""Rows as records, and the look-ups that every room of storage shares. Private to storage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Row, Select, Table, insert, select
+
+from config.errors import NotFoundError
+from storage.lifecycle import Cause, JobState
+from storage.records import Claim, Job, JobEvent, MediaKind, NewFile, Refusal
+from storage.tables import daemon_state, decisions, events, jobs, media, paths
+
+LIVE = (JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING)
+
+
+def jobs_query() -> Select[Any]:
+    """Jobs with what their path and media rows know."""
+    return (
+        select(jobs, paths.c.path, media.c.digest, media.c.kind, media.c.format)
+        .join(paths, paths.c.id == jobs.c.path_id)
+        .join(media, media.c.id == jobs.c.media_id)
+    )
+
+
+def job_of(row: Row[Any]) -> Job:
+    return Job(
+        id=row.id,
+        path=row.path,
+        kind=MediaKind(row.kind),
+        format=row.format,
+        digest=row.digest,
+        fingerprint=row.fingerprint,
+        state=JobState(row.state),
+        attempts=row.attempts,
+        max_attempts=row.max_attempts,
+        not_before=row.not_before,
+        queued_at=row.queued_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        cause=Cause(row.cause) if row.cause else None,
+        reason_code=row.reason_code,
+        reason=row.reason,
+        fresh=row.fresh,
+    )
+
+
+def read_job(connection: Connection, job_id: int) -> Job:
+    row = connection.execute(jobs_query().where(jobs.c.id == job_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no job {job_id}.", advice="List the jobs with: smolwatch ls")
+    return job_of(row)
+
+
+def read_claim(connection: Connection, job_id: int) -> Claim:
+    row = connection.execute(jobs_query().where(jobs.c.id == job_id)).one()
+    return Claim(job=job_of(row), token=row.token, owner=row.owner)
+
+
+def read_events(connection: Connection, job_id: int) -> list[JobEvent]:
+    found = connection.execute(select(events).where(events.c.job_id == job_id).order_by(events.c.id))
+    return [
+        JobEvent(
+            at=row.at,
+            job_id=row.job_id,
+            before=JobState(row.before) if row.before else None,
+            after=JobState(row.after),
+            note=row.note,
+        )
+        for row in found
+    ]
+
+
+def read_refusal(connection: Connection, path: bytes) -> Refusal | None:
+    row = connection.execute(
+        select(decisions, paths.c.path).join(paths, paths.c.id == decisions.c.path_id).where(paths.c.path == path)
+    ).one_or_none()
+    return None if row is None else Refusal(path=row.path, code=row.code, reason=row.reason, at=row.at)
+
+
+def read_state(connection: Connection, key: str) -> dict[str, Any] | None:
+    found = connection.execute(select(daemon_state.c.value).where(daemon_state.c.key == key)).scalar()
+    return None if found is None else dict(found)
+
+
+def path_row(connection: Connection, path: bytes) -> int:
+    """The path's id, made if it is new."""
+    return found_or_made(connection, paths, {"path": path})
+
+
+def media_row(connection: Connection, file: NewFile) -> int:
+    """The content's id, made if it is new."""
+    known = {"bytes": file.fingerprint.size, "kind": file.kind, "format": file.format}
+    return found_or_made(connection, media, {"digest": file.digest}, known)
+
+
+def found_or_made(connection: Connection, table: Table, key: dict[str, Any], more: dict[str, Any] | None = None) -> int:
+    """The id of the row with this unique key. Sound because a writer is alone from its transaction's start."""
+    (name, value), *_ = key.items()
+    found = connection.execute(select(table.c.id).where(table.c[name] == value)).scalar()
+    if found is not None:
+        return int(found)
+    return made_id(connection.execute(insert(table).values({**key, **(more or {})})))
+
+
+def made_id(inserted: CursorResult[Any]) -> int:
+    """The id of the row just inserted."""
+    assert inserted.inserted_primary_key is not None  # an INSERT of one row always has it
+    return int(inserted.inserted_primary_key[0])

@@ -1,0 +1,70 @@
+"""The description, for people. Pure. What the model said is data: nothing in it can become markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from config.text import safe_text
+from storage.records import Description, MediaKind, stamp
+
+SUFFIX = b".md"
+MARKER = b"<!-- smolwatch "
+FIRST_LINE = "<!-- smolwatch 1 -->"
+
+_MARKUP = re.compile(r"[\\`*_\[\]()<>|#&~]")
+_LEADING = re.compile(r"^(\d+(?=\.( |$))|(?=[-+=]))")
+
+
+def render(description: Description) -> bytes:
+    return ("\n".join(lines(description)) + "\n").encode()
+
+
+def is_ours(content: bytes) -> bool:
+    return content.startswith(MARKER)
+
+
+def lines(description: Description) -> Iterator[str]:
+    yield from (FIRST_LINE, "", f"# {plain(description.name)}", "")
+    for name, answer in description.answers.items():
+        yield from (f"## {plain(name.replace('_', ' ').capitalize())}", "", plain(answer), "")
+    if description.timeline:
+        yield from ("## Timeline", "", "| From | To | What is seen |", "| ---: | ---: | --- |")
+        for segment in description.timeline:
+            yield f"| {clock(segment.start)} | {clock(segment.end)} | {plain(segment.text)} |"
+        yield ""
+    yield from ("## Figures", "", "| | |", "| --- | --- |")
+    for name, value in figures(description):
+        yield f"| {name} | {plain(value)} |"
+
+
+def figures(description: Description) -> Iterator[tuple[str, str]]:
+    media, model, stats = description.media, description.model, description.stats
+    yield "Size", f"{media.width} × {media.height} pixels"
+    if media.kind is MediaKind.VIDEO and media.seconds is not None:
+        yield "Length", f"{media.seconds:.1f} s, {media.frames_seen or 0} frames seen"
+    if description.quality.verdict != "ok":
+        yield "Quality", ": ".join([description.quality.verdict, ", ".join(description.quality.reasons)])
+    yield "Model", f"{model.id} {model.revision}"
+    yield "Ran on", f"{model.device}, {model.dtype}, {model.detail} detail"
+    yield "Recipe", f"{description.recipe.name} {description.recipe.version}"
+    if "total" in stats.seconds:
+        yield "Took", f"{stats.seconds['total']:.1f} s"
+    yield "Tokens", f"{stats.tokens_in} in, {stats.tokens_out} out, {stats.tokens_per_second:.1f} a second"
+    yield "Described", stamp(description.described_at)
+    yield "Content", description.digest
+
+
+def plain(text: str) -> str:
+    """Text from anywhere as one line that Markdown shows as it is."""
+    one_line = safe_text(" ".join(text.split()))
+    escaped = _MARKUP.sub(r"\\\g<0>", one_line)
+    return _LEADING.sub(r"\1\\", escaped)
+
+
+def clock(seconds: float) -> str:
+    """ "1:02:03.5" or "2:03.5"."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:{minutes:02d}" if hours else f"{minutes}") + f":{rest // 10:02d}.{rest % 10}"

@@ -1,0 +1,182 @@
+"""The tables. Private to storage: others hold `records`. A change here needs a migration beside it."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+from storage.columns import FingerprintText, UtcTime, Words
+
+metadata = MetaData()
+
+#: One row for each content, whatever paths it has. The facts from `width` on are known once it was decoded.
+media = Table(
+    "media",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("seconds", Double),
+    Column("frame_rate", Double),
+    CheckConstraint("digest LIKE 'blake2b:%'", name="digest_names_its_kind"),
+    CheckConstraint("kind IN ('image', 'video')", name="kind_is_known"),
+)
+
+#: Paths as the system gives them: bytes, not text.
+paths = Table(
+    "paths",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", LargeBinary, nullable=False, unique=True),
+)
+
+#: One row for each time that a content at a path is to be described. `token` fences: it grows with every claim.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path_id", ForeignKey("paths.id"), nullable=False),
+    Column("media_id", ForeignKey("media.id"), nullable=False),
+    Column("fingerprint", FingerprintText, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fresh", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("not_before", UtcTime),
+    Column("owner", Text),
+    Column("token", Integer, nullable=False),
+    Column("lease_until", UtcTime),
+    Column("queued_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("cause", Text),
+    Column("reason_code", Text),
+    Column("reason", Words),
+    CheckConstraint(
+        "state IN ('queued', 'running', 'publishing', 'done', 'failed', 'skipped', 'gone')", name="state_is_known"
+    ),
+    CheckConstraint("attempts BETWEEN 0 AND max_attempts", name="attempts_are_bounded"),
+    CheckConstraint("state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)", name="running_is_leased"),
+    CheckConstraint(
+        "(state IN ('done', 'failed', 'skipped', 'gone')) = (finished_at IS NOT NULL)", name="final_is_finished"
+    ),
+    # At most one job of a path waits, and at most one is worked on.
+    Index(
+        "one_queued_job_a_path",
+        "path_id",
+        unique=True,
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "one_claimed_job_a_path",
+        "path_id",
+        unique=True,
+        sqlite_where=text("state IN ('running', 'publishing')"),
+        postgresql_where=text("state IN ('running', 'publishing')"),
+    ),
+    Index("jobs_in_line", "state", "queued_at", "id"),
+    Index("jobs_of_a_path", "path_id", "id"),
+)
+
+#: What was said; never more than one for a job.
+descriptions = Table(
+    "descriptions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False, unique=True),
+    Column("media_id", ForeignKey("media.id"), nullable=False),
+    Column("fingerprint", FingerprintText, nullable=False),
+    Column("smolwatch", Text, nullable=False),
+    Column("described_at", UtcTime, nullable=False),
+    Column("answers", JSON, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("verdict_reasons", JSON, nullable=False),
+    Column("model_id", Words, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("dtype", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("recipe_name", Text, nullable=False),
+    Column("recipe_version", Integer, nullable=False),
+    Column("recipe_digest", Text, nullable=False),
+    Column("frames_seen", Integer),
+    Index("descriptions_of_media", "media_id", "id"),
+)
+
+#: A video's timeline.
+segments = Table(
+    "segments",
+    metadata,
+    Column("description_id", ForeignKey("descriptions.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("start", Double, nullable=False),
+    Column("end", Double, nullable=False),
+    Column("text", Words, nullable=False),
+)
+
+#: What a description cost. `seconds` by phase.
+stats = Table(
+    "stats",
+    metadata,
+    Column("description_id", ForeignKey("descriptions.id"), primary_key=True),
+    Column("seconds", JSON, nullable=False),
+    Column("tokens_in", Integer, nullable=False),
+    Column("tokens_out", Integer, nullable=False),
+    Column("tokens_per_second", Double, nullable=False),
+    Column("batch_rows", Integer, nullable=False),
+    Column("peak_memory_bytes", BigInteger, nullable=False),
+    Column("device_memory_bytes", BigInteger, nullable=False),
+    Column("cold_start", Boolean, nullable=False),
+    Column("launched_by", Text, nullable=False),
+)
+
+#: Every arrow that a job took; written in the transaction that took it.
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
+    Column("note", Words, nullable=False),
+    Index("events_of_a_job", "job_id", "id"),
+)
+
+#: Why a path was not taken: the last word only.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("path_id", ForeignKey("paths.id"), primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+#: What the running daemon says of itself.
+daemon_state = Table(
+    "daemon_state",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", JSON, nullable=False),
+)

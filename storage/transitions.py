@@ -1,0 +1,64 @@
+"""One arrow of a job's life = one guarded UPDATE and one event, in the caller's transaction. Private to storage."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, exists, insert, or_, select, update
+
+from storage.lifecycle import ARROWS, JobState
+from storage.records import Claim
+from storage.tables import events, jobs
+
+#: No lease and no wait is longer. One that seems to be was written before the clock was set back.
+LONGEST = timedelta(hours=1)
+
+#: Nobody holds the job: the claim that did is stale from here on.
+UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None, "token": jobs.c.token + 1}
+
+
+def in_seconds(now: datetime, seconds: float) -> datetime:
+    return now + min(timedelta(seconds=seconds), LONGEST)
+
+
+def passed(moment: Column[datetime], now: datetime) -> ColumnElement[bool]:
+    return or_(moment.is_(None), moment <= now, moment > now + LONGEST)
+
+
+def record(
+    connection: Connection, now: datetime, job_id: int, before: JobState | None, after: JobState, note: str
+) -> None:
+    connection.execute(insert(events).values(job_id=job_id, at=now, before=before, after=after, note=note))
+
+
+def move(
+    connection: Connection, now: datetime, claim: Claim, before: JobState, after: JobState, note: str, **values: Any
+) -> bool:
+    """Take the arrow if the claim still holds; False, and nothing changed, if it was taken back."""
+    if before is not after and (before, after) not in ARROWS:
+        raise ValueError(f"there is no arrow from {before} to {after}")
+    if after.is_final():
+        values = {**UNOWNED, "not_before": None, "finished_at": now, **values}
+    moved = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == claim.job.id, jobs.c.token == claim.token, jobs.c.state == before)
+        .values(state=after, **values)
+    )
+    if moved.rowcount == 0:
+        return False
+    record(connection, now, claim.job.id, before, after, note)
+    return True
+
+
+def back_to_queue(connection: Connection, now: datetime, claim: Claim, note: str, **values: Any) -> bool:
+    """running → queued; or gone, when newer bytes of the same path wait already: these are no longer there."""
+    waiting = jobs.alias()
+    mine = select(jobs.c.path_id).where(jobs.c.id == claim.job.id).scalar_subquery()
+    replaced = connection.execute(
+        select(exists().where(waiting.c.path_id == mine, waiting.c.state == JobState.QUEUED))
+    ).scalar()
+    if replaced:
+        note = f"{note} Newer bytes of this file wait already."
+        return move(connection, now, claim, JobState.RUNNING, JobState.GONE, note, reason_code="replaced", reason=note)
+    return move(connection, now, claim, JobState.RUNNING, JobState.QUEUED, note, **UNOWNED, **values)

@@ -1,0 +1,605 @@
+"""What every job store keeps, whatever database is behind it: a subclass gives it another one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from config.errors import NotFoundError
+from storage.database import Database, open_database
+from storage.errors import LostClaim
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import Cause, JobState
+from storage.records import Admission, Claim, MediaKind, NewFile, Quality, Refusal, Segment
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+
+LEASE = 60.0
+
+
+class TestJobStore:
+    @pytest.fixture
+    def database(self, tmp_path: Path) -> Iterator[Database]:
+        database = open_database(tmp_path / "smolwatch.db")
+        yield database
+        database.close()
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        return FakeClock()
+
+    @pytest.fixture
+    def store(self, database: Database, clock: FakeClock) -> JobStore:
+        return JobStore(database, clock.now)
+
+    @pytest.fixture
+    def library(self, database: Database) -> Library:
+        return Library(database)
+
+    # Admission
+
+    def test_a_new_file_is_queued(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        file = new_file(b"/inbox/bad\xff\n.jpg", inode=2**64 - 1, mtime_ns=-(2**70))
+        admission, job_id = admit(store, file)
+        assert admission is Admission.QUEUED
+        job = library.job(job_id)
+        assert (job.path, job.digest, job.fingerprint) == (file.path, file.digest, file.fingerprint)
+        assert (job.state, job.attempts, job.max_attempts, job.queued_at) == (JobState.QUEUED, 0, 3, clock.now())
+        assert library.job_at(file.path) == job
+
+    def test_a_file_that_waits_is_already_queued(self, store: JobStore, library: Library) -> None:
+        _, job_id = admit(store)
+        assert admit(store) == (Admission.ALREADY_QUEUED, job_id)
+        assert len(library.jobs()) == 1
+
+    def test_a_file_that_changes_while_it_waits_keeps_its_job_and_starts_over(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        _, job_id = admit(store)
+        claim = claimed(store)
+        later = clock.now() + timedelta(minutes=5)
+        store.retry_later(claim, code="damaged", reason="Half a file.", cause=Cause.TRANSIENT, not_before=later)
+        changed = new_file(content=b"higher waves")
+        assert admit(store, changed) == (Admission.ALREADY_QUEUED, job_id)
+        job = library.job(job_id)
+        assert (job.digest, job.fingerprint) == (changed.digest, changed.fingerprint)
+        assert (job.attempts, job.not_before, job.reason) == (0, None, None)
+
+    def test_a_file_that_is_touched_while_it_waits_is_known_by_its_new_fingerprint(
+        self, store: JobStore, library: Library
+    ) -> None:
+        _, job_id = admit(store)
+        touched = new_file(mtime_ns=5)
+        assert admit(store, touched) == (Admission.ALREADY_QUEUED, job_id)
+        assert library.job(job_id).fingerprint == touched.fingerprint
+
+    def test_a_file_that_is_worked_on_is_already_queued(self, store: JobStore) -> None:
+        _, job_id = admit(store)
+        claim = claimed(store)
+        assert admit(store) == (Admission.ALREADY_QUEUED, job_id)
+        store.publish(claim, description_of(new_file()))
+        assert admit(store) == (Admission.ALREADY_QUEUED, job_id)
+
+    def test_a_file_that_changes_while_it_is_worked_on_waits_for_that_to_end(
+        self, store: JobStore, library: Library
+    ) -> None:
+        _, first = admit(store)
+        claim = claimed(store)
+        changed = new_file(content=b"higher waves")
+        admission, second = admit(store, changed)
+        assert admission is Admission.QUEUED
+        assert second != first
+        assert admit(store, changed) == (Admission.ALREADY_QUEUED, second)
+        assert store.claim("w", lease_seconds=LEASE) is None, "two never work on one path"
+        store.publish(claim, description_of(new_file()))
+        assert store.claim("w", lease_seconds=LEASE) is None
+        store.finish(claim)
+        assert claimed(store).job.id == second
+        assert library.job(first).state is JobState.DONE
+
+    def test_a_file_that_changes_back_while_its_change_waits_has_one_waiting_job_of_its_bytes(
+        self, store: JobStore, library: Library
+    ) -> None:
+        admit(store)
+        claimed(store)
+        _, second = admit(store, new_file(content=b"higher waves"))
+        assert admit(store) == (Admission.ALREADY_QUEUED, second)
+        assert library.job(second).digest == new_file().digest
+
+    def test_a_described_file_is_not_described_again(self, store: JobStore) -> None:
+        job_id = done(store)
+        assert admit(store) == (Admission.ALREADY_DESCRIBED, job_id)
+
+    def test_a_described_file_that_is_touched_is_known_by_its_new_fingerprint(
+        self, store: JobStore, library: Library
+    ) -> None:
+        job_id = done(store)
+        touched = new_file(mtime_ns=5)
+        assert admit(store, touched) == (Admission.ALREADY_DESCRIBED, job_id)
+        assert library.job(job_id).fingerprint == touched.fingerprint
+
+    @pytest.mark.parametrize(
+        ("content", "model", "recipe"),
+        [(b"new", MODEL, RECIPE), (b"waves", "another@1", RECIPE), (b"waves", MODEL, "ffff")],
+    )
+    def test_other_bytes_another_model_and_other_questions_are_new_work(
+        self, store: JobStore, content: bytes, model: str, recipe: str
+    ) -> None:
+        job_id = done(store)
+        admission, again = store.admit(new_file(content=content), model=model, recipe=recipe, max_attempts=3)
+        assert admission is Admission.QUEUED
+        assert again != job_id
+
+    def test_bytes_that_come_back_after_a_change_are_new_work(self, store: JobStore) -> None:
+        done(store)
+        done(store, new_file(content=b"higher waves"))
+        assert admit(store)[0] is Admission.QUEUED, "the sidecars tell of the other bytes by now"
+
+    def test_the_same_bytes_at_another_path_are_queued_and_their_description_is_known(self, store: JobStore) -> None:
+        done(store)
+        copy = new_file(b"/inbox/copy.jpg")
+        assert admit(store, copy)[0] is Admission.QUEUED
+        assert store.known(copy.digest, model=MODEL, recipe=RECIPE) == description_of(new_file())
+
+    def test_only_the_same_bytes_model_and_questions_are_known(self, store: JobStore) -> None:
+        done(store)
+        digest = new_file().digest
+        assert store.known(new_file(content=b"x").digest, model=MODEL, recipe=RECIPE) is None
+        assert store.known(digest, model="another@1", recipe=RECIPE) is None
+        assert store.known(digest, model=MODEL, recipe="ffff") is None
+
+    def test_a_failed_or_skipped_file_waits_for_a_person(self, store: JobStore) -> None:
+        _, failed = admit(store)
+        store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
+        assert admit(store) == (Admission.ALREADY_DESCRIBED, failed)
+        _, skipped = admit(store, new_file(b"/inbox/b.jpg"))
+        store.skip(claimed(store), code="not-allowed", reason="A list.")
+        assert admit(store, new_file(b"/inbox/b.jpg")) == (Admission.ALREADY_DESCRIBED, skipped)
+
+    def test_a_file_that_went_away_and_came_back_is_new_work(self, store: JobStore) -> None:
+        _, first = admit(store)
+        store.gone(claimed(store), "It went away.")
+        admission, second = admit(store)
+        assert admission is Admission.QUEUED
+        assert second != first
+
+    # Refusals
+
+    def test_the_last_refusal_of_a_path_is_kept_until_it_is_admitted(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        file = new_file(b"/inbox/bad\xff.jpg")
+        store.refuse(Refusal(path=file.path, code="settling", reason="Being written.", at=clock.now()))
+        last = Refusal(path=file.path, code="cloud", reason="'bad\udcff.jpg' is not downloaded.", at=clock.now())
+        store.refuse(last)
+        kept = library.refusal(file.path)
+        assert kept == replace(last, reason="'bad\\udcff.jpg' is not downloaded.")
+        admit(store, file)
+        assert library.refusal(file.path) is None
+
+    # Claims
+
+    def test_the_oldest_is_claimed_first(self, store: JobStore, clock: FakeClock) -> None:
+        order = []
+        for name in (b"c", b"a", b"b"):
+            order.append(admit(store, new_file(name))[1])
+            clock.advance(1)
+        assert [claimed(store).job.id for _ in order] == order
+
+    def test_a_claim_is_leased_and_charged(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        admit(store)
+        clock.advance(4)
+        claim = claimed(store)
+        assert (claim.owner, claim.job.state, claim.job.attempts) == ("w", JobState.RUNNING, 1)
+        assert claim.job.started_at == clock.now()
+        assert library.job(claim.job.id) == claim.job
+
+    def test_nothing_to_claim_is_none(self, store: JobStore) -> None:
+        assert store.claim("w", lease_seconds=LEASE) is None
+
+    def test_four_workers_claim_200_jobs_once_each(self, store: JobStore) -> None:
+        ids = {admit(store, new_file(b"/inbox/%d.jpg" % number))[1] for number in range(200)}
+        claims: list[Claim] = []
+
+        def work(owner: str) -> None:
+            while claim := store.claim(owner, lease_seconds=LEASE):
+                claims.append(claim)
+
+        threads = [threading.Thread(target=work, args=(f"w{number}",)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(claims) == 200
+        assert {claim.job.id for claim in claims} == ids
+
+    def test_a_beat_keeps_the_lease(self, store: JobStore, clock: FakeClock) -> None:
+        admit(store)
+        claim = claimed(store)
+        for _ in range(3):
+            clock.advance(LEASE - 1)
+            assert store.beat(claim, lease_seconds=LEASE)
+            assert store.reap() == []
+
+    # The way to done
+
+    def test_a_description_comes_back_as_it_was_given(self, store: JobStore, library: Library) -> None:
+        file = new_file(b"/inbox/bad\xff.mov", kind=MediaKind.VIDEO, format="mov", inode=2**64 - 1)
+        said = description_of(
+            file,
+            answers={"summary": "Zuerst \x1b\x00 ü 🏖 \udcff", "caption": "B"},
+            timeline=(Segment(start=0.0, end=4.5, text="One."), Segment(start=4.5, end=8.0, text="Two.")),
+            quality=Quality(verdict="doubtful", reasons=("loop", "cut-off")),
+        )
+        _, job_id = admit(store, file)
+        claim = claimed(store)
+        assert library.description(job_id) is None
+        store.publish(claim, said)
+        found = library.description(job_id)
+        assert found == said
+        assert found and list(found.answers) == ["summary", "caption"]
+        assert library.job(job_id).state is JobState.PUBLISHING
+        store.finish(claim)
+        assert library.job(job_id).state is JobState.DONE
+
+    def test_a_done_job_shows_no_old_trouble(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        _, job_id = admit(store)
+        store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=clock.now())
+        claim = claimed(store)
+        store.publish(claim, description_of(new_file()))
+        clock.advance(1)
+        store.finish(claim)
+        job = library.job(job_id)
+        assert (job.cause, job.reason_code, job.reason, job.finished_at) == (None, None, None, clock.now())
+
+    def test_every_arrow_is_an_event(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        _, job_id = admit(store)
+        store.release(claimed(store), "Stopping.")
+        clock.advance(1)
+        claim = claimed(store)
+        store.publish(claim, description_of(new_file()))
+        store.finish(claim, "One sidecar was kept.")
+        events = library.events(job_id)
+        assert [(event.before, event.after) for event in events] == [
+            (None, JobState.QUEUED),
+            (JobState.QUEUED, JobState.RUNNING),
+            (JobState.RUNNING, JobState.QUEUED),
+            (JobState.QUEUED, JobState.RUNNING),
+            (JobState.RUNNING, JobState.PUBLISHING),
+            (JobState.PUBLISHING, JobState.DONE),
+        ]
+        assert [events[2].note, events[5].note] == ["Stopping.", "One sidecar was kept."]
+        assert events[5].at == clock.now()
+
+    # Other ends
+
+    def test_a_failure_says_why(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        _, job_id = admit(store)
+        store.fail(claimed(store), code="damaged", reason="'bad\udcff' holds no picture.", cause=Cause.INPUT)
+        job = library.job(job_id)
+        assert (job.state, job.cause, job.reason_code) == (JobState.FAILED, Cause.INPUT, "damaged")
+        assert job.reason == "'bad\\udcff' holds no picture."
+        assert job.finished_at == clock.now()
+        assert library.events(job_id)[-1].note == job.reason
+
+    def test_a_released_job_is_not_charged(self, store: JobStore, library: Library) -> None:
+        _, job_id = admit(store)
+        for _ in range(5):
+            assert store.release(claimed(store), "Stopping.")
+        job = library.job(job_id)
+        assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+
+    def test_a_retried_job_waits_its_time_and_stays_charged(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        _, job_id = admit(store)
+        later = clock.now() + timedelta(seconds=30)
+        store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=later)
+        job = library.job(job_id)
+        assert (job.state, job.attempts, job.not_before, job.reason) == (JobState.QUEUED, 1, later, "Not now.")
+        clock.advance(29)
+        assert store.claim("w", lease_seconds=LEASE) is None
+        clock.advance(1)
+        assert claimed(store).job.attempts == 2
+
+    def test_a_job_that_waits_does_not_hold_up_the_others(self, store: JobStore, clock: FakeClock) -> None:
+        admit(store)
+        later = clock.now() + timedelta(seconds=30)
+        store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=later)
+        _, other = admit(store, new_file(b"/inbox/b.jpg"))
+        assert claimed(store).job.id == other
+
+    def test_the_last_attempt_fails(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        _, job_id = admit(store, max_attempts=2)
+        for _ in range(2):
+            store.retry_later(
+                claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=clock.now()
+            )
+        job = library.job(job_id)
+        assert (job.state, job.attempts, job.reason_code) == (JobState.FAILED, 2, "busy")
+
+    @pytest.mark.parametrize("way", ["release", "retry", "reap", "abandon"])
+    def test_a_job_that_comes_back_when_newer_bytes_wait_is_gone(
+        self, store: JobStore, library: Library, clock: FakeClock, way: str
+    ) -> None:
+        _, first = admit(store)
+        claim = claimed(store)
+        _, second = admit(store, new_file(content=b"higher waves"))
+        if way == "release":
+            assert store.release(claim, "Stopping.")
+        elif way == "retry":
+            now = clock.now()
+            store.retry_later(claim, code="changed", reason="It changed.", cause=Cause.TRANSIENT, not_before=now)
+        elif way == "reap":
+            clock.advance(LEASE)
+            assert store.reap() == [first]
+        else:
+            assert store.abandon_all("The daemon died.") == 1
+        assert library.job(first).state is JobState.GONE
+        assert claimed(store).job.id == second
+
+    # Fencing
+
+    def test_a_stale_worker_cannot_speak(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        _, job_id = admit(store)
+        stale = claimed(store)
+        clock.advance(LEASE)
+        assert store.reap() == [job_id]
+        self.assert_mute(store, stale, clock)
+        fresh = claimed(store)
+        self.assert_mute(store, stale, clock)
+        assert library.job(job_id) == fresh.job
+        store.publish(fresh, description_of(new_file()))
+        self.assert_mute(store, stale, clock)
+        store.finish(fresh)
+
+    def assert_mute(self, store: JobStore, stale: Claim, clock: FakeClock) -> None:
+        because = {"code": "c", "reason": "r"}
+        assert not store.beat(stale, lease_seconds=LEASE)
+        assert not store.release(stale, "Late.")
+        with pytest.raises(LostClaim):
+            store.publish(stale, description_of(new_file()))
+        with pytest.raises(LostClaim):
+            store.finish(stale)
+        with pytest.raises(LostClaim):
+            store.fail(stale, **because, cause=Cause.INPUT)
+        with pytest.raises(LostClaim):
+            store.skip(stale, **because)
+        with pytest.raises(LostClaim):
+            store.gone(stale, "Late.")
+        with pytest.raises(LostClaim):
+            store.retry_later(stale, **because, cause=Cause.TRANSIENT, not_before=clock.now())
+        with pytest.raises(LostClaim):
+            store.postpone(stale, **because, not_before=clock.now())
+
+    def test_a_refused_change_changes_nothing(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        _, job_id = admit(store)
+        stale = claimed(store)
+        clock.advance(LEASE)
+        store.reap()
+        before = (library.job(job_id), library.events(job_id))
+        self.assert_mute(store, stale, clock)
+        assert (library.job(job_id), library.events(job_id)) == before
+        assert library.description(job_id) is None
+
+    def test_a_finished_job_cannot_be_finished_twice(self, store: JobStore) -> None:
+        admit(store)
+        claim = claimed(store)
+        store.publish(claim, description_of(new_file()))
+        with pytest.raises(LostClaim):
+            store.publish(claim, description_of(new_file()))
+        store.finish(claim)
+        with pytest.raises(LostClaim):
+            store.finish(claim)
+
+    def test_a_job_is_not_done_before_it_is_described(self, store: JobStore) -> None:
+        admit(store)
+        with pytest.raises(LostClaim):
+            store.finish(claimed(store))
+
+    # After a death
+
+    def test_only_silent_workers_are_reaped(self, store: JobStore, clock: FakeClock) -> None:
+        _, silent = admit(store)
+        claimed(store)
+        clock.advance(LEASE / 2)
+        admit(store, new_file(b"/inbox/b.jpg"))
+        claimed(store)
+        clock.advance(LEASE / 2)
+        assert store.reap() == [silent]
+        assert store.reap() == []
+
+    def test_a_file_that_kills_its_worker_every_time_fails(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        _, job_id = admit(store)
+        for attempt in (1, 2, 3):
+            assert claimed(store).job.attempts == attempt
+            clock.advance(LEASE)
+            assert store.reap() == [job_id]
+        job = library.job(job_id)
+        assert (job.state, job.cause, job.reason_code) == (JobState.FAILED, Cause.TRANSIENT, "worker-died")
+        assert job.reason and "3 times" in job.reason
+        assert store.claim("w", lease_seconds=LEASE) is None
+
+    def test_at_a_start_every_job_is_taken_back_at_once(self, store: JobStore, library: Library) -> None:
+        _, running = admit(store)
+        claimed(store)
+        _, last_try = admit(store, new_file(b"/inbox/b.jpg"), max_attempts=1)
+        claimed(store)
+        _, publishing = admit(store, new_file(b"/inbox/c.jpg"))
+        described = claimed(store)
+        store.publish(described, description_of(new_file(b"/inbox/c.jpg")))
+        assert store.abandon_all("The daemon died.") == 3
+        job = library.job(running)
+        assert (job.state, job.attempts, job.reason) == (JobState.QUEUED, 1, "The daemon died.")
+        assert library.job(last_try).state is JobState.FAILED
+        assert library.job(publishing).state is JobState.PUBLISHING
+        with pytest.raises(LostClaim):
+            store.finish(described)
+        assert store.abandon_all("Again.") == 0
+
+    def test_what_was_described_is_taken_up_and_written_again(self, store: JobStore, library: Library) -> None:
+        _, job_id = admit(store)
+        dead = claimed(store)
+        store.publish(dead, description_of(new_file()))
+        assert store.take_up("w2", lease_seconds=LEASE) == [], "its worker still has its lease"
+        store.abandon_all("The daemon died.")
+        ((claim, description),) = store.take_up("w2", lease_seconds=LEASE)
+        assert (claim.job.id, claim.owner) == (job_id, "w2")
+        assert description == description_of(new_file())
+        assert store.take_up("w3", lease_seconds=LEASE) == []
+        with pytest.raises(LostClaim):
+            store.finish(dead)
+        store.finish(claim)
+        assert library.job(job_id).state is JobState.DONE
+
+    def test_a_silent_publisher_is_replaced(self, store: JobStore, clock: FakeClock) -> None:
+        admit(store)
+        claim = claimed(store)
+        store.publish(claim, description_of(new_file()))
+        clock.advance(LEASE)
+        assert store.reap() == [], "it is described: it is never queued again"
+        assert len(store.take_up("w2", lease_seconds=LEASE)) == 1
+
+    def test_sidecars_that_cannot_be_written_are_taken_up_later(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        _, job_id = admit(store)
+        claim = claimed(store)
+        store.publish(claim, description_of(new_file()))
+        later = clock.now() + timedelta(seconds=30)
+        store.postpone(claim, code="disk-full", reason="The disk is full.", not_before=later)
+        job = library.job(job_id)
+        assert (job.state, job.reason_code, job.not_before) == (JobState.PUBLISHING, "disk-full", later)
+        assert store.take_up("w", lease_seconds=LEASE) == []
+        with pytest.raises(LostClaim):
+            store.finish(claim)
+        clock.advance(30)
+        ((again, _),) = store.take_up("w", lease_seconds=LEASE)
+        store.finish(again)
+        assert library.job(job_id).reason is None
+
+    def test_a_clock_that_is_set_back_a_day_holds_up_nothing(self, store: JobStore, clock: FakeClock) -> None:
+        later = clock.now() + timedelta(seconds=30)
+        _, waiting = admit(store)
+        store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=later)
+        _, running = admit(store, new_file(b"/inbox/b.jpg"))
+        claimed(store)
+        clock.set_wall(clock.now() - timedelta(days=1))
+        assert store.reap() == [running]
+        assert {claimed(store).job.id, claimed(store).job.id} == {waiting, running}
+
+    def test_no_wait_is_longer_than_an_hour(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        _, job_id = admit(store)
+        far = clock.now() + timedelta(days=1)
+        store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=far)
+        assert library.job(job_id).not_before == clock.now() + timedelta(hours=1)
+
+    # A person's retry
+
+    @pytest.mark.parametrize("end", ["fail", "skip"])
+    def test_a_failed_or_skipped_job_starts_over(
+        self, store: JobStore, library: Library, clock: FakeClock, end: str
+    ) -> None:
+        _, job_id = admit(store)
+        if end == "fail":
+            store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
+        else:
+            store.skip(claimed(store), code="not-allowed", reason="A list.")
+        clock.advance(1)
+        job = store.requeue(job_id)
+        assert job == library.job(job_id)
+        assert (job.state, job.attempts, job.reason, job.finished_at) == (JobState.QUEUED, 0, None, None)
+        assert (job.queued_at, job.fresh) == (clock.now(), False)
+        assert claimed(store).job.id == job_id
+
+    def test_a_done_job_is_asked_again_by_a_new_job(self, store: JobStore, library: Library) -> None:
+        first = done(store)
+        job = store.requeue(first)
+        assert job.id != first
+        assert (job.state, job.fresh, job.digest) == (JobState.QUEUED, True, new_file().digest)
+        assert store.requeue(first) == job, "asked twice, it waits once"
+        claim = claimed(store)
+        assert claim.job.fresh
+        said = description_of(new_file(), answers={"caption": "Dunes."})
+        store.publish(claim, said)
+        store.finish(claim)
+        assert store.known(new_file().digest, model=MODEL, recipe=RECIPE) == said
+        assert library.description(first) == description_of(new_file()), "what was said before stays on record"
+
+    def test_a_job_under_way_is_answered_as_it_is(self, store: JobStore) -> None:
+        _, job_id = admit(store)
+        assert store.requeue(job_id).state is JobState.QUEUED
+        claim = claimed(store)
+        assert store.requeue(job_id) == claim.job
+
+    def test_a_retry_means_the_paths_newest_job(self, store: JobStore) -> None:
+        _, old = admit(store)
+        store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
+        _, new = admit(store, new_file(content=b"mended"))
+        store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
+        assert store.requeue(old).id == new
+
+    def test_there_is_no_retry_of_nothing(self, store: JobStore) -> None:
+        with pytest.raises(NotFoundError):
+            store.requeue(7)
+        _, job_id = admit(store)
+        store.gone(claimed(store), "It went away.")
+        with pytest.raises(NotFoundError, match="went away"):
+            store.requeue(job_id)
+
+    def test_all_failed_jobs_start_over_where_they_are_the_last_word(self, store: JobStore, library: Library) -> None:
+        for name in (b"a", b"b", b"c"):
+            admit(store, new_file(name))
+            store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
+        done(store, new_file(b"c", content=b"mended"))
+        admit(store, new_file(b"b", content=b"mended"))
+        store.gone(claimed(store), "It went away, and the old one came back.")
+        assert store.requeue_failed() == 2
+        assert store.requeue_failed() == 0
+        assert library.counts()[JobState.QUEUED] == 2
+        assert {claimed(store).job.path, claimed(store).job.path} == {b"a", b"b"}
+
+    # Counting and daemon state
+
+    def test_what_is_not_finished_is_counted(self, store: JobStore) -> None:
+        assert store.waiting() == 0
+        done(store)
+        for name in (b"a", b"b", b"c"):
+            admit(store, new_file(name))
+        claimed(store)
+        store.publish(claimed(store), description_of(new_file(b"b")))
+        assert store.waiting() == 3
+
+    def test_the_daemon_says_how_it_is(self, store: JobStore, library: Library) -> None:
+        assert store.state("engine") is None
+        store.set_state("engine", {"ready": False, "reason": "No model."})
+        store.set_state("engine", {"ready": True})
+        assert store.state("engine") == library.state("engine") == {"ready": True}
+
+
+def admit(store: JobStore, file: NewFile | None = None, *, max_attempts: int = 3) -> tuple[Admission, int]:
+    return store.admit(file or new_file(), model=MODEL, recipe=RECIPE, max_attempts=max_attempts)
+
+
+def claimed(store: JobStore, owner: str = "w") -> Claim:
+    claim = store.claim(owner, lease_seconds=LEASE)
+    assert claim is not None
+    return claim
+
+
+def done(store: JobStore, file: NewFile | None = None) -> int:
+    """The id of a job that went all the way."""
+    file = file or new_file()
+    admit(store, file)
+    claim = claimed(store)
+    store.publish(claim, description_of(file))
+    store.finish(claim)
+    return claim.job.id

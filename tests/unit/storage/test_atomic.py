@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from storage import atomic
+from storage.atomic import sweep_temporaries, write_atomically
+from storage.errors import ForeignFileError
+
+
+def ours(content: bytes) -> bool:
+    return content.startswith(b"ours")
+
+
+def write(path: Path, content: bytes = b"ours: new", mode: int = 0o640) -> None:
+    write_atomically(path, content, mode=mode, replace_ours=ours)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_new_file_is_whole_has_its_mode_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    write(tmp_path / "x.md", mode=0o666)
+    assert (tmp_path / "x.md").read_bytes() == b"ours: new"
+    assert stat.S_IMODE((tmp_path / "x.md").stat().st_mode) == 0o666, "the mode is exact, whatever the umask"
+    assert names(tmp_path) == ["x.md"]
+
+
+def test_our_own_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_bytes(b"ours: old")
+    write(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_bytes() == b"ours: new"
+    assert names(tmp_path) == ["x.md"]
+
+
+def test_an_empty_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "x.md").touch()
+    write(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_bytes() == b"ours: new"
+
+
+def test_a_foreign_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_bytes(b"my notes")
+    with pytest.raises(ForeignFileError) as caught:
+        write(tmp_path / "x.md")
+    assert caught.value.path == os.fsencode(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_bytes() == b"my notes"
+    assert names(tmp_path) == ["x.md"]
+
+
+def link(target: Path, path: Path) -> None:
+    path.symlink_to(target)
+
+
+def dangling(target: Path, path: Path) -> None:
+    path.symlink_to(target.with_name("nowhere"))
+
+
+def folder(target: Path, path: Path) -> None:
+    path.mkdir()
+
+
+def pipe(target: Path, path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [link, dangling, folder, pipe])
+def test_what_is_no_file_is_neither_followed_nor_replaced(tmp_path: Path, make: Callable[[Path, Path], None]) -> None:
+    target = tmp_path / "target"
+    target.write_bytes(b"ours: but elsewhere")
+    make(target, tmp_path / "x.md")
+    kind = stat.S_IFMT((tmp_path / "x.md").lstat().st_mode)
+    with pytest.raises(ForeignFileError):
+        write(tmp_path / "x.md")
+    assert stat.S_IFMT((tmp_path / "x.md").lstat().st_mode) == kind
+    assert target.read_bytes() == b"ours: but elsewhere"
+    assert names(tmp_path) == ["target", "x.md"]
+
+
+def test_a_file_that_appears_at_the_last_moment_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_link = os.link
+
+    def somebody_is_faster(source: bytes, target: bytes, **options: bool) -> None:
+        Path(os.fsdecode(target)).write_bytes(b"my notes")
+        real_link(source, target, **options)
+
+    monkeypatch.setattr(os, "link", somebody_is_faster)
+    with pytest.raises(ForeignFileError):
+        write(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_bytes() == b"my notes"
+    assert names(tmp_path) == ["x.md"]
+
+
+def no_links(source: bytes, target: bytes, **options: bool) -> None:
+    raise OSError(errno.ENOTSUP, "no hard links here")
+
+
+def test_a_disk_without_hard_links_gets_the_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", no_links)
+    write(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_bytes() == b"ours: new"
+    assert stat.S_IMODE((tmp_path / "x.md").stat().st_mode) == 0o640
+    assert names(tmp_path) == ["x.md"]
+
+
+def test_without_hard_links_a_file_that_appears_at_the_last_moment_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links_but_a_rival(source: bytes, target: bytes, **options: bool) -> None:
+        Path(os.fsdecode(target)).write_bytes(b"my notes")
+        no_links(source, target)
+
+    monkeypatch.setattr(os, "link", no_links_but_a_rival)
+    with pytest.raises(ForeignFileError):
+        write(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_bytes() == b"my notes"
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "x.md").write_bytes(b"ours: old")
+    monkeypatch.setattr(atomic, "sync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_bytes() == b"ours: old"
+    assert names(tmp_path) == ["x.md"]
+
+
+def test_a_missing_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write(tmp_path / "nowhere" / "x.md")
+
+
+def test_names_that_are_no_utf_8_are_written(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/bad\xff.jpg.md"
+    write_atomically(path, b"ours", mode=0o600, replace_ours=ours)
+    assert os.listdir(os.fsencode(tmp_path)) == [b"bad\xff.jpg.md"]
+
+
+@pytest.mark.parametrize(("operation", "plain_syncs"), [(fcntl.F_GETFD, 0), (12345, 1), (None, 1)])
+def test_the_drives_own_sync_is_used_where_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: int | None, plain_syncs: int
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with (tmp_path / "x").open("wb") as file:
+        atomic.sync(file.fileno(), operation)
+    assert len(synced) == plain_syncs
+
+
+def test_temporaries_of_a_killed_writer_are_swept_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for path in (".sw-0123456789abcdef.tmp", "deep/er/.sw-fedcba9876543210.tmp"):
+        (tmp_path / path).touch()
+    keep = [".sw-mine.tmp", "x.tmp", ".sw-0123456789abcdef.tmp.jpg"]
+    for name in keep:
+        (tmp_path / name).touch()
+    assert sweep_temporaries(tmp_path) == 2
+    assert names(tmp_path) == sorted([*keep, "deep"])
+    assert names(tmp_path / "deep" / "er") == []
+    assert sweep_temporaries(tmp_path) == 0

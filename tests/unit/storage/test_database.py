@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, insert
+
+from config.errors import NotFoundError
+from storage import migrations
+from storage.database import Database, open_database
+from storage.errors import BusyError, DiskFullError, StorageError
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.migrations import Migrations
+from storage.tables import daemon_state, metadata
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, new_file
+
+NEXT_STEP = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    op.add_column("paths", sa.Column("colour", sa.Text))
+    op.create_table("halfway", sa.Column("id", sa.Integer, primary_key=True))
+    {then}
+"""
+
+
+def next_schema(folder: Path, then: str = "pass") -> Migrations:
+    """Tomorrow's smolwatch: one more step than today's."""
+    folder.mkdir()
+    (folder / "0002_next.py").write_text(NEXT_STEP.format(then=then))
+    return Migrations(head="0002", folders=(*Migrations().folders, str(folder)))
+
+
+def schema(file: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+def admit_one(database: Database) -> None:
+    JobStore(database, FakeClock().now).admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "a home with % and ü?" / "smolwatch.db"
+
+
+def test_a_new_database_has_the_tables_that_the_code_believes_in(file: Path, tmp_path: Path) -> None:
+    open_database(file).close()
+    other = tmp_path / "other.db"
+    engine = create_engine(f"sqlite:///{other}")
+    metadata.create_all(engine)
+    engine.dispose()
+
+    def tidy(file: Path) -> set[tuple[str, str]]:
+        return {(name, " ".join(sql.split())) for name, sql in schema(file) if name != "alembic_version"}
+
+    assert tidy(file) == tidy(other)
+
+
+def test_the_head_is_the_last_step_there_is() -> None:
+    config = Config()
+    config.set_main_option("script_location", "storage:migrations")
+    script = ScriptDirectory.from_config(config)
+    assert script.get_heads() == [migrations.HEAD]
+    assert [step.revision for step in script.walk_revisions()] == sorted(
+        (step.revision for step in script.walk_revisions()), reverse=True
+    ), "numbers grow: a larger one is a newer one"
+
+
+def test_nobody_else_may_read_the_database_or_its_companions(file: Path) -> None:
+    file.parent.mkdir()
+    file.touch(mode=0o644)
+    database = open_database(file)
+    admit_one(database)
+    modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in file.parent.iterdir()}
+    database.close()
+    assert modes == {"smolwatch.db": 0o600, "smolwatch.db-wal": 0o600, "smolwatch.db-shm": 0o600}
+
+
+def test_every_connection_is_durable_and_checks_foreign_keys(database: Database) -> None:
+    with database.write() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys", "fullfsync")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10000, "foreign_keys": 1, "fullfsync": 1}
+
+
+def test_what_was_written_is_there_after_a_restart(file: Path) -> None:
+    database = open_database(file)
+    admit_one(database)
+    database.close()
+    again = open_database(file)
+    assert len(Library(again).jobs()) == 1
+    again.close()
+
+
+def test_a_reader_sees_one_state_while_a_writer_writes(database: Database) -> None:
+    library = Library(database)
+    with database.write() as connection:
+        connection.execute(insert(daemon_state).values(key="daemon", value={"pid": 1}))
+        assert library.state("daemon") is None
+    assert library.state("daemon") == {"pid": 1}
+
+
+def test_a_block_that_raises_changes_nothing(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        connection.execute(insert(daemon_state).values(key="daemon", value={}))
+        raise ZeroDivisionError
+    assert Library(database).state("daemon") is None
+
+
+class TestReadOnly:
+    def test_it_reads_beside_a_writer_and_cannot_write(self, file: Path) -> None:
+        writer = open_database(file)
+        reader = open_database(file, read_only=True)
+        admit_one(writer)
+        assert len(Library(reader).jobs()) == 1
+        with pytest.raises(StorageError, match="cannot be read or written"):
+            admit_one(reader)
+        reader.close()
+        writer.close()
+
+    def test_it_reads_what_a_closed_writer_left(self, file: Path) -> None:
+        writer = open_database(file)
+        admit_one(writer)
+        writer.close()
+        reader = open_database(file, read_only=True)
+        assert len(Library(reader).jobs()) == 1
+        reader.close()
+
+    def test_no_file_is_not_found_with_advice_and_none_is_made(self, file: Path) -> None:
+        with pytest.raises(NotFoundError) as caught:
+            open_database(file, read_only=True)
+        assert "smolwatch run" in caught.value.advice
+        assert not file.exists()
+
+    def test_an_older_schema_asks_for_the_daemon(self, file: Path, tmp_path: Path) -> None:
+        open_database(file).close()
+        with pytest.raises(StorageError) as caught:
+            open_database(file, read_only=True, migrations=next_schema(tmp_path / "steps"))
+        assert "smolwatch run" in caught.value.advice
+
+
+class TestRefused:
+    def refused(self, file: Path, word: str) -> None:
+        before = file.read_bytes()
+        for read_only in (True, False):
+            with pytest.raises(StorageError, match=word) as caught:
+                open_database(file, read_only=read_only)
+            assert caught.value.exit_code == 78
+            assert str(file) in str(caught.value)
+            assert caught.value.advice
+        assert file.read_bytes() == before, "the file is left as it was"
+
+    def test_what_is_no_database(self, file: Path) -> None:
+        file.parent.mkdir()
+        file.write_bytes(b"my diary\n" * 500)
+        self.refused(file, "not a database")
+
+    def test_a_garbled_header(self, file: Path) -> None:
+        open_database(file).close()
+        content = bytearray(file.read_bytes())
+        content[:16] = b"\x00" * 16
+        file.write_bytes(content)
+        self.refused(file, "not a database")
+
+    def test_garbled_pages(self, file: Path) -> None:
+        database = open_database(file)
+        admit_one(database)
+        database.close()
+        content = bytearray(file.read_bytes())
+        content[4096 * 3 :] = b"\xa5" * (len(content) - 4096 * 3)
+        file.write_bytes(content)
+        before = file.read_bytes()
+        with pytest.raises(StorageError, match="damaged") as caught:
+            open_database(file)
+        assert caught.value.exit_code == 78
+        assert "backup" in caught.value.advice
+        assert file.read_bytes() == before
+
+    def test_a_database_of_another_program(self, file: Path) -> None:
+        file.parent.mkdir()
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("CREATE TABLE songs (name)")
+        self.refused(file, "not one of smolwatch")
+
+    def test_a_newer_schema(self, file: Path) -> None:
+        open_database(file).close()
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            connection.commit()
+        self.refused(file, "9999")
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(StorageError, match=str(tmp_path)):
+            open_database(tmp_path)
+
+
+class TestMigration:
+    def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(self, file: Path, tmp_path: Path) -> None:
+        database = open_database(file)
+        admit_one(database)
+        database.close()
+        today = schema(file)
+        upgraded = open_database(file, migrations=next_schema(tmp_path / "steps"))
+        assert len(Library(upgraded).jobs()) == 1
+        upgraded.close()
+        assert "halfway" in {name for name, _ in schema(file)}
+        copy = file.with_name("smolwatch.db.before-0002")
+        assert schema(copy) == today
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        restored = open_database(copy)
+        assert len(Library(restored).jobs()) == 1
+        restored.close()
+
+    def test_a_step_that_fails_leaves_the_database_as_it_was(self, file: Path, tmp_path: Path) -> None:
+        open_database(file).close()
+        today = schema(file)
+        with pytest.raises(ZeroDivisionError):
+            open_database(file, migrations=next_schema(tmp_path / "steps", then="1 / 0"))
+        assert schema(file) == today
+        open_database(file).close()
+
+    @pytest.mark.parametrize("moment", ["op.create_index", "op.create_table"])
+    def test_a_first_start_that_is_killed_half_way_leaves_nothing_and_the_next_one_works(
+        self, file: Path, moment: str
+    ) -> None:
+        self.killed(
+            f"""
+            from alembic import op
+            from storage.database import open_database
+            real, calls = {moment}, []
+            def dies(*args, **options):
+                real(*args, **options)
+                calls.append(1)
+                if len(calls) == 3:
+                    os._exit(9)
+            {moment} = dies
+            open_database({str(file)!r})
+            """
+        )
+        assert schema(file) == set()
+        open_database(file).close()
+        assert "jobs" in {name for name, _ in schema(file)}
+
+    def test_an_upgrade_that_is_killed_half_way_leaves_the_old_schema_and_the_next_one_works(
+        self, file: Path, tmp_path: Path
+    ) -> None:
+        open_database(file).close()
+        today = schema(file)
+        steps = next_schema(tmp_path / "steps", then="import os; os._exit(9)")
+        self.killed(
+            f"""
+            from storage.database import open_database
+            from storage.migrations import Migrations
+            open_database({str(file)!r}, migrations=Migrations(head="0002", folders={steps.folders!r}))
+            """
+        )
+        assert schema(file) == today
+        upgraded = open_database(file, migrations=next_schema(tmp_path / "mended"))
+        upgraded.close()
+        assert "halfway" in {name for name, _ in schema(file)}
+
+    def killed(self, program: str) -> None:
+        died = subprocess.run(
+            [sys.executable, "-c", "import os\n" + textwrap.dedent(program)],
+            cwd=Path(__file__).parents[3],
+            check=False,
+        )
+        assert died.returncode == 9
+
+    def test_two_that_start_at_once_make_one_database(self, file: Path) -> None:
+        errors: list[BaseException] = []
+        gate = threading.Barrier(2)
+
+        def start() -> None:
+            gate.wait()
+            try:
+                open_database(file).close()
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=start) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+
+
+class TestTrouble:
+    def test_a_full_disk_is_named_and_what_was_kept_stays(self, database: Database) -> None:
+        admit_one(database)
+        with pytest.raises(DiskFullError, match=str(database.file)), database.write() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            connection.execute(insert(daemon_state).values(key="k", value={"text": "x" * 100_000}))
+        with database.read() as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert len(Library(database).jobs()) == 1
+
+    def test_another_writer_that_does_not_let_go_is_named(self, database: Database, file: Path) -> None:
+        with closing(sqlite3.connect(database.file, isolation_level=None)) as rival:
+            rival.execute("BEGIN IMMEDIATE")
+            with database.read() as connection:  # the pool gives this connection to the writer below
+                connection.exec_driver_sql("PRAGMA busy_timeout = 1")
+            with pytest.raises(BusyError), database.write():
+                pass
+            rival.execute("ROLLBACK")
+
+    def test_a_folder_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "data").write_text("a file where the folder should be")
+        with pytest.raises(StorageError, match="cannot be opened"):
+            open_database(tmp_path / "data" / "smolwatch.db")
+
+
+def test_asking_the_library_loads_no_migrations_and_nothing_of_the_orm(file: Path) -> None:
+    open_database(file).close()
+    program = f"""
+import sys
+from storage.database import open_database
+from storage.library import Library
+Library(open_database({str(file)!r}, read_only=True)).counts()
+print(sorted({{"alembic", "sqlalchemy.orm", "numpy"}} & set(sys.modules)))
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[3],
+        check=True,
+        capture_output=True,
+        env={**os.environ},
+    )
+    assert said.stdout.decode().strip() == "[]"

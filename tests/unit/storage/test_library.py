@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from config.errors import NotFoundError
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import Cause, JobState
+from storage.records import MediaKind
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+
+
+def admit(store: JobStore, name: bytes, kind: MediaKind = MediaKind.IMAGE) -> int:
+    return store.admit(new_file(name, content=name, kind=kind), model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+
+
+def describe(store: JobStore, name: bytes, kind: MediaKind, seconds: float) -> None:
+    admit(store, name, kind)
+    claim = store.claim("w", lease_seconds=60)
+    assert claim
+    store.publish(claim, description_of(new_file(name, content=name, kind=kind), seconds=seconds))
+    store.finish(claim)
+
+
+def test_an_empty_library_answers_every_question(library: Library) -> None:
+    assert library.counts() == dict.fromkeys(JobState, 0)
+    assert library.jobs() == []
+    assert library.job_at(b"/inbox/a.jpg") is None
+    assert library.description(1) is None
+    assert library.events(1) == []
+    assert library.refusal(b"/inbox/a.jpg") is None
+    assert library.state("engine") is None
+    assert library.speed() == {"seconds": {}}
+    with pytest.raises(NotFoundError, match="no job 1"):
+        library.job(1)
+
+
+def test_jobs_come_newest_first_by_state_and_limit(store: JobStore, library: Library) -> None:
+    ids = [admit(store, name) for name in (b"a", b"b", b"c")]
+    claim = store.claim("w", lease_seconds=60)
+    assert claim
+    store.fail(claim, code="damaged", reason="No picture.", cause=Cause.INPUT)
+    assert [job.id for job in library.jobs()] == ids[::-1]
+    assert [job.id for job in library.jobs(limit=2)] == ids[:0:-1]
+    assert [job.id for job in library.jobs(state=JobState.FAILED)] == ids[:1]
+    assert library.counts() == dict.fromkeys(JobState, 0) | {JobState.QUEUED: 2, JobState.FAILED: 1}
+
+
+def test_a_path_is_answered_with_its_newest_job(store: JobStore, library: Library) -> None:
+    describe(store, b"a", MediaKind.IMAGE, 1.0)
+    store.admit(new_file(b"a", content=b"changed"), model=MODEL, recipe=RECIPE, max_attempts=3)
+    job = library.job_at(b"a")
+    assert job and job.state is JobState.QUEUED
+
+
+def test_speed_is_the_median_of_the_last_hundred_by_kind(store: JobStore, library: Library) -> None:
+    describe(store, b"slow start", MediaKind.VIDEO, 500.0)
+    for number in range(97):
+        describe(store, b"%d" % number, MediaKind.IMAGE, 2.0 if number % 3 else 9.0)
+    for number, seconds in enumerate((5.0, 7.0, 60.0)):
+        describe(store, b"video %d" % number, MediaKind.VIDEO, seconds)
+    assert library.speed() == {"seconds": {"image": 2.0, "video": 7.0}, "tokens_per_second": 87.0}
