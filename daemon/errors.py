@@ -1,0 +1,77 @@
+"""Failures of the running daemon, by whose fault they are. `cause` decides what `retry` does with the job."""
+
+from __future__ import annotations
+
+from config.errors import SmolwatchError
+from storage.lifecycle import Cause
+
+
+class MediaError(SmolwatchError):
+    """A file could not be turned into pictures. `code` is stable; the message is the sentence that people read."""
+
+    code = "unreadable"
+    cause = Cause.INPUT
+
+
+class UnreadableError(MediaError):
+    """The file is damaged or incomplete."""
+
+
+class NotAllowedError(MediaError):
+    """The file is of a format that smolwatch does not open."""
+
+    code = "not-allowed"
+
+
+class NotRegularError(MediaError):
+    """Not a regular file: a link, folder, pipe, socket or device."""
+
+    code = "not-regular"
+
+
+class TooLargeError(MediaError):
+    """The picture or file is larger than smolwatch opens."""
+
+    code = "too-large"
+
+
+class GoneError(MediaError):
+    """The file is no longer there."""
+
+    code = "gone"
+    cause = Cause.TRANSIENT
+
+
+class ChangedError(MediaError):
+    """The file changed after it was queued."""
+
+    code = "changed"
+    cause = Cause.TRANSIENT
+
+
+class NoAccessError(MediaError):
+    """The system does not let smolwatch read the file."""
+
+    code = "no-access"
+    cause = Cause.ENVIRONMENT
+
+
+class DecoderCrashedError(MediaError):
+    """The decoder process died on the file."""
+
+    code = "decoder-crashed"
+    cause = Cause.TRANSIENT
+
+
+class DecoderHungError(MediaError):
+    """The file took too long to open."""
+
+    code = "decoder-hung"
+    cause = Cause.TRANSIENT
+
+
+class EngineError(SmolwatchError):
+    """The model failed. No job is charged for it."""
+
+    code = "engine"
+    cause = Cause.MODEL

@@ -1,0 +1,59 @@
+"""Which frames of a video are looked at, and how large pictures are, by the stock SmolVLM processor's rules."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from daemon.media.clip import Pixels
+
+#: No edge is ever made longer than this.
+LIMIT = 4096
+#: So much is left out at either end of a video that is too long to be seen as densely as the rule wants.
+SKIP_SECONDS = 1.0
+
+
+def sample_indices(total_frames: int, fps: float, *, per_second: float, max_frames: int) -> list[int]:
+    """Frame numbers, rising, evenly spread from the first frame to the last; at least one, at most `max_frames`.
+
+    Source: `sample_frames` of transformers' `video_processing_smolvlm`.
+    """
+    seconds = total_frames / fps
+    wanted = max(1, min(round(per_second * seconds), max_frames))
+    first, last = 0, total_frames - 1
+    if seconds - 2 * SKIP_SECONDS > max_frames * per_second:
+        start, end = int(SKIP_SECONDS * fps), min(int(total_frames - SKIP_SECONDS * fps), last)
+        if start < end:
+            first, last = start, end
+    return [int(index) for index in np.unique(np.linspace(first, last, wanted, dtype=int))]
+
+
+def fit_edge(width: int, height: int, edge: int) -> tuple[int, int]:
+    """The size (width, height) whose longest edge is `edge`, the other in proportion, cut to an integer and even.
+
+    Source: `get_resize_output_image_size` of transformers' `image_processing_pil_smolvlm`.
+    """
+    ratio = width / height
+    if width >= height:
+        wide, high = edge, int(edge / ratio)
+        high += high % 2
+    else:
+        wide, high = int(edge * ratio), edge
+        wide += wide % 2
+    wide, high = max(wide, 1), max(high, 1)
+    if max(wide, high) <= LIMIT:
+        return wide, high
+    return (LIMIT, max(int(LIMIT / (wide / high)), 1)) if wide >= high else (max(int(LIMIT * wide / high), 1), LIMIT)
+
+
+def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """The picture at exactly `size` (width, height), by LANCZOS; itself when it is that size already."""
+    if (pixels.shape[1], pixels.shape[0]) == size:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+
+
+def shrink(pixels: Pixels, edge: int) -> Pixels:
+    """The picture with its longest edge at most `edge`; a smaller one is left as it is."""
+    height, width = pixels.shape[:2]
+    return resize(pixels, fit_edge(width, height, edge)) if max(width, height) > edge else pixels

@@ -1,0 +1,75 @@
+"""Opening a path once, safely: a regular file of sane size that is still the one that was queued, or an error."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from daemon.errors import (
+    ChangedError,
+    GoneError,
+    MediaError,
+    NoAccessError,
+    NotRegularError,
+    TooLargeError,
+    UnreadableError,
+)
+from storage.records import Fingerprint
+
+# Without O_NONBLOCK a pipe would block for ever; O_NOFOLLOW refuses a link that was put there after the file was seen.
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_checked(path: bytes, *, max_bytes: int, expected: Fingerprint | None = None) -> int:
+    """A descriptor of the regular file at `path`, for the caller to close. Never blocks, follows no link.
+
+    Raises GoneError, NoAccessError, NotRegularError, ChangedError when it is not `expected`, UnreadableError when it
+    is empty, TooLargeError when it is over `max_bytes`.
+    """
+    try:
+        descriptor = os.open(path, FLAGS)
+    except OSError as error:
+        raise refusal(error) from error
+    try:
+        check(os.fstat(descriptor), max_bytes, expected)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def check(found: os.stat_result, max_bytes: int, expected: Fingerprint | None) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise NotRegularError(f"It is {kind_of(found.st_mode)}, not a file.")
+    if expected is not None and Fingerprint.of(found) != expected:
+        raise ChangedError("The file changed after it was queued.")
+    if found.st_size == 0:
+        raise UnreadableError("The file is empty.")
+    if found.st_size > max_bytes:
+        raise TooLargeError(f"The file has {found.st_size:,} bytes; the limit is {max_bytes:,}.")
+
+
+def kind_of(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def refusal(error: OSError) -> MediaError:
+    """What a failed open means to the person whose file it is."""
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return GoneError("The file is no longer there.")
+        case errno.ELOOP | errno.EMLINK:
+            return NotRegularError("It is a symbolic link, and links are not followed.")
+        case errno.ENXIO | errno.ENODEV | errno.EOPNOTSUPP:
+            return NotRegularError("It is a socket or a device, not a file.")
+        case errno.EACCES:
+            return NoAccessError(
+                "Reading the file is not permitted.", advice="Check the file's and its folders' permissions."
+            )
+        case errno.EPERM:
+            advice = "Allow access under System Settings, Privacy & Security, Files and Folders."
+            return NoAccessError("The system keeps smolwatch out of this folder.", advice=advice)
+        case _:
+            return NoAccessError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.")

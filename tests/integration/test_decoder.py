@@ -1,0 +1,223 @@
+"""The decoder with a real process behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from daemon.errors import (
+    ChangedError,
+    DecoderCrashedError,
+    DecoderHungError,
+    GoneError,
+    NotAllowedError,
+    NotRegularError,
+    UnreadableError,
+)
+from daemon.media import decoder as decoder_module
+from daemon.media.clip import Clip, DecodePlan
+from daemon.media.decoder import Decoder
+from storage.records import Fingerprint
+from tests.fakes.readers import obedient
+from tests.shapes.files import frame_number, grey_frames, save_image, save_video, some_image
+from tests.unit.media.reading import plan
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def decoder() -> Iterator[Decoder]:
+    made = Decoder(read=obedient)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    return save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
+
+
+def order(tmp_path: Path, word: str) -> Path:
+    """A file that makes the reader do as the word says."""
+    path = tmp_path / f"{word}.jpg"
+    path.write_text(f"{word} ")
+    return path
+
+
+def opened(decoder: Decoder, path: Path, how: DecodePlan | None = None) -> Clip:
+    return decoder.open(os.fsencode(path), Fingerprint.of(path.lstat()), how or plan())
+
+
+def about_child(decoder: Decoder, tmp_path: Path) -> str:
+    with pytest.raises(UnreadableError) as told:
+        opened(decoder, order(tmp_path, "self"))
+    return str(told.value)
+
+
+def pid_of(decoder: Decoder, tmp_path: Path) -> int:
+    return int(about_child(decoder, tmp_path).split()[0])
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def gone_within(pid: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while is_running(pid):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_pictures_and_videos_come_back_whole(photo: Path, tmp_path: Path) -> None:
+    decoder = Decoder()
+    picture = opened(decoder, photo)
+    film = opened(decoder, save_video(tmp_path / "film.webm", grey_frames(24)))
+    decoder.close()
+    assert np.array_equal(picture.pictures[0], np.asarray(some_image(1, (64, 48))))
+    assert (picture.media.format, picture.is_video, picture.timestamps) == ("png", False, ())
+    assert [frame_number(frame) for frame in film.pictures] == [0, 11, 23]
+    assert (film.timestamps, film.media.seconds, film.is_video) == ((0.0, 1.375, 2.875), 3.0, True)
+
+
+def test_a_files_own_fault_is_told_and_the_process_lives_on(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
+    before = pid_of(decoder, tmp_path)
+    with pytest.raises(NotAllowedError):
+        opened(decoder, order(tmp_path, "hello"))
+    with pytest.raises(UnreadableError, match=r"ZeroDivisionError: a reader's own mistake"):
+        opened(decoder, order(tmp_path, "raise"))
+    assert opened(decoder, photo).media.width == 64
+    assert pid_of(decoder, tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("word", "sign"), [("crash", "signal 11, SIGSEGV"), ("killed", "signal 9"), ("exit", "exit code 3")]
+)
+def test_a_crash_costs_the_one_file(decoder: Decoder, photo: Path, tmp_path: Path, word: str, sign: str) -> None:
+    with pytest.raises(DecoderCrashedError, match=sign):
+        opened(decoder, order(tmp_path, word))
+    began = time.monotonic()
+    assert opened(decoder, photo).media.width == 64
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("word", ["hang", "deaf"])
+def test_a_hang_is_ended_at_the_deadline(
+    decoder: Decoder, photo: Path, tmp_path: Path, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_module, "GRACE_SECONDS", 0.5)
+    pid = pid_of(decoder, tmp_path)
+    began = time.monotonic()
+    with pytest.raises(DecoderHungError, match="longer than"):
+        opened(decoder, order(tmp_path, word), plan(seconds=0.5))
+    assert time.monotonic() - began < 3
+    assert not is_running(pid)
+    assert opened(decoder, photo).media.width == 64
+
+
+def test_a_process_that_died_between_two_files_is_replaced(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
+    pid = pid_of(decoder, tmp_path)
+    os.kill(pid, signal.SIGKILL)
+    assert gone_within(pid, 5)
+    assert opened(decoder, photo).media.width == 64
+
+
+def test_an_answer_that_was_not_asked_for_is_not_believed(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
+    with pytest.raises(DecoderCrashedError, match="nonsense"):
+        opened(decoder, order(tmp_path, "lie"))
+    assert opened(decoder, photo).media.width == 64
+
+
+def test_what_is_no_file_any_more_never_hangs(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
+    expected = Fingerprint.of(photo.stat())
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    for path, error in ((pipe, NotRegularError), (tmp_path / "missing.jpg", GoneError)):
+        with pytest.raises(error):
+            decoder.open(os.fsencode(path), expected, plan(seconds=10))
+
+
+def test_a_file_that_changed_is_not_described(decoder: Decoder, photo: Path) -> None:
+    expected = Fingerprint.of(photo.stat())
+    save_image(photo, some_image(2, (80, 80)))
+    with pytest.raises(ChangedError):
+        decoder.open(os.fsencode(photo), expected, plan())
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_blamed(decoder: Decoder, tmp_path: Path) -> None:
+    with pytest.raises(ChangedError):
+        opened(decoder, order(tmp_path, "touch"))
+
+
+def test_the_process_is_renewed_after_so_many_files(
+    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 2)
+    pids = [pid_of(decoder, tmp_path) for _ in range(4)]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_the_process_has_little_to_do_harm_with(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
+    opened(decoder, photo)
+    opened(decoder, save_video(tmp_path / "a.mp4", grey_frames(8)))
+    assert about_child(decoder, tmp_path).split(" ", 1)[1] == "core=(0, 0) files=[] heavy=[]"
+
+
+def test_ctrl_c_does_not_reach_the_process(decoder: Decoder, tmp_path: Path) -> None:
+    pid = pid_of(decoder, tmp_path)
+    os.kill(pid, signal.SIGINT)
+    assert pid_of(decoder, tmp_path) == pid
+
+
+def test_closing_ends_the_process(decoder: Decoder, tmp_path: Path) -> None:
+    pid = pid_of(decoder, tmp_path)
+    decoder.close()
+    assert not is_running(pid)
+
+
+PARENT = """
+import os, sys, threading, time
+import psutil
+from daemon.media.decoder import Decoder
+from storage.records import Fingerprint
+from tests.fakes.readers import obedient
+from tests.unit.media.reading import plan
+
+if __name__ == "__main__":
+    path = sys.argv[1]
+    work = lambda: Decoder(read=obedient).open(os.fsencode(path), Fingerprint.of(os.stat(path)), plan())
+    threading.Thread(target=work, daemon=True).start()
+    while not (found := [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]):
+        time.sleep(0.01)
+    print(found[0].pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_process_goes_with_its_parent_even_in_the_middle_of_a_file(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    command = [sys.executable, str(script), str(order(tmp_path, "deaf"))]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert is_running(pid)
+        time.sleep(1.5)  # so that it is asleep in the file rather than still starting
+        parent.kill()
+        parent.wait()
+    assert gone_within(pid, 5)
