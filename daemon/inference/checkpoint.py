@@ -1,0 +1,102 @@
+"""A checkpoint folder's own files, read into one value. Nothing about a model is assumed that its files do not say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.errors import ModelUnavailableError
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+NEEDED = ("config.json", "tokenizer.json", "preprocessor_config.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the model is fed: edges in pixels, channel means and deviations of 0..1 values, tokens.
+
+    `stock_edge` is the longest edge that the stock processor resizes pictures to; `context` the most tokens in and out.
+    """
+
+    tile: int
+    tokens_per_tile: int
+    stock_edge: int
+    frame_edge: int
+    frames_per_second: float
+    max_frames: int
+    rescale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    image_id: int
+    context: int
+
+
+def missing_files(folder: Path) -> list[str]:
+    """What a loadable checkpoint must hold and `folder` does not."""
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    return missing if any((folder / name).is_file() for name in WEIGHTS) else [*missing, WEIGHTS[0]]
+
+
+def unusable(file: Path, problem: str) -> ModelUnavailableError:
+    """The error that names the file which keeps a checkpoint from being used."""
+    return ModelUnavailableError(f"The model cannot be used: {file} {problem}.")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; raises ModelUnavailableError that names the file."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise unusable(file, f"cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise unusable(file, f"is not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise unusable(file, "does not hold an object")
+    return found
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan from config.json, preprocessor_config.json and processor_config.json (which older models lack)."""
+    config_file, pictures_file = folder / "config.json", folder / "preprocessor_config.json"
+    config, pictures = read_json(config_file), read_json(pictures_file)
+    try:
+        text, vision = config["text_config"], config["vision_config"]
+        per_side = vision["image_size"] // vision["patch_size"]
+        tokens = per_side**2 // config["scale_factor"] ** 2
+        model = {"image_id": int(config["image_token_id"]), "context": int(text["max_position_embeddings"])}
+    except (KeyError, TypeError) as error:
+        raise unusable(config_file, f"lacks {error}") from error
+    try:
+        sampling = pictures["video_sampling"]
+        plan = Plan(
+            tile=int(pictures["max_image_size"]["longest_edge"]),
+            tokens_per_tile=tokens,
+            stock_edge=int(pictures["size"]["longest_edge"]),
+            frame_edge=int(sampling["video_size"]["longest_edge"]),
+            frames_per_second=float(sampling["fps"]),
+            max_frames=int(sampling["max_frames"]),
+            rescale=float(pictures["rescale_factor"]),
+            mean=tuple(map(float, pictures["image_mean"])),
+            std=tuple(map(float, pictures["image_std"])),
+            **model,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise unusable(pictures_file, f"lacks or misstates {error}") from error
+    check(plan, folder, config)
+    return plan
+
+
+def check(plan: Plan, folder: Path, config: dict[str, Any]) -> None:
+    """Files that contradict each other would make wrong descriptions, not errors, so they are compared here."""
+    if config.get("model_type") != "smolvlm":
+        raise unusable(folder / "config.json", f"is of a {config.get('model_type')} model, not of a smolvlm")
+    image_size = config["vision_config"]["image_size"]
+    if plan.tile != image_size:
+        raise unusable(folder / "preprocessor_config.json", f"has tiles of {plan.tile} but config.json of {image_size}")
+    processor_file = folder / "processor_config.json"
+    if processor_file.exists():
+        stated = read_json(processor_file).get("image_seq_len")
+        if stated != plan.tokens_per_tile:
+            raise unusable(processor_file, f"has image_seq_len {stated}, but config.json makes {plan.tokens_per_tile}")

@@ -1,0 +1,64 @@
+"""Where a model runs and in which numbers."""
+
+from __future__ import annotations
+
+import gc
+import platform
+
+import torch
+
+from daemon.errors import EngineError
+
+DTYPES = {"bf16": torch.bfloat16, "f32": torch.float32}
+
+
+def pick_device(chosen: str) -> torch.device:
+    """The chosen device; "auto" is the first of cuda, mps, cpu that is there. Raises EngineError for an absent one."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if chosen == "auto":
+        return torch.device(next(name for name, found in there.items() if found))
+    if not there[chosen]:
+        raise EngineError(f"This machine has no {chosen} device.", advice="Set model.device to auto.")
+    return torch.device(chosen)
+
+
+def pick_dtype(chosen: str, device: torch.device) -> torch.dtype:
+    """The chosen precision; "auto" is bf16 where the device computes in it, else f32."""
+    if chosen != "auto":
+        return DTYPES[chosen]
+    return torch.bfloat16 if has_bf16(device) else torch.float32
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies in bf16 itself; emulated, it would be slower than f32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "mps":
+        return torch.backends.mps.is_macos_or_newer(14, 0)
+    if platform.system() == "Darwin":
+        return platform.machine() == "arm64"
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def wait_for(device: torch.device) -> None:
+    """Returns when the work given to the device is done, so that a clock read next is true."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def memory_of(device: torch.device) -> int:
+    """Bytes held on the device, at their most where it keeps count; 0 on a CPU, whose process says it."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return torch.mps.driver_allocated_memory() if device.type == "mps" else 0
+
+
+def give_back(device: torch.device) -> None:
+    """Hands freed memory back to the system."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,98 @@
+"""The seam between smolwatch and a model: pictures and questions in, answers out.
+
+An engine knows no paths, no jobs and no database. Requests are independent: one error per reply, never one for a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from config.recipes import Question
+from daemon.errors import EngineError
+from daemon.media.clip import Pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One file's questions. Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames."""
+
+    id: str
+    pictures: tuple[Pixels, ...]
+    questions: tuple[Question, ...]
+    timestamps: tuple[float, ...] = ()
+    seconds: float | None = None
+
+    @property
+    def is_video(self) -> bool:
+        return self.seconds is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """`tokens`: how many were generated; `complete`: the model ended by itself rather than at the limit."""
+
+    text: str
+    tokens: int
+    complete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a request cost: seconds by phase, tokens in and out over all its questions, rows that ran beside it."""
+
+    seconds: dict[str, float]
+    tokens_in: int
+    tokens_out: int
+    batch_rows: int
+    device_memory_bytes: int
+    cold_start: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """Either answers by question name, or an error."""
+
+    id: str
+    answers: dict[str, Answer] = field(default_factory=dict)
+    figures: Figures | None = None
+    error: EngineError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineInfo:
+    """What was loaded, and how much it takes at once. `rows` bounds the requests that may be under way."""
+
+    model_id: str
+    revision: str
+    engine: str
+    device: str
+    dtype: str
+    detail: str
+    rows: int
+    image_edge: int
+    frame_edge: int
+    frames_per_second: float
+    max_frames: int
+
+
+class Engine(Protocol):
+    def load(self) -> EngineInfo:
+        """Make ready; raises ModelUnavailableError without weights, EngineError with advice when they cannot run."""
+        ...
+
+    def submit(self, request: Request) -> None:
+        """Take a request; its reply comes from some later `step`."""
+        ...
+
+    def step(self) -> list[Reply]:
+        """One round of work; the replies that it finished, each an answer or an error."""
+        ...
+
+    def cancel(self, request_id: str) -> None:
+        """Forget a request: it gets no reply. Unknown ids are ignored."""
+        ...
+
+    def close(self) -> None:
+        """Give the model's memory back."""
+        ...

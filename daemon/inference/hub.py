@@ -1,0 +1,141 @@
+"""Fetching a checkpoint from the hub into the hub's own cache, file by file, checked, and resumable.
+
+The library drops what it has when a download is broken off, so big files are kept as `.part` here until whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url
+from huggingface_hub.file_download import http_get, repo_folder_name
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils._headers import build_hf_headers
+from huggingface_hub.utils.tqdm import disable_progress_bars
+
+from config.errors import ModelUnavailableError
+from config.settings import DEFAULT_MODEL, DEFAULT_REVISION
+
+WANTED = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*.safetensors",
+)
+#: The published files' own digests, so that what is fetched is what was meant.
+PINNED = {
+    (DEFAULT_MODEL, DEFAULT_REVISION, "model.safetensors"): (
+        "b9bfd456c9472c0acd5719d6e514c4b859891af205ee1a736552fd3497b8b0c3"
+    ),
+}
+
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file of the checkpoint; only big ones have a `sha256`."""
+
+    name: str
+    size: int
+    sha256: str | None
+
+
+class Bar:
+    """What the hub's library takes for a progress bar: tells how many bytes of the whole are here."""
+
+    def __init__(self, on_progress: Progress, total: int) -> None:
+        self._on_progress, self._total = on_progress, total
+        self._here = 0
+
+    def __call__(self, **_: object) -> Bar:
+        """The library makes its bar anew for each file; ours goes on."""
+        return self
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close: it is drawn elsewhere."""
+
+    def update(self, count: float | None = 1) -> None:
+        self._here += int(count or 0)
+        self._on_progress(min(self._here, self._total), self._total)
+
+
+def fetch(name: str, revision: str, on_progress: Progress) -> None:
+    """Bring a checkpoint into the cache; raises ModelUnavailableError when it cannot be had or is damaged."""
+    disable_progress_bars()
+    try:
+        files = wanted(name, revision)
+        bar = Bar(on_progress, sum(file.size for file in files))
+        for file in files:
+            if file.sha256 is None:
+                bar.update(file.size)
+            else:
+                fetch_big(name, revision, file, bar)
+            hf_hub_download(name, file.name, revision=revision)
+    except ModelUnavailableError:
+        raise
+    except Exception as error:  # the hub's library and those below it each raise errors of their own
+        raise ModelUnavailableError(
+            f"{name} could not be fetched: {str(error).strip().partition(chr(10))[0] or type(error).__name__}",
+            advice="Look at the network and repeat: smolwatch model pull. It goes on where it was.",
+        ) from error
+
+
+def wanted(name: str, revision: str) -> list[Wanted]:
+    """The files of the checkpoint, small ones first; raises ModelUnavailableError when they are not the pinned ones."""
+    listed = [entry for entry in HfApi().list_repo_tree(name, revision=revision) if isinstance(entry, RepoFile)]
+    files = [
+        Wanted(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
+        for entry in listed
+        if any(fnmatch(entry.path, pattern) for pattern in WANTED)
+    ]
+    for file in files:
+        pinned = PINNED.get((name, revision, file.name))
+        if pinned is not None and file.sha256 != pinned:
+            raise ModelUnavailableError(
+                f"The hub's {file.name} of {name} is not the published one: nothing was fetched."
+            )
+    return sorted(files, key=lambda file: file.size)
+
+
+def fetch_big(name: str, revision: str, file: Wanted, bar: Bar) -> None:
+    """Put a big file where the library looks for it, going on from what an earlier call left."""
+    blob = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"), "blobs", str(file.sha256))
+    if blob.exists():
+        bar.update(file.size)
+        return
+    blob.parent.mkdir(parents=True, exist_ok=True)
+    part = blob.with_name(f"{blob.name}.part")
+    with part.open("ab") as opened:
+        here = opened.tell()
+        bar.update(here)
+        if here < file.size:
+            http_get(
+                hf_hub_url(name, file.name, revision=revision),
+                opened,
+                resume_size=here,
+                headers=build_hf_headers(),
+                expected_size=file.size,
+                tqdm_class=bar,  # type: ignore[arg-type]  # called like a class, to make a bar
+            )
+    with part.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != file.sha256:
+        part.unlink()
+        raise ModelUnavailableError(f"{file.name} arrived damaged and was removed.", advice="Repeat the download.")
+    part.rename(blob)

@@ -1,0 +1,155 @@
+"""Where weights come from: a folder, the demo model in this package, or the hub's cache, which `pull` fills."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.errors import ModelUnavailableError, SmolwatchError
+from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
+from daemon.inference.checkpoint import missing_files
+
+DEMO = Path(__file__).parent / "demo_model" / "checkpoint"
+DEMO_ID, DEMO_REVISION = "smolwatch-demo", "1"
+ECHO_ID, ECHO_REVISION = "echo", "1"
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+#: What the default model's download weighs; said before it is begun.
+DEFAULT_BYTES = 2_034_000_000
+SAMPLE = 65_536
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A checkpoint that is here, whole."""
+
+    path: Path
+    id: str
+    revision: str
+
+    @property
+    def bytes(self) -> int:
+        """The size of its weights."""
+        return sum(file.stat().st_size for file in self.path.glob("*.safetensors"))
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """A model that settings may name as `name`. Where it is not here, `problem` says why and what to do."""
+
+    name: str
+    id: str
+    revision: str
+    chosen: bool
+    here: ModelFolder | None
+    problem: str = ""
+
+
+def find_model(settings: Settings) -> ModelFolder:
+    """The chosen model's folder; never asks the network. Raises ModelUnavailableError with advice."""
+    return find(settings.model.id, settings.model.revision)
+
+
+def find(name: str, revision: str) -> ModelFolder:
+    folder, (identity, version) = local_folder(name), identity_of(name, revision)
+    if folder is None:
+        return ModelFolder(cached_folder(name, revision), identity, version)
+    missing = missing_files(folder)
+    if missing:
+        advice = "Install smolwatch anew." if name == "demo" else "Set model.id to a folder with a whole checkpoint."
+        raise ModelUnavailableError(f"{folder} lacks {', '.join(missing)}.", advice=advice)
+    return ModelFolder(folder, identity, version)
+
+
+def model_key(settings: Settings) -> str:
+    """ "id@revision", under which descriptions count as this model's; known also while its weights are not here."""
+    if settings.model.engine == "echo":
+        return f"{ECHO_ID}@{ECHO_REVISION}"
+    return "@".join(identity_of(settings.model.id, settings.model.revision))
+
+
+def list_models(settings: Settings) -> list[ListedModel]:
+    """The chosen model, the default one and the demo, each once."""
+    names = {settings.model.id: settings.model.revision}
+    for name, revision in ((DEFAULT_MODEL, DEFAULT_REVISION), ("demo", DEMO_REVISION)):
+        names.setdefault(name, revision)
+    return [listed(name, revision, chosen=name == settings.model.id) for name, revision in names.items()]
+
+
+def listed(name: str, revision: str, *, chosen: bool) -> ListedModel:
+    identity, version = identity_of(name, revision)
+    try:
+        return ListedModel(name, identity, version, chosen, find(name, revision))
+    except ModelUnavailableError as error:
+        return ListedModel(name, identity, version, chosen, None, f"{error} {error.advice}")
+
+
+def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFolder:
+    """Fetch the chosen model into the hub's cache, going on where an earlier pull was broken off.
+
+    `on_progress` hears the bytes that are here and those that there will be. Raises ModelUnavailableError with advice.
+    """
+    name, revision = settings.model.id, settings.model.revision
+    if local_folder(name) is None:
+        from daemon.inference.hub import fetch
+
+        fetch(name, revision, on_progress)
+    return find(name, revision)
+
+
+def write_random(folder: Path, seed: int = 0) -> None:
+    """Make a checkpoint of the 500M model's full size with random weights (1 GB, bf16): its speed, none of its sense.
+
+    Raises SmolwatchError where `folder` holds weights already.
+    """
+    if any(folder.glob("*.safetensors")):
+        raise SmolwatchError(f"{folder} holds weights already.", advice="Name another folder.")
+    from daemon.inference.random_weights import write
+
+    write(folder, seed)
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder that a model's name stands for; None for a name on the hub."""
+    if name == "demo":
+        return DEMO
+    folder = Path(name).expanduser()
+    return folder if folder.is_dir() or not HUB_NAME.fullmatch(name) else None
+
+
+def identity_of(name: str, revision: str) -> tuple[str, str]:
+    """What a description says of the model: id and revision. A folder's is its name and a digest of what it holds."""
+    if name == "demo":
+        return DEMO_ID, DEMO_REVISION
+    folder = local_folder(name)
+    if folder is None:
+        return name, revision
+    return folder.absolute().name, "absent" if missing_files(folder) else digest_of(folder)
+
+
+def digest_of(folder: Path) -> str:
+    """Tells one checkpoint from another: its configuration, and the sizes of its weights with a sample from each."""
+    digest = hashlib.blake2b((folder / "config.json").read_bytes(), digest_size=6)
+    for file in sorted(folder.glob("*.safetensors")):
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}".encode())
+        with file.open("rb") as opened:
+            for place in (0, size // 2, max(size - SAMPLE, 0)):
+                opened.seek(place)
+                digest.update(opened.read(SAMPLE))
+    return digest.hexdigest()
+
+
+def cached_folder(name: str, revision: str) -> Path:
+    """The hub cache's folder of that revision; raises ModelUnavailableError unless it is whole."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(name, "config.json", revision=revision)
+    if not isinstance(config, str):
+        raise ModelUnavailableError(f"The weights of {name} are not on this machine.")
+    missing = missing_files(Path(config).parent)
+    if missing:
+        raise ModelUnavailableError(f"The download of {name} is not complete: {', '.join(missing)} is missing.")
+    return Path(config).parent

@@ -1,0 +1,195 @@
+"""Pictures and a question -> pixels and token ids, equal to the stock SmolVLM2 processor; no torch, no transformers.
+
+Rules: transformers' `image_processing_pil_smolvlm` and `video_processing_smolvlm`, with frames at the checkpoint's
+own `video_sampling.video_size`. Equality with them is held by the golden cases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from config.settings import Detail
+from daemon.inference.checkpoint import Plan, read_plan, unusable
+from daemon.inference.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
+from daemon.media.clip import Pixels
+from daemon.media.frames import fit_edge, resize
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TileRule:
+    """The longest edge in pixels that a picture is resized to, and whether it is then cut into tiles.
+
+    Without `enlarge`, a picture is made no larger than its own longest edge rounded up to a whole tile.
+    """
+
+    longest_edge: int
+    split: bool = True
+    enlarge: bool = True
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Pictures made ready: `pixels` (tiles, 3, tile, tile), normalised; `block`, the text that stands for them."""
+
+    pixels: Floats
+    tilings: tuple[Tiling, ...]
+    block: str
+    is_video: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One prompt: token ids, and pixels (tiles, 3, tile, tile)."""
+
+    ids: list[int]
+    pixels: Floats
+
+
+def rule_for(detail: Detail, plan: Plan) -> TileRule:
+    """fast: one tile; balanced: two tiles an edge, never enlarged for it; full: the stock rule."""
+    if detail == "full":
+        return TileRule(plan.stock_edge)
+    if detail == "balanced":
+        return TileRule(min(2 * plan.tile, plan.stock_edge), enlarge=False)
+    return TileRule(plan.tile, split=False)
+
+
+class Processor:
+    """One checkpoint's processor at one tile rule.
+
+    To `image_edge` and `frame_edge`, in pixels, pictures and frames may be shrunk beforehand: the result is the same.
+    """
+
+    def __init__(self, plan: Plan, tokenizer: Tokenizer, rule: TileRule) -> None:
+        self.rule = rule
+        self.plan = plan
+        self.tile = plan.tile
+        self.tokens_per_tile = plan.tokens_per_tile
+        self.image_edge = rule.longest_edge
+        self.frame_edge = plan.frame_edge
+        self.frames_per_second = plan.frames_per_second
+        self.max_frames = plan.max_frames
+        self.context = plan.context
+        self.image_id = plan.image_id
+        self.end_id = tokenizer.token_to_id(END.strip())
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def from_folder(cls, folder: Path, *, detail: Detail) -> Processor:
+        """Read from a checkpoint's folder; raises ModelUnavailableError that names the file at fault."""
+        plan = read_plan(folder)
+        return cls(plan, read_tokenizer(folder, plan), rule_for(detail, plan))
+
+    def look(
+        self, pictures: Sequence[Pixels], *, timestamps: Sequence[float] = (), seconds: float | None = None
+    ) -> Seen:
+        """Cut and normalise pictures; those of a video (`seconds` long) are its frames, one tile each."""
+        if seconds is not None:
+            frames = [self._frame(picture) for picture in pictures]
+            block = video_block(timestamps, seconds, self.tokens_per_tile)
+            return Seen(self._normal(frames), (Tiling(0, 0),) * len(frames), block, True)
+        cut = [self._cut(picture) for picture in pictures]
+        tilings = tuple(tiling for _, tiling in cut)
+        block = "".join(image_block(tiling, self.tokens_per_tile) for tiling in tilings)
+        return Seen(self._normal([tile for tiles, _ in cut for tile in tiles]), tilings, block, False)
+
+    def ask(self, seen: Seen, question: str, *, system: str | None = None) -> list[int]:
+        """The token ids of a question about what was seen."""
+        picture_first = bool(seen.tilings) and not seen.is_video
+        return self.encode(chat(seen.block + question, picture_first=picture_first, system=system))
+
+    def prepare(
+        self,
+        pictures: Sequence[Pixels],
+        question: str,
+        *,
+        timestamps: Sequence[float] = (),
+        seconds: float | None = None,
+        system: str | None = None,
+    ) -> Prepared:
+        """`look` and `ask` in one."""
+        seen = self.look(pictures, timestamps=timestamps, seconds=seconds)
+        return Prepared(self.ask(seen, question, system=system), seen.pixels)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a prompt that is written out; nothing is added to it."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """What the model said: special tokens, leaked ones too, are left out."""
+        return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+
+    def _frame(self, picture: Pixels) -> Pixels:
+        """A video's frame: its longest edge fitted, then squashed to one square tile, as the model was taught."""
+        fitted = resize(picture, fit_edge(picture.shape[1], picture.shape[0], self.frame_edge))
+        return resize(fitted, (self.tile, self.tile))
+
+    def _cut(self, picture: Pixels) -> tuple[list[Pixels], Tiling]:
+        """A picture's tiles row by row, the whole picture as the last one."""
+        height, width = picture.shape[:2]
+        picture = resize(picture, fit_edge(width, height, self._edge(width, height)))
+        if self.rule.split:
+            picture = resize(picture, whole_tiles(picture.shape[1], picture.shape[0], self.tile))
+        whole = resize(picture, (self.tile, self.tile))
+        height, width = picture.shape[:2]
+        if not self.rule.split or max(height, width) <= self.tile:
+            return [whole], Tiling(0, 0)
+        tiling = Tiling(height // self.tile, width // self.tile)
+        grid = picture.reshape(tiling.rows, self.tile, tiling.columns, self.tile, 3).swapaxes(1, 2)
+        return [*grid.reshape(-1, self.tile, self.tile, 3), whole], tiling
+
+    def _edge(self, width: int, height: int) -> int:
+        """The longest edge that this picture is resized to."""
+        if self.rule.enlarge:
+            return self.rule.longest_edge
+        return min(self.rule.longest_edge, round_up(max(width, height), self.tile))
+
+    def _normal(self, tiles: Sequence[Pixels]) -> Floats:
+        """uint8 (tile, tile, 3) each -> float32 (tiles, 3, tile, tile), with the checkpoint's mean and deviation."""
+        mean, std = (np.array(values, np.float32) for values in (self.plan.mean, self.plan.std))
+        pixels = np.empty((len(tiles), 3, self.tile, self.tile), np.float32)
+        for place, tile in zip(pixels, tiles, strict=True):
+            place[:] = ((tile.astype(np.float32) * np.float32(self.plan.rescale) - mean) / std).transpose(2, 0, 1)
+        return pixels
+
+
+def round_up(length: int, tile: int) -> int:
+    return math.ceil(length / tile) * tile
+
+
+def whole_tiles(width: int, height: int, tile: int) -> tuple[int, int]:
+    """The size (width, height) in whole tiles: the longer edge rounded up first, the other in proportion to it."""
+    ratio = width / height
+    if width >= height:
+        wide = round_up(width, tile)
+        return wide, round_up(int(wide / ratio), tile)
+    high = round_up(height, tile)
+    return round_up(int(high * ratio), tile), high
+
+
+def read_tokenizer(folder: Path, plan: Plan) -> Tokenizer:
+    """The folder's tokenizer, with every sign of the prompts in it as one token."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise unusable(file, "is missing")
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises bare Exception
+        raise unusable(file, f"is not a tokenizer ({error})") from error
+    for sign in (START, END.strip(), FAKE, GLOBAL, IMAGE, "<row_1_col_1>"):
+        if tokenizer.token_to_id(sign) is None:
+            raise unusable(file, f"has no token {sign}")
+    if tokenizer.token_to_id(IMAGE) != plan.image_id:
+        raise unusable(file, f"numbers {IMAGE} otherwise than config.json ({plan.image_id})")
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

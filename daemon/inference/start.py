@@ -1,0 +1,28 @@
+"""Settings -> the engine that they name. The model's libraries are imported only when one is made."""
+
+from __future__ import annotations
+
+from config.settings import Settings
+from daemon.inference.engine import Engine
+from daemon.inference.models import find_model
+
+
+def make_engine(settings: Settings) -> Engine:
+    """An engine that is not loaded yet; raises ModelUnavailableError when there are no weights for it."""
+    chosen = settings.model
+    if chosen.engine == "echo":
+        from daemon.inference.echo_engine import EchoEngine
+
+        return EchoEngine(detail=chosen.detail, rows=chosen.rows)
+    model = find_model(settings)
+    from daemon.inference.torch_engine import TorchEngine
+
+    return TorchEngine(
+        model.path,
+        model_id=model.id,
+        revision=model.revision,
+        device=chosen.device,
+        precision=chosen.precision,
+        detail=chosen.detail,
+        rows=chosen.rows,
+    )

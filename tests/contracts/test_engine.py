@@ -1,0 +1,178 @@
+"""What every engine keeps to, whatever it runs on; `Request` and `Reply` are all that these tests know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config.recipes import Question
+from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.engine import Engine, Reply, Request
+from daemon.inference.torch_engine import TorchEngine
+from tests.fakes.checkpoints import write_tiny_checkpoint
+
+QUESTIONS = (
+    Question(name="summary", ask="Describe this image in detail.", tokens=19),
+    Question(name="caption", ask="Describe this image in one sentence.", tokens=7),
+)
+Make = Callable[[], Engine]
+TOO_MANY_STEPS = 500
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
+
+
+def torch_engine(folder: Path, rows: int = 4) -> TorchEngine:
+    return TorchEngine(
+        folder, model_id="tiny", revision="1", device="cpu", precision="f32", detail="fast", rows=rows, threads=1
+    )
+
+
+@pytest.fixture(params=["echo", "torch"])
+def make(request: pytest.FixtureRequest, checkpoint: Path) -> Make:
+    return EchoEngine if request.param == "echo" else lambda: torch_engine(checkpoint)
+
+
+@pytest.fixture
+def engine(make: Make) -> Iterator[Engine]:
+    engine = make()
+    engine.load()
+    yield engine
+    engine.close()
+
+
+def picture(id: str, *, size: tuple[int, int] = (90, 60), questions: tuple[Question, ...] = QUESTIONS) -> Request:
+    """A picture of its own for every id."""
+    noise = np.random.default_rng(sum(id.encode())).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    return Request(id=id, pictures=(noise,), questions=questions)
+
+
+def video(id: str, frames: int) -> Request:
+    noise = np.random.default_rng(sum(id.encode())).integers(0, 255, (frames, 50, 80, 3), dtype=np.uint8)
+    times = tuple(float(second) for second in range(frames))
+    return Request(id=id, pictures=tuple(noise), questions=QUESTIONS, timestamps=times, seconds=frames)
+
+
+def replies(engine: Engine, requests: list[Request]) -> list[Reply]:
+    """All replies, until no more can come."""
+    for request in requests:
+        engine.submit(request)
+    return drained(engine)
+
+
+def drained(engine: Engine) -> list[Reply]:
+    found: list[Reply] = []
+    for _ in range(TOO_MANY_STEPS):
+        found += engine.step()
+    return found
+
+
+MIXED = [picture("a"), video("b", 3), picture("c", size=(30, 200)), video("d", 9), picture("e"), video("f", 1)]
+
+
+def test_every_request_gets_one_reply_with_every_answer(engine: Engine) -> None:
+    found = replies(engine, MIXED)
+    assert sorted(reply.id for reply in found) == [request.id for request in MIXED]
+    for reply in found:
+        assert reply.error is None
+        assert list(reply.answers) == ["summary", "caption"], "in the order of the questions"
+        assert reply.figures is not None
+        assert reply.figures.tokens_out == sum(answer.tokens for answer in reply.answers.values()) > 0
+
+
+def test_a_step_without_requests_has_no_replies(engine: Engine) -> None:
+    assert engine.step() == []
+
+
+def test_a_request_without_questions_is_answered_too(engine: Engine) -> None:
+    (reply,) = replies(engine, [picture("a", questions=())])
+    assert reply.id == "a"
+    assert reply.answers == {}
+
+
+def test_a_cancelled_request_gets_no_reply(engine: Engine) -> None:
+    for request in MIXED:
+        engine.submit(request)
+    engine.cancel("b")
+    assert sorted(reply.id for reply in drained(engine)) == ["a", "c", "d", "e", "f"]
+
+
+def test_a_request_may_be_cancelled_while_it_is_written(engine: Engine) -> None:
+    for request in MIXED:
+        engine.submit(request)
+    first = {reply.id for reply in engine.step()}
+    engine.cancel("a")
+    assert {reply.id for reply in drained(engine)} == {"a", "b", "c", "d", "e", "f"} - {"a"} - first
+
+
+def test_a_cancelled_request_may_come_again_under_its_id(engine: Engine) -> None:
+    engine.submit(picture("a"))
+    engine.cancel("a")
+    engine.submit(picture("a"))
+    assert [reply.id for reply in drained(engine)] == ["a"]
+
+
+def test_an_unknown_request_may_be_cancelled(engine: Engine) -> None:
+    engine.submit(picture("a"))
+    engine.cancel("nobody")
+    assert [reply.id for reply in drained(engine)] == ["a"]
+
+
+def test_an_id_that_is_under_way_is_not_taken_twice(engine: Engine) -> None:
+    engine.submit(picture("a"))
+    with pytest.raises(ValueError, match="under way"):
+        engine.submit(picture("a"))
+
+
+def test_a_closed_engine_can_be_loaded_again(engine: Engine) -> None:
+    engine.submit(picture("lost"))
+    engine.close()
+    engine.load()
+    assert [reply.id for reply in replies(engine, [picture("a")])] == ["a"]
+
+
+def test_the_info_says_what_was_loaded_and_how_much_it_takes(make: Make) -> None:
+    engine = make()
+    info = engine.load()
+    assert info.rows >= 1
+    assert info.image_edge >= 1
+    assert info.frame_edge >= 1
+    assert info.max_frames >= 1
+    assert info.model_id
+    assert info.revision
+    engine.close()
+
+
+def test_an_error_is_the_one_reply_s_own(engine: Engine) -> None:
+    """What no engine can read: a picture without pixels."""
+    broken = Request(id="broken", pictures=(np.zeros((0, 0, 3), np.uint8),), questions=QUESTIONS)
+    found = {reply.id: reply for reply in replies(engine, [picture("a"), broken, video("b", 2)])}
+    assert set(found) == {"a", "broken", "b"}
+    assert found["broken"].error is not None
+    assert found["broken"].answers == {}
+    assert found["a"].error is found["b"].error is None
+
+
+def test_batched_answers_equal_single_ones_token_for_token(checkpoint: Path) -> None:
+    """Pictures and videos of different lengths, padded beside each other, in float32."""
+    alone, together = torch_engine(checkpoint, rows=1), torch_engine(checkpoint, rows=12)
+    alone.load()
+    together.load()
+    single = {reply.id: reply.answers for request in MIXED for reply in replies(alone, [request])}
+    batched = {reply.id: reply for reply in replies(together, MIXED)}
+    assert {id: reply.answers for id, reply in batched.items()} == single
+    assert {reply.figures.batch_rows for reply in batched.values() if reply.figures} == {12}
+    assert len({str(answers) for answers in single.values()}) == len(MIXED), "answers that differ show more"
+
+
+def test_answers_do_not_depend_on_the_order_of_requests(checkpoint: Path) -> None:
+    engine = torch_engine(checkpoint, rows=5)
+    engine.load()
+    forth = {reply.id: reply.answers for reply in replies(engine, MIXED)}
+    back = {reply.id: reply.answers for reply in replies(engine, MIXED[::-1])}
+    assert forth == back

@@ -1,0 +1,32 @@
+"""A tiny SmolVLM with random weights: the real architecture and files, to test how it is run, not what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import SmolVLMForConditionalGeneration
+
+from config.recipes import load_recipe
+from tests.shapes.checkpoint import make_config, make_tokenizer, write_processor_files
+
+#: Wide enough that answers differ from each other; the usual spread makes one token the likeliest everywhere.
+SPREAD = 0.12
+
+
+def write_tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
+    """Fills `folder` with the demo model's untrained twin, in float32."""
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = load_recipe()
+    tokenizer = make_tokenizer(folder, [question.ask for question in recipe.image + recipe.video])
+    model = SmolVLMForConditionalGeneration(make_config(tokenizer)).float()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            if tensor.ndim > 1:
+                tensor.normal_(0, SPREAD, generator=generator)
+            elif "bias" in name:
+                tensor.zero_()
+    model.save_pretrained(folder)
+    write_processor_files(folder)
+    return folder

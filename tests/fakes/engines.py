@@ -1,0 +1,85 @@
+"""Engines that go wrong on purpose, behind the Engine protocol. They answer as the echo engine does otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from config.errors import ModelUnavailableError
+from daemon.errors import EngineError
+from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.engine import Answer, EngineInfo, Reply, Request
+
+
+class AbsentEngine(EchoEngine):
+    """There are no weights until `here` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.here = False
+
+    def load(self) -> EngineInfo:
+        if not self.here:
+            raise ModelUnavailableError("The weights of echo are not on this machine.")
+        return super().load()
+
+
+class FailingEngine(EchoEngine):
+    """Requests that `fails` picks get an error; by default all of them, until `failing` is unset."""
+
+    def __init__(self, fails: Callable[[Request], bool] = lambda _: True) -> None:
+        super().__init__()
+        self.failing = True
+        self._fails = fails
+        self._failed: list[Reply] = []
+
+    def submit(self, request: Request) -> None:
+        if self.failing and self._fails(request):
+            self._failed.append(Reply(id=request.id, error=EngineError("The model failed: out of memory")))
+        else:
+            super().submit(request)
+
+    def step(self) -> list[Reply]:
+        failed, self._failed = self._failed, []
+        return failed + super().step()
+
+    def cancel(self, request_id: str) -> None:
+        self._failed = [reply for reply in self._failed if reply.id != request_id]
+        super().cancel(request_id)
+
+
+class SlowEngine(EchoEngine):
+    """Every request takes `steps` steps; `on_step` is called in each, so that a test can act in between."""
+
+    def __init__(self, steps: int, on_step: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._steps, self._on_step = steps, on_step
+        self._waited = 0
+
+    def step(self) -> list[Reply]:
+        self._on_step()
+        self._waited += 1
+        if self._waited < self._steps:
+            return []
+        self._waited = 0
+        return super().step()
+
+
+class BrokenEngine(EchoEngine):
+    """Loads, and then `step` itself raises, as no engine should."""
+
+    def step(self) -> list[Reply]:
+        raise RuntimeError("the driver is gone")
+
+
+class SayingEngine(EchoEngine):
+    """Says `text` to every question: for answers that loop, leak or hold signs that must not reach a terminal."""
+
+    def __init__(self, text: str, *, complete: bool = True) -> None:
+        super().__init__()
+        self._answer = Answer(text=text, tokens=len(text.split()), complete=complete)
+
+    def step(self) -> list[Reply]:
+        return [
+            Reply(id=reply.id, answers=dict.fromkeys(reply.answers, self._answer), figures=reply.figures)
+            for reply in super().step()
+        ]
