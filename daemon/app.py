@@ -1,0 +1,197 @@
+"""The composition root: joins lock, database, intake and supervisor, and runs them until told to stop."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from loguru import logger
+
+from config.errors import ModelUnavailableError
+from config.load import prepare_home
+from config.recipes import load_recipe
+from config.settings import Settings
+from daemon.clock import Clock, SystemClock
+from daemon.inference.models import model_key
+from daemon.intake.admit import Gate
+from daemon.intake.intake import Intake
+from daemon.intake.sweep import inbox_root
+from daemon.lock import HomeLock
+from daemon.signals import StopNote, noted_signals
+from daemon.supervisor import Supervisor
+from storage.atomic import sweep_temporaries
+from storage.database import Database, open_database
+from storage.errors import StorageError
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+
+TICK_SECONDS = 0.25
+INTAKE_STOP_SECONDS = 2.0
+#: With --once, a job that may not be tried again for longer than this is left for another run.
+ONCE_PATIENCE = timedelta(seconds=60)
+EVERY_JOB = 1_000_000
+
+
+def run(
+    settings: Settings, *, once: bool = False, stop: threading.Event | None = None, launched_by: str = "terminal"
+) -> int:
+    """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done. The exit code.
+
+    Raises AlreadyRunningError when another daemon holds the home, StorageError when the database cannot be used,
+    and with `once` ModelUnavailableError when jobs wait for a model that is not there.
+    """
+    prepare_home(settings)
+    with (
+        HomeLock(settings.lock_file),
+        noted_signals() as note,
+        closing(open_database(settings.database_file)) as database,
+    ):
+        return Daemon(settings, database, SystemClock(), note, stop or threading.Event(), launched_by).run(once)
+
+
+class Daemon:
+    """One run of the daemon over an open database, with the lock held."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        note: StopNote,
+        stop: threading.Event,
+        launched_by: str,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._note = note
+        self._stop = stop
+        self._launched_by = launched_by
+        self._started = clock.now()
+        self._root = inbox_root(settings)
+        self._store = JobStore(database, clock.now)
+        self._library = Library(database)
+        self._intake_stop = threading.Event()
+        self._intake = self._make_intake()
+        self._supervisor = Supervisor(
+            settings, self._store, clock, note, launched_by=launched_by, sight=self._intake.look_again
+        )
+
+    def run(self, once: bool) -> int:
+        self._recover()
+        self._say("running")
+        intake = threading.Thread(target=self._intake.run, name="intake", daemon=True)
+        intake.start()
+        logger.info("smolwatch watches {}", os.fsdecode(self._root))
+        try:
+            return self._main_loop(once)
+        finally:
+            self._intake_stop.set()
+            self._wind_down()
+            intake.join(INTAKE_STOP_SECONDS)
+            logger.info("smolwatch stopped")
+
+    def _main_loop(self, once: bool) -> int:
+        end = Once(self._library, self._started) if once else None
+        while not (self._note.asked or self._stop.is_set()):
+            try:
+                self._supervisor.tick(TICK_SECONDS)
+            except StorageError as error:
+                logger.warning("The database cannot be used now: {}", error)
+                self._stop.wait(TICK_SECONDS)
+                continue
+            if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
+                return code
+        return 0
+
+    def _wind_down(self) -> None:
+        try:
+            self._supervisor.stop()
+            self._say("stopped")
+        except StorageError as error:
+            logger.warning("The end of this run cannot be written down; the next start puts it right: {}", error)
+
+    def _recover(self) -> None:
+        """With the lock held, no worker lives: what the last daemon left under way is taken back."""
+        taken = self._store.abandon_all("The daemon was restarted.")
+        if taken:
+            logger.info("{} jobs of the last run were taken back", taken)
+        sweep_temporaries(Path(os.fsdecode(self._root)))
+        self._store.set_state("engine", {"state": "starting"})
+
+    def _make_intake(self) -> Intake:
+        gate = Gate(
+            self._store,
+            self._library,
+            self._clock,
+            model=model_key(self._settings),
+            recipe=load_recipe(self._settings.recipe).digest,
+            max_attempts=self._settings.work.max_attempts,
+            max_bytes=self._settings.work.max_file_bytes,
+        )
+        return Intake(
+            self._settings.inbox,
+            self._root,
+            gate,
+            self._clock,
+            stop=self._intake_stop,
+            report=lambda state: self._store.set_state("intake", state),
+        )
+
+    def _say(self, state: str) -> None:
+        self._store.set_state(
+            "daemon",
+            {
+                "state": state,
+                "pid": os.getpid(),
+                "started_at": self._started.isoformat(),
+                "launched_by": self._launched_by,
+                "home": str(self._settings.home),
+            },
+        )
+
+
+class Once:
+    """When a run with --once is over, and how it ended."""
+
+    def __init__(self, library: Library, started: datetime) -> None:
+        self._library = library
+        self._started = started
+        self._before: int | None = None
+
+    def code(self, now: datetime) -> int | None:
+        """0: all is described; 1: something failed, or is put off for long; None: work goes on.
+
+        An end must be seen twice running: between two looks, a changed file passes from worker to intake.
+        Raises ModelUnavailableError when jobs wait for a model that is not there.
+        """
+        before, self._before = self._before, self._look(now)
+        return self._before if before == self._before else None
+
+    def _look(self, now: datetime) -> int | None:
+        counts = self._library.counts()
+        live = counts[JobState.QUEUED] + counts[JobState.RUNNING] + counts[JobState.PUBLISHING]
+        if not live:
+            return 1 if self._failed() else 0
+        if counts[JobState.RUNNING]:
+            return None
+        engine = self._library.state("engine") or {}
+        if engine.get("state") == "unavailable" and counts[JobState.QUEUED]:
+            raise ModelUnavailableError(str(engine["reason"]), advice=str(engine.get("advice", "")))
+        return 1 if self._all_put_off(now + ONCE_PATIENCE) else None
+
+    def _failed(self) -> bool:
+        """Whether any job failed in this run."""
+        failed = self._library.jobs(state=JobState.FAILED, limit=EVERY_JOB)
+        return any(job.finished_at is not None and job.finished_at >= self._started for job in failed)
+
+    def _all_put_off(self, until: datetime) -> bool:
+        waiting = (
+            job
+            for state in (JobState.QUEUED, JobState.PUBLISHING)
+            for job in self._library.jobs(state=state, limit=EVERY_JOB)
+        )
+        return all(job.not_before is not None and job.not_before > until for job in waiting)

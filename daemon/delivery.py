@@ -1,0 +1,61 @@
+"""How a description reaches the person: row, then sidecars, then done. The only place where that order is written.
+
+Killed after the row, the job is taken up again and its sidecars are written again; it is never described again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+from loguru import logger
+
+from daemon.clock import Clock
+from daemon.retry import backoff
+from storage.errors import LostClaim, SidecarError
+from storage.jobs import JobStore
+from storage.records import Claim, Description
+from storage.sidecars import Kept
+
+Write = Callable[[Description], list[Kept]]
+
+
+class Delivery:
+    """`write` leaves the sidecars: `storage.sidecars.write`. `random` gives numbers from 0 to 1."""
+
+    def __init__(self, store: JobStore, write: Write, clock: Clock, random: Callable[[], float]) -> None:
+        self._store = store
+        self._write = write
+        self._clock = clock
+        self._random = random
+        self._postponed: Counter[int] = Counter()
+
+    def deliver(self, claim: Claim, description: Description) -> None:
+        """Raises LostClaim when the job is no longer this claim's."""
+        self._store.publish(claim, description)
+        self._finish(claim, description)
+
+    def take_up(self, owner: str, *, lease_seconds: float) -> int:
+        """Finish what was described before but stands without its sidecars. Returns how many jobs that were."""
+        waiting = self._store.take_up(owner, lease_seconds=lease_seconds)
+        for claim, description in waiting:
+            try:
+                self._finish(claim, description)
+            except LostClaim:
+                logger.warning("Job {} was taken by somebody else while it was published", claim.job.id)
+        return len(waiting)
+
+    def _finish(self, claim: Claim, description: Description) -> None:
+        job = claim.job
+        try:
+            kept = self._write(description)
+        except SidecarError as error:
+            self._postponed[job.id] += 1
+            wait = timedelta(seconds=backoff(self._postponed[job.id], self._random))
+            self._store.postpone(claim, code=error.code, reason=str(error), not_before=self._clock.now() + wait)
+            logger.warning("Job {} {}: {}", job.id, job.name, error)
+            return
+        self._store.finish(claim, "; ".join(f"{one.reason}" for one in kept))
+        self._postponed.pop(job.id, None)
+        logger.info("Job {} {}: done", job.id, job.name)

@@ -1,0 +1,240 @@
+"""The intake: one thread that joins watcher, sweep, settling and gate. Every path ends as a job or a reason."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from threading import Event
+
+from loguru import logger
+
+from config.errors import SmolwatchError
+from config.settings import InboxSettings
+from daemon.clock import Clock
+from daemon.intake.admit import Gate, Outcome
+from daemon.intake.filters import OURS, Filters, Turned, of_mode
+from daemon.intake.progress import Progress
+from daemon.intake.settling import Settling, Shape
+from daemon.intake.sweep import Found, sweep
+from daemon.intake.watcher import Heard, Watcher
+from storage.records import Fingerprint
+
+TICK_SECONDS = 0.25
+#: Admitting pauses after this long, so that the watch and a stop are not kept waiting by a big backlog.
+BUSY_SECONDS = 2.0
+#: Status is written down at most this often.
+TELL_SECONDS = 1.0
+#: After a failure of the database or the inbox, before the next try.
+PAUSE_SECONDS = 3.0
+#: When the wall clock runs ahead of the monotonic one by more, the machine slept, and events were lost.
+SLEPT_SECONDS = 30.0
+
+
+class Intake:
+    """`run` is the thread; `look_again` may be called from any thread, `tick` from the owner of the thread alone."""
+
+    def __init__(
+        self,
+        settings: InboxSettings,
+        root: bytes,
+        gate: Gate,
+        clock: Clock,
+        *,
+        stop: Event,
+        report: Callable[[dict[str, object]], None],
+    ) -> None:
+        self._settings = settings
+        self._root = root
+        self._gate = gate
+        self._clock = clock
+        self._stop = stop
+        self._report = report
+        self._filters = Filters(settings)
+        self._heard = Heard()
+        self._again = Heard()
+        self._watcher = Watcher(root, self._heard)
+        self._settling = Settling(settings.settle_seconds)
+        self._judged: dict[bytes, Shape] = {}
+        self._sweep_due = 0.0
+        self._swept = False
+        self._idle = False
+        self._gap: float | None = None
+        self._reported: dict[str, object] = {}
+        self._tell_due = 0.0
+        self.progress = Progress()
+
+    @property
+    def is_idle(self) -> bool:
+        """The inbox was listed, and every path in it has been judged."""
+        return self._idle and self._heard.is_empty and self._again.is_empty
+
+    def look_again(self, path: bytes) -> None:
+        """Judge a path anew, whatever was known of it."""
+        self._again.add(path)
+
+    def run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._stop.wait(TICK_SECONDS if self._try_tick() else PAUSE_SECONDS)
+        finally:
+            self._watcher.stop()
+
+    def tick(self) -> None:
+        """One round. Raises OSError while the inbox is missing, StorageError while nothing can be written down."""
+        self._idle = False
+        self._keep_watching()
+        again, _ = self._again.take()
+        for path in again:
+            self._judged.pop(path, None)
+            self._sight(path)
+        heard, lost = self._heard.take()
+        for path in heard:
+            self._sight(path)
+        if lost or self._slept() or self._clock.monotonic() >= self._sweep_due:
+            self._sweep()
+        for path in self._settling.paths():
+            self._observe(path)
+        self._admit_settled()
+        self._idle = self._swept and not self._settling.moving
+
+    def _try_tick(self) -> bool:
+        try:
+            self.tick()
+            problem = ""
+        except FileNotFoundError:
+            problem = "inbox missing"
+        except (OSError, SmolwatchError) as error:
+            problem = str(error)
+        except Exception as error:  # the thread must not die unseen; what it knows is in order after every path
+            logger.exception("Intake met something unforeseen")
+            problem = f"{type(error).__name__}: {error}"
+        if problem and problem != self.progress.problem:
+            logger.warning("Intake waits: {}", problem)
+        self.progress.problem = problem
+        self._tell()
+        return not problem
+
+    def _keep_watching(self) -> None:
+        """Arm the watch before the sweep, so that nothing falls between the two."""
+        illness = self._watcher.illness()
+        if illness is None:
+            return
+        logger.info("Arming the watch: {}", illness)
+        self.progress.watching = False
+        self._watcher.stop()
+        self._watcher.start()
+        self.progress.watching = True
+        self._judged.clear()  # another volume may stand here now, and jobs of the old one may have been given up
+        self._sweep_due = self._clock.monotonic()
+
+    def _slept(self) -> bool:
+        gap = self._clock.now().timestamp() - self._clock.monotonic()
+        before, self._gap = self._gap, gap
+        return before is not None and gap - before > SLEPT_SECONDS
+
+    def _sweep(self) -> None:
+        present = set(self._list(self._root))
+        self._sweep_due = self._clock.monotonic() + self._settings.sweep_seconds
+        self._judged = {path: shape for path, shape in self._judged.items() if path in present}
+        self.progress.seen = len(present)
+        self.progress.last_sweep = self._clock.now()
+        self._swept = True
+
+    def _list(self, folder: bytes) -> Iterator[bytes]:
+        """Sight everything below a folder; gives the paths of the files that may be taken."""
+        for entry in sweep(folder, self._filters):
+            if self._stop.is_set():
+                return
+            if isinstance(entry, Found):
+                self._take_note(entry.path, entry.stat)
+                yield entry.path
+            else:
+                self._turn_away(entry.path, entry.turned)
+
+    def _sight(self, path: bytes) -> None:
+        """Look at a path that somebody spoke of: a file, a folder with all below it, or nothing any more."""
+        if path == self._root or not path.startswith(self._root + b"/"):
+            return
+        status = self._stat(path)
+        if status is None:
+            return
+        turned = self._filters.of_path(self._root, path) or of_mode(status.st_mode)
+        if turned is not None:
+            self._turn_away(path, turned)
+        elif stat.S_ISDIR(status.st_mode):
+            self._enter(path)
+        else:
+            self._take_note(path, status)
+
+    def _enter(self, folder: bytes) -> None:
+        try:
+            for _ in self._list(folder):
+                pass
+        except FileNotFoundError:
+            self._forget(folder)
+        except OSError as error:
+            self._gate.refuse(folder, "no-access", f"The folder cannot be listed: {error.strerror}.")
+
+    def _observe(self, path: bytes) -> None:
+        status = self._stat(path)
+        if status is not None:
+            self._take_note(path, status)
+
+    def _take_note(self, path: bytes, status: os.stat_result) -> None:
+        if self._judged.get(path) == Shape.of(status):
+            self._settling.forget(path)
+            return
+        waiting = self._settling.observe(path, status, self._clock.monotonic())
+        if waiting is not None:
+            self._gate.refuse(path, waiting.code, waiting.reason)
+
+    def _stat(self, path: bytes) -> os.stat_result | None:
+        """Of the path itself, never of a link's target; None, and all memory of it gone, when it is not there."""
+        try:
+            return os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._forget(path)
+            return None
+
+    def _forget(self, path: bytes) -> None:
+        self._settling.forget(path)
+        self._judged.pop(path, None)
+
+    def _turn_away(self, path: bytes, turned: Turned) -> None:
+        self._settling.forget(path)
+        if turned.code != OURS:
+            self._gate.refuse(path, turned.code, turned.reason)
+
+    def _admit_settled(self) -> None:
+        until = self._clock.monotonic() + BUSY_SECONDS
+        for path in self._settling.due(self._clock.monotonic()):
+            if self._stop.is_set() or self._clock.monotonic() > until:
+                return
+            self._admit(path)
+
+    def _admit(self, path: bytes) -> None:
+        status = self._stat(path)
+        if status is None:
+            return
+        outcome = self._gate.admit(path, Fingerprint.of(status))
+        self._settling.forget(path)
+        if outcome.is_judged:
+            self._judged[path] = Shape.of(status)
+        elif outcome is Outcome.AGAIN:
+            self._heard.add(path)
+
+    def _tell(self) -> None:
+        """Report what changed, for status."""
+        self.progress.observer = self._watcher.kind
+        self.progress.advice = self._watcher.advice
+        self.progress.settling = self._settling.moving
+        record = self.progress.record()
+        if record == self._reported or self._clock.monotonic() < self._tell_due:
+            return
+        self._tell_due = self._clock.monotonic() + TELL_SECONDS
+        try:
+            self._report(record)
+            self._reported = record
+        except SmolwatchError as error:
+            logger.warning("The intake's state cannot be written down: {}", error)

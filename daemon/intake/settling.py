@@ -1,0 +1,102 @@
+"""When a file counts as finished. Pure: the stat and the time are passed in.
+
+A file has settled when it was seen at least twice with the same size, times and inode, `quiet_seconds` apart, and
+nothing else says that it is still on its way.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+#: Finder gives a file this birth time until its copy is complete (kMagicBusyCreationDate).
+FINDER_COPYING = datetime(1946, 2, 14, 8, 34, 56, tzinfo=UTC).timestamp()
+#: macOS: the content is in the cloud only, and reading it would download it (SF_DATALESS).
+DATALESS = 0x40000000
+
+
+class Shape(NamedTuple):
+    """What must stay still."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> Shape:
+        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Why a file is not taken yet (code, sentence)."""
+
+    code: str
+    reason: str
+
+
+COPYING = Waiting("copying", "Waiting: the Finder is still copying the file.")
+NOT_DOWNLOADED = Waiting("not-downloaded", "Waiting: the file is in the cloud and not downloaded to this machine.")
+BEING_WRITTEN = Waiting("being-written", "Waiting: the file is still being written.")
+
+
+@dataclass
+class Sighting:
+    shape: Shape
+    since: float
+    samples: int
+    waiting: Waiting | None
+
+
+class Settling:
+    """Remembers paths from their first sight until they are taken or forgotten. Not thread-safe: one thread owns it."""
+
+    def __init__(self, quiet_seconds: float) -> None:
+        self._quiet = quiet_seconds
+        self._sightings: dict[bytes, Sighting] = {}
+
+    @property
+    def moving(self) -> int:
+        """How many files will settle by themselves. One that must be downloaded first may never do so."""
+        return sum(seen.waiting is not NOT_DOWNLOADED for seen in self._sightings.values())
+
+    def paths(self) -> list[bytes]:
+        return list(self._sightings)
+
+    def observe(self, path: bytes, stat: os.stat_result, now: float) -> Waiting | None:
+        """Take note of one look at a path. Returns what it waits for, if that is more than the quiet time."""
+        shape = Shape.of(stat)
+        seen = self._sightings.get(path)
+        waiting = on_its_way(stat)
+        if seen is None:
+            self._sightings[path] = Sighting(shape, now, 1, waiting)
+            return waiting
+        if seen.shape == shape and seen.waiting == waiting:
+            seen.samples += 1
+            return waiting
+        grew = seen.shape != shape
+        self._sightings[path] = Sighting(shape, now, 1, waiting)
+        return waiting or (BEING_WRITTEN if grew else None)
+
+    def due(self, now: float) -> list[bytes]:
+        """The settled paths, first seen first; they stay until forgotten."""
+        return [path for path, seen in self._sightings.items() if self._is_still(seen, now)]
+
+    def forget(self, path: bytes) -> None:
+        self._sightings.pop(path, None)
+
+    def _is_still(self, seen: Sighting, now: float) -> bool:
+        return seen.waiting is None and seen.samples >= 2 and now - seen.since >= self._quiet
+
+
+def on_its_way(stat: os.stat_result) -> Waiting | None:
+    """What the system itself says about an unfinished file; None where it says nothing."""
+    if getattr(stat, "st_birthtime", None) == FINDER_COPYING:
+        return COPYING
+    if getattr(stat, "st_flags", 0) & DATALESS:
+        return NOT_DOWNLOADED
+    return None

@@ -1,0 +1,87 @@
+"""One daemon a home: an advisory lock on a file beside the database. The system frees it when the process dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from config.errors import AlreadyRunningError
+
+PID_WIDTH = 12
+#: `holder` takes a shared lock for a moment, so one refusal is not yet another daemon.
+TRIES = 5
+PAUSE_SECONDS = 0.05
+
+
+class HomeLock:
+    """Held from `with` to its end. The pid inside is for people; the lock itself is what counts.
+
+    Raises AlreadyRunningError with the holder's pid.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.pwrite(descriptor, str(os.getpid()).ljust(PID_WIDTH).encode() + b"\n", 0)
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _lock(self, descriptor: int) -> None:
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(PAUSE_SECONDS)
+            if _take(descriptor, fcntl.LOCK_EX):
+                return
+        pid = _pid(descriptor)
+        raise AlreadyRunningError(
+            f"smolwatch already runs for {self._file.parent.parent}{f' as process {pid}' if pid else ''}.",
+            advice="See what it does with: smolwatch status",
+        )
+
+
+def holder(file: Path) -> int | None:
+    """The pid of the daemon that holds this lock; None when no daemon is alive."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        if _take(descriptor, fcntl.LOCK_SH):
+            return None
+        return _pid(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _pid(descriptor: int) -> int | None:
+    """What the holder wrote; None in the instant before its first word."""
+    text = os.pread(descriptor, PID_WIDTH, 0).strip()
+    return int(text) if text.isdigit() else None

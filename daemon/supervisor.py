@@ -1,0 +1,203 @@
+"""Keeps the worker alive: starts it, hears it, restarts it with a growing pause when it dies, and stops it cleanly."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from loguru import logger
+
+from config.settings import Settings
+from daemon.clock import Clock
+from daemon.signals import StopNote
+from storage.jobs import JobStore
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+#: A worker that lived this long started well: the next death is a new story.
+LONG_LIFE = 60.0
+REAP_SECONDS = 15.0
+#: A main loop that stood still for longer has been asleep, and so has the worker: it may beat before it is judged.
+ASLEEP_SECONDS = 10.0
+#: After its time to stop is over, what the worker gets for the release of its jobs, and then before each signal.
+STOP_MARGIN = 1.0
+KILL_PAUSE = 0.5
+
+
+class Pauses:
+    """How long to wait before the next start: 1, 2, 4 ... 60 seconds, from 1 again after a long life. Pure."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_PAUSE
+
+    def after_life_of(self, seconds: float) -> float:
+        if seconds >= LONG_LIFE:
+            self._next = FIRST_PAUSE
+        pause = self._next
+        self._next = min(LONGEST_PAUSE, pause * 2)
+        return pause
+
+
+@dataclass
+class Running:
+    """One worker process. `hears` ends when it closes its end of the pipe."""
+
+    process: SpawnProcess
+    line: Connection
+    since: float
+    hears: bool = True
+
+
+class Supervisor:
+    """Owned by the main thread: `tick` again and again, `stop` at the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: JobStore,
+        clock: Clock,
+        note: StopNote,
+        *,
+        launched_by: str,
+        sight: Callable[[bytes], None],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._note = note
+        self._launched_by = launched_by
+        self._sight = sight
+        self._worker: Running | None = None
+        self._pauses = Pauses()
+        self._stopping = False
+        self._start_due = 0.0
+        self._death: str | None = None
+        self._reap_due = clock.monotonic() + REAP_SECONDS
+        self._last_tick = clock.now()
+
+    @property
+    def worker_pid(self) -> int | None:
+        return self._worker.process.pid if self._worker else None
+
+    def tick(self, seconds: float) -> None:
+        """Wait that long, or until something happens, and see to it. Raises StorageError: tick again later."""
+        if self._death is not None:
+            self._take_back(self._death)
+        elif self._worker is None and self._clock.monotonic() >= self._start_due:
+            self._start()
+        self._wait(seconds)
+        if self._worker is not None and not self._worker.process.is_alive():
+            self._bury(self._worker)
+        self._reap()
+
+    def stop(self) -> None:
+        """Let the worker finish or release what it has in hand; kill it only when it does neither."""
+        self._stopping = True
+        worker = self._worker
+        if worker is None:
+            return
+        self._say("stop")
+        until = self._clock.monotonic() + self._settings.work.stop_seconds + STOP_MARGIN
+        while worker.process.is_alive() and self._clock.monotonic() < until and not self._note.urgent:
+            self._wait(0.25)
+        if self._note.urgent:
+            self._say("now")
+            worker.process.join(STOP_MARGIN)
+        for kill in (worker.process.terminate, worker.process.kill):
+            if worker.process.is_alive():
+                kill()
+                worker.process.join(KILL_PAUSE)
+        self._bury(worker)
+        if self._death is not None:
+            self._take_back(self._death)
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=work, args=(self._settings, theirs, self._launched_by), name="smolwatch-worker"
+        )
+        process.start()
+        theirs.close()  # so that the worker's death ends the pipe
+        self._worker = Running(process, ours, self._clock.monotonic())
+        logger.info("Worker {} started", process.pid)
+
+    def _wait(self, seconds: float) -> None:
+        sources: list[Connection | int] = [self._note.wake]
+        if self._worker is not None:
+            sources.append(self._worker.process.sentinel)
+            if self._worker.hears:
+                sources.append(self._worker.line)
+        if self._note.wake in wait(sources, seconds):
+            self._note.take()
+        if self._worker is not None:
+            self._hear(self._worker)
+
+    def _hear(self, worker: Running) -> None:
+        try:
+            while worker.hears and worker.line.poll():
+                _, path = worker.line.recv()
+                self._sight(path)
+        except (EOFError, OSError):
+            worker.hears = False
+
+    def _say(self, word: str) -> None:
+        if self._worker is not None:
+            try:
+                self._worker.line.send(word)
+            except OSError:
+                logger.debug("The worker was gone before it heard {!r}", word)
+
+    def _bury(self, worker: Running) -> None:
+        worker.process.join()
+        self._hear(worker)
+        worker.line.close()
+        self._worker = None
+        lived = self._clock.monotonic() - worker.since
+        code = worker.process.exitcode or 0
+        if code == 0 and self._stopping:
+            logger.info("Worker {} stopped", worker.process.pid)
+            return
+        pause = self._pauses.after_life_of(lived)
+        self._start_due = self._clock.monotonic() + pause
+        self._death = death_of(code)
+        logger.warning("{} It lived {:.0f} s; the next one starts in {:.0f} s.", self._death, lived, pause)
+
+    def _take_back(self, death: str) -> None:
+        """Its jobs at once, without waiting for their leases: this is the only worker."""
+        self._store.abandon_all(death)
+        self._store.set_state("engine", {"state": "restarting", "reason": death})
+        self._death = None
+
+    def _reap(self) -> None:
+        """A worker that does not beat is taken for dead, and made so."""
+        now, before = self._clock.now(), self._last_tick
+        self._last_tick = now
+        if (now - before).total_seconds() > ASLEEP_SECONDS:
+            self._reap_due = self._clock.monotonic() + self._settings.work.lease_seconds
+        if self._clock.monotonic() < self._reap_due:
+            return
+        self._reap_due = self._clock.monotonic() + REAP_SECONDS
+        silent = self._store.reap()
+        if silent and self._worker is not None:
+            logger.warning("The worker was silent for too long; jobs {} were taken back", silent)
+            self._worker.process.kill()
+
+
+def work(settings: Settings, line: Connection, launched_by: str) -> None:
+    """The worker's first step. Imported here: the daemon itself never loads what only the worker needs."""
+    from daemon.worker import run_worker
+
+    run_worker(settings, line, launched_by)
+
+
+def death_of(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"The worker ended by itself with code {code}."
+    hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+    return f"The worker was killed by signal {-code}{hint}."

@@ -1,0 +1,78 @@
+"""A reply put into the record's words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from config.recipes import Recipe
+from daemon.inference.engine import EngineInfo, Figures, Reply
+from storage.records import Description, Job, Media, ModelFacts, RecipeFacts, Stats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What was measured outside the engine: seconds queued, in the decoder and from claim to reply, and memory."""
+
+    queued: float
+    decode: float
+    total: float
+    peak_memory_bytes: int
+    launched_by: str
+
+
+def describe(
+    job: Job, media: Media, reply: Reply, info: EngineInfo, recipe: Recipe, cost: Cost, now: datetime
+) -> Description:
+    """`reply` holds answers and figures, not an error."""
+    figures = reply.figures
+    if figures is None:
+        raise ValueError("a reply without figures is no answer")
+    return Description(
+        smolwatch=own_version(),
+        described_at=now,
+        path=job.path,
+        digest=job.digest,
+        fingerprint=job.fingerprint,
+        media=media,
+        answers={name: answer.text for name, answer in reply.answers.items()},
+        model=ModelFacts(
+            id=info.model_id,
+            revision=info.revision,
+            engine=info.engine,
+            device=info.device,
+            dtype=info.dtype,
+            detail=info.detail,
+        ),
+        recipe=RecipeFacts(name=recipe.name, version=recipe.version, digest=recipe.digest),
+        stats=stats_of(figures, cost),
+    )
+
+
+def stats_of(figures: Figures, cost: Cost) -> Stats:
+    generating = figures.seconds.get("generate", 0.0)
+    return Stats(
+        seconds={"queued": cost.queued, "decode": cost.decode} | figures.seconds | {"total": cost.total},
+        tokens_in=figures.tokens_in,
+        tokens_out=figures.tokens_out,
+        tokens_per_second=figures.tokens_out / generating if generating else 0.0,
+        batch_rows=figures.batch_rows,
+        peak_memory_bytes=cost.peak_memory_bytes,
+        device_memory_bytes=figures.device_memory_bytes,
+        cold_start=figures.cold_start,
+        launched_by=cost.launched_by,
+    )
+
+
+def same_for(job: Job, known: Description) -> Description:
+    """What was said about these very bytes elsewhere, for this path."""
+    return replace(known, path=job.path, fingerprint=job.fingerprint)
+
+
+def own_version() -> str:
+    """The installed distribution's version; a bare checkout has none."""
+    try:
+        return version("smolwatch")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,121 @@
+"""Where the engine stands: loaded when it can be, closed and loaded anew when it fails. Knows no jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from loguru import logger
+
+from config.errors import ModelUnavailableError
+from daemon.clock import Clock
+from daemon.errors import EngineError
+from daemon.inference.engine import Engine, EngineInfo, Reply, Request
+
+#: A model that was fetched, or a device that came back, is noticed within this time.
+LOOK_AGAIN_SECONDS = 3.0
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+class EngineRoom:
+    """`make` gives a new engine, not loaded yet; `report` writes the engine's state down for status."""
+
+    def __init__(self, make: Callable[[], Engine], clock: Clock, report: Callable[[dict[str, object]], None]) -> None:
+        self._make = make
+        self._clock = clock
+        self._report = report
+        self._engine: Engine | None = None
+        self._info: EngineInfo | None = None
+        self._reported: dict[str, object] = {}
+        self._look_due = 0.0
+        self._failures = 0
+
+    @property
+    def info(self) -> EngineInfo | None:
+        """What is loaded; None while nothing is."""
+        return self._info
+
+    @property
+    def rows(self) -> int:
+        """How many requests may be under way. After a failure one at a time, until one has succeeded."""
+        return 0 if self._info is None else 1 if self._failures else self._info.rows
+
+    def open(self) -> bool:
+        """Load the engine if that is due. False while there is none; the reason is reported, no job is touched."""
+        if self._info is not None:
+            return True
+        if self._clock.monotonic() < self._look_due:
+            return False
+        self._tell({"state": "loading"})
+        try:
+            engine = self._make()
+            info = engine.load()
+        except (ModelUnavailableError, EngineError) as error:
+            return self._cannot_open(str(error), error.advice)
+        except Exception as error:
+            logger.exception("The model cannot be loaded")
+            return self._cannot_open(f"The model cannot be loaded: {type(error).__name__}: {error}", "")
+        self._engine, self._info = engine, info
+        self._tell(ready(info))
+        return True
+
+    def submit(self, request: Request) -> None:
+        self._running().submit(request)
+
+    def step(self) -> list[Reply]:
+        """One round. Raises EngineError when the engine as a whole has failed, whatever it raised itself."""
+        try:
+            replies = self._running().step()
+        except EngineError:
+            raise
+        except Exception as error:
+            logger.exception("The engine failed")
+            raise EngineError(f"The model failed: {type(error).__name__}: {error}") from error
+        if any(reply.error is None for reply in replies):
+            self._failures = 0
+        return replies
+
+    def fail(self, reason: str) -> None:
+        """The engine cannot be trusted any more: close it, and load anew after a pause."""
+        self.close()
+        self._failures += 1
+        self._look_due = self._clock.monotonic() + self._pause()
+        self._tell({"state": "restarting", "reason": reason})
+
+    def close(self) -> None:
+        engine, self._engine, self._info = self._engine, None, None
+        if engine is not None:
+            engine.close()
+
+    def _cannot_open(self, reason: str, advice: str) -> bool:
+        self._tell({"state": "unavailable", "reason": reason, "advice": advice})
+        self._look_due = self._clock.monotonic() + self._pause()
+        return False
+
+    def _running(self) -> Engine:
+        if self._engine is None:
+            raise EngineError("The model is not loaded.")
+        return self._engine
+
+    def _pause(self) -> float:
+        return min(LONGEST_PAUSE_SECONDS, 2.0**self._failures) if self._failures else LOOK_AGAIN_SECONDS
+
+    def _tell(self, state: dict[str, object]) -> None:
+        """Report a change. "loading" is passed over between two equal refusals, or status would flicker."""
+        if state == self._reported or (state["state"] == "loading" and self._reported.get("state") == "unavailable"):
+            return
+        self._reported = state
+        self._report(state)
+        logger.info("Engine: {}", " ".join(str(value) for value in state.values() if value))
+
+
+def ready(info: EngineInfo) -> dict[str, object]:
+    return {
+        "state": "ready",
+        "model": info.model_id,
+        "revision": info.revision,
+        "engine": info.engine,
+        "device": info.device,
+        "dtype": info.dtype,
+        "detail": info.detail,
+        "rows": info.rows,
+    }

@@ -1,0 +1,81 @@
+"""The worker as a process: joins its parts, obeys the supervisor's pipe, and dies with it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import uuid
+from contextlib import closing
+from multiprocessing.connection import Connection
+from socket import gethostname
+
+from loguru import logger
+
+from config.logs import set_up_logs
+from config.settings import Settings
+from daemon.clock import SystemClock
+from daemon.delivery import Delivery
+from daemon.inference.start import make_engine
+from daemon.media.decoder import Decoder
+from daemon.worker.engine_room import EngineRoom
+from daemon.worker.pulse import Pulse
+from daemon.worker.turns import Worker
+from storage import sidecars
+from storage.database import open_database
+from storage.jobs import JobStore
+
+#: With nothing in hand there is nothing to wait for but the turn's own end.
+IDLE_PATIENCE = 1.0
+
+
+def run_worker(settings: Settings, connection: Connection, launched_by: str = "terminal") -> None:
+    """Work until the supervisor says "stop", or its end of the pipe closes.
+
+    Hears "stop" (finish or release what is under way, within `work.stop_seconds`) and "now" (release, at once).
+    Says ("sight", path): a path whose bytes are no longer those of its job, for intake to look at.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
+    set_up_logs(settings, role="worker", console=False)
+    clock = SystemClock()
+    with closing(open_database(settings.database_file)) as database, closing(Decoder()) as decoder:
+        store = JobStore(database, clock.now)
+        room = EngineRoom(lambda: make_engine(settings), clock, lambda state: store.set_state("engine", state))
+        work = settings.work
+        with closing(room), Pulse(store, beat_seconds=work.beat_seconds, lease_seconds=work.lease_seconds) as pulse:
+            worker = Worker(
+                settings,
+                store,
+                room,
+                decoder,
+                Delivery(store, sidecars.write, clock, random.random),
+                pulse,
+                clock,
+                owner=f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
+                sight=lambda path: connection.send(("sight", path)),
+                launched_by=launched_by,
+            )
+            stopping = threading.Event()
+            obeying = (connection, stopping, pulse, work.stop_seconds)
+            threading.Thread(target=obey, args=obeying, name="obey", daemon=True).start()
+            worker.run(stopping)
+
+
+def obey(connection: Connection, stopping: threading.Event, pulse: Pulse, stop_seconds: float) -> None:
+    """Runs beside the worker, which may be deep in the model for minutes: ends the process when that must be."""
+    patience: float | None = None
+    while connection.poll(patience):
+        try:
+            word = connection.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # the daemon is dead; the next one takes back what is held here
+        if word == "now":
+            break
+        stopping.set()
+        patience = stop_seconds if pulse.is_holding else IDLE_PATIENCE
+    try:
+        pulse.release_all("Released: smolwatch was stopped.")
+    except Exception:
+        logger.exception("The jobs in hand could not be released")
+    os._exit(0)

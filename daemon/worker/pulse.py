@@ -1,0 +1,72 @@
+"""The heartbeat: a thread that says, for every claim held, that its worker is alive."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from loguru import logger
+
+from storage.errors import StorageError
+from storage.jobs import JobStore
+from storage.records import Claim
+
+
+class Pulse:
+    """Beats from `with` to its end. Claims are held and dropped by the worker; any thread may let go of all of them."""
+
+    def __init__(self, store: JobStore, *, beat_seconds: float, lease_seconds: float) -> None:
+        self._store = store
+        self._beat_seconds = beat_seconds
+        self._lease_seconds = lease_seconds
+        self._claims: dict[int, Claim] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def is_holding(self) -> bool:
+        with self._lock:
+            return bool(self._claims)
+
+    def hold(self, claim: Claim) -> None:
+        with self._lock:
+            self._claims[claim.job.id] = claim
+
+    def drop(self, claim: Claim) -> None:
+        with self._lock:
+            self._claims.pop(claim.job.id, None)
+
+    def release_all(self, note: str) -> None:
+        """Give every job back, its attempt refunded. Whoever still works on one finds its claim lost."""
+        for claim in self._held():
+            self._store.release(claim, note)
+            self.drop(claim)
+
+    def beat(self) -> None:
+        for claim in self._held():
+            if not self._store.beat(claim, lease_seconds=self._lease_seconds):
+                logger.warning("Job {} was taken back while it was worked on", claim.job.id)
+                self.drop(claim)
+
+    def _held(self) -> list[Claim]:
+        with self._lock:
+            return list(self._claims.values())
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._beat_seconds):
+            try:
+                self.beat()
+            except StorageError as error:
+                logger.warning("A heartbeat could not be written: {}", error)

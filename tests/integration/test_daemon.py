@@ -1,0 +1,214 @@
+"""The whole daemon as real processes: files in, sidecars out, and every process killed at some time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+from config.errors import AlreadyRunningError, ModelUnavailableError
+from storage.lifecycle import JobState
+from tests.fakes.processes import House, workers
+from tests.fakes.waiting import wait_for
+
+DONE = JobState.DONE
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path / "house")
+    yield house
+    house.close()
+
+
+def draw(file: Path, colour: str = "red", size: tuple[int, int] = (64, 48)) -> Path:
+    Image.new("RGB", size, colour).save(file)
+    return file
+
+
+def draw_many(folder: Path, count: int) -> list[str]:
+    for number in range(count):
+        draw(folder / f"{number:03}.png", size=(32 + number, 32))
+    return [f"{number:03}.png" for number in range(count)]
+
+
+def stop(process: subprocess.Popen[str]) -> tuple[int, float]:
+    """SIGTERM; the exit code, and the seconds that it took."""
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=20)
+    return code, time.monotonic() - began
+
+
+def hold_a_job(house: House) -> tuple[subprocess.Popen[str], psutil.Process]:
+    """The daemon and its worker, which is in the middle of held.png: its decoder is stopped, and it waits for it."""
+    daemon = house.start_and_wait()
+    draw(house.inbox / "first.png")
+    wait_for(lambda: house.states() == {"first.png": DONE}, 30)
+    worker = house.worker(daemon)
+    wait_for(lambda: next(iter(workers(worker.pid)), None)).suspend()
+    draw(house.inbox / "held.png", "blue", (70, 50))
+    wait_for(lambda: house.states().get("held.png") is JobState.RUNNING)
+    return daemon, worker
+
+
+def test_dropped_files_get_their_sidecars_and_a_restart_does_nothing_twice(house: House) -> None:
+    daemon = house.start_and_wait()
+    names = draw_many(house.inbox, 12)
+    draw(house.inbox / "Ein schöner Tag 🌊.jpg")
+    wait_for(lambda: list(house.states().values()) == [DONE] * 13, 40)
+    for name in [*names, "Ein schöner Tag 🌊.jpg"]:
+        record = json.loads((house.inbox / f"{name}.smolwatch.json").read_text())
+        assert record["file"]["name"] == name
+        assert record["answers"]["caption"].startswith("A picture of ")
+        assert (house.inbox / f"{name}.md").exists()
+    code, seconds = stop(daemon)
+    assert (code, seconds < 15) == (0, True)
+    jobs = house.jobs()
+    again = house.start("--once")
+    assert again.wait(timeout=40) == 0
+    assert house.jobs() == jobs
+
+
+def test_a_second_daemon_for_the_same_home_is_refused(house: House) -> None:
+    first = house.start_and_wait()
+    second = house.start()
+    _, said = second.communicate(timeout=20)
+    assert second.returncode == AlreadyRunningError.exit_code == 75
+    assert str(first.pid) in said
+    assert first.poll() is None
+
+
+def test_a_killed_worker_is_replaced_and_its_job_is_done_once(house: House) -> None:
+    daemon, worker = hold_a_job(house)
+    worker.kill()
+    wait_for(lambda: house.states()["held.png"] is DONE, 40)
+    assert house.worker(daemon).pid != worker.pid
+    held = house.jobs()["held.png"]
+    assert held.attempts == 2
+    notes = house.notes(held)
+    assert "The worker was killed by signal 9 (out of memory?)." in notes
+    assert notes.count("Described.") == 1
+
+
+def test_a_killed_daemon_takes_its_worker_along_and_the_next_one_finishes(house: House) -> None:
+    daemon = house.start_and_wait()
+    worker = house.worker(daemon)
+    names = draw_many(house.inbox, 20)
+    wait_for(lambda: DONE in house.states().values(), 40, every=0.005)
+    daemon.kill()
+    wait_for(lambda: not worker.is_running() or worker.status() == "zombie", 1.0)
+    house.start_and_wait()
+    wait_for(lambda: house.states() == dict.fromkeys(names, DONE), 40)
+    for job in house.jobs().values():
+        assert sum(note == "Described." for note in house.notes(job)) == 1
+    assert not list(house.inbox.glob(".sw-*"))
+
+
+def test_a_stop_in_the_middle_of_much_work_is_clean_and_costs_no_attempt(house: House) -> None:
+    daemon = house.start_and_wait()
+    draw_many(house.inbox, 60)
+    wait_for(lambda: DONE in house.states().values(), 40, every=0.005)
+    code, seconds = stop(daemon)
+    assert (code, seconds < 15) == (0, True)
+    states = house.states()
+    assert JobState.RUNNING not in states.values()
+    assert all(job.attempts == 0 for job in house.jobs().values() if job.state is JobState.QUEUED)
+
+
+def test_a_worker_that_cannot_finish_in_time_releases_its_job(tmp_path: Path) -> None:
+    house = House(tmp_path / "slow", {"SMOLWATCH_WORK__STOP_SECONDS": "1"})
+    try:
+        daemon, worker = hold_a_job(house)
+        code, seconds = stop(daemon)
+        assert (code, seconds < 5) == (0, True)
+        held = house.jobs()["held.png"]
+        assert (held.state, held.attempts) == (JobState.QUEUED, 0)
+        assert not worker.is_running()
+    finally:
+        house.close()
+
+
+def test_a_second_signal_does_not_wait(house: House) -> None:
+    daemon, _ = hold_a_job(house)
+    daemon.send_signal(signal.SIGTERM)
+    time.sleep(0.5)  # two signals at once would be one
+    code, seconds = stop(daemon)
+    assert (code, seconds < 3) == (0, True)
+    assert house.jobs()["held.png"].attempts == 0
+
+
+def test_without_a_model_jobs_wait_untried_and_the_reason_is_told(tmp_path: Path) -> None:
+    missing = {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": str(tmp_path / "nothing")}
+    house = House(tmp_path / "modelless", missing)
+    try:
+        daemon = house.start_and_wait()
+        draw(house.inbox / "x.png")
+        wait_for(lambda: "x.png" in house.states())
+        assert house.engine()["state"] == "unavailable"
+        assert house.engine()["reason"]
+        assert house.jobs()["x.png"].attempts == 0
+        assert stop(daemon)[0] == 0
+        once = house.start("--once")
+        once.communicate(timeout=40)
+        assert once.returncode == ModelUnavailableError.exit_code == 6
+        assert house.jobs()["x.png"].attempts == 0
+    finally:
+        house.close()
+
+
+def test_bad_files_get_reasons_and_stay_as_they_are(house: House) -> None:
+    whole = draw(house.inbox / "good.jpg", size=(640, 480)).read_bytes()
+    bad = {
+        "empty.jpg": b"",
+        "cut.jpg": whole[: len(whole) // 2],
+        "noise.jpg": os.urandom(2000),
+        "text.mp4": b"ffconcat version 1.0\nfile secret.mp4\n",
+        "headless.mp4": b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + bytes(200),
+        "page.pdf": b"%PDF-1.7\n" + bytes(100),
+    }
+    for name, content in bad.items():
+        (house.inbox / name).write_bytes(content)
+    (house.inbox / "really-a-jpeg.png").write_bytes(whole + b"\0")
+    once = house.start("--once")
+    once.communicate(timeout=50)
+    assert once.returncode == 1
+    states = house.states()
+    assert states.pop("good.jpg") is DONE
+    assert states.pop("really-a-jpeg.png") is DONE
+    assert set(states.values()) <= {JobState.FAILED, JobState.SKIPPED}
+    for name, content in bad.items():
+        assert house.why(name), f"no reason for {name}"
+        assert (house.inbox / name).read_bytes() == content
+        assert not (house.inbox / f"{name}.smolwatch.json").exists()
+
+
+def test_once_ends_well_when_everything_is_described(house: House) -> None:
+    draw_many(house.inbox, 5)
+    (house.inbox / "notes.txt").write_text("no picture")
+    once = house.start("--once")
+    once.communicate(timeout=40)
+    assert once.returncode == 0
+    assert list(house.states().values()) == [DONE] * 5
+    assert house.start("--once").wait(timeout=40) == 0
+
+
+def test_the_daemon_process_holds_neither_codecs_nor_model_libraries(house: House) -> None:
+    look = "import sys, daemon.app; print({'torch', 'transformers', 'PIL', 'av', 'numpy'} & set(sys.modules))"
+    found = subprocess.run(
+        [sys.executable, "-c", look],
+        env=house.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "set()"

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import NoAccessError
+from daemon.intake.admit import Gate, Identify, Outcome
+from daemon.intake.identity import identify
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+from storage.records import Fingerprint, MediaKind, NewFile
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, description_of, digest_of
+from tests.unit.daemon.conftest import PNG, drop
+
+
+@pytest.fixture
+def opened() -> list[bytes]:
+    """The paths that were opened."""
+    return []
+
+
+@pytest.fixture
+def gate(store: JobStore, library: Library, clock: FakeClock, opened: list[bytes]) -> Gate:
+    def watched(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
+        opened.append(path)
+        return identify(path, settled, max_bytes=max_bytes)
+
+    return make_gate(store, library, clock, watched)
+
+
+def make_gate(store: JobStore, library: Library, clock: FakeClock, identify: Identify) -> Gate:
+    return Gate(store, library, clock, model=MODEL, recipe=RECIPE, max_attempts=3, max_bytes=1000, identify=identify)
+
+
+def enter(gate: Gate, path: bytes) -> Outcome:
+    return gate.admit(path, Fingerprint.of(os.lstat(path)))
+
+
+def reason(library: Library, path: bytes) -> str:
+    refusal = library.refusal(path)
+    assert refusal is not None
+    return f"{refusal.code}: {refusal.reason}"
+
+
+def test_a_picture_is_queued_by_its_content_not_its_name(gate: Gate, library: Library, inbox: Path) -> None:
+    path = drop(inbox, "holiday.txt")
+    assert enter(gate, path) is Outcome.QUEUED
+    job = library.job_at(path)
+    assert job is not None
+    assert (job.state, job.kind, job.format, job.digest) == (JobState.QUEUED, MediaKind.IMAGE, "png", digest_of(PNG))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello", "not-allowed: Not a picture or video that smolwatch knows."),
+        (b"", "unreadable: The file is empty."),
+        (PNG + bytes(1000), "too-large: "),
+    ],
+)
+def test_what_cannot_be_described_is_refused_with_a_reason(
+    gate: Gate, library: Library, inbox: Path, content: bytes, said: str
+) -> None:
+    path = drop(inbox, "x.jpg", content)
+    assert enter(gate, path) is Outcome.REFUSED
+    assert reason(library, path).startswith(said)
+    assert library.job_at(path) is None
+
+
+def test_a_file_that_may_not_be_read_is_looked_at_again_later(
+    store: JobStore, library: Library, clock: FakeClock, inbox: Path
+) -> None:
+    def refuse(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
+        raise NoAccessError("Reading the file is not permitted.", advice="Check its permissions.")
+
+    path = drop(inbox, "x.jpg")
+    assert enter(make_gate(store, library, clock, refuse), path) is Outcome.LATER
+    assert not Outcome.LATER.is_judged
+    assert reason(library, path) == "no-access: Reading the file is not permitted. Check its permissions."
+
+
+def test_a_file_that_changed_since_it_settled_settles_again(gate: Gate, inbox: Path) -> None:
+    path = drop(inbox, "x.png")
+    before = Fingerprint.of(os.lstat(path))
+    drop(inbox, "x.png", PNG + b"more")
+    assert gate.admit(path, before) is Outcome.AGAIN
+
+
+def test_a_file_that_went_away_is_no_refusal(gate: Gate, library: Library, inbox: Path) -> None:
+    path = drop(inbox, "x.png")
+    before = Fingerprint.of(os.lstat(path))
+    os.unlink(path)
+    assert gate.admit(path, before) is Outcome.GONE
+    assert library.refusal(path) is None
+
+
+def test_a_file_untouched_since_its_job_is_not_even_opened(gate: Gate, inbox: Path, opened: list[bytes]) -> None:
+    path = drop(inbox, "x.png")
+    assert enter(gate, path) is Outcome.QUEUED
+    assert enter(gate, path) is Outcome.KNOWN
+    assert opened == [path]
+
+
+def test_a_described_file_that_is_only_touched_is_not_described_again(
+    gate: Gate, store: JobStore, library: Library, inbox: Path
+) -> None:
+    path = drop(inbox, "x.png")
+    enter(gate, path)
+    claim = store.claim("worker", lease_seconds=60)
+    assert claim is not None
+    job = claim.job
+    file = NewFile(path=path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
+    store.publish(claim, description_of(file))
+    store.finish(claim)
+    os.utime(path, (1, 1))
+    assert enter(gate, path) is Outcome.KNOWN
+    assert len(library.jobs()) == 1
+
+
+def test_a_file_that_comes_back_after_its_job_was_gone_is_queued_again(
+    gate: Gate, store: JobStore, library: Library, inbox: Path
+) -> None:
+    path = drop(inbox, "x.png")
+    enter(gate, path)
+    claim = store.claim("worker", lease_seconds=60)
+    assert claim is not None
+    store.gone(claim, "The file is no longer there.")
+    assert enter(gate, path) is Outcome.QUEUED
+
+
+def test_the_same_refusal_is_written_down_once(gate: Gate, library: Library, inbox: Path, clock: FakeClock) -> None:
+    path = drop(inbox, "x.jpg", b"hello")
+    enter(gate, path)
+    first = library.refusal(path)
+    clock.advance(60)
+    enter(gate, path)
+    assert library.refusal(path) == first

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config.errors import AlreadyRunningError
+from daemon.lock import HomeLock, holder
+
+
+def test_nobody_holds_a_lock_that_was_never_taken(tmp_path: Path) -> None:
+    assert holder(tmp_path / "data" / "smolwatch.lock") is None
+
+
+def test_a_second_holder_is_refused_and_told_the_firsts_pid(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "smolwatch.lock"
+    with HomeLock(file):
+        with pytest.raises(AlreadyRunningError, match=str(os.getpid())), HomeLock(file):
+            pass
+        assert holder(file) == os.getpid()
+
+
+def test_a_lock_is_free_again_after_its_holder_ended(tmp_path: Path) -> None:
+    file = tmp_path / "smolwatch.lock"
+    with HomeLock(file):
+        pass
+    assert holder(file) is None
+    with HomeLock(file):
+        assert holder(file) == os.getpid()
+
+
+def test_asking_who_holds_it_does_not_keep_a_daemon_from_starting(tmp_path: Path) -> None:
+    file = tmp_path / "smolwatch.lock"
+    file.touch()
+    for _ in range(20):
+        assert holder(file) is None
+        with HomeLock(file):
+            pass
+
+
+def test_others_may_not_read_the_lock(tmp_path: Path) -> None:
+    file = tmp_path / "smolwatch.lock"
+    with HomeLock(file):
+        assert file.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import signal
+
+from daemon.supervisor import Pauses, death_of
+
+
+def test_pauses_double_up_to_a_minute() -> None:
+    pauses = Pauses()
+    assert [pauses.after_life_of(0.1) for _ in range(9)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_long_life_is_forgiven() -> None:
+    pauses = Pauses()
+    for _ in range(4):
+        pauses.after_life_of(1)
+    assert pauses.after_life_of(60) == 1
+    assert pauses.after_life_of(59) == 2
+
+
+def test_a_death_is_told_with_its_signal_and_a_kill_with_its_likely_cause() -> None:
+    assert death_of(-signal.SIGSEGV) == "The worker was killed by signal 11."
+    assert death_of(-signal.SIGKILL) == "The worker was killed by signal 9 (out of memory?)."
+    assert death_of(3) == "The worker ended by itself with code 3."

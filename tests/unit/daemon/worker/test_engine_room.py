@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from daemon.errors import EngineError
+from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.engine import Engine
+from daemon.worker.engine_room import EngineRoom
+from tests.fakes.clock import FakeClock
+from tests.fakes.engines import AbsentEngine, BrokenEngine
+
+
+class Unloadable(EchoEngine):
+    def load(self) -> None:  # type: ignore[override]
+        raise RuntimeError("no such symbol")
+
+
+class Notes(list[dict[str, object]]):
+    """Every state that was reported."""
+
+    @property
+    def states(self) -> list[object]:
+        return [note["state"] for note in self]
+
+
+def room_of(engine: Engine, clock: FakeClock) -> tuple[EngineRoom, Notes]:
+    notes = Notes()
+    return EngineRoom(lambda: engine, clock, notes.append), notes
+
+
+def test_a_loaded_engine_is_reported_with_what_it_runs_on() -> None:
+    room, notes = room_of(EchoEngine(rows=3), FakeClock())
+    assert room.rows == 0
+    assert room.open()
+    assert room.rows == 3
+    assert notes.states == ["loading", "ready"]
+    assert notes[-1]["device"] == "none"
+
+
+def test_without_weights_it_looks_again_later_and_says_so_once() -> None:
+    engine, clock = AbsentEngine(), FakeClock()
+    room, notes = room_of(engine, clock)
+    for _ in range(3):
+        assert not room.open()
+        clock.advance(10)
+    assert notes.states == ["loading", "unavailable"]
+    assert "not on this machine" in str(notes[-1]["reason"])
+    assert "model pull" in str(notes[-1]["advice"])
+    engine.here = True
+    assert room.open()
+    assert notes.states[-1] == "ready"
+
+
+def test_it_does_not_look_again_at_once() -> None:
+    engine = AbsentEngine()
+    room, _ = room_of(engine, FakeClock())
+    assert not room.open()
+    engine.here = True
+    assert not room.open()
+
+
+def test_whatever_keeps_an_engine_from_loading_is_a_reason_not_a_crash() -> None:
+    room, notes = room_of(Unloadable(), FakeClock())
+    assert not room.open()
+    assert "no such symbol" in str(notes[-1]["reason"])
+
+
+def test_whatever_a_step_raises_is_the_engines_error() -> None:
+    room, _ = room_of(BrokenEngine(), FakeClock())
+    room.open()
+    with pytest.raises(EngineError, match="driver is gone"):
+        room.step()
+
+
+def test_after_failures_it_waits_longer_each_time_and_takes_one_row() -> None:
+    clock = FakeClock()
+    room, notes = room_of(EchoEngine(rows=8), clock)
+    room.open()
+    for pause in (2, 4, 8):
+        room.fail("out of memory")
+        assert notes.states[-1] == "restarting"
+        clock.advance(pause - 0.1)
+        assert not room.open()
+        clock.advance(0.1)
+        assert room.open()
+        assert room.rows == 1

@@ -1,0 +1,282 @@
+"""The worker's turns, with a real job table, an engine that does as it is told and a decoder without a process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from config.recipes import load_recipe
+from config.settings import Settings
+from daemon.delivery import Delivery
+from daemon.errors import DecoderHungError, NotAllowedError, UnreadableError
+from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.engine import Engine
+from daemon.worker.engine_room import EngineRoom
+from daemon.worker.pulse import Pulse
+from daemon.worker.turns import Worker
+from storage import sidecars
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import Cause, JobState
+from tests.fakes.clock import FakeClock
+from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SlowEngine
+from tests.fakes.opener import FakeOpener
+from tests.unit.daemon.conftest import PNG, drop, settled
+
+ECHO = "echo@1"
+RECIPE = load_recipe().digest
+
+
+class Bench:
+    """A worker with everything around it."""
+
+    def __init__(self, settings: Settings, store: JobStore, library: Library, clock: FakeClock) -> None:
+        self.settings, self.store, self.library, self.clock = settings, store, library, clock
+        self.inbox = settings.inbox_path.resolve()
+        self.opener = FakeOpener()
+        self.sighted: list[bytes] = []
+        self.stopping = threading.Event()
+        self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
+        self.worker = self.employ(EchoEngine())
+
+    def employ(self, engine: Engine) -> Worker:
+        room = EngineRoom(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
+        self.worker = Worker(
+            self.settings,
+            self.store,
+            room,
+            self.opener,
+            Delivery(self.store, sidecars.write, self.clock, lambda: 1.0),
+            self.pulse,
+            self.clock,
+            owner="worker",
+            sight=self.sighted.append,
+            launched_by="terminal",
+        )
+        return self.worker
+
+    def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
+        path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
+        return self.store.admit(settled(path), model=ECHO, recipe=RECIPE, max_attempts=3)[1]
+
+    def turn(self, times: int = 1, seconds: float = 0.0) -> None:
+        for _ in range(times):
+            self.worker.turn(self.stopping)
+            self.clock.advance(seconds)
+
+    def state(self, job: int) -> JobState:
+        return self.library.job(job).state
+
+    def attempts(self, job: int) -> int:
+        return self.library.job(job).attempts
+
+
+@pytest.fixture
+def bench(settings: Settings, store: JobStore, library: Library, clock: FakeClock) -> Bench:
+    return Bench(settings, store, library, clock)
+
+
+def test_a_queued_file_is_described_and_delivered(bench: Bench) -> None:
+    job = bench.queue()
+    bench.clock.advance(2.0)
+    bench.turn()
+    assert bench.state(job) is JobState.DONE
+    description = bench.library.description(job)
+    assert description is not None
+    assert description.answers == {"caption": "A picture of 6x4.", "summary": "A picture of 6x4."}
+    assert description.stats.seconds["queued"] == 2.0
+    assert description.stats.peak_memory_bytes > 10_000_000
+    assert (bench.inbox / "beach.png.smolwatch.json").exists()
+    assert not bench.pulse.is_holding
+
+
+def test_an_idle_turn_has_nothing_to_do(bench: Bench) -> None:
+    assert not bench.worker.turn(bench.stopping)
+
+
+def test_a_whole_batch_is_claimed_while_the_engine_has_room(bench: Bench) -> None:
+    jobs = [bench.queue(f"{number}.png") for number in range(10)]
+    bench.employ(SlowEngine(steps=3))
+    bench.turn()
+    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 8 + [JobState.QUEUED] * 2
+
+
+def test_the_same_bytes_are_published_for_another_path_without_being_opened(bench: Bench) -> None:
+    first, copy = bench.queue("a.png", PNG), bench.queue("b.png", PNG)
+    bench.employ(EchoEngine(rows=1))
+    bench.turn(2)
+    assert bench.state(first) is bench.state(copy) is JobState.DONE
+    assert len(bench.opener.opened) == 1
+    description = bench.library.description(copy)
+    assert description is not None
+    assert description.path == bench.library.job(copy).path
+    assert (bench.inbox / "b.png.smolwatch.json").exists()
+
+
+def test_a_fresh_job_asks_again_though_the_answer_is_known(bench: Bench) -> None:
+    job = bench.queue()
+    bench.turn()
+    again = bench.store.requeue(job)
+    bench.turn()
+    assert bench.state(again.id) is JobState.DONE
+    assert len(bench.opener.opened) == 2
+
+
+def test_without_a_model_no_job_is_claimed_and_no_attempt_is_spent(bench: Bench) -> None:
+    job = bench.queue()
+    engine = AbsentEngine()
+    bench.employ(engine)
+    bench.turn(5, seconds=10)
+    assert (bench.state(job), bench.attempts(job)) == (JobState.QUEUED, 0)
+    state = bench.library.state("engine")
+    assert state is not None
+    assert state["state"] == "unavailable"
+    engine.here = True
+    bench.turn()
+    assert bench.state(job) is JobState.DONE
+
+
+@pytest.mark.parametrize(
+    ("failure", "state", "cause"),
+    [
+        (UnreadableError("The file is cut off."), JobState.FAILED, Cause.INPUT),
+        (NotAllowedError("A playlist."), JobState.SKIPPED, Cause.INPUT),
+        (DecoderHungError("It took over 60 s."), JobState.QUEUED, Cause.TRANSIENT),
+        (RuntimeError("unforeseen"), JobState.QUEUED, Cause.TRANSIENT),
+    ],
+)
+def test_a_failure_costs_its_own_file_alone(bench: Bench, failure: Exception, state: JobState, cause: Cause) -> None:
+    bad, good = bench.queue("bad.png"), bench.queue("good.png")
+    bench.opener.failures[bench.library.job(bad).path] = failure
+    bench.turn()
+    job = bench.library.job(bad)
+    assert (job.state, job.cause) == (state, cause)
+    assert str(failure) in str(job.reason)
+    assert bench.state(good) is JobState.DONE
+
+
+def test_a_transient_failure_ends_after_the_last_attempt(bench: Bench) -> None:
+    job = bench.queue()
+    bench.opener.failures[bench.library.job(job).path] = DecoderHungError()
+    bench.turn(3, seconds=200)
+    assert (bench.state(job), bench.attempts(job)) == (JobState.FAILED, 3)
+
+
+@pytest.mark.parametrize("make", [FailingEngine, BrokenEngine])
+def test_an_engine_that_fails_charges_nobody_and_is_loaded_anew(bench: Bench, make: Callable[[], Engine]) -> None:
+    jobs = [bench.queue(f"{number}.png") for number in range(3)]
+    bench.employ(make())
+    bench.turn()
+    assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 3
+    bench.turn()
+    assert [bench.state(job) for job in jobs] == [JobState.QUEUED] * 3
+    state = bench.library.state("engine")
+    assert state is not None
+    assert state["state"] == "restarting"
+
+
+def test_after_a_failure_a_well_engine_describes_everything(bench: Bench) -> None:
+    jobs = [bench.queue(f"{number}.png") for number in range(3)]
+    engine = FailingEngine()
+    bench.employ(engine)
+    bench.turn()
+    engine.failing = False
+    bench.turn(6, seconds=5)
+    assert [bench.state(job) for job in jobs] == [JobState.DONE] * 3
+
+
+def test_a_file_on_which_every_engine_fails_does_not_stop_the_others_for_ever(bench: Bench) -> None:
+    poison, good = bench.queue("poison.png"), bench.queue("good.png")
+    bench.employ(FailingEngine(lambda request: request.id == str(poison)))
+    bench.turn(40, seconds=70)
+    assert bench.state(good) is JobState.DONE
+    assert bench.state(poison) is JobState.FAILED
+    assert "out of memory" in str(bench.library.job(poison).reason)
+
+
+def test_a_job_that_was_tried_before_runs_alone(bench: Bench) -> None:
+    old, new = bench.queue("old.png"), bench.queue("new.png")
+    bench.employ(SlowEngine(steps=1))
+    claims = [bench.store.claim("dead", lease_seconds=60) for _ in range(2)]
+    assert None not in claims
+    bench.store.abandon_all("The worker was killed.")
+    running: list[list[JobState]] = []
+    bench.employ(SlowEngine(1, lambda: running.append([bench.state(old), bench.state(new)])))
+    bench.turn(2)
+    assert running == [[JobState.RUNNING, JobState.QUEUED], [JobState.DONE, JobState.RUNNING]]
+    assert [bench.attempts(job) for job in (old, new)] == [2, 2]
+
+
+def test_a_tried_job_waits_for_the_batch_to_end_and_is_not_charged_for_waiting(bench: Bench) -> None:
+    tried = bench.queue("tried.png")
+    path = bench.library.job(tried).path
+    bench.opener.failures[path] = DecoderHungError()
+    bench.employ(SlowEngine(steps=4))
+    bench.turn()
+    del bench.opener.failures[path]
+    batch = bench.queue("batch.png")
+    bench.turn(seconds=10)
+    bench.turn(2)
+    assert (bench.state(batch), bench.state(tried), bench.attempts(tried)) == (JobState.RUNNING, JobState.QUEUED, 1)
+    assert len(bench.library.events(tried)) == 5  # queued, claimed, back; and once claimed and released
+    bench.turn(5)
+    assert bench.state(batch) is bench.state(tried) is JobState.DONE
+    assert bench.attempts(tried) == 2
+
+
+def test_a_file_replaced_while_it_was_described_is_not_described_by_its_old_bytes(bench: Bench) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.employ(SlowEngine(1, lambda: drop_over(path)))
+    bench.turn()
+    assert bench.state(job) is JobState.GONE
+    assert bench.library.description(job) is None
+    assert bench.sighted == [path]
+    assert not (bench.inbox / "beach.png.smolwatch.json").exists()
+
+
+def test_a_file_that_went_away_is_gone(bench: Bench) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.employ(SlowEngine(1, lambda: os.unlink(path)))
+    bench.turn()
+    assert bench.state(job) is JobState.GONE
+
+
+def test_with_the_whole_inbox_away_nothing_is_gone(bench: Bench) -> None:
+    job = bench.queue()
+    away = bench.inbox.with_name("unmounted")
+    bench.employ(SlowEngine(1, lambda: bench.inbox.rename(away) and None))
+    bench.turn()
+    assert (bench.state(job), bench.attempts(job)) == (JobState.QUEUED, 0)
+    bench.turn(3)
+    assert bench.state(job) is JobState.QUEUED
+    away.rename(bench.inbox)
+    bench.employ(EchoEngine())
+    bench.turn()
+    assert bench.state(job) is JobState.DONE
+
+
+def test_a_job_that_was_taken_back_is_not_delivered(bench: Bench) -> None:
+    job = bench.queue()
+    bench.employ(SlowEngine(1, lambda: bench.store.abandon_all("taken back") and None))
+    bench.turn()
+    assert bench.state(job) is JobState.QUEUED
+    assert not bench.pulse.is_holding
+
+
+def test_a_stopping_worker_claims_nothing_more_and_ends_what_it_holds(bench: Bench) -> None:
+    first, second = bench.queue("a.png"), bench.queue("b.png")
+    bench.employ(SlowEngine(3, bench.stopping.set))
+    bench.turn()
+    late = bench.queue("late.png")
+    bench.worker.run(bench.stopping)
+    assert [bench.state(job) for job in (first, second, late)] == [JobState.DONE, JobState.DONE, JobState.QUEUED]
+
+
+def drop_over(path: bytes) -> None:
+    with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+        file.write(PNG + b"other bytes")
