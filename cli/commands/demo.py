@@ -1,0 +1,222 @@
+"""`smolwatch demo`: the whole way, on a dozen drawn pictures and clips, with the small model that is in the package."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from cli.reading import inbox_root, open_library
+from cli.render import console, say, say_table
+from cli.samples import Sample, drop, shipped_samples
+from config.errors import AlreadyRunningError, ModelUnavailableError, NotFoundError, SmolwatchError
+from config.load import load_settings, prepare_home
+from config.settings import Settings
+from config.text import safe_text
+from daemon.lock import holder
+from storage.errors import StorageError
+from storage.library import Library
+
+DEFAULT_HOME = Path("smolwatch-demo")
+LOOK_SECONDS = 0.25
+START_SECONDS = 60.0
+#: The first file also waits for the model's libraries, which can take long on a cold disk.
+STALL_SECONDS = 240.0
+STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one sample: its caption and what that took, or why there is none."""
+
+    caption: str = ""
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@click.command(short_help="See it work: a dozen drawn pictures and clips, no download.")
+@click.option(
+    "--home",
+    "own_home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"Where to do it (else ./{DEFAULT_HOME}).",
+)
+@click.pass_obj
+def command(home: Path | None, own_home: Path | None) -> int:
+    """See it work: starts the daemon with the small demo model, drops a dozen samples into its inbox, and
+    compares what it says with what was drawn."""
+    environ = demo_environment()
+    home = own_home or home or DEFAULT_HOME
+    settings = load_settings(home=home, overrides={"model.id": "demo"}, environ=environ)
+    prepare_home(settings)
+    samples = shipped_samples()
+    say(f"Dropping {len(samples)} pictures and clips into {safe_text(str(settings.inbox_path))}")
+    with daemon_running(settings, environ) as process:
+        drop(samples, settings.inbox_path)
+        outcomes = watch(samples, settings, process)
+    right = report(samples, outcomes)
+    say_what_next(settings)
+    return 0 if right == len(samples) else 1
+
+
+def demo_environment() -> dict[str, str]:
+    """The person's own, but for the inbox: it is the demo home's, and files in it need no long wait."""
+    environ = {**os.environ, "SMOLWATCH_INBOX__SETTLE_SECONDS": "0.5"}
+    environ.pop("SMOLWATCH_INBOX__PATH", None)
+    return environ
+
+
+@contextmanager
+def daemon_running(settings: Settings, environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The real daemon as a process of its own, from holding its home's lock until it has stopped."""
+    if pid := holder(settings.lock_file):
+        raise AlreadyRunningError(f"A daemon already runs for {settings.home} (pid {pid}).")
+    # -P and the path: found where this program was found, whatever the current folder holds.
+    search = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), environ.get("PYTHONPATH")]))
+    arguments = ["-P", "-m", "cli.main", "--home", str(settings.home), "run", "--model", "demo"]
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # being stopped, stop the daemon too
+    with demo_log(settings).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**environ, "PYTHONPATH": search},
+        )
+    try:
+        wait_until_up(process, settings)
+        yield process
+    finally:
+        stop(process)
+        signal.signal(signal.SIGTERM, previous)
+
+
+def demo_log(settings: Settings) -> Path:
+    """What the daemon says beside its log: nothing, unless it cannot start."""
+    return settings.log_folder / "demo.log"
+
+
+def wait_until_up(process: subprocess.Popen[bytes], settings: Settings) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while holder(settings.lock_file) is None:
+        check_alive(process, settings)
+        if time.monotonic() > deadline:
+            raise SmolwatchError("The daemon did not start.", advice=log_advice(settings))
+        time.sleep(LOOK_SECONDS)
+
+
+def check_alive(process: subprocess.Popen[bytes], settings: Settings) -> None:
+    if (code := process.poll()) is not None:
+        said = demo_log(settings).read_text(encoding="utf-8", errors="replace").strip()
+        raise SmolwatchError(f"The daemon ended (exit code {code}). {said}".strip(), advice=log_advice(settings))
+
+
+def log_advice(settings: Settings) -> str:
+    return f"Its log: {settings.log_folder / 'smolwatch.log'}"
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        click.echo(f"The daemon did not stop within {STOP_SECONDS:.0f} s and was killed.", err=True)
+
+
+def watch(samples: list[Sample], settings: Settings, process: subprocess.Popen[bytes]) -> dict[str, Outcome]:
+    """Outcomes by sample name, each shown as it comes: under a progress bar on a terminal, as plain lines elsewhere."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    screen = console()
+    columns = (TextColumn("describing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    outcomes: dict[str, Outcome] = {}
+    deadline = time.monotonic() + STALL_SECONDS
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("", total=len(samples))
+        while len(outcomes) < len(samples):
+            for name, outcome in new_outcomes(samples, outcomes, settings, process.pid).items():
+                outcomes[name] = outcome
+                deadline = time.monotonic() + STALL_SECONDS
+                screen.print(safe_text(f"{name}: {outcome.caption or outcome.reason}"), soft_wrap=True)
+                progress.advance(task)
+            check_alive(process, settings)
+            if time.monotonic() > deadline:
+                say(f"Nothing was finished for {STALL_SECONDS:.0f} s. {safe_text(log_advice(settings))}")
+                break
+            time.sleep(LOOK_SECONDS)
+    return outcomes
+
+
+def new_outcomes(samples: list[Sample], known: dict[str, Outcome], settings: Settings, pid: int) -> dict[str, Outcome]:
+    """Of the samples without an outcome, those that have one now; none while the database is being made.
+
+    Raises ModelUnavailableError when this daemon says that it cannot describe.
+    """
+    try:
+        with open_library(settings) as library:
+            check_engine(library, pid)
+            looked = {
+                sample.name: outcome_of(os.fsencode(inbox_root(settings) / sample.name), library)
+                for sample in samples
+                if sample.name not in known
+            }
+    except (NotFoundError, StorageError):
+        return {}
+    return {name: outcome for name, outcome in looked.items() if outcome}
+
+
+def check_engine(library: Library, pid: int) -> None:
+    """What an earlier daemon said of its engine does not count."""
+    daemon, engine = library.state("daemon") or {}, library.state("engine") or {}
+    if daemon.get("pid") == pid and engine.get("state") == "unavailable":
+        raise ModelUnavailableError(str(engine["reason"]), advice=str(engine.get("advice", "")))
+
+
+def outcome_of(path: bytes, library: Library) -> Outcome | None:
+    job = library.job_at(path)
+    if job is None or not job.state.is_final():
+        return None
+    if description := library.description(job.id):
+        return Outcome(description.answers.get("caption", ""), description.stats.seconds.get("total", 0.0))
+    return Outcome(reason=job.reason or str(job.state))
+
+
+def report(samples: list[Sample], outcomes: dict[str, Outcome]) -> int:
+    """The table, and how many captions are true, which is returned."""
+    rows, right = [], 0
+    for sample in samples:
+        outcome = outcomes.get(sample.name, Outcome(reason="not finished"))
+        true = outcome.caption == sample.caption
+        right += true
+        verdict = "true" if true else f"drawn was: {sample.caption}"
+        seconds = f"{outcome.seconds:.2f}" if outcome.caption else ""
+        rows.append((safe_text(sample.name), safe_text(outcome.caption or outcome.reason), seconds, verdict))
+    say()
+    say_table(("file", "caption", "seconds", "checked"), rows)
+    say(f"\n{right} of {len(samples)} captions are true.")
+    return right
+
+
+def say_what_next(settings: Settings) -> None:
+    home = safe_text(shlex.quote(str(settings.home)))
+    say(f"""
+Sidecars   beside each file in {safe_text(str(settings.inbox_path))} (.md to read, .smolwatch.json for programs)
+Database   {safe_text(str(settings.database_file))}
+Look       smolwatch --home {home} ls
+           smolwatch --home {home} show 1
+
+For your own pictures, with the real weights (about 2.0 GB, once):
+           smolwatch model pull
+           smolwatch run""")

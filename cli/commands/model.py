@@ -1,0 +1,78 @@
+"""`smolwatch model`: the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.options import json_option
+from cli.render import say, say_json, say_table, size
+from config.load import load_settings
+from config.text import safe_text
+from storage.records import present
+
+if TYPE_CHECKING:
+    from daemon.inference.models import ListedModel
+
+
+@click.group(short_help="Fetch, list or make models.")
+def command() -> None:
+    """Fetch the weights, list the models that are here, or make one with random weights."""
+
+
+@command.command("pull", short_help="Fetch the weights, once.")
+@click.pass_obj
+def pull_command(home: Path | None) -> None:
+    """Fetch the chosen model (about 2.0 GB, once). What was broken off is taken up again."""
+    from cli.weights import fetch
+
+    found = fetch(load_settings(home=home))
+    say(f"{safe_text(found.id)} is here: {safe_text(str(found.path))}")
+
+
+@command.command("list", short_help="List the models that are here.")
+@json_option
+@click.pass_obj
+def list_command(home: Path | None, as_json: bool) -> None:
+    """List the chosen model, the default one and the demo model, and whether they are here."""
+    from daemon.inference.models import list_models
+
+    models = list_models(load_settings(home=home))
+    if as_json:
+        say_json([words(model) for model in models])
+        return
+    rows = [("*" if model.chosen else "", safe_text(model.name), *where(model)) for model in models]
+    say_table(("chosen", "model", "size", "where"), rows)
+
+
+def where(model: ListedModel) -> tuple[str, str]:
+    """Size and place, or why it is not here."""
+    if model.here is None:
+        return "", safe_text(model.problem)
+    return size(model.here.bytes), safe_text(str(model.here.path))
+
+
+def words(model: ListedModel) -> dict[str, Any]:
+    return present(
+        name=model.name,
+        id=model.id,
+        revision=model.revision,
+        chosen=model.chosen,
+        here=model.here is not None,
+        path=model.here and str(model.here.path),
+        bytes=model.here and model.here.bytes,
+        problem=model.problem or None,
+    )
+
+
+@command.command("random", short_help="Make a model of full size with random weights.")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which random weights.")
+def random_command(folder: Path, seed: int) -> None:
+    """Make a model of the real one's full size with random weights: as fast, and speaks nonsense."""
+    from daemon.inference.models import write_random
+
+    write_random(folder, seed)
+    say(f"Written to {safe_text(str(folder))}; use it with: smolwatch run --model DIR")

@@ -1,0 +1,48 @@
+"""`smolwatch retry`: a person says that it should be tried again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli.reading import inbox_root, job_meant, open_library
+from cli.render import safe_path, say
+from config.load import load_settings
+from config.settings import Settings
+
+
+@click.command(short_help="Try files again.")
+@click.argument("what", metavar="ID|PATH...", nargs=-1)
+@click.option("--failed", is_flag=True, help="Every job that failed.")
+@click.pass_obj
+def command(home: Path | None, what: tuple[str, ...], failed: bool) -> None:
+    """Try failed or skipped files again, or have files that are done described anew."""
+    if bool(what) == failed:
+        raise click.UsageError("Name jobs or files, or say --failed.")
+    settings = load_settings(home=home)
+    with open_library(settings) as library:  # nothing is changed unless every one of them is there
+        jobs = list(dict.fromkeys(job_meant(text, library).id for text in what))
+    retry(jobs, settings)
+
+
+def retry(jobs: list[int], settings: Settings) -> None:
+    """Requeue the jobs, or with none named every failed one."""
+    from daemon.clock import SystemClock
+    from storage.database import open_database
+    from storage.jobs import JobStore
+
+    database = open_database(settings.database_file)
+    try:
+        store = JobStore(database, SystemClock().now)
+        if not jobs:
+            say(f"Queued again: {store.requeue_failed()}")
+        for number in jobs:
+            job = store.requeue(number)
+            say(f"Queued again: job {job.id}, {safe_path(job.path, inbox_root(settings))}")
+    finally:
+        database.close()
+    from daemon.lock import holder
+
+    if holder(settings.lock_file) is None:
+        click.echo("No daemon is running; start it with: smolwatch run", err=True)

@@ -1,0 +1,70 @@
+"""`smolwatch show`: everything that is known about one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from cli.options import json_option
+from cli.reading import job_meant, open_library
+from cli.render import job_words, safe_path, say, say_facts, say_json, say_table, size, when
+from config.load import load_settings
+from config.text import safe_text
+from storage.records import Description, Job
+
+
+@click.command(short_help="Show one file's description and figures.")
+@click.argument("what", metavar="ID|PATH")
+@json_option
+@click.pass_obj
+def command(home: Path | None, what: str, as_json: bool) -> None:
+    """Show what is known about one file: what was said about it, by which model, and what that cost."""
+    settings = load_settings(home=home)
+    with open_library(settings) as library:
+        job = job_meant(what, library)
+        description = library.description(job.id)
+    if as_json:
+        say_json((description.record() if description else {}) | {"job": job_words(job)})
+        return
+    say_facts(job_facts(job))
+    if description:
+        say_description(description)
+
+
+def job_facts(job: Job) -> Iterator[tuple[str, str]]:
+    yield "file", safe_path(job.path)
+    yield "job", f"{job.id}, {job.state}, attempt {job.attempts} of {job.max_attempts}"
+    yield "queued", when(job.queued_at)
+    if job.finished_at:
+        yield "finished", when(job.finished_at)
+    if job.not_before and not job.state.is_final():
+        yield "next try", when(job.not_before)
+    if job.reason:
+        yield "reason", safe_text(f"{job.reason} ({job.reason_code})" if job.reason_code else job.reason)
+
+
+def say_description(description: Description) -> None:
+    for name, text in description.answers.items():
+        say(f"\n{safe_text(name)}\n  {safe_text(text)}")
+    if description.timeline:
+        say()
+        rows = [(f"{part.start:.1f}", f"{part.end:.1f}", safe_text(part.text)) for part in description.timeline]
+        say_table(("from (s)", "to (s)", "what happens"), rows)
+    say()
+    say_facts(figures(description))
+
+
+def figures(description: Description) -> Iterator[tuple[str, str]]:
+    media, model, stats = description.media, description.model, description.stats
+    length = "" if media.seconds is None else f", {media.seconds:.1f} s, {media.frames_seen} frames seen"
+    yield "media", safe_text(f"{media.kind}, {media.format}, {media.width}x{media.height}{length}")
+    yield "model", safe_text(f"{model.id} @ {model.revision}")
+    yield "ran as", safe_text(f"{model.engine} on {model.device}, {model.dtype}, {model.detail} detail")
+    yield "seconds", safe_text(", ".join(f"{phase} {value:.2f}" for phase, value in stats.seconds.items()))
+    yield "tokens", f"{stats.tokens_in} in, {stats.tokens_out} out, {stats.tokens_per_second:.1f} a second"
+    yield "memory", f"{size(stats.peak_memory_bytes)} at most"
+    if description.quality.verdict != "ok":
+        reasons = ", ".join(description.quality.reasons)
+        yield "quality", safe_text(f"{description.quality.verdict}: {reasons}")

@@ -1,0 +1,113 @@
+"""`smolwatch status`: does it run, can it describe, and how far is it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import click
+
+from cli.options import json_option
+from cli.reading import inbox_root, open_library
+from cli.render import job_words, safe_path, say_facts, say_json
+from config.errors import DaemonNotRunningError, NotFoundError
+from config.load import load_settings
+from config.settings import Settings
+from config.text import safe_text
+from daemon.lock import holder
+from storage.lifecycle import JobState
+from storage.records import stamp
+
+MOST_SHOWN = 20
+
+
+@click.command(short_help="Tell whether the daemon runs, and how far it is.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> int:
+    """Tell whether the daemon runs, whether it can describe, what it does now and how fast it is.
+
+    The exit code is 4 when no daemon runs.
+    """
+    settings = load_settings(home=ctx.obj)
+    report = look(settings)
+    if as_json:
+        say_json(report)
+    else:
+        say_facts(lines(report, settings))
+    return 0 if report["daemon"]["running"] else DaemonNotRunningError.exit_code
+
+
+def look(settings: Settings) -> dict[str, Any]:
+    """The whole report, for programs; a home without a database has no jobs."""
+    pid = holder(settings.lock_file)
+    report: dict[str, Any] = {
+        "home": str(settings.home),
+        "inbox": str(settings.inbox_path),
+        "database": str(settings.database_file),
+        "database_exists": True,
+        "daemon": {"running": pid is not None} | ({} if pid is None else {"pid": pid}),
+        "engine": {},
+        "intake": {},
+        "jobs": dict.fromkeys(map(str, JobState), 0),
+        "current": [],
+        "speed": {},
+    }
+    try:
+        with open_library(settings) as library:
+            if pid is not None:  # what a dead daemon said of itself, or had under way, is history
+                report["daemon"] = (library.state("daemon") or {}) | report["daemon"]
+                running = library.jobs(state=JobState.RUNNING, limit=MOST_SHOWN)
+                report["current"] = [job_words(job) for job in running]
+            report["engine"] = library.state("engine") or {}
+            report["intake"] = library.state("intake") or {}
+            report["jobs"] |= {str(state): count for state, count in library.counts().items()}
+            report["speed"] = library.speed()
+    except NotFoundError:
+        report["database_exists"] = False
+    return report
+
+
+def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str]]:
+    """The same for people."""
+    yield "daemon", daemon_line(report["daemon"])
+    yield "model", engine_line(report["engine"], report["daemon"]["running"])
+    yield "inbox", inbox_line(report["inbox"], report["intake"])
+    none = "none" if report["database_exists"] else "none; there is no database yet"
+    yield "jobs", " · ".join(f"{state} {count}" for state, count in report["jobs"].items() if count) or none
+    for job in report["current"]:
+        path = safe_path(os.fsencode(job["path"]), inbox_root(settings))
+        yield "now", f"{path} (job {job['id']}, attempt {job['attempts']}, since {job['started_at']})"
+    if speed := speed_line(report["speed"]):
+        yield "speed", speed
+
+
+def daemon_line(daemon: dict[str, Any]) -> str:
+    if not daemon["running"]:
+        return f"not running. {DaemonNotRunningError.advice}"
+    since = f", since {stamp(datetime.fromisoformat(daemon['started_at']))}" if "started_at" in daemon else ""
+    return f"running, process {daemon['pid']}{since}"
+
+
+def engine_line(engine: dict[str, Any], running: bool) -> str:
+    """What the engine last said of itself, which without a daemon is history."""
+    if not engine or not (running or engine["state"] == "unavailable"):
+        return "not loaded"
+    if engine["state"] == "ready":
+        return safe_text(f"{engine['model']} on {engine['device']}, {engine['dtype']}, {engine['detail']} detail")
+    said = ". ".join(str(engine[key]).rstrip(".") for key in ("state", "reason", "advice") if engine.get(key))
+    return safe_text(said if running else f"not loaded; when it last ran: {said}")
+
+
+def inbox_line(inbox: str, intake: dict[str, Any]) -> str:
+    problem, advice = intake.get("problem"), intake.get("advice")
+    return safe_text(" ".join(filter(None, [inbox, problem and f"({problem})", advice])))
+
+
+def speed_line(speed: dict[str, Any]) -> str:
+    parts = [f"{kind} {seconds:.1f} s" for kind, seconds in speed.get("seconds", {}).items()]
+    if "tokens_per_second" in speed:
+        parts.append(f"{speed['tokens_per_second']:.0f} tokens a second")
+    return " · ".join(parts)

@@ -1,0 +1,128 @@
+"""How things look: lines and tables for people, one document for programs. Nothing is decided here.
+
+All text from files and models passes through `safe_text` on its way to the terminal; JSON carries it whole, in ASCII.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from config.text import safe_text
+from storage.records import Job, JobEvent, present, stamp
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Where nobody's window sets the width, a table's cells are not broken over lines.
+PIPE_WIDTH = 400
+UNITS = ("bytes", "KB", "MB", "GB", "TB")
+
+
+def say(text: str = "") -> None:
+    """One line for people. `text` must be safe already."""
+    click.echo(text)
+
+
+def say_json(document: object) -> None:
+    click.echo(json.dumps(document, indent=2))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console that marks up nothing by itself; NO_COLOR and pipes are respected."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False, markup=False, emoji=False
+    )
+
+
+def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of safe cells: what does not fit is folded, never cut."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(Text(column), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console().print(table)
+
+
+def say_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Names and values below each other, the values safe already."""
+    shown = list(facts)
+    width = max(len(name) for name, _ in shown)
+    for name, value in shown:
+        say(f"{name:<{width}}  {value}")
+
+
+def safe_path(path: bytes, inbox: Path | None = None) -> str:
+    """A path for people: from the inbox on where it lies within, and never to be taken for an option."""
+    shown = os.fsdecode(path)
+    if inbox is not None:
+        shown = shown.removeprefix(f"{inbox}/")
+    return safe_text(f"./{shown}" if shown.startswith("-") else shown)
+
+
+def size(count: float) -> str:
+    """Bytes for people: "2.7 MB"."""
+    for unit in UNITS:
+        if count < 1000 or unit == UNITS[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == UNITS[0] else f"{count:.1f} {unit}"
+
+
+def when(moment: datetime | None) -> str:
+    return stamp(moment) if moment else ""
+
+
+def path_words(path: bytes) -> dict[str, str]:
+    """A path for programs: undecodable bytes are surrogates in "path" and exact in "path_b64"."""
+    text = os.fsdecode(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return {"path": text, "path_b64": base64.b64encode(path).decode()}
+    return {"path": text}
+
+
+def job_words(job: Job) -> dict[str, Any]:
+    """A job for programs; what does not apply is absent."""
+    return (
+        {"id": job.id, "state": str(job.state)}
+        | path_words(job.path)
+        | present(
+            kind=str(job.kind),
+            format=job.format,
+            digest=job.digest,
+            bytes=job.fingerprint.size,
+            attempts=job.attempts,
+            max_attempts=job.max_attempts,
+            queued_at=job.queued_at and stamp(job.queued_at),
+            started_at=job.started_at and stamp(job.started_at),
+            finished_at=job.finished_at and stamp(job.finished_at),
+            not_before=job.not_before and stamp(job.not_before),
+            cause=job.cause and str(job.cause),
+            reason_code=job.reason_code,
+            reason=job.reason,
+        )
+    )
+
+
+def event_words(event: JobEvent) -> dict[str, Any]:
+    return present(
+        at=stamp(event.at), before=event.before and str(event.before), after=str(event.after), note=event.note or None
+    )

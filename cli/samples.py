@@ -1,0 +1,34 @@
+"""The pictures and clips that come with the package, with the one true caption of each."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import daemon.inference
+
+FOLDER = Path(daemon.inference.__file__).parent / "demo_model" / "samples"
+
+
+@dataclass(frozen=True)
+class Sample:
+    file: Path
+    caption: str
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+
+def shipped_samples(folder: Path = FOLDER) -> list[Sample]:
+    captions = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
+    return [Sample(folder / name, caption) for name, caption in captions.items()]
+
+
+def drop(samples: list[Sample], inbox: Path) -> None:
+    """Copy the samples into the inbox; those that are there stay as they are."""
+    for sample in samples:
+        if not (inbox / sample.name).exists():
+            shutil.copyfile(sample.file, inbox / sample.name)

@@ -1,0 +1,88 @@
+"""A home with a database, and the command line on it, without a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import smolwatch
+from cli.reading import open_library
+from config.load import load_settings, prepare_home
+from config.settings import Settings
+from storage.database import Database, open_database
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.records import Claim, NewFile
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+
+
+@dataclass
+class House:
+    """A prepared home. `ask` types a command; the rest brings jobs into states, as a daemon would."""
+
+    settings: Settings
+    clock: FakeClock = field(default_factory=FakeClock)
+    database: Database | None = None
+
+    @property
+    def inbox(self) -> Path:
+        return self.settings.inbox_path
+
+    @property
+    def store(self) -> JobStore:
+        if self.database is None:
+            self.database = open_database(self.settings.database_file)
+        return JobStore(self.database, self.clock.now)
+
+    @contextmanager
+    def reading(self) -> Iterator[Library]:
+        with open_library(self.settings) as library:
+            yield library
+
+    def ask(self, *arguments: str, input: str | None = None) -> Result:
+        typed = ["--home", str(self.settings.home), *arguments]
+        return CliRunner().invoke(smolwatch, typed, input=input, prog_name="smolwatch", catch_exceptions=False)
+
+    def drop(self, name: bytes | str = "beach.jpg", content: bytes = b"waves") -> NewFile:
+        """A file in the inbox, as intake would find it. Its path is the real one."""
+        text = name.encode() if isinstance(name, str) else name
+        path = bytes(self.inbox.resolve()) + b"/" + text
+        with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+            file.write(content)
+        return new_file(path, content)
+
+    def queue(self, name: bytes | str = "beach.jpg", content: bytes = b"waves") -> int:
+        return self.store.admit(self.drop(name, content), model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+
+    def claim(self) -> Claim:
+        claim = self.store.claim("worker", lease_seconds=60)
+        assert claim is not None
+        return claim
+
+    def describe(self, name: bytes | str = "beach.jpg", content: bytes = b"waves", caption: str = "A beach.") -> int:
+        """A job that is done."""
+        file = self.drop(name, content)
+        number = self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+        claim = self.claim()
+        answers = {"caption": caption, "summary": f"{caption} It is long."}
+        self.store.publish(claim, description_of(file, answers=answers, described_at=self.clock.now()))
+        self.store.finish(claim)
+        return number
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.delenv("SMOLWATCH_HOME", raising=False)
+    monkeypatch.delenv("SMOLWATCH_DEBUG", raising=False)
+    settings = load_settings(home=tmp_path / "home", environ={})
+    prepare_home(settings)
+    made = House(settings)
+    yield made
+    if made.database is not None:
+        made.database.close()

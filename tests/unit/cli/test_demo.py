@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cli.commands.demo import Outcome, check_engine, demo_environment, new_outcomes, report
+from cli.samples import FOLDER, Sample, drop, shipped_samples
+from config.errors import ModelUnavailableError
+from daemon.lock import HomeLock
+from storage.lifecycle import Cause
+from tests.shapes.samples import SCENES
+from tests.shapes.world import Film
+from tests.unit.cli.conftest import House
+
+PID = 4711
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> list[Sample]:
+    return [Sample(tmp_path / "a.jpg", "A red star."), Sample(tmp_path / "b.jpg", "A blue star.")]
+
+
+def test_the_shipped_samples_are_those_that_are_drawn() -> None:
+    assert {sample.name: sample.caption for sample in shipped_samples()} == {
+        name: scene.caption for name, scene in SCENES.items()
+    }
+    assert all(sample.file.stat().st_size for sample in shipped_samples())
+    assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 600_000
+
+
+def test_the_samples_show_every_kind_of_motion_and_no_name_tells() -> None:
+    motions = {scene.motion.split()[0] for scene in SCENES.values() if isinstance(scene, Film)}
+    assert motions == {"moves", "turns", "stays", "appears", "disappears"}
+    for name, scene in SCENES.items():
+        assert not set(name.lower().split()) & set(scene.caption.lower().split())
+
+
+def test_a_dropped_sample_is_whole_and_one_that_is_there_is_left(tmp_path: Path) -> None:
+    first, second, *_ = shipped_samples()
+    (tmp_path / first.name).write_bytes(b"mine")
+    drop([first, second], tmp_path)
+    assert (tmp_path / first.name).read_bytes() == b"mine"
+    assert (tmp_path / second.name).read_bytes() == second.file.read_bytes()
+
+
+def test_only_exact_captions_are_true(samples: list[Sample], capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = {"a.jpg": Outcome("A red star.", 1.5), "b.jpg": Outcome("A red star.", 0.5)}
+    assert report(samples, outcomes) == 1
+    shown = capsys.readouterr().out
+    assert "drawn was: A blue star." in shown
+    assert "1 of 2 captions are true." in shown
+
+
+def test_a_missing_outcome_is_not_true(samples: list[Sample], capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(samples, {"a.jpg": Outcome("A red star.", 1.5)}) == 1
+    assert "not finished" in capsys.readouterr().out
+
+
+def test_outcomes_come_once_each_as_jobs_end(house: House, samples: list[Sample]) -> None:
+    assert new_outcomes(samples, {}, house.settings, PID) == {}, "there is no database yet"
+    house.queue("a.jpg", b"a")
+    assert new_outcomes(samples, {}, house.settings, PID) == {}, "it is only queued"
+    house.store.fail(house.claim(), code="unreadable", reason="The file is damaged.", cause=Cause.INPUT)
+    house.describe("b.jpg", b"b", caption="A blue star.")
+    found = new_outcomes(samples, {}, house.settings, PID)
+    assert found == {"a.jpg": Outcome(reason="The file is damaged."), "b.jpg": Outcome("A blue star.", 2.6)}
+    assert new_outcomes(samples, found, house.settings, PID) == {}
+
+
+def test_an_engine_that_cannot_describe_ends_the_demo_but_an_earlier_one_does_not(house: House) -> None:
+    house.store.set_state("engine", {"state": "unavailable", "reason": "No weights.", "advice": "Install anew."})
+    with house.reading() as library:
+        check_engine(library, PID)
+    house.store.set_state("daemon", {"state": "running", "pid": PID})
+    with house.reading() as library, pytest.raises(ModelUnavailableError, match=r"No weights\."):
+        check_engine(library, PID)
+
+
+def test_the_demo_uses_its_own_inbox_whatever_the_person_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOLWATCH_INBOX__PATH", "/photos")
+    assert "SMOLWATCH_INBOX__PATH" not in demo_environment()
+
+
+def test_a_home_that_is_in_use_is_left_alone(house: House) -> None:
+    with HomeLock(house.settings.lock_file):
+        result = house.ask("demo")
+    assert result.exit_code == 75
+    assert str(os.getpid()) in result.stderr
+    assert list(house.inbox.iterdir()) == []

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from storage.lifecycle import Cause
+from tests.unit.cli.conftest import House
+
+
+def test_a_job_is_meant_by_number_or_path(house: House) -> None:
+    number = house.describe(caption="A lighthouse.")
+    for meant in (str(number), str(house.inbox / "beach.jpg"), str(house.inbox / ".." / "inbox" / "beach.jpg")):
+        result = house.ask("show", meant)
+        assert result.exit_code == 0
+        assert "A lighthouse." in result.stdout
+        assert "A lighthouse. It is long." in result.stdout
+
+
+def test_a_path_is_found_from_the_current_folder(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.describe()
+    monkeypatch.chdir(house.inbox)
+    assert house.ask("show", "beach.jpg").exit_code == 0
+
+
+def test_a_path_through_a_link_is_the_file_that_it_leads_to(house: House, tmp_path: Path) -> None:
+    house.describe()
+    (tmp_path / "shortcut").symlink_to(house.inbox)
+    assert house.ask("show", str(tmp_path / "shortcut" / "beach.jpg")).exit_code == 0
+
+
+def test_a_file_named_like_a_number_is_meant_by_its_path(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.describe("other.jpg", b"other", caption="The first job.")
+    house.describe("1", b"one", caption="A file named one.")
+    monkeypatch.chdir(house.inbox)
+    assert "The first job." in house.ask("show", "1").stdout
+    assert "A file named one." in house.ask("show", "./1").stdout
+
+
+@pytest.mark.parametrize("what", ["99", "nowhere.jpg", "99999999999999999999999"])
+def test_what_is_not_there_is_not_found(house: House, what: str) -> None:
+    house.describe()
+    result = house.ask("show", what)
+    assert result.exit_code == 3
+    assert result.stdout == ""
+
+
+def test_the_document_is_the_record_and_the_job(house: House) -> None:
+    number = house.describe(caption="A lighthouse.")
+    shown = json.loads(house.ask("show", str(number), "--json").stdout)
+    with house.reading() as library:
+        description = library.description(number)
+    assert description is not None
+    assert {key: value for key, value in shown.items() if key != "job"} == description.record()
+    assert shown["job"]["id"] == number
+    assert shown["job"]["state"] == "done"
+
+
+def test_a_failed_file_shows_its_reason(house: House) -> None:
+    number = house.queue()
+    house.store.fail(house.claim(), code="unreadable", reason="The file is damaged.", cause=Cause.INPUT)
+    assert "The file is damaged. (unreadable)" in house.ask("show", str(number)).stdout
+    shown = json.loads(house.ask("show", str(number), "--json").stdout)
+    assert set(shown) == {"job"}
+    assert shown["job"]["reason_code"] == "unreadable"
+
+
+def test_what_the_model_says_is_neutral(house: House) -> None:
+    number = house.describe(caption="\x1b[31m\u202e<script>")
+    shown = house.ask("show", str(number)).stdout
+    assert not set(shown) & set("\x1b\u202e")
+    assert r"\x1b[31m\u202e<script>" in shown
+
+
+def test_undecodable_names_are_exact_for_programs(house: House) -> None:
+    house.describe(b"bad\xff.jpg")
+    path = bytes(house.inbox.resolve()) + b"/bad\xff.jpg"
+    result = house.ask("show", os.fsdecode(path), "--json")
+    assert result.exit_code == 0
+    job = json.loads(result.stdout)["job"]
+    assert os.fsencode(job["path"]) == path
+    assert "path_b64" in job

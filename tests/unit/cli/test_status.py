@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from daemon.lock import HomeLock
+from storage.lifecycle import JobState
+from tests.unit.cli.conftest import House
+
+KEYS = {"home", "inbox", "database", "database_exists", "daemon", "engine", "intake", "jobs", "current", "speed"}
+READY = {"state": "ready", "model": "smolwatch-demo", "device": "cpu", "dtype": "float32", "detail": "balanced"}
+
+
+def told(house: House) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(house.ask("status", "--json").stdout)
+    return found
+
+
+def line(house: House, name: str) -> str:
+    return next(line for line in house.ask("status").stdout.splitlines() if line.startswith(name))
+
+
+def test_before_the_first_start_it_says_how_to_start(house: House) -> None:
+    result = house.ask("status")
+    assert result.exit_code == 4
+    assert "not running. Start it with: smolwatch run" in result.stdout
+    assert str(house.inbox) in result.stdout
+    assert "there is no database yet" in result.stdout
+    assert not house.settings.database_file.exists()
+    document = told(house)
+    assert set(document) == KEYS
+    assert document["jobs"] == {str(state): 0 for state in JobState}
+
+
+def test_without_a_daemon_everything_is_still_told(house: House) -> None:
+    house.describe()
+    house.queue("next.jpg", b"next")
+    result = house.ask("status")
+    assert result.exit_code == 4
+    assert "queued 1 · done 1" in result.stdout
+    assert "image 2.6 s" in result.stdout
+
+
+def test_a_running_daemon_is_told_with_its_process(house: House) -> None:
+    started = {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"}
+    house.store.set_state("daemon", started)
+    with HomeLock(house.settings.lock_file):
+        result = house.ask("status")
+        document = told(house)
+    assert result.exit_code == 0
+    assert f"running, process {os.getpid()}, since 2026-11-24T09:00:00Z" in result.stdout
+    assert (document["daemon"]["running"], document["daemon"]["pid"]) == (True, os.getpid())
+    assert set(document) == KEYS
+
+
+def test_what_a_dead_daemon_said_of_itself_is_not_believed(house: House) -> None:
+    house.store.set_state("daemon", {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"})
+    house.store.set_state("engine", READY)
+    assert told(house)["daemon"] == {"running": False}
+    assert "not running" in line(house, "daemon")
+    assert "not loaded" in line(house, "model")
+
+
+def test_missing_weights_are_told_with_what_to_type(house: House) -> None:
+    advice = "Fetch them with: smolwatch model pull"
+    house.store.set_state("engine", {"state": "unavailable", "reason": "No weights here.", "advice": advice})
+    with HomeLock(house.settings.lock_file):
+        assert line(house, "model").endswith("unavailable. No weights here. Fetch them with: smolwatch model pull")
+        assert told(house)["engine"]["advice"] == advice
+    assert "when it last ran: unavailable" in line(house, "model")
+
+
+def test_a_ready_model_is_named_with_where_it_runs(house: House) -> None:
+    house.store.set_state("engine", READY)
+    with HomeLock(house.settings.lock_file):
+        assert line(house, "model").endswith("smolwatch-demo on cpu, float32, balanced detail")
+
+
+def test_the_inbox_tells_its_trouble(house: House) -> None:
+    house.store.set_state("intake", {"problem": "inbox missing", "advice": ""})
+    with HomeLock(house.settings.lock_file):
+        assert "(inbox missing)" in line(house, "inbox")
+
+
+def test_the_jobs_under_way_are_named_safely(house: House) -> None:
+    number = house.queue(b"\x1b[2Jbeach.jpg")
+    house.claim()
+    with HomeLock(house.settings.lock_file):
+        assert rf"\x1b[2Jbeach.jpg (job {number}, attempt 1, since 2026-11-24T09:00:00Z)" in line(house, "now")
+        (job,) = told(house)["current"]
+    assert job["id"] == number
+    assert told(house)["current"] == [], "what a dead daemon had under way is under way no more"

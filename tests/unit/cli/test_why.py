@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from config.load import load_settings, prepare_home
+from daemon.lock import HomeLock
+from storage.lifecycle import Cause
+from storage.records import Refusal
+from tests.unit.cli.conftest import House
+
+
+def asked(house: House, path: str) -> dict[str, Any]:
+    result = house.ask("why", path, "--json")
+    assert result.exit_code == 0
+    told: dict[str, Any] = json.loads(result.stdout)
+    return told
+
+
+def says(told: dict[str, Any]) -> dict[str, str]:
+    return {step["step"]: step["says"] for step in told["chain"]}
+
+
+def refused(house: House, name: str, code: str, reason: str) -> None:
+    path = house.drop(name).path
+    house.store.refuse(Refusal(path=path, code=code, reason=reason, at=house.clock.now()))
+
+
+def test_a_refusal_is_told_with_code_reason_and_time(house: House) -> None:
+    refused(house, "notes.txt", "not-allowed", "Not a picture or video that smolwatch knows.")
+    result = house.ask("why", str(house.inbox / "notes.txt"))
+    assert result.exit_code == 0
+    assert "2026-11-24T09:00:00Z  Not a picture or video that smolwatch knows. (not-allowed)" in result.stdout
+    told = asked(house, str(house.inbox / "notes.txt"))
+    assert told["refusal"] == {
+        "code": "not-allowed",
+        "reason": "Not a picture or video that smolwatch knows.",
+        "at": "2026-11-24T09:00:00Z",
+    }
+
+
+def test_a_failed_job_is_told_arrow_by_arrow_with_what_to_do(house: House) -> None:
+    number = house.queue()
+    house.clock.advance(60)
+    house.store.fail(house.claim(), code="unreadable", reason="The file is damaged.", cause=Cause.INPUT)
+    told = asked(house, str(house.inbox / "beach.jpg"))
+    assert [(event.get("before"), event["after"]) for event in told["events"]] == [
+        (None, "queued"),
+        ("queued", "running"),
+        ("running", "failed"),
+    ]
+    assert [event["at"] for event in told["events"]][::2] == ["2026-11-24T09:00:00Z", "2026-11-24T09:01:00Z"]
+    assert "The file is damaged. (unreadable)" in says(told)["now"]
+    assert f"smolwatch retry {number}" in told["advice"]
+
+
+def test_a_file_that_is_done_points_to_show(house: House) -> None:
+    number = house.describe()
+    assert f"smolwatch show {number}" in asked(house, str(house.inbox / "beach.jpg"))["advice"]
+
+
+def test_a_waiting_file_names_the_missing_daemon(house: House) -> None:
+    house.queue()
+    assert "smolwatch run" in asked(house, str(house.inbox / "beach.jpg"))["advice"]
+
+
+def test_a_waiting_file_names_the_missing_weights(house: House) -> None:
+    house.queue()
+    advice = "Fetch them with: smolwatch model pull"
+    house.store.set_state("engine", {"state": "unavailable", "reason": "No weights.", "advice": advice})
+    with HomeLock(house.settings.lock_file):
+        assert advice in asked(house, str(house.inbox / "beach.jpg"))["advice"]
+
+
+def test_a_postponed_file_tells_its_next_try(house: House) -> None:
+    house.queue()
+    claim = house.claim()
+    later = house.clock.now().replace(hour=10, second=0)
+    house.store.retry_later(claim, code="decoder-hung", reason="Too slow.", cause=Cause.TRANSIENT, not_before=later)
+    with HomeLock(house.settings.lock_file):
+        told = asked(house, str(house.inbox / "beach.jpg"))
+    assert "2026-11-24T10:00:00Z" in told["advice"]
+    assert told["job"]["not_before"] == "2026-11-24T10:00:00Z"
+
+
+def test_an_ignored_name_names_the_rule(house: House) -> None:
+    house.drop("beach.jpg.part")
+    told = asked(house, str(house.inbox / "beach.jpg.part"))
+    assert "'*.part'" in says(told)["rules"]
+    assert str(house.settings.config_file) in told["advice"]
+
+
+def test_a_file_elsewhere_is_not_in_the_inbox(house: House, tmp_path: Path) -> None:
+    (tmp_path / "beach.jpg").write_bytes(b"waves")
+    told = asked(house, str(tmp_path / "beach.jpg"))
+    assert told["in_inbox"] is False
+    assert "Not in the inbox" in says(told)["inbox"]
+    assert str(house.inbox) in told["advice"]
+
+
+def test_a_link_is_told_apart_from_what_it_leads_to(house: House) -> None:
+    house.drop("real.jpg")
+    (house.inbox / "link.jpg").symlink_to(house.inbox / "real.jpg")
+    assert "symbolic link" in says(asked(house, str(house.inbox / "link.jpg")))["file"]
+
+
+def test_an_unseen_file_waits_for_a_daemon_or_the_sweep(house: House) -> None:
+    house.drop("new.jpg")
+    assert house.store.waiting() == 0
+    assert "smolwatch run" in asked(house, str(house.inbox / "new.jpg"))["advice"]
+    with HomeLock(house.settings.lock_file):
+        assert "300 s" in asked(house, str(house.inbox / "new.jpg"))["advice"]
+
+
+def test_before_the_first_start_the_disk_still_has_its_say(house: House) -> None:
+    house.drop("new.jpg")
+    assert not house.settings.database_file.exists()
+    told = asked(house, str(house.inbox / "new.jpg"))
+    assert (told["exists"], told["in_inbox"]) == (True, True)
+    assert "smolwatch run" in told["advice"]
+
+
+def test_a_file_that_left_is_still_known(house: House) -> None:
+    house.describe()
+    (house.inbox / "beach.jpg").unlink()
+    told = asked(house, str(house.inbox / "beach.jpg"))
+    assert told["exists"] is False
+    assert says(told)["file"] == "Not there."
+
+
+def test_what_never_was_is_not_found(house: House) -> None:
+    result = house.ask("why", str(house.inbox / "nowhere.jpg"))
+    assert result.exit_code == 3
+    assert result.stdout == ""
+
+
+def test_a_linked_inbox_is_the_inbox(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    settings = load_settings(home=tmp_path / "link" / "home", environ={})
+    prepare_home(settings)
+    house = House(settings)
+    house.drop("beach.jpg")
+    for way in ("link", "disk"):
+        assert asked(house, str(tmp_path / way / "home" / "inbox" / "beach.jpg"))["in_inbox"] is True
+
+
+def test_hostile_names_are_neutral(house: House) -> None:
+    house.queue(b"\x1b[2J\n\xff.jpg")
+    path = bytes(house.inbox.resolve()) + b"/\x1b[2J\n\xff.jpg"
+    result = house.ask("why", path.decode("utf-8", "surrogateescape"))
+    assert result.exit_code == 0
+    assert r"\x1b[2J\x0a\xff.jpg" in result.stdout
+    assert "\x1b" not in result.stdout
