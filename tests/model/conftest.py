@@ -1,0 +1,76 @@
+"""The demo model behind the real file path: decoder process, processor, engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from config.recipes import Question
+from config.settings import ModelSettings, Settings
+from daemon.inference.engine import Engine, EngineInfo, Reply, Request
+from daemon.inference.start import make_engine
+from daemon.media.clip import DecodePlan
+from daemon.media.decoder import Decoder
+from storage.records import Fingerprint
+from tests.shapes.gallery import Exhibit
+
+Ask = Callable[[list[Exhibit], tuple[Question, ...]], list[dict[str, str]]]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, EngineInfo]]:
+    settings = Settings(home=tmp_path_factory.mktemp("home"), model=ModelSettings(id="demo", rows=16))
+    engine = make_engine(settings)
+    info = engine.load()
+    yield engine, info
+    engine.close()
+
+
+def request_for(exhibit: Exhibit, decoder: Decoder, info: EngineInfo, questions: tuple[Question, ...]) -> Request:
+    plan = DecodePlan(
+        image_edge=info.image_edge,
+        frame_edge=info.frame_edge,
+        frames_per_second=info.frames_per_second,
+        max_frames=info.max_frames,
+        max_bytes=10**9,
+        seconds=30,
+    )
+    path = str(exhibit.file).encode()
+    clip = decoder.open(path, Fingerprint.of(exhibit.file.stat()), plan)
+    return Request(
+        id=str(exhibit.file),
+        pictures=clip.pictures,
+        questions=questions,
+        timestamps=clip.timestamps if clip.is_video else (),
+        seconds=clip.media.seconds if clip.is_video else None,
+    )
+
+
+@pytest.fixture
+def ask(demo: tuple[Engine, EngineInfo]) -> Iterator[Ask]:
+    """Answers by question name for each exhibit, in order."""
+    engine, info = demo
+    decoder = Decoder()
+
+    def answer(exhibits: list[Exhibit], questions: tuple[Question, ...]) -> list[dict[str, str]]:
+        said: dict[str, dict[str, str]] = {}
+
+        def hear(replies: list[Reply]) -> None:
+            for reply in replies:
+                assert reply.error is None, reply.error
+                said[reply.id] = {name: found.text for name, found in reply.answers.items()}
+
+        waiting = 0
+        for exhibit in exhibits:
+            engine.submit(request_for(exhibit, decoder, info, questions))
+            waiting += 1
+            if waiting == info.rows:
+                hear(engine.step())
+                waiting = 0
+        while len(said) < len(exhibits):
+            hear(engine.step())
+        return [said[str(exhibit.file)] for exhibit in exhibits]
+
+    yield answer
+    decoder.close()

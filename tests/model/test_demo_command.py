@@ -1,0 +1,28 @@
+"""What a stranger types first, with the demo model that is in the package."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from cli.samples import shipped_samples
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_sample_of_the_demo_is_described_truly(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SMOLWATCH_")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "cli.main", "demo"],
+        cwd=tmp_path,
+        env=environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=58,
+        check=False,
+    )
+    count = len(shipped_samples())
+    assert f"{count} of {count} captions are true." in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
