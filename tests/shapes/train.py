@@ -2,7 +2,7 @@
 
 First the eyes (vision tower and connector, under throw-away heads that name what a picture holds), then the words
 (the decoder, on prompts of the recipe and of the world). One thread computes and one process draws, so that a run
-is reproducible and takes about two cores. `--minutes` bounds the whole; the published model took 110.
+is reproducible and takes about two cores. A run that was broken off between the courses goes on with the second.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import math
 import random
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from tests.shapes.drawing import draw, film_frames
 from tests.shapes.world import BACKGROUNDS, COLOURS, SHAPES, SIZES, WORDS, Film, Picture, some_film, some_picture
 
 ROOT = Path(__file__).parents[2]
-HOME = ROOT / "daemon" / "inference" / "demo_model" / "checkpoint"
+CHECKPOINT = ROOT / "daemon" / "inference" / "demo_model" / "checkpoint"
 RECIPE = tomllib.loads((ROOT / "config" / "recipes.toml").read_text())["default"]
 TOKENS_A_TILE = 4
 NOBODY = -100
@@ -143,20 +144,24 @@ def what_is_there(film: Film, frame: Image.Image) -> tuple[bool, str]:
 # Batches, drawn in a process of their own.
 
 
+Draw = Callable[[random.Random, int], Any]
+Report = Callable[[str], None]
+
+
 class Drawings(IterableDataset):
     """An endless stream of batches from one seed; `make` draws a batch."""
 
-    def __init__(self, seed: int, make) -> None:
+    def __init__(self, seed: int, make: Draw) -> None:
         self.seed, self.make = seed, make
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[Any]:
         torch.set_num_threads(1)
         rng = random.Random(self.seed)
         for step in itertools.count():
             yield self.make(rng, step)
 
 
-def stream(seed: int, make) -> Iterator:
+def stream(seed: int, make: Draw) -> Iterator[Any]:
     return iter(DataLoader(Drawings(seed, make), batch_size=None, num_workers=1, prefetch_factor=8))
 
 
@@ -281,7 +286,7 @@ def right_share(answers: dict[str, Tensor], labels: Tensor) -> dict[str, float]:
     return shares
 
 
-def teach_eyes(model: SmolVLMForConditionalGeneration, heads: Heads, steps: int, report) -> None:
+def teach_eyes(model: SmolVLMForConditionalGeneration, heads: Heads, steps: int, report: Report) -> None:
     batches = stream(11, sights)
     optimisers = Optimisers([model.model.vision_model, model.model.connector, heads], 1.5e-3, 4e-3)
     for step in range(steps):
@@ -308,10 +313,11 @@ def spell(tokenizer: PreTrainedTokenizerFast, texts: list[tuple[str, str]]) -> t
     return ids, targets
 
 
-def word_loss(model: SmolVLMForConditionalGeneration, tokenizer, lesson: Lesson, frozen: bool) -> tuple[Tensor, float]:
+def word_loss(
+    model: SmolVLMForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, lesson: Lesson
+) -> tuple[Tensor, float]:
     """Cross-entropy over the answers' tokens, and the share of rows whose every token was the likeliest."""
-    with torch.set_grad_enabled(not frozen):
-        features = look(model, lesson.frames)
+    features = look(model, lesson.frames)
     ids, targets = spell(tokenizer, lesson.texts)
     scenes = len(lesson.texts) // lesson.rows_a_scene
     rows = features.reshape(scenes, -1, features.shape[-1]).repeat_interleave(lesson.rows_a_scene, dim=0)
@@ -326,13 +332,15 @@ def word_loss(model: SmolVLMForConditionalGeneration, tokenizer, lesson: Lesson,
     return functional.cross_entropy(logits, truth), 1 - wrong.float().mean().item()
 
 
-def teach_words(model: SmolVLMForConditionalGeneration, tokenizer, steps: int, report) -> None:
+def teach_words(
+    model: SmolVLMForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, steps: int, report: Report
+) -> None:
     batches = stream(12, lessons)
     model.model.vision_model.requires_grad_(False)
     optimisers = Optimisers([model.model.text_model, model.model.connector, model.lm_head], 1.5e-3, 4e-3)
     for step in range(steps):
         lesson = next(batches)
-        loss, right = word_loss(model, tokenizer, lesson, frozen=False)
+        loss, right = word_loss(model, tokenizer, lesson)
         optimisers.step(loss, (step + 1) / steps)
         if step % 50 < 2 or step == steps - 1:
             kind = "pictures" if lesson.rows_a_scene == 4 else "clips"
@@ -346,7 +354,7 @@ def save(model: SmolVLMForConditionalGeneration, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=HOME, help="folder to write the checkpoint into")
+    parser.add_argument("--out", type=Path, default=CHECKPOINT, help="folder to write the checkpoint into")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "demo_model", help="folder to resume from")
     parser.add_argument("--eyes", type=int, default=4200, help="steps of the first course")
     parser.add_argument("--words", type=int, default=1600, help="steps of the second course")
