@@ -16,7 +16,7 @@ from tests.shapes.world import Film, Picture
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "daemon" / "inference" / "demo_model" / "samples"
-SEED = 12
+SEED = 13
 #: Long enough that the frames which the model sees, one a second, hold what happens.
 SECONDS = 6
 
