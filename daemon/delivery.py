@@ -5,6 +5,7 @@ Killed after the row, the job is taken up again and its sidecars are written aga
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -56,6 +57,10 @@ class Delivery:
             self._store.postpone(claim, code=error.code, reason=str(error), not_before=self._clock.now() + wait)
             logger.warning("Job {} {}: {}", job.id, job.name, error)
             return
-        self._store.finish(claim, "; ".join(f"{one.reason}" for one in kept))
+        self._store.finish(claim, " ".join(f"{name_of(one)} was not written: {one.reason}." for one in kept))
         self._postponed.pop(job.id, None)
         logger.info("Job {} {}: done", job.id, job.name)
+
+
+def name_of(kept: Kept) -> str:
+    return os.path.basename(os.fsdecode(kept.path))
