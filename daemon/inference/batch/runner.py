@@ -1,0 +1,47 @@
+"""What the batch needs of a model. Rows are the runner's own: each holds the keys and values of one text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+Tile_contra = TypeVar("Tile_contra", contravariant=True)
+Features = TypeVar("Features")
+
+
+class RunnerError(Exception):
+    """The model failed; nothing can be said of the rows that took part."""
+
+
+class RunnerMemoryError(RunnerError):
+    """There was no memory for what was asked. Rows are as they were before."""
+
+
+class Runner(Protocol[Tile_contra, Features]):
+    """One loaded model. All but `drop` raise RunnerError. Memory is taken in blocks of `block` tokens a row."""
+
+    block: int
+
+    def see(self, tiles: Sequence[Tile_contra]) -> Sequence[Features]:
+        """What the model sees in each tile."""
+        ...
+
+    def open(self, ids: Sequence[int], features: Sequence[Features], room: int) -> int:
+        """A new row that is to read `ids`, with `features` in their places, and never holds more than `room` tokens."""
+        ...
+
+    def fork(self, row: int, shared: int, ids: Sequence[int], features: Sequence[Features], room: int) -> int:
+        """As `open`, but the first `shared` tokens, which `row` has read as well, are taken from there."""
+        ...
+
+    def read(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
+        """Each row reads so many more of its tokens; the likeliest next token after each."""
+        ...
+
+    def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
+        """Each row takes its token; the likeliest next token after each."""
+        ...
+
+    def drop(self, row: int) -> None:
+        """Forget a row."""
+        ...

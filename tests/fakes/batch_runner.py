@@ -1,0 +1,113 @@
+"""A model that is a hash: its next token depends on all that its row was given, so that any mix-up changes answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from zlib import crc32
+
+from daemon.inference.batch.runner import RunnerError
+
+IMAGE, END, WORDS = 90, 0, 40
+POISON = 13  # a tile that no model survives
+
+
+@dataclass
+class Row:
+    to_read: list[object]
+    room: int
+    held: list[object] = field(default_factory=list)
+
+
+def filled(ids: Sequence[int], features: Sequence[str]) -> list[object]:
+    """The prompt with features in their places; raises unless they are as many as the places."""
+    left = iter(features)
+    text: list[object] = [next(left) if token == IMAGE else token for token in ids]
+    assert not list(left), "features without a place"
+    return text
+
+
+def next_token(held: Sequence[object]) -> int:
+    return crc32(repr(list(held)).encode()) % WORDS
+
+
+def answer(ids: Sequence[int], tiles: Sequence[int], limit: int) -> list[int]:
+    """What must be said, whatever else is under way."""
+    held = filled(ids, [f"tile {tile}" for tile in tiles])
+    said: list[int] = []
+    while len(said) < limit:
+        token = next_token([*held, *said])
+        if token == END:
+            break
+        said.append(token)
+    return said
+
+
+class HashRunner:
+    """`failures` are raised one a call, before anything is done."""
+
+    block = 8
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.failures: list[RunnerError] = []
+        self.looked: list[list[int]] = []
+        self.reads: list[int] = []
+        self.calls: list[str] = []
+        self._numbers = count()
+
+    def see(self, tiles: Sequence[int]) -> list[str]:
+        self._begin("see")
+        self.looked.append(list(tiles))
+        if POISON in tiles:
+            raise RunnerError("poisoned")
+        return [f"tile {tile}" for tile in tiles]
+
+    def open(self, ids: Sequence[int], features: Sequence[str], room: int) -> int:
+        self._begin("open")
+        return self._new(Row(filled(ids, features), room))
+
+    def fork(self, row: int, shared: int, ids: Sequence[int], features: Sequence[str], room: int) -> int:
+        self._begin("fork")
+        text = filled(ids, features)
+        assert self.rows[row].held[:shared] == text[:shared]
+        return self._new(Row(text[shared:], room, self.rows[row].held[:shared]))
+
+    def read(self, parts: Sequence[tuple[int, int]]) -> list[int]:
+        self._begin("read")
+        self.reads.append(sum(count for _, count in parts))
+        return [self._take(row, count) for row, count in parts]
+
+    def write(self, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
+        self._begin("write")
+        assert len(set(rows)) == len(rows)
+        for row, token in zip(rows, tokens, strict=True):
+            assert not self.rows[row].to_read
+            self.rows[row].to_read.append(token)
+        return [self._take(row, 1) for row in rows]
+
+    def drop(self, row: int) -> None:
+        del self.rows[row]
+
+    @property
+    def used(self) -> int:
+        return sum(row.room for row in self.rows.values())
+
+    def _begin(self, call: str) -> None:
+        self.calls.append(call)
+        if self.failures:
+            raise self.failures.pop()
+
+    def _new(self, row: Row) -> int:
+        number = next(self._numbers)
+        self.rows[number] = row
+        return number
+
+    def _take(self, number: int, count: int) -> int:
+        row = self.rows[number]
+        assert 1 <= count <= len(row.to_read)
+        row.held += row.to_read[:count]
+        del row.to_read[:count]
+        assert len(row.held) <= row.room
+        return next_token(row.held)
