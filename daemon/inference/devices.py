@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import platform
 
+import psutil
 import torch
 
 from daemon.errors import EngineError
@@ -53,6 +54,15 @@ def memory_of(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return torch.mps.driver_allocated_memory() if device.type == "mps" else 0
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes on the device that nobody holds."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return psutil.virtual_memory().available
 
 
 def give_back(device: torch.device) -> None:

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache, SmolVLMForConditionalGeneration
+from transformers import SmolVLMForConditionalGeneration
 from transformers.utils import logging
 
 from config.errors import ModelUnavailableError
-from daemon.inference.devices import wait_for
+from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
+from daemon.inference.devices import free_memory, give_back, wait_for
 from daemon.inference.processor import Floats
+from daemon.inference.torch_attention import Reading, Writing
+from daemon.inference.torch_cache import Cache
+from daemon.inference.torch_text import TextModel
 
-#: Tiles that go through the vision tower together; bounds the memory that a long video takes.
-TILES_AT_ONCE = 8
+#: The share of the memory that is free after loading which keys and values may take. Shelves may have twice the slots
+#: that are used, and features, tiles and what is computed in between need theirs.
+CACHE_SHARE = 0.25
+SHORT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory")
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """Token ids, and the features (image tokens, hidden) that take the places of the `<image>` tokens, in order."""
-
-    ids: Sequence[int]
-    features: Tensor
+@contextmanager
+def failing() -> Iterator[None]:
+    """What torch raises becomes a RunnerError; a RunnerMemoryError if it says so."""
+    try:
+        with torch.inference_mode():
+            yield
+    except (RuntimeError, MemoryError) as error:
+        short = isinstance(error, MemoryError) or any(sign in str(error) for sign in SHORT_OF_MEMORY)
+        raise (RunnerMemoryError if short else RunnerError)(str(error) or "out of memory") from None
 
 
 class TorchRunner:
-    """One loaded model. Every method may raise RuntimeError, out of memory among them."""
+    """One loaded model, as the batch needs it: tiles are (3, tile, tile), features (tokens a tile, hidden)."""
+
+    block = 256
 
     def __init__(self, model: Any, device: torch.device, dtype: torch.dtype) -> None:
         self.device = device
         self.dtype = dtype
-        self.model = model  # a SmolVLMForConditionalGeneration, whose own types are too loose to be checked against
-        self.embed = model.get_input_embeddings()
+        self._image_id: int = model.config.image_token_id
+        self._vision = model.model.vision_model
+        self._connector = model.model.connector
+        with torch.inference_mode():
+            self._text = TextModel(model)
+        self._cache = Cache(self._text.cache_shape)
 
     @classmethod
     def from_folder(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> TorchRunner:
@@ -55,59 +71,59 @@ class TorchRunner:
             raise ModelUnavailableError(f"The weights in {folder} are not a SmolVLM's: {told}")
         return cls(model.to(device).eval(), device, dtype)
 
-    @torch.inference_mode()
-    def see(self, pixels: Floats) -> Tensor:
-        """Pixels (tiles, 3, tile, tile) -> features (tiles x tokens a tile, hidden)."""
-        model = self.model.model
-        seen = [torch.empty(0, self.model.config.text_config.hidden_size, dtype=self.dtype, device=self.device)]
-        for tiles in torch.split(torch.from_numpy(pixels), TILES_AT_ONCE):
-            states = model.vision_model(pixel_values=tiles.to(self.device, self.dtype)).last_hidden_state
-            seen.append(model.connector(states).flatten(0, 1))
+    @property
+    def tokens_that_fit(self) -> int:
+        """How many tokens' keys and values the memory that is free now should be given to."""
+        return int(free_memory(self.device) * CACHE_SHARE) // self._text.cache_shape.bytes_a_token
+
+    @failing()
+    def see(self, tiles: Sequence[Floats]) -> list[Tensor]:
+        pixels = torch.from_numpy(np.stack(tiles)).to(self.device, self.dtype)
+        seen = self._connector(self._vision(pixel_values=pixels).last_hidden_state)
         wait_for(self.device)
-        return torch.cat(seen)
+        return list(seen)
 
-    @torch.inference_mode()
-    def begin(self, prompts: Sequence[Prompt]) -> Batch:
-        """Read the prompts side by side, padded on the left; the batch has their first tokens."""
-        longest = max(len(prompt.ids) for prompt in prompts)
-        padding = [longest - len(prompt.ids) for prompt in prompts]
-        # What stands in the padding is never looked at; a token that is not <image> keeps the features in place.
-        ids = torch.tensor([[0] * pad + list(prompt.ids) for pad, prompt in zip(padding, prompts, strict=True)])
-        mask = torch.tensor([[0] * pad + [1] * (longest - pad) for pad in padding])
-        ids, mask = ids.to(self.device), mask.to(self.device)
-        places = (ids == self.model.config.image_token_id).unsqueeze(-1)
-        embedded = self.embed(ids)
-        embedded = embedded.masked_scatter(places, torch.cat([prompt.features for prompt in prompts]))
-        batch = Batch(self, mask)
-        batch.tokens = batch.read(embedded, (mask.cumsum(-1) - 1).clamp(min=0))
-        return batch
+    @failing()
+    def open(self, ids: Sequence[int], features: Sequence[Tensor], room: int) -> int:
+        return self._cache.add(self._embed(ids, features), room)
 
+    @failing()
+    def fork(self, row: int, shared: int, ids: Sequence[int], features: Sequence[Tensor], room: int) -> int:
+        return self._cache.fork(row, shared, self._embed(ids, features)[shared:], room)
 
-class Batch:
-    """Rows written side by side. `tokens` are the newest, one a row; `advance` writes one more."""
+    @failing()
+    def read(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
+        rows = [(self._cache[number], count) for number, count in parts]
+        places = [place for row, count in rows for place in range(row.length, row.length + count)]
+        tokens = torch.cat([row.unread[:count] for row, count in rows])
+        reading = Reading(rows)
+        hidden = self._text(tokens, torch.tensor(places, device=self.device), reading)
+        likeliest = self._text.likeliest(hidden[[part.last - 1 for part in reading.parts]])
+        for row, count in rows:
+            row.length, row.unread = row.length + count, row.unread[count:]
+        return likeliest
 
-    def __init__(self, runner: TorchRunner, mask: Tensor) -> None:
-        self.tokens: list[int] = []
-        self._runner = runner
-        self._mask = mask
-        self._cache = DynamicCache(config=runner.model.config.text_config)
+    @failing()
+    def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
+        writing = Writing([self._cache[number] for number in rows])
+        newest = torch.tensor([tokens[number] for number in writing.order], device=self.device)
+        places = torch.tensor([row.length for row in writing.rows], device=self.device)
+        likeliest = self._text.likeliest(self._text(self._text.embed(newest), places, writing))
+        for row in writing.rows:
+            row.length += 1
+        return [token for _, token in sorted(zip(writing.order, likeliest, strict=True))]
 
-    @torch.inference_mode()
-    def advance(self) -> None:
-        """The likeliest next token of every row, also of those that have ended: rows stay where they are."""
-        newest = torch.tensor(self.tokens, device=self._mask.device).unsqueeze(-1)
-        self._mask = torch.cat([self._mask, torch.ones_like(newest)], dim=-1)
-        positions = self._mask.sum(-1, keepdim=True) - 1
-        self.tokens = self.read(self._runner.embed(newest), positions)
+    def drop(self, row: int) -> None:
+        with torch.inference_mode():
+            self._cache.drop(row)
 
-    def read(self, embedded: Tensor, positions: Tensor) -> list[int]:
-        """Embedded tokens (rows, length, hidden) at their positions (rows, length) -> the likeliest next ones."""
-        hidden = self._runner.model.model.text_model(
-            inputs_embeds=embedded,
-            attention_mask=self._mask,
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
-        ).last_hidden_state
-        tokens: list[int] = self._runner.model.lm_head(hidden[:, -1]).argmax(-1).tolist()
-        return tokens
+    def give_back(self) -> None:
+        give_back(self.device)
+
+    def _embed(self, ids: Sequence[int], features: Sequence[Tensor]) -> Tensor:
+        """A prompt's tokens (tokens, hidden), with the features where `<image>` stands."""
+        tokens = torch.tensor(ids, device=self.device)
+        embedded = self._text.embed(tokens)
+        if features:
+            embedded[tokens == self._image_id] = torch.cat(list(features))
+        return embedded

@@ -18,7 +18,10 @@ class RunnerMemoryError(RunnerError):
 
 
 class Runner(Protocol[Tile_contra, Features]):
-    """One loaded model. All but `drop` raise RunnerError. Memory is taken in blocks of `block` tokens a row."""
+    """One loaded model. A row takes memory in whole blocks of `block` tokens.
+
+    All but `drop` and `give_back` raise RunnerError.
+    """
 
     block: int
 
@@ -44,4 +47,8 @@ class Runner(Protocol[Tile_contra, Features]):
 
     def drop(self, row: int) -> None:
         """Forget a row."""
+        ...
+
+    def give_back(self) -> None:
+        """Hand freed memory back to the system; called after a failure."""
         ...

@@ -21,9 +21,12 @@ Features = TypeVar("Features")
 
 
 class Scheduler(Generic[Tile, Features]):
-    """Keeps `runner` busy with at most `rows` answers and `tokens` of keys and values; `end_id` ends an answer."""
+    """Keeps `runner` busy with at most `rows` answers and `tokens` of keys and values; `end_id` ends an answer.
 
-    def __init__(self, runner: Runner[Tile, Features], *, rows: int, tokens: int, end_id: int) -> None:
+    Without an `end_id`, all answers go on to their limits.
+    """
+
+    def __init__(self, runner: Runner[Tile, Features], *, rows: int, tokens: int, end_id: int | None) -> None:
         self.budget = Budget(rows=rows, tokens=tokens, block=runner.block)
         self._runner = runner
         self._end_id = end_id
@@ -163,6 +166,7 @@ class Scheduler(Generic[Tile, Features]):
             writing.begin_again()
         if len(active) == 1 and not (short and (spent or self.budget.shrink())):
             active[0][0].failure = str(failure)
+        self._runner.give_back()
 
     def _fitting(self, active: Sequence[Writing]) -> int:
         """How many of these, oldest first, the budget holds; at least one."""

@@ -11,7 +11,7 @@ class Stop(Enum):
     LIMIT = "it reached its limit"
 
 
-def stop_of(said: Sequence[int], *, end_id: int, limit: int) -> Stop | None:
+def stop_of(said: Sequence[int], *, end_id: int | None, limit: int) -> Stop | None:
     """Why an answer of these tokens is over, or None while it is not. The end token is not part of what is said."""
     if said and said[-1] == end_id:
         return Stop.END

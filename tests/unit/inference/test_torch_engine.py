@@ -1,26 +1,24 @@
-"""The torch engine's own rules: what it does when a batch fails, and that it writes what transformers would."""
+"""The torch engine's own rules: what it does when a batch fails, what it refuses, and what it tells of itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from transformers import SmolVLMForConditionalGeneration
 
 from config.errors import ModelUnavailableError
 from config.recipes import Question
 from daemon.errors import EngineError
+from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
 from daemon.inference.devices import has_bf16, pick_device, pick_dtype
 from daemon.inference.engine import Reply
-from daemon.inference.processor import Processor
 from daemon.inference.torch_engine import TorchEngine
-from daemon.inference.torch_runner import Batch, Prompt, TorchRunner
-from tests.contracts.test_engine import QUESTIONS, drained, picture, replies, torch_engine, video
+from daemon.inference.torch_runner import TorchRunner
+from tests.contracts.test_engine import drained, picture, replies, torch_engine, video
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 REQUESTS = [picture("a"), video("b", 3), picture("c")]
@@ -39,83 +37,90 @@ def engine(checkpoint: Path) -> Iterator[TorchEngine]:
     engine.close()
 
 
-class Fragile(TorchRunner):
-    """Runs out of memory where more than `rows` prompts are read at once."""
+class Failing(TorchRunner):
+    """Shares a model. More than `rows` rows of answers are too much for its memory; it breaks at the `break_at`th call.
 
-    def __init__(self, runner: TorchRunner, rows: int) -> None:
-        super().__init__(runner.model, runner.device, runner.dtype)
-        self.rows = rows
-        self.begun: list[int] = []
+    `calls` counts the rows of every write.
+    """
 
-    def begin(self, prompts: Sequence[Prompt]) -> Batch:
-        self.begun.append(len(prompts))
-        if len(prompts) > self.rows:
-            raise torch.OutOfMemoryError("out of memory")
-        return super().begin(prompts)
+    def __init__(self, runner: TorchRunner, *, rows: int = 1000, break_at: int = 0) -> None:
+        vars(self).update(vars(runner))
+        self.rows, self.break_at = rows, break_at
+        self.calls: list[int] = []
 
-
-class Faltering(TorchRunner):
-    """Loses a batch of several rows in the middle of writing."""
-
-    def __init__(self, runner: TorchRunner) -> None:
-        super().__init__(runner.model, runner.device, runner.dtype)
-        self.written = 0
-
-    def begin(self, prompts: Sequence[Prompt]) -> Batch:
-        batch = super().begin(prompts)
-        if len(prompts) > 1:
-            batch.advance = partial(self.falter, batch.advance)  # type: ignore[method-assign]
-        return batch
-
-    def falter(self, advance: Callable[[], None]) -> None:
-        self.written += 1
-        if self.written == 11:
-            raise RuntimeError("device lost")
-        advance()
+    def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
+        self.calls.append(len(rows))
+        if len(rows) > self.rows:
+            raise RunnerMemoryError("out of memory")
+        if len(self.calls) == self.break_at:
+            raise RunnerError("device lost")
+        return super().write(rows, tokens)
 
 
 def answers(found: list[Reply]) -> dict[str, object]:
     return {reply.id: reply.answers for reply in found}
 
 
-def fragile(engine: TorchEngine, rows: int) -> Fragile:
+def failing(engine: TorchEngine, *, rows: int = 1000, break_at: int = 0) -> Failing:
     assert engine.runner is not None
-    engine.runner = Fragile(engine.runner, rows)
-    return engine.runner
+    runner = Failing(engine.runner, rows=rows, break_at=break_at)
+    engine.run_on(runner)
+    return runner
 
 
-def test_a_batch_that_is_too_large_is_written_row_by_row(engine: TorchEngine) -> None:
+def test_rows_that_do_not_fit_are_written_later(engine: TorchEngine) -> None:
     expected = answers(replies(engine, REQUESTS))
-    runner = fragile(engine, rows=1)
-    found = replies(engine, REQUESTS)
-    assert answers(found) == expected
-    assert runner.begun == [6, 1, 1, 1, 1, 1, 1]
-
-
-def test_a_batch_that_fails_half_way_starts_again_without_what_it_said(engine: TorchEngine) -> None:
-    expected = answers(replies(engine, REQUESTS))
-    assert engine.runner is not None
-    engine.runner = Faltering(engine.runner)
+    runner = failing(engine, rows=2)
     assert answers(replies(engine, REQUESTS)) == expected
-    assert engine.runner.written == 11
+    assert max(runner.calls) > 2
+
+
+def test_a_batch_that_breaks_half_way_starts_again_without_what_it_said(engine: TorchEngine) -> None:
+    expected = answers(replies(engine, REQUESTS))
+    runner = failing(engine, break_at=7)
+    assert answers(replies(engine, REQUESTS)) == expected
+    assert len(runner.calls) > 7
 
 
 def test_a_row_that_fails_alone_is_its_request_s_error_and_the_engine_lives(engine: TorchEngine) -> None:
-    runner = fragile(engine, rows=0)
+    runner = failing(engine, rows=0)
     found = replies(engine, REQUESTS)
     assert [str(reply.error) for reply in found] == ["The model failed: out of memory"] * 3
     runner.rows = 6
     assert all(reply.error is None for reply in replies(engine, REQUESTS))
 
 
-def test_a_cancelled_row_of_a_failed_batch_is_not_tried_again(engine: TorchEngine) -> None:
-    runner = fragile(engine, rows=1)
+def test_a_request_that_is_cancelled_after_a_failure_is_not_tried_again(engine: TorchEngine) -> None:
+    failing(engine, rows=1)
     for request in REQUESTS:
         engine.submit(request)
     engine.step()
     engine.cancel("b")
     assert {reply.id for reply in drained(engine)} == {"a", "c"}
-    assert runner.begun == [6, 1, 1, 1, 1]
+
+
+def test_a_small_cache_bounds_the_answers_that_are_written_together(checkpoint: Path) -> None:
+    small = TorchEngine(
+        checkpoint,
+        model_id="tiny",
+        revision="1",
+        device="cpu",
+        precision="f32",
+        detail="fast",
+        rows=6,
+        cache_tokens=512,
+    )
+    small.load()
+    found = replies(small, [picture("a"), picture("c"), picture("e")])
+    assert [reply.figures.batch_rows for reply in found if reply.figures] == [2, 2, 2]
+
+
+def test_a_request_that_waits_for_its_pictures_to_be_read_may_be_cancelled(engine: TorchEngine) -> None:
+    for frames in range(8, 12):
+        engine.submit(video(f"v{frames}", frames))
+    engine.step()
+    engine.cancel("v11")
+    assert [reply.id for reply in drained(engine)] == ["v8", "v9", "v10"]
 
 
 def test_a_prompt_longer_than_the_context_is_that_request_s_error(engine: TorchEngine) -> None:
@@ -150,50 +155,15 @@ def test_only_the_first_batch_is_cold_and_every_phase_is_timed(engine: TorchEngi
     assert first.batch_rows == 2
 
 
-def test_pictures_are_looked_at_once_for_all_their_questions(engine: TorchEngine) -> None:
+def test_pictures_are_looked_at_once_for_all_their_questions_and_equal_frames_once(engine: TorchEngine) -> None:
     assert engine.runner is not None
     looked: list[int] = []
     see = engine.runner.see
-    engine.runner.see = lambda pixels: looked.append(len(pixels)) or see(pixels)  # type: ignore[method-assign,func-returns-value]
-    replies(engine, [picture("a"), video("b", 5)])
-    assert looked == [1, 5]
-
-
-def test_it_writes_exactly_what_transformers_generates(checkpoint: Path, engine: TorchEngine) -> None:
-    """Token by token, each prompt alone in transformers, all of them in one batch here."""
-    processor = Processor.from_folder(checkpoint, detail="fast")
-    model = SmolVLMForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).eval()
-    assert engine.runner is not None
-    expected, prompts = [], []
-    for request in [picture("a"), video("b", 7), picture("c", size=(20, 90)), video("d", 2)]:
-        for question in QUESTIONS:
-            prepared = processor.prepare(
-                request.pictures, question.ask, timestamps=request.timestamps, seconds=request.seconds
-            )
-            written = model.generate(
-                input_ids=torch.tensor([prepared.ids]),
-                attention_mask=torch.ones(1, len(prepared.ids), dtype=torch.long),
-                pixel_values=torch.from_numpy(prepared.pixels).unsqueeze(0),
-                do_sample=False,
-                max_new_tokens=24,
-            )
-            expected.append(written[0, len(prepared.ids) :].tolist())
-            prompts.append(Prompt(prepared.ids, engine.runner.see(prepared.pixels)))
-    batch = engine.runner.begin(prompts)
-    rows = [[token] for token in batch.tokens]
-    for _ in range(23):
-        batch.advance()
-        for row, token in zip(rows, batch.tokens, strict=True):
-            row.append(token)
-    assert [row[: len(tokens)] for row, tokens in zip(rows, expected, strict=True)] == expected
-
-
-def test_more_tiles_than_fit_at_once_give_the_same_features(engine: TorchEngine) -> None:
-    assert engine.runner is not None
-    pixels = np.random.default_rng(0).standard_normal((19, 3, 64, 64), np.float32)
-    together = engine.runner.see(pixels)
-    one_by_one = torch.cat([engine.runner.see(tile[None]) for tile in pixels])
-    torch.testing.assert_close(together, one_by_one, atol=1e-4, rtol=1e-4)
+    engine.runner.see = lambda tiles: looked.append(len(tiles)) or see(tiles)  # type: ignore[method-assign,func-returns-value]
+    still = video("c", 1).pictures * 6
+    for request in (picture("a"), video("b", 5), replace(video("c", 6), pictures=still)):
+        replies(engine, [request])
+    assert looked == [1, 5, 1]
 
 
 def test_an_engine_that_is_not_loaded_says_so(checkpoint: Path) -> None:

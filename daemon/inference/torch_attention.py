@@ -1,0 +1,124 @@
+"""Attention of new tokens over the rows that they belong to, of which they become part: of prompts, and of answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from daemon.inference.torch_cache import Row, Shelf
+
+
+def mask_of(seen: Tensor, like: Tensor) -> Tensor:
+    """What is added to scores, 0 where `seen`, as the numbers of `like`."""
+    return torch.zeros(seen.shape, dtype=like.dtype, device=like.device).masked_fill_(~seen, -math.inf)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tokens `first`..`last` of those that are read together, which belong to one row."""
+
+    row: Row
+    first: int
+    last: int
+    mask: Tensor | None
+
+    @property
+    def end(self) -> int:
+        return self.row.length + self.last - self.first
+
+
+class Reading:
+    """Several tokens a row: attention row by row, each token over itself and what stands before it."""
+
+    def __init__(self, rows: Sequence[tuple[Row, int]]) -> None:
+        self.parts: list[Part] = []
+        first = 0
+        for row, count in rows:
+            mask = None
+            if row.length and count > 1:
+                device = row.unread.device
+                places = torch.arange(row.length + count, device=device)
+                mask = mask_of(places <= places[row.length :, None], row.unread)
+            self.parts.append(Part(row, first, first + count, mask))
+            first += count
+
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Queries (tokens, heads, width), keys and values (tokens, fewer heads, width) -> as the queries."""
+        attended = torch.empty_like(queries)
+        for part in self.parts:
+            row, new = part.row, slice(part.first, part.last)
+            old_keys, old_values = row.shelf.keys[layer][row.slot], row.shelf.values[layer][row.slot]
+            old_keys[:, row.length : part.end] = keys[new].transpose(0, 1)
+            old_values[:, row.length : part.end] = values[new].transpose(0, 1)
+            attended[new] = scaled_dot_product_attention(
+                queries[new].transpose(0, 1).unsqueeze(0),
+                old_keys[:, : part.end].unsqueeze(0),
+                old_values[:, : part.end].unsqueeze(0),
+                attn_mask=part.mask,
+                is_causal=not row.length,
+                enable_gqa=True,
+            )[0].transpose(0, 1)
+        return attended
+
+
+class ShelfWriting:
+    """The part of `Writing` that concerns one shelf: tokens from `first` on, one for each of `rows`, by their slots.
+
+    Attention runs over all slots up to the longest row written, as they lie; what rows get that take no token is lost.
+    """
+
+    def __init__(self, shelf: Shelf, rows: Sequence[Row], first: int) -> None:
+        self.shelf = shelf
+        self.tokens = slice(first, first + len(rows))
+        self.count = len(shelf.rows)
+        self.longest = max(row.length for row in rows) + 1
+        device = shelf.shape.device
+        self.slots = torch.tensor([row.slot for row in rows], device=device)
+        self.places = torch.tensor([row.length for row in rows], device=device)
+        self.is_full = len(rows) == self.count
+        self.mask: Tensor | None = None
+        if any(row.length + 1 < self.longest for row in shelf.rows):
+            ends = torch.tensor([min(row.length + 1, self.longest) for row in shelf.rows], device=device)
+            seen = torch.arange(self.longest, device=device) < ends[:, None]
+            self.mask = mask_of(seen, shelf.keys[0])[:, None, None]
+
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """As Reading's, for this shelf's tokens. Heads that share keys stand beside each other like tokens."""
+        all_keys, all_values = self.shelf.keys[layer], self.shelf.values[layer]
+        all_keys[self.slots, :, self.places] = keys
+        all_values[self.slots, :, self.places] = values
+        grouped = queries.reshape(*keys.shape[:2], -1, keys.shape[2])
+        if not self.is_full:
+            spread = grouped.new_zeros(self.count, *grouped.shape[1:])
+            spread[self.slots] = grouped
+            grouped = spread
+        seen = (slice(self.count), slice(None), slice(self.longest))
+        attended = scaled_dot_product_attention(grouped, all_keys[seen], all_values[seen], attn_mask=self.mask)
+        return (attended if self.is_full else attended[self.slots]).flatten(1, 2)
+
+
+class Writing:
+    """One token a row: attention shelf by shelf. `order` is in which order rows' tokens are to be given."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.order = sorted(range(len(rows)), key=lambda number: (rows[number].shelf.capacity, rows[number].slot))
+        self.rows = [rows[number] for number in self.order]
+        self.shelves: list[ShelfWriting] = []
+        first = 0
+        for _, together in groupby(self.rows, key=lambda row: row.shelf.capacity):
+            standing = list(together)
+            self.shelves.append(ShelfWriting(standing[0].shelf, standing, first))
+            first += len(standing)
+
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Queries (rows, heads, width), keys and values (rows, fewer heads, width) -> as the queries."""
+        attended = [
+            shelf(layer, queries[shelf.tokens], keys[shelf.tokens], values[shelf.tokens]) for shelf in self.shelves
+        ]
+        return attended[0] if len(attended) == 1 else torch.cat(attended)

@@ -1,0 +1,88 @@
+"""SmolVLM's language model over the weights of transformers' modules, for tokens of many rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import rms_norm
+
+from daemon.inference.torch_cache import CacheShape
+from daemon.inference.torch_linear import Linear, laid_out
+
+#: (layer, queries, keys, values) -> what the queries gather; tokens x heads x width each.
+Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+
+
+class Layer:
+    """One layer's weights; those that are multiplied with the same thing lie together."""
+
+    def __init__(self, layer: Any) -> None:
+        attention, mlp = layer.self_attn, layer.mlp
+        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.out = together(attention.o_proj)
+        self.gate_up = together(mlp.gate_proj, mlp.up_proj)
+        self.down = together(mlp.down_proj)
+        self.activation: Callable[[Tensor], Tensor] = mlp.act_fn
+        self.attention_norm: Tensor = layer.input_layernorm.weight
+        self.mlp_norm: Tensor = layer.post_attention_layernorm.weight
+
+
+def together(*linears: Any) -> Linear:
+    """Linear modules as one, their results side by side."""
+    weight = torch.cat([linear.weight.detach() for linear in linears])
+    bias = None if linears[0].bias is None else torch.cat([linear.bias.detach() for linear in linears])
+    return laid_out(weight, bias)
+
+
+class TextModel:
+    """Takes the weights out of a loaded SmolVLMForConditionalGeneration, whose text layers are empty afterwards."""
+
+    def __init__(self, model: Any) -> None:
+        text, config = model.model.text_model, model.config.text_config
+        self.embed: Callable[[Tensor], Tensor] = text.embed_tokens
+        weights: Tensor = text.embed_tokens.weight
+        self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
+        self.eps: float = config.rms_norm_eps
+        self.layers: list[Layer] = []
+        for number in range(len(text.layers)):
+            self.layers.append(Layer(text.layers[number]))
+            text.layers[number] = nn.Identity()  # lets the module's own copy go
+        self.norm: Tensor = text.norm.weight
+        self.head = laid_out(model.lm_head.weight.detach(), None)
+        places = torch.arange(config.max_position_embeddings, device=weights.device)
+        cos, sin = text.rotary_emb(weights[:1], places[None])
+        self.cos, self.sin = cos[0].unsqueeze(1), sin[0].unsqueeze(1)
+        self.cache_shape = CacheShape(
+            layers=len(self.layers),
+            heads=self.kv_heads,
+            width=self.cos.shape[-1],
+            dtype=weights.dtype,
+            device=weights.device,
+        )
+
+    def __call__(self, hidden: Tensor, positions: Tensor, attention: Attention) -> Tensor:
+        """Embedded tokens (tokens, hidden) at their positions -> (tokens, hidden), not normed."""
+        cos, sin = self.cos[positions], self.sin[positions]
+        turned, size, shape = self.heads + self.kv_heads, hidden.shape[-1:], (len(hidden), -1, cos.shape[-1])
+        for number, layer in enumerate(self.layers):
+            heads = layer.qkv(rms_norm(hidden, size, layer.attention_norm, self.eps)).view(shape)
+            rotated = rotate(heads[:, :turned], cos, sin)
+            attended = attention(number, rotated[:, : self.heads], rotated[:, self.heads :], heads[:, turned:])
+            hidden = hidden + layer.out(attended.flatten(1))
+            gate, up = layer.gate_up(rms_norm(hidden, size, layer.mlp_norm, self.eps)).chunk(2, dim=-1)
+            hidden = hidden + layer.down(layer.activation(gate) * up)
+        return hidden
+
+    def likeliest(self, hidden: Tensor) -> Sequence[int]:
+        """(tokens, hidden) -> the likeliest token after each."""
+        tokens: list[int] = self.head(rms_norm(hidden, hidden.shape[-1:], self.norm, self.eps)).argmax(-1).tolist()
+        return tokens
+
+
+def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary positions: heads (tokens, heads, width), the angles (tokens, 1, width)."""
+    first, second = heads.chunk(2, dim=-1)
+    return heads * cos + torch.cat((-second, first), dim=-1) * sin

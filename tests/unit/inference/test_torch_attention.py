@@ -1,0 +1,83 @@
+"""Attention over shelves against attention written out row by row, in float64."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from daemon.inference.torch_attention import Reading, Writing
+from daemon.inference.torch_cache import Cache, CacheShape, Row
+
+HEADS, KV_HEADS, WIDTH = 6, 2, 4
+SHAPE = CacheShape(layers=1, heads=KV_HEADS, width=WIDTH, dtype=torch.float64, device=torch.device("cpu"))
+
+
+def filled(lengths: list[tuple[int, int]]) -> tuple[Cache, list[Row]]:
+    """Rows of (capacity, length); what lies behind a row's end is large, so that a look at it would show."""
+    cache = Cache(SHAPE)
+    rows = [cache[cache.add(torch.empty(0, 8, dtype=torch.float64), capacity)] for capacity, _ in lengths]
+    for row, (_, length) in zip(rows, lengths, strict=True):
+        row.length = length
+        for held in (row.shelf.keys[0], row.shelf.values[0]):
+            held[row.slot] = torch.randn(held.shape[1:], dtype=torch.float64)
+            held[row.slot, :, length:] = 50
+    return cache, rows
+
+
+def plainly(row: Row, queries: Tensor) -> Tensor:
+    """What the last tokens of a row gather: queries (tokens, heads, width) -> the same."""
+    attended = torch.empty_like(queries)
+    start = row.length
+    for token in range(len(queries)):
+        for head in range(HEADS):
+            keys = row.shelf.keys[0][row.slot, head // (HEADS // KV_HEADS), : start + token + 1]
+            values = row.shelf.values[0][row.slot, head // (HEADS // KV_HEADS), : start + token + 1]
+            weights = torch.softmax(keys @ queries[token, head] / WIDTH**0.5, 0)
+            attended[token, head] = weights @ values
+    return attended
+
+
+def new_tokens(count: int) -> tuple[Tensor, Tensor, Tensor]:
+    sizes = ((count, HEADS, WIDTH), (count, KV_HEADS, WIDTH), (count, KV_HEADS, WIDTH))
+    queries, keys, values = (torch.randn(size, dtype=torch.float64) for size in sizes)
+    return queries, keys, values
+
+
+LENGTHS = st.lists(st.tuples(st.sampled_from([16, 32]), st.integers(1, 10)), min_size=1, max_size=6)
+
+
+@given(lengths=LENGTHS, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_token_for_some_of_the_rows_sees_its_own_row_and_nothing_else(
+    lengths: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    _, rows = filled(lengths)
+    chosen = data.draw(st.permutations(rows).flatmap(lambda order: st.integers(1, len(rows)).map(lambda n: order[:n])))
+    writing = Writing(chosen)
+    queries, keys, values = new_tokens(len(chosen))
+    attended = writing(0, queries, keys, values)
+    assert [chosen[number] for number in writing.order] == writing.rows
+    for number, row in enumerate(writing.rows):
+        torch.testing.assert_close(row.shelf.keys[0][row.slot, :, row.length], keys[number])
+        torch.testing.assert_close(row.shelf.values[0][row.slot, :, row.length], values[number])
+        torch.testing.assert_close(attended[number : number + 1], plainly(row, queries[number : number + 1]))
+
+
+@given(lengths=LENGTHS, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_prompts_see_themselves_and_what_stands_before_them(
+    lengths: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    _, rows = filled(lengths)
+    for row in rows:
+        row.length = data.draw(st.sampled_from([0, row.length]))
+    counts = [data.draw(st.integers(1, 5)) for _ in rows]
+    queries, keys, values = new_tokens(sum(counts))
+    attended = Reading(list(zip(rows, counts, strict=True)))(0, queries, keys, values)
+    first = 0
+    for row, count in zip(rows, counts, strict=True):
+        new = slice(first, first + count)
+        torch.testing.assert_close(attended[new], plainly(row, queries[new]))
+        first += count
