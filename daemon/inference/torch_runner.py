@@ -20,6 +20,7 @@ from daemon.inference.processor import Floats
 from daemon.inference.torch_attention import Reading, Writing
 from daemon.inference.torch_cache import Cache
 from daemon.inference.torch_text import TextModel
+from daemon.inference.torch_vision import VisionModel
 
 #: The share of the memory that is free after loading which keys and values may take. Shelves may have twice the slots
 #: that are used, and features, tiles and what is computed in between need theirs.
@@ -47,9 +48,8 @@ class TorchRunner:
         self.device = device
         self.dtype = dtype
         self._image_id: int = model.config.image_token_id
-        self._vision = model.model.vision_model
-        self._connector = model.model.connector
         with torch.inference_mode():
+            self._vision = VisionModel(model)
             self._text = TextModel(model)
         self._cache = Cache(self._text.cache_shape)
 
@@ -79,7 +79,7 @@ class TorchRunner:
     @failing()
     def see(self, tiles: Sequence[Floats]) -> list[Tensor]:
         pixels = torch.from_numpy(np.stack(tiles)).to(self.device, self.dtype)
-        seen = self._connector(self._vision(pixel_values=pixels).last_hidden_state)
+        seen = self._vision(pixels)
         wait_for(self.device)
         return list(seen)
 

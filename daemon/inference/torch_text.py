@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
 from daemon.inference.torch_cache import CacheShape
-from daemon.inference.torch_linear import Linear, laid_out
+from daemon.inference.torch_linear import laid_out, together
 
 #: (layer, queries, keys, values) -> what the queries gather; tokens x heads x width each.
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -28,13 +28,6 @@ class Layer:
         self.activation: Callable[[Tensor], Tensor] = mlp.act_fn
         self.attention_norm: Tensor = layer.input_layernorm.weight
         self.mlp_norm: Tensor = layer.post_attention_layernorm.weight
-
-
-def together(*linears: Any) -> Linear:
-    """Linear modules as one, their results side by side."""
-    weight = torch.cat([linear.weight.detach() for linear in linears])
-    bias = None if linears[0].bias is None else torch.cat([linear.bias.detach() for linear in linears])
-    return laid_out(weight, bias)
 
 
 class TextModel:

@@ -1,0 +1,73 @@
+"""SmolVLM's vision tower and connector over the weights of transformers' modules, for whole tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from daemon.inference.torch_linear import together
+
+
+class VisionLayer:
+    """One layer's weights; those that are multiplied with the same thing lie together."""
+
+    def __init__(self, layer: Any) -> None:
+        attention, mlp = layer.self_attn, layer.mlp
+        self.heads: int = attention.num_heads
+        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.out, self.up, self.down = together(attention.out_proj), together(mlp.fc1), together(mlp.fc2)
+        self.activation: Callable[[Tensor], Tensor] = mlp.activation_fn
+        self.attention_norm: Callable[[Tensor], Tensor] = layer.layer_norm1
+        self.mlp_norm: Callable[[Tensor], Tensor] = layer.layer_norm2
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """(tiles, patches, hidden) -> the same."""
+        tiles, patches, _ = hidden.shape
+        heads = self.qkv(self.attention_norm(hidden)).view(tiles, patches, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        attended = attend(*heads.unbind())
+        hidden = hidden + self.out(attended.transpose(1, 2).flatten(2))
+        return hidden + self.down(self.activation(self.up(self.mlp_norm(hidden))))
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Everything sees everything: (tiles, heads, patches, width) each -> the same.
+
+    On a CPU plain products of contiguous matrices, tile by tile, beat the fused kernel.
+    """
+    if queries.device.type != "cpu":
+        return scaled_dot_product_attention(queries, keys, values)
+    scale = queries.shape[-1] ** -0.5
+    attended = torch.empty_like(queries, memory_format=torch.contiguous_format)
+    for tile, (q, k, v) in enumerate(zip(queries, keys, values, strict=True)):
+        weights = torch.bmm((q * scale).contiguous(), k.contiguous().transpose(1, 2)).softmax(-1)
+        torch.bmm(weights, v.contiguous(), out=attended[tile])
+    return attended
+
+
+class VisionModel:
+    """Takes the weights out of a loaded SmolVLMForConditionalGeneration, whose vision layers are empty afterwards."""
+
+    def __init__(self, model: Any) -> None:
+        vision = model.model.vision_model
+        self._embeddings: Callable[..., Tensor] = vision.embeddings
+        self._patch: int = vision.patch_size
+        self._layers: list[VisionLayer] = []
+        for number in range(len(vision.encoder.layers)):
+            self._layers.append(VisionLayer(vision.encoder.layers[number]))
+            vision.encoder.layers[number] = nn.Identity()  # lets the module's own copy go
+        self._norm: Callable[[Tensor], Tensor] = vision.post_layernorm
+        self._connector: Callable[[Tensor], Tensor] = model.model.connector
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Tiles (tiles, 3, tile, tile) -> features (tiles, tokens a tile, hidden of the language model)."""
+        tiles, _, height, width = pixels.shape
+        size = (tiles, height // self._patch, width // self._patch)
+        everywhere = torch.ones(size, dtype=torch.bool, device=pixels.device)
+        hidden = self._embeddings(pixel_values=pixels, patch_attention_mask=everywhere)
+        for layer in self._layers:
+            hidden = layer(hidden)
+        return self._connector(self._norm(hidden))

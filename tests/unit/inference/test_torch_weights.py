@@ -1,0 +1,94 @@
+"""Weights that are laid out anew multiply as before, and the model over them sees what transformers' sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import SmolVLMForConditionalGeneration
+
+from daemon.inference.torch_linear import gains_by_packing, laid_out, packed_linear, together
+from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch_vision import attend
+from tests.fakes.checkpoints import write_tiny_checkpoint
+
+BF16, F32 = torch.bfloat16, torch.float32
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def tiles() -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    return list(np.random.default_rng(3).standard_normal((3, 3, 64, 64), np.float32))
+
+
+def stock_features(checkpoint: Path, tiles: list[Any], dtype: torch.dtype) -> Tensor:
+    model: Any = SmolVLMForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).eval()
+    with torch.inference_mode():
+        states = model.model.vision_model(pixel_values=torch.from_numpy(np.stack(tiles)).to(dtype)).last_hidden_state
+        features: Tensor = model.model.connector(states)
+        return features.float()
+
+
+def our_features(checkpoint: Path, tiles: list[Any], dtype: torch.dtype) -> Tensor:
+    runner = TorchRunner.from_folder(checkpoint, torch.device("cpu"), dtype)
+    return torch.stack(runner.see(tiles)).float()
+
+
+def test_features_in_float32_equal_transformers_own(checkpoint: Path, tiles: list[Any]) -> None:
+    ours, stock = (features(checkpoint, tiles, F32) for features in (our_features, stock_features))
+    torch.testing.assert_close(ours, stock, atol=1e-4, rtol=1e-4)
+
+
+def test_features_in_bf16_are_as_close_to_the_truth_as_transformers_own(checkpoint: Path, tiles: list[Any]) -> None:
+    truth = stock_features(checkpoint, tiles, F32)
+    stock, ours = ((features(checkpoint, tiles, BF16) - truth).norm() for features in (stock_features, our_features))
+    assert ours < 1.2 * stock
+    assert ours < 0.1 * truth.norm()
+
+
+@pytest.mark.parametrize("dtype", [F32, BF16])
+def test_attention_by_plain_products_equals_the_fused_kernel(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    queries, keys, values = torch.randn(3, 2, 3, 40, 16).to(dtype)
+    near = 1e-5 if dtype is F32 else 2e-2
+    expected = scaled_dot_product_attention(queries, keys, values)
+    torch.testing.assert_close(attend(queries, keys, values), expected, atol=near, rtol=near)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [F32, BF16])
+def test_layers_put_together_give_their_results_side_by_side(dtype: torch.dtype, bias: bool) -> None:
+    torch.manual_seed(0)
+    layers = [nn.Linear(24, width, bias=bias).to(dtype) for width in (8, 16, 40)]
+    given = torch.randn(2, 5, 24).to(dtype)
+    with torch.inference_mode():
+        expected = torch.cat([layer(given) for layer in layers], -1)
+        torch.testing.assert_close(together(*layers)(given), expected)
+
+
+def test_bf16_weights_are_packed_where_the_processor_multiplies_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = torch.randn(8, 4)
+    assert not gains_by_packing(weight), "float32 stays as it is"
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not gains_by_packing(weight.to(BF16))
+    torch.testing.assert_close(laid_out(weight.to(BF16), None)(torch.eye(4).to(BF16)), weight.to(BF16).T)
+
+
+@pytest.mark.skipif(not gains_by_packing(torch.ones(1, 1, dtype=BF16)), reason="this processor does not multiply bf16")
+@pytest.mark.parametrize("rows", [1, 3, 32, 200])
+def test_packed_weights_multiply_as_plain_ones_whatever_the_number_of_rows(rows: int) -> None:
+    torch.manual_seed(0)
+    weight, bias, given = torch.randn(48, 64).to(BF16), torch.randn(48).to(BF16), torch.randn(rows, 64).to(BF16)
+    made: Any = laid_out(weight, bias)
+    assert made.func is packed_linear
+    exact = nn.functional.linear(given.float(), weight.float(), bias.float())
+    torch.testing.assert_close(made(given).float(), exact, atol=0.1, rtol=1e-2)
