@@ -100,7 +100,8 @@ class TorchRunner:
         hidden = self._text(tokens, torch.tensor(places, device=self.device), reading)
         likeliest = self._text.likeliest(hidden[[part.last - 1 for part in reading.parts]])
         for row, count in rows:
-            row.length, row.unread = row.length + count, row.unread[count:]
+            # Copied, so that what was read is let go.
+            row.length, row.unread = row.length + count, row.unread[count:].clone()
         return likeliest
 
     @failing()
