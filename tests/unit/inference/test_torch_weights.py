@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from transformers import SmolVLMForConditionalGeneration
 
+from daemon.inference.torch_attention import Reading
 from daemon.inference.torch_linear import gains_by_packing, laid_out, packed_linear, together
 from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.torch_vision import attend
@@ -53,6 +54,37 @@ def test_features_in_bf16_are_as_close_to_the_truth_as_transformers_own(checkpoi
     stock, ours = ((features(checkpoint, tiles, BF16) - truth).norm() for features in (stock_features, our_features))
     assert ours < 1.2 * stock
     assert ours < 0.1 * truth.norm()
+
+
+IDS = list(range(3, 90))
+
+
+def stock_states(checkpoint: Path, dtype: torch.dtype) -> Tensor:
+    """What the language model makes of some tokens, (tokens, hidden)."""
+    model: Any = SmolVLMForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).eval()
+    with torch.inference_mode():
+        states: Tensor = model.model.text_model(input_ids=torch.tensor([IDS])).last_hidden_state[0]
+        return states.float()
+
+
+def our_states(checkpoint: Path, dtype: torch.dtype) -> Tensor:
+    runner = TorchRunner.from_folder(checkpoint, torch.device("cpu"), dtype)
+    text, number = runner._text, runner.open(IDS, (), 256)
+    row = runner._cache[number]
+    with torch.inference_mode():
+        hidden = text(row.unread, torch.arange(len(IDS)), Reading([(row, len(IDS))]))
+        return rms_norm(hidden, hidden.shape[-1:], text.norm, text.eps).float()
+
+
+def test_states_in_float32_equal_transformers_own(checkpoint: Path) -> None:
+    torch.testing.assert_close(our_states(checkpoint, F32), stock_states(checkpoint, F32), atol=1e-4, rtol=1e-4)
+
+
+def test_states_in_bf16_are_as_close_to_the_truth_as_transformers_own(checkpoint: Path) -> None:
+    truth = stock_states(checkpoint, F32)
+    stock, ours = ((states(checkpoint, BF16) - truth).norm() for states in (stock_states, our_states))
+    assert ours < 1.2 * stock
+    assert ours < 0.2 * truth.norm()
 
 
 @pytest.mark.parametrize("dtype", [F32, BF16])
