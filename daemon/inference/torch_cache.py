@@ -47,9 +47,11 @@ class Shelf:
     values: list[Tensor] = field(default_factory=list)
 
     def add(self, unread: Tensor) -> Row:
-        """A row that holds nothing yet."""
-        self._make_slots(len(self.rows) + 1)
+        """A row that holds nothing yet: zeros, as masks do not hide what is not a number."""
         row = Row(self, len(self.rows), unread)
+        self._make_slots(row.slot + 1)
+        for held in (*self.keys, *self.values):
+            held[row.slot].zero_()
         self.rows.append(row)
         return row
 
@@ -57,7 +59,7 @@ class Shelf:
         """The last row takes the slot; an empty shelf takes no memory."""
         last = self.rows.pop()
         if last is not row:
-            copy(last, row.slot, self, last.length)
+            copy(last, row.slot, self, self.capacity)
             last.slot = row.slot
             self.rows[row.slot] = last
         if not self.rows:
@@ -65,7 +67,7 @@ class Shelf:
             self.values.clear()
 
     def _make_slots(self, count: int) -> None:
-        """Twice as many as there are, where they are too few; all zeros, as what is not a number would spread."""
+        """Twice as many as there are, where they are too few."""
         for layers in (self.keys, self.values):
             for layer in range(self.shape.layers):
                 old = layers[layer] if layer < len(layers) else None
@@ -73,7 +75,7 @@ class Shelf:
                 if slots >= count:
                     continue
                 size = (max(count, 2 * slots), self.shape.heads, self.capacity, self.shape.width)
-                new = torch.zeros(size, dtype=self.shape.dtype, device=self.shape.device)
+                new = torch.empty(size, dtype=self.shape.dtype, device=self.shape.device)
                 if old is None:
                     layers.append(new)
                 else:

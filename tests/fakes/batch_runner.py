@@ -55,6 +55,7 @@ class HashRunner:
         self.looked: list[list[int]] = []
         self.reads: list[int] = []
         self.calls: list[str] = []
+        self.peak = 0
         self._numbers = count()
 
     def see(self, tiles: Sequence[int]) -> list[str]:
@@ -105,6 +106,7 @@ class HashRunner:
     def _new(self, row: Row) -> int:
         number = next(self._numbers)
         self.rows[number] = row
+        self.peak = max(self.peak, self.used)
         return number
 
     def _take(self, number: int, count: int) -> int:

@@ -224,6 +224,33 @@ def test_rows_of_one_shelf_close_up_and_an_empty_shelf_takes_no_memory(runner: T
     assert shelf.keys == []
 
 
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_row_that_went_wrong_leaves_nothing_behind_for_the_one_that_takes_its_slot(
+    runner: TorchRunner, moves: bool
+) -> None:
+    """Not a number: no mask would hide it. The slot's next row is a new one, or one that moves there."""
+
+    def opened(length: int) -> int:
+        row = runner.open(range(7, 7 + length), (), 32)
+        runner.read([(row, length)])
+        return row
+
+    short = opened(3)
+    expected = [runner.write([short], [token])[0] for token in (5, 6)]
+    runner.drop(short)
+    long, wrong = opened(20), opened(20)
+    short = opened(3) if moves else 0
+    with torch.inference_mode():
+        for held in (*runner._cache[wrong].shelf.keys, *runner._cache[wrong].shelf.values):
+            held[runner._cache[wrong].slot] = torch.nan
+    runner.drop(wrong)
+    short = short or opened(3)
+    assert runner._cache[short].slot == 1
+    assert [runner.write([long, short], [token, token])[1] for token in (5, 6)] == expected
+    runner.drop(long)
+    runner.drop(short)
+
+
 @pytest.mark.parametrize(
     ("raised", "becomes"),
     [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from daemon.inference.batch.budget import Budget
 from daemon.inference.batch.runner import RunnerMemoryError
-from daemon.inference.batch.scenes import shared_prefix
+from daemon.inference.batch.scenes import State, Writing, shared_prefix
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.stopping import Stop, stop_of
 from tests.fakes.batch_runner import END, POISON, HashRunner
@@ -152,13 +154,34 @@ def test_memory_that_is_short_even_for_one_makes_its_rounds_smaller_first(runner
     assert shown.failure is None
 
 
-def test_what_never_fits_fails_in_the_end(runner: HashRunner) -> None:
-    shown = scene([1], [[1], [2]])
-    engine = batch(runner)
+@pytest.mark.parametrize(
+    "until",
+    [
+        lambda one: True,
+        lambda one: one.state is State.WRITING,
+        lambda one: one.is_over,
+    ],
+    ids=["before anything was seen", "in the middle of an answer", "with the first answer's row kept for the second"],
+)
+def test_what_never_fits_fails_in_the_end(runner: HashRunner, until: Callable[[Writing], bool]) -> None:
+    shown = scene([15], [[1], [2]])
+    engine = batch(runner, rows=1)
     engine.add(shown)
+    while not until(shown.writings[0]):
+        assert engine.step() == []
     runner.failures = [RunnerMemoryError("full")] * 1000
     assert drained(engine) == [shown]
     assert shown.failure == "full"
+    assert not runner.rows
+
+
+def test_a_row_that_is_kept_to_fork_from_counts(runner: HashRunner) -> None:
+    long, shown = talkative(30), scene([15], [[1], [2]], 3)
+    engine = batch(runner, rows=2, tokens=48)  # five blocks for the long one, one for each of the others
+    engine.add(long)
+    engine.add(shown)
+    assert drained(engine) == [long, shown]
+    assert runner.peak == 48
 
 
 def test_a_budget_that_was_halved_recovers_with_the_answers_that_are_finished() -> None:
