@@ -69,6 +69,9 @@ class TorchRunner:
         if wrong:
             told = "; ".join(f"{kind.replace('_', ' ')}: {', '.join(names[:3])}" for kind, names in wrong.items())
             raise ModelUnavailableError(f"The weights in {folder} are not a SmolVLM's: {told}")
+        for parameter in model.parameters():
+            # The loaded ones are the file itself, mapped; one of them left would keep all of it in memory.
+            parameter.data = parameter.data.to(device, copy=True)
         return cls(model.to(device).eval(), device, dtype)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.torch_vision import attend
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
+MAPS = Path("/proc/self/maps")
 BF16, F32 = torch.bfloat16, torch.float32
 
 
@@ -124,3 +126,14 @@ def test_packed_weights_multiply_as_plain_ones_whatever_the_number_of_rows(rows:
     assert made.func is packed_linear
     exact = nn.functional.linear(given.float(), weight.float(), bias.float())
     torch.testing.assert_close(made(given).float(), exact, atol=0.1, rtol=1e-2)
+
+
+@pytest.mark.skipif(not MAPS.exists(), reason="this system does not list what is mapped")
+@pytest.mark.parametrize("dtype", [F32, BF16])
+def test_the_file_is_let_go_once_its_weights_are_laid_out(tmp_path: Path, dtype: torch.dtype) -> None:
+    """Mapped, it would take the weights' memory a second time."""
+    folder = write_tiny_checkpoint(tmp_path)
+    runner = TorchRunner.from_folder(folder, torch.device("cpu"), dtype)
+    gc.collect()
+    assert str(tmp_path) not in MAPS.read_text()
+    runner.give_back()
