@@ -178,6 +178,8 @@ class Stats:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
+    """`verdict`: "ok" or "suspect"; a reason names the answer and what speaks against it: "caption: loop"."""
+
     verdict: str = "ok"
     reasons: tuple[str, ...] = ()
 

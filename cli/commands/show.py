@@ -12,6 +12,7 @@ from cli.reading import job_meant, open_library
 from cli.render import job_words, safe_path, say, say_facts, say_json, say_table, size, when
 from config.load import load_settings
 from config.text import safe_text
+from storage.quality import in_words
 from storage.records import Description, Job
 
 
@@ -66,5 +67,4 @@ def figures(description: Description) -> Iterator[tuple[str, str]]:
     yield "tokens", f"{stats.tokens_in} in, {stats.tokens_out} out, {stats.tokens_per_second:.1f} a second"
     yield "memory", f"{size(stats.peak_memory_bytes)} at most"
     if description.quality.verdict != "ok":
-        reasons = ", ".join(description.quality.reasons)
-        yield "quality", safe_text(f"{description.quality.verdict}: {reasons}")
+        yield "quality", safe_text(in_words(description.quality))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from config.text import safe_text
+from storage.quality import in_words
 from storage.records import Description, MediaKind, stamp
 
 SUFFIX = b".md"
@@ -44,7 +45,7 @@ def figures(description: Description) -> Iterator[tuple[str, str]]:
     if media.kind is MediaKind.VIDEO and media.seconds is not None:
         yield "Length", f"{media.seconds:.1f} s, {media.frames_seen or 0} frames seen"
     if description.quality.verdict != "ok":
-        yield "Quality", ": ".join([description.quality.verdict, ", ".join(description.quality.reasons)])
+        yield "Quality", in_words(description.quality)
     yield "Model", f"{model.id} {model.revision}"
     yield "Ran on", f"{model.device}, {model.dtype}, {model.detail} detail"
     yield "Recipe", f"{description.recipe.name} {description.recipe.version}"

@@ -17,7 +17,7 @@ from config.settings import Settings
 from storage.database import Database, open_database
 from storage.jobs import JobStore
 from storage.library import Library
-from storage.records import Claim, NewFile
+from storage.records import Claim, NewFile, Quality
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
 
@@ -65,13 +65,19 @@ class House:
         assert claim is not None
         return claim
 
-    def describe(self, name: bytes | str = "beach.jpg", content: bytes = b"waves", caption: str = "A beach.") -> int:
+    def describe(
+        self,
+        name: bytes | str = "beach.jpg",
+        content: bytes = b"waves",
+        caption: str = "A beach.",
+        quality: Quality | None = None,
+    ) -> int:
         """A job that is done."""
         file = self.drop(name, content)
         number = self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)[1]
         claim = self.claim()
         answers = {"caption": caption, "summary": f"{caption} It is long."}
-        self.store.publish(claim, description_of(file, answers=answers, described_at=self.clock.now()))
+        self.store.publish(claim, description_of(file, answers=answers, quality=quality, described_at=self.clock.now()))
         self.store.finish(claim)
         return number
 

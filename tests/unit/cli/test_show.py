@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import Cause
+from storage.records import Quality
 from tests.unit.cli.conftest import House
 
 
@@ -72,6 +73,18 @@ def test_what_the_model_says_is_neutral(house: House) -> None:
     shown = house.ask("show", str(number)).stdout
     assert not set(shown) & set("\x1b\u202e")
     assert r"\x1b[31m\u202e<script>" in shown
+
+
+def test_a_suspect_answer_is_called_so_in_words_and_a_good_one_is_not_spoken_of(house: House) -> None:
+    doubt = Quality(verdict="suspect", reasons=("caption: loop", "summary: cut-off"))
+    number = house.describe(caption="A car, a car, a car", quality=doubt)
+    assert "suspect: the caption repeats itself; the summary breaks off" in house.ask("show", str(number)).stdout
+    assert json.loads(house.ask("show", str(number), "--json").stdout)["quality"] == {
+        "verdict": "suspect",
+        "reasons": ["caption: loop", "summary: cut-off"],
+    }
+    good = house.describe("dune.jpg", b"dune")
+    assert "quality" not in house.ask("show", str(good)).stdout
 
 
 def test_undecodable_names_are_exact_for_programs(house: House) -> None:

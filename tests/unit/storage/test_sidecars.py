@@ -58,7 +58,7 @@ class TestMarkdown:
             new_file(b"/inbox/beach_1.mov", kind=MediaKind.VIDEO, format="mov"),
             answers={"caption": "A beach (at dusk).", "summary": "Waves roll in."},
             timeline=(Segment(start=0.0, end=4.04, text="Waves."), Segment(start=4.04, end=3723.5, text="A | B")),
-            quality=Quality(verdict="doubtful", reasons=("loop",)),
+            quality=Quality(verdict="suspect", reasons=("caption: loop", "summary: cut-off")),
         )
         assert markdown.render(description).decode() == (
             "<!-- smolwatch 1 -->\n"
@@ -86,7 +86,7 @@ class TestMarkdown:
             "| --- | --- |\n"
             "| Size | 1280 × 720 pixels |\n"
             "| Length | 8.0 s, 8 frames seen |\n"
-            "| Quality | doubtful: loop |\n"
+            "| Quality | suspect: the caption repeats itself; the summary breaks off |\n"
             "| Model | smolwatch-demo 1 |\n"
             "| Ran on | cpu, float32, balanced detail |\n"
             "| Recipe | default 1 |\n"

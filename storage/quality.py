@@ -1,0 +1,29 @@
+"""A verdict as people read it. Pure."""
+
+from __future__ import annotations
+
+from storage.records import Quality
+
+#: What the codes say of an answer. A code that is not here, from a newer version, is shown as it is.
+MEANINGS = {
+    "empty": "says nothing",
+    "loop": "repeats itself",
+    "echo": "repeats the question",
+    "timestamps": "repeats the times of the frames that the model was given",
+    "leaked-token": "held signs that are meant for the model alone",
+    "cut-off": "breaks off",
+}
+
+
+def in_words(quality: Quality) -> str:
+    """ "suspect: the caption repeats itself; the summary breaks off"."""
+    reasons = "; ".join(map(_sentence, quality.reasons))
+    return f"{quality.verdict}: {reasons}" if reasons else quality.verdict
+
+
+def _sentence(reason: str) -> str:
+    """`reason` is "caption: loop": the answer's name and a code."""
+    name, _, code = reason.rpartition(": ")
+    if not name or code not in MEANINGS:
+        return reason
+    return f"the {name.replace('_', ' ')} {MEANINGS[code]}"
