@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from config.recipes import Recipe
-from daemon.inference.engine import EngineInfo, Figures, Reply
-from storage.records import Description, Job, Media, ModelFacts, RecipeFacts, Stats
+from daemon.inference.engine import Answer, EngineInfo, Figures, Reply
+from daemon.inference.guard import clean, judge
+from storage.records import Description, Job, Media, MediaKind, ModelFacts, Quality, RecipeFacts, Stats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ def describe(
     figures = reply.figures
     if figures is None:
         raise ValueError("a reply without figures is no answer")
+    questions = recipe.video if media.kind is MediaKind.VIDEO else recipe.image
+    asked = {question.name: question.ask for question in questions}
     return Description(
         smolwatch=own_version(),
         described_at=now,
@@ -36,7 +40,8 @@ def describe(
         digest=job.digest,
         fingerprint=job.fingerprint,
         media=media,
-        answers={name: answer.text for name, answer in reply.answers.items()},
+        answers={name: clean(answer.text, question=asked[name]) for name, answer in reply.answers.items()},
+        quality=quality_of(reply.answers, asked),
         model=ModelFacts(
             id=info.model_id,
             revision=info.revision,
@@ -48,6 +53,12 @@ def describe(
         recipe=RecipeFacts(name=recipe.name, version=recipe.version, digest=recipe.digest),
         stats=stats_of(figures, cost),
     )
+
+
+def quality_of(answers: Mapping[str, Answer], asked: Mapping[str, str]) -> Quality:
+    """The guard's word on every answer. A suspect one is kept: people see it, and why to doubt it."""
+    reasons = [f"{name}: {code}" for name, answer in answers.items() for code in judge(answer, asked[name])]
+    return Quality(verdict="suspect" if reasons else "ok", reasons=tuple(reasons))
 
 
 def stats_of(figures: Figures, cost: Cost) -> Stats:

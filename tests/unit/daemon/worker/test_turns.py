@@ -22,7 +22,7 @@ from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from tests.fakes.clock import FakeClock
-from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SlowEngine
+from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
 from tests.fakes.opener import FakeOpener
 from tests.unit.daemon.conftest import PNG, drop, settled
 
@@ -91,6 +91,19 @@ def test_a_queued_file_is_described_and_delivered(bench: Bench) -> None:
     assert description.stats.peak_memory_bytes > 10_000_000
     assert (bench.inbox / "beach.png.smolwatch.json").exists()
     assert not bench.pulse.is_holding
+
+
+def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Bench) -> None:
+    job = bench.queue()
+    bench.employ(SayingEngine("<image>A red car and " + "a red car and " * 12, complete=False))
+    bench.turn()
+    assert bench.state(job) is JobState.DONE
+    description = bench.library.description(job)
+    assert description is not None
+    assert description.quality.verdict == "suspect"
+    assert description.quality.reasons[0] == "caption: loop"
+    assert description.answers["caption"].startswith("A red car and a red car")
+    assert "suspect: the caption repeats itself; " in (bench.inbox / "beach.png.md").read_text()
 
 
 def test_an_idle_turn_has_nothing_to_do(bench: Bench) -> None:

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from config.recipes import Question, load_recipe
+from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.engine import Answer, Figures, Reply
+from daemon.worker.describing import Cost, describe, same_for
+from storage.lifecycle import JobState
+from storage.records import Description, Job, MediaKind, Quality
+from tests.fakes.clock import START
+from tests.fakes.files import description_of, new_file
+
+RECIPE = load_recipe()
+COST = Cost(queued=0.5, decode=0.25, total=3.0, peak_memory_bytes=1000, launched_by="terminal")
+FIGURES = Figures(
+    seconds={"generate": 2.0}, tokens_in=90, tokens_out=30, batch_rows=2, device_memory_bytes=0, cold_start=False
+)
+
+
+def job_of(kind: MediaKind) -> Job:
+    file = new_file(kind=kind)
+    return Job(
+        id=1,
+        path=file.path,
+        kind=kind,
+        format=file.format,
+        digest=file.digest,
+        fingerprint=file.fingerprint,
+        state=JobState.RUNNING,
+        attempts=1,
+        max_attempts=3,
+        not_before=None,
+        queued_at=START - timedelta(seconds=9),
+        started_at=START,
+        finished_at=None,
+        cause=None,
+        reason_code=None,
+        reason=None,
+    )
+
+
+def described(kind: MediaKind = MediaKind.IMAGE, *, complete: bool = True, **texts: str) -> Description:
+    """What becomes of an engine's answers, given as texts by name."""
+    answers = {name: Answer(text=text, tokens=9, complete=complete) for name, text in texts.items()}
+    media = description_of(new_file(kind=kind)).media
+    reply = Reply(id="1", answers=answers, figures=FIGURES)
+    return describe(job_of(kind), media, reply, EchoEngine().load(), RECIPE, COST, START)
+
+
+def test_good_answers_are_the_record_word_for_word() -> None:
+    found = described(caption="A dog.", summary="A dog on a beach.\n\nIt runs.")
+    assert found.answers == {"caption": "A dog.", "summary": "A dog on a beach.\n\nIt runs."}
+    assert found.quality == Quality(verdict="ok", reasons=())
+
+
+def test_the_record_names_each_answer_that_is_suspect_and_why_in_their_order() -> None:
+    found = described(caption="A red car and " * 12, summary="The image shows a", complete=False)
+    assert found.quality == Quality(
+        verdict="suspect", reasons=("caption: loop", "caption: cut-off", "summary: cut-off")
+    )
+    assert found.record()["quality"]["reasons"][0] == "caption: loop"
+
+
+def test_a_suspect_answer_is_kept() -> None:
+    loop = "A red car and a red car and" * 12
+    assert described(caption=loop).answers == {"caption": loop}
+
+
+def test_what_is_not_for_people_is_taken_out() -> None:
+    found = described(caption="Here's a caption: A dog.<end_of_utterance>", summary="A <image>dog.")
+    assert found.answers == {"caption": "A dog.", "summary": "A dog."}
+    assert found.quality == Quality(verdict="suspect", reasons=("summary: leaked-token",))
+
+
+@pytest.mark.parametrize(("kind", "questions"), [(MediaKind.IMAGE, RECIPE.image), (MediaKind.VIDEO, RECIPE.video)])
+def test_an_answer_is_held_against_the_question_that_was_asked(
+    kind: MediaKind, questions: tuple[Question, ...]
+) -> None:
+    asked = {question.name: question.ask for question in questions}
+    found = described(kind, **{name: f"{ask} A dog." for name, ask in asked.items()})
+    assert found.answers == dict.fromkeys(asked, "A dog.")
+    assert found.quality.reasons == tuple(f"{name}: echo" for name in asked)
+
+
+def test_the_same_bytes_elsewhere_are_as_suspect_there() -> None:
+    known = described(caption="")
+    elsewhere = replace(job_of(MediaKind.IMAGE), path=b"/inbox/copy.jpg")
+    assert same_for(elsewhere, known).quality == Quality(verdict="suspect", reasons=("caption: empty",))
+
+
+def test_the_cost_joins_what_the_engine_and_the_worker_measured() -> None:
+    stats = described(caption="A dog.").stats
+    assert stats.seconds == {"queued": 0.5, "decode": 0.25, "generate": 2.0, "total": 3.0}
+    assert stats.tokens_per_second == 15.0
+
+
+def test_a_reply_without_figures_is_no_answer() -> None:
+    media = description_of(new_file()).media
+    with pytest.raises(ValueError, match="figures"):
+        describe(job_of(MediaKind.IMAGE), media, Reply(id="1"), EchoEngine().load(), RECIPE, COST, START)
