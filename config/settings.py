@@ -69,7 +69,7 @@ class ModelSettings(Group):
     device: Literal["auto", "cpu", "mps", "cuda"] = Field("auto", description="Where it runs.")
     precision: Literal["auto", "bf16", "f32"] = Field("auto", description="bf16 where the device has it, else f32.")
     detail: Detail = Field("balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule.")
-    rows: Count = Field(8, description="How many answers are written at once.")
+    rows: Count = Field(32, description="How many answers are written at once.")
 
 
 class WorkSettings(Group):

@@ -32,6 +32,10 @@ from storage.records import Claim, Description, Fingerprint, Job, Media
 
 IDLE_SECONDS = 0.25
 TAKE_UP_SECONDS = 5.0
+#: Files that are opened between two steps of the engine, which otherwise would stand still meanwhile.
+FILES_A_TURN = 4
+#: What opened pictures may take in memory until they are described; one file is taken in any case.
+OPENED_BYTES = 512 * 1024**2
 
 
 class Opener(Protocol):
@@ -42,13 +46,14 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One job under way in the engine. `began` is monotonic; `decode` and `queued` are seconds."""
+    """One job under way in the engine. `began` is monotonic; `decode` and `queued` are seconds; `size` is in bytes."""
 
     claim: Claim
     media: Media
     began: float
     decode: float
     queued: float
+    size: int
 
 
 class Worker:
@@ -119,7 +124,7 @@ class Worker:
         A job that was tried before runs alone: should it be what kills the worker, it takes no other with it.
         """
         claimed = False
-        for _ in range(self._room.rows):
+        for _ in range(FILES_A_TURN):
             if stopping.is_set() or not self._has_room() or not os.path.isdir(self._root):
                 break
             claim = self._store.claim(self._owner, lease_seconds=self._settings.lease_seconds)
@@ -138,7 +143,8 @@ class Worker:
         if not self._under_way:
             self._one_waits_alone = False
         alone = self._one_waits_alone or any(work.claim.job.attempts > 1 for work in self._under_way.values())
-        return not alone and len(self._under_way) < self._room.rows
+        opened = sum(work.size for work in self._under_way.values())
+        return not alone and len(self._under_way) < self._room.rows and opened < OPENED_BYTES
 
     def _open(self, claim: Claim) -> None:
         job, info = claim.job, self._room.info
@@ -154,8 +160,9 @@ class Worker:
             clip = self._decoder.open(job.path, job.fingerprint, self._plan(info))
             decode = self._clock.monotonic() - began
             self._room.submit(self._request(job, clip))
+            size = sum(picture.nbytes for picture in clip.pictures)
             self._under_way[str(job.id)] = Work(
-                claim=claim, media=clip.media, began=began, decode=decode, queued=max(0.0, queued)
+                claim=claim, media=clip.media, began=began, decode=decode, queued=max(0.0, queued), size=size
             )
 
     def _answer(self, reply: Reply) -> None:

@@ -16,6 +16,7 @@ class FakeOpener:
     def __init__(self, on_open: Callable[[bytes], None] = lambda _: None) -> None:
         self.failures: dict[bytes, Exception] = {}
         self.opened: list[bytes] = []
+        self.picture = np.full((4, 6, 3), 128, np.uint8)
         self._on_open = on_open
 
     def open(self, path: bytes, expected: Fingerprint, plan: DecodePlan) -> Clip:
@@ -24,4 +25,4 @@ class FakeOpener:
         if failure := self.failures.get(path):
             raise failure
         media = Media(kind=MediaKind.IMAGE, format="png", width=6, height=4)
-        return Clip(media=media, pictures=(np.full((4, 6, 3), 128, np.uint8),), timestamps=(0.0,))
+        return Clip(media=media, pictures=(self.picture,), timestamps=(0.0,))

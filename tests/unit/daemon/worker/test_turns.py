@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from config.recipes import load_recipe
@@ -110,11 +111,21 @@ def test_an_idle_turn_has_nothing_to_do(bench: Bench) -> None:
     assert not bench.worker.turn(bench.stopping)
 
 
-def test_a_whole_batch_is_claimed_while_the_engine_has_room(bench: Bench) -> None:
+def test_files_are_opened_a_few_at_a_time_until_the_engine_has_no_room(bench: Bench) -> None:
     jobs = [bench.queue(f"{number}.png") for number in range(10)]
-    bench.employ(SlowEngine(steps=3))
+    bench.employ(SlowEngine(steps=9))
     bench.turn()
+    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 4 + [JobState.QUEUED] * 6
+    bench.turn(3)
     assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 8 + [JobState.QUEUED] * 2
+
+
+def test_large_pictures_wait_until_those_before_them_are_described(bench: Bench) -> None:
+    jobs = [bench.queue(f"{number}.png") for number in range(4)]
+    bench.opener.picture = np.zeros((10_000, 10_000, 3), np.uint8)  # 300 MB that nobody touches
+    bench.employ(SlowEngine(steps=9))
+    bench.turn(3)
+    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 2 + [JobState.QUEUED] * 2
 
 
 def test_the_same_bytes_are_published_for_another_path_without_being_opened(bench: Bench) -> None:
