@@ -7,8 +7,11 @@ from daemon.inference.engine import Engine
 from daemon.inference.models import find_model
 
 
-def make_engine(settings: Settings) -> Engine:
-    """An engine that is not loaded yet; raises ModelUnavailableError when there are no weights for it."""
+def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
+    """An engine that is not loaded yet; raises ModelUnavailableError when there are no weights for it.
+
+    Without `stop_at_end` a model's answers go on to their limits, for runs that are timed.
+    """
     chosen = settings.model
     if chosen.engine == "echo":
         from daemon.inference.echo_engine import EchoEngine
@@ -25,4 +28,5 @@ def make_engine(settings: Settings) -> Engine:
         precision=chosen.precision,
         detail=chosen.detail,
         rows=chosen.rows,
+        stop_at_end=stop_at_end,
     )

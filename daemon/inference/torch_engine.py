@@ -29,6 +29,7 @@ class TorchEngine:
 
     `cache_tokens` bounds the keys and values of all rows; by itself it follows the memory that is free after loading.
     `threads` bounds the CPU cores that torch computes on; torch's own default is all physical ones.
+    Without `stop_at_end` every answer goes on to its limit, so that runs of equal length can be timed.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class TorchEngine:
         rows: int = 8,
         cache_tokens: int | None = None,
         threads: int | None = None,
+        stop_at_end: bool = True,
     ) -> None:
         self.runner: TorchRunner | None = None
         self._folder, self._model_id, self._revision = folder, model_id, revision
         self._device, self._precision, self._detail = device, precision, detail
         self._rows, self._cache_tokens, self._threads = rows, cache_tokens, threads
+        self._stop_at_end = stop_at_end
         self._batch: Scheduler[Floats, Tensor] | None = None
         self._unseen: deque[Request] = deque()
         self._underway: dict[str, Underway[Floats, Tensor]] = {}
@@ -76,8 +79,9 @@ class TorchEngine:
     def run_on(self, runner: TorchRunner) -> None:
         """Write on this model from now on."""
         tokens = self._cache_tokens or runner.tokens_that_fit
+        end_id = self._processor.end_id if self._stop_at_end else None
         self.runner = runner
-        self._batch = Scheduler(runner, rows=self._rows, tokens=tokens, end_id=self._processor.end_id)
+        self._batch = Scheduler(runner, rows=self._rows, tokens=tokens, end_id=end_id)
 
     def submit(self, request: Request) -> None:
         if request.id in self._underway or any(request.id == other.id for other in self._unseen):

@@ -1,0 +1,110 @@
+"""What a machine can do at most: products of matrices and copies, timed; and what the model asks of it, counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from daemon.inference.devices import DTYPES, wait_for
+
+#: A thing is timed again and again for so long, and the best time counts: what it can do, not what it mostly does.
+TRIED_SECONDS = 0.4
+CALLS = 4
+TILES_TOGETHER = 8
+
+
+@dataclass(frozen=True)
+class Product:
+    """(rows, inner) times (inner, columns) in `dtype`."""
+
+    dtype: str
+    rows: int
+    inner: int
+    columns: int
+
+    @property
+    def operations(self) -> int:
+        return 2 * self.rows * self.inner * self.columns
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the model's shape demands: operations for a tile, bytes of weights that every written token reads.
+
+    `widths` are the (inner, columns) of the vision tower's products, and `patches` a tile's rows in them.
+    """
+
+    operations_a_tile: int
+    bytes_a_token: int
+    patches: int
+    widths: tuple[tuple[int, int], ...]
+
+    def products(self, dtype: str) -> list[Product]:
+        """The vision tower's, for one tile and for many together."""
+        rows = (self.patches, TILES_TOGETHER * self.patches)
+        return [Product(dtype, count, *width) for count in rows for width in self.widths]
+
+
+def needs_of(model: Any) -> Needs:
+    """Counted over a loaded SmolVLMForConditionalGeneration; additions and norms are left out."""
+    vision, connector = model.model.vision_model, model.model.connector
+    config = vision.config
+    patches = (config.image_size // config.patch_size) ** 2
+    tokens = patches // model.config.scale_factor**2
+    linears = [part for part in vision.encoder.modules() if isinstance(part, torch.nn.Linear)]
+    looking = patches * (sum(map(weights, linears)) + weights(vision.embeddings.patch_embedding))
+    joining = tokens * sum(weights(part) for part in connector.modules() if isinstance(part, torch.nn.Linear))
+    attending = 2 * patches**2 * config.hidden_size * config.num_hidden_layers
+    text = sum(part.numel() * part.element_size() for part in model.model.text_model.layers.parameters())
+    head = model.lm_head.weight
+    return Needs(
+        operations_a_tile=2 * (looking + joining + attending),
+        bytes_a_token=text + head.numel() * head.element_size(),
+        patches=patches,
+        widths=tuple(sorted({(part.in_features, part.out_features) for part in linears})),
+    )
+
+
+def weights(part: Any) -> int:
+    count: int = part.weight.numel()
+    return count
+
+
+def product_rate(product: Product, device: torch.device) -> float:
+    """Operations a second."""
+    dtype = DTYPES[product.dtype]
+    left = torch.randn(product.rows, product.inner, device=device).to(dtype)
+    right = torch.randn(product.inner, product.columns, device=device).to(dtype)
+    result = torch.empty(product.rows, product.columns, device=device, dtype=dtype)
+    return product.operations / best_seconds(lambda: torch.mm(left, right, out=result), device)
+
+
+def copy_rate(size: int, device: torch.device) -> float:
+    """Bytes a second of a copy of so many bytes; what is read and what is written counts."""
+    source = torch.ones(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * size / best_seconds(lambda: target.copy_(source), device)
+
+
+def best_seconds(act: Callable[[], object], device: torch.device) -> float:
+    """Of one call among several that are timed together."""
+    act()
+    best, deadline = float("inf"), time.perf_counter() + TRIED_SECONDS
+    with torch.inference_mode():
+        while time.perf_counter() < deadline:
+            wait_for(device)
+            began = time.perf_counter()
+            for _ in range(CALLS):
+                act()
+            wait_for(device)
+            best = min(best, (time.perf_counter() - began) / CALLS)
+    return best
+
+
+def threads() -> int:
+    """How many cores torch computes on."""
+    return torch.get_num_threads()

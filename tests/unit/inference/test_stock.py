@@ -1,0 +1,99 @@
+"""The stock loop answers what the engine answers, and takes the time apart that it spends."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import SmolVLMForConditionalGeneration
+
+from daemon.inference.engine import Answer, Engine, Figures, Request
+from daemon.inference.processor import Processor
+from daemon.inference.stock import StockLoop
+from daemon.inference.torch_engine import TorchEngine
+from tests.contracts.test_engine import QUESTIONS, picture, video
+from tests.fakes.checkpoints import write_tiny_checkpoint
+
+REQUESTS = [picture("a"), video("b", 3), picture("c")]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def loop(checkpoint: Path) -> Iterator[StockLoop]:
+    loop = StockLoop.from_folder(checkpoint, device="cpu", precision="f32")
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def endless(checkpoint: Path) -> Iterator[TorchEngine]:
+    engine = endless_engine(checkpoint)
+    yield engine
+    engine.close()
+
+
+def endless_engine(folder: Path, *, stop_at_end: bool = False) -> TorchEngine:
+    engine = TorchEngine(
+        folder, model_id="tiny", revision="1", device="cpu", precision="f32", detail="fast", stop_at_end=stop_at_end
+    )
+    engine.load()
+    return engine
+
+
+def answers(engine: Engine, request: Request) -> dict[str, Answer]:
+    engine.submit(request)
+    while not (replies := engine.step()):
+        pass
+    return replies[0].answers
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.id)
+def test_the_stock_loop_and_the_engine_write_the_same_answers(
+    loop: StockLoop, endless: TorchEngine, checkpoint: Path, request_: Request
+) -> None:
+    stock = loop.reply(request_, Processor.from_folder(checkpoint, detail="fast"))
+    assert stock.answers == answers(endless, request_)
+    assert [answer.tokens for answer in stock.answers.values()] == [question.tokens for question in QUESTIONS]
+
+
+def silent(loop: StockLoop, checkpoint: Path, folder: Path, request: Request) -> Path:
+    """The same model, but for the token that it answers this request with first: that is the end token now."""
+    processor = Processor.from_folder(checkpoint, detail="fast")
+    prepared = processor.prepare(request.pictures, request.questions[0].ask)
+    (first,) = loop.model.generate(
+        input_ids=torch.tensor([prepared.ids]),
+        pixel_values=torch.from_numpy(prepared.pixels).unsqueeze(0),
+        do_sample=False,
+        max_new_tokens=1,
+    )[0, len(prepared.ids) :].tolist()
+    shutil.copytree(checkpoint, folder)
+    model: Any = SmolVLMForConditionalGeneration.from_pretrained(checkpoint)
+    with torch.no_grad():
+        model.lm_head.weight[[first, processor.end_id]] = model.lm_head.weight[[processor.end_id, first]]
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("stop_at_end", "tokens"), [(True, 0), (False, QUESTIONS[0].tokens)])
+def test_only_an_engine_that_stops_at_the_end_token_stops_at_it(
+    loop: StockLoop, checkpoint: Path, tmp_path: Path, stop_at_end: bool, tokens: int
+) -> None:
+    engine = endless_engine(silent(loop, checkpoint, tmp_path / "silent", REQUESTS[0]), stop_at_end=stop_at_end)
+    said = answers(engine, REQUESTS[0])[QUESTIONS[0].name]
+    engine.close()
+    assert (said.tokens, said.complete) == (tokens, stop_at_end)
+
+
+def test_every_phase_takes_its_part_of_the_time(loop: StockLoop, checkpoint: Path) -> None:
+    figures = loop.reply(REQUESTS[1], Processor.from_folder(checkpoint, detail="fast")).figures
+    assert isinstance(figures, Figures)
+    assert list(figures.seconds) == ["preprocess", "vision", "prefill", "generate"]
+    assert all(seconds > 0 for seconds in figures.seconds.values())
