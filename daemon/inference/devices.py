@@ -72,3 +72,8 @@ def give_back(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def name_of(device: torch.device) -> str:
+    """What the device is called, as far as it can be known."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,0 +1,119 @@
+"""The sides that ask: the stock loop question by question, the engine all requests at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+
+from daemon.errors import EngineError
+from daemon.evaluation.cases import Ask
+from daemon.evaluation.models import Models
+from daemon.evaluation.requests import requests_of, warm_up_of
+from daemon.evaluation.turns import Run
+from daemon.inference.engine import Engine, Figures, Reply, Request
+from daemon.inference.processor import Processor
+from daemon.inference.stock import StockLoop
+
+
+class AskingSide:
+    """What both have in common: the same requests, drawn once. `tokens` is how long answers are."""
+
+    def __init__(self, models: Models, ask: Ask, *, tokens: int) -> None:
+        self.models, self.ask, self.tokens = models, ask, tokens
+
+    @cached_property
+    def processor(self) -> Processor:
+        return self.models.processor(self.ask.detail)
+
+    @cached_property
+    def requests(self) -> list[Request]:
+        return self.drawn(self.ask)
+
+    @cached_property
+    def tiles(self) -> int:
+        return sum(map(self._tiles_of, self.requests))
+
+    def drawn(self, ask: Ask) -> list[Request]:
+        return requests_of(ask, tokens=self.tokens, most_frames=self.models.plan.max_frames)
+
+    def _tiles_of(self, request: Request) -> int:
+        """Every frame is one tile."""
+        return len(request.pictures) if request.is_video else len(self.processor.look(request.pictures).pixels)
+
+
+class EngineSide(AskingSide):
+    def ready(self) -> None:
+        _ = self.tiles
+        if self.models.loaded_engine(self.ask.detail, self.ask.rows) is None:
+            ask_engine(self.models.new_engine(self.ask.detail, self.ask.rows), self.drawn(warm_up_of(self.ask)))
+
+    def run(self) -> Run:
+        engine = self.models.loaded_engine(self.ask.detail, self.ask.rows)
+        if engine is None:
+            raise RuntimeError("The engine is not ready.")
+        return ask_engine(engine, self.requests, tiles=self.tiles)
+
+
+class StockSide(AskingSide):
+    @cached_property
+    def processor(self) -> Processor:
+        return self.models.processor(self.ask.detail, stock_frames=True)
+
+    @cached_property
+    def warm_up(self) -> Run:
+        return ask_stock(self.models.stock(), self.processor, self.drawn(warm_up_of(self.ask)))
+
+    def ready(self) -> None:
+        _ = self.tiles, self.warm_up
+
+    def run(self) -> Run:
+        return ask_stock(self.models.stock(), self.processor, self.requests, tiles=self.tiles)
+
+
+def ask_engine(engine: Engine, requests: Sequence[Request], *, tiles: int = 0) -> Run:
+    """All requests at once, until all are answered; what none of a request's phases took, it waited."""
+    began = time.perf_counter()
+    for request in requests:
+        engine.submit(request)
+    waiting = {request.id: request for request in requests}
+    figures, phases = [], []
+    while waiting:
+        for reply in engine.step():
+            figures.append(checked(reply, waiting.pop(reply.id)))
+            busy = figures[-1].seconds
+            phases.append({**busy, "waiting": time.perf_counter() - began - sum(busy.values())})
+    return run_of(requests, figures, phases, tiles)
+
+
+def ask_stock(loop: StockLoop, processor: Processor, requests: Sequence[Request], *, tiles: int = 0) -> Run:
+    figures = [checked(loop.reply(request, processor), request) for request in requests]
+    return run_of(requests, figures, [one.seconds for one in figures], tiles)
+
+
+def checked(reply: Reply, request: Request) -> Figures:
+    """A turn counts only if every answer has the length that it was to have."""
+    if reply.error is not None:
+        raise reply.error
+    for question in request.questions:
+        if (found := reply.answers[question.name].tokens) != question.tokens:
+            raise EngineError(
+                f"An answer has {found} tokens and not {question.tokens}.", advice="Ask for fewer tokens."
+            )
+    if reply.figures is None:
+        raise EngineError("A reply has no figures.")
+    return reply.figures
+
+
+def run_of(
+    requests: Sequence[Request], figures: Sequence[Figures], phases: Sequence[dict[str, float]], tiles: int
+) -> Run:
+    answers = sum(len(request.questions) for request in requests)
+    return Run(
+        files=len(requests),
+        phases={phase: sum(one[phase] for one in phases) / len(requests) for phase in phases[0]},
+        tokens=sum(one.tokens_out for one in figures) - answers,
+        tokens_in=sum(one.tokens_in for one in figures),
+        tiles=tiles,
+        rows=max(one.batch_rows for one in figures),
+    )

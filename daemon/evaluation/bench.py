@@ -1,0 +1,121 @@
+"""The engine that the daemon runs against the stock loop: same weights, same process, turn by turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from config.settings import Settings
+from daemon.evaluation.asking import EngineSide, StockSide
+from daemon.evaluation.cases import Ask, Group, Measure, Prepare, Task, chosen, smaller
+from daemon.evaluation.machine import machine_facts
+from daemon.evaluation.models import Models
+from daemon.evaluation.report import CaseReport, LimitsReport, ProductReport, Report, compared
+from daemon.evaluation.spread import Spread, quotients
+from daemon.evaluation.starting import LimitsSide, PrepareSide, StartSide
+from daemon.evaluation.turns import Side, take_turns
+
+STOCK, LIMITS = "stock", "limits"
+
+
+def measure(
+    settings: Settings,
+    *,
+    cases: Sequence[str] = (),
+    rounds: int = 3,
+    tokens: int = 64,
+    quick: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Everything, or the named `cases`; `quick` looks at every picture once. `tell` hears how far it is.
+
+    Raises NotFoundError for a case that there is none of, ModelUnavailableError without weights, and EngineError when
+    either side fails.
+    """
+    groups = chosen(cases)
+    with closing(Models(settings)) as models:
+        bench = Bench(models, tokens=tokens, rounds=rounds, tell=tell)
+        for group in groups:
+            bench.compare(quicker(group) if quick else group)
+        return bench.report({"rounds": rounds, "tokens": tokens, "quick": quick})
+
+
+def quicker(group: Group) -> Group:
+    return replace(group, cases={name: smaller(task) for name, task in group.cases.items()})
+
+
+class Bench:
+    """Compares group after group, and reports on all of them."""
+
+    def __init__(self, models: Models, *, tokens: int, rounds: int, tell: Callable[[str], None]) -> None:
+        self._models, self._tokens, self._rounds, self._tell = models, tokens, rounds, tell
+        self._limits = LimitsSide(models)
+        self._cases: list[CaseReport] = []
+
+    def compare(self, group: Group) -> None:
+        self._tell(f"Measuring {', '.join(group.cases)}")
+        sides: dict[str, Side] = {STOCK: self._side(group.stock, stock=True)}
+        sides |= {name: self._side(task, stock=False) for name, task in group.cases.items()}
+        if group.measure is Measure.VISION:
+            sides[LIMITS] = self._limits
+        turns = take_turns(sides, rounds=self._rounds, tell=self._tell)
+        self._cases += [compared(name, group.measure, turns[STOCK], turns[name]) for name in group.cases]
+
+    def _side(self, task: Task, *, stock: bool) -> Side:
+        if isinstance(task, Ask):
+            side = StockSide if stock else EngineSide
+            return side(self._models, task, tokens=self._tokens)
+        if isinstance(task, Prepare):
+            return PrepareSide(self._models, task, stock=stock)
+        return StartSide(self._models, stock=stock, tokens=self._tokens)
+
+    def report(self, options: Mapping[str, object]) -> Report:
+        folder, info = self._models.folder, self._models.info
+        model: dict[str, object] = {"id": folder.id, "revision": folder.revision, "bytes": folder.bytes}
+        if info is not None:
+            model |= {"engine": info.engine, "device": info.device, "dtype": info.dtype}
+        return Report(
+            machine=machine_facts(self._models.device_name),
+            model=model,
+            options=options,
+            cases=tuple(self._cases),
+            limits=self._limits_report(),
+        )
+
+    def _limits_report(self) -> LimitsReport | None:
+        vision = next((case for case in self._cases if case.measure is Measure.VISION), None)
+        if vision is None or self._models.info is None:
+            return None
+        limits, needs = self._limits, self._limits.needs
+        rates = limits.best_rates("f32" if self._models.info.dtype == "float32" else "bf16")
+        floor = Spread(tuple(needs.operations_a_tile / rate for rate in rates.values))
+        return LimitsReport(
+            products=tuple(
+                ProductReport(
+                    dtype=product.dtype,
+                    rows=product.rows,
+                    inner=product.inner,
+                    columns=product.columns,
+                    teraflops=rates.scaled(1e-12),
+                )
+                for product, rates in limits.products.items()
+            ),
+            copy_gigabytes=limits.copies.scaled(1e-9),
+            gigaflops_a_tile=needs.operations_a_tile / 1e9,
+            vision_floor=floor,
+            vision_over_floor=quotients(vision.engine.values, floor.values),
+            weights_megabytes_a_token=needs.bytes_a_token / 1e6,
+            memory_share=self._memory_shares(),
+        )
+
+    def _memory_shares(self) -> dict[str, float]:
+        """All rows read the weights together, once a token."""
+        return {
+            case.name: case.engine.median
+            / case.engine_runs[0].rows
+            * self._limits.needs.bytes_a_token
+            / self._limits.copies.median
+            for case in self._cases
+            if case.measure is Measure.RATE
+        }

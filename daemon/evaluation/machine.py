@@ -1,0 +1,36 @@
+"""The machine and the libraries that figures were measured with."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from daemon.inference.limits import threads
+
+LIBRARIES = ("torch", "transformers", "pillow", "av", "numpy", "tokenizers")
+CPU_FACTS = Path("/proc/cpuinfo")
+
+
+def machine_facts(device_name: str) -> dict[str, object]:
+    """`device_name`: what the device calls itself."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_name(),
+        "device": device_name,
+        "cores": os.cpu_count() or 1,
+        "threads": threads(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def cpu_name(facts: Path = CPU_FACTS) -> str:
+    """As Linux knows it; elsewhere as Python does."""
+    lines = facts.read_text(encoding="utf-8", errors="replace").splitlines() if facts.is_file() else []
+    names = [value.strip() for key, _, value in (line.partition(":") for line in lines) if key.strip() == "model name"]
+    return names[0] if names else platform.processor() or platform.machine()

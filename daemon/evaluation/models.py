@@ -1,0 +1,77 @@
+"""The stock loop and the engine over the same checkpoint: at most one of each is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from config.errors import SmolwatchError
+from config.settings import Detail, Settings
+from daemon.inference.checkpoint import read_plan
+from daemon.inference.devices import name_of, pick_device
+from daemon.inference.engine import Engine, EngineInfo
+from daemon.inference.models import find_model
+from daemon.inference.processor import Processor, read_tokenizer, rule_for
+from daemon.inference.start import make_engine
+from daemon.inference.stock import StockLoop
+
+
+class Models:
+    """What `settings` choose; raises ModelUnavailableError when the weights are not here."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.model.engine == "echo":
+            raise SmolwatchError("The echo engine has no model that could be measured.")
+        self.folder = find_model(settings)
+        self.plan = read_plan(self.folder.path)
+        self.info: EngineInfo | None = None  # of the engine that was loaded last
+        self._settings = settings
+        self._tokenizer = read_tokenizer(self.folder.path, self.plan)
+        self._stock: StockLoop | None = None
+        self._engine: Engine | None = None
+        self._engine_is: tuple[Detail, int] | None = None
+
+    @property
+    def device_name(self) -> str:
+        return name_of(pick_device(self._settings.model.device))
+
+    def processor(self, detail: Detail, *, stock_frames: bool = False) -> Processor:
+        """With `stock_frames`, a video's frames are first resized as if they were pictures, as the stock class does."""
+        plan = replace(self.plan, frame_edge=self.plan.stock_edge) if stock_frames else self.plan
+        return Processor(plan, self._tokenizer, rule_for(detail, self.plan))
+
+    def new_stock(self) -> StockLoop:
+        """Loaded in the place of an earlier one."""
+        self.close_stock()
+        chosen = self._settings.model
+        self._stock = StockLoop.from_folder(self.folder.path, device=chosen.device, precision=chosen.precision)
+        return self._stock
+
+    def stock(self) -> StockLoop:
+        return self._stock or self.new_stock()
+
+    def new_engine(self, detail: Detail, rows: int) -> Engine:
+        """Loaded in the place of an earlier one, as the daemon loads it, but it writes all answers to their limits."""
+        self.close_engine()
+        model = self._settings.model.model_copy(update={"detail": detail, "rows": rows})
+        engine = make_engine(self._settings.model_copy(update={"model": model}), stop_at_end=False)
+        self.info = engine.load()
+        self._engine, self._engine_is = engine, (detail, rows)
+        return engine
+
+    def loaded_engine(self, detail: Detail, rows: int) -> Engine | None:
+        """The engine, if it is of this kind."""
+        return self._engine if self._engine_is == (detail, rows) else None
+
+    def close_stock(self) -> None:
+        if self._stock is not None:
+            self._stock.close()
+        self._stock = None
+
+    def close_engine(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = self._engine_is = None
+
+    def close(self) -> None:
+        self.close_stock()
+        self.close_engine()

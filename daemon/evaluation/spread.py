@@ -1,0 +1,34 @@
+"""What several measurements of the same thing come to."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Measurements in the order in which they were taken; at least one."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def least(self) -> float:
+        return min(self.values)
+
+    @property
+    def most(self) -> float:
+        return max(self.values)
+
+    def scaled(self, factor: float) -> Spread:
+        return Spread(tuple(factor * value for value in self.values))
+
+
+def quotients(over: Sequence[float], under: Sequence[float]) -> Spread:
+    """One quotient a round: what was measured in different rounds is not compared."""
+    return Spread(tuple(upper / lower for upper, lower in zip(over, under, strict=True)))
