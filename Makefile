@@ -3,7 +3,7 @@
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo run test test-slow lint clean
+.PHONY: demo run test test-slow lint bench clean
 
 demo: $(READY)
 	$(BIN)/smolwatch demo
@@ -22,6 +22,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+bench: $(READY)
+	$(BIN)/smolwatch --home . bench
 
 clean:
 	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

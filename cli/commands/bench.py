@@ -1,0 +1,136 @@
+"""`smolwatch bench`: how fast the engine is here, beside the stock way to ask the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.commands.run import absolute_if_folder
+from cli.options import json_option
+from cli.render import say, say_facts, say_json, say_table, size
+from config.load import load_settings, prepare_home
+from config.settings import Settings
+from config.text import safe_text
+
+if TYPE_CHECKING:
+    from daemon.evaluation.report import LimitsReport, Report
+    from daemon.evaluation.spread import Spread
+
+RANDOM = "random"
+QUICK_ROUNDS, QUICK_TOKENS = 1, 8
+
+
+@click.command(short_help="Measure the engine against the stock way to ask.")
+@click.option(
+    "--model",
+    default=RANDOM,
+    show_default=True,
+    metavar="ID|FOLDER|demo|random",
+    help="Whose weights; random ones of full size are made once.",
+)
+@click.option("--cases", metavar="NAME,…", default="", help="Only these: fast, decode, decode-8 and so on.")
+@click.option("--repeat", type=click.IntRange(min=1), help="How many turns each side has.  [default: 3]")
+@click.option("--tokens", type=click.IntRange(min=2), help="How long every answer is.  [default: 64]")
+@click.option("--quick", is_flag=True, help=f"A look: {QUICK_ROUNDS} turn, {QUICK_TOKENS} tokens, fewer pictures.")
+@json_option
+@click.pass_obj
+def command(
+    home: Path | None, model: str, cases: str, repeat: int | None, tokens: int | None, quick: bool, as_json: bool
+) -> None:
+    """Measure the engine against one `generate` of transformers a question: same weights, same requests, turn by turn.
+
+    All of it takes most of an hour on a small machine, which should have nothing else to do.
+    """
+    settings = settings_for(home, model)
+    from daemon.evaluation.bench import measure
+
+    report = measure(
+        settings,
+        cases=[name.strip() for name in cases.split(",") if name.strip()],
+        rounds=repeat or (QUICK_ROUNDS if quick else 3),
+        tokens=tokens or (QUICK_TOKENS if quick else 64),
+        quick=quick,
+        tell=lambda text: click.echo(safe_text(text), err=True),
+    )
+    if as_json:
+        from daemon.evaluation.report import document
+
+        say_json(document(report))
+    else:
+        show(report)
+
+
+def settings_for(home: Path | None, model: str) -> Settings:
+    """The home's own settings, but for the model; random weights lie in the home's data."""
+    if model != RANDOM:
+        return load_settings(home=home, overrides={"model.id": absolute_if_folder(model)})
+    settings = load_settings(home=home)
+    prepare_home(settings)
+    return load_settings(home=home, overrides={"model.id": str(random_weights(settings.home))})
+
+
+def random_weights(home: Path) -> Path:
+    """The folder of the full-size random weights, which are written the first time."""
+    from daemon.inference.checkpoint import missing_files
+    from daemon.inference.models import write_random
+
+    folder = home.absolute() / "data" / "random500"
+    if missing_files(folder):
+        click.echo(f"Writing random weights of full size (about 1 GB) to {safe_text(str(folder))}", err=True)
+        write_random(folder)
+    return folder
+
+
+def show(report: Report) -> None:
+    facts = {**report.machine, **report.model, **report.options}
+    say_facts((name, safe_text(words(value))) for name, value in facts.items())
+    say()
+    say_table(
+        ("case", "stock", "engine", "times better", "measure"),
+        [
+            (case.name, spread(case.stock), spread(case.engine), spread(case.ratio), str(case.measure))
+            for case in report.cases
+        ],
+    )
+    say("\nEach: median (least to most).\n")
+    say_table(("case", "side", "files", "rows", "seconds of a file, by phase"), phases(report))
+    if report.limits is not None:
+        say()
+        say_table(("limit", "figure"), limits(report.limits))
+
+
+def words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {part}" for key, part in value.items())
+    return str(value)
+
+
+def spread(found: Spread) -> str:
+    return f"{figure(found.median)} ({figure(found.least)} to {figure(found.most)})"
+
+
+def figure(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def phases(report: Report) -> Iterator[tuple[str, ...]]:
+    from daemon.evaluation.report import mean_phases
+
+    for case in report.cases:
+        for side, runs in (("stock", case.stock_runs), ("engine", case.engine_runs)):
+            spent = " · ".join(f"{phase} {seconds:.3g}" for phase, seconds in mean_phases(runs).items())
+            yield case.name, side, str(runs[0].files), str(runs[0].rows), spent
+
+
+def limits(found: LimitsReport) -> Iterator[tuple[str, str]]:
+    for one in found.products:
+        yield f"{one.dtype} {one.rows}x{one.inner}x{one.columns}", f"{spread(one.teraflops)} TFLOP/s"
+    yield "copying", f"{spread(found.copy_gigabytes)} GB/s"
+    yield "floor of vision", f"{spread(found.vision_floor)} s a tile, of {found.gigaflops_a_tile:.1f} GFLOP"
+    yield "vision over its floor", spread(found.vision_over_floor)
+    yield "weights read a token", size(found.weights_megabytes_a_token * 1e6)
+    for name, share in found.memory_share.items():
+        yield f"weights read in {name}", f"{share:.2f} of copying"

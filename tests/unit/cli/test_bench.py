@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from daemon.evaluation.cases import NAMES
+from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.unit.cli.conftest import House
+
+SPREAD = {"median", "min", "max", "values"}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
+
+
+def bench(house: House, checkpoint: Path, *options: str) -> Result:
+    return house.ask("bench", "--model", str(checkpoint), "--quick", "--tokens", "2", *options)
+
+
+def test_the_whole_bench_gives_one_document(house: House, checkpoint: Path) -> None:
+    result = bench(house, checkpoint, "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert list(found["ratios"]) == ["fast", "balanced", "full"]
+    assert set(found["cases"]) == set(NAMES)
+    for case in found["cases"].values():
+        assert set(case["ratio"]) == SPREAD
+        assert case["ratio"]["median"] > 0
+        assert case["stock"]["seconds"] and case["engine"]["seconds"]
+    assert found["options"] == {"rounds": 1, "tokens": 2, "quick": True}
+    assert found["model"]["dtype"] in ("bfloat16", "float32")
+    assert found["machine"]["libraries"]["torch"]
+    assert found["limits"]["vision"]["over_floor"]["median"] > 0
+    assert set(found["limits"]["writing"]["memory_share"]) == {f"decode-{rows}" for rows in (1, 8, 32, 64)}
+    assert "round 1 of 1: stock took" in result.stderr
+
+
+def test_chosen_cases_are_shown_in_tables(house: House, checkpoint: Path) -> None:
+    result = bench(house, checkpoint, "--cases", "alone,decode-8", "--repeat", "2")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines if line.rstrip().endswith(("a file", "written"))] == ["alone", "decode-8"]
+    assert any("decode-8" in line and "engine" in line and "generate" in line for line in lines)
+    assert "floor" not in result.stdout, "no limits without the case that measures them"
+
+
+def test_an_unknown_case_is_answered_with_those_there_are(house: House, checkpoint: Path) -> None:
+    result = bench(house, checkpoint, "--cases", "slow")
+    assert result.exit_code == 3
+    assert "decode-8" in result.stderr
+
+
+def test_the_echo_engine_cannot_be_measured(house: House, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOLWATCH_MODEL__ENGINE", "echo")
+    result = bench(house, checkpoint)
+    assert result.exit_code == 1
+    assert "no model that could be measured" in result.stderr
