@@ -17,25 +17,28 @@ from daemon.inference.stock import StockLoop
 
 
 class AskingSide:
-    """What both have in common: the same requests, drawn once. `tokens` is how long answers are."""
+    """What both have in common: the same requests, with new pictures every turn. `tokens` is how long answers are."""
 
     def __init__(self, models: Models, ask: Ask, *, tokens: int) -> None:
         self.models, self.ask, self.tokens = models, ask, tokens
+        self.requests: list[Request] = []
+        self._turn = 0
+
+    def draw(self) -> None:
+        """The next turn's requests: an engine that remembers what it saw shall not profit from it."""
+        self._turn += 1
+        self.requests = self.drawn(self.ask)
 
     @cached_property
     def processor(self) -> Processor:
         return self.models.processor(self.ask.detail)
 
     @cached_property
-    def requests(self) -> list[Request]:
-        return self.drawn(self.ask)
-
-    @cached_property
     def tiles(self) -> int:
         return sum(map(self._tiles_of, self.requests))
 
     def drawn(self, ask: Ask) -> list[Request]:
-        return requests_of(ask, tokens=self.tokens, most_frames=self.models.plan.max_frames)
+        return requests_of(ask, tokens=self.tokens, most_frames=self.models.plan.max_frames, turn=self._turn)
 
     def _tiles_of(self, request: Request) -> int:
         """Every frame is one tile."""
@@ -44,9 +47,10 @@ class AskingSide:
 
 class EngineSide(AskingSide):
     def ready(self) -> None:
-        _ = self.tiles
         if self.models.loaded_engine(self.ask.detail, self.ask.rows) is None:
             ask_engine(self.models.new_engine(self.ask.detail, self.ask.rows), self.drawn(warm_up_of(self.ask)))
+        self.draw()
+        _ = self.tiles
 
     def run(self) -> Run:
         engine = self.models.loaded_engine(self.ask.detail, self.ask.rows)
@@ -65,7 +69,9 @@ class StockSide(AskingSide):
         return ask_stock(self.models.stock(), self.processor, self.drawn(warm_up_of(self.ask)))
 
     def ready(self) -> None:
-        _ = self.tiles, self.warm_up
+        _ = self.warm_up
+        self.draw()
+        _ = self.tiles
 
     def run(self) -> Run:
         return ask_stock(self.models.stock(), self.processor, self.requests, tiles=self.tiles)

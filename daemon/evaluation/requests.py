@@ -16,8 +16,8 @@ ASKS = ("Describe this image in one sentence.", "Describe this image in detail."
 WARM_TOKENS, WARM_FRAMES = 2, 2
 
 
-def requests_of(ask: Ask, *, tokens: int, most_frames: int) -> list[Request]:
-    """What the engine is asked; `tokens` is the length of answers to which the ask gives none."""
+def requests_of(ask: Ask, *, tokens: int, most_frames: int, turn: int = 0) -> list[Request]:
+    """What is asked in a turn; `tokens` is the length of answers to which the ask gives none."""
     limit = ask.tokens or tokens
     questions = tuple(
         Question(name=f"answer {number}", ask=f"{ASKS[number % 2]} Answer {number}.", tokens=limit)
@@ -27,13 +27,13 @@ def requests_of(ask: Ask, *, tokens: int, most_frames: int) -> list[Request]:
     frames = min(ask.frames, most_frames)
     if not frames:
         return [
-            Request(id=f"picture {number}", pictures=noise(1, size, number), questions=questions)
+            Request(id=f"picture {number}", pictures=noise(1, size, (turn, number)), questions=questions)
             for number, size in enumerate(sizes)
         ]
     return [
         Request(
             id=f"video {number}",
-            pictures=noise(frames, size, number),
+            pictures=noise(frames, size, (turn, number)),
             questions=questions,
             timestamps=tuple(map(float, range(frames))),
             seconds=float(frames),
@@ -47,7 +47,7 @@ def warm_up_of(ask: Ask) -> Ask:
     return replace(ask, sizes=ask.sizes[:1], copies=1, frames=min(ask.frames, WARM_FRAMES), tokens=WARM_TOKENS)
 
 
-def noise(count: int, size: tuple[int, int], seed: int) -> tuple[Pixels, ...]:
+def noise(count: int, size: tuple[int, int], seed: tuple[int, int]) -> tuple[Pixels, ...]:
     """So many pictures of that size (width, height)."""
     random = np.random.default_rng(seed)
     return tuple(random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8) for _ in range(count))

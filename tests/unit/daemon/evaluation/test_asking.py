@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from config.settings import ModelSettings, Settings
 from daemon.errors import EngineError
-from daemon.evaluation.asking import ask_engine
+from daemon.evaluation.asking import EngineSide, StockSide, ask_engine
 from daemon.evaluation.cases import Ask
+from daemon.evaluation.models import Models
 from daemon.evaluation.requests import requests_of, warm_up_of
 from daemon.inference.echo_engine import EchoEngine
 from tests.fakes.engines import FailingEngine
@@ -19,6 +23,22 @@ def test_every_picture_is_another_one() -> None:
     assert len({request.id for request in requests}) == 4
     assert len({request.pictures[0].tobytes() for request in requests}) == 4
     assert [request.pictures[0].shape for request in requests] == [(6, 8, 3), (4, 4, 3)] * 2
+
+
+def test_every_turn_has_pictures_of_its_own() -> None:
+    first, second = (requests_of(ASK, tokens=5, most_frames=0, turn=turn)[0].pictures[0] for turn in (1, 2))
+    assert (first != second).any()
+
+
+def test_a_side_draws_anew_for_every_turn_what_the_other_side_draws_too(tmp_path: Path) -> None:
+    models = Models(Settings(home=tmp_path, model=ModelSettings(id="demo")))
+    seen = []
+    for side in (StockSide(models, ASK, tokens=2), EngineSide(models, ASK, tokens=2)):
+        for _ in range(2):
+            side.draw()
+            seen.append(side.requests[0].pictures[0].tobytes())
+    assert seen[0] != seen[1]
+    assert seen[:2] == seen[2:]
 
 
 def test_every_question_of_a_picture_is_another_one_of_the_wanted_length() -> None:
