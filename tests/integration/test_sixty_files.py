@@ -23,8 +23,8 @@ PICTURES = (".jpg", ".heic", ".png", ".webp", ".gif")
 FILMS = (".mp4", ".mov", ".webm")
 NAMES = ("holiday {}", "Größe_{}", "photo 🙂 {}", "IMG-{}", "a  b.{}")
 SLOW_SECONDS = 8
-#: The demo model's own bar is 95 of 100; the machinery's is all.
-TRUE_CAPTIONS = 56
+#: The demo model's own bar is 95 of 100; that all sixty are described is the daemon's.
+TRUE_CAPTIONS = 57
 
 
 def draw_sixty(folder: Path) -> list[Exhibit]:
