@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
@@ -14,6 +15,8 @@ from storage.records import Description, Job, JobEvent, MediaKind, Refusal
 from storage.tables import descriptions, jobs, media, paths, stats
 
 RECENT = 100
+#: Paths in one query: far below what any database takes, and already many times faster than one by one.
+AT_ONCE = 500
 
 
 class Library:
@@ -47,6 +50,22 @@ class Library:
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
             return None if row is None else rows.job_of(row)
+
+    def jobs_at(self, wanted: Iterable[bytes]) -> dict[bytes, Job]:
+        """The newest job of each path that has one; for many paths at once."""
+        found: dict[bytes, Job] = {}
+        asked = list(wanted)
+        with self._database.read() as connection:
+            for start in range(0, len(asked), AT_ONCE):
+                newest = (
+                    select(func.max(jobs.c.id))
+                    .join(paths, paths.c.id == jobs.c.path_id)
+                    .where(paths.c.path.in_(asked[start : start + AT_ONCE]))
+                    .group_by(jobs.c.path_id)
+                )
+                for row in connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest))):
+                    found[row.path] = rows.job_of(row)
+        return found
 
     def description(self, job_id: int) -> Description | None:
         """What was said for this job; None while it is not described."""

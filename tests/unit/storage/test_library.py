@@ -53,6 +53,19 @@ def test_a_path_is_answered_with_its_newest_job(store: JobStore, library: Librar
     assert job and job.state is JobState.QUEUED
 
 
+def test_many_paths_are_answered_at_once_as_they_are_one_by_one(
+    store: JobStore, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.library.AT_ONCE", 2)
+    describe(store, b"a", MediaKind.IMAGE, 1.0)
+    store.admit(new_file(b"a", content=b"changed"), model=MODEL, recipe=RECIPE, max_attempts=3)
+    for name in (b"b\xff", b"c"):
+        admit(store, name)
+    wanted = (b"a", b"unknown", b"b\xff", b"c", b"a")
+    assert library.jobs_at(iter(wanted)) == {path: job for path in wanted if (job := library.job_at(path))}
+    assert library.jobs_at([]) == {}
+
+
 def test_speed_is_the_median_of_the_last_hundred_by_kind(store: JobStore, library: Library) -> None:
     describe(store, b"slow start", MediaKind.VIDEO, 500.0)
     for number in range(97):
