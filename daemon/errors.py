@@ -56,6 +56,14 @@ class NoAccessError(MediaError):
     cause = Cause.ENVIRONMENT
 
 
+class NotDownloadedError(MediaError):
+    """The file is in the cloud and not downloaded to this machine."""
+
+    code = "not-downloaded"
+    cause = Cause.ENVIRONMENT
+    advice = "Open it in the Finder, or download its folder; it is described when it is here."
+
+
 class DecoderCrashedError(MediaError):
     """The decoder process died on the file."""
 

@@ -134,6 +134,13 @@ class JobStore:
             due = min(not_before, now + LONGEST)
             self._must(back_to_queue(connection, now, claim, reason, not_before=due, **why), claim)
 
+    def wait(self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime) -> None:
+        """Something is in the way of the file: again then, an hour from now at most, uncharged. May raise LostClaim."""
+        with self._change() as (connection, now):
+            why = {"cause": cause, "reason_code": code, "reason": reason, "attempts": jobs.c.attempts - 1}
+            due = min(not_before, now + LONGEST)
+            self._must(back_to_queue(connection, now, claim, reason, not_before=due, **why), claim)
+
     def postpone(self, claim: Claim, *, code: str, reason: str, not_before: datetime) -> None:
         """The sidecars cannot be written now: stay publishing, and let `take_up` find it then. May raise LostClaim."""
         with self._change() as (connection, now):

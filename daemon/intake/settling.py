@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from daemon.media.opening import is_elsewhere
+
 #: Finder gives a file this birth time until its copy is complete (kMagicBusyCreationDate).
 FINDER_COPYING = datetime(1946, 2, 14, 8, 34, 56, tzinfo=UTC).timestamp()
-#: macOS: the content is in the cloud only, and reading it would download it (SF_DATALESS).
-DATALESS = 0x40000000
 
 
 class Shape(NamedTuple):
@@ -97,6 +97,6 @@ def on_its_way(stat: os.stat_result) -> Waiting | None:
     """What the system itself says about an unfinished file; None where it says nothing."""
     if getattr(stat, "st_birthtime", None) == FINDER_COPYING:
         return COPYING
-    if getattr(stat, "st_flags", 0) & DATALESS:
+    if is_elsewhere(stat):
         return NOT_DOWNLOADED
     return None

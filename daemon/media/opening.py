@@ -11,6 +11,7 @@ from daemon.errors import (
     GoneError,
     MediaError,
     NoAccessError,
+    NotDownloadedError,
     NotRegularError,
     TooLargeError,
     UnreadableError,
@@ -20,12 +21,22 @@ from storage.records import Fingerprint
 # Without O_NONBLOCK a pipe would block for ever; O_NOFOLLOW refuses a link that was put there after the file was seen.
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
+#: macOS: the content is in the cloud only, and reading it would fetch it (SF_DATALESS).
+DATALESS = 0x40000000
+
+#: Who keeps smolwatch out: a file's owner, by permissions (EACCES), or macOS, by its privacy settings (EPERM).
+PERMISSIONS = "Check the permissions of the file and of the folders above it; it is tried again by itself."
+PRIVACY = (
+    "On a Mac, allow it under System Settings > Privacy & Security > Files and Folders (or Full Disk Access), for the "
+    "program that runs smolwatch; it is tried again by itself."
+)
+
 
 def open_checked(path: bytes, *, max_bytes: int, expected: Fingerprint | None = None) -> int:
     """A descriptor of the regular file at `path`, for the caller to close. Never blocks, follows no link.
 
-    Raises GoneError, NoAccessError, NotRegularError, ChangedError when it is not `expected`, UnreadableError when it
-    is empty, TooLargeError when it is over `max_bytes`.
+    Raises GoneError, NoAccessError, NotRegularError, ChangedError when it is not `expected`, NotDownloadedError when
+    its bytes are elsewhere, UnreadableError when it is empty, TooLargeError when it is over `max_bytes`.
     """
     try:
         descriptor = os.open(path, FLAGS)
@@ -44,10 +55,17 @@ def check(found: os.stat_result, max_bytes: int, expected: Fingerprint | None) -
         raise NotRegularError(f"It is {kind_of(found.st_mode)}, not a file.")
     if expected is not None and Fingerprint.of(found) != expected:
         raise ChangedError("The file changed after it was queued.")
+    if is_elsewhere(found):
+        raise NotDownloadedError
     if found.st_size == 0:
         raise UnreadableError("The file is empty.")
     if found.st_size > max_bytes:
         raise TooLargeError(f"The file has {found.st_size:,} bytes; the limit is {max_bytes:,}.")
+
+
+def is_elsewhere(found: os.stat_result) -> bool:
+    """Whether the file's bytes are in the cloud only."""
+    return bool(getattr(found, "st_flags", 0) & DATALESS)
 
 
 def kind_of(mode: int) -> str:
@@ -65,11 +83,8 @@ def refusal(error: OSError) -> MediaError:
         case errno.ENXIO | errno.ENODEV | errno.EOPNOTSUPP:
             return NotRegularError("It is a socket or a device, not a file.")
         case errno.EACCES:
-            return NoAccessError(
-                "Reading the file is not permitted.", advice="Check the file's and its folders' permissions."
-            )
+            return NoAccessError("Reading the file is not permitted.", advice=PERMISSIONS)
         case errno.EPERM:
-            advice = "Allow access under System Settings, Privacy & Security, Files and Folders."
-            return NoAccessError("The system keeps smolwatch out of this folder.", advice=advice)
+            return NoAccessError("The system keeps smolwatch out of this folder.", advice=PRIVACY)
         case _:
             return NoAccessError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.")

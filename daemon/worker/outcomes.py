@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from datetime import datetime
 
 from loguru import logger
 
 from daemon.clock import Clock
-from daemon.errors import ChangedError, GoneError
-from daemon.retry import Action, decide
+from daemon.errors import ChangedError
+from daemon.intake.identity import digest_of
+from daemon.media.opening import open_checked, refusal
+from daemon.retry import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
 from daemon.worker.pulse import Pulse
 from storage.errors import LostClaim
 from storage.jobs import JobStore
 from storage.lifecycle import Cause
-from storage.records import Claim, Fingerprint
+from storage.records import Claim, Fingerprint, Job
 
 
 class Outcomes:
@@ -33,7 +36,7 @@ class Outcomes:
     def give_up(self, claim: Claim, cause: Cause, code: str, reason: str) -> None:
         """Let `retry` decide, and act on it."""
         job, store = claim.job, self._store
-        decision = decide(cause, code, job.attempts, job.max_attempts, self._clock.now(), random.random)
+        decision = self._decide(job, cause, code)
         logger.info("Job {} {}: {} ({})", job.id, job.name, decision.action, reason)
         try:
             if decision.action is Action.GONE:
@@ -42,13 +45,26 @@ class Outcomes:
                 store.skip(claim, code=code, reason=reason)
             elif decision.action is Action.FAIL:
                 store.fail(claim, code=code, reason=reason, cause=cause)
-            elif decision.not_before is not None:
-                store.retry_later(claim, code=code, reason=reason, cause=cause, not_before=decision.not_before)
-            else:
+            elif decision.not_before is None:
                 store.release(claim, reason)
+            else:
+                later = store.wait if decision.action is Action.WAIT else store.retry_later
+                later(claim, code=code, reason=reason, cause=cause, not_before=decision.not_before)
         except LostClaim as error:
             logger.warning("{}", error)
         self._pulse.drop(claim)
+
+    def _decide(self, job: Job, cause: Cause, code: str) -> Decision:
+        now = self._clock.now()
+        failure = Failure(
+            cause=cause,
+            code=code,
+            attempts=job.attempts,
+            max_attempts=job.max_attempts,
+            young=looks_young(job.path, now),
+            waited=(now - job.queued_at).total_seconds(),
+        )
+        return decide(failure, now, random.random)
 
     def _gone(self, claim: Claim, reason: str) -> None:
         """Intake is told first: were the worker killed in between, the job would be found changed once more.
@@ -62,11 +78,33 @@ class Outcomes:
         self._store.gone(claim, reason)
 
 
+def looks_young(path: bytes, now: datetime) -> bool:
+    try:
+        return is_young(os.lstat(path), now)
+    except OSError:
+        return False
+
+
 def check_unchanged(path: bytes, read: Fingerprint) -> None:
-    """Raises GoneError or ChangedError unless the path still holds the bytes that were read."""
+    """Raises MediaError unless the path still holds the bytes that were read."""
     try:
         stat = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise GoneError("The file went away before it was described.") from None
+    except OSError as error:
+        raise refusal(error) from error
     if Fingerprint.of(stat) != read:
         raise ChangedError("The file changed while it was described.")
+
+
+def check_digest(job: Job, *, max_bytes: int) -> None:
+    """Before another try on a file that seemed unfinished. Raises MediaError unless it holds the job's very bytes.
+
+    Bytes that are written through memory need not change a file's time.
+    """
+    if job.reason_code not in UNFINISHED_CODES:
+        return
+    descriptor = open_checked(job.path, max_bytes=max_bytes, expected=job.fingerprint)
+    try:
+        if digest_of(descriptor) != job.digest:
+            raise ChangedError("The file was finished after it was queued.")
+    finally:
+        os.close(descriptor)

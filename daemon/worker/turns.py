@@ -23,7 +23,7 @@ from daemon.media.clip import Clip, DecodePlan
 from daemon.worker.describing import Cost, describe, same_for
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.memory import PeakMemory
-from daemon.worker.outcomes import Outcomes, check_unchanged
+from daemon.worker.outcomes import Outcomes, check_digest, check_unchanged
 from daemon.worker.pulse import Pulse
 from storage.errors import LostClaim, StorageError
 from storage.jobs import JobStore
@@ -157,6 +157,7 @@ class Worker:
             if known is not None:
                 self._deliver(claim, same_for(job, known))
                 return
+            check_digest(job, max_bytes=self._settings.max_file_bytes)
             clip = self._decoder.open(job.path, job.fingerprint, self._plan(info))
             decode = self._clock.monotonic() - began
             self._room.submit(self._request(job, clip))

@@ -295,6 +295,23 @@ class TestJobStore:
         job = library.job(job_id)
         assert (job.state, job.attempts) == (JobState.QUEUED, 0)
 
+    def test_a_job_that_waits_for_the_machine_is_not_charged(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        _, job_id = admit(store)
+        for _ in range(5):
+            later = clock.now() + timedelta(seconds=30)
+            store.wait(claimed(store), code="no-access", reason="No.", cause=Cause.ENVIRONMENT, not_before=later)
+            job = library.job(job_id)
+            assert (job.state, job.attempts, job.not_before, job.cause) == (
+                JobState.QUEUED,
+                0,
+                later,
+                Cause.ENVIRONMENT,
+            )
+            assert store.claim("w", lease_seconds=LEASE) is None
+            clock.advance(30)
+
     def test_a_retried_job_waits_its_time_and_stays_charged(
         self, store: JobStore, library: Library, clock: FakeClock
     ) -> None:

@@ -185,7 +185,7 @@ def test_bad_files_get_reasons_and_stay_as_they_are(house: House) -> None:
     states = house.states()
     assert states.pop("good.jpg") is DONE
     assert states.pop("really-a-jpeg.png") is DONE
-    assert set(states.values()) <= {JobState.FAILED, JobState.SKIPPED}
+    assert states == dict.fromkeys(["cut.jpg", "headless.mp4"], JobState.QUEUED)  # they may still be on their way
     for name, content in bad.items():
         assert house.why(name), f"no reason for {name}"
         assert (house.inbox / name).read_bytes() == content

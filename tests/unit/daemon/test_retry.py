@@ -1,20 +1,44 @@
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.retry import Action, backoff, decide
+from daemon.retry import YOUNG_SECONDS, Action, Decision, Failure, backoff, decide, is_young, patience
 from storage.lifecycle import Cause
 from tests.fakes.clock import START
 
 
-def action(cause: Cause, code: str = "any", attempts: int = 1) -> Action:
-    return decide(cause, code, attempts, 3, START, lambda: 1.0).action
+def decision(
+    cause: Cause, code: str = "any", attempts: int = 1, *, young: bool = False, waited: float = 0.0
+) -> Decision:
+    failure = Failure(cause=cause, code=code, attempts=attempts, max_attempts=3, young=young, waited=waited)
+    return decide(failure, START, lambda: 1.0)
+
+
+def action(cause: Cause, code: str = "any", attempts: int = 1, *, young: bool = False) -> Action:
+    return decision(cause, code, attempts, young=young).action
+
+
+def pause(decision: Decision) -> float:
+    assert decision.not_before is not None
+    return (decision.not_before - START).total_seconds()
 
 
 def test_the_files_own_fault_is_final() -> None:
     assert action(Cause.INPUT, "unreadable") is Action.FAIL
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_what_cannot_be_read_of_a_young_file_is_no_verdict(attempts: int) -> None:
+    assert action(Cause.INPUT, "unreadable", attempts, young=True) is Action.WAIT
+    assert pause(decision(Cause.INPUT, "unreadable", young=True)) == 120
+    assert action(Cause.INPUT, "too-large", young=True) is Action.FAIL
 
 
 def test_a_file_that_is_none_of_ours_is_skipped() -> None:
@@ -26,9 +50,14 @@ def test_the_models_fault_is_never_charged() -> None:
     assert action(Cause.MODEL, attempts=3) is Action.RELEASE
 
 
-@pytest.mark.parametrize("cause", [Cause.TRANSIENT, Cause.ENVIRONMENT])
-def test_what_may_pass_is_tried_again_until_the_attempts_are_used_up(cause: Cause) -> None:
-    assert [action(cause, attempts=n) for n in (1, 2, 3)] == [Action.RETRY, Action.RETRY, Action.FAIL]
+def test_what_may_pass_is_tried_again_until_the_attempts_are_used_up() -> None:
+    assert [action(Cause.TRANSIENT, attempts=n) for n in (1, 2, 3)] == [Action.RETRY, Action.RETRY, Action.FAIL]
+
+
+def test_the_machine_is_waited_for_without_end_and_ever_more_patiently() -> None:
+    assert action(Cause.ENVIRONMENT, attempts=3) is Action.WAIT
+    waits = [pause(decision(Cause.ENVIRONMENT, waited=waited)) for waited in (0, 60, 1e9)]
+    assert waits == [10, 60, 3600]
 
 
 @pytest.mark.parametrize("code", ["gone", "changed"])
@@ -36,14 +65,35 @@ def test_bytes_that_are_no_longer_there_end_the_job(code: str) -> None:
     assert action(Cause.TRANSIENT, code) is Action.GONE
 
 
-def test_only_a_retry_has_a_time() -> None:
-    assert decide(Cause.INPUT, "x", 1, 3, START, lambda: 1.0).not_before is None
-    retry = decide(Cause.TRANSIENT, "x", 2, 3, START, lambda: 1.0)
-    assert retry.not_before is not None
-    assert (retry.not_before - START).total_seconds() == 40
+def test_only_what_is_tried_again_has_a_time() -> None:
+    assert decision(Cause.INPUT).not_before is None
+    assert pause(decision(Cause.TRANSIENT, attempts=2)) == 40
 
 
-@given(attempts=st.integers(0, 10_000), chance=st.floats(0, 1))
-def test_the_wait_is_between_half_and_all_of_its_step_and_an_hour_at_most(attempts: int, chance: float) -> None:
+@given(attempts=st.integers(0, 10_000), chance=st.floats(0, 1), waited=st.floats(-1e9, 1e9))
+def test_the_wait_is_between_half_and_all_of_its_step_and_an_hour_at_most(
+    attempts: int, chance: float, waited: float
+) -> None:
     step = min(3600, 10 * 4 ** min(max(attempts - 1, 0), 20))
     assert step / 2 <= backoff(attempts, lambda: chance) <= step
+    assert 5 <= patience(waited, lambda: chance) <= 3600
+
+
+@dataclass(frozen=True)
+class Times:
+    """As much of an os.stat_result as youth is judged by."""
+
+    st_mtime_ns: int
+    st_ctime_ns: int
+
+
+@pytest.mark.parametrize(
+    ("changed", "moved", "young"),
+    [(0, 0, True), (-599, -9e5, True), (-9e5, -599, True), (-601, -601, False), (9e5, -601, False), (9e5, 9e5, False)],
+)
+def test_a_file_is_young_for_ten_minutes_after_its_bytes_or_its_inode_changed(
+    changed: float, moved: float, young: bool
+) -> None:
+    at = [int((START + timedelta(seconds=seconds)).timestamp()) * 10**9 for seconds in (changed, moved)]
+    assert is_young(cast(os.stat_result, Times(*at)), START) is young
+    assert YOUNG_SECONDS == 600

@@ -114,15 +114,12 @@ class Jobs(RuleBasedStateMachine):
                 del self.files[claim.job.path]
 
     @precondition(lambda self: self.claims)
-    @rule(which=ANY, seconds=SECONDS)
-    def retry_later(self, which: int, seconds: float) -> None:
+    @rule(which=ANY, seconds=SECONDS, charged=st.booleans())
+    def retry_later(self, which: int, seconds: float, charged: bool) -> None:
         claim, may = self.speaker(which, JobState.RUNNING)
         at = self.clock.now() + timedelta(seconds=seconds)
-        self.speaks(
-            claim,
-            may,
-            lambda: self.store.retry_later(claim, code="c", reason="r", cause=Cause.TRANSIENT, not_before=at),
-        )
+        later = self.store.retry_later if charged else self.store.wait
+        self.speaks(claim, may, lambda: later(claim, code="c", reason="r", cause=Cause.TRANSIENT, not_before=at))
 
     @precondition(lambda self: self.claims)
     @rule(which=ANY, seconds=SECONDS)

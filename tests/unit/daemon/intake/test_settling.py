@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.intake.settling import BEING_WRITTEN, COPYING, DATALESS, FINDER_COPYING, NOT_DOWNLOADED, Settling
+from daemon.intake.settling import BEING_WRITTEN, COPYING, FINDER_COPYING, NOT_DOWNLOADED, Settling
+from daemon.media.opening import DATALESS
 
 QUIET = 5.0
 PATH = b"/inbox/beach.jpg"

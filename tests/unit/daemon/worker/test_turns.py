@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -12,7 +14,14 @@ import pytest
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.delivery import Delivery
-from daemon.errors import DecoderHungError, NotAllowedError, UnreadableError
+from daemon.errors import (
+    DecoderHungError,
+    MediaError,
+    NoAccessError,
+    NotAllowedError,
+    NotDownloadedError,
+    UnreadableError,
+)
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
 from daemon.worker.engine_room import EngineRoom
@@ -251,6 +260,51 @@ def test_a_tried_job_waits_for_the_batch_to_end_and_is_not_charged_for_waiting(b
     assert bench.attempts(tried) == 2
 
 
+def test_a_young_file_that_cannot_be_read_is_tried_again_until_it_is_old(bench: Bench) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.clock.set_wall(datetime.fromtimestamp(os.lstat(path).st_ctime, UTC) + timedelta(seconds=1))
+    bench.opener.failures[path] = UnreadableError("The file is cut off.")
+    for _ in range(5):
+        bench.turn()
+        assert (bench.state(job), bench.attempts(job)) == (JobState.QUEUED, 0)
+        assert bench.library.job(job).reason == "The file is cut off."
+        bench.clock.advance(120)
+    bench.turn()
+    assert (bench.state(job), bench.attempts(job)) == (JobState.FAILED, 1)
+    assert len(bench.opener.opened) == 6
+
+
+def test_bytes_that_arrived_without_a_new_time_are_another_files(bench: Bench) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.clock.set_wall(datetime.fromtimestamp(os.lstat(path).st_ctime, UTC) + timedelta(seconds=1))
+    bench.opener.failures[path] = UnreadableError("The file is cut off.")
+    bench.turn(seconds=120)
+    stat = os.lstat(path)
+    write_through_memory(path, b"done")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    bench.turn()
+    assert (bench.state(job), bench.sighted) == (JobState.GONE, [path])
+    assert len(bench.opener.opened) == 1
+
+
+@pytest.mark.parametrize("failure", [NoAccessError("Reading the file is not permitted."), NotDownloadedError()])
+def test_what_the_machine_keeps_from_us_waits_without_end_and_uncharged(bench: Bench, failure: MediaError) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.opener.failures[path] = failure
+    bench.turn(5, seconds=4000)
+    assert (bench.state(job), bench.attempts(job), bench.library.job(job).reason_code) == (
+        JobState.QUEUED,
+        0,
+        failure.code,
+    )
+    del bench.opener.failures[path]
+    bench.turn()
+    assert bench.state(job) is JobState.DONE
+
+
 def test_a_file_replaced_while_it_was_described_is_not_described_by_its_old_bytes(bench: Bench) -> None:
     job = bench.queue()
     path = bench.library.job(job).path
@@ -304,3 +358,9 @@ def test_a_stopping_worker_claims_nothing_more_and_ends_what_it_holds(bench: Ben
 def drop_over(path: bytes) -> None:
     with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
         file.write(PNG + b"other bytes")
+
+
+def write_through_memory(path: bytes, content: bytes) -> None:
+    """At the file's end; its size stays."""
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:  # noqa: PTH123 - a path of bytes
+        memory[-len(content) :] = content
