@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from storage import results, rows
 from storage.lifecycle import JobState
 from storage.records import Admission, Job, NewFile, Refusal
 from storage.tables import decisions, descriptions, jobs
-from storage.transitions import record
+from storage.transitions import record, record_all
 
 #: What a job that starts over looks like.
 ANEW: dict[str, Any] = {
@@ -25,12 +26,30 @@ ANEW: dict[str, Any] = {
 }
 
 
-def admit(
-    connection: Connection, now: datetime, file: NewFile, *, model: str, recipe: str, max_attempts: int
+def admit_all(
+    connection: Connection, now: datetime, files: Sequence[NewFile], *, model: str, recipe: str, max_attempts: int
+) -> list[tuple[Admission, int]]:
+    """Queue each file unless it is queued, worked on, or settled already; the job that stands for each.
+
+    Every path is named once. Paths without a past, which a big drop is made of, are queued in bulk.
+    """
+    path_ids = rows.path_rows(connection, [file.path for file in files])
+    connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids.values())))
+    known = set(connection.execute(select(jobs.c.path_id).where(jobs.c.path_id.in_(path_ids.values()))).scalars())
+    new = {path_ids[file.path]: file for file in files if path_ids[file.path] not in known}
+    queued = enqueue(connection, now, new, max_attempts=max_attempts)
+    return [
+        (Admission.QUEUED, queued[path_id])
+        if (path_id := path_ids[file.path]) in queued
+        else admit_again(connection, now, path_id, file, model=model, recipe=recipe, max_attempts=max_attempts)
+        for file in files
+    ]
+
+
+def admit_again(
+    connection: Connection, now: datetime, path_id: int, file: NewFile, *, model: str, recipe: str, max_attempts: int
 ) -> tuple[Admission, int]:
-    """Queue the file unless it is queued, worked on, or settled already; the job that stands for it."""
-    path_id = rows.path_row(connection, file.path)
-    connection.execute(delete(decisions).where(decisions.c.path_id == path_id))
+    """The same for one file whose path had jobs before."""
     live = live_jobs(connection, path_id)
     waiting = next((job for job in live if job.state is JobState.QUEUED), None)
     if waiting and waiting.digest != file.digest:
@@ -39,7 +58,7 @@ def admit(
     settled = None if live else settled_job(connection, path_id, file.digest, model, recipe)
     found = same.id if same else settled
     if found is None:
-        return Admission.QUEUED, enqueue(connection, now, path_id, file, max_attempts=max_attempts)
+        return Admission.QUEUED, enqueue(connection, now, {path_id: file}, max_attempts=max_attempts)[path_id]
     # The same bytes may have been touched, or written anew: the job must know the file that is there.
     connection.execute(update(jobs).where(jobs.c.id == found).values(fingerprint=file.fingerprint))
     return Admission.ALREADY_QUEUED if same else Admission.ALREADY_DESCRIBED, found
@@ -86,31 +105,36 @@ def change_bytes(connection: Connection, now: datetime, job: Job, file: NewFile)
 
 
 def enqueue(
-    connection: Connection, now: datetime, path_id: int, file: NewFile, *, max_attempts: int, fresh: bool = False
-) -> int:
-    made = connection.execute(
-        insert(jobs).values(
-            path_id=path_id,
-            media_id=rows.media_row(connection, file),
-            fingerprint=file.fingerprint,
-            state=JobState.QUEUED,
-            fresh=fresh,
-            attempts=0,
-            max_attempts=max_attempts,
-            token=0,
-            queued_at=now,
-        )
-    )
-    job_id = rows.made_id(made)
-    record(connection, now, job_id, None, JobState.QUEUED, "Asked for again." if fresh else "Admitted.")
-    return job_id
+    connection: Connection, now: datetime, files: Mapping[int, NewFile], *, max_attempts: int, fresh: bool = False
+) -> dict[int, int]:
+    """A new job for each file, in that order; files and jobs by their path's id. None of the paths has a queued job."""
+    if not files:
+        return {}
+    media_ids = rows.media_rows(connection, list(files.values()))
+    job = {"state": JobState.QUEUED, "fresh": fresh, "attempts": 0, "max_attempts": max_attempts, "token": 0}
+    made = [
+        {
+            **job,
+            "path_id": path_id,
+            "media_id": media_ids[file.digest],
+            "fingerprint": file.fingerprint,
+            "queued_at": now,
+        }
+        for path_id, file in files.items()
+    ]
+    connection.execute(insert(jobs), made)
+    queued = select(jobs.c.path_id, jobs.c.id).where(jobs.c.path_id.in_(files), jobs.c.state == JobState.QUEUED)
+    job_ids = {row.path_id: row.id for row in connection.execute(queued)}
+    record_all(connection, now, job_ids.values(), None, JobState.QUEUED, "Asked for again." if fresh else "Admitted.")
+    return job_ids
 
 
-def refuse(connection: Connection, refusal: Refusal) -> None:
-    path_id = rows.path_row(connection, refusal.path)
-    words = {"code": refusal.code, "reason": refusal.reason, "at": refusal.at}
-    if not connection.execute(update(decisions).where(decisions.c.path_id == path_id).values(words)).rowcount:
-        connection.execute(insert(decisions).values(path_id=path_id, **words))
+def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:
+    """The last word on each path; every path is named once."""
+    path_ids = rows.path_rows(connection, [refusal.path for refusal in refusals])
+    connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids.values())))
+    words = [{"path_id": path_ids[one.path], "code": one.code, "reason": one.reason, "at": one.at} for one in refusals]
+    connection.execute(insert(decisions), words)
 
 
 def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
@@ -128,7 +152,7 @@ def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
     again = job.id
     if job.state is JobState.DONE:
         file = NewFile(path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
-        again = enqueue(connection, now, path_id, file, max_attempts=job.max_attempts, fresh=True)
+        again = enqueue(connection, now, {path_id: file}, max_attempts=job.max_attempts, fresh=True)[path_id]
     else:
         start_over(connection, now, job.id, job.state)
     return rows.read_job(connection, again)

@@ -6,7 +6,7 @@ was taken back changes nothing. Each arrow writes one event in the same transact
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -35,13 +35,23 @@ class JobStore:
 
     def admit(self, file: NewFile, *, model: str, recipe: str, max_attempts: int) -> tuple[Admission, int]:
         """Queue a settled file, once; and the job that stands for it. `model` is "id@revision", `recipe` a digest."""
+        return self.admit_all([file], model=model, recipe=recipe, max_attempts=max_attempts)[0]
+
+    def admit_all(
+        self, files: Sequence[NewFile], *, model: str, recipe: str, max_attempts: int
+    ) -> list[tuple[Admission, int]]:
+        """The same for some hundreds of files with different paths, in one transaction: all of them or none."""
         with self._change() as (connection, now):
-            return admission.admit(connection, now, file, model=model, recipe=recipe, max_attempts=max_attempts)
+            return admission.admit_all(connection, now, files, model=model, recipe=recipe, max_attempts=max_attempts)
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep why a path was not taken; the last word counts."""
+        self.refuse_all([refusal])
+
+    def refuse_all(self, refusals: Sequence[Refusal]) -> None:
+        """The same for some hundreds of different paths, in one transaction."""
         with self._change() as (connection, _):
-            admission.refuse(connection, refusal)
+            admission.refuse_all(connection, refusals)
 
     def requeue(self, job_id: int) -> Job:
         """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.

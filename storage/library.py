@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
@@ -80,7 +80,12 @@ class Library:
     def refusal(self, path: bytes) -> Refusal | None:
         """Why the path was not taken, if it was not."""
         with self._database.read() as connection:
-            return rows.read_refusal(connection, path)
+            return rows.read_refusals(connection, [path]).get(path)
+
+    def refusals(self, some: Sequence[bytes]) -> dict[bytes, Refusal]:
+        """The same for some hundreds of paths; absent where there is none."""
+        with self._database.read() as connection:
+            return rows.read_refusals(connection, some)
 
     def state(self, key: str) -> dict[str, Any] | None:
         """What the daemon last said of itself under this key."""

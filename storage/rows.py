@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Row, Select, Table, insert, select
+from sqlalchemy import Column, Connection, CursorResult, Row, Select, Table, insert, select
 
 from config.errors import NotFoundError
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Job, JobEvent, MediaKind, NewFile, Refusal
 from storage.tables import daemon_state, decisions, events, jobs, media, paths
+
+K = TypeVar("K", bytes, str)
 
 LIVE = (JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING)
 
@@ -71,11 +74,11 @@ def read_events(connection: Connection, job_id: int) -> list[JobEvent]:
     ]
 
 
-def read_refusal(connection: Connection, path: bytes) -> Refusal | None:
-    row = connection.execute(
-        select(decisions, paths.c.path).join(paths, paths.c.id == decisions.c.path_id).where(paths.c.path == path)
-    ).one_or_none()
-    return None if row is None else Refusal(path=row.path, code=row.code, reason=row.reason, at=row.at)
+def read_refusals(connection: Connection, some: Sequence[bytes]) -> dict[bytes, Refusal]:
+    found = connection.execute(
+        select(decisions, paths.c.path).join(paths, paths.c.id == decisions.c.path_id).where(paths.c.path.in_(some))
+    )
+    return {row.path: Refusal(path=row.path, code=row.code, reason=row.reason, at=row.at) for row in found}
 
 
 def read_state(connection: Connection, key: str) -> dict[str, Any] | None:
@@ -85,22 +88,42 @@ def read_state(connection: Connection, key: str) -> dict[str, Any] | None:
 
 def path_row(connection: Connection, path: bytes) -> int:
     """The path's id, made if it is new."""
-    return found_or_made(connection, paths, {"path": path})
+    return path_rows(connection, [path])[path]
 
 
 def media_row(connection: Connection, file: NewFile) -> int:
     """The content's id, made if it is new."""
-    known = {"bytes": file.fingerprint.size, "kind": file.kind, "format": file.format}
-    return found_or_made(connection, media, {"digest": file.digest}, known)
+    return media_rows(connection, [file])[file.digest]
 
 
-def found_or_made(connection: Connection, table: Table, key: dict[str, Any], more: dict[str, Any] | None = None) -> int:
-    """The id of the row with this unique key. Sound because a writer is alone from its transaction's start."""
-    (name, value), *_ = key.items()
-    found = connection.execute(select(table.c.id).where(table.c[name] == value)).scalar()
-    if found is not None:
-        return int(found)
-    return made_id(connection.execute(insert(table).values({**key, **(more or {})})))
+def path_rows(connection: Connection, all_paths: Sequence[bytes]) -> dict[bytes, int]:
+    """The id of every path, made where it is new."""
+    return found_or_made(connection, paths, paths.c.path, {path: {"path": path} for path in all_paths})
+
+
+def media_rows(connection: Connection, files: Sequence[NewFile]) -> dict[str, int]:
+    """The id of every content by its digest, made where it is new."""
+    known = {
+        file.digest: {"digest": file.digest, "bytes": file.fingerprint.size, "kind": file.kind, "format": file.format}
+        for file in files
+    }
+    return found_or_made(connection, media, media.c.digest, known)
+
+
+def found_or_made(
+    connection: Connection, table: Table, key: Column[K], wanted: dict[K, dict[str, Any]]
+) -> dict[K, int]:
+    """The ids of the rows with these unique keys. Sound because a writer is alone from its transaction's start."""
+    found = ids_of(connection, table, key, wanted)
+    new = [key for key in wanted if key not in found]
+    if new:
+        connection.execute(insert(table), [wanted[key] for key in new])
+        found |= ids_of(connection, table, key, new)
+    return found
+
+
+def ids_of(connection: Connection, table: Table, key: Column[K], wanted: Collection[K]) -> dict[K, int]:
+    return {row[0]: row[1] for row in connection.execute(select(key, table.c.id).where(key.in_(wanted)))}
 
 
 def made_id(inserted: CursorResult[Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +30,20 @@ def passed(moment: Column[datetime], now: datetime) -> ColumnElement[bool]:
 def record(
     connection: Connection, now: datetime, job_id: int, before: JobState | None, after: JobState, note: str
 ) -> None:
-    connection.execute(insert(events).values(job_id=job_id, at=now, before=before, after=after, note=note))
+    record_all(connection, now, [job_id], before, after, note)
+
+
+def record_all(
+    connection: Connection,
+    now: datetime,
+    job_ids: Iterable[int],
+    before: JobState | None,
+    after: JobState,
+    note: str,
+) -> None:
+    """The same arrow of many jobs."""
+    arrow = {"at": now, "before": before, "after": after, "note": note}
+    connection.execute(insert(events), [{"job_id": job_id, **arrow} for job_id in job_ids])
 
 
 def move(

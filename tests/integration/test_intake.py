@@ -5,95 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from config.load import load_settings, prepare_home
-from config.settings import Settings
-from daemon.clock import SystemClock
-from daemon.intake.admit import Gate
-from daemon.intake.intake import Intake
-from daemon.intake.sweep import inbox_root
 from daemon.intake.watcher import LIMIT_ADVICE
-from storage.database import open_database
-from storage.jobs import JobStore
-from storage.library import Library
 from storage.lifecycle import JobState
-from tests.fakes.files import MODEL, RECIPE
+from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for
-
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(80)
-
-
-class House:
-    """A home whose intake runs in a thread; the database outlives it, so that it can be started again."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.inbox = settings.inbox_path
-        self.database = open_database(settings.database_file)
-        self.library = Library(self.database)
-        self.store = JobStore(self.database, SystemClock().now)
-        self.opened: list[bytes] = []
-
-    def start(self) -> Intake:
-        gate = Gate(
-            self.store,
-            self.library,
-            SystemClock(),
-            model=MODEL,
-            recipe=RECIPE,
-            max_attempts=3,
-            max_bytes=10**6,
-            identify=self._identify,
-        )
-        self.stop_event = threading.Event()
-        self.intake = Intake(
-            self.settings.inbox,
-            inbox_root(self.settings),
-            gate,
-            SystemClock(),
-            stop=self.stop_event,
-            report=lambda state: self.store.set_state("intake", state),
-        )
-        self.thread = threading.Thread(target=self.intake.run)
-        self.thread.start()
-        return self.intake
-
-    def stop(self) -> None:
-        self.stop_event.set()
-        self.thread.join()
-
-    def queued(self) -> set[str]:
-        return {os.path.relpath(job.file, self.inbox) for job in self.library.jobs(limit=10_000)}
-
-    def refused(self, name: str) -> str:
-        refusal = self.library.refusal(os.fsencode(self.inbox / name))
-        return refusal.code if refusal else ""
-
-    def _identify(self, path: bytes, settled, *, max_bytes: int):  # type: ignore[no-untyped-def]
-        from daemon.intake.identity import identify
-
-        self.opened.append(path)
-        return identify(path, settled, max_bytes=max_bytes)
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    settings = load_settings(home=tmp_path / "home", overrides={"inbox.settle_seconds": 0.3})
-    prepare_home(settings)
-    house = House(settings)
+def house(tmp_path: Path) -> Iterator[IntakeHouse]:
+    house = IntakeHouse(tmp_path / "home")
     yield house
-    if house.thread.is_alive():
-        house.stop()
-    house.database.close()
+    house.close()
 
 
-def test_files_that_were_there_before_and_files_that_come_after_are_queued_once(house: House) -> None:
+def test_files_that_were_there_before_and_files_that_come_after_are_queued_once(house: IntakeHouse) -> None:
     (house.inbox / "before.png").write_bytes(PNG)
     house.start()
     wait_for(lambda: house.queued() == {"before.png"})
@@ -103,7 +34,7 @@ def test_files_that_were_there_before_and_files_that_come_after_are_queued_once(
     assert len(house.library.jobs()) == 2
 
 
-def test_a_folder_that_is_moved_in_is_queued_with_all_below(house: House, tmp_path: Path) -> None:
+def test_a_folder_that_is_moved_in_is_queued_with_all_below(house: IntakeHouse, tmp_path: Path) -> None:
     house.start()
     wait_for(lambda: house.intake.is_idle)
     deep = tmp_path / "trip" / "one" / "two" / "three"
@@ -118,7 +49,7 @@ def test_a_folder_that_is_moved_in_is_queued_with_all_below(house: House, tmp_pa
     wait_for(lambda: "trip/one/late.png" in house.queued())
 
 
-def test_a_copied_tree_is_queued_whole(house: House, tmp_path: Path) -> None:
+def test_a_copied_tree_is_queued_whole(house: IntakeHouse, tmp_path: Path) -> None:
     house.start()
     wait_for(lambda: house.intake.is_idle)
     for folder in range(10):
@@ -129,7 +60,7 @@ def test_a_copied_tree_is_queued_whole(house: House, tmp_path: Path) -> None:
     wait_for(lambda: len(house.queued()) == 100)
 
 
-def test_a_slowly_written_file_is_queued_once_with_its_last_bytes(house: House) -> None:
+def test_a_slowly_written_file_is_queued_once_with_its_last_bytes(house: IntakeHouse) -> None:
     house.start()
     wait_for(lambda: house.intake.is_idle)
     with (house.inbox / "slow.png").open("wb", buffering=0) as file:
@@ -142,7 +73,7 @@ def test_a_slowly_written_file_is_queued_once_with_its_last_bytes(house: House) 
     assert house.refused("slow.png") == ""
 
 
-def test_a_file_that_is_written_again_after_it_was_queued_is_queued_with_the_new_bytes(house: House) -> None:
+def test_a_file_that_is_written_again_after_it_was_queued_is_queued_with_the_new_bytes(house: IntakeHouse) -> None:
     house.start()
     (house.inbox / "x.png").write_bytes(PNG)
     wait_for(lambda: house.queued() == {"x.png"})
@@ -151,7 +82,7 @@ def test_a_file_that_is_written_again_after_it_was_queued_is_queued_with_the_new
     assert len(house.library.jobs()) == 1
 
 
-def test_a_download_is_taken_under_its_final_name_alone(house: House) -> None:
+def test_a_download_is_taken_under_its_final_name_alone(house: IntakeHouse) -> None:
     house.start()
     (house.inbox / "film.png.part").write_bytes(PNG)
     wait_for(lambda: house.refused("film.png.part") == "ignored-name")
@@ -159,7 +90,7 @@ def test_a_download_is_taken_under_its_final_name_alone(house: House) -> None:
     wait_for(lambda: house.queued() == {"film.png"})
 
 
-def test_what_is_not_taken_has_a_reason(house: House, tmp_path: Path) -> None:
+def test_what_is_not_taken_has_a_reason(house: IntakeHouse, tmp_path: Path) -> None:
     (house.inbox / "notes.txt").write_text("hello")
     (house.inbox / "empty.jpg").touch()
     (tmp_path / "outside.png").write_bytes(PNG)
@@ -179,7 +110,7 @@ def test_what_is_not_taken_has_a_reason(house: House, tmp_path: Path) -> None:
     assert house.queued() == set()
 
 
-def test_a_dead_watch_is_replaced_and_what_it_missed_is_found(house: House) -> None:
+def test_a_dead_watch_is_replaced_and_what_it_missed_is_found(house: IntakeHouse) -> None:
     intake = house.start()
     wait_for(lambda: intake.is_idle)
     observer = intake._watcher._observer
@@ -193,7 +124,7 @@ def test_a_dead_watch_is_replaced_and_what_it_missed_is_found(house: House) -> N
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-def test_a_dead_reader_is_replaced_and_what_it_missed_is_found(house: House) -> None:
+def test_a_dead_reader_is_replaced_and_what_it_missed_is_found(house: IntakeHouse) -> None:
     intake = house.start()
     wait_for(lambda: intake.is_idle)
     observer = intake._watcher._observer
@@ -205,7 +136,7 @@ def test_a_dead_reader_is_replaced_and_what_it_missed_is_found(house: House) -> 
     wait_for(lambda: house.queued() == {"missed.png", "heard.png"})
 
 
-def test_an_inbox_that_is_exchanged_is_watched_again(house: House, tmp_path: Path) -> None:
+def test_an_inbox_that_is_exchanged_is_watched_again(house: IntakeHouse, tmp_path: Path) -> None:
     intake = house.start()
     wait_for(lambda: intake.is_idle)
     house.inbox.rename(tmp_path / "old")
@@ -217,7 +148,7 @@ def test_an_inbox_that_is_exchanged_is_watched_again(house: House, tmp_path: Pat
     wait_for(lambda: house.queued() == {"new.png", "later.png"})
 
 
-def test_a_missing_inbox_is_said_and_taken_up_when_it_is_back(house: House, tmp_path: Path) -> None:
+def test_a_missing_inbox_is_said_and_taken_up_when_it_is_back(house: IntakeHouse, tmp_path: Path) -> None:
     (house.inbox / "x.png").write_bytes(PNG)
     intake = house.start()
     wait_for(lambda: house.queued() == {"x.png"})
@@ -230,7 +161,7 @@ def test_a_missing_inbox_is_said_and_taken_up_when_it_is_back(house: House, tmp_
     wait_for(lambda: intake.progress.problem == "")
 
 
-def test_a_restart_reads_no_file_that_had_its_job(house: House) -> None:
+def test_a_restart_reads_no_file_that_had_its_job(house: IntakeHouse) -> None:
     for number in range(50):
         (house.inbox / f"{number}.png").write_bytes(PNG + b"%d" % number)
     house.start()
@@ -243,7 +174,7 @@ def test_a_restart_reads_no_file_that_had_its_job(house: House) -> None:
     assert house.opened == []
 
 
-def test_a_path_that_is_to_be_looked_at_again_is_judged_anew(house: House) -> None:
+def test_a_path_that_is_to_be_looked_at_again_is_judged_anew(house: IntakeHouse) -> None:
     (house.inbox / "x.png").write_bytes(PNG)
     intake = house.start()
     wait_for(lambda: house.queued() == {"x.png"})
@@ -254,7 +185,7 @@ def test_a_path_that_is_to_be_looked_at_again_is_judged_anew(house: House) -> No
     wait_for(lambda: house.library.counts()[JobState.QUEUED] == 1)
 
 
-def test_the_state_tells_what_is_watched(house: House) -> None:
+def test_the_state_tells_what_is_watched(house: IntakeHouse) -> None:
     (house.inbox / "x.png").write_bytes(PNG)
     house.start()
     state = wait_for(lambda: (found := house.library.state("intake")) and found["last_sweep"] and found)

@@ -1,0 +1,17 @@
+"""What the faults happen to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.intake_house import IntakeHouse
+
+
+@pytest.fixture
+def intake_house(tmp_path: Path) -> Iterator[IntakeHouse]:
+    house = IntakeHouse(tmp_path / "home")
+    yield house
+    house.close()
