@@ -24,6 +24,9 @@ class InboxSettings(Group):
 
     path: Path | None = Field(None, description="The watched folder; the home's own inbox unless set.")
     settle_seconds: Positive = Field(5.0, description="A file is taken when size and time have been still this long.")
+    observer: Literal["auto", "native", "poll"] = Field(
+        "auto", description="How changes are heard; poll lists the inbox often instead. auto polls network volumes."
+    )
     sweep_seconds: Positive = Field(300.0, description="The whole inbox is listed this often.")
     ignore: tuple[str, ...] = Field(
         (

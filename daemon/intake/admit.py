@@ -1,8 +1,9 @@
-"""How a settled file becomes a job, or is refused with a reason that `smolwatch why` prints."""
+"""How settled files become jobs, or are refused with a reason that `smolwatch why` prints."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,10 +12,14 @@ from loguru import logger
 from daemon.clock import Clock
 from daemon.errors import ChangedError, GoneError, MediaError
 from daemon.intake.identity import identify
+from daemon.intake.refusals import Refusals
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, Fingerprint, NewFile, Refusal
+from storage.records import Admission, Fingerprint, Job, NewFile
+
+#: What was read is queued after this long, so that the first of many large files need not wait for the last.
+READING_SECONDS = 0.5
 
 
 class Outcome(StrEnum):
@@ -62,34 +67,55 @@ class Gate:
         self._max_attempts = max_attempts
         self._max_bytes = max_bytes
         self._identify = identify
+        self.refusals = Refusals(store, library, clock)
 
-    def admit(self, path: bytes, settled: Fingerprint) -> Outcome:
-        """Raises StorageError alone; then the path is not judged yet."""
-        if self._had_its_job(path, settled):
-            return Outcome.KNOWN
+    def admit_all(self, settled: Mapping[bytes, Fingerprint]) -> dict[bytes, Outcome]:
+        """What became of some hundreds of files, in one look-up and one transaction; of the first at least.
+
+        Those for which the time was too short are left out. Raises StorageError alone; then none is judged yet.
+        """
+        self.refusals.write()  # a file that is queued must not be refused by an older word afterwards
+        until = self._clock.monotonic() + READING_SECONDS
+        jobs = self._library.jobs_at(settled)
+        outcomes: dict[bytes, Outcome] = {}
+        files: list[NewFile] = []
+        for path, fingerprint in settled.items():
+            found = Outcome.KNOWN if had_its_job(jobs.get(path), fingerprint) else self._identified(path, fingerprint)
+            if isinstance(found, NewFile):
+                files.append(found)
+            else:
+                outcomes[path] = found
+            if self._clock.monotonic() > until:
+                break
+        outcomes |= self._queue(files)
+        self.refusals.write()
+        return outcomes
+
+    def _identified(self, path: bytes, settled: Fingerprint) -> NewFile | Outcome:
         try:
-            file = self._identify(path, settled, max_bytes=self._max_bytes)
+            return self._identify(path, settled, max_bytes=self._max_bytes)
         except GoneError:
             return Outcome.GONE
         except ChangedError:
             return Outcome.AGAIN
         except MediaError as error:
-            self.refuse(path, error.code, f"{error} {error.advice}".strip())
+            self.refusals.note(path, error.code, f"{error} {error.advice}".strip())
             return Outcome.LATER if error.cause is Cause.ENVIRONMENT else Outcome.REFUSED
-        admission, job = self._store.admit(
-            file, model=self._model, recipe=self._recipe, max_attempts=self._max_attempts
-        )
-        logger.info("{}: {} (job {})", os.fsdecode(path), admission.value, job)
-        return Outcome.KNOWN if admission is Admission.ALREADY_DESCRIBED else Outcome.QUEUED
 
-    def refuse(self, path: bytes, code: str, reason: str) -> None:
-        """Record why a path is not taken, once."""
-        last = self._library.refusal(path)
-        if last is None or (last.code, last.reason) != (code, reason):
-            self._store.refuse(Refusal(path=path, code=code, reason=reason, at=self._clock.now()))
-            logger.info("{}: {}", os.fsdecode(path), reason)
+    def _queue(self, files: Sequence[NewFile]) -> dict[bytes, Outcome]:
+        if not files:
+            return {}
+        admitted = self._store.admit_all(files, model=self._model, recipe=self._recipe, max_attempts=self._max_attempts)
+        outcomes = {}
+        for file, (admission, job) in zip(files, admitted, strict=True):
+            logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)
+            described = admission is Admission.ALREADY_DESCRIBED
+            outcomes[file.path] = Outcome.KNOWN if described else Outcome.QUEUED
+        first, more = os.fsdecode(files[0].path), len(files) - 1
+        logger.info("Admitted {}{}", first, f" and {more} more" if more else "")
+        return outcomes
 
-    def _had_its_job(self, path: bytes, settled: Fingerprint) -> bool:
-        """A cheap answer for a file that stands untouched since its job: a sweep after a restart reads none of them."""
-        job = self._library.job_at(path)
-        return job is not None and job.state is not JobState.GONE and job.fingerprint == settled
+
+def had_its_job(job: Job | None, settled: Fingerprint) -> bool:
+    """A cheap answer for a file that stands untouched since its job: a sweep after a restart reads none of them."""
+    return job is not None and job.state is not JobState.GONE and job.fingerprint == settled

@@ -6,19 +6,43 @@ later observer would be deaf too.
 
 from __future__ import annotations
 
+import errno
 import warnings
 
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter
-from watchdog.observers.inotify_c import InotifyFD
+from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchCallback, WatchDescriptor
+
+#: Too many watches in use, or too many inotify instances.
+LIMIT_ERRORS = frozenset({errno.ENOSPC, errno.EMFILE})
+
+
+class Reader(InotifyFD):
+    """Remembers that a folder could not be watched for want of watches: watchdog passes over it without a word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran_short = False
+
+    def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
+        try:
+            return super().add_callback(path, mask, callback, id_)
+        except OSError as error:
+            self.ran_short = self.ran_short or error.errno in LIMIT_ERRORS
+            raise
 
 
 class OwnInotifyObserver(BaseObserver):
     """Alive only while its reader is. Raises OSError where the system allows no more inotify instances."""
 
     def __init__(self) -> None:
-        self._reader = InotifyFD()
+        self._reader = Reader()
         super().__init__(InotifyEmitter, inotify_fd=self._reader)
+
+    @property
+    def ran_short(self) -> bool:
+        """Some folder below is not watched, because the system allows no more watches."""
+        return self._reader.ran_short
 
     def on_thread_start(self) -> None:
         # A folder that is made while its parent is being walked is met twice, and watchdog warns. It is watched once.

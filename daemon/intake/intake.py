@@ -14,10 +14,13 @@ from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
 from daemon.intake.filters import OURS, Filters, Turned, of_mode
+from daemon.intake.hearing import Heard
 from daemon.intake.progress import Progress
+from daemon.intake.schedule import Schedule
 from daemon.intake.settling import Settling, Shape
-from daemon.intake.sweep import Found, sweep
-from daemon.intake.watcher import Heard, Watcher
+from daemon.intake.standing import AWAY_ERRORS
+from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
+from daemon.intake.watcher import Watcher
 from storage.records import Fingerprint
 
 TICK_SECONDS = 0.25
@@ -27,8 +30,12 @@ BUSY_SECONDS = 2.0
 TELL_SECONDS = 1.0
 #: After a failure of the database or the inbox, before the next try.
 PAUSE_SECONDS = 3.0
-#: When the wall clock runs ahead of the monotonic one by more, the machine slept, and events were lost.
-SLEPT_SECONDS = 30.0
+#: So many files are admitted at once.
+BATCH = 500
+#: Looking at what settles takes a tenth of the time at most, however much that is.
+LOOK_SHARE = 10
+#: Where changes are not announced, times are coarse and late: a file must be still for this long at least.
+NETWORK_SETTLE_SECONDS = 5.0
 
 
 class Intake:
@@ -43,6 +50,8 @@ class Intake:
         *,
         stop: Event,
         report: Callable[[dict[str, object]], None],
+        watcher: Callable[[bytes, Heard], Watcher] | None = None,
+        scan: Scan = os.scandir,
     ) -> None:
         self._settings = settings
         self._root = root
@@ -53,13 +62,14 @@ class Intake:
         self._filters = Filters(settings)
         self._heard = Heard()
         self._again = Heard()
-        self._watcher = Watcher(root, self._heard)
+        self._watcher = watcher(root, self._heard) if watcher else Watcher(root, self._heard, settings.observer)
+        self._scan = scan
+        self._schedule = Schedule(settings.sweep_seconds)
         self._settling = Settling(settings.settle_seconds)
         self._judged: dict[bytes, Shape] = {}
-        self._sweep_due = 0.0
+        self._look_due = 0.0
         self._swept = False
         self._idle = False
-        self._gap: float | None = None
         self._reported: dict[str, object] = {}
         self._tell_due = 0.0
         self.progress = Progress()
@@ -72,6 +82,10 @@ class Intake:
     def look_again(self, path: bytes) -> None:
         """Judge a path anew, whatever was known of it."""
         self._again.add(path)
+
+    def rescan(self) -> None:
+        """List the inbox within a second."""
+        self._heard.lose()
 
     def run(self) -> None:
         try:
@@ -91,20 +105,22 @@ class Intake:
         heard, lost = self._heard.take()
         for path in heard:
             self._sight(path)
-        if lost or self._slept() or self._clock.monotonic() >= self._sweep_due:
+        if lost:
+            self._schedule.ask()
+        if self._schedule.is_due(self._clock.monotonic(), self._clock.now().timestamp()):
             self._sweep()
-        for path in self._settling.paths():
-            self._observe(path)
+        self._look()
         self._admit_settled()
+        self._gate.refusals.write()
         self._idle = self._swept and not self._settling.moving
 
     def _try_tick(self) -> bool:
         try:
             self.tick()
             problem = ""
-        except FileNotFoundError:
-            problem = "inbox missing"
-        except (OSError, SmolwatchError) as error:
+        except OSError as error:
+            problem = "inbox missing" if error.errno in AWAY_ERRORS else str(error)
+        except SmolwatchError as error:
             problem = str(error)
         except Exception as error:  # the thread must not die unseen; what it knows is in order after every path
             logger.exception("Intake met something unforeseen")
@@ -125,17 +141,15 @@ class Intake:
         self._watcher.stop()
         self._watcher.start()
         self.progress.watching = True
+        quiet = self._settings.settle_seconds
+        self._settling.quiet_seconds = max(quiet, NETWORK_SETTLE_SECONDS) if self._watcher.network else quiet
         self._judged.clear()  # another volume may stand here now, and jobs of the old one may have been given up
-        self._sweep_due = self._clock.monotonic()
-
-    def _slept(self) -> bool:
-        gap = self._clock.now().timestamp() - self._clock.monotonic()
-        before, self._gap = self._gap, gap
-        return before is not None and gap - before > SLEPT_SECONDS
+        self._schedule.ask()
 
     def _sweep(self) -> None:
+        began = self._clock.monotonic()
         present = set(self._list(self._root))
-        self._sweep_due = self._clock.monotonic() + self._settings.sweep_seconds
+        self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
         self._judged = {path: shape for path, shape in self._judged.items() if path in present}
         self.progress.seen = len(present)
         self.progress.last_sweep = self._clock.now()
@@ -143,7 +157,7 @@ class Intake:
 
     def _list(self, folder: bytes) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken."""
-        for entry in sweep(folder, self._filters):
+        for entry in sweep(folder, self._filters, self._scan):
             if self._stop.is_set():
                 return
             if isinstance(entry, Found):
@@ -174,12 +188,18 @@ class Intake:
         except FileNotFoundError:
             self._forget(folder)
         except OSError as error:
-            self._gate.refuse(folder, "no-access", f"The folder cannot be listed: {error.strerror}.")
+            self._turn_away(folder, unlistable(error))
 
-    def _observe(self, path: bytes) -> None:
-        status = self._stat(path)
-        if status is not None:
-            self._take_note(path, status)
+    def _look(self) -> None:
+        """See whether what settles has changed. Many files are looked at less often."""
+        began = self._clock.monotonic()
+        if began < self._look_due:
+            return
+        for path in self._settling.paths():
+            status = self._stat(path)
+            if status is not None:
+                self._take_note(path, status)
+        self._look_due = began + LOOK_SHARE * (self._clock.monotonic() - began)
 
     def _take_note(self, path: bytes, status: os.stat_result) -> None:
         if self._judged.get(path) == Shape.of(status):
@@ -187,7 +207,7 @@ class Intake:
             return
         waiting = self._settling.observe(path, status, self._clock.monotonic())
         if waiting is not None:
-            self._gate.refuse(path, waiting.code, waiting.reason)
+            self._gate.refusals.note(path, waiting.code, waiting.reason)
 
     def _stat(self, path: bytes) -> os.stat_result | None:
         """Of the path itself, never of a link's target; None, and all memory of it gone, when it is not there."""
@@ -195,6 +215,10 @@ class Intake:
             return os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             self._forget(path)
+            return None
+        except OSError as error:  # one path that the system does not show must not hold up the others
+            self._forget(path)
+            self._turn_away(path, invisible(error))
             return None
 
     def _forget(self, path: bytes) -> None:
@@ -204,25 +228,28 @@ class Intake:
     def _turn_away(self, path: bytes, turned: Turned) -> None:
         self._settling.forget(path)
         if turned.code != OURS:
-            self._gate.refuse(path, turned.code, turned.reason)
+            self._gate.refusals.note(path, turned.code, turned.reason)
 
     def _admit_settled(self) -> None:
         until = self._clock.monotonic() + BUSY_SECONDS
-        for path in self._settling.due(self._clock.monotonic()):
+        while due := self._settling.due(self._clock.monotonic(), BATCH):
             if self._stop.is_set() or self._clock.monotonic() > until:
                 return
-            self._admit(path)
+            self._admit(due)
 
-    def _admit(self, path: bytes) -> None:
-        status = self._stat(path)
-        if status is None:
-            return
-        outcome = self._gate.admit(path, Fingerprint.of(status))
-        self._settling.forget(path)
-        if outcome.is_judged:
-            self._judged[path] = Shape.of(status)
-        elif outcome is Outcome.AGAIN:
-            self._heard.add(path)
+    def _admit(self, due: list[bytes]) -> None:
+        """What has settled, if it is still as it was when it was looked at last."""
+        stats = {path: status for path in due if (status := self._stat(path)) is not None}
+        for path, status in stats.items():
+            self._take_note(path, status)
+        still = [path for path in stats if self._settling.is_due(path, self._clock.monotonic())]
+        outcomes = self._gate.admit_all({path: Fingerprint.of(stats[path]) for path in still})
+        for path, outcome in outcomes.items():
+            self._settling.forget(path)
+            if outcome.is_judged:
+                self._judged[path] = Shape.of(stats[path])
+            elif outcome is Outcome.AGAIN:
+                self._heard.add(path)
 
     def _tell(self) -> None:
         """Report what changed, for status."""

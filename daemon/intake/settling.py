@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 
 from daemon.media.opening import is_elsewhere
@@ -44,7 +45,7 @@ NOT_DOWNLOADED = Waiting("not-downloaded", "Waiting: the file is in the cloud an
 BEING_WRITTEN = Waiting("being-written", "Waiting: the file is still being written.")
 
 
-@dataclass
+@dataclass(slots=True)
 class Sighting:
     shape: Shape
     since: float
@@ -56,7 +57,7 @@ class Settling:
     """Remembers paths from their first sight until they are taken or forgotten. Not thread-safe: one thread owns it."""
 
     def __init__(self, quiet_seconds: float) -> None:
-        self._quiet = quiet_seconds
+        self.quiet_seconds = quiet_seconds
         self._sightings: dict[bytes, Sighting] = {}
 
     @property
@@ -82,15 +83,19 @@ class Settling:
         self._sightings[path] = Sighting(shape, now, 1, waiting)
         return waiting or (BEING_WRITTEN if grew else None)
 
-    def due(self, now: float) -> list[bytes]:
+    def due(self, now: float, most: int | None = None) -> list[bytes]:
         """The settled paths, first seen first; they stay until forgotten."""
-        return [path for path, seen in self._sightings.items() if self._is_still(seen, now)]
+        return list(islice((path for path, seen in self._sightings.items() if self._is_still(seen, now)), most))
+
+    def is_due(self, path: bytes, now: float) -> bool:
+        seen = self._sightings.get(path)
+        return seen is not None and self._is_still(seen, now)
 
     def forget(self, path: bytes) -> None:
         self._sightings.pop(path, None)
 
     def _is_still(self, seen: Sighting, now: float) -> bool:
-        return seen.waiting is None and seen.samples >= 2 and now - seen.since >= self._quiet
+        return seen.waiting is None and seen.samples >= 2 and now - seen.since >= self.quiet_seconds
 
 
 def on_its_way(stat: os.stat_result) -> Waiting | None:

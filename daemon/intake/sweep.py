@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from stat import S_ISDIR
 
 from config.settings import Settings
 from daemon.intake.filters import Filters, Turned, of_mode
@@ -26,8 +28,12 @@ class TurnedAway:
     turned: Turned
 
 
-def sweep(folder: bytes, filters: Filters) -> Iterator[Found | TurnedAway]:
-    """Everything below `folder`, folder by folder. Raises OSError when `folder` itself cannot be listed.
+#: `os.scandir`, for a folder's path in bytes.
+Scan = Callable[[bytes], AbstractContextManager[Iterator[os.DirEntry[bytes]]]]
+
+
+def sweep(folder: bytes, filters: Filters, scan: Scan = os.scandir) -> Iterator[Found | TurnedAway]:
+    """Everything below `folder`, folder by folder. Raises OSError when `folder` itself cannot be listed whole.
 
     A folder inside that cannot be listed is turned away; what vanishes on the way is passed over.
     """
@@ -35,40 +41,38 @@ def sweep(folder: bytes, filters: Filters) -> Iterator[Found | TurnedAway]:
     while folders:
         here = folders.pop()
         try:
-            entries = os.scandir(here)
-        except FileNotFoundError:
-            if here == folder:
-                raise
-            continue
+            with scan(here) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False) and filters.of_folder(entry.name) is None:
+                        folders.append(entry.path)
+                    elif (seen := look(entry, filters)) is not None:
+                        yield seen
         except OSError as error:
             if here == folder:
                 raise
-            yield TurnedAway(here, unlistable(error))
-            continue
-        with entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    turned = filters.of_folder(entry.name)
-                    if turned is None:
-                        folders.append(entry.path)
-                    else:
-                        yield TurnedAway(entry.path, turned)
-                elif (found := look(entry, filters)) is not None:
-                    yield found
+            if not isinstance(error, FileNotFoundError):
+                yield TurnedAway(here, unlistable(error))
 
 
 def look(entry: os.DirEntry[bytes], filters: Filters) -> Found | TurnedAway | None:
-    """Judge one entry that is not a folder; None when it has vanished."""
+    """Judge one entry that is not entered; None when it has vanished."""
     try:
         stat = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    turned = filters.of_file(entry.name) or of_mode(stat.st_mode)
+    except OSError as error:
+        return TurnedAway(entry.path, invisible(error))
+    of_name = filters.of_folder if S_ISDIR(stat.st_mode) else filters.of_file
+    turned = of_name(entry.name) or of_mode(stat.st_mode)
     return TurnedAway(entry.path, turned) if turned else Found(entry.path, stat)
 
 
 def unlistable(error: OSError) -> Turned:
     return Turned("no-access", f"The folder cannot be listed: {error.strerror}.")
+
+
+def invisible(error: OSError) -> Turned:
+    return Turned("no-access", f"The system does not show the file: {error.strerror}.")
 
 
 def inbox_root(settings: Settings) -> bytes:

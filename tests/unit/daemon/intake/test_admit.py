@@ -37,7 +37,7 @@ def make_gate(store: JobStore, library: Library, clock: FakeClock, identify: Ide
 
 
 def enter(gate: Gate, path: bytes) -> Outcome:
-    return gate.admit(path, Fingerprint.of(os.lstat(path)))
+    return gate.admit_all({path: Fingerprint.of(os.lstat(path))})[path]
 
 
 def reason(library: Library, path: bytes) -> str:
@@ -87,14 +87,14 @@ def test_a_file_that_changed_since_it_settled_settles_again(gate: Gate, inbox: P
     path = drop(inbox, "x.png")
     before = Fingerprint.of(os.lstat(path))
     drop(inbox, "x.png", PNG + b"more")
-    assert gate.admit(path, before) is Outcome.AGAIN
+    assert gate.admit_all({path: before})[path] is Outcome.AGAIN
 
 
 def test_a_file_that_went_away_is_no_refusal(gate: Gate, library: Library, inbox: Path) -> None:
     path = drop(inbox, "x.png")
     before = Fingerprint.of(os.lstat(path))
     os.unlink(path)
-    assert gate.admit(path, before) is Outcome.GONE
+    assert gate.admit_all({path: before})[path] is Outcome.GONE
     assert library.refusal(path) is None
 
 

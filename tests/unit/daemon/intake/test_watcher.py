@@ -4,34 +4,11 @@ import errno
 import logging
 from pathlib import Path
 
-from watchdog.events import FileCreatedEvent, FileMovedEvent
+import pytest
 from watchdog.observers.polling import PollingObserver
 
-from daemon.intake.watcher import MOST_PATHS, OVERFLOW_LOGGER, Heard, Listener, Watcher
-
-
-def test_paths_are_heard_once_each_in_order() -> None:
-    heard = Heard()
-    for path in (b"/b", b"/a", b"/b"):
-        heard.add(path)
-    assert heard.take() == ([b"/b", b"/a"], False)
-    assert heard.take() == ([], False)
-    assert heard.is_empty
-
-
-def test_too_many_paths_become_one_sweep() -> None:
-    heard = Heard()
-    for number in range(MOST_PATHS + 1):
-        heard.add(b"/%d" % number)
-    assert not heard.is_empty
-    assert heard.take() == ([], True)
-
-
-def test_both_ends_of_a_move_are_heard() -> None:
-    heard = Heard()
-    Listener(heard).on_any_event(FileMovedEvent("/in/old.jpg", "/in/b\udcff.jpg"))
-    Listener(heard).on_any_event(FileCreatedEvent("/in/new.jpg"))
-    assert heard.take()[0] == [b"/in/old.jpg", b"/in/b\xff.jpg", b"/in/new.jpg"]
+from daemon.intake.hearing import OVERFLOW_LOGGER, Heard
+from daemon.intake.watcher import Choice, Watcher
 
 
 def test_a_lost_event_that_only_the_log_tells_of_asks_for_a_sweep(tmp_path: Path) -> None:
@@ -49,16 +26,43 @@ def test_a_lost_event_that_only_the_log_tells_of_asks_for_a_sweep(tmp_path: Path
     assert not heard.take()[1]
 
 
-def test_without_watches_left_the_inbox_is_polled_and_the_limit_is_named(tmp_path: Path) -> None:
-    class FullObserver(PollingObserver):
-        def start(self) -> None:
-            raise OSError(errno.ENOSPC, "inotify watch limit reached")
+class FullObserver(PollingObserver):
+    """The system allows no more watches."""
 
-    watching = Watcher(bytes(tmp_path), Heard(), FullObserver)
+    def start(self) -> None:
+        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+
+def test_without_watches_left_the_inbox_is_polled_and_the_limit_is_named(tmp_path: Path) -> None:
+    watching = Watcher(bytes(tmp_path), Heard(), observe=FullObserver)
+    watching.start()
+    assert (watching.kind, watching.polls) == ("poll", True)
+    assert "max_user_watches" in watching.advice
+    assert watching.illness() is None
+
+
+def test_any_other_failure_to_watch_is_said(tmp_path: Path) -> None:
+    class BrokenObserver(PollingObserver):
+        def start(self) -> None:
+            raise OSError(errno.EINVAL, "no")
+
+    with pytest.raises(OSError, match="no"):
+        Watcher(bytes(tmp_path), Heard(), observe=BrokenObserver).start()
+
+
+@pytest.mark.parametrize(
+    ("choice", "network", "polls"),
+    [("auto", None, False), ("auto", "nfs4", True), ("native", "nfs4", False), ("poll", None, True)],
+)
+def test_a_network_volume_is_polled_unless_chosen_otherwise(
+    tmp_path: Path, choice: Choice, network: str | None, polls: bool
+) -> None:
+    watching = Watcher(
+        bytes(tmp_path), Heard(), choice, observe=lambda: PollingObserver(timeout=60), network_kind=lambda path: network
+    )
     watching.start()
     try:
-        assert watching.kind == "PollingObserver"
-        assert "max_user_watches" in watching.advice
-        assert watching.illness() is None
+        assert watching.polls is polls
+        assert bool(watching.advice) is polls
     finally:
         watching.stop()

@@ -1,0 +1,76 @@
+"""watchdog's observers: which one a system has, and how it is armed, asked how it is, and ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.api import BaseObserver
+
+#: Our own reading opens and closes files; only what can change a file's bytes or name is heard.
+EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileClosedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+]
+
+
+def watch(observer: BaseObserver, root: bytes, listener: FileSystemEventHandler) -> None:
+    """Raises OSError, and leaves no thread behind then."""
+    observer.schedule(listener, os.fsdecode(root), recursive=True, event_filter=EVENTS)
+    try:
+        observer.start()
+    except OSError:
+        observer.stop()
+        raise
+
+
+def end(observer: BaseObserver) -> None:
+    observer.stop()
+    for emitter in observer.emitters:
+        emitter.stop()
+    if observer.ident is not None:
+        observer.join(timeout=2)
+
+
+def illness_of(observer: BaseObserver) -> str | None:
+    if not observer.is_alive():
+        return "the watcher's thread has died"
+    if not observer.emitters or not all(emitter.is_alive() for emitter in observer.emitters):
+        return "a watch has ended"
+    return "a folder could not be watched" if ran_short(observer) else None
+
+
+def ran_short(observer: BaseObserver) -> bool:
+    return bool(getattr(observer, "ran_short", False))
+
+
+def native_observer(lose: Callable[[], None]) -> BaseObserver:
+    """What the system itself offers for hearing of changes. `lose` is called where it says that it lost some."""
+    if sys.platform == "linux":
+        from daemon.intake.inotify import OwnInotifyObserver
+
+        return OwnInotifyObserver()
+    if sys.platform == "darwin":
+        from daemon.intake.fsevents import LossTellingObserver
+
+        return LossTellingObserver(lose)
+    from watchdog.observers import Observer
+
+    return Observer()

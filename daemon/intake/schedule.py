@@ -1,0 +1,39 @@
+"""When the inbox is listed next. Pure: the times are passed in."""
+
+from __future__ import annotations
+
+#: When the wall clock runs ahead of the monotonic one by more, the machine slept, and events were lost.
+SLEPT_SECONDS = 30.0
+#: Without a watch, the inbox is listed this often at most and at least; and listing takes a twentieth of the time.
+SHORTEST_POLL = 2.0
+LONGEST_POLL = 60.0
+POLL_SHARE = 20
+
+
+class Schedule:
+    """Due at once, after a sleep, when asked for, and every `sweep_seconds`; more often while nothing is watched."""
+
+    def __init__(self, sweep_seconds: float) -> None:
+        self._sweep_seconds = sweep_seconds
+        self._due = float("-inf")
+        self._gap: float | None = None
+
+    def ask(self) -> None:
+        """The next look at the clock finds it due."""
+        self._due = float("-inf")
+
+    def is_due(self, monotonic: float, wall: float) -> bool:
+        """`wall` in seconds since 1970."""
+        gap = wall - monotonic
+        before, self._gap = self._gap, gap
+        slept = before is not None and gap - before > SLEPT_SECONDS
+        if slept:
+            self.ask()
+        return monotonic >= self._due
+
+    def swept(self, began: float, ended: float, *, polls: bool) -> None:
+        """The inbox was listed whole; `polls`: nothing watches it."""
+        wait = self._sweep_seconds
+        if polls:
+            wait = min(wait, LONGEST_POLL, max(SHORTEST_POLL, POLL_SHARE * (ended - began)))
+        self._due = ended + wait

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from daemon.intake.schedule import Schedule
+
+WALL = 1_764_000_000.0
+
+
+def schedule_after_a_sweep(*, took: float = 1.0, polls: bool = False) -> Schedule:
+    """Swept from 100 on."""
+    schedule = Schedule(300.0)
+    assert schedule.is_due(100.0, WALL + 100)
+    schedule.swept(100.0, 100.0 + took, polls=polls)
+    return schedule
+
+
+def test_the_first_sweep_is_due_at_once_and_the_next_after_its_time() -> None:
+    schedule = schedule_after_a_sweep()
+    assert not schedule.is_due(400.9, WALL + 400.9)
+    assert schedule.is_due(401.0, WALL + 401.0)
+
+
+def test_a_sweep_that_was_asked_for_is_due_at_once_and_only_once() -> None:
+    schedule = schedule_after_a_sweep()
+    schedule.ask()
+    assert schedule.is_due(102.0, WALL + 102)
+    schedule.swept(102.0, 103.0, polls=False)
+    assert not schedule.is_due(104.0, WALL + 104)
+
+
+def test_a_sleep_makes_a_sweep_due_and_stays_until_it_is_done() -> None:
+    schedule = schedule_after_a_sweep()
+    assert not schedule.is_due(110.0, WALL + 110 + 30)
+    assert schedule.is_due(111.0, WALL + 111 + 61)
+    assert schedule.is_due(112.0, WALL + 112 + 61)
+
+
+def test_a_clock_that_is_set_back_is_no_sleep() -> None:
+    schedule = schedule_after_a_sweep()
+    assert not schedule.is_due(110.0, WALL - 86_400)
+
+
+def test_without_a_watch_the_inbox_is_listed_often_but_never_most_of_the_time() -> None:
+    for took, wait in ((0.01, 2.0), (0.5, 10.0), (60.0, 60.0)):
+        schedule = schedule_after_a_sweep(took=took, polls=True)
+        end = 100.0 + took
+        assert not schedule.is_due(end + wait - 0.1, WALL + end + wait - 0.1)
+        assert schedule.is_due(end + wait, WALL + end + wait)
