@@ -1,4 +1,4 @@
-"""The database file: opened, checked, brought up to date; transactions; foreign errors as our own.
+"""The database: opened, checked, brought up to date; transactions; room on its disk.
 
 Writers begin IMMEDIATE: with SQLAlchemy's own way, two workers can claim one job (reference: SQLite locking).
 """
@@ -6,37 +6,28 @@ Writers begin IMMEDIATE: with SQLAlchemy's own way, two workers can claim one jo
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine
 
 from config.errors import NotFoundError
-from storage.errors import BusyError, DiskFullError, StorageError
+from storage.errors import DiskFullError, PassingError, StorageError
 from storage.migrations import Migrations
-
-BUSY_SECONDS = 10
-PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    f"busy_timeout={BUSY_SECONDS * 1000}",
-    "foreign_keys=ON",
-    "fullfsync=1",
-    "checkpoint_fullfsync=1",
-)
-READ_ONLY_PRAGMAS = (f"busy_timeout={BUSY_SECONDS * 1000}", "query_only=ON")
-RESTORE = "Stop smolwatch, move the file away or put a backup in its place, and start again."
+from storage.sqlite import BUSY_SECONDS, LOCAL_DISK, as_ours, look_for_damage, make_engine, schema_of
+from storage.volumes import free_bytes, network_kind
 
 
 class Database:
-    """One open database. Safe to share between threads; each transaction has a connection of its own."""
+    """One open database. Safe to share between threads; each transaction has a connection of its own.
 
-    def __init__(self, engine: Engine, file: Path) -> None:
+    `keep_free`: the bytes that must stay free on its disk before new work is begun.
+    """
+
+    def __init__(self, engine: Engine, file: Path, keep_free: int = 0) -> None:
         self.file = file
+        self._keep_free = keep_free
         self._engine = engine
         self._reading = engine.execution_options(sqlite_begin="DEFERRED")
 
@@ -52,27 +43,57 @@ class Database:
         with as_ours(self.file), self._reading.begin() as connection:
             yield connection
 
+    def check_room(self) -> None:
+        """Raises DiskFullError when no new work should be begun: what is under way still needs room to end."""
+        try:
+            free = free_bytes(self.file.parent)
+        except OSError as error:
+            raise StorageError(f"The folder of the database {self.file} is not there: {error.strerror}.") from error
+        if free < self._keep_free:
+            raise DiskFullError(
+                f"Disk full: {free // 10**6} MB are free on the disk of {self.file}; "
+                f"work waits until {self._keep_free // 10**6} MB are."
+            )
+
+    def check_writing(self) -> None:
+        """A real write that changes nothing. Raises StorageError where none is possible, PassingError: not now."""
+        with self.write() as connection:
+            number = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+
     def close(self) -> None:
         self._engine.dispose()
 
 
-def open_database(file: Path | str, *, read_only: bool = False, migrations: Migrations | None = None) -> Database:
-    """Open the file, made and migrated when that is due; `read_only` changes nothing.
+def open_database(
+    file: Path | str,
+    *,
+    read_only: bool = False,
+    migrations: Migrations | None = None,
+    keep_free: int = 0,
+    busy_seconds: float = BUSY_SECONDS,
+) -> Database:
+    """Open the file, made and migrated when that is due; `read_only` changes nothing, and asks no more than it must.
 
     Raises NotFoundError (read-only, no file), StorageError when the file is no database, damaged, not
-    smolwatch's, or written by a newer version; such a file is left as it was.
+    smolwatch's, written by a newer version, or on a network disk; such a file is left as it was. PassingError:
+    it is held by another program, or its disk is full.
     """
     file, migrations = Path(file).absolute(), migrations or Migrations()
     if read_only:
         if not file.exists():
             raise NotFoundError(f"There is no database at {file} yet.", advice="Start the daemon with: smolwatch run")
-        check_version(file, migrations, read_only=True)
-        return Database(make_engine(file, read_only=True), file)
+        check_schema(file, migrations, read_only=True)
+        return Database(make_engine(file, read_only=True, busy_seconds=busy_seconds), file)
+    refuse_network(file)
     make_private(file)
-    version = check_version(file, migrations)
+    version = check_schema(file, migrations)
+    look_for_damage(file)
     if version and version != migrations.head:
+        from storage.upkeep import back_up  # seldom due, and short commands count every import
+
         back_up(file, file.with_name(f"{file.name}.before-{migrations.head}"))
-    database = Database(make_engine(file), file)
+    database = Database(make_engine(file, read_only=False, busy_seconds=busy_seconds), file, keep_free)
     try:
         bring_up_to_date(database, version, migrations)
     except BaseException:
@@ -81,19 +102,10 @@ def open_database(file: Path | str, *, read_only: bool = False, migrations: Migr
     return database
 
 
-def bring_up_to_date(database: Database, version: str | None, migrations: Migrations) -> None:
-    with database.write() as connection:
-        if version != migrations.head:
-            migrations.apply(connection)
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-        if found != "ok":
-            raise StorageError(f"The database {database.file} is damaged: {found}.", advice=RESTORE)
-        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-        if mode != "wal":
-            raise StorageError(
-                f"The database {database.file} cannot keep a write-ahead log there.",
-                advice="Keep the home on a local disk, not on a network folder.",
-            )
+def refuse_network(file: Path) -> None:
+    """SQLite's write-ahead log needs memory that all its users share, which no network disk gives."""
+    if kind := network_kind(file.parent):
+        raise StorageError(f"The database {file} would lie on a network disk ({kind}).", advice=LOCAL_DISK)
 
 
 def make_private(file: Path) -> None:
@@ -106,18 +118,14 @@ def make_private(file: Path) -> None:
         raise StorageError(f"The database {file} cannot be opened: {error.strerror}.") from error
 
 
-def check_version(file: Path, migrations: Migrations, *, read_only: bool = False) -> str | None:
-    """The schema's number, None for an empty database. Looks without writing, before anything else is done."""
-    with as_ours(file), closing(connect(file, read_only=True)) as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        rows = connection.execute("SELECT version_num FROM alembic_version").fetchall() if "jobs" in tables else []
-    if tables and not rows:
-        raise StorageError(f"{file} is a database, but not one of smolwatch.", advice=RESTORE)
-    version = rows[0][0] if rows else None
+def check_schema(file: Path, migrations: Migrations, *, read_only: bool = False) -> str | None:
+    """The schema's number, None for an empty database. Raises StorageError for one that this version cannot use."""
+    version = schema_of(file)
     if version and version > migrations.head:
         raise StorageError(
             f"The database {file} has schema {version}; this smolwatch knows none after {migrations.head}.",
-            advice="Upgrade smolwatch, or choose another home.",
+            advice="Upgrade smolwatch, choose another home, or put back a backup of before: "
+            f"{file}.before-{version}, or what smolwatch db backup made.",
         )
     if read_only and version != migrations.head:
         raise StorageError(
@@ -127,59 +135,19 @@ def check_version(file: Path, migrations: Migrations, *, read_only: bool = False
     return version
 
 
-def back_up(file: Path, copy: Path) -> None:
-    """A whole copy of a live database."""
-    make_private(copy)
-    with as_ours(file), closing(connect(file, read_only=True)) as source, closing(connect(copy)) as target:
-        source.backup(target)
-
-
-def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{file.as_uri()}?mode={'ro' if read_only else 'rw'}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
-    )
-
-
-def make_engine(file: Path, *, read_only: bool = False) -> Engine:
-    engine = create_engine("sqlite://", creator=lambda: connect(file, read_only=read_only), poolclass=QueuePool)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
-        for pragma in READ_ONLY_PRAGMAS if read_only else PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        kind = "DEFERRED" if read_only else connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-        connection.exec_driver_sql(f"BEGIN {kind}")
-
-    return engine
-
-
-@contextmanager
-def as_ours(file: Path) -> Iterator[None]:
-    """SQLite's errors as storage's, with the path and what to do."""
+def bring_up_to_date(database: Database, version: str | None, migrations: Migrations) -> None:
+    """All the steps that are due, in one transaction; then a write, since some disks refuse only that."""
+    with database.write() as connection:
+        if version != migrations.head:
+            migrations.apply(connection)
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
     try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        ours = translated(file, error.orig if isinstance(error, DBAPIError) else error)
-        if ours is None:
-            raise
-        raise ours from error
-
-
-def translated(file: Path, error: BaseException | None) -> StorageError | None:
-    """None for what is a mistake of ours (a broken constraint, wrong SQL): it stays as it is."""
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return BusyError(f"The database {file} has been held by another program for {BUSY_SECONDS} s.")
-    if primary == sqlite3.SQLITE_FULL:
-        return DiskFullError(f"The disk of the database {file} is full.")
-    if primary == sqlite3.SQLITE_NOTADB:
-        return StorageError(f"{file} is not a database.", advice=RESTORE)
-    if primary == sqlite3.SQLITE_CORRUPT:
-        return StorageError(f"The database {file} is damaged.", advice=RESTORE)
-    if primary in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}:
-        return StorageError(f"The database {file} cannot be read or written: {error}.")
-    return None
+        if mode != "wal":
+            raise StorageError(f"it stays in the mode {mode!r}.")
+        database.check_writing()
+    except PassingError:
+        raise
+    except StorageError as error:
+        raise StorageError(
+            f"The database {database.file} cannot keep a write-ahead log there: {error}", advice=LOCAL_DISK
+        ) from error

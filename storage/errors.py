@@ -2,9 +2,11 @@
 
 SmolwatchError
 ├── StorageError           78   the database cannot be used
-│   ├── BusyError          78   another program holds it
-│   ├── DiskFullError      78   no room left
+│   ├── PassingError        1   not now; it may be tried again, and nothing was changed
+│   │   ├── BusyError       1   another program holds it
+│   │   └── DiskFullError   1   no room left
 │   └── LostClaim          78   somebody spoke for a job that is no longer theirs
+├── BackupError             1   a copy of the database could not be made
 ├── ForeignFileError        1   a file that is not ours stands where we would write
 └── SidecarError            1   the system did not let a sidecar be written
 """
@@ -22,13 +24,19 @@ class StorageError(SmolwatchError):
     exit_code = 78
 
 
-class BusyError(StorageError):
+class PassingError(StorageError):
+    """The database does not take anything now. Nothing was changed; trying again is right."""
+
+    exit_code = 1  # not 78, after which a service is not started again
+
+
+class BusyError(PassingError):
     """Another program has held the database for too long."""
 
     advice = "Close the other program that has the database open."
 
 
-class DiskFullError(StorageError):
+class DiskFullError(PassingError):
     """The disk is full."""
 
     advice = "Make room on the disk; work goes on by itself."
@@ -36,6 +44,10 @@ class DiskFullError(StorageError):
 
 class LostClaim(StorageError):
     """The job is no longer this worker's: its claim was taken back. Nothing was changed."""
+
+
+class BackupError(SmolwatchError):
+    """A copy of the database could not be made."""
 
 
 class ForeignFileError(SmolwatchError):

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from config.errors import AlreadyRunningError, ModelUnavailableError
+from config.errors import ModelUnavailableError
 from storage.lifecycle import JobState
 from tests.fakes.processes import House, workers
 from tests.fakes.waiting import wait_for
@@ -77,15 +77,6 @@ def test_dropped_files_get_their_sidecars_and_a_restart_does_nothing_twice(house
     again = house.start("--once")
     assert again.wait(timeout=40) == 0
     assert house.jobs() == jobs
-
-
-def test_a_second_daemon_for_the_same_home_is_refused(house: House) -> None:
-    first = house.start_and_wait()
-    second = house.start()
-    _, said = second.communicate(timeout=20)
-    assert second.returncode == AlreadyRunningError.exit_code == 75
-    assert str(first.pid) in said
-    assert first.poll() is None
 
 
 def test_a_killed_worker_is_replaced_and_its_job_is_done_once(house: House) -> None:

@@ -77,7 +77,7 @@ def test_an_unknown_command_is_wrong_usage() -> None:
         (AlreadyRunningError(), 75),
         (ConfigError(), 78),
         (StorageError(), 78),
-        (DiskFullError(), 78),
+        (DiskFullError(), 1),
         (KeyboardInterrupt(), 130),
         (click.Abort(), 130),
         (PermissionError(13, "Permission denied", "/etc/secret"), 5),

@@ -5,7 +5,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import textwrap
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -21,39 +20,14 @@ from storage.database import Database, open_database
 from storage.errors import BusyError, DiskFullError, StorageError
 from storage.jobs import JobStore
 from storage.library import Library
-from storage.migrations import Migrations
 from storage.tables import daemon_state, metadata
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, new_file
-
-NEXT_STEP = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0002"
-down_revision = "0001"
-
-def upgrade():
-    op.add_column("paths", sa.Column("colour", sa.Text))
-    op.create_table("halfway", sa.Column("id", sa.Integer, primary_key=True))
-    {then}
-"""
+from tests.fakes.schemas import NEXT, next_schema, schema
 
 
-def next_schema(folder: Path, then: str = "pass") -> Migrations:
-    """Tomorrow's smolwatch: one more step than today's."""
-    folder.mkdir()
-    (folder / "0002_next.py").write_text(NEXT_STEP.format(then=then))
-    return Migrations(head="0002", folders=(*Migrations().folders, str(folder)))
-
-
-def schema(file: Path) -> set[tuple[str, str]]:
-    with closing(sqlite3.connect(file)) as connection:
-        return set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-
-
-def admit_one(database: Database) -> None:
-    JobStore(database, FakeClock().now).admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+def admit_one(database: Database, path: bytes = b"/inbox/beach.jpg") -> None:
+    JobStore(database, FakeClock().now).admit(new_file(path), model=MODEL, recipe=RECIPE, max_attempts=3)
 
 
 @pytest.fixture
@@ -159,61 +133,6 @@ class TestReadOnly:
         assert "smolwatch run" in caught.value.advice
 
 
-class TestRefused:
-    def refused(self, file: Path, word: str) -> None:
-        before = file.read_bytes()
-        for read_only in (True, False):
-            with pytest.raises(StorageError, match=word) as caught:
-                open_database(file, read_only=read_only)
-            assert caught.value.exit_code == 78
-            assert str(file) in str(caught.value)
-            assert caught.value.advice
-        assert file.read_bytes() == before, "the file is left as it was"
-
-    def test_what_is_no_database(self, file: Path) -> None:
-        file.parent.mkdir()
-        file.write_bytes(b"my diary\n" * 500)
-        self.refused(file, "not a database")
-
-    def test_a_garbled_header(self, file: Path) -> None:
-        open_database(file).close()
-        content = bytearray(file.read_bytes())
-        content[:16] = b"\x00" * 16
-        file.write_bytes(content)
-        self.refused(file, "not a database")
-
-    def test_garbled_pages(self, file: Path) -> None:
-        database = open_database(file)
-        admit_one(database)
-        database.close()
-        content = bytearray(file.read_bytes())
-        content[4096 * 3 :] = b"\xa5" * (len(content) - 4096 * 3)
-        file.write_bytes(content)
-        before = file.read_bytes()
-        with pytest.raises(StorageError, match="damaged") as caught:
-            open_database(file)
-        assert caught.value.exit_code == 78
-        assert "backup" in caught.value.advice
-        assert file.read_bytes() == before
-
-    def test_a_database_of_another_program(self, file: Path) -> None:
-        file.parent.mkdir()
-        with closing(sqlite3.connect(file)) as connection:
-            connection.execute("CREATE TABLE songs (name)")
-        self.refused(file, "not one of smolwatch")
-
-    def test_a_newer_schema(self, file: Path) -> None:
-        open_database(file).close()
-        with closing(sqlite3.connect(file)) as connection:
-            connection.execute("UPDATE alembic_version SET version_num = '9999'")
-            connection.commit()
-        self.refused(file, "9999")
-
-    def test_a_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(StorageError, match=str(tmp_path)):
-            open_database(tmp_path)
-
-
 class TestMigration:
     def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(self, file: Path, tmp_path: Path) -> None:
         database = open_database(file)
@@ -224,7 +143,7 @@ class TestMigration:
         assert len(Library(upgraded).jobs()) == 1
         upgraded.close()
         assert "halfway" in {name for name, _ in schema(file)}
-        copy = file.with_name("smolwatch.db.before-0002")
+        copy = file.with_name(f"smolwatch.db.before-{NEXT}")
         assert schema(copy) == today
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
         restored = open_database(copy)
@@ -238,54 +157,6 @@ class TestMigration:
             open_database(file, migrations=next_schema(tmp_path / "steps", then="1 / 0"))
         assert schema(file) == today
         open_database(file).close()
-
-    @pytest.mark.parametrize("moment", ["op.create_index", "op.create_table"])
-    def test_a_first_start_that_is_killed_half_way_leaves_nothing_and_the_next_one_works(
-        self, file: Path, moment: str
-    ) -> None:
-        self.killed(
-            f"""
-            from alembic import op
-            from storage.database import open_database
-            real, calls = {moment}, []
-            def dies(*args, **options):
-                real(*args, **options)
-                calls.append(1)
-                if len(calls) == 3:
-                    os._exit(9)
-            {moment} = dies
-            open_database({str(file)!r})
-            """
-        )
-        assert schema(file) == set()
-        open_database(file).close()
-        assert "jobs" in {name for name, _ in schema(file)}
-
-    def test_an_upgrade_that_is_killed_half_way_leaves_the_old_schema_and_the_next_one_works(
-        self, file: Path, tmp_path: Path
-    ) -> None:
-        open_database(file).close()
-        today = schema(file)
-        steps = next_schema(tmp_path / "steps", then="import os; os._exit(9)")
-        self.killed(
-            f"""
-            from storage.database import open_database
-            from storage.migrations import Migrations
-            open_database({str(file)!r}, migrations=Migrations(head="0002", folders={steps.folders!r}))
-            """
-        )
-        assert schema(file) == today
-        upgraded = open_database(file, migrations=next_schema(tmp_path / "mended"))
-        upgraded.close()
-        assert "halfway" in {name for name, _ in schema(file)}
-
-    def killed(self, program: str) -> None:
-        died = subprocess.run(
-            [sys.executable, "-c", "import os\n" + textwrap.dedent(program)],
-            cwd=Path(__file__).parents[3],
-            check=False,
-        )
-        assert died.returncode == 9
 
     def test_two_that_start_at_once_make_one_database(self, file: Path) -> None:
         errors: list[BaseException] = []

@@ -1,0 +1,120 @@
+"""`smolwatch db`: a copy of the database, its health, and its size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.options import json_option
+from cli.render import say, say_facts, say_json, size
+from config.errors import AlreadyRunningError, NotFoundError
+from config.load import load_settings
+from config.settings import Settings
+from config.text import safe_text
+from daemon.clock import SystemClock
+
+UPGRADE = (
+    "This SQLite has a bug that may, very seldom, damage a database that two processes write at once. "
+    "Use a Python whose SQLite is 3.51.3 or newer, and make backups."
+)
+
+
+@click.group(short_help="Copy, check or shrink the database.")
+def command() -> None:
+    """Copy, check or shrink the database."""
+
+
+@command.command(short_help="Copy the database, also while the daemon runs.")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.pass_obj
+def backup(home: Path | None, file: Path | None) -> None:
+    """Copy the database to FILE, also while the daemon runs. An older copy there is replaced, nothing else is.
+
+    Without FILE: to data/backups in the home, by date and time.
+    """
+    from storage.upkeep import back_up
+
+    settings = load_settings(home=home)
+    database = existing(settings)
+    if file is None:
+        folder = database.parent / "backups"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = folder / f"smolwatch-{SystemClock().now():%Y%m%d-%H%M%S}.db"
+    back_up(database, file)
+    say(f"Copied to {safe_text(str(file))} ({size(file.stat().st_size)})")
+
+
+@command.command(short_help="Tell whether the database is sound.")
+@json_option
+@click.pass_obj
+def check(home: Path | None, as_json: bool) -> int:
+    """Tell whether the database is sound: its pages, its references, and the books that smolwatch keeps of the jobs.
+
+    The exit code is 1 when something is wrong, 78 when it cannot be read at all.
+    """
+    report = look(load_settings(home=home))
+    if as_json:
+        say_json(report)
+    else:
+        say_facts(lines(report))
+    return 1 if report["problems"] else 0
+
+
+@command.command(short_help="Give unused room back to the disk.")
+@click.pass_obj
+def vacuum(home: Path | None) -> None:
+    """Give the room of what was deleted back to the disk. The daemon must not run meanwhile."""
+    from daemon.lock import holder
+    from storage.upkeep import vacuum as shrink
+
+    settings = load_settings(home=home)
+    database = existing(settings)
+    if pid := holder(settings.lock_file):
+        raise AlreadyRunningError(
+            f"The daemon, process {pid}, uses the database.",
+            advice="Stop it first: no job could be written down meanwhile.",
+        )
+    before = database.stat().st_size
+    shrink(database)
+    say(f"{safe_text(str(database))}: {size(before)} before, {size(database.stat().st_size)} now")
+
+
+def existing(settings: Settings) -> Path:
+    """The database's file. Raises NotFoundError, or StorageError when it is none of smolwatch's."""
+    from storage.sqlite import schema_of
+
+    if not settings.database_file.exists():
+        raise NotFoundError(f"There is no database at {settings.database_file} yet.")
+    schema_of(settings.database_file)
+    return settings.database_file
+
+
+def look(settings: Settings) -> dict[str, Any]:
+    """The whole report, for programs."""
+    from storage.database import open_database
+    from storage.health import SQLITE_VERSION, has_wal_reset_bug, problems
+
+    database = open_database(settings.database_file, read_only=True)
+    try:
+        found = problems(database)
+    finally:
+        database.close()
+    return {
+        "database": str(database.file),
+        "bytes": database.file.stat().st_size,
+        "sqlite": ".".join(map(str, SQLITE_VERSION)),
+        "wal_reset_bug": has_wal_reset_bug(),
+        "problems": found,
+    }
+
+
+def lines(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """The same for people."""
+    warning = f". {UPGRADE}" if report["wal_reset_bug"] else ""
+    return [
+        ("database", safe_text(f"{report['database']}, {size(report['bytes'])}")),
+        ("sqlite", f"{report['sqlite']}{warning}"),
+        *([("problem", safe_text(problem)) for problem in report["problems"]] or [("check", "ok")]),
+    ]

@@ -1,0 +1,115 @@
+"""One SQLite file: connections to it, whose it is, and the driver's errors as our own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from storage.errors import BusyError, DiskFullError, StorageError
+
+BUSY_SECONDS = 10.0
+DURABLE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "fullfsync=1", "checkpoint_fullfsync=1")
+READING = ("query_only=ON",)
+#: The files that SQLite keeps beside a database.
+COMPANIONS = ("-wal", "-shm", "-journal")
+LOCAL_DISK = "Keep the home on a local disk, not on a network folder."
+UNREADABLE = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PROTOCOL,
+}
+
+
+def restore_advice(file: Path) -> str:
+    """What to do about a file that cannot be used."""
+    return (
+        f"Stop smolwatch, move {file} away, and put a backup in its place: smolwatch db backup makes them, and "
+        "one is made beside it before each change of its schema. Without one the inbox is described anew. "
+        "What is wrong with the file, tells: smolwatch db check"
+    )
+
+
+def connect(file: Path, *, read_only: bool = False, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """The driver's own connection; never makes a file."""
+    mode = "ro" if read_only else "rw"
+    return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, timeout=busy_seconds, check_same_thread=False)
+
+
+def make_engine(file: Path, *, read_only: bool, busy_seconds: float) -> Engine:
+    """A pool of connections whose transactions hold the write lock from their start, or only read."""
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: connect(file, read_only=read_only, busy_seconds=busy_seconds),
+        poolclass=QueuePool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
+        for pragma in READING if read_only else DURABLE:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        kind = "DEFERRED" if read_only else connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    return engine
+
+
+def schema_of(file: Path) -> str | None:
+    """The schema's number; None for an empty database. Looks without writing.
+
+    Raises StorageError when the file is no database, damaged, or not one of smolwatch's.
+    """
+    with as_ours(file), closing(connect(file, read_only=True)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        ours = {"jobs", "alembic_version"} <= tables
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if ours else None
+    if tables and row is None:
+        raise StorageError(f"{file} is a database, but not one of smolwatch.", advice=restore_advice(file))
+    return row[0] if row else None
+
+
+def look_for_damage(file: Path) -> None:
+    """Read the whole file once, without writing. Raises StorageError when it is damaged."""
+    with as_ours(file), closing(connect(file, read_only=True)) as connection:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise StorageError(f"The database {file} is damaged: {found}.", advice=restore_advice(file))
+
+
+@contextmanager
+def as_ours(file: Path) -> Iterator[None]:
+    """SQLite's errors as storage's, with the path and what to do."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        ours = translated(file, error.orig if isinstance(error, DBAPIError) else error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def translated(file: Path, error: BaseException | None) -> StorageError | None:
+    """None for what is a mistake of ours (a broken constraint, wrong SQL): it stays as it is."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return BusyError(f"The database {file} is held by another program.")
+    if primary == sqlite3.SQLITE_FULL:
+        return DiskFullError(f"Disk full: nothing more can be written into the database {file}.")
+    if primary == sqlite3.SQLITE_NOTADB:
+        return StorageError(f"{file} is not a database.", advice=restore_advice(file))
+    if primary == sqlite3.SQLITE_CORRUPT:
+        return StorageError(f"The database {file} is damaged.", advice=restore_advice(file))
+    if primary in UNREADABLE:
+        return StorageError(f"The database {file} cannot be read or written: {error}.", advice=LOCAL_DISK)
+    return None

@@ -1,0 +1,46 @@
+"""Tomorrow's schema, and processes that die on their way to it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from pathlib import Path
+
+from storage.migrations import HEAD, Migrations
+
+ROOT = Path(__file__).parents[2]
+NEXT = "9998"
+STEP = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{next}"
+down_revision = "{head}"
+
+def upgrade():
+    op.add_column("paths", sa.Column("colour", sa.Text))
+    op.create_table("halfway", sa.Column("id", sa.Integer, primary_key=True))
+    {then}
+"""
+
+
+def next_schema(folder: Path, then: str = "pass") -> Migrations:
+    """One more step than today's, at whose end `then` is done."""
+    folder.mkdir()
+    (folder / f"{NEXT}_next.py").write_text(STEP.format(next=NEXT, head=HEAD, then=then))
+    return Migrations(head=NEXT, folders=(*Migrations().folders, str(folder)))
+
+
+def schema(file: Path) -> set[tuple[str, str]]:
+    """What the file says of its tables and indexes."""
+    with closing(sqlite3.connect(file)) as connection:
+        return set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+def killed(program: str) -> None:
+    """Run the program in a process of its own; it must die with code 9."""
+    died = subprocess.run([sys.executable, "-c", "import os\n" + textwrap.dedent(program)], cwd=ROOT, check=False)
+    assert died.returncode == 9

@@ -1,0 +1,30 @@
+"""Fault 35: two daemons on one home. Real.
+
+The second ends with 75 and names the first; a daemon that is killed leaves no lock behind.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from config.errors import AlreadyRunningError
+from daemon.lock import holder
+from tests.fakes.processes import House
+
+
+def test_the_second_is_refused_with_the_firsts_pid_and_the_first_goes_on(house: House) -> None:
+    first = house.start_and_wait()
+    second = house.start()
+    _, said = second.communicate(timeout=20)
+    assert second.returncode == AlreadyRunningError.exit_code == 75
+    assert str(first.pid) in said
+    assert first.poll() is None
+
+
+def test_a_daemon_killed_by_kill_9_leaves_the_lock_free_for_the_next(house: House) -> None:
+    first = house.start_and_wait()
+    first.send_signal(signal.SIGKILL)
+    first.wait(timeout=5)
+    assert holder(house.settings.lock_file) is None
+    second = house.start_and_wait()
+    assert holder(house.settings.lock_file) == second.pid

@@ -1,0 +1,72 @@
+"""Fault 36: several processes claim from one queue. Real, on SQLite; PostgreSQL comes with its own issue.
+
+Every job is claimed once, and every process gets its share.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from storage.database import open_database
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, new_file
+
+ROOT = Path(__file__).parents[2]
+JOBS, PROCESSES = 400, 3
+CLAIMER = """
+import sys
+from pathlib import Path
+from storage.database import open_database
+from storage.jobs import JobStore
+from tests.fakes.clock import FakeClock
+
+database = open_database(Path(sys.argv[1]))
+store = JobStore(database, FakeClock().now)
+print("ready", flush=True)
+sys.stdin.readline()
+while claim := store.claim(sys.argv[2], lease_seconds=60):
+    print(claim.job.id)
+database.close()
+"""
+
+
+def test_three_processes_claim_400_jobs_once_each_and_all_of_them_work(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "smolwatch.db")
+    store = JobStore(database, FakeClock().now)
+    for number in range(JOBS):
+        store.admit(new_file(b"/inbox/%d.jpg" % number), model=MODEL, recipe=RECIPE, max_attempts=3)
+    claimers = [claimer(database.file, f"w{number}") for number in range(PROCESSES)]
+    for process in claimers:
+        assert process.stdout is not None
+        process.stdout.readline()
+    claimed = [said.split() for said in go(claimers)]
+    assert sorted(int(id) for ids in claimed for id in ids) == list(range(1, JOBS + 1))
+    assert all(claimed), "every process got some"
+    assert Library(database).counts()[JobState.RUNNING] == JOBS
+    database.close()
+
+
+def claimer(file: Path, owner: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CLAIMER, str(file), owner],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def go(processes: list[subprocess.Popen[str]]) -> list[str]:
+    """Let all of them loose at once; what each says until its end."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=50)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    return said

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+from daemon.lock import HomeLock
+from storage.database import open_database
+from storage.library import Library
+from tests.unit.cli.conftest import House
+
+
+def test_a_copy_is_made_where_it_is_told_beside_a_running_daemon(house: House, tmp_path: Path) -> None:
+    house.describe()
+    with HomeLock(house.settings.lock_file):
+        result = house.ask("db", "backup", str(tmp_path / "copy.db"))
+    assert result.exit_code == 0
+    assert str(tmp_path / "copy.db") in result.stdout
+    copy = open_database(tmp_path / "copy.db")
+    assert len(Library(copy).jobs()) == 1
+    copy.close()
+
+
+def test_without_a_place_it_goes_into_the_home_and_nobody_else_reads_it(house: House) -> None:
+    house.describe()
+    assert house.ask("db", "backup").exit_code == 0
+    folder = house.settings.database_file.parent / "backups"
+    (copy,) = folder.iterdir()
+    assert copy.name.startswith("smolwatch-2")
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (folder, copy)] == [0o700, 0o600]
+
+
+def test_a_file_that_is_no_copy_is_left_alone(house: House, tmp_path: Path) -> None:
+    house.describe()
+    (tmp_path / "diary.db").write_text("my diary")
+    result = house.ask("db", "backup", str(tmp_path / "diary.db"))
+    assert result.exit_code == 1
+    assert "no copy of smolwatch's" in result.stderr
+    assert (tmp_path / "diary.db").read_text() == "my diary"
+
+
+def test_a_sound_database_is_ok(house: House) -> None:
+    house.describe()
+    result = house.ask("db", "check")
+    assert result.exit_code == 0
+    assert result.stdout.endswith("check     ok\n")
+    told = json.loads(house.ask("db", "check", "--json").stdout)
+    assert (told["problems"], told["database"]) == ([], str(house.settings.database_file))
+    assert told["wal_reset_bug"] == ("bug" in result.stdout)
+
+
+def test_what_is_wrong_is_told_and_is_1(house: House) -> None:
+    house.describe()
+    assert house.database
+    with house.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM events")
+    result = house.ask("db", "check")
+    assert result.exit_code == 1
+    assert "in another state than its last event" in result.stdout
+    assert json.loads(house.ask("db", "check", "--json").stdout)["problems"]
+
+
+def test_damaged_pages_are_told_and_are_1(house: House) -> None:
+    for number in range(200):
+        house.queue(f"{number}.jpg")
+    assert house.database
+    house.database.close()
+    file = house.settings.database_file
+    content = bytearray(file.read_bytes())
+    content[4096 * 30 :] = b"\xa5" * (len(content) - 4096 * 30)
+    file.write_bytes(content)
+    result = house.ask("db", "check")
+    assert result.exit_code == 1
+    assert "amaged" in result.stdout
+
+
+def test_vacuum_says_what_it_gave_back_and_not_beside_a_daemon(house: House) -> None:
+    house.describe()
+    assert house.ask("db", "vacuum").exit_code == 0
+    with HomeLock(house.settings.lock_file):
+        result = house.ask("db", "vacuum")
+    assert result.exit_code == 75
+    assert "Stop it first" in result.stderr
+
+
+def test_without_a_database_there_is_nothing_to_do(house: House) -> None:
+    for word in ("backup", "check", "vacuum"):
+        assert house.ask("db", word).exit_code == 3
+
+
+def test_a_file_that_is_no_database_is_78(house: House) -> None:
+    house.settings.database_file.write_bytes(b"my diary\n" * 500)
+    for word in ("backup", "check", "vacuum"):
+        assert house.ask("db", word).exit_code == 78

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage.database import Database, open_database
+from storage.errors import BackupError, BusyError, ForeignFileError
+from storage.library import Library
+from storage.sqlite import connect
+from storage.upkeep import back_up, vacuum
+from tests.unit.storage.test_database import admit_one
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    (tmp_path / "copies with % and ü").mkdir()
+    return tmp_path / "copies with % and ü" / "copy.db"
+
+
+def jobs_in(file: Path) -> int:
+    database = open_database(file)
+    try:
+        return len(Library(database).jobs())
+    finally:
+        database.close()
+
+
+def test_a_copy_is_whole_though_the_database_is_open_and_written(database: Database, copy: Path) -> None:
+    admit_one(database)
+    with closing(sqlite3.connect(database.file, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM events")
+        back_up(database.file, copy)
+        writer.execute("ROLLBACK")
+    assert [entry.name for entry in copy.parent.iterdir()] == ["copy.db"], "one file by itself"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert jobs_in(copy) == 1
+
+
+def test_an_older_copy_is_replaced(database: Database, copy: Path) -> None:
+    back_up(database.file, copy)
+    admit_one(database)
+    back_up(database.file, copy)
+    assert jobs_in(copy) == 1
+
+
+@pytest.mark.parametrize("stands", ["text", "database", "folder", "link", "in use"])
+def test_what_is_no_copy_of_ours_is_never_replaced(database: Database, copy: Path, stands: str) -> None:
+    if stands == "text":
+        copy.write_text("my diary\n" * 500)
+    elif stands == "database":
+        with closing(sqlite3.connect(copy)) as other:
+            other.execute("CREATE TABLE songs (name)")
+    elif stands == "folder":
+        copy.mkdir()
+    elif stands == "link":
+        back_up(database.file, copy.with_name("real.db"))
+        copy.symlink_to("real.db")
+    else:
+        copy.with_name("copy.db-wal").write_bytes(b"pages of another database")
+    before = {entry: entry.read_bytes() for entry in copy.parent.iterdir() if entry.is_file()}
+    with pytest.raises(ForeignFileError):
+        back_up(database.file, copy)
+    assert {entry: entry.read_bytes() for entry in copy.parent.iterdir() if entry.is_file()} == before
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+def test_the_database_itself_is_no_place_for_its_copy(database: Database, suffix: str) -> None:
+    (database.file.parent / "here").symlink_to(".")
+    for folder in (database.file.parent, database.file.parent / "here"):
+        with pytest.raises(BackupError, match="itself"):
+            back_up(database.file, folder / f"smolwatch.db{suffix}")
+
+
+def test_a_copy_that_cannot_be_written_says_so(database: Database, copy: Path) -> None:
+    with pytest.raises(BackupError, match="No such file"):
+        back_up(database.file, copy.parent / "missing" / "copy.db")
+
+
+def test_vacuum_gives_room_back_and_keeps_every_row(database: Database) -> None:
+    for number in range(300):
+        admit_one(database, b"/inbox/%0200d.jpg" % number)
+    with database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM events")
+        connection.exec_driver_sql("DELETE FROM jobs WHERE id > 1")
+        connection.exec_driver_sql("DELETE FROM paths WHERE id > 1")
+    database.close()
+    open_database(database.file).close()
+    before = database.file.stat().st_size
+    vacuum(database.file)
+    assert database.file.stat().st_size < before / 2
+    assert jobs_in(database.file) == 1
+
+
+def test_vacuum_beside_a_writer_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connect.__kwdefaults__, "busy_seconds", 0.01)
+    with database.write(), pytest.raises(BusyError):
+        vacuum(database.file)
