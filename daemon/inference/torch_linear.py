@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import gelu, linear
 
 Linear = Callable[[Tensor], Tensor]
 
@@ -18,6 +18,14 @@ def together(*modules: Any) -> Linear:
     weight = torch.cat([module.weight.detach() for module in modules])
     bias = None if modules[0].bias is None else torch.cat([module.bias.detach() for module in modules])
     return laid_out(weight, bias)
+
+
+def with_gelu(module: Any) -> Linear:
+    """A module like nn.Linear with the tanh form of GELU after it, which oneDNN applies to what it still holds."""
+    weight, bias = module.weight.detach(), module.bias.detach()
+    if gains_by_packing(weight):
+        return partial(packed_linear, torch.ops.mkldnn._reorder_linear_weight(weight), bias, then="gelu", form="tanh")
+    return lambda given: gelu(linear(given, weight, bias), approximate="tanh")
 
 
 def laid_out(weight: Tensor, bias: Tensor | None) -> Linear:
@@ -35,6 +43,6 @@ def gains_by_packing(weight: Tensor) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def packed_linear(packed: Tensor, bias: Tensor | None, given: Tensor) -> Tensor:
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(given, packed, bias, "none", [], "")
+def packed_linear(packed: Tensor, bias: Tensor | None, given: Tensor, *, then: str = "none", form: str = "") -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(given, packed, bias, then, [], form)
     return product
