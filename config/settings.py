@@ -70,7 +70,9 @@ class ModelSettings(Group):
     revision: str = Field(DEFAULT_REVISION, description="The hub commit; only for hub names.")
     engine: Literal["auto", "torch", "echo"] = Field("auto", description="What runs the model.")
     device: Literal["auto", "cpu", "mps", "cuda"] = Field("auto", description="Where it runs.")
-    precision: Literal["auto", "bf16", "f32"] = Field("auto", description="bf16 where the device has it, else f32.")
+    precision: Literal["auto", "bf16", "f32", "int8"] = Field(
+        "auto", description="bf16 where the device has it, else f32; int8 is faster and less exact."
+    )
     detail: Detail = Field("balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule.")
     rows: Count = Field(32, description="How many answers are written at once.")
 

@@ -96,6 +96,8 @@ def show(report: Report) -> None:
         ],
     )
     say("\nEach: median (least to most).\n")
+    for name, gain in report.int8_gains.items():
+        say(f"{name} in 8 bits: {spread(gain)} times as fast")
     say_table(("case", "side", "files", "rows", "seconds of a file, by phase"), phases(report))
     if report.limits is not None:
         say()

@@ -47,16 +47,20 @@ class AskingSide:
 
 class EngineSide(AskingSide):
     def ready(self) -> None:
-        if self.models.loaded_engine(self.ask.detail, self.ask.rows) is None:
-            ask_engine(self.models.new_engine(self.ask.detail, self.ask.rows), self.drawn(warm_up_of(self.ask)))
+        if self._loaded() is None:
+            engine = self.models.new_engine(self.ask.detail, self.ask.rows, self.ask.precision)
+            ask_engine(engine, self.drawn(warm_up_of(self.ask)))
         self.draw()
         _ = self.tiles
 
     def run(self) -> Run:
-        engine = self.models.loaded_engine(self.ask.detail, self.ask.rows)
+        engine = self._loaded()
         if engine is None:
             raise RuntimeError("The engine is not ready.")
         return ask_engine(engine, self.requests, tiles=self.tiles)
+
+    def _loaded(self) -> Engine | None:
+        return self.models.loaded_engine(self.ask.detail, self.ask.rows, self.ask.precision)
 
 
 class StockSide(AskingSide):

@@ -54,13 +54,18 @@ class Bench:
         self._cases: list[CaseReport] = []
 
     def compare(self, group: Group) -> None:
-        self._tell(f"Measuring {', '.join(group.cases)}")
+        cases = {name: task for name, task in group.cases.items() if self._can(task)}
+        self._tell(f"Measuring {', '.join(cases)}")
         sides: dict[str, Side] = {STOCK: self._side(group.stock, stock=True)}
-        sides |= {name: self._side(task, stock=False) for name, task in group.cases.items()}
+        sides |= {name: self._side(task, stock=False) for name, task in cases.items()}
         if group.measure is Measure.VISION:
             sides[LIMITS] = self._limits
         turns = take_turns(sides, rounds=self._rounds, tell=self._tell)
-        self._cases += [compared(name, group.measure, turns[STOCK], turns[name]) for name in group.cases]
+        self._cases += [compared(name, group.measure, turns[STOCK], turns[name]) for name in cases]
+
+    def _can(self, task: Task) -> bool:
+        """Numbers of 8 bits are not for every machine."""
+        return not isinstance(task, Ask) or task.precision != "int8" or self._models.has_int8
 
     def _side(self, task: Task, *, stock: bool) -> Side:
         if isinstance(task, Ask):

@@ -34,7 +34,7 @@ class Measure(StrEnum):
 class Ask:
     """Pictures of these `sizes` (width, height), so many `copies` of each, all different; `frames` make videos of them.
 
-    Answers have `tokens` each, or as many as the whole run is told.
+    Answers have `tokens` each, or as many as the whole run is told; `precision` is the settings' own if none is named.
     """
 
     detail: Detail
@@ -44,6 +44,7 @@ class Ask:
     frames: int = 0
     tokens: int | None = None
     rows: int = 32
+    precision: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +88,15 @@ GROUPS = (
         stock=STOCK_MIX,
         cases={
             "fast": replace(STOCK_MIX, detail="fast", copies=8),
-            "balanced": replace(STOCK_MIX, detail="balanced", copies=4),
-            "full": replace(STOCK_MIX, detail="full", copies=2),
+            "fast-int8": replace(STOCK_MIX, detail="fast", copies=8, precision="int8"),
+            "balanced": replace(STOCK_MIX, detail="balanced", copies=5),
+            "balanced-int8": replace(STOCK_MIX, detail="balanced", copies=5, precision="int8"),
+            "full": replace(STOCK_MIX, detail="full", copies=3),
         },
     ),
     Group(stock=ONE_TILE, cases={"alone": ONE_TILE, "tiles-1": replace(ONE_TILE, copies=32)}),
-    Group(stock=FIVE_TILES, cases={"tiles-5": replace(FIVE_TILES, copies=8)}),
-    Group(stock=THIRTEEN_TILES, cases={"tiles-13": replace(THIRTEEN_TILES, copies=3)}),
+    Group(stock=FIVE_TILES, cases={"tiles-5": replace(FIVE_TILES, copies=24)}),
+    Group(stock=THIRTEEN_TILES, cases={"tiles-13": replace(THIRTEEN_TILES, copies=8)}),
     Group(
         stock=ONE_TILE,
         cases={f"decode-{rows}": replace(ONE_TILE, questions=rows, rows=rows) for rows in (1, 8, 32, 64)},

@@ -7,7 +7,7 @@ from dataclasses import replace
 from config.errors import SmolwatchError
 from config.settings import Detail, Settings
 from daemon.inference.checkpoint import read_plan
-from daemon.inference.devices import name_of, pick_device
+from daemon.inference.devices import has_int8, name_of, pick_device
 from daemon.inference.engine import Engine, EngineInfo
 from daemon.inference.models import find_model
 from daemon.inference.processor import Processor, read_tokenizer, rule_for
@@ -23,16 +23,20 @@ class Models:
             raise SmolwatchError("The echo engine has no model that could be measured.")
         self.folder = find_model(settings)
         self.plan = read_plan(self.folder.path)
-        self.info: EngineInfo | None = None  # of the engine that was loaded last
+        self.info: EngineInfo | None = None  # of the engine in the settings' own precision
         self._settings = settings
         self._tokenizer = read_tokenizer(self.folder.path, self.plan)
         self._stock: StockLoop | None = None
         self._engine: Engine | None = None
-        self._engine_is: tuple[Detail, int] | None = None
+        self._engine_is: tuple[Detail, int, str | None] | None = None
 
     @property
     def device_name(self) -> str:
         return name_of(pick_device(self._settings.model.device))
+
+    @property
+    def has_int8(self) -> bool:
+        return has_int8(pick_device(self._settings.model.device))
 
     def processor(self, detail: Detail, *, stock_frames: bool = False) -> Processor:
         """With `stock_frames`, a video's frames are first resized as if they were pictures, as the stock class does."""
@@ -49,18 +53,23 @@ class Models:
     def stock(self) -> StockLoop:
         return self._stock or self.new_stock()
 
-    def new_engine(self, detail: Detail, rows: int) -> Engine:
-        """Loaded in the place of an earlier one, as the daemon loads it, but it writes all answers to their limits."""
+    def new_engine(self, detail: Detail, rows: int, precision: str | None = None) -> Engine:
+        """Loaded in the place of an earlier one, as the daemon loads it, but it writes all answers to their limits.
+
+        By itself the precision is the one of the settings.
+        """
         self.close_engine()
-        model = self._settings.model.model_copy(update={"detail": detail, "rows": rows})
+        chosen = {"detail": detail, "rows": rows, "precision": precision or self._settings.model.precision}
+        model = self._settings.model.model_copy(update=chosen)
         engine = make_engine(self._settings.model_copy(update={"model": model}), stop_at_end=False)
-        self.info = engine.load()
-        self._engine, self._engine_is = engine, (detail, rows)
+        info = engine.load()
+        self.info = info if precision is None else self.info
+        self._engine, self._engine_is = engine, (detail, rows, precision)
         return engine
 
-    def loaded_engine(self, detail: Detail, rows: int) -> Engine | None:
+    def loaded_engine(self, detail: Detail, rows: int, precision: str | None = None) -> Engine | None:
         """The engine, if it is of this kind."""
-        return self._engine if self._engine_is == (detail, rows) else None
+        return self._engine if self._engine_is == (detail, rows, precision) else None
 
     def close_stock(self) -> None:
         if self._stock is not None:

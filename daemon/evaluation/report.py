@@ -12,6 +12,8 @@ from daemon.evaluation.turns import Run, Turn
 
 #: Of the issue's mix of pictures; `ratios` holds these alone.
 MIXES = ("fast", "balanced", "full")
+#: Ends the name of a case that another one repeats in 8 bits.
+INT8 = "-int8"
 DIGITS = 5
 
 
@@ -68,6 +70,14 @@ class Report:
     def ratios(self) -> dict[str, float]:
         return {case.name: case.ratio.median for case in self.cases if case.name in MIXES}
 
+    @property
+    def int8_gains(self) -> dict[str, Spread]:
+        """How many times better the engine is in 8 bits than in its own numbers, round by round."""
+        engines = {case.name: case.engine.values for case in self.cases}
+        return {
+            name: quotients(values, engines[name + INT8]) for name, values in engines.items() if name + INT8 in engines
+        }
+
 
 def compared(name: str, measure: Measure, stock: Sequence[Turn], engine: Sequence[Turn]) -> CaseReport:
     ours, theirs = ([value_of(measure, turn) for turn in turns] for turns in (engine, stock))
@@ -110,6 +120,8 @@ def document(report: Report) -> dict[str, Any]:
         "options": dict(report.options),
         "cases": {case.name: case_words(case) for case in report.cases},
     }
+    if report.int8_gains:
+        whole["int8_gains"] = {name: spread_words(gain) for name, gain in report.int8_gains.items()}
     return whole if report.limits is None else whole | {"limits": limit_words(report.limits)}
 
 

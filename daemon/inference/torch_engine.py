@@ -13,10 +13,11 @@ from config.settings import Detail
 from daemon.errors import EngineError
 from daemon.inference.batch.scenes import Scene, Writing
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.devices import give_back, memory_of, pick_device, pick_dtype
+from daemon.inference.devices import check_int8, give_back, memory_of, pick_device, pick_dtype
 from daemon.inference.engine import EngineInfo, Reply, Request
 from daemon.inference.processor import Floats, Processor
 from daemon.inference.tiles import distinct
+from daemon.inference.torch_linear import int8_laid_out, laid_out
 from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.underway import Underway
 
@@ -61,13 +62,16 @@ class TorchEngine:
             torch.set_num_threads(self._threads)
         device = pick_device(self._device)
         self._processor = Processor.from_folder(self._folder, detail=self._detail)
-        self.run_on(TorchRunner.from_folder(self._folder, device, pick_dtype(self._precision, device)))
+        dtype, is_int8 = pick_dtype(self._precision, device), self._precision == "int8"
+        if is_int8:
+            check_int8(device)
+        self.run_on(TorchRunner.from_folder(self._folder, device, dtype, int8_laid_out if is_int8 else laid_out))
         return EngineInfo(
             model_id=self._model_id,
             revision=self._revision,
             engine="torch",
             device=device.type,
-            dtype=str(pick_dtype(self._precision, device)).removeprefix("torch."),
+            dtype="int8" if is_int8 else str(dtype).removeprefix("torch."),
             detail=self._detail,
             rows=self._rows,
             image_edge=self._processor.image_edge,

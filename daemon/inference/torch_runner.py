@@ -19,6 +19,7 @@ from daemon.inference.devices import free_memory, give_back, wait_for
 from daemon.inference.processor import Floats
 from daemon.inference.torch_attention import Reading, Writing
 from daemon.inference.torch_cache import Cache
+from daemon.inference.torch_linear import Layout, laid_out
 from daemon.inference.torch_text import TextModel
 from daemon.inference.torch_vision import VisionModel
 
@@ -44,17 +45,17 @@ class TorchRunner:
 
     block = 256
 
-    def __init__(self, model: Any, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, model: Any, device: torch.device, dtype: torch.dtype, lay: Layout = laid_out) -> None:
         self.device = device
         self.dtype = dtype
         self._image_id: int = model.config.image_token_id
         with torch.inference_mode():
-            self._vision = VisionModel(model)
-            self._text = TextModel(model)
+            self._vision = VisionModel(model, lay)
+            self._text = TextModel(model, lay)
         self._cache = Cache(self._text.cache_shape)
 
     @classmethod
-    def from_folder(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> TorchRunner:
+    def from_folder(cls, folder: Path, device: torch.device, dtype: torch.dtype, lay: Layout = laid_out) -> TorchRunner:
         """Load the weights straight in `dtype`; raises ModelUnavailableError unless all of them are there and fit."""
         silence: Any = logging.disable_progress_bar
         silence()
@@ -72,7 +73,7 @@ class TorchRunner:
         for parameter in model.parameters():
             # The loaded ones are the file itself, mapped; one of them left would keep all of it in memory.
             parameter.data = parameter.data.to(device, copy=True)
-        return cls(model.to(device).eval(), device, dtype)
+        return cls(model.to(device).eval(), device, dtype, lay)
 
     @property
     def tokens_that_fit(self) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
 from daemon.inference.torch_cache import CacheShape
-from daemon.inference.torch_linear import laid_out, together
+from daemon.inference.torch_linear import Layout, laid_out, together
 
 #: (layer, queries, keys, values) -> what the queries gather; tokens x heads x width each.
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -19,12 +19,12 @@ Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 class Layer:
     """One layer's weights; those that are multiplied with the same thing lie together."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, lay: Layout) -> None:
         attention, mlp = layer.self_attn, layer.mlp
-        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.out = together(attention.o_proj)
-        self.gate_up = together(mlp.gate_proj, mlp.up_proj)
-        self.down = together(mlp.down_proj)
+        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj, lay=lay)
+        self.out = together(attention.o_proj, lay=lay)
+        self.gate_up = together(mlp.gate_proj, mlp.up_proj, lay=lay)
+        self.down = together(mlp.down_proj, lay=lay)
         self.activation: Callable[[Tensor], Tensor] = mlp.act_fn
         self.attention_norm: Tensor = layer.input_layernorm.weight
         self.mlp_norm: Tensor = layer.post_attention_layernorm.weight
@@ -33,7 +33,7 @@ class Layer:
 class TextModel:
     """Takes the weights out of a loaded SmolVLMForConditionalGeneration, whose text layers are empty afterwards."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, lay: Layout = laid_out) -> None:
         text, config = model.model.text_model, model.config.text_config
         self.embed: Callable[[Tensor], Tensor] = text.embed_tokens
         weights: Tensor = text.embed_tokens.weight
@@ -41,10 +41,10 @@ class TextModel:
         self.eps: float = config.rms_norm_eps
         self.layers: list[Layer] = []
         for number in range(len(text.layers)):
-            self.layers.append(Layer(text.layers[number]))
+            self.layers.append(Layer(text.layers[number], lay))
             text.layers[number] = nn.Identity()  # lets the module's own copy go
         self.norm: Tensor = text.norm.weight
-        self.head = laid_out(model.lm_head.weight.detach(), None)
+        self.head = lay(model.lm_head.weight.detach(), None)
         places = torch.arange(config.max_position_embeddings, device=weights.device)
         cos, sin = text.rotary_emb(weights[:1], places[None])
         self.cos, self.sin = cos[0].unsqueeze(1), sin[0].unsqueeze(1)

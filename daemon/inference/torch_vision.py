@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from daemon.inference.torch_linear import together, with_gelu
+from daemon.inference.torch_linear import Layout, laid_out, together, with_gelu
 
 #: 2 MiB of scores each in bf16, for 1,024 patches.
 HEADS_AT_ONCE = 2
@@ -18,11 +18,12 @@ HEADS_AT_ONCE = 2
 class VisionLayer:
     """One layer's weights; those that are multiplied with the same thing lie together."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, lay: Layout) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self.heads: int = attention.num_heads
-        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.out, self.up, self.down = together(attention.out_proj), with_gelu(mlp.fc1), together(mlp.fc2)
+        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj, lay=lay)
+        self.out = together(attention.out_proj, lay=lay)
+        self.up, self.down = with_gelu(mlp.fc1, lay=lay), together(mlp.fc2, lay=lay)
         self.attention_norm: Callable[[Tensor], Tensor] = layer.layer_norm1
         self.mlp_norm: Callable[[Tensor], Tensor] = layer.layer_norm2
 
@@ -38,8 +39,8 @@ class VisionLayer:
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Everything sees everything: (tiles, heads, patches, width) each -> the same.
 
-    On a CPU plain products of contiguous matrices beat the fused kernel, a few heads of one tile at a time, so that
-    their scores stay in the cache between the products.
+    On a CPU plain products of contiguous matrices beat the fused kernel, a few heads at a time, so that their scores
+    stay in the cache between the products.
     """
     if queries.device.type != "cpu":
         return scaled_dot_product_attention(queries, keys, values)
@@ -60,19 +61,27 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 class VisionModel:
     """Takes the weights out of a loaded SmolVLMForConditionalGeneration, whose vision layers are empty afterwards."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, lay: Layout = laid_out) -> None:
         vision = model.model.vision_model
         self._embeddings: Callable[..., Tensor] = vision.embeddings
         self._patch: int = vision.patch_size
         self._layers: list[VisionLayer] = []
         for number in range(len(vision.encoder.layers)):
-            self._layers.append(VisionLayer(vision.encoder.layers[number]))
+            self._layers.append(VisionLayer(vision.encoder.layers[number], lay))
             vision.encoder.layers[number] = nn.Identity()  # lets the module's own copy go
         self._norm: Callable[[Tensor], Tensor] = vision.post_layernorm
         self._connector: Callable[[Tensor], Tensor] = model.model.connector
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Tiles (tiles, 3, tile, tile) -> features (tiles, tokens a tile, hidden of the language model)."""
+        """Tiles (tiles, 3, tile, tile) -> features (tiles, tokens a tile, hidden of the language model).
+
+        A CPU takes one tile after the other, whose numbers then stay in its cache from layer to layer.
+        """
+        if pixels.device.type == "cpu":
+            return torch.cat([self._look(pixels[tile : tile + 1]) for tile in range(len(pixels))])
+        return self._look(pixels)
+
+    def _look(self, pixels: Tensor) -> Tensor:
         tiles, _, height, width = pixels.shape
         size = (tiles, height // self._patch, width // self._patch)
         everywhere = torch.ones(size, dtype=torch.bool, device=pixels.device)

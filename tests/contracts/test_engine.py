@@ -27,9 +27,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
 
 
-def torch_engine(folder: Path, rows: int = 4) -> TorchEngine:
+def torch_engine(folder: Path, rows: int = 4, precision: str = "f32") -> TorchEngine:
     return TorchEngine(
-        folder, model_id="tiny", revision="1", device="cpu", precision="f32", detail="fast", rows=rows, threads=1
+        folder, model_id="tiny", revision="1", device="cpu", precision=precision, detail="fast", rows=rows, threads=1
     )
 
 

@@ -14,7 +14,7 @@ from config.errors import ModelUnavailableError
 from config.recipes import Question
 from daemon.errors import EngineError
 from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
-from daemon.inference.devices import has_bf16, pick_device, pick_dtype
+from daemon.inference.devices import has_bf16, has_int8, pick_device, pick_dtype
 from daemon.inference.engine import Reply
 from daemon.inference.torch_engine import TorchEngine
 from daemon.inference.torch_runner import TorchRunner
@@ -210,3 +210,17 @@ def test_precision_follows_the_device_unless_chosen() -> None:
     assert pick_dtype("f32", cpu) is torch.float32
     assert pick_dtype("bf16", cpu) is torch.bfloat16
     assert pick_dtype("auto", cpu) is (torch.bfloat16 if has_bf16(cpu) else torch.float32)
+
+
+@pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this processor has no VNNI instructions")
+def test_in_8_bits_an_answer_is_the_same_alone_and_among_others(checkpoint: Path) -> None:
+    alone: dict[str, object] = {}
+    for request in REQUESTS:
+        single = torch_engine(checkpoint, rows=1, precision="int8")
+        assert single.load().dtype == "int8"
+        alone |= answers(replies(single, [request]))
+        single.close()
+    together = torch_engine(checkpoint, rows=6, precision="int8")
+    together.load()
+    assert answers(replies(together, REQUESTS)) == alone
+    together.close()

@@ -13,13 +13,16 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from transformers import SmolVLMForConditionalGeneration
 
+from daemon.errors import EngineError
+from daemon.inference.devices import check_int8, has_int8
 from daemon.inference.torch_attention import Reading
-from daemon.inference.torch_linear import gains_by_packing, laid_out, packed_linear, together
+from daemon.inference.torch_linear import gains_by_packing, int8_laid_out, laid_out, packed_linear, together, with_gelu
 from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.torch_vision import attend
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 MAPS = Path("/proc/self/maps")
+EIGHT_BITS = pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this processor has no VNNI instructions")
 BF16, F32 = torch.bfloat16, torch.float32
 
 
@@ -126,6 +129,52 @@ def test_packed_weights_multiply_as_plain_ones_whatever_the_number_of_rows(rows:
     assert made.func is packed_linear
     exact = nn.functional.linear(given.float(), weight.float(), bias.float())
     torch.testing.assert_close(made(given).float(), exact, atol=0.1, rtol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [F32, BF16])
+def test_a_layer_with_gelu_is_the_layer_and_then_its_tanh_form(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    layer, given = nn.Linear(24, 40).to(dtype), torch.randn(2, 5, 24).to(dtype)
+    near = 1e-5 if dtype is F32 else 3e-2
+    with torch.inference_mode():
+        expected = nn.functional.gelu(layer(given).float(), approximate="tanh").to(dtype)
+        torch.testing.assert_close(with_gelu(layer)(given), expected, atol=near, rtol=near)
+
+
+@EIGHT_BITS
+@pytest.mark.parametrize("dtype", [F32, BF16])
+@pytest.mark.parametrize("rows", [1, 3, 300])
+def test_weights_of_8_bits_multiply_nearly_as_the_exact_ones(rows: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    weight, bias, given = torch.randn(48, 64).to(dtype), torch.randn(48).to(dtype), torch.randn(2, rows, 64).to(dtype)
+    exact = nn.functional.linear(given.float(), weight.float(), bias.float())
+    for found, wanted in (
+        (int8_laid_out(weight, bias)(given), exact),
+        (int8_laid_out(weight, None)(given), exact - bias.float()),
+    ):
+        assert found.dtype is dtype
+        assert (found.float() - wanted).norm() < 0.02 * wanted.norm()
+
+
+@EIGHT_BITS
+def test_a_row_in_8_bits_never_depends_on_its_neighbours() -> None:
+    torch.manual_seed(0)
+    multiply, given = int8_laid_out(torch.randn(48, 64), torch.randn(48)), torch.randn(300, 64)
+    alone = torch.cat([multiply(row[None]) for row in given])
+    given[1::2] *= 1000  # one scale for all rows would leave the others no level but zero
+    torch.testing.assert_close(multiply(given)[::2], alone[::2], atol=0, rtol=0)
+
+
+@EIGHT_BITS
+def test_a_row_of_zeros_in_8_bits_is_the_bias() -> None:
+    bias = torch.randn(48)
+    torch.testing.assert_close(int8_laid_out(torch.zeros(48, 64), bias)(torch.zeros(1, 64))[0], bias)
+
+
+def test_8_bits_are_refused_where_they_would_be_slower() -> None:
+    with pytest.raises(EngineError, match="VNNI") as caught:
+        check_int8(torch.device("mps"))
+    assert "model.precision" in caught.value.advice
 
 
 @pytest.mark.skipif(not MAPS.exists(), reason="this system does not list what is mapped")

@@ -61,6 +61,17 @@ def test_the_ratios_are_those_of_the_mixes_alone() -> None:
     assert report().ratios == {"fast": 10.0}
 
 
+def test_what_8_bits_gain_is_read_from_the_case_that_repeats_another_in_them() -> None:
+    cases = (
+        compared("fast", Measure.SECONDS, turns(8, 8), turns(4, 6)),
+        compared("fast-int8", Measure.SECONDS, turns(8, 8), turns(2, 4)),
+        compared("alone", Measure.SECONDS, turns(4, 4), turns(3, 3)),
+    )
+    found = Report(machine={}, model={}, options={}, cases=cases)
+    assert {name: gain.values for name, gain in found.int8_gains.items()} == {"fast": (2.0, 1.5)}
+    assert document(found)["int8_gains"]["fast"]["median"] == 1.75
+
+
 def test_the_document_holds_every_figure_with_its_spread() -> None:
     found = json.loads(json.dumps(document(report())))
     assert list(found) == ["schema", "ratios", "machine", "model", "options", "cases"]
