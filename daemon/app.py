@@ -33,7 +33,6 @@ TICK_SECONDS = 0.25
 INTAKE_STOP_SECONDS = 2.0
 #: With --once, a job that may not be tried again for longer than this is left for another run.
 ONCE_PATIENCE = timedelta(seconds=60)
-EVERY_JOB = 1_000_000
 
 
 def run(
@@ -175,23 +174,10 @@ class Once:
         counts = self._library.counts()
         live = counts[JobState.QUEUED] + counts[JobState.RUNNING] + counts[JobState.PUBLISHING]
         if not live:
-            return 1 if self._failed() else 0
+            return 1 if self._library.count_failed(self._started) else 0
         if counts[JobState.RUNNING]:
             return None
         engine = self._library.state("engine") or {}
         if engine.get("state") == "unavailable" and counts[JobState.QUEUED]:
             raise ModelUnavailableError(str(engine["reason"]), advice=str(engine.get("advice", "")))
-        return 1 if self._all_put_off(now + ONCE_PATIENCE) else None
-
-    def _failed(self) -> bool:
-        """Whether any job failed in this run."""
-        failed = self._library.jobs(state=JobState.FAILED, limit=EVERY_JOB)
-        return any(job.finished_at is not None and job.finished_at >= self._started for job in failed)
-
-    def _all_put_off(self, until: datetime) -> bool:
-        waiting = (
-            job
-            for state in (JobState.QUEUED, JobState.PUBLISHING)
-            for job in self._library.jobs(state=state, limit=EVERY_JOB)
-        )
-        return all(job.not_before is not None and job.not_before > until for job in waiting)
+        return None if self._library.count_due(now + ONCE_PATIENCE) else 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from storage import results, rows
 from storage.database import Database
@@ -38,6 +39,19 @@ class Library:
             query = query.where(jobs.c.state == state)
         with self._database.read() as connection:
             return [rows.job_of(row) for row in connection.execute(query)]
+
+    def count_due(self, until: datetime) -> int:
+        """How many of the jobs that wait may be tried until then."""
+        waits = jobs.c.state.in_((JobState.QUEUED, JobState.PUBLISHING))
+        soon = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= until)
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).select_from(jobs).where(waits, soon)).scalar_one()
+
+    def count_failed(self, since: datetime) -> int:
+        """How many jobs failed from then on."""
+        failed = (jobs.c.state == JobState.FAILED, jobs.c.finished_at >= since)
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).select_from(jobs).where(*failed)).scalar_one()
 
     def job(self, id: int) -> Job:
         """Raises NotFoundError."""

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from config.errors import NotFoundError
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
-from storage.records import MediaKind
+from storage.records import MediaKind, Refusal
+from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
 
 
@@ -44,6 +47,26 @@ def test_jobs_come_newest_first_by_state_and_limit(store: JobStore, library: Lib
     assert [job.id for job in library.jobs(limit=2)] == ids[:0:-1]
     assert [job.id for job in library.jobs(state=JobState.FAILED)] == ids[:1]
     assert library.counts() == dict.fromkeys(JobState, 0) | {JobState.QUEUED: 2, JobState.FAILED: 1}
+
+
+def test_what_may_be_tried_soon_and_what_failed_lately_is_counted(
+    store: JobStore, library: Library, clock: FakeClock
+) -> None:
+    for name in (b"a", b"b", b"c"):
+        admit(store, name)
+    failing, waiting = store.claim("w", lease_seconds=60), store.claim("w", lease_seconds=60)
+    assert failing and waiting
+    store.fail(failing, code="damaged", reason="No picture.", cause=Cause.INPUT)
+    later = clock.now() + timedelta(seconds=90)
+    store.retry_later(waiting, code="busy", reason="Busy.", cause=Cause.TRANSIENT, not_before=later)
+    assert (library.count_due(clock.now()), library.count_due(later)) == (1, 2)
+    assert (library.count_failed(clock.now()), library.count_failed(later)) == (1, 0)
+
+
+def test_many_refusals_are_answered_at_once(store: JobStore, library: Library, clock: FakeClock) -> None:
+    refusals = [Refusal(path=name, code="no", reason="No.", at=clock.now()) for name in (b"a", b"b\xff")]
+    store.refuse_all(refusals)
+    assert library.refusals([b"a", b"b\xff", b"c"]) == {refusal.path: refusal for refusal in refusals}
 
 
 def test_a_path_is_answered_with_its_newest_job(store: JobStore, library: Library) -> None:
