@@ -5,15 +5,12 @@ What an observer hears goes in here and nowhere else, so that its threads never 
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 
 MOST_PATHS = 10_000
-#: watchdog reports an overflow of inotify only in its log.
-OVERFLOW_LOGGER = "watchdog.observers.inotify_c"
 
 
 class Heard:
@@ -60,13 +57,3 @@ class Listener(FileSystemEventHandler):
         for path in (event.src_path, event.dest_path):
             if path:
                 self._heard.add(os.fsencode(path))
-
-
-class OverflowListener(logging.Handler):
-    def __init__(self, heard: Heard) -> None:
-        super().__init__(level=logging.WARNING)
-        self._heard = heard
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "overflow" in record.getMessage():
-            self._heard.lose()

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import errno
 import warnings
+from collections.abc import Callable
 
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter
-from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchCallback, WatchDescriptor
+from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
 
 #: Too many watches in use, or too many inotify instances.
 LIMIT_ERRORS = frozenset({errno.ENOSPC, errno.EMFILE})
 
 
 class Reader(InotifyFD):
-    """Remembers that a folder could not be watched for want of watches: watchdog passes over it without a word."""
+    """Tells what watchdog keeps to itself: that events were lost, and that a folder found no watch left for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, lose: Callable[[], None]) -> None:
         super().__init__()
+        self._lose = lose
         self.ran_short = False
+
+    def handle_event(self, event: InotifyEvent) -> None:
+        if event.is_queue_overflow:
+            self._lose()
+        super().handle_event(event)
 
     def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
         try:
@@ -33,10 +40,13 @@ class Reader(InotifyFD):
 
 
 class OwnInotifyObserver(BaseObserver):
-    """Alive only while its reader is. Raises OSError where the system allows no more inotify instances."""
+    """Alive only while its reader is. Calls `lose` when events were lost; it must not block or raise.
 
-    def __init__(self) -> None:
-        self._reader = Reader()
+    Raises OSError where the system allows no more inotify instances.
+    """
+
+    def __init__(self, lose: Callable[[], None]) -> None:
+        self._reader = Reader(lose)
         super().__init__(InotifyEmitter, inotify_fd=self._reader)
 
     @property

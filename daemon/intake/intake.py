@@ -39,7 +39,7 @@ NETWORK_SETTLE_SECONDS = 5.0
 
 
 class Intake:
-    """`run` is the thread; `look_again` may be called from any thread, `tick` from the owner of the thread alone."""
+    """`run` is the thread. Any thread may call `look_again` and `rescan`, the thread's owner alone `tick`."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Intake:
         self._filters = Filters(settings)
         self._heard = Heard()
         self._again = Heard()
+        self._asked = Event()
         self._watcher = watcher(root, self._heard) if watcher else Watcher(root, self._heard, settings.observer)
         self._scan = scan
         self._schedule = Schedule(settings.sweep_seconds)
@@ -84,8 +85,8 @@ class Intake:
         self._again.add(path)
 
     def rescan(self) -> None:
-        """List the inbox within a second."""
-        self._heard.lose()
+        """List the inbox at the next tick."""
+        self._asked.set()
 
     def run(self) -> None:
         try:
@@ -106,6 +107,9 @@ class Intake:
         for path in heard:
             self._sight(path)
         if lost:
+            logger.warning("Changes in the inbox were missed; it is listed anew")
+        if lost or self._asked.is_set():
+            self._asked.clear()
             self._schedule.ask()
         if self._schedule.is_due(self._clock.monotonic(), self._clock.now().timestamp()):
             self._sweep()

@@ -66,7 +66,7 @@ def native_observer(lose: Callable[[], None]) -> BaseObserver:
     if sys.platform == "linux":
         from daemon.intake.inotify import OwnInotifyObserver
 
-        return OwnInotifyObserver()
+        return OwnInotifyObserver(lose)
     if sys.platform == "darwin":
         from daemon.intake.fsevents import LossTellingObserver
 

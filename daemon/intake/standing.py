@@ -37,3 +37,22 @@ def is_away(root: bytes, device: int) -> bool:
             return next(entries, None) is None
     except OSError as error:
         return error.errno in AWAY_ERRORS
+
+
+class Inbox:
+    """The inbox as a worker needs it: while it is away, no job is taken, and no file counts as gone."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root
+        self._missed: int | None = None
+
+    def misses(self, device: int) -> bool:
+        """A file that lay on `device` is not there: is that because the whole inbox is away?"""
+        away = is_away(self._root, device)
+        self._missed = device if away else None
+        return away
+
+    def is_there(self) -> bool:
+        if self._missed is not None and not is_away(self._root, self._missed):
+            self._missed = None
+        return self._missed is None and os.path.isdir(self._root)

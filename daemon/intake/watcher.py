@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Literal
 from loguru import logger
 from watchdog.observers.api import BaseObserver
 
-from daemon.intake.hearing import OVERFLOW_LOGGER, Heard, Listener, OverflowListener
+from daemon.intake.hearing import Heard, Listener
 from daemon.intake.observers import end, illness_of, native_observer, ran_short, watch
 from daemon.intake.standing import is_away, root_id
 from storage.volumes import network_kind
@@ -54,7 +53,6 @@ class Watcher:
         self._network_kind = network_kind
         self._observer: BaseObserver | None = None
         self._root_id: tuple[int, int] | None = None
-        self._overflow = OverflowListener(heard)
         self.network: str | None = None
         self.polls = False
         self.advice = ""
@@ -77,7 +75,6 @@ class Watcher:
             self._arm()
 
     def stop(self) -> None:
-        logging.getLogger(OVERFLOW_LOGGER).removeHandler(self._overflow)
         self.polls = False
         observer, self._observer = self._observer, None
         if observer is not None:
@@ -95,7 +92,6 @@ class Watcher:
         return illness_of(self._observer) if self._observer else None
 
     def _arm(self) -> None:
-        logging.getLogger(OVERFLOW_LOGGER).addHandler(self._overflow)
         try:
             observer = self._observe()
             watch(observer, self._root, Listener(self._heard))

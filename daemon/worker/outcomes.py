@@ -12,6 +12,7 @@ from loguru import logger
 from daemon.clock import Clock
 from daemon.errors import ChangedError
 from daemon.intake.identity import digest_of
+from daemon.intake.standing import Inbox
 from daemon.media.opening import open_checked, refusal
 from daemon.retry import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
 from daemon.worker.pulse import Pulse
@@ -22,15 +23,15 @@ from storage.records import Claim, Fingerprint, Job
 
 
 class Outcomes:
-    """`root` is the inbox; `sight` tells intake of a path to look at anew."""
+    """`inbox` tells whether it is there; `sight` tells intake of a path to look at anew."""
 
     def __init__(
-        self, store: JobStore, pulse: Pulse, clock: Clock, root: bytes, sight: Callable[[bytes], None]
+        self, store: JobStore, pulse: Pulse, clock: Clock, inbox: Inbox, sight: Callable[[bytes], None]
     ) -> None:
         self._store = store
         self._pulse = pulse
         self._clock = clock
-        self._root = root
+        self._inbox = inbox
         self._sight = sight
 
     def give_up(self, claim: Claim, cause: Cause, code: str, reason: str) -> None:
@@ -69,9 +70,9 @@ class Outcomes:
     def _gone(self, claim: Claim, reason: str) -> None:
         """Intake is told first: were the worker killed in between, the job would be found changed once more.
 
-        With the whole inbox away (a volume, a share), nothing is gone: the job waits for it.
+        With the whole inbox away (a volume, a share), nothing is gone: the job waits for it, uncharged.
         """
-        if not os.path.isdir(self._root):
+        if self._inbox.misses(claim.job.fingerprint.device):
             self._store.release(claim, "The inbox is missing.")
             return
         self._sight(claim.job.path)

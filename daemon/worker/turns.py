@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from daemon.clock import Clock
 from daemon.delivery import Delivery
 from daemon.errors import EngineError, MediaError
 from daemon.inference.engine import EngineInfo, Reply, Request
+from daemon.intake.standing import Inbox
 from daemon.intake.sweep import inbox_root
 from daemon.media.clip import Clip, DecodePlan
 from daemon.worker.describing import Cost, describe, same_for
@@ -74,7 +74,7 @@ class Worker:
         launched_by: str,
     ) -> None:
         self._settings = settings.work
-        self._root = inbox_root(settings)
+        self._inbox = Inbox(inbox_root(settings))
         self._recipe = load_recipe(settings.recipe)
         self._store = store
         self._room = room
@@ -83,7 +83,7 @@ class Worker:
         self._pulse = pulse
         self._clock = clock
         self._owner = owner
-        self._outcomes = Outcomes(store, pulse, clock, self._root, sight)
+        self._outcomes = Outcomes(store, pulse, clock, self._inbox, sight)
         self._launched_by = launched_by
         self._memory = PeakMemory()
         self._under_way: dict[str, Work] = {}
@@ -125,7 +125,7 @@ class Worker:
         """
         claimed = False
         for _ in range(FILES_A_TURN):
-            if stopping.is_set() or not self._has_room() or not os.path.isdir(self._root):
+            if stopping.is_set() or not self._has_room() or not self._inbox.is_there():
                 break
             claim = self._store.claim(self._owner, lease_seconds=self._settings.lease_seconds)
             if claim is None:

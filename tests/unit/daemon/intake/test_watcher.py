@@ -1,29 +1,13 @@
 from __future__ import annotations
 
 import errno
-import logging
 from pathlib import Path
 
 import pytest
 from watchdog.observers.polling import PollingObserver
 
-from daemon.intake.hearing import OVERFLOW_LOGGER, Heard
+from daemon.intake.hearing import Heard
 from daemon.intake.watcher import Choice, Watcher
-
-
-def test_a_lost_event_that_only_the_log_tells_of_asks_for_a_sweep(tmp_path: Path) -> None:
-    heard = Heard()
-    watching = Watcher(bytes(tmp_path), heard)
-    watching.start()
-    try:
-        logging.getLogger(OVERFLOW_LOGGER).warning("Inotify queue overflowed; filesystem events were lost")
-        assert heard.take()[1]
-        logging.getLogger(OVERFLOW_LOGGER).warning("something else")
-        assert not heard.take()[1]
-    finally:
-        watching.stop()
-    logging.getLogger(OVERFLOW_LOGGER).warning("overflow")
-    assert not heard.take()[1]
 
 
 class FullObserver(PollingObserver):
