@@ -53,6 +53,26 @@ class TestJobStore:
         assert (job.state, job.attempts, job.max_attempts, job.queued_at) == (JobState.QUEUED, 0, 3, clock.now())
         assert library.job_at(file.path) == job
 
+    def test_many_files_are_admitted_at_once_each_as_if_it_came_alone(self, store: JobStore, library: Library) -> None:
+        admit(store, new_file(b"/inbox/gone.jpg"))
+        store.gone(claimed(store), "It went away.")
+        waiting = admit(store, new_file(b"/inbox/waiting.jpg"))[1]
+        names = (b"new.jpg", b"twin.jpg", b"waiting.jpg", b"gone.jpg")
+        files = [new_file(b"/inbox/" + name) for name in names]
+        admitted = store.admit_all(files, model=MODEL, recipe=RECIPE, max_attempts=3)
+        kinds = [admission for admission, _ in admitted]
+        assert kinds == [Admission.QUEUED, Admission.QUEUED, Admission.ALREADY_QUEUED, Admission.QUEUED]
+        assert admitted[2][1] == waiting
+        for file, (_, job_id) in zip(files, admitted, strict=True):
+            assert (library.job(job_id).path, library.job(job_id).digest) == (file.path, file.digest)
+            assert [event.note for event in library.events(job_id)] == ["Admitted."]
+
+    def test_many_files_wait_in_the_order_in_which_they_came(self, store: JobStore, library: Library) -> None:
+        names = [b"/inbox/%d.jpg" % number for number in (3, 1, 2)]
+        files = [new_file(name, content=name) for name in names]
+        store.admit_all(files, model=MODEL, recipe=RECIPE, max_attempts=3)
+        assert [claimed(store).job.path for _ in names] == names
+
     def test_a_file_that_waits_is_already_queued(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
         assert admit(store) == (Admission.ALREADY_QUEUED, job_id)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from loguru import logger
 
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
 from daemon.intake.admit import Gate
+from daemon.intake.hearing import Heard
 from daemon.intake.identity import identify
 from daemon.intake.intake import Intake
-from daemon.intake.sweep import inbox_root
+from daemon.intake.sweep import Scan, inbox_root
+from daemon.intake.watcher import Watcher
 from storage.database import open_database
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
-from tests.fakes.files import MODEL, RECIPE
+from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.fakes.waiting import wait_for
 
+ROOT = Path(__file__).parents[2]
 #: Enough of a PNG to be taken; what follows it may be anything.
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(80)
 
@@ -37,8 +47,13 @@ class IntakeHouse:
         self.opened: list[bytes] = []
         self._thread: threading.Thread | None = None
 
-    def make(self, clock: Clock | None = None) -> Intake:
-        """An intake for `start`, or for a test that gives it every tick itself."""
+    def make(
+        self,
+        clock: Clock | None = None,
+        watcher: Callable[[bytes, Heard], Watcher] | None = None,
+        scan: Scan = os.scandir,
+    ) -> Intake:
+        """An intake for `run`, or for a test that gives it every tick itself."""
         clock = clock or SystemClock()
         gate = Gate(
             self.store,
@@ -58,13 +73,23 @@ class IntakeHouse:
             clock,
             stop=self.stop_event,
             report=lambda state: self.store.set_state("intake", state),
+            watcher=watcher,
+            scan=scan,
         )
         return self.intake
 
-    def start(self, clock: Clock | None = None) -> Intake:
-        intake = self.make(clock)
+    def run(self, intake: Intake) -> Intake:
         self._thread = threading.Thread(target=intake.run)
         self._thread.start()
+        return intake
+
+    def start(self) -> Intake:
+        return self.run(self.make())
+
+    def start_and_settle(self) -> Intake:
+        """Started, and what is there is queued."""
+        intake = self.start()
+        wait_for(lambda: intake.is_idle)
         return intake
 
     def stop(self) -> None:
@@ -90,6 +115,51 @@ class IntakeHouse:
         refusal = self.library.refusal(os.fsencode(self.inbox / name))
         return refusal.code if refusal else ""
 
+    def finish_all(self) -> None:
+        """Describe every job, as a worker would."""
+        while (claim := self.store.claim("worker", lease_seconds=60)) is not None:
+            job = claim.job
+            file = NewFile(
+                path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format
+            )
+            self.store.publish(claim, description_of(file))
+            self.store.finish(claim)
+
     def _identify(self, path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
         self.opened.append(path)
         return identify(path, settled, max_bytes=max_bytes)
+
+
+def main() -> int:
+    """The intake as a process of its own: `python -c "..." HOME NAME=VALUE ...`, until its standard input ends."""
+    home, *pairs = sys.argv[1:]
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING")
+    logging.basicConfig(level=logging.ERROR)
+    house = IntakeHouse(Path(home), dict(pair.split("=", 1) for pair in pairs))
+    house.start_and_settle()
+    print("watching", flush=True)
+    sys.stdin.read()
+    house.close()
+    return 0
+
+
+@contextmanager
+def intake_process(home: Path, *pairs: str, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
+    """It watches already; `before` is put before its command line. What it warns of is on its stderr."""
+    code = "from tests.fakes.intake_house import main; raise SystemExit(main())"
+    process = subprocess.Popen(
+        [*before, sys.executable, "-c", code, str(home), *pairs],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "watching\n", process.communicate("")[1]
+        yield process
+    finally:
+        process.kill()
+        process.communicate()

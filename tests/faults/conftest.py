@@ -24,3 +24,11 @@ def house(tmp_path: Path) -> Iterator[House]:
     house = House(tmp_path / "house")
     yield house
     house.close()
+
+
+@pytest.fixture
+def intake_house_polls(tmp_path: Path) -> Iterator[IntakeHouse]:
+    """Nothing is watched there; the inbox is listed often."""
+    house = IntakeHouse(tmp_path / "home", {"inbox.observer": "poll"})
+    yield house
+    house.close()

@@ -1,0 +1,52 @@
+"""Fault 02: macOS says that it dropped events. Fake: a stream in the place of the system's, under the real emitter."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from daemon.intake.hearing import Heard
+from daemon.intake.watcher import Watcher
+from tests.fakes import fsevents
+from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.waiting import wait_for
+
+
+@pytest.fixture
+def mac_watcher(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, Heard], Watcher]:
+    monkeypatch.setitem(sys.modules, "_watchdog_fsevents", fsevents.native_module())
+    for name in ("watchdog.observers.fsevents", "daemon.intake.fsevents"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    from daemon.intake.fsevents import LossTellingObserver
+
+    return lambda root, heard: Watcher(root, heard, observe=lambda: LossTellingObserver(heard.lose))
+
+
+@pytest.mark.parametrize("flag", ["must_scan_subdirs", "is_user_dropped", "is_kernel_dropped"])
+def test_a_lost_event_has_the_inbox_listed_anew(
+    intake_house: IntakeHouse, mac_watcher: Callable[[bytes, Heard], Watcher], flag: str
+) -> None:
+    intake = intake_house.run(intake_house.make(watcher=mac_watcher))
+    wait_for(lambda: intake.is_idle)
+    (intake_house.inbox / "unheard.png").write_bytes(PNG)
+    (intake_house.inbox / "heard.png").write_bytes(PNG + b"2")
+    root = os.fsdecode(intake_house.root)
+    fsevents.Stream.made.announce(f"{root}/heard.png", "is_created", "is_file")
+    wait_for(lambda: intake_house.queued() == {"heard.png"})
+    fsevents.Stream.made.announce(root, flag)
+    wait_for(lambda: intake_house.queued() == {"heard.png", "unheard.png"}, 5)
+
+
+def test_a_root_that_moved_has_the_watch_replaced_and_the_inbox_listed_anew(
+    intake_house: IntakeHouse, mac_watcher: Callable[[bytes, Heard], Watcher]
+) -> None:
+    intake = intake_house.run(intake_house.make(watcher=mac_watcher))
+    wait_for(lambda: intake.is_idle)
+    before = fsevents.Stream.made
+    (intake_house.inbox / "unheard.png").write_bytes(PNG)
+    before.announce(os.fsdecode(intake_house.root), "is_root_changed")
+    wait_for(lambda: intake_house.queued() == {"unheard.png"}, 5)
+    wait_for(lambda: fsevents.Stream.made is not before)

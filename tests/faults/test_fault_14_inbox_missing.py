@@ -1,0 +1,118 @@
+"""Fault 14: the inbox is deleted, unmounted, or its disk fails. Real; the failing disk is a fake: Linux fails none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from storage.lifecycle import JobState
+from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.processes import House
+from tests.fakes.waiting import wait_for
+from tests.shapes.files import save_image, some_image
+
+MISSING = "inbox missing"
+
+
+def test_a_deleted_inbox_is_said_and_taken_up_when_it_is_back(intake_house: IntakeHouse) -> None:
+    inbox = intake_house.inbox
+    (inbox / "x.png").write_bytes(PNG)
+    intake = intake_house.start_and_settle()
+    shutil.rmtree(inbox)
+    wait_for(lambda: intake.progress.problem == MISSING)
+    assert [job.state for job in intake_house.jobs()] == [JobState.QUEUED]
+    inbox.mkdir()
+    (inbox / "y.png").write_bytes(PNG + b"2")
+    wait_for(lambda: intake_house.queued() == {"x.png", "y.png"})
+    wait_for(lambda: intake.progress.problem == "")
+
+
+class FailingDisk:
+    """`os.scandir`, until the disk fails in the midst of a listing."""
+
+    def __init__(self) -> None:
+        self.error: int | None = None
+
+    def __call__(self, path: bytes) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
+        return Failing(os.scandir(path), self.error) if self.error else os.scandir(path)
+
+
+class Failing(AbstractContextManager[Iterator[os.DirEntry[bytes]]]):
+    def __init__(self, entries: Iterator[os.DirEntry[bytes]], error: int) -> None:
+        self._entries = entries
+        self._error = error
+
+    def __enter__(self) -> Iterator[os.DirEntry[bytes]]:
+        yield next(self._entries)
+        raise OSError(self._error, os.strerror(self._error))
+
+    def __exit__(self, *error: object) -> None:
+        self._entries.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_is_a_missing_inbox_and_nothing_is_given_up(intake_house: IntakeHouse, error: int) -> None:
+    for number in range(3):
+        (intake_house.inbox / f"{number}.png").write_bytes(PNG + b"%d" % number)
+    disk = FailingDisk()
+    intake = intake_house.run(intake_house.make(scan=disk))
+    wait_for(lambda: len(intake_house.queued()) == 3)
+    disk.error = error
+    intake.rescan()
+    wait_for(lambda: intake.progress.problem == MISSING)
+    assert [job.state for job in intake_house.jobs()] == [JobState.QUEUED] * 3
+    (intake_house.inbox / "late.png").write_bytes(PNG + b"late")
+    disk.error = None
+    wait_for(lambda: "late.png" in intake_house.queued())
+    wait_for(lambda: intake.progress.problem == "")
+
+
+def mount(*arguments: object) -> None:
+    subprocess.run(["mount", *map(str, arguments)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, which can be mounted again where it was unmounted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    try:
+        mount("-t", "tmpfs", "-o", "size=8m", "smolwatch-test", disk)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this process may not mount")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may mount, and this is Linux's way")
+def test_jobs_of_an_unmounted_inbox_wait_for_it(tmp_path: Path, disk: Path) -> None:
+    home = tmp_path / "home"
+    house, intake_house = House(home), IntakeHouse(home)
+    inbox = house.inbox
+    mount("--bind", disk, inbox)
+    try:
+        for number in range(3):
+            save_image(inbox / f"{number}.png", some_image(number))
+        intake = intake_house.start_and_settle()
+        subprocess.run(["umount", inbox], check=True)
+        wait_for(lambda: intake.progress.problem == MISSING)
+        intake_house.stop()
+        process = house.start_and_wait()
+        wait_for(lambda: any("missing" in note for job in house.jobs().values() for note in house.notes(job)))
+        assert set(house.states().values()) == {JobState.QUEUED}
+        assert {job.attempts for job in house.jobs().values()} == {0}
+        mount("--bind", disk, inbox)
+        wait_for(lambda: set(house.states().values()) == {JobState.DONE}, 30)
+        assert process.poll() is None
+    finally:
+        intake_house.close()
+        house.close()
+        subprocess.run(["umount", "-l", inbox], check=False, stderr=subprocess.DEVNULL)

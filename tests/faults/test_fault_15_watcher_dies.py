@@ -1,0 +1,53 @@
+"""Fault 15: a thread of the watcher dies without a word. Real."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from watchdog.observers.api import BaseObserver
+
+from daemon.intake.intake import Intake
+from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.waiting import wait_for
+
+
+def kill_dispatcher(observer: BaseObserver) -> None:
+    """It meets an event that no listener can take."""
+    observer.event_queue.put((object(), next(iter(observer.emitters)).watch))
+    observer.join(10)
+    assert not observer.is_alive()
+
+
+def kill_emitters(observer: BaseObserver) -> None:
+    for emitter in observer.emitters:
+        emitter.stop()
+        emitter.join()
+
+
+def kill_reader(observer: BaseObserver) -> None:
+    if sys.platform != "linux":
+        pytest.skip("inotify is Linux's")
+    observer._reader.stop()  # type: ignore[attr-defined]
+    observer._reader.join()  # type: ignore[attr-defined]
+
+
+def observer_of(intake: Intake) -> BaseObserver:
+    observer = intake._watcher._observer
+    assert observer is not None
+    return observer
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("kill", [kill_dispatcher, kill_emitters, kill_reader])
+def test_a_dead_watch_is_replaced_and_what_it_missed_is_queued(
+    intake_house: IntakeHouse, kill: Callable[[BaseObserver], None]
+) -> None:
+    intake = intake_house.start_and_settle()
+    kill(observer_of(intake))
+    (intake_house.inbox / "missed.png").write_bytes(PNG)
+    wait_for(lambda: intake_house.queued() == {"missed.png"}, 10)
+    (intake_house.inbox / "heard.png").write_bytes(PNG + b"2")
+    wait_for(lambda: intake_house.queued() == {"missed.png", "heard.png"})
+    assert intake._watcher.illness() is None

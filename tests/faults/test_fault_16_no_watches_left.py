@@ -1,0 +1,52 @@
+"""Fault 16: the system allows no more watches. Real, in a user namespace with a limit of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.fakes.intake_house import PNG, IntakeHouse, intake_process
+from tests.fakes.waiting import wait_for
+
+UNSHARE = ("unshare", "--user", "--map-root-user")
+
+
+def limited(name: str, limit: int) -> list[str]:
+    """What to put before a command line, so that it runs under the limit."""
+    return [*UNSHARE, "sh", "-c", f'echo {limit} > /proc/sys/user/{name} && exec "$@"', "sh"]
+
+
+def may_limit() -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        return subprocess.run([*limited("max_inotify_watches", 1), "true"], capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not may_limit(), reason="this system makes no user namespaces")
+@pytest.mark.parametrize(("name", "limit"), [("max_inotify_instances", 0), ("max_inotify_watches", 1)])
+def test_without_watches_the_inbox_is_listed_often_and_the_limit_is_named(
+    intake_house: IntakeHouse, name: str, limit: int
+) -> None:
+    below = intake_house.inbox / "folder"
+    below.mkdir()
+    with intake_process(intake_house.settings.home, before=limited(name, limit)):
+        state = wait_for(lambda: (found := intake_house.library.state("intake")) and found["advice"] and found)
+        assert state["observer"] == "poll"
+        assert "fs.inotify.max_user_watches" in state["advice"]
+        (below / "x.png").write_bytes(PNG)
+        wait_for(lambda: intake_house.queued() == {"folder/x.png"})
+
+
+@pytest.mark.skipif(not may_limit(), reason="this system makes no user namespaces")
+def test_a_limit_that_is_met_later_is_noticed(intake_house: IntakeHouse) -> None:
+    with intake_process(intake_house.settings.home, before=limited("max_inotify_watches", 2)):
+        for name in ("one", "two", "three"):
+            (intake_house.inbox / name).mkdir()
+        wait_for(lambda: (intake_house.library.state("intake") or {})["observer"] == "poll")
+        (intake_house.inbox / "three" / "x.png").write_bytes(PNG)
+        wait_for(lambda: intake_house.queued() == {"three/x.png"})

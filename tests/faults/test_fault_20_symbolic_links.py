@@ -1,0 +1,47 @@
+"""Fault 20: symbolic links to the outside, in a loop, to nothing, to a folder. Real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.waiting import wait_for
+
+LINKS = {
+    "outside.png": "../../secret/s.png",
+    "folder": "../../secret",
+    "loop": ".",
+    "self.png": "self.png",
+    "no.png": "no",
+}
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["heard", "listed"])
+def test_no_link_is_followed_and_each_is_named(intake_house: IntakeHouse, tmp_path: Path, watched: bool) -> None:
+    inbox = intake_house.inbox
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "s.png").write_bytes(PNG)
+    if watched:
+        intake_house.start_and_settle()
+    for name, target in LINKS.items():
+        (inbox / name).symlink_to(target)
+    (inbox / "real.png").write_bytes(PNG + b"real")
+    if not watched:
+        intake_house.start_and_settle()
+    wait_for(lambda: intake_house.queued() == {"real.png"})
+    wait_for(lambda: [intake_house.refused(name) for name in LINKS] == ["symlink"] * len(LINKS))
+    assert [path for path in intake_house.opened if not path.endswith(b"/real.png")] == []
+
+
+def test_a_file_that_becomes_a_link_is_no_longer_read(intake_house: IntakeHouse, tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(PNG)
+    intake = intake_house.start_and_settle()
+    (intake_house.inbox / "x.png").write_bytes(PNG + b"x")
+    wait_for(lambda: intake_house.queued() == {"x.png"})
+    (intake_house.inbox / "x.png").unlink()
+    (intake_house.inbox / "x.png").symlink_to(tmp_path / "secret.png")
+    wait_for(lambda: intake_house.refused("x.png") == "symlink")
+    wait_for(lambda: intake.is_idle)
+    assert len(intake_house.jobs()) == 1

@@ -1,0 +1,26 @@
+"""Fault 21: a file is written through another name of it, outside the inbox. Real."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from storage.lifecycle import JobState
+from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.waiting import wait_for
+
+
+def test_bytes_that_nobody_announced_are_described_anew_after_the_next_listing(
+    intake_house: IntakeHouse, tmp_path: Path
+) -> None:
+    (intake_house.inbox / "x.png").write_bytes(PNG)
+    os.link(intake_house.inbox / "x.png", tmp_path / "outside.png")
+    intake = intake_house.start_and_settle()
+    intake_house.finish_all()
+    with (tmp_path / "outside.png").open("ab") as file:
+        file.write(b"more")
+    intake.rescan()
+    wait_for(lambda: len(intake_house.jobs()) == 2)
+    newest, first = intake_house.jobs()
+    assert (first.state, newest.state) == (JobState.DONE, JobState.QUEUED)
+    assert newest.fingerprint.size == len(PNG) + 4
