@@ -30,11 +30,15 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`tokens`: how many were generated; `complete`: the model ended by itself rather than at the limit."""
+    """`tokens`: how many were generated; `complete`: the model ended by itself rather than at the limit.
+
+    `looped`: it was stopped, as its tokens went round in circles.
+    """
 
     text: str
     tokens: int
     complete: bool
+    looped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Is an answer one? Loops, echoes, cut-offs and leaked tokens. Pure: text and token ids in, reason codes out.
+"""Is an answer one? Loops, echoes, cut-offs and leaked tokens. Pure: an answer in, reason codes out.
 
 Thresholds: jrp2014/check_models (d9538f8, `src/check_models.py` L474-500, L3551-3616, L4121-4260): one token at least
 90 % of the output; a run of 4 to 10 that stands there more than 3 times and covers more than 40 %, or more than
@@ -10,20 +10,14 @@ which says something new each time, is none.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from daemon.inference.engine import Answer
+from daemon.inference.loops import ANYWAY, COVERAGE, TIMES, is_loop
 
-#: The longest pattern that counts as a loop while an answer is written, in tokens.
-LONGEST_PERIOD = 12
-#: How far back a running loop is looked for, in tokens: what was said well before does not excuse it.
-LOOK_BACK = 120
 #: A loop is at least so long; shorter ones may be meant: "HA HA HA", "0000000".
-TOKENS, WORDS, CHARACTERS = 24, 24, 64
-MOSTLY = 0.9
-TIMES, COVERAGE, ANYWAY = 3, 0.4, 10
+WORDS, CHARACTERS = 24, 64
 GRAMS = range(4, 11)
 #: Fewer words of a question than this may stand in an answer by chance.
 ECHO_WORDS = 4
@@ -50,32 +44,23 @@ _FRAME = re.compile(r"Frame from \d{2,}:\d{2}:\s*")
 _DANGLING = re.compile(r"(?:\w|[,;:(\[–—-]|(?:^|\n)[ \t]*(?:[*•]|\d{1,3}[.)]))\Z")
 
 
-def judge(answer: Answer, question: str, *, tokens: Sequence[int] = ()) -> tuple[str, ...]:
+def judge(answer: Answer, question: str) -> tuple[str, ...]:
     """Why the answer is suspect, as codes; empty when nothing speaks against it.
 
-    `question` is what was asked; `tokens` are the answer's own, when they are at hand. What `clean` takes away counts
-    too, except for a preamble and for tokens at the very end, without which the answer is whole.
+    `question` is what was asked. What `clean` takes away counts too, except for a preamble and for tokens at the very
+    end, without which the answer is whole.
     """
     said = clean(answer.text, question=question)
     words = words_of(said)
     found = {
         "empty": not words_of(_PREAMBLE.sub("", said)),
-        "loop": _is_loop(tokens, TOKENS) or _is_loop(words, WORDS) or _says_again(words) or _is_drone(said),
+        "loop": answer.looped or is_loop(words, WORDS) or _says_again(words) or _is_drone(said),
         "echo": _is_echo(answer.text, question),
         "timestamps": bool(_CLOCK.search(answer.text) or _FRAME.search(answer.text)),
         "leaked-token": any(after.strip() for after in _LEAKED.split(answer.text)[1:]),
         "cut-off": not answer.complete and bool(_DANGLING.search(said)),
     }
     return tuple(code for code, is_so in found.items() if is_so)
-
-
-def is_looping(tokens: Sequence[int]) -> bool:
-    """Does an answer that is still being written go round in circles? At most some 1500 comparisons, mostly a dozen.
-
-    So is a tail of at least 24 tokens which is one pattern of up to 12 tokens more than 3 times over, and which fills
-    more than 40 % of the newest 120 tokens, or has the pattern more than 10 times.
-    """
-    return _is_going_round(tokens, TOKENS)
 
 
 def clean(text: str, *, question: str = "") -> str:
@@ -127,35 +112,9 @@ def _holds_question(said: Sequence[str], asked: Sequence[str]) -> bool:
     return len(asked) >= ECHO_WORDS and f" {' '.join(asked)} " in f" {' '.join(said)} "
 
 
-def _is_loop(units: Sequence[object], least: int) -> bool:
-    return _is_going_round(units, least) or _is_one_thing(units, least)
-
-
 def _is_drone(text: str) -> bool:
     """A loop of signs that are no words, or of words without spaces between them."""
-    return _is_loop("".join(text.split()), CHARACTERS)
-
-
-def _is_one_thing(units: Sequence[object], least: int) -> bool:
-    return len(units) >= least and Counter(units).most_common(1)[0][1] >= MOSTLY * len(units)
-
-
-def _is_going_round(units: Sequence[object], least: int) -> bool:
-    recent = units[-LOOK_BACK:]
-    for period in range(1, min(LONGEST_PERIOD, len(recent) // (TIMES + 1)) + 1):
-        length = _length_of_tail(recent, period)
-        times = length // period
-        if length >= least and (times > ANYWAY or (times > TIMES and length > COVERAGE * len(recent))):
-            return True
-    return False
-
-
-def _length_of_tail(units: Sequence[object], period: int) -> int:
-    """How many of the last units repeat each other at that distance; the first pattern is counted with them."""
-    start = len(units) - 1
-    while start >= period and units[start] == units[start - period]:
-        start -= 1
-    return len(units) - 1 - start + period
+    return is_loop("".join(text.split()), CHARACTERS)
 
 
 def _says_again(words: Sequence[str]) -> bool:

@@ -30,7 +30,7 @@ class TorchEngine:
 
     `cache_tokens` bounds the keys and values of all rows; by itself it follows the memory that is free after loading.
     `threads` bounds the CPU cores that torch computes on; torch's own default is all physical ones.
-    Without `stop_at_end` every answer goes on to its limit, so that runs of equal length can be timed.
+    Without `stop_at_end` every answer goes on to its limit, loops too, so that runs of equal length can be timed.
     """
 
     def __init__(

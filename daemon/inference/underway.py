@@ -30,7 +30,12 @@ class Underway(Generic[Tile, Features]):
             return Reply(id=self.request.id, error=EngineError(f"The model failed: {self.scene.failure}"))
         writings = self.scene.writings
         answers = {
-            question.name: Answer(text=decode(one.said), tokens=len(one.said), complete=one.stop is Stop.END)
+            question.name: Answer(
+                text=decode(one.said),
+                tokens=len(one.said),
+                complete=one.stop is Stop.END,
+                looped=one.stop is Stop.LOOP,
+            )
             for question, one in zip(self.request.questions, writings, strict=True)
         }
         figures = Figures(

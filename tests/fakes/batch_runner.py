@@ -8,9 +8,11 @@ from itertools import count
 from zlib import crc32
 
 from daemon.inference.batch.runner import RunnerError
+from daemon.inference.loops import LONGEST_PERIOD
 
 IMAGE, END, WORDS = 90, 0, 40
 POISON = 13  # a tile that no model survives
+DRONE = 91  # a word in a prompt, upon which the model goes round in circles
 
 
 @dataclass
@@ -29,12 +31,26 @@ def filled(ids: Sequence[int], features: Sequence[str]) -> list[object]:
 
 
 def next_token(held: Sequence[object]) -> int:
-    return crc32(repr(list(held)).encode()) % WORDS
+    if DRONE in held:
+        return 1 + (hash_of(held[: held.index(DRONE)]) + len(held)) % period_of(held)
+    return hash_of(held) % WORDS
+
+
+def period_of(held: Sequence[object]) -> int:
+    """How many different tokens the answer to a prompt with `DRONE` says over and over."""
+    return 1 + hash_of(held[: held.index(DRONE)]) % LONGEST_PERIOD
+
+
+def hash_of(held: Sequence[object]) -> int:
+    return crc32(repr(list(held)).encode())
 
 
 def answer(ids: Sequence[int], tiles: Sequence[int], limit: int) -> list[int]:
     """What must be said, whatever else is under way."""
     held = filled(ids, [f"tile {tile}" for tile in tiles])
+    if DRONE in held:
+        # Until the pattern stands there four times and 24 tokens do; looked at after every fourth.
+        limit = min(limit, max(24, 4 * period_of(held)))
     said: list[int] = []
     while len(said) < limit:
         token = next_token([*held, *said])

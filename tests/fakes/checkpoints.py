@@ -12,9 +12,11 @@ from tests.shapes.checkpoint import make_config, make_tokenizer, write_processor
 
 #: Wide enough that answers differ from each other; the usual spread makes one token the likeliest everywhere.
 SPREAD = 0.12
+#: Most answers go round in circles after a few words, in a pattern of their own.
+LOOPING = 0.03
 
 
-def write_tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
+def write_tiny_checkpoint(folder: Path, seed: int = 0, spread: float = SPREAD) -> Path:
     """Fills `folder` with the demo model's untrained twin, in float32."""
     folder.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe()
@@ -24,7 +26,7 @@ def write_tiny_checkpoint(folder: Path, seed: int = 0) -> Path:
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             if tensor.ndim > 1:
-                tensor.normal_(0, SPREAD, generator=generator)
+                tensor.normal_(0, spread, generator=generator)
             elif "bias" in name:
                 tensor.zero_()
     model.save_pretrained(folder)

@@ -23,7 +23,7 @@ Features = TypeVar("Features")
 class Scheduler(Generic[Tile, Features]):
     """Keeps `runner` busy with at most `rows` answers and `tokens` of keys and values; `end_id` ends an answer.
 
-    Without an `end_id`, all answers go on to their limits.
+    What goes round in circles is stopped. Without an `end_id`, all answers go on to their limits.
     """
 
     def __init__(self, runner: Runner[Tile, Features], *, rows: int, tokens: int, end_id: int | None) -> None:

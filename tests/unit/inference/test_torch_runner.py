@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,12 +18,14 @@ from torch import Tensor
 from config.recipes import Question
 from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
+from daemon.inference.batch.stopping import LOOK_EVERY, Stop
 from daemon.inference.engine import Request
+from daemon.inference.loops import is_looping
 from daemon.inference.processor import Floats
 from daemon.inference.tiles import distinct
 from daemon.inference.torch_runner import TorchRunner, failing
 from tests.contracts.test_engine import QUESTIONS, picture, video
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.fakes.checkpoints import LOOPING, write_tiny_checkpoint
 from tests.unit.inference.torch_reference import Reference, TorchScene
 
 LONGEST = 20
@@ -180,6 +183,33 @@ def test_one_alone_is_written_as_transformers_would(runner: TorchRunner, referen
             batch.add(scene := reference.scene(request, [question], LONGEST))
             assert drained(batch, 40) == [scene]
             assert [one.said for one in scene.writings] == expect(request, (question,), LONGEST)
+
+
+@pytest.fixture(scope="module")
+def looping(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("looping"), spread=LOOPING)
+
+
+def test_an_answer_that_loops_is_transformers_own_up_to_where_it_is_stopped(looping: Path) -> None:
+    """And not a token longer or shorter, whether it is written alone or beside others that end elsewhere."""
+    runner = TorchRunner.from_folder(looping, torch.device("cpu"), torch.float32)
+    reference, limit = Reference(looping), 56
+    stops: Counter[Stop | None] = Counter()
+    for rows in (1, 9):
+        batch = new_batch(runner, reference, rows=rows)
+        scenes = {reference.scene(request, ASKED, limit): request for request in REQUESTS[:3]}
+        for scene in scenes:
+            batch.add(scene)
+        assert set(drained(batch, 600)) == set(scenes)
+        for scene, request in scenes.items():
+            for one, question in zip(scene.writings, ASKED, strict=True):
+                whole = reference.written(request, question, limit)
+                seen = (whole[:count] for count in range(LOOK_EVERY, len(whole) + 1, LOOK_EVERY))
+                stopped = next(filter(is_looping, seen), None)
+                assert one.said == (whole if stopped is None else stopped)
+                assert (one.stop is Stop.LOOP) is (stopped is not None)
+                stops[one.stop] += 1
+    assert min(stops[Stop.LOOP], stops[Stop.LIMIT]) >= 4, "both kinds are compared"
 
 
 def test_answers_that_are_compared_differ_from_each_other(expect: Expect) -> None:

@@ -11,7 +11,7 @@ from daemon.inference.batch.runner import RunnerMemoryError
 from daemon.inference.batch.scenes import State, Writing, shared_prefix
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.stopping import Stop, stop_of
-from tests.fakes.batch_runner import END, POISON, HashRunner
+from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
 from tests.unit.inference.batch.scenes import HashScene, expected, said, scene, talkative
 
 
@@ -240,3 +240,40 @@ def test_an_answer_is_over_at_the_end_token_or_at_its_limit() -> None:
     assert stop_of([5], end_id=0, limit=2) is None
     assert stop_of([5, 6], end_id=0, limit=2) is Stop.LIMIT
     assert stop_of([5, 0], end_id=0, limit=2) is Stop.END
+
+
+def test_an_answer_is_over_as_soon_as_it_has_gone_round_in_circles_for_a_while() -> None:
+    stops = [stop_of([7, 8, 9] * 20, end_id=0, limit=60), stop_of([7, 8, 9] * 8, end_id=0, limit=60)]
+    assert stops == [Stop.LOOP, Stop.LOOP]
+    assert stop_of([7, 8, 9] * 7, end_id=0, limit=60) is None
+    assert stop_of([7] * 25, end_id=0, limit=60) is None, "looked at after every fourth token"
+    assert stop_of([7] * 24 + [0], end_id=0, limit=60) is Stop.END
+
+
+def test_without_an_end_token_everything_goes_on_to_its_limit() -> None:
+    assert stop_of([7] * 59, end_id=None, limit=60) is None
+    assert stop_of([7] * 60, end_id=None, limit=60) is Stop.LIMIT
+
+
+def test_a_list_of_new_things_is_no_loop_though_each_line_begins_alike() -> None:
+    said = [token for line in range(20) for token in (7, 8, 9, 100 + line, 10)]
+    assert not any(stop_of(said[:end], end_id=0, limit=1000) for end in range(len(said)))
+
+
+def test_an_answer_that_loops_makes_room_and_its_neighbours_do_not_notice(runner: HashRunner) -> None:
+    looping, other = scene([1], [[DRONE]], 500), talkative(40)
+    engine = batch(runner, rows=2)
+    looked = list(other.tiles)
+    for shown in (looping, other):
+        engine.add(shown)
+    assert drained(engine) == [looping, other]
+    assert looping.writings[0].stop is Stop.LOOP
+    assert len(looping.writings[0].said) == len(expected(looping, [1])[0]) < 50
+    assert said(other) == expected(other, looked)
+
+
+def test_forced_answers_loop_to_their_limit(runner: HashRunner) -> None:
+    forced: Scheduler[int, str] = Scheduler(runner, rows=1, tokens=1000, end_id=None)
+    forced.add(shown := scene([1], [[DRONE]], 200))
+    assert drained(forced, 210) == [shown]
+    assert (len(shown.writings[0].said), shown.writings[0].stop) == (200, Stop.LIMIT)

@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scenes import State
 from daemon.inference.batch.scheduler import Scheduler
-from tests.fakes.batch_runner import END, POISON, HashRunner
+from daemon.inference.batch.stopping import Stop
+from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
 from tests.unit.inference.batch.scenes import HashScene, expected, said, scene
 
 QUESTIONS = st.lists(st.lists(st.integers(1, 4), max_size=5), max_size=4)
@@ -38,6 +39,13 @@ class Arrivals(RuleBasedStateMachine):
         self.live[arrived] = [POISON]
         self.batch.add(arrived)
 
+    @rule(tiles=st.lists(st.integers(0, 5), max_size=3), before=st.integers(1, 50), limit=st.integers(20, 60))
+    def arrive_and_loop(self, tiles: list[int], before: int, limit: int) -> None:
+        """One question whose answer goes round in circles, and one like any other."""
+        arrived = scene(tiles, [[before, DRONE], [before]], limit)
+        self.live[arrived] = tiles
+        self.batch.add(arrived)
+
     @precondition(lambda self: self.live)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
@@ -63,6 +71,7 @@ class Arrivals(RuleBasedStateMachine):
             else:
                 assert POISON not in tiles or not over.writings
                 assert said(over) == expected(over, tiles)
+                assert all(DRONE in one.ids for one in over.writings if one.stop is Stop.LOOP)
 
     @invariant()
     def the_budget_is_kept(self) -> None:
