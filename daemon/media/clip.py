@@ -39,3 +39,8 @@ class Clip:
     @property
     def is_video(self) -> bool:
         return self.media.kind is MediaKind.VIDEO
+
+    @property
+    def nbytes(self) -> int:
+        """What the pictures take in memory."""
+        return sum(picture.nbytes for picture in self.pictures)

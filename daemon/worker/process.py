@@ -21,6 +21,7 @@ from daemon.inference.start import make_engine
 from daemon.media.decoder import Decoder
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.pulse import Pulse
+from daemon.worker.reading import Reader
 from daemon.worker.turns import Worker
 from storage import sidecars
 from storage.database import open_database
@@ -39,7 +40,7 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
     set_up_logs(settings, role="worker", console=False)
     clock = SystemClock()
-    with closing(open_database(settings.database_file)) as database, closing(Decoder()) as decoder:
+    with closing(open_database(settings.database_file)) as database, Reader(Decoder(), clock) as reader:
         store = JobStore(database, clock.now)
         room = EngineRoom(lambda: make_engine(settings), clock, lambda state: store.set_state("engine", state))
         work = settings.work
@@ -48,7 +49,7 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
                 settings,
                 store,
                 room,
-                decoder,
+                reader,
                 Delivery(store, sidecars.write, clock, random.random),
                 pulse,
                 clock,

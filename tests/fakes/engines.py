@@ -26,8 +26,8 @@ class AbsentEngine(EchoEngine):
 class FailingEngine(EchoEngine):
     """Requests that `fails` picks get an error; by default all of them, until `failing` is unset."""
 
-    def __init__(self, fails: Callable[[Request], bool] = lambda _: True) -> None:
-        super().__init__()
+    def __init__(self, fails: Callable[[Request], bool] = lambda _: True, *, rows: int = 8) -> None:
+        super().__init__(rows=rows)
         self.failing = True
         self._fails = fails
         self._failed: list[Reply] = []
@@ -50,8 +50,8 @@ class FailingEngine(EchoEngine):
 class SlowEngine(EchoEngine):
     """Every request takes `steps` steps; `on_step` is called in each, so that a test can act in between."""
 
-    def __init__(self, steps: int, on_step: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
+    def __init__(self, steps: int, on_step: Callable[[], None] = lambda: None, *, rows: int = 8) -> None:
+        super().__init__(rows=rows)
         self._steps, self._on_step = steps, on_step
         self._waited = 0
 

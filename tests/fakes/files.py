@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from storage.lifecycle import JobState
 from storage.records import (
+    Claim,
     Description,
     Fingerprint,
+    Job,
     Media,
     MediaKind,
     ModelFacts,
@@ -48,6 +51,30 @@ def new_file(
         kind=kind,
         format=format,
     )
+
+
+def claim_of(number: int) -> Claim:
+    """The right to describe a file that was never tried before; `number` is the job's."""
+    file = new_file(path=b"/inbox/%d.jpg" % number, content=b"waves %d" % number)
+    job = Job(
+        id=number,
+        path=file.path,
+        kind=file.kind,
+        format=file.format,
+        digest=file.digest,
+        fingerprint=file.fingerprint,
+        state=JobState.RUNNING,
+        attempts=1,
+        max_attempts=3,
+        not_before=None,
+        queued_at=START,
+        started_at=START,
+        finished_at=None,
+        cause=None,
+        reason_code=None,
+        reason=None,
+    )
+    return Claim(job=job, token=1, owner="worker")
 
 
 def description_of(

@@ -1,21 +1,27 @@
-"""A decoder without a process: every path is a small grey picture, unless it is told otherwise."""
+"""A decoder without a process, and a reader without a thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from daemon.media.clip import Clip, DecodePlan
+from daemon.worker.ahead import Errand
+from daemon.worker.reading import Reader
 from storage.records import Fingerprint, Media, MediaKind
 
 
 class FakeOpener:
-    """`failures` maps a path to what its opening raises; `on_open` is called first, so that a test can act then."""
+    """Every path is a small grey picture, unless it is told otherwise.
+
+    `failures` maps a path to what its opening raises; `on_open` is called first, so that a test can act then.
+    """
 
     def __init__(self, on_open: Callable[[bytes], None] = lambda _: None) -> None:
         self.failures: dict[bytes, Exception] = {}
         self.opened: list[bytes] = []
+        self.is_closed = False
         self.picture = np.full((4, 6, 3), 128, np.uint8)
         self._on_open = on_open
 
@@ -26,3 +32,27 @@ class FakeOpener:
             raise failure
         media = Media(kind=MediaKind.IMAGE, format="png", width=6, height=4)
         return Clip(media=media, pictures=(self.picture,), timestamps=(0.0,))
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class ReaderWithoutThread(Reader):
+    """Opens files in the caller's time, as soon as they may be; while `holding`, when a test says `open_next`."""
+
+    holding = False
+
+    def want(self, errand: Errand) -> None:
+        super().want(errand)
+        self._catch_up()
+
+    def keep(self, jobs: Collection[int]) -> None:
+        super().keep(jobs)
+        self._catch_up()
+
+    def wait(self, seconds: float) -> None:
+        """Nothing would come of it."""
+
+    def _catch_up(self) -> None:
+        while not self.holding and self.open_next():
+            pass

@@ -33,7 +33,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
-from tests.fakes.opener import FakeOpener
+from tests.fakes.opener import FakeOpener, ReaderWithoutThread
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 ECHO = "echo@1"
@@ -50,15 +50,16 @@ class Bench:
         self.sighted: list[bytes] = []
         self.stopping = threading.Event()
         self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
-        self.worker = self.employ(EchoEngine())
+        self.employ(EchoEngine())
 
-    def employ(self, engine: Engine) -> Worker:
+    def employ(self, engine: Engine) -> None:
+        self.reader = ReaderWithoutThread(self.opener, self.clock)
         room = EngineRoom(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
         self.worker = Worker(
             self.settings,
             self.store,
             room,
-            self.opener,
+            self.reader,
             Delivery(self.store, sidecars.write, self.clock, lambda: 1.0),
             self.pulse,
             self.clock,
@@ -66,7 +67,6 @@ class Bench:
             sight=self.sighted.append,
             launched_by="terminal",
         )
-        return self.worker
 
     def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
         path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
@@ -74,7 +74,7 @@ class Bench:
 
     def turn(self, times: int = 1, seconds: float = 0.0) -> None:
         for _ in range(times):
-            self.worker.turn(self.stopping)
+            self.worker.turn()
             self.clock.advance(seconds)
 
     def state(self, job: int) -> JobState:
@@ -117,36 +117,72 @@ def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Be
 
 
 def test_an_idle_turn_has_nothing_to_do(bench: Bench) -> None:
-    assert not bench.worker.turn(bench.stopping)
+    assert not bench.worker.turn()
 
 
-def test_files_are_opened_a_few_at_a_time_until_the_engine_has_no_room(bench: Bench) -> None:
-    jobs = [bench.queue(f"{number}.png") for number in range(10)]
-    bench.employ(SlowEngine(steps=9))
-    bench.turn()
-    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 4 + [JobState.QUEUED] * 6
+def test_while_the_engine_is_full_a_few_files_are_opened_ahead_of_it(bench: Bench) -> None:
+    jobs = [bench.queue(f"{number}.png") for number in range(20)]
+    bench.employ(SlowEngine(steps=9))  # with room for 8
     bench.turn(3)
-    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 8 + [JobState.QUEUED] * 2
+    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 16 + [JobState.QUEUED] * 4
+    assert len(bench.opener.opened) == 16
+
+
+def test_the_engine_goes_on_while_a_file_is_being_opened(bench: Bench) -> None:
+    first, second = bench.queue("a.png"), bench.queue("b.png")
+    bench.employ(SlowEngine(steps=2))
+    bench.reader.holding = True
+    bench.turn()
+    bench.reader.open_next()
+    bench.turn(2)
+    assert (bench.state(first), bench.state(second)) == (JobState.DONE, JobState.RUNNING)
+    bench.reader.open_next()
+    bench.turn(2)
+    assert bench.state(second) is JobState.DONE
 
 
 def test_large_pictures_wait_until_those_before_them_are_described(bench: Bench) -> None:
     jobs = [bench.queue(f"{number}.png") for number in range(4)]
     bench.opener.picture = np.zeros((10_000, 10_000, 3), np.uint8)  # 300 MB that nobody touches
-    bench.employ(SlowEngine(steps=9))
-    bench.turn(3)
-    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 2 + [JobState.QUEUED] * 2
+    bench.employ(SlowEngine(steps=3))
+    bench.turn(2)
+    assert len(bench.opener.opened) == 2
+    bench.turn(10)
+    assert [bench.state(job) for job in jobs] == [JobState.DONE] * 4
+
+
+def test_large_pictures_make_room_when_the_engine_fails_on_them(bench: Bench) -> None:
+    bench.opener.picture = np.zeros((10_000, 10_000, 3), np.uint8)
+    poison, good = [bench.queue(f"{number}.png") for number in range(2)], bench.queue("good.png")
+    bench.employ(FailingEngine(lambda request: request.id != str(good)))
+    bench.turn()
+    for job in poison:
+        bench.opener.failures[bench.library.job(job).path] = UnreadableError("It was damaged.")
+    bench.turn(9, seconds=5)
+    assert bench.state(good) is JobState.DONE
 
 
 def test_the_same_bytes_are_published_for_another_path_without_being_opened(bench: Bench) -> None:
-    first, copy = bench.queue("a.png", PNG), bench.queue("b.png", PNG)
-    bench.employ(EchoEngine(rows=1))
-    bench.turn(2)
-    assert bench.state(first) is bench.state(copy) is JobState.DONE
+    first = bench.queue("a.png", PNG)
+    bench.turn()
+    assert bench.state(first) is JobState.DONE
+    copy = bench.queue("b.png", PNG)
+    bench.turn()
+    assert bench.state(copy) is JobState.DONE
     assert len(bench.opener.opened) == 1
     description = bench.library.description(copy)
     assert description is not None
     assert description.path == bench.library.job(copy).path
     assert (bench.inbox / "b.png.smolwatch.json").exists()
+
+
+def test_what_is_described_while_its_copy_waits_is_not_asked_again(bench: Bench) -> None:
+    jobs = [bench.queue("a.png", PNG), bench.queue("b.png", PNG)]
+    steps: list[None] = []
+    bench.employ(SlowEngine(1, lambda: steps.append(None), rows=1))
+    bench.turn(2)
+    assert [bench.state(job) for job in jobs] == [JobState.DONE] * 2
+    assert len(steps) == 1
 
 
 def test_a_fresh_job_asks_again_though_the_answer_is_known(bench: Bench) -> None:
@@ -346,13 +382,34 @@ def test_a_job_that_was_taken_back_is_not_delivered(bench: Bench) -> None:
     assert not bench.pulse.is_holding
 
 
-def test_a_stopping_worker_claims_nothing_more_and_ends_what_it_holds(bench: Bench) -> None:
-    first, second = bench.queue("a.png"), bench.queue("b.png")
-    bench.employ(SlowEngine(3, bench.stopping.set))
+def test_files_that_wait_when_the_engine_fails_go_back_uncharged(bench: Bench) -> None:
+    jobs = [bench.queue(f"{number}.png") for number in range(12)]
+    bench.employ(FailingEngine(rows=2))
     bench.turn()
-    late = bench.queue("late.png")
+    assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 12
+    assert len(bench.reader) == 0
+    assert not bench.pulse.is_holding
+
+
+def test_a_stopping_worker_ends_what_the_engine_has_and_gives_the_rest_back_uncharged(bench: Bench) -> None:
+    jobs = [bench.queue(f"{number}.png") for number in range(12)]
+    bench.employ(SlowEngine(3, bench.stopping.set))  # with room for 8
+    bench.turn(2)
     bench.worker.run(bench.stopping)
-    assert [bench.state(job) for job in (first, second, late)] == [JobState.DONE, JobState.DONE, JobState.QUEUED]
+    assert [bench.state(job) for job in jobs] == [JobState.DONE] * 8 + [JobState.QUEUED] * 4
+    assert [bench.attempts(job) for job in jobs[8:]] == [0] * 4
+    assert "Released: smolwatch was stopped." in [event.note for event in bench.library.events(jobs[8])]
+    assert not bench.pulse.is_holding
+
+
+def test_a_worker_that_is_stopped_while_files_are_opened_keeps_none(bench: Bench) -> None:
+    jobs = [bench.queue("a.png"), bench.queue("b.png")]
+    bench.reader.holding = True
+    bench.turn()
+    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 2
+    bench.stopping.set()
+    bench.worker.run(bench.stopping)
+    assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 2
 
 
 def drop_over(path: bytes) -> None:
