@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -49,8 +50,13 @@ def request_for(exhibit: Exhibit, decoder: Decoder, info: EngineInfo, questions:
 
 @pytest.fixture
 def ask(demo: tuple[Engine, EngineInfo]) -> Iterator[Ask]:
-    """Answers by question name for each exhibit, in order."""
-    engine, info = demo
+    with asking(*demo) as ask:
+        yield ask
+
+
+@contextmanager
+def asking(engine: Engine, info: EngineInfo) -> Iterator[Ask]:
+    """Gives answers by question name for each exhibit, in order."""
     decoder = Decoder()
 
     def answer(exhibits: list[Exhibit], questions: tuple[Question, ...]) -> list[dict[str, str]]:

@@ -48,6 +48,10 @@ class Reference:
         return tokens[:-1] if tokens[-1] == self.processor.end_id else tokens
 
     def scene(self, request: Request, questions: Sequence[Question], limit: int) -> TorchScene:
-        seen = self.processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-        tiles, places = distinct(seen.pixels)
-        return Scene(tiles, places, [Writing(self.processor.ask(seen, question.ask), limit) for question in questions])
+        return scene_of(self.processor, request, questions, limit)
+
+
+def scene_of(processor: Processor, request: Request, questions: Sequence[Question], limit: int) -> TorchScene:
+    seen = processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
+    tiles, places = distinct(seen.pixels)
+    return Scene(tiles, places, [Writing(processor.ask(seen, question.ask), limit) for question in questions])
