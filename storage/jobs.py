@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from storage import admission, recovery, results, rows
+from storage import admission, following, recovery, results, rows
 from storage.database import Database
 from storage.errors import LostClaim
 from storage.lifecycle import Cause, JobState
@@ -52,6 +52,14 @@ class JobStore:
         """The same for some hundreds of different paths, in one transaction."""
         with self._change() as (connection, _):
             admission.refuse_all(connection, refusals)
+
+    def follow(self, job: Job, path: bytes) -> bool:
+        """The job goes along with its file, which was moved to `path`. A done one is published there once more.
+
+        False, and nothing changed, when somebody works on it, or `path` has a job of its own.
+        """
+        with self._change() as (connection, now):
+            return following.follow(connection, now, job, path)
 
     def requeue(self, job_id: int) -> Job:
         """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.

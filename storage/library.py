@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select
 from storage import results, rows
 from storage.database import Database
 from storage.lifecycle import JobState
-from storage.records import Description, Job, JobEvent, MediaKind, Refusal
+from storage.records import Description, Fingerprint, Job, JobEvent, MediaKind, Refusal
 from storage.tables import descriptions, jobs, media, paths, stats
 
 RECENT = 100
@@ -79,6 +79,21 @@ class Library:
                 )
                 for row in connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest))):
                     found[row.path] = rows.job_of(row)
+        return found
+
+    def jobs_of(self, files: Iterable[Fingerprint]) -> list[Job]:
+        """The newest job about each of these files at each path where they were met; for many files at once."""
+        found: list[Job] = []
+        asked = list(files)
+        with self._database.read() as connection:
+            for start in range(0, len(asked), AT_ONCE):
+                newest = (
+                    select(func.max(jobs.c.id))
+                    .where(jobs.c.fingerprint.in_(asked[start : start + AT_ONCE]))
+                    .group_by(jobs.c.path_id)
+                )
+                rows_found = connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest)).order_by(jobs.c.id))
+                found += [rows.job_of(row) for row in rows_found]
         return found
 
     def description(self, job_id: int) -> Description | None:

@@ -3,6 +3,7 @@
 queued → running → publishing → done
 running → queued (released, retried, reaped)      queued | running → failed | skipped | gone
 publishing → publishing (written again)           failed → queued when a person, or the cause's end, says so
+done → publishing, gone → queued when the file was moved
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ ARROWS: frozenset[tuple[JobState, JobState]] = frozenset(
         (JobState.PUBLISHING, JobState.DONE),
         (JobState.FAILED, JobState.QUEUED),
         (JobState.SKIPPED, JobState.QUEUED),
+        (JobState.DONE, JobState.PUBLISHING),
+        (JobState.GONE, JobState.QUEUED),
     }
 )
 

@@ -93,6 +93,7 @@ jobs = Table(
     ),
     Index("jobs_in_line", "state", "queued_at", "id"),
     Index("jobs_of_a_path", "path_id", "id"),
+    Index("jobs_of_a_file", "fingerprint", "id"),
 )
 
 #: What was said; never more than one for a job.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 
 from storage.atomic import write_atomically
@@ -13,7 +14,7 @@ from storage.records import Description
 from storage.sidecars import json, markdown
 from storage.sidecars.names import is_sidecar_name, sidecar_path
 
-__all__ = ["Kept", "is_sidecar_name", "write"]
+__all__ = ["Kept", "is_sidecar_name", "withdraw", "write"]
 
 FORMATS = (json, markdown)
 CODES = {
@@ -53,3 +54,22 @@ def write(description: Description) -> list[Kept]:
         code, sentence = CODES.get(error.errno or 0, ("sidecar", error.strerror or "The sidecar cannot be written"))
         raise SidecarError(code, f"{sentence}: {os.fsdecode(os.path.dirname(description.path))}") from error
     return kept
+
+
+def withdraw(description: Description) -> None:
+    """The file went elsewhere: its sidecars go from here, where nobody has changed a byte of them since.
+
+    Raises nothing: one that cannot be read or removed stays.
+    """
+    for form in FORMATS:
+        path = sidecar_path(description.path, form.SUFFIX)
+        with suppress(OSError):
+            if content_of(path) == form.render(description):
+                os.unlink(path)
+
+
+def content_of(path: bytes) -> bytes | None:
+    """None for what is no regular file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None

@@ -189,6 +189,65 @@ class TestJobStore:
         assert admission is Admission.QUEUED
         assert second != first
 
+    # Moves
+
+    def test_a_waiting_job_goes_along_with_its_file(self, store: JobStore, library: Library) -> None:
+        _, job_id = admit(store)
+        assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        job = library.job(job_id)
+        assert (job.path, job.state, library.job_at(b"/inbox/beach.jpg")) == (b"/inbox/sea.jpg", JobState.QUEUED, None)
+        assert library.events(job_id)[-1].note == "The file was moved here from /inbox/beach.jpg."
+        assert admit(store, new_file(b"/inbox/sea.jpg")) == (Admission.ALREADY_QUEUED, job_id)
+
+    def test_a_described_file_that_was_moved_is_published_at_its_new_place(
+        self, store: JobStore, library: Library
+    ) -> None:
+        job_id = done(store)
+        assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        assert store.claim("w", lease_seconds=LEASE) is None, "it is not described again"
+        ((claim, description),) = store.take_up("w", lease_seconds=LEASE)
+        assert (claim.job.id, description.path, description.name) == (job_id, b"/inbox/sea.jpg", "sea.jpg")
+        store.finish(claim)
+        assert library.job(job_id).state is JobState.DONE
+
+    def test_a_job_that_was_given_up_stays_so_at_the_new_place(self, store: JobStore, library: Library) -> None:
+        _, job_id = admit(store)
+        store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
+        assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        job = library.job(job_id)
+        assert (job.state, job.reason, job.path) == (JobState.FAILED, "No picture.", b"/inbox/sea.jpg")
+
+    def test_a_job_whose_file_was_missed_goes_on_at_the_new_place(self, store: JobStore, library: Library) -> None:
+        _, job_id = admit(store)
+        store.gone(claimed(store), "It went away.")
+        assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        job = library.job(job_id)
+        assert (job.state, job.attempts, job.reason, job.finished_at) == (JobState.QUEUED, 0, None, None)
+        assert claimed(store).job.id == job_id
+
+    def test_a_job_that_is_worked_on_stays_with_its_worker(self, store: JobStore, library: Library) -> None:
+        _, job_id = admit(store)
+        waiting = library.job(job_id)
+        claim = claimed(store)
+        for job in (waiting, library.job(job_id)):
+            assert not store.follow(job, b"/inbox/sea.jpg")
+        store.publish(claim, description_of(new_file()))
+        assert not store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        assert library.job(job_id).path == b"/inbox/beach.jpg"
+
+    def test_a_path_with_a_job_of_its_own_takes_no_other(self, store: JobStore, library: Library) -> None:
+        _, first = admit(store)
+        _, second = admit(store, new_file(b"/inbox/sea.jpg", b"calm"))
+        assert not store.follow(library.job(first), b"/inbox/sea.jpg")
+        assert not store.follow(library.job(second), b"/inbox/beach.jpg")
+
+    def test_jobs_are_found_by_their_file_wherever_it_was_met(self, store: JobStore, library: Library) -> None:
+        first, second = new_file(), new_file(b"/inbox/linked.jpg")
+        jobs = {admit(store, first)[1], admit(store, second)[1]}
+        admit(store, new_file(b"/inbox/sea.jpg", inode=8))
+        assert {job.id for job in library.jobs_of([first.fingerprint])} == jobs
+        assert library.jobs_of([]) == []
+
     # Refusals
 
     def test_the_last_refusal_of_a_path_is_kept_until_it_is_admitted(

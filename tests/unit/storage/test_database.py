@@ -20,9 +20,10 @@ from storage.database import Database, open_database
 from storage.errors import BusyError, DiskFullError, StorageError
 from storage.jobs import JobStore
 from storage.library import Library
+from storage.migrations import Migrations
 from storage.tables import daemon_state, metadata
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, new_file
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
 from tests.fakes.schemas import NEXT, next_schema, schema
 
 
@@ -134,6 +135,23 @@ class TestReadOnly:
 
 
 class TestMigration:
+    @pytest.mark.parametrize("older", ["0001"])
+    def test_a_home_of_every_older_version_keeps_its_descriptions(self, file: Path, older: str) -> None:
+        database = open_database(file, migrations=Migrations(head=older))
+        store = JobStore(database, FakeClock().now)
+        admit_one(database)
+        claim = store.claim("w", lease_seconds=60)
+        assert claim is not None
+        store.publish(claim, description_of(new_file()))
+        store.finish(claim)
+        database.close()
+        upgraded = open_database(file)
+        library = Library(upgraded)
+        assert library.description(claim.job.id) == description_of(new_file())
+        assert [job.id for job in library.jobs_of([claim.job.fingerprint])] == [claim.job.id]
+        upgraded.close()
+        assert file.with_name(f"smolwatch.db.before-{migrations.HEAD}").exists()
+
     def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(self, file: Path, tmp_path: Path) -> None:
         database = open_database(file)
         admit_one(database)
@@ -209,6 +227,7 @@ def test_asking_the_library_loads_no_migrations_and_nothing_of_the_orm(file: Pat
 import sys
 from storage.database import open_database
 from storage.library import Library
+from storage.migrations import Migrations
 Library(open_database({str(file)!r}, read_only=True)).counts()
 print(sorted({{"alembic", "sqlalchemy.orm", "numpy"}} & set(sys.modules)))
 """

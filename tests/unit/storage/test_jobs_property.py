@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -151,6 +152,18 @@ class Jobs(RuleBasedStateMachine):
         job = jobs[which % len(jobs)]
         if any(other.path == job.path and other.state is not JobState.GONE for other in jobs):
             assert not self.store.requeue(job.id).state.is_final()
+
+    @rule(path=PATHS, to=PATHS)
+    def file_moves(self, path: bytes, to: bytes) -> None:
+        file = self.files.get(path)
+        if file is None or path == to:
+            return
+        known = self.library.jobs_of([file.fingerprint])
+        newest = next((job for job in known if (job.path, job.digest) == (path, file.digest)), None)
+        if newest and self.store.follow(newest, to):
+            del self.files[path]
+            self.files[to] = replace(file, path=to)
+            assert self.library.job(newest.id).path == to
 
     @rule()
     def person_retries_all(self) -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 from storage.lifecycle import ARROWS, FINAL, JobState
 
 
-def test_only_jobs_that_failed_or_were_skipped_come_back_from_the_end() -> None:
+def test_what_was_not_described_comes_back_to_the_queue_and_what_was_only_to_be_published() -> None:
     assert {(before, after) for before, after in ARROWS if before.is_final()} == {
         (JobState.FAILED, JobState.QUEUED),
         (JobState.SKIPPED, JobState.QUEUED),
+        (JobState.GONE, JobState.QUEUED),
+        (JobState.DONE, JobState.PUBLISHING),
     }
 
 

@@ -211,3 +211,24 @@ class TestWrite:
         with pytest.raises(SidecarError, match=str(tmp_path)) as caught:
             sidecars.write(description_of(new_file(path)))
         assert caught.value.code == code
+
+
+class TestWithdraw:
+    def test_untouched_sidecars_go_when_the_file_went_elsewhere(self, tmp_path: Path) -> None:
+        description = description_of(new_file(on_disk(tmp_path)))
+        sidecars.write(description)
+        (tmp_path / "beach.jpg").rename(tmp_path / "sea.jpg")
+        sidecars.withdraw(description)
+        assert [file.name for file in tmp_path.iterdir()] == ["sea.jpg"]
+        sidecars.withdraw(description)
+
+    def test_what_a_person_changed_or_put_there_stays(self, tmp_path: Path) -> None:
+        description = description_of(new_file(on_disk(tmp_path)))
+        sidecars.write(description)
+        with (tmp_path / "beach.jpg.md").open("a") as file:
+            file.write("my own words")
+        (tmp_path / "beach.jpg.smolwatch.json").rename(tmp_path / "record")
+        (tmp_path / "beach.jpg.smolwatch.json").symlink_to(tmp_path / "record")
+        before = {file.name for file in tmp_path.iterdir()}
+        sidecars.withdraw(description)
+        assert {file.name for file in tmp_path.iterdir()} == before

@@ -1,0 +1,93 @@
+"""Files that were moved or renamed: the job goes along, and what was said is not asked for again.
+
+A file is the same when device, inode, size, time and digest are, and nothing stands at the old path any more.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from loguru import logger
+
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.records import Fingerprint, Job, NewFile
+from storage.sidecars import withdraw
+
+
+@dataclass
+class Moved:
+    """Paths that have their job now, and names under which a file can be reached that it does not bear."""
+
+    followed: set[bytes] = field(default_factory=set)
+    ghosts: set[bytes] = field(default_factory=set)
+
+
+class Moves:
+    """`names` lists a folder."""
+
+    def __init__(self, store: JobStore, library: Library, names: Callable[[bytes], list[bytes]] = os.listdir) -> None:
+        self._store = store
+        self._library = library
+        self._names = names
+
+    def follow(self, files: Sequence[NewFile]) -> Moved:
+        """Have the jobs of moved files go along with them. Raises StorageError."""
+        moved = Moved()
+        jobs = self._library.jobs_of(file.fingerprint for file in files)
+        at_home = {job.path for job in jobs}
+        newcomers: dict[Fingerprint, list[NewFile]] = {}
+        for file in files:
+            if file.path not in at_home:
+                newcomers.setdefault(file.fingerprint, []).append(file)
+        for job in reversed(jobs):
+            for file in newcomers.get(job.fingerprint, []):
+                if is_twin(file.path, job.path) and not self._is_listed(file.path):
+                    moved.ghosts.add(file.path)
+                elif file.path not in moved.followed and self._is_moved(job, file) and self._go_along(job, file.path):
+                    moved.followed.add(file.path)
+                    break
+        return moved
+
+    def _go_along(self, job: Job, path: bytes) -> bool:
+        said = self._library.description(job.id)
+        if not self._store.follow(job, path):
+            return False
+        if said is not None:
+            withdraw(said)  # they are written anew at the new place, from the same row
+        logger.info("Job {} went along from {} to {}", job.id, os.fsdecode(job.path), os.fsdecode(path))
+        return True
+
+    def _is_moved(self, job: Job, file: NewFile) -> bool:
+        """Whether this is the job's file, which no longer bears its old name."""
+        if file.digest != job.digest:
+            return False
+        try:
+            there = os.lstat(job.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        if Fingerprint.of(there) != job.fingerprint:
+            return True
+        return is_twin(file.path, job.path) and not self._is_listed(job.path)
+
+    def _is_listed(self, path: bytes) -> bool:
+        """Whether a file bears this very name. A Mac's disk finds "a.jpg" as "A.JPG" too, which is no second file."""
+        folder, name = os.path.split(path)
+        try:
+            return name in self._names(folder)
+        except OSError:
+            return False
+
+
+def is_twin(one: bytes, other: bytes) -> bool:
+    """Whether two paths differ in case or in the way their accents are written alone."""
+    return one != other and folded(one) == folded(other)
+
+
+def folded(path: bytes) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(path)).casefold())
