@@ -18,6 +18,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
 from daemon.intake.intake import Intake
+from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
 from daemon.lock import HomeLock
 from daemon.signals import StopNote, noted_signals
@@ -73,6 +74,7 @@ class Daemon:
         self._root = inbox_root(settings)
         self._store = JobStore(database, clock.now)
         self._library = Library(database)
+        self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
         self._intake_stop = threading.Event()
         self._intake = self._make_intake()
         self._supervisor = Supervisor(
@@ -98,6 +100,7 @@ class Daemon:
         while not (self._note.asked or self._stop.is_set()):
             try:
                 self._supervisor.tick(TICK_SECONDS)
+                self._hear_wishes()
             except StorageError as error:
                 logger.warning("The database cannot be used now: {}", error)
                 self._stop.wait(TICK_SECONDS)
@@ -105,6 +108,13 @@ class Daemon:
             if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
                 return code
         return 0
+
+    def _hear_wishes(self) -> None:
+        """Somebody may have said `smolwatch rescan`."""
+        wish = self._store.state(WISH)
+        if wish is not None and wish != self._wish:
+            self._wish = wish
+            self._intake.look_at_all(Rescan.wished(wish))
 
     def _wind_down(self) -> None:
         try:

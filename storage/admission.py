@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from config.errors import NotFoundError
 from storage import results, rows
-from storage.lifecycle import JobState
+from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Job, NewFile, Refusal
 from storage.tables import decisions, descriptions, jobs
 from storage.transitions import record, record_all
@@ -24,6 +24,10 @@ ANEW: dict[str, Any] = {
     "reason": None,
     "finished_at": None,
 }
+
+ADMITTED = "Admitted."
+OTHER_BYTES = "Admitted: the file holds other bytes than those that were described."
+AGAIN = "Asked for again."
 
 
 def admit_all(
@@ -58,10 +62,20 @@ def admit_again(
     settled = None if live else settled_job(connection, path_id, file.digest, model, recipe)
     found = same.id if same else settled
     if found is None:
-        return Admission.QUEUED, enqueue(connection, now, {path_id: file}, max_attempts=max_attempts)[path_id]
+        note = OTHER_BYTES if holds_other_bytes(connection, path_id, file) else ADMITTED
+        made = enqueue(connection, now, {path_id: file}, max_attempts=max_attempts, note=note)
+        return Admission.QUEUED, made[path_id]
     # The same bytes may have been touched, or written anew: the job must know the file that is there.
     connection.execute(update(jobs).where(jobs.c.id == found).values(fingerprint=file.fingerprint))
+    if waiting and waiting.cause is Cause.ENVIRONMENT:  # it was read just now: nothing is in the way any more
+        connection.execute(update(jobs).where(jobs.c.id == found).values(not_before=None))
     return Admission.ALREADY_QUEUED if same else Admission.ALREADY_DESCRIBED, found
+
+
+def holds_other_bytes(connection: Connection, path_id: int, file: NewFile) -> bool:
+    """Than those that were described at this path."""
+    job = newest_not_gone(connection, path_id)
+    return job is not None and job.state is JobState.DONE and job.digest != file.digest
 
 
 def live_jobs(connection: Connection, path_id: int) -> list[Job]:
@@ -105,7 +119,13 @@ def change_bytes(connection: Connection, now: datetime, job: Job, file: NewFile)
 
 
 def enqueue(
-    connection: Connection, now: datetime, files: Mapping[int, NewFile], *, max_attempts: int, fresh: bool = False
+    connection: Connection,
+    now: datetime,
+    files: Mapping[int, NewFile],
+    *,
+    max_attempts: int,
+    fresh: bool = False,
+    note: str = ADMITTED,
 ) -> dict[int, int]:
     """A new job for each file, in that order; files and jobs by their path's id. None of the paths has a queued job."""
     if not files:
@@ -125,7 +145,7 @@ def enqueue(
     connection.execute(insert(jobs), made)
     queued = select(jobs.c.path_id, jobs.c.id).where(jobs.c.path_id.in_(files), jobs.c.state == JobState.QUEUED)
     job_ids = {row.path_id: row.id for row in connection.execute(queued)}
-    record_all(connection, now, job_ids.values(), None, JobState.QUEUED, "Asked for again." if fresh else "Admitted.")
+    record_all(connection, now, job_ids.values(), None, JobState.QUEUED, note)
     return job_ids
 
 
@@ -152,7 +172,8 @@ def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
     again = job.id
     if job.state is JobState.DONE:
         file = NewFile(path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
-        again = enqueue(connection, now, {path_id: file}, max_attempts=job.max_attempts, fresh=True)[path_id]
+        made = enqueue(connection, now, {path_id: file}, max_attempts=job.max_attempts, fresh=True, note=AGAIN)
+        again = made[path_id]
     else:
         start_over(connection, now, job.id, job.state)
     return rows.read_job(connection, again)
@@ -175,4 +196,4 @@ def requeue_failed(connection: Connection, now: datetime) -> int:
 
 def start_over(connection: Connection, now: datetime, job_id: int, before: JobState) -> None:
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(**ANEW, state=JobState.QUEUED, queued_at=now))
-    record(connection, now, job_id, before, JobState.QUEUED, "Asked for again.")
+    record(connection, now, job_id, before, JobState.QUEUED, AGAIN)

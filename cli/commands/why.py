@@ -19,9 +19,10 @@ from config.errors import NotFoundError
 from config.load import load_settings
 from config.settings import Settings
 from config.text import safe_text
-from daemon.intake.filters import Filters, Turned, of_mode
+from daemon.errors import NotDownloadedError
+from daemon.intake.filters import Filters, Turned, of_mode, placeholder_of
 from daemon.lock import holder
-from storage.lifecycle import JobState
+from storage.lifecycle import Cause, JobState
 from storage.records import Job, JobEvent, Refusal, present, stamp
 
 PATIENCE = "Nothing needs doing: it is looked at again by itself."
@@ -55,7 +56,8 @@ class Step:
 def command(home: Path | None, path: str, as_json: bool) -> None:
     """Tell what happened to a file: whether it is in the inbox, what turned it away, how its job went, what to do."""
     settings = load_settings(home=home)
-    known = gather(meant_paths(path), settings)
+    paths = meant_paths(path)
+    known = gather([*paths, *map(placeholder_of, paths)], settings)
     if known.look is None and not known.refusal and not known.job:
         raise NotFoundError(f"{safe_text(path)}: there is no such file, and none of that name was ever seen.")
     steps, advice = list(chain(known, settings)), what_to_do(known, settings)
@@ -141,6 +143,8 @@ def what_to_do(known: Known, settings: Settings) -> str:
         return safe_text(job_advice(known.job, known.engine_advice, settings))
     if not known.inside:
         return safe_text(f"Move or copy it into {settings.inbox_path}: only files there are described.")
+    if known.refusal and known.refusal.code == NotDownloadedError.code:
+        return NotDownloadedError.advice
     if known.turned and known.turned.code.startswith("ignored"):
         return safe_text(f"Give it another name or place, or change the rule in {settings.config_file}.")
     if known.turned:
@@ -163,6 +167,8 @@ def job_advice(job: Job, engine: str, settings: Settings) -> str:
         return "It waits, and no daemon is running; start it with: smolwatch run"
     if job.state is JobState.QUEUED and engine:
         return f"It waits for the model. {engine}"
+    if job.not_before and job.cause is Cause.ENVIRONMENT:
+        return f"See to what its reason says; it is tried again by itself after {stamp(job.not_before)}."
     if job.not_before:
         return f"Nothing needs doing: it is tried again after {stamp(job.not_before)}."
     return PATIENCE if job.state is JobState.QUEUED else "Nothing needs doing: it is being worked on."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from config.settings import InboxSettings
+from daemon.intake.settling import NOT_DOWNLOADED
 from storage.sidecars import is_sidecar_name
 
 OURS = "own-file"
@@ -24,6 +25,7 @@ class Turned:
 
 OWN_FILE = Turned(OURS, "Written by smolwatch itself.")
 SYMLINK = Turned("symlink", "A symbolic link; links are not followed. Drop the file itself.")
+PLACEHOLDER = Turned(NOT_DOWNLOADED.code, NOT_DOWNLOADED.reason)
 NOT_REGULAR = Turned("not-regular", "Not a regular file: a pipe, socket or device.")
 
 
@@ -38,6 +40,8 @@ class Filters:
         """None when a file of this name is taken."""
         if is_sidecar_name(name) or (name.startswith(b".sw-") and name.endswith(b".tmp")):
             return OWN_FILE
+        if name.startswith(b".") and name.endswith(b".icloud"):
+            return PLACEHOLDER
         glob = _first_match(name, self._files)
         return Turned("ignored-name", f"The name matches {glob!r} of inbox.ignore.") if glob else None
 
@@ -67,3 +71,9 @@ def of_mode(mode: int) -> Turned | None:
 def _first_match(name: bytes, globs: Sequence[str]) -> str | None:
     text = os.fsdecode(name).casefold()
     return next((glob for glob in globs if fnmatchcase(text, glob.casefold())), None)
+
+
+def placeholder_of(path: bytes) -> bytes:
+    """What iCloud puts in the place of a file that is not downloaded: ".beach.jpg.icloud" for "beach.jpg"."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, b"." + name + b".icloud")

@@ -16,11 +16,13 @@ from daemon.intake.admit import Gate, Outcome
 from daemon.intake.filters import OURS, Filters, Turned, of_mode
 from daemon.intake.hearing import Heard
 from daemon.intake.progress import Progress
+from daemon.intake.rescan import Rescan
 from daemon.intake.schedule import Schedule
-from daemon.intake.settling import Settling, Shape
+from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape
 from daemon.intake.standing import AWAY_ERRORS
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
 from daemon.intake.watcher import Watcher
+from daemon.retry import is_young
 from storage.records import Fingerprint
 
 TICK_SECONDS = 0.25
@@ -52,6 +54,7 @@ class Intake:
         report: Callable[[dict[str, object]], None],
         watcher: Callable[[bytes, Heard], Watcher] | None = None,
         scan: Scan = os.scandir,
+        lstat: Callable[[bytes], os.stat_result] = os.lstat,
     ) -> None:
         self._settings = settings
         self._root = root
@@ -65,9 +68,12 @@ class Intake:
         self._asked = Event()
         self._watcher = watcher(root, self._heard) if watcher else Watcher(root, self._heard, settings.observer)
         self._scan = scan
+        self._lstat = lstat
         self._schedule = Schedule(settings.sweep_seconds)
         self._settling = Settling(settings.settle_seconds)
         self._judged: dict[bytes, Shape] = {}
+        self._asked: Rescan | None = None
+        self._rescan = Rescan()
         self._look_due = 0.0
         self._swept = False
         self._idle = False
@@ -87,6 +93,10 @@ class Intake:
     def rescan(self) -> None:
         """List the inbox at the next tick."""
         self._asked.set()
+
+    def look_at_all(self, rescan: Rescan) -> None:
+        """A person's wish: forget what was judged and list the inbox now; any thread. What came of it is in status."""
+        self._asked = rescan
 
     def run(self) -> None:
         try:
@@ -111,6 +121,10 @@ class Intake:
         if lost or self._asked.is_set():
             self._asked.clear()
             self._schedule.ask()
+        if self._asked is not None:
+            self._rescan, self._asked = self._asked, None
+            self._judged.clear()
+            self._schedule.ask()
         if self._schedule.is_due(self._clock.monotonic(), self._clock.now().timestamp()):
             self._sweep()
         self._look()
@@ -123,7 +137,7 @@ class Intake:
             self.tick()
             problem = ""
         except OSError as error:
-            problem = "inbox missing" if error.errno in AWAY_ERRORS else str(error)
+            problem = "inbox missing" if error.errno in AWAY_ERRORS else unlistable(error).reason
         except SmolwatchError as error:
             problem = str(error)
         except Exception as error:  # the thread must not die unseen; what it knows is in order after every path
@@ -155,6 +169,7 @@ class Intake:
         present = set(self._list(self._root))
         self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
         self._judged = {path: shape for path, shape in self._judged.items() if path in present}
+        self._rescan.listed(present)
         self.progress.seen = len(present)
         self.progress.last_sweep = self._clock.now()
         self._swept = True
@@ -210,13 +225,22 @@ class Intake:
             self._settling.forget(path)
             return
         waiting = self._settling.observe(path, status, self._clock.monotonic())
-        if waiting is not None:
+        if waiting is None:
+            return
+        self._rescan.pass_over(path)
+        if waiting is NOT_DOWNLOADED and self._gate.knows(path, Fingerprint.of(status)):  # and was evicted since
+            self._judge(path, status)
+        else:
             self._gate.refusals.note(path, waiting.code, waiting.reason)
+
+    def _judge(self, path: bytes, status: os.stat_result) -> None:
+        self._settling.forget(path)
+        self._judged[path] = Shape.of(status)
 
     def _stat(self, path: bytes) -> os.stat_result | None:
         """Of the path itself, never of a link's target; None, and all memory of it gone, when it is not there."""
         try:
-            return os.lstat(path)
+            return self._lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             self._forget(path)
             return None
@@ -226,6 +250,7 @@ class Intake:
             return None
 
     def _forget(self, path: bytes) -> None:
+        self._rescan.pass_over(path)
         self._settling.forget(path)
         self._judged.pop(path, None)
 
@@ -247,11 +272,14 @@ class Intake:
         for path, status in stats.items():
             self._take_note(path, status)
         still = [path for path in stats if self._settling.is_due(path, self._clock.monotonic())]
-        outcomes = self._gate.admit_all({path: Fingerprint.of(stats[path]) for path in still})
-        for path, outcome in outcomes.items():
+        settled = {path: Fingerprint.of(stats[path]) for path in still}
+        for path, outcome in self._gate.admit_all(settled, self._rescan.left).items():
+            self._rescan.tick_off(path, outcome)
             self._settling.forget(path)
-            if outcome.is_judged:
-                self._judged[path] = Shape.of(stats[path])
+            # The head of a young file may only be to come, and without a new time for the file.
+            unsure = outcome is Outcome.REFUSED and is_young(stats[path], self._clock.now())
+            if outcome.is_judged and not unsure:
+                self._judge(path, stats[path])
             elif outcome is Outcome.AGAIN:
                 self._heard.add(path)
 
@@ -260,6 +288,7 @@ class Intake:
         self.progress.observer = self._watcher.kind
         self.progress.advice = self._watcher.advice
         self.progress.settling = self._settling.moving
+        self.progress.rescan = self._rescan.record()
         record = self.progress.record()
         if record == self._reported or self._clock.monotonic() < self._tell_due:
             return

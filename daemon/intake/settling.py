@@ -41,7 +41,9 @@ class Waiting:
 
 
 COPYING = Waiting("copying", "Waiting: the Finder is still copying the file.")
-NOT_DOWNLOADED = Waiting("not-downloaded", "Waiting: the file is in the cloud and not downloaded to this machine.")
+NOT_DOWNLOADED = Waiting(
+    "not-downloaded", "Waiting: not downloaded. The file is in the cloud, and reading it here would fetch it."
+)
 BEING_WRITTEN = Waiting("being-written", "Waiting: the file is still being written.")
 
 

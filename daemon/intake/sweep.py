@@ -10,6 +10,7 @@ from stat import S_ISDIR
 
 from config.settings import Settings
 from daemon.intake.filters import Filters, Turned, of_mode
+from daemon.media.opening import way_in
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ def look(entry: os.DirEntry[bytes], filters: Filters) -> Found | TurnedAway | No
 
 
 def unlistable(error: OSError) -> Turned:
-    return Turned("no-access", f"The folder cannot be listed: {error.strerror}.")
+    return Turned("no-access", f"The folder cannot be listed: {error.strerror}. {way_in(error)}".strip())
 
 
 def invisible(error: OSError) -> Turned:
-    return Turned("no-access", f"The system does not show the file: {error.strerror}.")
+    return Turned("no-access", f"The system does not show the file: {error.strerror}. {way_in(error)}".strip())
 
 
 def inbox_root(settings: Settings) -> bytes:

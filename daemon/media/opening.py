@@ -83,8 +83,13 @@ def refusal(error: OSError) -> MediaError:
         case errno.ENXIO | errno.ENODEV | errno.EOPNOTSUPP:
             return NotRegularError("It is a socket or a device, not a file.")
         case errno.EACCES:
-            return NoAccessError("Reading the file is not permitted.", advice=PERMISSIONS)
+            return NoAccessError("Reading the file is not permitted.", advice=way_in(error))
         case errno.EPERM:
-            return NoAccessError("The system keeps smolwatch out of this folder.", advice=PRIVACY)
+            return NoAccessError("The system keeps smolwatch out of this folder.", advice=way_in(error))
         case _:
             return NoAccessError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.")
+
+
+def way_in(error: OSError) -> str:
+    """What a person can do about a refused access; nothing where it is none."""
+    return {errno.EACCES: PERMISSIONS, errno.EPERM: PRIVACY}.get(error.errno or 0, "")

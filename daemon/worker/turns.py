@@ -220,7 +220,7 @@ class Worker:
         except EngineError as error:
             self._engine_failed(error, claim)
         except MediaError as error:
-            self._outcomes.give_up(claim, error.cause, error.code, str(error))
+            self._outcomes.give_up(claim, error.cause, error.code, f"{error} {error.advice}".strip())
         except Exception as error:
             logger.exception("Job {} {} met something unforeseen", claim.job.id, claim.job.name)
             self._outcomes.give_up(claim, Cause.TRANSIENT, "internal", f"{type(error).__name__}: {error}")

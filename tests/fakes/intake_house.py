@@ -15,7 +15,7 @@ from loguru import logger
 
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
-from daemon.intake.admit import Gate
+from daemon.intake.admit import Gate, Identify
 from daemon.intake.hearing import Heard
 from daemon.intake.identity import identify
 from daemon.intake.intake import Intake
@@ -45,6 +45,8 @@ class IntakeHouse:
         self.library = Library(self.database)
         self.store = JobStore(self.database, SystemClock().now)
         self.opened: list[bytes] = []
+        self.lstat: Callable[[bytes], os.stat_result] = os.lstat
+        self.identify: Identify = identify
         self._thread: threading.Thread | None = None
 
     def make(
@@ -75,6 +77,7 @@ class IntakeHouse:
             report=lambda state: self.store.set_state("intake", state),
             watcher=watcher,
             scan=scan,
+            lstat=lambda path: self.lstat(path),
         )
         return self.intake
 
@@ -127,7 +130,7 @@ class IntakeHouse:
 
     def _identify(self, path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
         self.opened.append(path)
-        return identify(path, settled, max_bytes=max_bytes)
+        return self.identify(path, settled, max_bytes=max_bytes)
 
 
 def main() -> int:

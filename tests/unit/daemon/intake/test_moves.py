@@ -36,7 +36,7 @@ def describe(store: JobStore, path: bytes) -> int:
 def test_a_waiting_job_goes_along(moves: Moves, store: JobStore, library: Library, inbox: Path) -> None:
     old, new = drop(inbox, "old.png"), os.fsencode(inbox / "new.png")
     job = queue(store, old)
-    os.rename(old, new)
+    (inbox / "old.png").rename(inbox / "new.png")
     assert moves.follow([settled(new)]) == Moved(followed={new})
     assert library.job(job).path == new
 
@@ -46,7 +46,7 @@ def test_a_described_file_takes_its_untouched_sidecars_from_the_old_place(
 ) -> None:
     old, new = drop(inbox, "old.png"), os.fsencode(inbox / "new.png")
     job = describe(store, old)
-    os.rename(old, new)
+    (inbox / "old.png").rename(inbox / "new.png")
     moves.follow([settled(new)])
     assert library.job(job).state is JobState.PUBLISHING
     assert [file.name for file in inbox.iterdir()] == ["new.png"]
@@ -59,13 +59,11 @@ def test_a_hard_link_is_no_move(moves: Moves, store: JobStore, inbox: Path) -> N
     assert moves.follow([settled(new)]) == Moved()
 
 
-def test_another_file_that_took_over_inode_size_and_time_is_no_move(
-    moves: Moves, store: JobStore, inbox: Path
-) -> None:
+def test_another_file_that_took_over_inode_size_and_time_is_no_move(moves: Moves, store: JobStore, inbox: Path) -> None:
     old, new = drop(inbox, "old.png"), os.fsencode(inbox / "new.png")
     queue(store, old)
     stat = os.lstat(old)
-    os.rename(old, new)
+    (inbox / "old.png").rename(inbox / "new.png")
     with open(new, "r+b") as file:  # noqa: PTH123 - a path of bytes
         file.seek(-4, os.SEEK_END)
         file.write(b"diff")
