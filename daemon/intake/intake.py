@@ -15,7 +15,7 @@ from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
 from daemon.intake.filters import OURS, Filters, Turned, of_mode
 from daemon.intake.hearing import Heard
-from daemon.intake.progress import Progress
+from daemon.intake.progress import Progress, Telling
 from daemon.intake.rescan import Rescan
 from daemon.intake.schedule import Schedule
 from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape
@@ -28,8 +28,6 @@ from storage.records import Fingerprint
 TICK_SECONDS = 0.25
 #: Admitting pauses after this long, so that the watch and a stop are not kept waiting by a big backlog.
 BUSY_SECONDS = 2.0
-#: Status is written down at most this often.
-TELL_SECONDS = 1.0
 #: After a failure of the database or the inbox, before the next try.
 PAUSE_SECONDS = 3.0
 #: So many files are admitted at once.
@@ -61,7 +59,7 @@ class Intake:
         self._gate = gate
         self._clock = clock
         self._stop = stop
-        self._report = report
+        self._telling = Telling(report)
         self._filters = Filters(settings)
         self._heard = Heard()
         self._again = Heard()
@@ -72,13 +70,11 @@ class Intake:
         self._schedule = Schedule(settings.sweep_seconds)
         self._settling = Settling(settings.settle_seconds)
         self._judged: dict[bytes, Shape] = {}
-        self._asked: Rescan | None = None
+        self._wish: Rescan | None = None
         self._rescan = Rescan()
         self._look_due = 0.0
         self._swept = False
         self._idle = False
-        self._reported: dict[str, object] = {}
-        self._tell_due = 0.0
         self.progress = Progress()
 
     @property
@@ -96,7 +92,7 @@ class Intake:
 
     def look_at_all(self, rescan: Rescan) -> None:
         """A person's wish: forget what was judged and list the inbox now; any thread. What came of it is in status."""
-        self._asked = rescan
+        self._wish = rescan
 
     def run(self) -> None:
         try:
@@ -121,8 +117,8 @@ class Intake:
         if lost or self._asked.is_set():
             self._asked.clear()
             self._schedule.ask()
-        if self._asked is not None:
-            self._rescan, self._asked = self._asked, None
+        if self._wish is not None:
+            self._rescan, self._wish = self._wish, None
             self._judged.clear()
             self._schedule.ask()
         if self._schedule.is_due(self._clock.monotonic(), self._clock.now().timestamp()):
@@ -289,12 +285,4 @@ class Intake:
         self.progress.advice = self._watcher.advice
         self.progress.settling = self._settling.moving
         self.progress.rescan = self._rescan.record()
-        record = self.progress.record()
-        if record == self._reported or self._clock.monotonic() < self._tell_due:
-            return
-        self._tell_due = self._clock.monotonic() + TELL_SECONDS
-        try:
-            self._report(record)
-            self._reported = record
-        except SmolwatchError as error:
-            logger.warning("The intake's state cannot be written down: {}", error)
+        self._telling.tell(self.progress.record(), self._clock.monotonic())

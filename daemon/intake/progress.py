@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from loguru import logger
+
+from config.errors import SmolwatchError
+
+#: Status is written down at most this often.
+TELL_SECONDS = 1.0
 
 
 @dataclass
@@ -33,3 +41,23 @@ class Progress:
             "settling": self.settling,
             "rescan": self.rescan,
         }
+
+
+class Telling:
+    """Passes on what changed, and only so often."""
+
+    def __init__(self, report: Callable[[dict[str, object]], None]) -> None:
+        self._report = report
+        self._told: dict[str, object] = {}
+        self._due = 0.0
+
+    def tell(self, record: dict[str, object], now: float) -> None:
+        """`now` is monotonic."""
+        if record == self._told or now < self._due:
+            return
+        self._due = now + TELL_SECONDS
+        try:
+            self._report(record)
+            self._told = record
+        except SmolwatchError as error:
+            logger.warning("The intake's state cannot be written down: {}", error)
