@@ -9,7 +9,8 @@ SmolwatchError                    1
 ├── AlreadyRunningError          75   another daemon holds this home
 ├── StorageError                 78   the database cannot be used (storage/errors.py)
 ├── MediaError                    1   a file cannot be turned into pictures (daemon/errors.py)
-└── EngineError                   1   the model failed (daemon/errors.py)
+├── EngineError                   1   the model failed (daemon/errors.py)
+└── ServiceError                  1   launchd or systemd did not do what it was asked (daemon/errors.py)
 """
 
 from __future__ import annotations

@@ -83,3 +83,7 @@ class EngineError(SmolwatchError):
 
     code = "engine"
     cause = Cause.MODEL
+
+
+class ServiceError(SmolwatchError):
+    """The system's service manager did not do what it was asked."""

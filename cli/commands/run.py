@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
 import click
 
-from config.load import load_settings, prepare_home
+from config.errors import SmolwatchError
+from config.load import home_meant, load_settings, prepare_home
 from config.logs import set_up_logs
-from config.settings import ModelSettings
+from config.settings import ModelSettings, Settings
+from config.text import safe_text
+from daemon.clock import SystemClock
 from daemon.lock import holder
+from daemon.service.refusal import PERMANENT, forget_refusal, refuse
+from storage.records import stamp
 
 
 def choices(key: str) -> click.Choice[str]:
@@ -27,6 +32,7 @@ def choices(key: str) -> click.Choice[str]:
 @click.option("--device", type=choices("device"), help="Where it runs.")
 @click.option("--detail", type=choices("detail"), help="How closely it looks at a picture.")
 @click.option("--yes", is_flag=True, help="Download missing weights without asking.")
+@click.option("--launched-by", "launcher", type=click.Choice(["launchd", "systemd"]), hidden=True)
 @click.pass_obj
 def command(
     home: Path | None,
@@ -36,6 +42,7 @@ def command(
     device: str | None,
     detail: str | None,
     yes: bool,
+    launcher: str | None,
 ) -> int:
     """Watch the inbox and describe what lands there, until stopped (Ctrl-C or SIGTERM).
 
@@ -43,16 +50,33 @@ def command(
     """
     chosen = {"model.id": model and absolute_if_folder(model), "model.engine": engine}
     chosen |= {"model.device": device, "model.detail": detail}
-    settings = load_settings(home=home, overrides=chosen)
+    try:
+        return start(load_settings(home=home, overrides=chosen), once, yes, launcher or launched_by())
+    except SmolwatchError as error:
+        if launcher is None or error.exit_code not in PERMANENT:
+            raise
+        leave_word(home, error)
+        # systemd knows which codes to take for final; launchd would start the same again and again.
+        return 0 if launcher == "launchd" else error.exit_code
+
+
+def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
     prepare_home(settings)
+    forget_refusal(settings.home)
     from cli.weights import offer_weights
     from daemon.app import run
 
-    launcher = launched_by()
     if holder(settings.lock_file) is None:  # else there is no daemon to start, and nothing to fetch for it
         offer_weights(settings, ask=launcher == "terminal", accept=yes)
     set_up_logs(settings, role="daemon", console=sys.stderr.isatty())
     return run(settings, once=once, launched_by=launcher)
+
+
+def leave_word(home: Path | None, error: SmolwatchError) -> None:
+    """Where nobody reads stderr: the reason for `status`, and the same for the system's log."""
+    click.echo(f"smolwatch: {safe_text(str(error), lines=True)}", err=True)
+    with suppress(OSError, SmolwatchError):  # where the home takes no word, the system's log has it
+        refuse(home_meant(home), error, stamp(SystemClock().now()))
 
 
 def absolute_if_folder(model: str) -> str:
@@ -62,9 +86,5 @@ def absolute_if_folder(model: str) -> str:
 
 
 def launched_by() -> str:
-    """Who started this process: "terminal", "launchd", "systemd", or "program" for any other."""
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        return "terminal"
-    if sys.platform == "darwin" and os.getppid() == 1:
-        return "launchd"
-    return "systemd" if "INVOCATION_ID" in os.environ else "program"
+    """Who started this process, unless a service says so itself: "terminal", or "program" for any other."""
+    return "terminal" if sys.stdin.isatty() and sys.stderr.isatty() else "program"

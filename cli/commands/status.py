@@ -17,6 +17,7 @@ from config.load import load_settings
 from config.settings import Settings
 from config.text import safe_text
 from daemon.lock import holder
+from daemon.service.refusal import refusal
 from storage.lifecycle import JobState
 from storage.records import stamp
 
@@ -55,6 +56,8 @@ def look(settings: Settings) -> dict[str, Any]:
         "current": [],
         "speed": {},
     }
+    if pid is None and (refused := refusal(settings.home)) is not None:
+        report["daemon"]["refused"] = refused.reason
     try:
         with open_library(settings) as library:
             if pid is not None:  # what a dead daemon said of itself, or had under way, is history
@@ -86,7 +89,8 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
 
 def daemon_line(daemon: dict[str, Any]) -> str:
     if not daemon["running"]:
-        return f"not running. {DaemonNotRunningError.advice}"
+        refused = f" The service would not start it: {daemon['refused']}" if "refused" in daemon else ""
+        return safe_text(f"not running. {DaemonNotRunningError.advice}{refused}")
     since = f", since {stamp(datetime.fromisoformat(daemon['started_at']))}" if "started_at" in daemon else ""
     return f"running, process {daemon['pid']}{since}"
 

@@ -4,7 +4,9 @@ import json
 import os
 from typing import Any
 
+from config.errors import ConfigError
 from daemon.lock import HomeLock
+from daemon.service.refusal import refuse
 from storage.lifecycle import JobState
 from tests.unit.cli.conftest import House
 
@@ -91,3 +93,11 @@ def test_the_jobs_under_way_are_named_safely(house: House) -> None:
         (job,) = told(house)["current"]
     assert job["id"] == number
     assert told(house)["current"] == [], "what a dead daemon had under way is under way no more"
+
+
+def test_why_a_service_would_not_start_is_told_until_a_daemon_runs(house: House) -> None:
+    refuse(house.settings.home, ConfigError("model.engine is wrong."), "2026-11-24T09:15:02Z")
+    assert "The service would not start it: model.engine is wrong." in line(house, "daemon")
+    assert told(house)["daemon"] == {"running": False, "refused": "model.engine is wrong."}
+    with HomeLock(house.settings.lock_file):
+        assert "would not start" not in line(house, "daemon")

@@ -1,0 +1,103 @@
+"""The launch agent's plist, and what `launchctl print` says, as values. Pure.
+
+Keys: launchd.plist(5). Written down from its manual and from reports; not tried on a Mac.
+"""
+
+from __future__ import annotations
+
+import plistlib
+import re
+from pathlib import Path
+from typing import Any
+
+from daemon.service.plan import Plan
+
+LABEL = "io.github.smolwatch.smolwatch"
+#: In a plist for the user's own domain, which is there without a graphical login: there is no GPU in it.
+BACKGROUND = "Background"
+BLOCK = ("= {", "=> {")
+
+
+def render(plan: Plan, *, label: str, logs: Path, background: bool = False) -> bytes:
+    """The plist's bytes. `logs` is the folder for what is said before the daemon has its own log."""
+    content: dict[str, Any] = {
+        "Label": label,
+        "ProgramArguments": plan.arguments("launchd"),
+        "EnvironmentVariables": dict(plan.environment),
+        "RunAtLoad": True,
+        # A crash is started anew; a clean end, also for a reason that a new start would not cure, stays one.
+        "KeepAlive": {"SuccessfulExit": False},
+        "ThrottleInterval": 30,
+        # launchd's default is 5 s, too short to finish the file in hand; above 60 s it is cut to 60.
+        "ExitTimeOut": 60,
+        # "Background" and no type at all throttle the GPU's feeder, up to eightfold.
+        "ProcessType": "Interactive",
+        "LowPriorityIO": True,
+        # A file that is in iCloud only is not fetched by being looked at.
+        "MaterializeDatalessFiles": False,
+        "Umask": 0o077,
+        "StandardOutPath": str(logs / "launchd.out.log"),
+        "StandardErrorPath": str(logs / "launchd.err.log"),
+    }
+    if background:
+        content["LimitLoadToSessionType"] = BACKGROUND
+    return plistlib.dumps(content, sort_keys=False)
+
+
+def is_ours(content: bytes, label: str) -> bool:
+    """Whether a file that stands where the plist belongs is one of ours."""
+    return f"<string>{label}</string>".encode() in content
+
+
+def home_in(content: bytes) -> Path | None:
+    """The home that a plist of ours serves."""
+    try:
+        arguments = plistlib.loads(content)["ProgramArguments"]
+        return Path(arguments[arguments.index("--home") + 1])
+    except (plistlib.InvalidFileException, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def is_background(content: bytes) -> bool:
+    return f"<string>{BACKGROUND}</string>".encode() in content
+
+
+def facts(printed: str) -> dict[str, str]:
+    """The service's own lines of `launchctl print`; those of the blocks within it (which have states too) are not its.
+
+    Its manual says that the output is no interface, so whoever reads this must do without any of it.
+    """
+    found: dict[str, str] = {}
+    depth = 0
+    for line in map(str.strip, printed.splitlines()):
+        if line.endswith(BLOCK):
+            depth += 1
+        elif line == "}":
+            depth -= 1
+        elif depth == 1 and " = " in line:
+            name, _, value = line.partition(" = ")
+            found.setdefault(name, value)
+    return found
+
+
+def pid_in(told: dict[str, str]) -> int | None:
+    return number(told.get("pid", ""))
+
+
+def exit_code_in(told: dict[str, str]) -> int | None:
+    """The last end: "0", "78: EX_CONFIG", "(never exited)"; a signal is "Killed: 9" and stands in a line of its own."""
+    if (signal := re.search(r"(\d+)$", told.get("last terminating signal", ""))) is not None:
+        return -int(signal[1])
+    return number(told.get("last exit code", ""))
+
+
+def number(text: str) -> int | None:
+    """The digits that a value begins with."""
+    digits = re.match(r"\d+", text)
+    return int(digits[0]) if digits else None
+
+
+def error_number(code: int, said: str) -> int:
+    """Which error launchctl means: "Bootstrap failed: 5: Input/output error"; its exit code is not always the same."""
+    named = re.search(r"failed: (\d+):", said)
+    return int(named[1]) if named else code

@@ -1,0 +1,95 @@
+"""The user unit, and what `systemctl show` says, as values. Pure. Keys: systemd.service(5), systemd.exec(5)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from config.errors import ConfigError
+from daemon.service.plan import Plan
+
+FORBIDDEN = re.compile(r"""['"\\]""")
+UNIT = "smolwatch.service"
+#: systemd leaves what begins with X- to others; so a unit of ours is known, and whose it is.
+HOME_KEY = "X-Smolwatch-Home="
+
+
+def render(plan: Plan) -> bytes:
+    """The unit's bytes.
+
+    ProtectSystem works where the kernel lets a user's own systemd do so; elsewhere systemd starts without it.
+    Raises ConfigError for a program that systemd would not run.
+    """
+    if FORBIDDEN.search(str(plan.program)):
+        raise ConfigError(
+            f"systemd runs no program whose path holds quotes or backslashes: {plan.program}",
+            advice="Install smolwatch in a folder with a simpler name.",
+        )
+    command = " ".join(quoted(argument) for argument in plan.arguments("systemd"))
+    environment = "\n".join(f"Environment={quoted(f'{name}={value}')}" for name, value in plan.environment.items())
+    writable = " ".join(quoted(f"-{folder}") for folder in dict.fromkeys((plan.home, plan.inbox, Path("/tmp"))))
+    return f"""\
+[Unit]
+Description=smolwatch describes what lands in its inbox
+{HOME_KEY}{quoted(str(plan.home))}
+
+[Service]
+Type=exec
+ExecStart=:{command}
+{environment}
+Restart=on-failure
+RestartSec=30
+RestartPreventExitStatus=75 78
+OOMPolicy=continue
+KillMode=mixed
+TimeoutStopSec=20
+UMask=0077
+Nice=19
+IOSchedulingClass=best-effort
+IOSchedulingPriority=7
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths={writable}
+
+[Install]
+WantedBy=default.target
+""".encode()
+
+
+def quoted(word: str) -> str:
+    """One word of a unit: quotes, backslashes and systemd's own % written so that they mean themselves.
+
+    $ needs nothing: the colon before the command turns it off there, and elsewhere it means nothing.
+    """
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'
+
+
+def unquoted(word: str) -> str:
+    return re.sub(r"\\(.)", r"\1", word[1:-1]).replace("%%", "%")
+
+
+def is_ours(content: bytes) -> bool:
+    return HOME_KEY.encode() in content
+
+
+def home_in(content: bytes) -> Path | None:
+    for line in content.decode(errors="replace").splitlines():
+        if line.startswith(HOME_KEY):
+            return Path(unquoted(line.removeprefix(HOME_KEY)))
+    return None
+
+
+def facts(shown: str) -> dict[str, str]:
+    """The lines of `systemctl show`: NAME=value."""
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def pid_in(told: dict[str, str]) -> int | None:
+    return int(told.get("MainPID") or 0) or None
+
+
+def exit_code_in(told: dict[str, str]) -> int | None:
+    """The last end: ExecMainCode is 1 for an exit and 2 or 3 for a signal; 0: it never ended."""
+    status, how = int(told.get("ExecMainStatus") or 0), told.get("ExecMainCode", "0")
+    return {"0": None, "1": status}.get(how, -status)

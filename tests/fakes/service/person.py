@@ -1,0 +1,140 @@
+"""A person at a command line whose system is a fake: a home folder with a difficult name, and only our tool on PATH."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.service.launchd import LABEL
+from tests.fakes.waiting import wait_for
+
+ROOT = Path(__file__).parents[3]
+FAKES = Path(__file__).parent
+#: Nobody, who may read this checkout wherever it lies: a service is no business of root's.
+NOT_ROOT = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
+)
+
+
+class Person:
+    """Types `smolwatch …` in a folder of their own; `system` is the fake's state."""
+
+    def __init__(self, tool: str | None) -> None:
+        # Not below pytest's folder, which is closed to whom these tests run as.
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="smolwatch-"))
+        folder.chmod(0o755)
+        self.home = folder / "Jörg Müller %h"
+        self.smolwatch_home = self.home / "SmolWatch"
+        self.system = folder / "system"
+        tools = folder / "tools"
+        for made in (self.home, self.system, self.system / "jobs", tools):
+            made.mkdir()
+        for name in ("tail", "setpriv", "env"):
+            (tools / name).symlink_to(str(shutil.which(name)))
+        (tools / "python3").symlink_to(sys.executable)
+        for name in ("job.py", "program", *filter(None, [tool])):
+            shutil.copy(FAKES / name, tools)
+        self.environ = {
+            "HOME": str(self.home),
+            "PATH": str(tools),
+            "PYTHONPATH": str(ROOT),
+            "FAKE_SERVICE": str(self.system),
+            "FAKE_PROGRAM": str(tools / "program"),
+        }
+        self.as_root = False
+        if os.geteuid() == 0:
+            for made in (folder, *folder.rglob("*")):
+                os.chown(made, 65534, 65534, follow_symlinks=False)
+
+    @property
+    def plist(self) -> Path:
+        return self.home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+
+    @property
+    def unit(self) -> Path:
+        return self.home / ".config" / "systemd" / "user" / "smolwatch.service"
+
+    def types(self, *words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+        before = ("--home", str(home)) if home else ()
+        command = [sys.executable, "-m", "cli.main", *before, *words]
+        if os.geteuid() == 0 and not self.as_root:
+            command = [*NOT_ROOT, *command]
+        return subprocess.run(
+            command, env=self.environ, cwd=self.home, capture_output=True, text=True, timeout=50, check=False
+        )
+
+    def does(self, *words: str) -> str:
+        """What the program says when all goes well."""
+        done = self.types(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    def sees(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.types("service", "status", "--json").stdout)
+        return told
+
+    def sees_running(self) -> dict[str, Any]:
+        return wait_for(lambda: told if (told := self.sees())["status"] == "running" else {})
+
+    def calls(self) -> list[str]:
+        """What the fake was asked to do since the last look, without the mere questions; labels and paths shortened."""
+        file = self.system / "calls"
+        lines = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        uid = 65534 if os.geteuid() == 0 else os.geteuid()
+        short = [
+            line.replace(str(self.plist), "PLIST").replace(LABEL, "LABEL").replace(f"/{uid}", "/UID") for line in lines
+        ]
+        return [line for line in short if line.split()[0] not in ("print", "show", "show-environment")]
+
+    def mood(self, name: str, text: str = "") -> None:
+        """A file in the fake's folder that changes what it does."""
+        (self.system / name).write_text(text)
+
+    def wants(self, name: str, text: str) -> None:
+        """A file in smolwatch's home: the stand-in for the daemon looks at it."""
+        (self.smolwatch_home / name).write_text(text)
+
+    def leaves(self) -> None:
+        """Nothing stays behind, however the test went."""
+        self.system.joinpath("bootstrap-errors").unlink(missing_ok=True)
+        for where in (self.system / "jobs").iterdir():
+            (where / "stopping").touch()
+            for name, number in (("pid", 15), ("watcher", 9)):
+                file = where / name
+                if file.exists():
+                    try:
+                        os.kill(int(file.read_text()), number)
+                    except ProcessLookupError:
+                        continue
+        shutil.rmtree(self._folder)
+
+
+@contextmanager
+def somebody(tool: str | None) -> Iterator[Person]:
+    person = Person(tool)
+    try:
+        yield person
+    finally:
+        person.leaves()
+
+
+def can_be_somebody() -> bool:
+    """Whether tests may run as another user than root, or are not root anyway."""
+    return os.geteuid() != 0 or (
+        shutil.which("setpriv") is not None and subprocess.run([*NOT_ROOT, "true"], capture_output=True).returncode == 0
+    )
+
+
+needs_a_person = pytest.mark.skipif(not can_be_somebody(), reason="root here cannot become another user (setpriv)")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from daemon.lock import HomeLock
+from daemon.service.refusal import refusal
+from tests.unit.cli.conftest import House
+
+
+def break_settings(house: House) -> None:
+    house.settings.config_file.write_text('[model]\nengine = "nonsense"\n')
+
+
+@pytest.mark.parametrize(("launcher", "code"), [("launchd", 0), ("systemd", 78)])
+def test_what_a_new_start_would_only_meet_again_is_final_for_the_launcher_and_its_reason_kept(
+    house: House, launcher: str, code: int
+) -> None:
+    break_settings(house)
+    result = house.ask("run", "--launched-by", launcher)
+    assert result.exit_code == code
+    assert "model.engine" in result.stderr
+    found = refusal(house.settings.home)
+    assert found is not None
+    assert (found.exit_code, "model.engine" in found.reason) == (78, True)
+
+
+def test_in_a_terminal_the_same_is_an_error_and_leaves_nothing(house: House) -> None:
+    break_settings(house)
+    assert house.ask("run").exit_code == 78
+    assert refusal(house.settings.home) is None
+
+
+def test_a_second_daemon_under_launchd_ends_well_and_says_whose_the_home_is(house: House) -> None:
+    with HomeLock(house.settings.lock_file):
+        result = house.ask("run", "--launched-by", "launchd")
+    assert result.exit_code == 0
+    assert "already runs" in result.stderr
+    found = refusal(house.settings.home)
+    assert found is not None
+    assert found.exit_code == 75
+
+
+def test_a_home_that_cannot_be_written_still_has_its_reason_in_the_launchers_log(house: House) -> None:
+    break_settings(house)
+    (house.settings.home / "data" / "refusal.json").mkdir()
+    result = house.ask("run", "--launched-by", "launchd")
+    assert result.exit_code == 0
+    assert "model.engine" in result.stderr
