@@ -34,6 +34,10 @@ echo $$ > "/sys/fs/cgroup/$GROUP/init/cgroup.procs"
 chown -R 65534:65534 "/sys/fs/cgroup/$GROUP"
 exec $NOT_ROOT bash -c "$PERSON"
 """
+CLEAR = """
+mount -t cgroup2 none /sys/fs/cgroup
+find "/sys/fs/cgroup/$GROUP" -depth -type d -exec rmdir {} +
+"""
 PERSON = r"""
 dbus-daemon --session --address="$DBUS_SESSION_BUS_ADDRESS" --nofork --nopidfile 2>/dev/null & bus=$!
 for _ in $(seq 100); do [ -S "$XDG_RUNTIME_DIR/bus" ] && break; sleep 0.05; done
@@ -81,6 +85,7 @@ def folder() -> Iterator[Path]:
         os.chown(made, 65534, 65534)
     yield folder
     shutil.rmtree(folder)
+    subprocess.run([*APART, "sh", "-c", CLEAR], env={**os.environ, "GROUP": folder.name}, check=True)
 
 
 @pytest.mark.skipif(not can_run(), reason="needs root that may mount, systemd, dbus and setpriv")
