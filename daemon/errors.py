@@ -78,6 +78,19 @@ class DecoderHungError(MediaError):
     cause = Cause.TRANSIENT
 
 
+class OutOfMemoryError(MediaError):
+    """Opening the file took more memory than there is, twice: the second time for less of it."""
+
+    code = "out-of-memory"
+
+
+class DecoderMissingError(MediaError):
+    """The decoder process cannot be started."""
+
+    code = "decoder-missing"
+    cause = Cause.ENVIRONMENT
+
+
 class EngineError(SmolwatchError):
     """The model failed. No job is charged for it."""
 

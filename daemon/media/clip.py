@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class DecodePlan:
-    """How much of a file the model will look at. Edges are in pixels; larger pictures are shrunk to them on the way."""
+    """How much of a file the model will look at. Edges are in pixels; larger pictures are shrunk to them on the way.
+
+    `sparing`: memory is short, and worth more than speed and the last bit of sharpness.
+    """
 
     image_edge: int
     frame_edge: int
@@ -23,6 +26,17 @@ class DecodePlan:
     max_frames: int
     max_bytes: int
     seconds: float
+    sparing: bool = False
+
+    def smaller(self) -> DecodePlan:
+        """The plan for a second try, after the first took more memory than there is."""
+        return replace(
+            self,
+            image_edge=max(self.image_edge // 2, 1),
+            frame_edge=max(self.frame_edge // 2, 1),
+            max_frames=max(self.max_frames // 4, 1),
+            sparing=True,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

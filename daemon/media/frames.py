@@ -25,7 +25,7 @@ def sample_indices(total_frames: int, fps: float, *, per_second: float, max_fram
         start, end = int(SKIP_SECONDS * fps), min(int(total_frames - SKIP_SECONDS * fps), last)
         if start < end:
             first, last = start, end
-    return [int(index) for index in np.unique(np.linspace(first, last, wanted, dtype=int))]
+    return sorted({int(index) for index in np.linspace(first, last, wanted, dtype=int)})
 
 
 def fit_edge(width: int, height: int, edge: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import pillow_heif
 from PIL import Image, UnidentifiedImageError
 
 from config.text import safe_text
-from daemon.errors import MediaError, NotAllowedError, TooLargeError, UnreadableError
+from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.frames import shrink
 from daemon.media.kinds import HEAD_BYTES, sniff
@@ -34,6 +34,8 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+#: These swap width and height.
+SIDEWAYS = frozenset(TURNS[orientation] for orientation in (5, 6, 7, 8))
 #: What Pillow is known to let out of a broken file.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, KeyError, IndexError, TypeError, struct.error)
 
@@ -41,15 +43,22 @@ BROKEN = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, KeyError, In
 def read_image(fd: int, plan: DecodePlan) -> Clip:
     """One picture, no longer than `plan.image_edge`. The descriptor stays open.
 
-    Raises TooLargeError, NotAllowedError, UnreadableError.
+    Raises TooLargeError, NotAllowedError, UnreadableError, OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
     if format is None or format.kind is not MediaKind.IMAGE:
         raise NotAllowedError("Not a picture that smolwatch knows.")
     with border(), os.fdopen(fd, "rb", closefd=False) as file, opened(file) as picture:
+        size = picture.size
+        # JPEG alone knows drafts: it unpacks at a half, a quarter or an eighth.
+        drafted = plan.sparing and picture.draft("RGB", (plan.image_edge, plan.image_edge)) is not None
         picture.load()
-        whole = flat(upright(picture))
-    media = Media(kind=MediaKind.IMAGE, format=format.name, width=whole.width, height=whole.height)
+        turn = turn_of(picture)
+        whole = flat(picture if turn is None else picture.transpose(turn))
+    width, height = whole.size
+    if drafted:
+        width, height = size[::-1] if turn in SIDEWAYS else size
+    media = Media(kind=MediaKind.IMAGE, format=format.name, width=width, height=height)
     return Clip(media=media, pictures=(shrink(np.asarray(whole), plan.image_edge),), timestamps=())
 
 
@@ -66,7 +75,7 @@ def border() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLargeError(f"The picture is too large: more than {MAX_PIXELS // 10**6} megapixels.") from error
     except MemoryError as error:
-        raise TooLargeError("The picture takes more memory than there is.") from error
+        raise OutOfMemoryError("The picture takes more memory than there is.") from error
     except UnidentifiedImageError as error:
         raise UnreadableError("The picture is damaged, or of a variety that smolwatch cannot read.") from error
     except BROKEN as error:
@@ -87,13 +96,12 @@ def opened(file: BinaryIO) -> Image.Image:
     return picture
 
 
-def upright(picture: Image.Image) -> Image.Image:
-    """As the camera's orientation tag wants it shown. A tag that cannot be read turns nothing."""
+def turn_of(picture: Image.Image) -> Image.Transpose | None:
+    """How the camera's orientation tag wants it shown. A tag that cannot be read turns nothing."""
     try:
-        turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
+        return TURNS.get(picture.getexif().get(ORIENTATION, 1))
     except (*BROKEN, MemoryError):
-        return picture
-    return picture if turn is None else picture.transpose(turn)
+        return None
 
 
 def flat(picture: Image.Image) -> Image.Image:

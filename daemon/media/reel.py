@@ -28,13 +28,20 @@ class Shot:
 
 
 class Reel:
-    """One pass over a stream that stands at its beginning. `rate`: frames a second; `stop_at`: monotonic seconds."""
+    """One pass over a stream that stands at its beginning.
 
-    def __init__(self, container: InputContainer, stream: VideoStream, *, rate: float, stop_at: float) -> None:
+    `rate`: frames a second; `size`: bytes, and what is appended to them meanwhile is never looked at, or a file that
+    grows would have no end; `stop_at`: monotonic seconds.
+    """
+
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, *, rate: float, size: int, stop_at: float
+    ) -> None:
         self._container = container
         self._stream = stream
         self._tick = float(stream.time_base or 0)
         self._step = 1 / rate
+        self._size = size
         self._stop_at = stop_at
         self._hurry_at = (time.monotonic() + stop_at) / 2
         self._start = None if stream.start_time is None else stream.start_time * self._tick
@@ -126,7 +133,10 @@ class Reel:
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:
-            yield from self._container.demux(self._stream)
+            for packet in self._container.demux(self._stream):
+                if (packet.pos or 0) >= self._size:
+                    return
+                yield packet
         except av.FFmpegError:  # a torn tail: what came before it counts
             return
 

@@ -18,7 +18,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from config.text import safe_text
-from daemon.errors import MediaError, NotAllowedError, TooLargeError, UnreadableError
+from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan, Pixels
 from daemon.media.frames import sample_indices, shrink
 from daemon.media.kinds import HEAD_BYTES, Format, sniff
@@ -40,17 +40,19 @@ DAY = 86_400.0
 def read_video(fd: int, plan: DecodePlan) -> Clip:
     """1 to `plan.max_frames` frames, no edge over `plan.frame_edge`, by the stock sampling rule. `fd` stays open.
 
-    A file that breaks off gives the frames up to there. Raises NotAllowedError, TooLargeError, UnreadableError.
+    A file that breaks off gives the frames up to there. Raises NotAllowedError, TooLargeError, UnreadableError,
+    OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
     if format is None or format.kind is not MediaKind.VIDEO:
         raise NotAllowedError("Not a video that smolwatch knows.")
     stop_at = time.monotonic() + min(DECODE_SECONDS, plan.seconds / 2)
     with border():
-        total, rate = length_of(fd, stop_at)
+        size = os.fstat(fd).st_size
+        total, rate = length_of(fd, size, stop_at)
         indices = sample_indices(total, rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
-        with opened(fd) as (container, stream):
-            reel = Reel(container, stream, rate=rate, stop_at=stop_at)
+        with opened(fd, threads=1 if plan.sparing else THREADS) as (container, stream):
+            reel = Reel(container, stream, rate=rate, size=size, stop_at=stop_at)
             return developed(reel.shots([index / rate for index in indices]), format, plan, total, rate)
 
 
@@ -94,7 +96,7 @@ def border() -> Iterator[None]:
     except MediaError:
         raise
     except MemoryError as error:
-        raise TooLargeError("The video takes more memory than there is.") from error
+        raise OutOfMemoryError("The video takes more memory than there is.") from error
     except av.FFmpegError as error:
         raise UnreadableError(f"The video is damaged or incomplete ({safe_text(error.strerror or '')}).") from error
     except (OSError, ValueError, LookupError, ArithmeticError, RuntimeError, TypeError) as error:
@@ -102,7 +104,7 @@ def border() -> Iterator[None]:
 
 
 @contextmanager
-def opened(fd: int) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(fd: int, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The file from its beginning, with its picture stream judged and ready to decode."""
     os.lseek(fd, 0, os.SEEK_SET)
     options = {
@@ -114,7 +116,7 @@ def opened(fd: int) -> Iterator[tuple[InputContainer, VideoStream]]:
         "max_streams": str(MAX_STREAMS),
     }
     with av.open("fd:", container_options=options, metadata_errors="replace") as container:
-        yield container, judged(picture_stream(container))
+        yield container, judged(picture_stream(container), threads)
 
 
 def picture_stream(container: InputContainer) -> VideoStream:
@@ -125,7 +127,7 @@ def picture_stream(container: InputContainer) -> VideoStream:
     raise UnreadableError("There is no video stream in the file.")
 
 
-def judged(stream: VideoStream) -> VideoStream:
+def judged(stream: VideoStream, threads: int) -> VideoStream:
     """Refused before its first frame is decoded, or set up within bounds."""
     context = stream.codec_context
     if context is None:
@@ -134,7 +136,7 @@ def judged(stream: VideoStream) -> VideoStream:
         raise NotAllowedError(f"The video's codec ({safe_text(context.name)}) is not one that smolwatch opens.")
     check_size(context.width, context.height)
     context.options = {"max_pixels": str(MAX_PIXELS)}
-    context.thread_count = THREADS
+    context.thread_count = threads
     context.thread_type = "AUTO"
     return stream
 
@@ -146,7 +148,7 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def length_of(fd: int, stop_at: float) -> tuple[int, float]:
+def length_of(fd: int, size: int, stop_at: float) -> tuple[int, float]:
     """How many frames there are, and how many a second: as stated where that can be believed, else counted."""
     with opened(fd) as (container, stream):
         average, usual = float(stream.average_rate or 0), float(stream.guessed_rate or 0)
@@ -156,7 +158,7 @@ def length_of(fd: int, stop_at: float) -> tuple[int, float]:
         if steady and 1 <= total <= DAY * average:
             return total, average
     with opened(fd) as (container, stream):
-        return counted(container, stream, stop_at)
+        return counted(container, stream, size, stop_at)
 
 
 def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
@@ -165,11 +167,11 @@ def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
     return (container.duration or 0) / av.time_base
 
 
-def counted(container: InputContainer, stream: VideoStream, stop_at: float) -> tuple[int, float]:
+def counted(container: InputContainer, stream: VideoStream, size: int, stop_at: float) -> tuple[int, float]:
     """The same by reading every packet and decoding none: for streams of no stated length or of changing rate."""
     count, first, end = 0, float("inf"), float("-inf")
     for packet in container.demux(stream):
-        if packet.size == 0 or time.monotonic() > stop_at:
+        if packet.size == 0 or (packet.pos or 0) >= size or time.monotonic() > stop_at:
             break
         count += 1
         if packet.pts is not None:

@@ -1,4 +1,4 @@
-"""What the decoder process and its parent say to each other: JSON with a length before it, and bytes of agreed length.
+"""What the decoder process and its parent say to each other: JSON with its length, bytes of agreed length, descriptors.
 
 Nothing is unpickled: a decoder that a hostile file has taken over can only lie about pixels.
 """
@@ -31,6 +31,20 @@ def hear(line: socket.socket, deadline: float = NEVER) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise ValueError("a message that is no object")
     return message
+
+
+def give_descriptor(line: socket.socket, fd: int) -> None:
+    """Hand over what is open, so that the other side need not be able to open anything."""
+    line.settimeout(None)
+    socket.send_fds(line, [b"\0"], [fd])
+
+
+def take_descriptor(line: socket.socket) -> int:
+    """The descriptor that comes next, for the caller to close. Raises EOFError when none does."""
+    _, descriptors, _, _ = socket.recv_fds(line, 1, 1)
+    if not descriptors:
+        raise EOFError
+    return descriptors[0]
 
 
 def receive(line: socket.socket, size: int, deadline: float = NEVER) -> bytearray:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,32 @@ import numpy as np
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder_child import read_clip
+from daemon.media.sandbox import Sandbox, lock_in
 from storage.records import Media, MediaKind
+
+#: What "leak" does not let go.
+kept: list[np.ndarray] = []
+#: What had been loaded when the process was locked in.
+loaded: set[str] = set()
+
+
+def unlocked() -> Sandbox:
+    """No sandbox at all: what a file cannot do now, the reading itself prevents."""
+    return Sandbox(kind="none", reason="left open by a test")
+
+
+def remembering() -> Sandbox:
+    """Locked in as ever, for `late`."""
+    loaded.update(sys.modules)
+    return lock_in()
+
+
+def late(fd: int, plan: DecodePlan) -> Clip:
+    """Reads as ever, and refuses the file when a module had to be loaded for it."""
+    clip = read_clip(fd, plan)
+    if more := set(sys.modules) - loaded:
+        raise UnreadableError(f"Loaded late: {sorted(more)}.")
+    return clip
 
 
 def obedient(fd: int, plan: DecodePlan) -> Clip:
@@ -22,8 +50,23 @@ def obedient(fd: int, plan: DecodePlan) -> Clip:
     match os.pread(fd, 16, 0).split(b" ")[0]:
         case b"crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+        case b"abort":
+            os.abort()
         case b"killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        case b"greedy" if not plan.sparing:
+            os.kill(os.getpid(), signal.SIGKILL)  # as the system does when memory runs out
+        case b"greedy":
+            return drawn(plan)
+        case b"hoard":
+            kept.append(np.ones(3 * 1024**3, np.uint8))
+        case b"swell":
+            while True:
+                kept.append(np.ones(10 * 1024**2, np.uint8))
+                time.sleep(0.05)
+        case b"leak":
+            kept.append(np.ones(50 * 1024**2, np.uint8))
+            raise UnreadableError(about_me())
         case b"exit":
             os._exit(3)
         case b"hang":
@@ -40,7 +83,15 @@ def obedient(fd: int, plan: DecodePlan) -> Clip:
             return lying(plan)
         case b"self":
             raise UnreadableError(about_me())
+        case b"escape":
+            raise UnreadableError(escapes(fd))
     return read_clip(fd, plan)
+
+
+def drawn(plan: DecodePlan) -> Clip:
+    """A black picture, as large as the plan allows."""
+    media = Media(kind=MediaKind.IMAGE, format="png", width=9, height=9)
+    return Clip(media=media, pictures=(np.zeros((4, plan.image_edge, 3), np.uint8),), timestamps=())
 
 
 def lying(plan: DecodePlan) -> Clip:
@@ -53,7 +104,34 @@ def about_me() -> str:
     """The process that reads: its id, core limit, what lies in its folder, and the large libraries it has loaded."""
     try:
         found = [entry.name for entry in Path().iterdir()]
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         found = []
     heavy = sorted({"torch", "transformers", "sqlalchemy"} & set(sys.modules))
     return f"{os.getpid()} core={resource.getrlimit(resource.RLIMIT_CORE)} files={found} heavy={heavy}"
+
+
+def escapes(fd: int) -> str:
+    """Which of the things that a hijacked decoder would like to do it can do: their names, or "none"."""
+    attempts: dict[str, Callable[[], object]] = {
+        "read": lambda: os.open("/etc/hostname", os.O_RDONLY),
+        "list": lambda: os.listdir("/"),
+        "write": lambda: os.open("/tmp/smolwatch-escape", os.O_WRONLY | os.O_CREAT),
+        "remove": lambda: os.unlink("/tmp/smolwatch-escape"),
+        "chmod": lambda: os.fchmod(fd, 0o777),
+        "utime": lambda: os.utime(fd, ns=(0, os.fstat(fd).st_mtime_ns)),
+        "tcp": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+        "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+        "unix": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
+        "exec": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
+        "signal": lambda: os.kill(os.getppid(), 0),
+        "core": lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),
+    }
+    return " ".join(name for name, attempt in attempts.items() if succeeds(attempt)) or "none"
+
+
+def succeeds(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return False
+    return True

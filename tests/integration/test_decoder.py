@@ -12,23 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from daemon.errors import (
     ChangedError,
     DecoderCrashedError,
-    DecoderHungError,
     GoneError,
     NotAllowedError,
     NotRegularError,
     UnreadableError,
 )
 from daemon.media import decoder as decoder_module
-from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder import Decoder
 from storage.records import Fingerprint
-from tests.fakes.readers import obedient
+from tests.fakes.decoding import decoding, is_running, opened, order, pid_of, told
+from tests.fakes.readers import obedient, unlocked
 from tests.fakes.waiting import wait_for
 from tests.shapes.files import frame_number, grey_frames, save_image, save_video, some_image
 from tests.unit.media.reading import plan
@@ -38,42 +36,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
-    made = Decoder(read=obedient)
-    yield made
-    made.close()
+    with decoding(obedient) as made:
+        yield made
 
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     return save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
-
-
-def order(tmp_path: Path, word: str) -> Path:
-    """A file that makes the reader do as the word says."""
-    path = tmp_path / f"{word}.jpg"
-    path.write_text(f"{word} ")
-    return path
-
-
-def opened(decoder: Decoder, path: Path, how: DecodePlan | None = None) -> Clip:
-    return decoder.open(os.fsencode(path), Fingerprint.of(path.lstat()), how or plan())
-
-
-def about_child(decoder: Decoder, tmp_path: Path) -> str:
-    with pytest.raises(UnreadableError) as told:
-        opened(decoder, order(tmp_path, "self"))
-    return str(told.value)
-
-
-def pid_of(decoder: Decoder, tmp_path: Path) -> int:
-    return int(about_child(decoder, tmp_path).split()[0])
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def gone_within(pid: int, seconds: float) -> bool:
@@ -86,10 +55,9 @@ def gone_within(pid: int, seconds: float) -> bool:
 
 
 def test_pictures_and_videos_come_back_whole(photo: Path, tmp_path: Path) -> None:
-    decoder = Decoder()
-    picture = opened(decoder, photo)
-    film = opened(decoder, save_video(tmp_path / "film.webm", grey_frames(24)))
-    decoder.close()
+    with decoding() as decoder:
+        picture = opened(decoder, photo)
+        film = opened(decoder, save_video(tmp_path / "film.webm", grey_frames(24)))
     assert np.array_equal(picture.pictures[0], np.asarray(some_image(1, (64, 48))))
     assert (picture.media.format, picture.is_video, picture.timestamps) == ("png", False, ())
     assert [frame_number(frame) for frame in film.pictures] == [0, 11, 23]
@@ -104,31 +72,6 @@ def test_a_files_own_fault_is_told_and_the_process_lives_on(decoder: Decoder, ph
         opened(decoder, order(tmp_path, "raise"))
     assert opened(decoder, photo).media.width == 64
     assert pid_of(decoder, tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("word", "sign"), [("crash", "signal 11, SIGSEGV"), ("killed", "signal 9"), ("exit", "exit code 3")]
-)
-def test_a_crash_costs_the_one_file(decoder: Decoder, photo: Path, tmp_path: Path, word: str, sign: str) -> None:
-    with pytest.raises(DecoderCrashedError, match=sign):
-        opened(decoder, order(tmp_path, word))
-    began = time.monotonic()
-    assert opened(decoder, photo).media.width == 64
-    assert time.monotonic() - began < 5
-
-
-@pytest.mark.parametrize("word", ["hang", "deaf"])
-def test_a_hang_is_ended_at_the_deadline(
-    decoder: Decoder, photo: Path, tmp_path: Path, word: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(decoder_module, "GRACE_SECONDS", 0.5)
-    pid = pid_of(decoder, tmp_path)
-    began = time.monotonic()
-    with pytest.raises(DecoderHungError, match="longer than"):
-        opened(decoder, order(tmp_path, word), plan(seconds=0.5))
-    assert time.monotonic() - began < 3
-    assert not is_running(pid)
-    assert opened(decoder, photo).media.width == 64
 
 
 def test_a_process_that_died_between_two_files_is_replaced(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
@@ -161,8 +104,8 @@ def test_a_file_that_changed_is_not_described(decoder: Decoder, photo: Path) -> 
         decoder.open(os.fsencode(photo), expected, plan())
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_blamed(decoder: Decoder, tmp_path: Path) -> None:
-    with pytest.raises(ChangedError):
+def test_a_file_that_changes_while_it_is_read_is_not_blamed(tmp_path: Path) -> None:
+    with decoding(obedient, unlocked) as decoder, pytest.raises(ChangedError):
         opened(decoder, order(tmp_path, "touch"))
 
 
@@ -170,6 +113,7 @@ def test_the_process_is_renewed_after_so_many_files(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 2)
+    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 1)
     pids = [pid_of(decoder, tmp_path) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
@@ -177,7 +121,7 @@ def test_the_process_is_renewed_after_so_many_files(
 def test_the_process_has_little_to_do_harm_with(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
     opened(decoder, photo)
     opened(decoder, save_video(tmp_path / "a.mp4", grey_frames(8)))
-    assert about_child(decoder, tmp_path).split(" ", 1)[1] == "core=(0, 0) files=[] heavy=[]"
+    assert told(decoder, order(tmp_path, "self")).split(" ", 1)[1] == "core=(0, 0) files=[] heavy=[]"
 
 
 def test_ctrl_c_does_not_reach_the_process(decoder: Decoder, tmp_path: Path) -> None:

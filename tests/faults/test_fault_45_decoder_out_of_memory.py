@@ -1,0 +1,47 @@
+"""Fault 45: the decoder process is killed for want of memory, or reaches its limit. Real (SIGKILL, RLIMIT_AS)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import OutOfMemoryError
+from daemon.media import decoder_process
+from daemon.retry import Action, Failure, decide
+from tests.fakes.clock import START
+from tests.fakes.decoding import decoding, opened, order
+from tests.fakes.readers import obedient, unlocked
+from tests.shapes.files import save_image, some_image
+from tests.unit.media.reading import plan
+
+
+def test_what_kills_the_decoder_is_tried_once_more_for_less(tmp_path: Path) -> None:
+    with decoding(obedient) as decoder:
+        clip = opened(decoder, order(tmp_path, "greedy"), plan(image_edge=800))
+    assert clip.pictures[0].shape[1] == 400
+
+
+def test_what_kills_it_twice_is_given_up_and_the_next_file_is_opened(tmp_path: Path) -> None:
+    photo = save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
+    with decoding(obedient) as decoder:
+        with pytest.raises(OutOfMemoryError, match="killed, probably out of memory") as told:
+            opened(decoder, order(tmp_path, "killed"))
+        assert opened(decoder, photo).media.width == 64
+    failure = Failure(cause=told.value.cause, code=told.value.code, attempts=1, max_attempts=3)
+    assert decide(failure, START, lambda: 0.5).action is Action.FAIL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a limit on memory")
+def test_the_decoder_gets_no_more_memory_than_its_limit_and_lives_on(tmp_path: Path) -> None:
+    with decoding(obedient) as decoder:
+        with pytest.raises(OutOfMemoryError, match="more memory than there is"):
+            opened(decoder, order(tmp_path, "hoard"))
+        assert decoder.sandbox()
+
+
+def test_where_the_system_holds_no_limit_the_parent_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder_process, "MEMORY_BYTES", 50 * 1024**2)
+    with decoding(obedient, unlocked) as decoder, pytest.raises(OutOfMemoryError, match="more memory than a file may"):
+        opened(decoder, order(tmp_path, "swell"))
