@@ -77,6 +77,8 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     """The same for people."""
     yield "daemon", daemon_line(report["daemon"])
     yield "model", engine_line(report["engine"], report["daemon"]["running"])
+    if report["daemon"]["running"]:
+        yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
     yield "inbox", inbox_line(report["inbox"], report["intake"])
     none = "none" if report["database_exists"] else "none; there is no database yet"
     yield "jobs", " · ".join(f"{state} {count}" for state, count in report["jobs"].items() if count) or none

@@ -65,7 +65,10 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineInfo:
-    """What was loaded, and how much it takes at once. `rows` bounds the requests that may be under way."""
+    """What was loaded, and how much it takes at once. `rows` bounds the requests that may be under way.
+
+    `notes`: what was decided at load, and why, for people.
+    """
 
     model_id: str
     revision: str
@@ -78,6 +81,7 @@ class EngineInfo:
     frame_edge: int
     frames_per_second: float
     max_frames: int
+    notes: tuple[str, ...] = ()
 
 
 class Engine(Protocol):

@@ -16,6 +16,7 @@ from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.devices import check_int8, give_back, memory_of, pick_device, pick_dtype
 from daemon.inference.engine import EngineInfo, Reply, Request
 from daemon.inference.processor import Floats, Processor
+from daemon.inference.threads import settle_threads
 from daemon.inference.tiles import distinct
 from daemon.inference.torch_linear import int8_laid_out, laid_out
 from daemon.inference.torch_runner import TorchRunner
@@ -29,7 +30,7 @@ class TorchEngine:
     """The model in `folder` behind the Engine protocol; at most `rows` answers are written at once.
 
     `cache_tokens` bounds the keys and values of all rows; by itself it follows the memory that is free after loading.
-    `threads` bounds the CPU cores that torch computes on; torch's own default is all physical ones.
+    `threads` is how many torch computes on, on a CPU; by itself what `settle_threads` measures to be best.
     Without `stop_at_end` every answer goes on to its limit, loops too, so that runs of equal length can be timed.
     """
 
@@ -58,13 +59,12 @@ class TorchEngine:
         self._is_cold = True
 
     def load(self) -> EngineInfo:
-        if self._threads is not None:
-            torch.set_num_threads(self._threads)
         device = pick_device(self._device)
         self._processor = Processor.from_folder(self._folder, detail=self._detail)
         dtype, is_int8 = pick_dtype(self._precision, device), self._precision == "int8"
         if is_int8:
             check_int8(device)
+        notes = (self._settle_threads(dtype),) if device.type == "cpu" else ()
         self.run_on(TorchRunner.from_folder(self._folder, device, dtype, int8_laid_out if is_int8 else laid_out))
         return EngineInfo(
             model_id=self._model_id,
@@ -78,7 +78,16 @@ class TorchEngine:
             frame_edge=self._processor.frame_edge,
             frames_per_second=self._processor.frames_per_second,
             max_frames=self._processor.max_frames,
+            notes=notes,
         )
+
+    def _settle_threads(self, dtype: torch.dtype) -> str:
+        """Before the weights are loaded, which is done on these threads too; the choice in words."""
+        if self._threads is not None:
+            torch.set_num_threads(self._threads)
+            return f"Threads: {self._threads}."
+        choice = settle_threads(dtype)
+        return f"Threads: {choice.threads}; {choice.reason}."
 
     def run_on(self, runner: TorchRunner) -> None:
         """Write on this model from now on."""

@@ -105,7 +105,8 @@ class EngineRoom:
             return
         self._reported = state
         self._report(state)
-        logger.info("Engine: {}", " ".join(str(value) for value in state.values() if value))
+        values = (" ".join(value) if isinstance(value, list) else str(value) for value in state.values() if value)
+        logger.info("Engine: {}", " ".join(values))
 
 
 def ready(info: EngineInfo) -> dict[str, object]:
@@ -118,4 +119,5 @@ def ready(info: EngineInfo) -> dict[str, object]:
         "dtype": info.dtype,
         "detail": info.detail,
         "rows": info.rows,
+        "notes": list(info.notes),
     }

@@ -79,6 +79,14 @@ def test_a_ready_model_is_named_with_where_it_runs(house: House) -> None:
         assert line(house, "model").endswith("smolwatch-demo on cpu, float32, balanced detail")
 
 
+def test_what_the_engine_decided_is_told_while_it_runs(house: House) -> None:
+    house.store.set_state("engine", READY | {"notes": ["Threads: 2; measured."]})
+    with HomeLock(house.settings.lock_file):
+        assert line(house, "note") == "note    Threads: 2; measured."
+        assert told(house)["engine"]["notes"] == ["Threads: 2; measured."]
+    assert "Threads" not in house.ask("status").stdout
+
+
 def test_the_inbox_tells_its_trouble(house: House) -> None:
     house.store.set_state("intake", {"problem": "inbox missing", "advice": ""})
     with HomeLock(house.settings.lock_file):

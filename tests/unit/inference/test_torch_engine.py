@@ -57,6 +57,15 @@ class Failing(TorchRunner):
         return super().write(rows, tokens)
 
 
+def test_it_tells_on_how_many_threads_it_computes(checkpoint: Path) -> None:
+    engine = torch_engine(checkpoint)
+    assert engine.load().notes == ("Threads: 1.",)
+    engine.close()
+    by_itself = TorchEngine(checkpoint, model_id="tiny", revision="1", device="cpu", precision="f32")
+    assert by_itself.load().notes == ("Threads: 1; as OMP_NUM_THREADS says.",)
+    by_itself.close()
+
+
 def answers(found: list[Reply]) -> dict[str, object]:
     return {reply.id: reply.answers for reply in found}
 

@@ -35,6 +35,7 @@ def test_a_loaded_engine_is_reported_with_what_it_runs_on() -> None:
     assert room.rows == 3
     assert notes.states == ["loading", "ready"]
     assert notes[-1]["device"] == "none"
+    assert notes[-1]["notes"] == []
 
 
 def test_without_weights_it_looks_again_later_and_says_so_once() -> None:
