@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from config.load import load_settings, prepare_home
+from storage.database import open_database
+from storage.jobs import JobStore
+from storage.library import Library
+from tests.fakes.bench import Bench
+from tests.fakes.clock import FakeClock
 from tests.fakes.intake_house import IntakeHouse
 from tests.fakes.processes import House
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A worker with a clock that moves only when told, on a home of its own."""
+    settings = load_settings(home=tmp_path / "bench", overrides={"model.engine": "echo"})
+    prepare_home(settings)
+    clock = FakeClock()
+    with closing(open_database(settings.database_file)) as database:
+        yield Bench(settings, JobStore(database, clock.now), Library(database), clock)
 
 
 @pytest.fixture

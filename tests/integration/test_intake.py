@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,28 +30,6 @@ def test_files_that_were_there_before_and_files_that_come_after_are_queued_once(
     wait_for(lambda: house.queued() == {"before.png", "after.png"})
     wait_for(lambda: house.intake.is_idle)
     assert len(house.library.jobs()) == 2
-
-
-def test_a_slowly_written_file_is_queued_once_with_its_last_bytes(house: IntakeHouse) -> None:
-    house.start()
-    wait_for(lambda: house.intake.is_idle)
-    with (house.inbox / "slow.png").open("wb", buffering=0) as file:
-        for _ in range(8):
-            file.write(PNG)
-            time.sleep(0.2)  # shorter than the quiet time: the writer is the test
-    wait_for(lambda: house.queued() == {"slow.png"})
-    (job,) = house.library.jobs()
-    assert job.fingerprint.size == 8 * len(PNG)
-    assert house.refused("slow.png") == ""
-
-
-def test_a_file_that_is_written_again_after_it_was_queued_is_queued_with_the_new_bytes(house: IntakeHouse) -> None:
-    house.start()
-    (house.inbox / "x.png").write_bytes(PNG)
-    wait_for(lambda: house.queued() == {"x.png"})
-    (house.inbox / "x.png").write_bytes(PNG + b"more")
-    wait_for(lambda: house.library.jobs()[0].fingerprint.size == len(PNG) + 4)
-    assert len(house.library.jobs()) == 1
 
 
 def test_what_is_not_taken_has_a_reason(house: IntakeHouse, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,21 @@ def test_hostile_names_are_neutral(house: House) -> None:
     assert result.exit_code == 0
     assert r"\x1b[2J\x0a\xff.jpg" in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_a_file_that_is_not_downloaded_is_known_by_its_own_name(house: House) -> None:
+    refused(house, ".beach.jpg.icloud", "not-downloaded", "Waiting: not downloaded.")
+    told = asked(house, str(house.inbox / "beach.jpg"))
+    assert told["refusal"]["code"] == "not-downloaded"
+    assert "download" in told["advice"]
+
+
+def test_a_job_that_waits_for_the_machine_says_what_to_see_to(house: House) -> None:
+    house.queue()
+    later = house.clock.now() + timedelta(seconds=60)
+    reason = "Reading the file is not permitted. Check its permissions."
+    house.store.wait(house.claim(), code="no-access", reason=reason, cause=Cause.ENVIRONMENT, not_before=later)
+    with HomeLock(house.settings.lock_file):
+        told = asked(house, str(house.inbox / "beach.jpg"))
+    assert reason in says(told)["now"]
+    assert told["advice"] == "See to what its reason says; it is tried again by itself after 2026-11-24T09:01:00Z."

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from daemon.intake.admit import Gate, Identify, Outcome
 from daemon.intake.identity import identify
 from storage.jobs import JobStore
 from storage.library import Library
-from storage.lifecycle import JobState
+from storage.lifecycle import Cause, JobState
 from storage.records import Fingerprint, MediaKind, NewFile
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, digest_of
@@ -139,3 +140,18 @@ def test_the_same_refusal_is_written_down_once(gate: Gate, library: Library, inb
     clock.advance(60)
     enter(gate, path)
     assert library.refusal(path) == first
+
+
+def test_a_job_that_waits_for_the_machine_is_due_as_soon_as_its_file_can_be_read(
+    gate: Gate, store: JobStore, library: Library, inbox: Path, clock: FakeClock
+) -> None:
+    path = drop(inbox, "x.png")
+    enter(gate, path)
+    claim = store.claim("worker", lease_seconds=60)
+    assert claim is not None
+    later = clock.now() + timedelta(hours=1)
+    store.wait(claim, code="no-access", reason="No.", cause=Cause.ENVIRONMENT, not_before=later)
+    assert enter(gate, path) is Outcome.QUEUED
+    job = library.job_at(path)
+    assert job is not None
+    assert (job.id, job.not_before) == (claim.job.id, None)

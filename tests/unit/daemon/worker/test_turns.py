@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import mmap
 import os
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from config.recipes import load_recipe
 from config.settings import Settings
-from daemon.delivery import Delivery
 from daemon.errors import (
     DecoderHungError,
     MediaError,
@@ -24,64 +21,13 @@ from daemon.errors import (
 )
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
-from daemon.worker.engine_room import EngineRoom
-from daemon.worker.pulse import Pulse
-from daemon.worker.turns import Worker
-from storage import sidecars
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
+from tests.fakes.bench import Bench
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
-from tests.fakes.opener import FakeOpener, ReaderWithoutThread
-from tests.unit.daemon.conftest import PNG, drop, settled
-
-ECHO = "echo@1"
-RECIPE = load_recipe().digest
-
-
-class Bench:
-    """A worker with everything around it."""
-
-    def __init__(self, settings: Settings, store: JobStore, library: Library, clock: FakeClock) -> None:
-        self.settings, self.store, self.library, self.clock = settings, store, library, clock
-        self.inbox = settings.inbox_path.resolve()
-        self.opener = FakeOpener()
-        self.sighted: list[bytes] = []
-        self.stopping = threading.Event()
-        self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
-        self.employ(EchoEngine())
-
-    def employ(self, engine: Engine) -> None:
-        self.reader = ReaderWithoutThread(self.opener, self.clock)
-        room = EngineRoom(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
-        self.worker = Worker(
-            self.settings,
-            self.store,
-            room,
-            self.reader,
-            Delivery(self.store, sidecars.write, self.clock, lambda: 1.0),
-            self.pulse,
-            self.clock,
-            owner="worker",
-            sight=self.sighted.append,
-            launched_by="terminal",
-        )
-
-    def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
-        path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
-        return self.store.admit(settled(path), model=ECHO, recipe=RECIPE, max_attempts=3)[1]
-
-    def turn(self, times: int = 1, seconds: float = 0.0) -> None:
-        for _ in range(times):
-            self.worker.turn()
-            self.clock.advance(seconds)
-
-    def state(self, job: int) -> JobState:
-        return self.library.job(job).state
-
-    def attempts(self, job: int) -> int:
-        return self.library.job(job).attempts
+from tests.unit.daemon.conftest import PNG
 
 
 @pytest.fixture
@@ -341,17 +287,6 @@ def test_what_the_machine_keeps_from_us_waits_without_end_and_uncharged(bench: B
     assert bench.state(job) is JobState.DONE
 
 
-def test_a_file_replaced_while_it_was_described_is_not_described_by_its_old_bytes(bench: Bench) -> None:
-    job = bench.queue()
-    path = bench.library.job(job).path
-    bench.employ(SlowEngine(1, lambda: drop_over(path)))
-    bench.turn()
-    assert bench.state(job) is JobState.GONE
-    assert bench.library.description(job) is None
-    assert bench.sighted == [path]
-    assert not (bench.inbox / "beach.png.smolwatch.json").exists()
-
-
 def test_a_file_that_went_away_is_gone(bench: Bench) -> None:
     job = bench.queue()
     path = bench.library.job(job).path
@@ -410,11 +345,6 @@ def test_a_worker_that_is_stopped_while_files_are_opened_keeps_none(bench: Bench
     bench.stopping.set()
     bench.worker.run(bench.stopping)
     assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 2
-
-
-def drop_over(path: bytes) -> None:
-    with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
-        file.write(PNG + b"other bytes")
 
 
 def write_through_memory(path: bytes, content: bytes) -> None:

@@ -1,0 +1,68 @@
+"""A worker with everything around it, that takes its turns when it is told to."""
+
+from __future__ import annotations
+
+import threading
+
+from config.recipes import load_recipe
+from config.settings import Settings
+from daemon.delivery import Delivery
+from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.engine import Engine
+from daemon.worker.engine_room import EngineRoom
+from daemon.worker.pulse import Pulse
+from daemon.worker.turns import Worker
+from storage import sidecars
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+from tests.fakes.clock import FakeClock
+from tests.fakes.opener import FakeOpener, ReaderWithoutThread
+from tests.unit.daemon.conftest import PNG, drop, settled
+
+ECHO = "echo@1"
+RECIPE = load_recipe().digest
+
+
+class Bench:
+    """A real job table, an engine that does as it is told, and a decoder without a process."""
+
+    def __init__(self, settings: Settings, store: JobStore, library: Library, clock: FakeClock) -> None:
+        self.settings, self.store, self.library, self.clock = settings, store, library, clock
+        self.inbox = settings.inbox_path.resolve()
+        self.opener = FakeOpener()
+        self.sighted: list[bytes] = []
+        self.stopping = threading.Event()
+        self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
+        self.employ(EchoEngine())
+
+    def employ(self, engine: Engine) -> None:
+        self.reader = ReaderWithoutThread(self.opener, self.clock)
+        room = EngineRoom(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
+        self.worker = Worker(
+            self.settings,
+            self.store,
+            room,
+            self.reader,
+            Delivery(self.store, sidecars.write, self.clock, lambda: 1.0),
+            self.pulse,
+            self.clock,
+            owner="worker",
+            sight=self.sighted.append,
+            launched_by="terminal",
+        )
+
+    def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
+        path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
+        return self.store.admit(settled(path), model=ECHO, recipe=RECIPE, max_attempts=3)[1]
+
+    def turn(self, times: int = 1, seconds: float = 0.0) -> None:
+        for _ in range(times):
+            self.worker.turn()
+            self.clock.advance(seconds)
+
+    def state(self, job: int) -> JobState:
+        return self.library.job(job).state
+
+    def attempts(self, job: int) -> int:
+        return self.library.job(job).attempts

@@ -1,0 +1,22 @@
+"""Fault 09: the Finder copies, and says so by the birth time. Fake: only macOS gives files that time."""
+
+from __future__ import annotations
+
+import os
+
+from daemon.intake.settling import FINDER_COPYING
+from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.stats import on_mac
+from tests.fakes.waiting import wait_for
+
+
+def test_a_copy_waits_unread_until_it_has_a_birth_time_of_its_own(intake_house: IntakeHouse) -> None:
+    intake_house.lstat = lambda path: on_mac(os.lstat(path), st_birthtime=FINDER_COPYING)
+    (intake_house.inbox / "copy.png").write_bytes(PNG)
+    intake = intake_house.start()
+    wait_for(lambda: intake_house.refused("copy.png") == "copying")
+    assert not intake.is_idle, "it is waited for"
+    assert intake_house.opened == []
+    intake_house.lstat = lambda path: on_mac(os.lstat(path))
+    wait_for(lambda: intake_house.queued() == {"copy.png"})
+    assert intake_house.refused("copy.png") == ""

@@ -1,0 +1,41 @@
+"""Fault 11: other bytes take a file's place while the model looks at it. Real."""
+
+from __future__ import annotations
+
+import os
+
+from daemon.inference.echo_engine import EchoEngine
+from daemon.intake.admit import Gate, Outcome
+from storage.lifecycle import JobState
+from storage.records import Fingerprint
+from tests.fakes.bench import ECHO, RECIPE, Bench
+from tests.fakes.engines import SlowEngine
+from tests.fakes.files import digest_of
+from tests.unit.daemon.conftest import PNG
+
+
+def test_what_was_said_is_not_told_of_other_bytes_and_those_are_described(bench: Bench) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.employ(SlowEngine(1, lambda: replace(path)))
+    bench.turn()
+    assert bench.state(job) is JobState.GONE
+    assert bench.library.description(job) is None
+    assert bench.sighted == [path], "intake is told"
+    assert not (bench.inbox / "beach.png.smolwatch.json").exists()
+    gate = Gate(bench.store, bench.library, bench.clock, model=ECHO, recipe=RECIPE, max_attempts=3, max_bytes=10_000)
+    assert gate.admit_all({path: Fingerprint.of(os.lstat(path))}) == {path: Outcome.QUEUED}
+    bench.employ(EchoEngine())
+    bench.turn()
+    newest = bench.library.job_at(path)
+    assert newest is not None
+    assert newest.state is JobState.DONE
+    said = bench.library.description(newest.id)
+    assert said is not None
+    assert said.digest == digest_of(PNG + b"other bytes")
+
+
+def replace(path: bytes) -> None:
+    with open(path + b".new", "wb") as file:  # noqa: PTH123 - a path of bytes
+        file.write(PNG + b"other bytes")
+    os.replace(path + b".new", path)

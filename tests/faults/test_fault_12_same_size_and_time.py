@@ -1,0 +1,38 @@
+"""Fault 12: a file is rewritten without a trace in its size and time. Real."""
+
+from __future__ import annotations
+
+import os
+
+from PIL import Image
+
+from cli.commands.rescan import ask
+from storage.lifecycle import JobState
+from tests.fakes.processes import House
+from tests.fakes.waiting import wait_for
+
+
+def test_only_a_comparison_finds_it_and_tells_how_many(house: House) -> None:
+    for name in ("a.bmp", "b.bmp", "c.bmp"):
+        Image.new("RGB", (40 + ord(name[0]), 30), "red").save(house.inbox / name)
+    (house.inbox / "notes.txt").write_text("no picture")
+    house.start_and_wait()
+    wait_for(lambda: list(house.states().values()) == [JobState.DONE] * 3, 30)
+    first = house.jobs()["b.bmp"]
+    before = (house.inbox / "b.bmp").stat()
+    with (house.inbox / "b.bmp").open("r+b") as file:
+        file.seek(-30, os.SEEK_END)
+        file.write(bytes(30))
+    os.utime(house.inbox / "b.bmp", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    listed = ask(house.settings, compare=False)
+    assert (listed["seen"], listed["compared"]) == (4, 0)
+    assert house.jobs()["b.bmp"] == first, "size and time are what is looked at otherwise"
+
+    compared = ask(house.settings, compare=True)
+    assert (compared["seen"], compared["compared"], compared["changed"]) == (4, 3, 1)
+    wait_for(lambda: house.jobs()["b.bmp"].id != first.id and house.jobs()["b.bmp"].state is JobState.DONE)
+    newest = house.jobs()["b.bmp"]
+    assert newest.digest != first.digest
+    assert house.notes(newest)[0] == "Admitted: the file holds other bytes than those that were described."
+    assert ask(house.settings, compare=True)["changed"] == 0

@@ -1,0 +1,30 @@
+"""Fault 18: names that differ in the way their accents are written, and names that are no text. Real."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from PIL import Image
+
+from storage.lifecycle import JobState
+from tests.fakes.processes import House
+from tests.fakes.waiting import wait_for
+
+NAMES = {b"caf\xc3\xa9.png": "red", b"cafe\xcc\x81.png": "green", b"bad\xff.png": "blue"}
+
+
+def test_each_has_a_job_and_sidecars_under_its_very_bytes(house: House) -> None:
+    inbox = os.fsencode(house.inbox.resolve())
+    for number, (name, colour) in enumerate(NAMES.items()):
+        with open(os.path.join(inbox, name), "wb") as file:  # noqa: PTH123 - a path of bytes
+            Image.new("RGB", (40 + number, 30), colour).save(file, "png")
+    house.start_and_wait()
+    wait_for(lambda: list(house.states().values()) == [JobState.DONE] * 3, 30)
+    assert {job.path for job in house.jobs().values()} == {os.path.join(inbox, name) for name in NAMES}
+    for number, name in enumerate(NAMES):
+        with open(os.path.join(inbox, name + b".smolwatch.json"), "rb") as file:  # noqa: PTH123
+            record = json.load(file)
+        assert os.fsencode(record["file"]["name"]) == name
+        assert record["media"]["width"] == 40 + number
+        assert os.path.exists(os.path.join(inbox, name + b".md"))

@@ -1,0 +1,48 @@
+"""Fault 19: a file is renamed in case alone. Real; and with a fake listing, as a Mac's disk finds both names."""
+
+from __future__ import annotations
+
+import os
+
+from daemon.clock import SystemClock
+from daemon.intake.admit import Gate, Outcome
+from daemon.intake.moves import Moves
+from storage.records import Fingerprint
+from tests.fakes.files import MODEL, RECIPE
+from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.waiting import wait_for
+
+
+def test_it_makes_no_second_job(intake_house: IntakeHouse) -> None:
+    (intake_house.inbox / "Beach.png").write_bytes(PNG)
+    intake = intake_house.start_and_settle()
+    (before,) = intake_house.jobs()
+    (intake_house.inbox / "Beach.png").rename(intake_house.inbox / "beach.png")
+    for name in ("Beach.png", "beach.png"):  # FSEvents says "created" of both
+        intake.look_again(os.fsencode(intake_house.inbox / name))
+    wait_for(lambda: intake_house.queued() == {"beach.png"})
+    wait_for(lambda: intake.is_idle)
+    (after,) = intake_house.jobs()
+    assert after.id == before.id
+
+
+def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_house: IntakeHouse) -> None:
+    old, new = (os.path.join(intake_house.root, name) for name in (b"Beach.png", b"beach.png"))
+    (intake_house.inbox / "Beach.png").write_bytes(PNG)
+    gate = Gate(
+        intake_house.store,
+        intake_house.library,
+        SystemClock(),
+        model=MODEL,
+        recipe=RECIPE,
+        max_attempts=3,
+        max_bytes=1000,
+        moves=Moves(intake_house.store, intake_house.library, names=lambda folder: [b"beach.png"]),
+    )
+    fingerprint = Fingerprint.of(os.lstat(old))
+    assert gate.admit_all({old: fingerprint}) == {old: Outcome.QUEUED}
+    os.link(old, new)  # both names lead to the one file
+    assert gate.admit_all({new: fingerprint}) == {new: Outcome.KNOWN}
+    assert gate.admit_all({old: fingerprint}) == {old: Outcome.GONE}
+    (job,) = intake_house.jobs()
+    assert job.path == new

@@ -1,0 +1,104 @@
+"""Fault 27: a file's permissions (EACCES) or macOS's privacy settings (EPERM) keep smolwatch out. Real for EACCES.
+
+Fake for EPERM: only macOS answers so.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import MediaError
+from daemon.intake.identity import identify
+from daemon.media.opening import open_checked, refusal
+from storage.records import Fingerprint, NewFile
+from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.waiting import wait_for
+
+NOBODY = 65534
+WAYS_IN = {1: "System Settings > Privacy & Security > Files and Folders", 13: "Check the permissions of the file"}
+
+
+@pytest.fixture
+def locked() -> Iterator[Path]:
+    """A file that its owner locked, in folders that everybody may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "locked.png"
+        path.write_bytes(PNG)
+        path.chmod(0)
+        yield path
+
+
+def opened_by_nobody(path: Path) -> str:
+    """What a user without rights is told: "code: message advice"."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setuid(NOBODY)
+            os.close(open_checked(os.fsencode(path), max_bytes=1000))
+            os.write(writer, b"opened")
+        except MediaError as error:
+            os.write(writer, f"{error.code}: {error} {error.advice}".encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        said = told.read()
+    os.waitpid(child, 0)
+    return said
+
+
+def test_a_locked_file_is_told_with_what_to_do(locked: Path) -> None:
+    said = opened_by_nobody(locked)
+    assert said.startswith("no-access: Reading the file is not permitted. Check the permissions of the file")
+    locked.chmod(0o644)
+    assert opened_by_nobody(locked) == "opened"
+
+
+@pytest.mark.parametrize("number", [1, 13])
+def test_who_keeps_it_out_is_told_and_it_is_taken_when_the_way_is_free(intake_house: IntakeHouse, number: int) -> None:
+    def kept_out(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
+        raise refusal(PermissionError(number, os.strerror(number)))
+
+    intake_house.identify = kept_out
+    (intake_house.inbox / "x.png").write_bytes(PNG)
+    intake = intake_house.start()
+    wait_for(lambda: intake_house.refused("x.png") == "no-access")
+    told = intake_house.library.refusal(os.fsencode(intake_house.inbox / "x.png"))
+    assert told is not None
+    assert WAYS_IN[number] in told.reason
+    assert WAYS_IN[14 - number] not in told.reason
+    assert intake_house.jobs() == []
+    intake_house.identify = identify
+    intake.rescan()
+    wait_for(lambda: intake_house.queued() == {"x.png"})
+    assert intake_house.refused("x.png") == ""
+
+
+@pytest.mark.parametrize("number", [1, 13])
+def test_a_folder_that_cannot_be_listed_is_told_alike_and_nothing_in_it_is_gone(
+    intake_house: IntakeHouse, number: int
+) -> None:
+    (intake_house.inbox / "kept").mkdir()
+    (intake_house.inbox / "kept" / "x.png").write_bytes(PNG)
+    intake_house.start_and_settle()
+    intake_house.stop()
+
+    def scan(folder: bytes):  # type: ignore[no-untyped-def]
+        if folder.endswith(b"/kept"):
+            raise PermissionError(number, os.strerror(number))
+        return os.scandir(folder)
+
+    intake_house.run(intake_house.make(scan=scan))
+    wait_for(lambda: intake_house.refused("kept") == "no-access")
+    told = intake_house.library.refusal(os.fsencode(intake_house.inbox / "kept"))
+    assert told is not None
+    assert WAYS_IN[number] in told.reason
+    assert [str(job.state) for job in intake_house.jobs()] == ["queued"]
