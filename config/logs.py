@@ -48,14 +48,17 @@ class LogFile:
         self.file = file
         self.max_bytes = max_bytes
         self._fd = -1
+        self._torn = False
 
     def write(self, message: Message | str) -> None:
-        """Append one line; what the system refuses is dropped."""
+        """Append one line; what the system refuses is dropped. A disk may take half a line before it is full."""
         with contextlib.suppress(OSError):
             self._reopen_if_moved()
             if os.fstat(self._fd).st_size >= self.max_bytes:
                 self._turn_over()
-            os.write(self._fd, message.encode("utf-8", "backslashreplace"))
+            line = message.encode("utf-8", "backslashreplace")
+            line = b"\n" + line if self._torn else line
+            self._torn = os.write(self._fd, line) < len(line)
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -69,6 +72,7 @@ class LogFile:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._fd = os.open(self.file, flags, 0o600)
+        self._torn = False
 
     def _is_current(self) -> bool:
         """Whether the open file is still the one under our name."""

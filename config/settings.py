@@ -85,6 +85,9 @@ class WorkSettings(Group):
     beat_seconds: Positive = Field(10.0, description="How often a worker says that it is alive.")
     stop_seconds: Positive = Field(12.0, description="How long a job under way may take to finish when stopping.")
     decode_seconds: Positive = Field(60.0, description="A file that takes longer to open is given up.")
+    keep_free_bytes: Annotated[int, Field(ge=0)] = Field(
+        200_000_000, description="While less is free on the database's disk, nothing new is begun."
+    )
     max_file_bytes: Count = Field(20 * 1024**3, description="Larger files are refused.")
 
 

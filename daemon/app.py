@@ -23,6 +23,7 @@ from daemon.intake.sweep import inbox_root
 from daemon.lock import HomeLock
 from daemon.signals import StopNote, noted_signals
 from daemon.supervisor import Supervisor
+from daemon.trouble import Trouble
 from storage.atomic import sweep_temporaries
 from storage.database import Database, open_database
 from storage.errors import StorageError
@@ -46,11 +47,13 @@ def run(
     """
     prepare_home(settings)
     with (
-        HomeLock(settings.lock_file),
+        HomeLock(settings.lock_file) as lock,
         noted_signals() as note,
-        closing(open_database(settings.database_file)) as database,
+        closing(open_database(settings.database_file, keep_free=settings.work.keep_free_bytes)) as database,
     ):
-        return Daemon(settings, database, SystemClock(), note, stop or threading.Event(), launched_by).run(once)
+        clock = SystemClock()
+        trouble = Trouble(database, clock, lock.note)
+        return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by).run(once)
 
 
 class Daemon:
@@ -60,12 +63,14 @@ class Daemon:
         self,
         settings: Settings,
         database: Database,
+        trouble: Trouble,
         clock: Clock,
         note: StopNote,
         stop: threading.Event,
         launched_by: str,
     ) -> None:
         self._settings = settings
+        self._trouble = trouble
         self._clock = clock
         self._note = note
         self._stop = stop
@@ -101,8 +106,10 @@ class Daemon:
             try:
                 self._supervisor.tick(TICK_SECONDS)
                 self._hear_wishes()
+                self._trouble.look()
             except StorageError as error:
-                logger.warning("The database cannot be used now: {}", error)
+                self._trouble.meet(error)
+                self._supervisor.excuse()
                 self._stop.wait(TICK_SECONDS)
                 continue
             if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
@@ -147,8 +154,15 @@ class Daemon:
             gate,
             self._clock,
             stop=self._intake_stop,
-            report=lambda state: self._store.set_state("intake", state),
+            report=self._report_intake,
         )
+
+    def _report_intake(self, state: dict[str, object]) -> None:
+        try:
+            self._store.set_state("intake", state)
+        except StorageError as error:
+            self._trouble.meet(error)
+            raise
 
     def _say(self, state: str) -> None:
         self._store.set_state(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -12,6 +13,9 @@ from typing import Self
 from config.errors import AlreadyRunningError
 
 PID_WIDTH = 12
+#: Where the holder's note begins, behind the pid and its line's end.
+NOTE_AT = PID_WIDTH + 1
+LONGEST_NOTE = 1000
 #: `holder` takes a shared lock for a moment, so one refusal is not yet another daemon.
 TRIES = 5
 PAUSE_SECONDS = 0.05
@@ -35,8 +39,9 @@ class HomeLock:
         except BaseException:
             os.close(descriptor)
             raise
-        os.pwrite(descriptor, str(os.getpid()).ljust(PID_WIDTH).encode() + b"\n", 0)
         self._descriptor = descriptor
+        os.pwrite(descriptor, str(os.getpid()).ljust(PID_WIDTH).encode() + b"\n", 0)
+        self.note("")
         return self
 
     def __exit__(
@@ -45,6 +50,13 @@ class HomeLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def note(self, text: str) -> None:
+        """Leave one sentence for people beside the pid, "" for none. It finds room on a full disk, or is lost."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, NOTE_AT)
+                os.pwrite(self._descriptor, text.encode("utf-8", "backslashreplace")[:LONGEST_NOTE], NOTE_AT)
 
     def _lock(self, descriptor: int) -> None:
         for attempt in range(TRIES):
@@ -69,6 +81,18 @@ def holder(file: Path) -> int | None:
         if _take(descriptor, fcntl.LOCK_SH):
             return None
         return _pid(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def noted(file: Path) -> str:
+    """The note of the daemon that holds this lock."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        return ""
+    try:
+        return os.pread(descriptor, LONGEST_NOTE, NOTE_AT).decode("utf-8", "replace")
     finally:
         os.close(descriptor)
 

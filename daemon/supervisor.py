@@ -14,15 +14,13 @@ from loguru import logger
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.signals import StopNote
+from daemon.silence import Silence
 from storage.jobs import JobStore
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 #: A worker that lived this long started well: the next death is a new story.
 LONG_LIFE = 60.0
-REAP_SECONDS = 15.0
-#: A main loop that stood still for longer has been asleep, and so has the worker: it may beat before it is judged.
-ASLEEP_SECONDS = 10.0
 #: After its time to stop is over, what the worker gets for the release of its jobs, and then before each signal.
 STOP_MARGIN = 1.0
 KILL_PAUSE = 0.5
@@ -76,8 +74,7 @@ class Supervisor:
         self._stopping = False
         self._start_due = 0.0
         self._death: str | None = None
-        self._reap_due = clock.monotonic() + REAP_SECONDS
-        self._last_tick = clock.now()
+        self._silence = Silence(settings.work.lease_seconds, clock)
 
     @property
     def worker_pid(self) -> int | None:
@@ -93,6 +90,10 @@ class Supervisor:
         if self._worker is not None and not self._worker.process.is_alive():
             self._bury(self._worker)
         self._reap()
+
+    def excuse(self) -> None:
+        """The database took no heartbeats: nobody's silence counts until a lease has gone by."""
+        self._silence.excuse()
 
     def stop(self) -> None:
         """Let the worker finish or release what it has in hand; kill it only when it does neither."""
@@ -175,13 +176,8 @@ class Supervisor:
 
     def _reap(self) -> None:
         """A worker that does not beat is taken for dead, and made so."""
-        now, before = self._clock.now(), self._last_tick
-        self._last_tick = now
-        if (now - before).total_seconds() > ASLEEP_SECONDS:
-            self._reap_due = self._clock.monotonic() + self._settings.work.lease_seconds
-        if self._clock.monotonic() < self._reap_due:
+        if not self._silence.may_be_judged():
             return
-        self._reap_due = self._clock.monotonic() + REAP_SECONDS
         silent = self._store.reap()
         if silent and self._worker is not None:
             logger.warning("The worker was silent for too long; jobs {} were taken back", silent)

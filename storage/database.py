@@ -45,6 +45,8 @@ class Database:
 
     def check_room(self) -> None:
         """Raises DiskFullError when no new work should be begun: what is under way still needs room to end."""
+        if not self._keep_free:
+            return
         try:
             free = free_bytes(self.file.parent)
         except OSError as error:
@@ -54,6 +56,11 @@ class Database:
                 f"Disk full: {free // 10**6} MB are free on the disk of {self.file}; "
                 f"work waits until {self._keep_free // 10**6} MB are."
             )
+
+    def check_lock(self) -> None:
+        """Take the write lock for a moment. Raises BusyError when another program does not let go of it."""
+        with self.write():
+            pass
 
     def check_writing(self) -> None:
         """A real write that changes nothing. Raises StorageError where none is possible, PassingError: not now."""

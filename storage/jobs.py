@@ -41,6 +41,7 @@ class JobStore:
         self, files: Sequence[NewFile], *, model: str, recipe: str, max_attempts: int
     ) -> list[tuple[Admission, int]]:
         """The same for some hundreds of files with different paths, in one transaction: all of them or none."""
+        self._database.check_room()
         with self._change() as (connection, now):
             return admission.admit_all(connection, now, files, model=model, recipe=recipe, max_attempts=max_attempts)
 
@@ -77,7 +78,11 @@ class JobStore:
     # A worker's way
 
     def claim(self, owner: str, *, lease_seconds: float) -> Claim | None:
-        """Take the job that has waited longest of those that are due, and charge an attempt."""
+        """Take the job that has waited longest of those that are due, and charge an attempt.
+
+        Like `admit`, raises DiskFullError while there is too little room to begin anything new.
+        """
+        self._database.check_room()
         with self._change() as (connection, now):
             job_id = connection.execute(
                 update(jobs)

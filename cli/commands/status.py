@@ -16,10 +16,10 @@ from config.errors import DaemonNotRunningError, NotFoundError
 from config.load import load_settings
 from config.settings import Settings
 from config.text import safe_text
-from daemon.lock import holder
+from daemon.lock import holder, noted
 from daemon.service.refusal import refusal
 from storage.lifecycle import JobState
-from storage.records import stamp
+from storage.records import present, stamp
 
 MOST_SHOWN = 20
 
@@ -61,7 +61,8 @@ def look(settings: Settings) -> dict[str, Any]:
     try:
         with open_library(settings) as library:
             if pid is not None:  # what a dead daemon said of itself, or had under way, is history
-                report["daemon"] = (library.state("daemon") or {}) | report["daemon"]
+                trouble = noted(settings.lock_file)
+                report["daemon"] = (library.state("daemon") or {}) | report["daemon"] | present(trouble=trouble or None)
                 running = library.jobs(state=JobState.RUNNING, limit=MOST_SHOWN)
                 report["current"] = [job_words(job) for job in running]
             report["engine"] = library.state("engine") or {}
@@ -76,6 +77,8 @@ def look(settings: Settings) -> dict[str, Any]:
 def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str]]:
     """The same for people."""
     yield "daemon", daemon_line(report["daemon"])
+    if trouble := report["daemon"].get("trouble"):
+        yield "trouble", safe_text(trouble)
     yield "model", engine_line(report["engine"], report["daemon"]["running"])
     if report["daemon"]["running"]:
         yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))

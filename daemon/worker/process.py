@@ -21,6 +21,7 @@ from daemon.inference.openmp import spin_briefly
 from daemon.inference.start import make_engine
 from daemon.media.decoder import Decoder
 from daemon.worker.engine_room import EngineRoom
+from daemon.worker.patience import PatientStore
 from daemon.worker.pulse import Pulse
 from daemon.worker.reading import Reader
 from daemon.worker.turns import Worker
@@ -42,11 +43,19 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
     spin_briefly(os.environ)
     set_up_logs(settings, role="worker", console=False)
     clock = SystemClock()
-    with closing(open_database(settings.database_file)) as database, Reader(Decoder(), clock) as reader:
-        store = JobStore(database, clock.now)
+    with (
+        closing(open_database(settings.database_file, keep_free=settings.work.keep_free_bytes)) as database,
+        Reader(Decoder(), clock) as reader,
+    ):
+        store = PatientStore(database, clock.now)
         room = EngineRoom(lambda: make_engine(settings), clock, lambda state: store.set_state("engine", state))
         work = settings.work
-        with closing(room), Pulse(store, beat_seconds=work.beat_seconds, lease_seconds=work.lease_seconds) as pulse:
+        with (
+            closing(room),
+            Pulse(
+                JobStore(database, clock.now), beat_seconds=work.beat_seconds, lease_seconds=work.lease_seconds
+            ) as pulse,
+        ):
             worker = Worker(
                 settings,
                 store,

@@ -19,7 +19,7 @@ from tests.fakes.files import MODEL, RECIPE, new_file
 ROOT = Path(__file__).parents[2]
 JOBS, PROCESSES = 400, 3
 CLAIMER = """
-import sys
+import sys, time
 from pathlib import Path
 from storage.database import open_database
 from storage.jobs import JobStore
@@ -31,6 +31,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 while claim := store.claim(sys.argv[2], lease_seconds=60):
     print(claim.job.id)
+    time.sleep(0.01)  # its work; without any, one that never lets go may starve the others
 database.close()
 """
 

@@ -11,13 +11,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
-from PIL import Image
 
 from config.errors import ModelUnavailableError
 from storage.lifecycle import JobState
-from tests.fakes.processes import House, workers
+from tests.fakes.holding import draw, hold_a_job
+from tests.fakes.processes import House
 from tests.fakes.waiting import wait_for
 
 DONE = JobState.DONE
@@ -28,11 +27,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     house = House(tmp_path / "house")
     yield house
     house.close()
-
-
-def draw(file: Path, colour: str = "red", size: tuple[int, int] = (64, 48)) -> Path:
-    Image.new("RGB", size, colour).save(file)
-    return file
 
 
 def draw_many(folder: Path, count: int) -> list[str]:
@@ -47,18 +41,6 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, float]:
     process.send_signal(signal.SIGTERM)
     code = process.wait(timeout=20)
     return code, time.monotonic() - began
-
-
-def hold_a_job(house: House) -> tuple[subprocess.Popen[str], psutil.Process]:
-    """The daemon and its worker, which is in the middle of held.png: its decoder is stopped, and it waits for it."""
-    daemon = house.start_and_wait()
-    draw(house.inbox / "first.png")
-    wait_for(lambda: house.states() == {"first.png": DONE}, 30)
-    worker = house.worker(daemon)
-    wait_for(lambda: next(iter(workers(worker.pid)), None)).suspend()
-    draw(house.inbox / "held.png", "blue", (70, 50))
-    wait_for(lambda: house.states().get("held.png") is JobState.RUNNING)
-    return daemon, worker
 
 
 def test_dropped_files_get_their_sidecars_and_a_restart_does_nothing_twice(house: House) -> None:
@@ -80,7 +62,7 @@ def test_dropped_files_get_their_sidecars_and_a_restart_does_nothing_twice(house
 
 
 def test_a_killed_worker_is_replaced_and_its_job_is_done_once(house: House) -> None:
-    daemon, worker = hold_a_job(house)
+    daemon, worker, _ = hold_a_job(house)
     worker.kill()
     wait_for(lambda: house.states()["held.png"] is DONE, 40)
     assert house.worker(daemon).pid != worker.pid
@@ -119,7 +101,7 @@ def test_a_stop_in_the_middle_of_much_work_is_clean_and_costs_no_attempt(house: 
 def test_a_worker_that_cannot_finish_in_time_releases_its_job(tmp_path: Path) -> None:
     house = House(tmp_path / "slow", {"SMOLWATCH_WORK__STOP_SECONDS": "1"})
     try:
-        daemon, worker = hold_a_job(house)
+        daemon, worker, _ = hold_a_job(house)
         code, seconds = stop(daemon)
         assert (code, seconds < 5) == (0, True)
         held = house.jobs()["held.png"]
@@ -130,7 +112,7 @@ def test_a_worker_that_cannot_finish_in_time_releases_its_job(tmp_path: Path) ->
 
 
 def test_a_second_signal_does_not_wait(house: House) -> None:
-    daemon, _ = hold_a_job(house)
+    daemon, _, _ = hold_a_job(house)
     daemon.send_signal(signal.SIGTERM)
     time.sleep(0.5)  # two signals at once would be one
     code, seconds = stop(daemon)

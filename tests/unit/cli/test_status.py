@@ -56,6 +56,16 @@ def test_a_running_daemon_is_told_with_its_process(house: House) -> None:
     assert set(document) == KEYS
 
 
+def test_trouble_with_the_database_is_told_while_the_daemon_runs(house: House) -> None:
+    house.describe()
+    with HomeLock(house.settings.lock_file) as lock:
+        assert "\ntrouble" not in house.ask("status").stdout
+        lock.note("Disk full: 3 MB are free.")
+        assert line(house, "trouble") == "trouble  Disk full: 3 MB are free."
+        assert told(house)["daemon"]["trouble"] == "Disk full: 3 MB are free."
+    assert "Disk full" not in house.ask("status").stdout
+
+
 def test_what_a_dead_daemon_said_of_itself_is_not_believed(house: House) -> None:
     house.store.set_state("daemon", {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"})
     house.store.set_state("engine", READY)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import AlreadyRunningError
-from daemon.lock import HomeLock, holder
+from daemon.lock import HomeLock, holder, noted
 
 
 def test_nobody_holds_a_lock_that_was_never_taken(tmp_path: Path) -> None:
@@ -37,6 +37,21 @@ def test_asking_who_holds_it_does_not_keep_a_daemon_from_starting(tmp_path: Path
         assert holder(file) is None
         with HomeLock(file):
             pass
+
+
+def test_a_note_stands_beside_the_pid_until_it_is_taken_away_or_the_next_holder_comes(tmp_path: Path) -> None:
+    file = tmp_path / "smolwatch.lock"
+    assert noted(file) == ""
+    with HomeLock(file) as lock:
+        assert noted(file) == ""
+        lock.note("Disk full: 1 MB are free in \udcff.")
+        lock.note("Held by another program.")
+        assert (holder(file), noted(file)) == (os.getpid(), "Held by another program.")
+        lock.note("")
+        assert noted(file) == ""
+        lock.note("Left behind.")
+    with HomeLock(file):
+        assert noted(file) == ""
 
 
 def test_others_may_not_read_the_lock(tmp_path: Path) -> None:

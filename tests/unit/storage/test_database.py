@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert
 
 from config.errors import NotFoundError
+from storage import database as database_module
 from storage import migrations
 from storage.database import Database, open_database
 from storage.errors import BusyError, DiskFullError, StorageError
@@ -205,6 +206,23 @@ class TestTrouble:
         with database.read() as connection:
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
         assert len(Library(database).jobs()) == 1
+
+    def test_too_little_room_stops_what_would_begin_and_not_what_would_end(
+        self, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        database = open_database(tmp_path / "smolwatch.db", keep_free=5_000_000)
+        store = JobStore(database, clock.now)
+        admit_one(database)
+        claim = store.claim("w", lease_seconds=60)
+        assert claim
+        monkeypatch.setattr(database_module, "free_bytes", lambda folder: 4_999_999)
+        with pytest.raises(DiskFullError, match="4 MB are free"):
+            admit_one(database, b"/inbox/other.jpg")
+        with pytest.raises(DiskFullError, match="until 5 MB are"):
+            store.claim("w", lease_seconds=60)
+        store.publish(claim, description_of(new_file()))
+        store.finish(claim)
+        database.close()
 
     def test_another_writer_that_does_not_let_go_is_named(self, database: Database, file: Path) -> None:
         with closing(sqlite3.connect(database.file, isolation_level=None)) as rival:

@@ -1,0 +1,97 @@
+"""The worker's store: what cannot be written now is kept, and written as soon as it can be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ParamSpec, TypeVar
+
+from loguru import logger
+
+from storage.database import Database
+from storage.errors import PassingError
+from storage.jobs import JobStore
+from storage.lifecycle import Cause
+from storage.records import Claim, Description
+
+AGAIN_SECONDS = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class PatientStore(JobStore):
+    """Waits while the disk is full, or another program holds the database; nothing new is claimed meanwhile.
+
+    Each of its ways is one transaction that left nothing behind when it failed, so it may be gone again; and if
+    the claim was taken back in between, it is LostClaim as ever.
+    """
+
+    def __init__(
+        self, database: Database, clock_now: Callable[[], datetime], sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        super().__init__(database, clock_now)
+        self._sleep = sleep
+        self._told = ""
+
+    def claim(self, owner: str, *, lease_seconds: float) -> Claim | None:
+        try:
+            return super().claim(owner, lease_seconds=lease_seconds)
+        except PassingError as error:
+            self._tell(error)
+            return None
+
+    def take_up(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
+        try:
+            return super().take_up(owner, lease_seconds=lease_seconds)
+        except PassingError as error:
+            self._tell(error)
+            return []
+
+    def release(self, claim: Claim, note: str) -> bool:
+        return self._at_last(super().release, claim, note)
+
+    def publish(self, claim: Claim, description: Description) -> None:
+        self._at_last(super().publish, claim, description)
+
+    def finish(self, claim: Claim, note: str = "") -> None:
+        self._at_last(super().finish, claim, note)
+
+    def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause) -> None:
+        self._at_last(super().fail, claim, code=code, reason=reason, cause=cause)
+
+    def skip(self, claim: Claim, *, code: str, reason: str) -> None:
+        self._at_last(super().skip, claim, code=code, reason=reason)
+
+    def gone(self, claim: Claim, note: str) -> None:
+        self._at_last(super().gone, claim, note)
+
+    def retry_later(self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime) -> None:
+        self._at_last(super().retry_later, claim, code=code, reason=reason, cause=cause, not_before=not_before)
+
+    def wait(self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime) -> None:
+        self._at_last(super().wait, claim, code=code, reason=reason, cause=cause, not_before=not_before)
+
+    def postpone(self, claim: Claim, *, code: str, reason: str, not_before: datetime) -> None:
+        self._at_last(super().postpone, claim, code=code, reason=reason, not_before=not_before)
+
+    def set_state(self, key: str, value: dict[str, Any]) -> None:
+        self._at_last(super().set_state, key, value)
+
+    def _at_last(self, way: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        while True:
+            try:
+                done = way(*args, **kwargs)
+            except PassingError as error:
+                self._tell(error)
+                self._sleep(AGAIN_SECONDS)
+            else:
+                self._told = ""
+                return done
+
+    def _tell(self, error: PassingError) -> None:
+        """Once for each trouble."""
+        if str(error) != self._told:
+            logger.warning("The worker waits: {}", error)
+        self._told = str(error)

@@ -1,0 +1,104 @@
+"""Fault 33: a worker sleeps longer than its lease, and wakes when its job is another's. Real.
+
+What it then says of the job changes nothing and is logged. The daemon does not even let it wake.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daemon.clock import SystemClock
+from daemon.intake.identity import identify
+from daemon.supervisor import work
+from storage.database import open_database
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+from storage.records import Fingerprint
+from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.fakes.holding import draw, hold_a_job
+from tests.fakes.processes import House, workers
+from tests.fakes.waiting import wait_for
+
+LEASE = 1.5
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path / "hasty", {"SMOLWATCH_WORK__LEASE_SECONDS": str(LEASE)})
+    yield house
+    house.close()
+
+
+def admit(store: JobStore, file: Path) -> int:
+    path = os.fsencode(file)
+    found = identify(path, Fingerprint.of(os.lstat(path)), max_bytes=10**6)
+    return store.admit(found, model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+
+
+@pytest.fixture
+def worker(hasty: House) -> Iterator[tuple[SpawnProcess, Connection]]:
+    """A worker without a daemon that would not let it sleep, and the line to it."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=work, args=(hasty.settings, theirs, "terminal"))
+    process.start()
+    theirs.close()
+    yield process, ours
+    process.kill()
+    process.join()
+    ours.close()
+
+
+def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_says_so(
+    hasty: House, worker: tuple[SpawnProcess, Connection]
+) -> None:
+    process, line = worker
+    with closing(open_database(hasty.settings.database_file)) as database:
+        store, library = JobStore(database, SystemClock().now), Library(database)
+        first = admit(store, draw(hasty.inbox / "first.png"))
+        wait_for(lambda: library.job(first).state is JobState.DONE, 30)
+        sleeper, decoder = psutil.Process(process.pid), workers(process.pid or 0)[0]
+        decoder.suspend()
+        held = admit(store, draw(hasty.inbox / "held.png", "blue"))
+        wait_for(lambda: library.job(held).state is JobState.RUNNING)
+        sleeper.suspend()
+        assert wait_for(store.reap) == [held]
+        claim = store.claim("another", lease_seconds=60)
+        assert claim and claim.job.id == held
+        decoder.resume()
+        sleeper.resume()
+        log = hasty.settings.log_folder / "smolwatch.log"
+        wait_for(lambda: f"Job {held} is no longer" in log.read_text())
+        job = library.job(held)
+        assert (job.state, job.attempts) == (JobState.RUNNING, 2), "it is the other's still"
+        said = description_of(identify(job.path, job.fingerprint, max_bytes=10**6))
+        store.publish(claim, said)
+        store.finish(claim)
+        line.send("stop")
+        process.join(10)
+        assert process.exitcode == 0
+        assert library.description(held) == said
+        assert [event.after for event in library.events(held)].count(JobState.PUBLISHING) == 1
+    assert not (hasty.inbox / "held.png.smolwatch.json").exists(), "the stale worker wrote nothing"
+
+
+def test_the_daemon_replaces_a_worker_that_sleeps_and_its_job_is_done_once(hasty: House) -> None:
+    daemon, worker, _ = hold_a_job(hasty)
+    worker.suspend()
+    wait_for(lambda: hasty.states()["held.png"] is JobState.DONE, 40)
+    assert hasty.worker(daemon).pid != worker.pid
+    held = hasty.jobs()["held.png"]
+    assert held.attempts == 2
+    notes = hasty.notes(held)
+    assert "The worker fell silent." in notes
+    assert notes.count("Described.") == 1

@@ -1,0 +1,81 @@
+"""Fault 38: another program holds the database for longer than we wait for it. Real.
+
+Everything is tried again and goes on by itself; meanwhile status says why it stands still.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from daemon.clock import SystemClock
+from daemon.worker.patience import PatientStore
+from storage.database import Database, open_database
+from storage.library import Library
+from storage.lifecycle import JobState
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.fakes.holding import draw
+from tests.fakes.processes import ROOT, House
+from tests.fakes.waiting import wait_for
+
+
+@contextmanager
+def held(file: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(file, isolation_level=None)) as rival:
+        rival.execute("BEGIN IMMEDIATE")
+        yield
+        rival.execute("ROLLBACK")
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Database]:
+    """It waits a tenth of a second for the lock, not ten."""
+    database = open_database(tmp_path / "smolwatch.db", busy_seconds=0.1)
+    yield database
+    database.close()
+
+
+def test_a_description_is_kept_until_the_lock_is_free(impatient: Database) -> None:
+    waiting, freed = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        waiting.set()
+        freed.wait(10)
+
+    store = PatientStore(impatient, SystemClock().now, sleep)
+    store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+    claim = store.claim("w", lease_seconds=60)
+    assert claim
+    publishing = threading.Thread(target=store.publish, args=(claim, description_of(new_file())))
+    with held(impatient.file):
+        publishing.start()
+        assert waiting.wait(10)
+        assert Library(impatient).job(claim.job.id).state is JobState.RUNNING
+    freed.set()
+    publishing.join(10)
+    assert Library(impatient).description(claim.job.id) == description_of(new_file())
+
+
+@pytest.mark.slow
+def test_the_daemon_waits_says_so_in_status_and_goes_on(house: House) -> None:
+    house.start_and_wait()
+    draw(house.inbox / "before.png")
+    wait_for(lambda: house.states() == {"before.png": JobState.DONE}, 30)
+    with held(house.settings.database_file):
+        draw(house.inbox / "meanwhile.png", "blue")
+        wait_for(lambda: "held by another program" in status(house), 30)
+    wait_for(lambda: house.states().get("meanwhile.png") is JobState.DONE, 30)
+    wait_for(lambda: "held by another program" not in status(house), 20)
+    assert house.jobs()["meanwhile.png"].attempts == 1
+
+
+def status(house: House) -> str:
+    command = [sys.executable, "-m", "cli.main", "status"]
+    return subprocess.run(command, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=True).stdout

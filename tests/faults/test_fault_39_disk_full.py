@@ -1,0 +1,105 @@
+"""Fault 39: the database's disk is full. Real: SQLite's own limit of pages, and as root a small disk.
+
+Nothing new is begun, what was said is kept and written when there is room, status says "Disk full", and the
+database stays sound.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.clock import SystemClock
+from daemon.worker.patience import PatientStore
+from storage.database import Database, open_database
+from storage.errors import DiskFullError
+from storage.health import problems
+from storage.library import Library
+from storage.lifecycle import JobState
+from tests.fakes.disks import fill, small_disk
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.fakes.holding import draw
+from tests.fakes.processes import ROOT, House
+from tests.fakes.waiting import wait_for
+
+DISK = 8_000_000
+
+
+def limit(database: Database, pages: int | None = None) -> None:
+    """No more pages than there are, or `pages`. For the one connection that a test with one thread has."""
+    with database.read() as connection:
+        pages = pages or connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+
+def until_full(act: Callable[[int], object]) -> None:
+    for number in range(1000):
+        try:
+            act(number)
+        except DiskFullError as error:
+            assert str(error).startswith("Disk full: ")
+            return
+    pytest.fail("it never got full")
+
+
+def test_what_was_said_is_kept_until_there_is_room_and_the_database_is_sound(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path / "smolwatch.db")) as database:
+        waits: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            assert problems(database) == []
+            if len(waits) == 3:
+                limit(database, 10_000)
+
+        store = PatientStore(database, SystemClock().now, sleep)
+        file = new_file()
+        store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+        claim = store.claim("w", lease_seconds=60)
+        assert claim
+        limit(database)
+        until_full(
+            lambda number: store.admit(
+                new_file(b"/inbox/%0400d" % number, b"%d" % number), model=MODEL, recipe=RECIPE, max_attempts=3
+            )
+        )
+        admitted = len(Library(database).jobs(limit=10_000))
+        said = description_of(file, answers={"caption": "A beach. " * 2000})
+        store.publish(claim, said)
+        assert len(waits) == 3
+        assert Library(database).description(claim.job.id) == said
+        assert len(Library(database).jobs(limit=10_000)) == admitted, "what was accepted stays"
+        assert problems(database) == []
+
+
+@pytest.mark.parametrize("keep_free", [0, 2_000_000])
+def test_the_daemon_pauses_says_so_in_status_and_goes_on_when_there_is_room(tmp_path: Path, keep_free: int) -> None:
+    house = House(tmp_path / "house", {"SMOLWATCH_WORK__KEEP_FREE_BYTES": str(keep_free)})
+    with small_disk(house.settings.database_file.parent, DISK) as disk:
+        try:
+            daemon = house.start_and_wait()
+            draw(house.inbox / "before.png")
+            wait_for(lambda: house.states() == {"before.png": JobState.DONE}, 30)
+            ballast = fill(disk)
+            draw(house.inbox / "meanwhile.png", "blue")
+            wait_for(lambda: "Disk full: " in status(house), 30)
+            assert "meanwhile.png" not in house.states()
+            ballast.unlink()
+            wait_for(lambda: house.states().get("meanwhile.png") is JobState.DONE, 30)
+            wait_for(lambda: "Disk full: " not in status(house), 20)
+            assert daemon.poll() is None
+            assert house.jobs()["meanwhile.png"].attempts == 1
+            with closing(open_database(house.settings.database_file, read_only=True)) as database:
+                assert problems(database) == []
+        finally:
+            house.close()
+
+
+def status(house: House) -> str:
+    command = [sys.executable, "-m", "cli.main", "status"]
+    return subprocess.run(command, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=True).stdout
