@@ -27,7 +27,7 @@ from storage.records import Fingerprint
 
 TICK_SECONDS = 0.25
 #: Admitting pauses after this long, so that the watch and a stop are not kept waiting by a big backlog.
-BUSY_SECONDS = 2.0
+BUSY_SECONDS = 0.5
 #: After a failure of the database or the inbox, before the next try.
 PAUSE_SECONDS = 3.0
 #: So many files are admitted at once.
