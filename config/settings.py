@@ -88,6 +88,9 @@ class WorkSettings(Group):
     keep_free_bytes: Annotated[int, Field(ge=0)] = Field(
         200_000_000, description="While less is free on the database's disk, nothing new is begun."
     )
+    power: Literal["polite", "ignore"] = Field(
+        "polite", description="polite: slow on battery, paused in Low Power Mode and heat; ignore: never."
+    )
     max_file_bytes: Count = Field(20 * 1024**3, description="Larger files are refused.")
 
 

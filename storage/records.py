@@ -163,6 +163,7 @@ class Stats:
     """What one description cost, in seconds, tokens and memory.
 
     The phases in `seconds`: "queued", "decode", "preprocess", "vision", "prefill", "generate", "total".
+    `power`: "mains" or "battery", where that was known.
     """
 
     seconds: dict[str, float]
@@ -174,6 +175,7 @@ class Stats:
     device_memory_bytes: int
     cold_start: bool
     launched_by: str
+    power: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +254,7 @@ class Description:
                 "device_memory_bytes": stats.device_memory_bytes,
                 "cold_start": stats.cold_start,
                 "launched_by": stats.launched_by,
+                **present(power=stats.power),
             },
         }
 

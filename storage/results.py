@@ -161,5 +161,6 @@ def description_of(row: Row[Any], timeline: tuple[Segment, ...]) -> Description:
             device_memory_bytes=row.device_memory_bytes,
             cold_start=row.cold_start,
             launched_by=row.launched_by,
+            power=row.power,
         ),
     )

@@ -147,6 +147,7 @@ stats = Table(
     Column("device_memory_bytes", BigInteger, nullable=False),
     Column("cold_start", Boolean, nullable=False),
     Column("launched_by", Text, nullable=False),
+    Column("power", Text),
 )
 
 #: Every arrow that a job took; written in the transaction that took it.

@@ -31,6 +31,7 @@ def choices(key: str) -> click.Choice[str]:
 @click.option("--engine", type=choices("engine"), help="What runs the model.")
 @click.option("--device", type=choices("device"), help="Where it runs.")
 @click.option("--detail", type=choices("detail"), help="How closely it looks at a picture.")
+@click.option("--now", is_flag=True, help="Work at full speed on battery, in Low Power Mode and in heat, too.")
 @click.option("--yes", is_flag=True, help="Download missing weights without asking.")
 @click.option("--launched-by", "launcher", type=click.Choice(["launchd", "systemd"]), hidden=True)
 @click.pass_obj
@@ -41,6 +42,7 @@ def command(
     engine: str | None,
     device: str | None,
     detail: str | None,
+    now: bool,
     yes: bool,
     launcher: str | None,
 ) -> int:
@@ -49,7 +51,7 @@ def command(
     Without weights it offers to download them, on a terminal; elsewhere files wait until the weights are there.
     """
     chosen = {"model.id": model and absolute_if_folder(model), "model.engine": engine}
-    chosen |= {"model.device": device, "model.detail": detail}
+    chosen |= {"model.device": device, "model.detail": detail, "work.power": "ignore" if now else None}
     try:
         return start(load_settings(home=home, overrides=chosen), once, yes, launcher or launched_by())
     except SmolwatchError as error:

@@ -51,6 +51,7 @@ def look(settings: Settings) -> dict[str, Any]:
         "database_exists": True,
         "daemon": {"running": pid is not None} | ({} if pid is None else {"pid": pid}),
         "engine": {},
+        "power": {},
         "intake": {},
         "jobs": dict.fromkeys(map(str, JobState), 0),
         "current": [],
@@ -67,6 +68,8 @@ def look(settings: Settings) -> dict[str, Any]:
                 report["current"] = [job_words(job) for job in running]
             report["engine"] = library.state("engine") or {}
             report["intake"] = library.state("intake") or {}
+            if pid is not None:
+                report["power"] = library.state("power") or {}
             report["jobs"] |= {str(state): count for state, count in library.counts().items()}
             report["speed"] = library.speed()
     except NotFoundError:
@@ -82,6 +85,8 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     yield "model", engine_line(report["engine"], report["daemon"]["running"])
     if report["daemon"]["running"]:
         yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
+    if reason := report["power"].get("reason"):
+        yield "power", f'{reason} `smolwatch run --now` does not mind, nor does `work.power = "ignore"`.'
     yield "inbox", inbox_line(report["inbox"], report["intake"])
     none = "none" if report["database_exists"] else "none; there is no database yet"
     yield "jobs", " · ".join(f"{state} {count}" for state, count in report["jobs"].items() if count) or none

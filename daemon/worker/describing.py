@@ -22,6 +22,7 @@ class Cost:
     total: float
     peak_memory_bytes: int
     launched_by: str
+    power: str | None = None
 
 
 def describe(
@@ -73,6 +74,7 @@ def stats_of(figures: Figures, cost: Cost) -> Stats:
         device_memory_bytes=figures.device_memory_bytes,
         cold_start=figures.cold_start,
         launched_by=cost.launched_by,
+        power=cost.power,
     )
 
 

@@ -20,6 +20,10 @@ from daemon.delivery import Delivery
 from daemon.inference.openmp import spin_briefly
 from daemon.inference.start import make_engine
 from daemon.media.decoder import Decoder
+from daemon.power.awake import Awake, caffeinate
+from daemon.power.courtesy import Courtesy
+from daemon.power.disk import let_others_first
+from daemon.power.reading import read_power
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.patience import PatientStore
 from daemon.worker.pulse import Pulse
@@ -41,6 +45,7 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
     spin_briefly(os.environ)
+    let_others_first()
     set_up_logs(settings, role="worker", console=False)
     clock = SystemClock()
     with (
@@ -56,6 +61,13 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
                 JobStore(database, clock.now), beat_seconds=work.beat_seconds, lease_seconds=work.lease_seconds
             ) as pulse,
         ):
+            courtesy = Courtesy(
+                read_power,
+                Awake(caffeinate),
+                clock,
+                lambda state: store.set_state("power", state),
+                is_polite=work.power == "polite",
+            )
             worker = Worker(
                 settings,
                 store,
@@ -67,6 +79,7 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
                 owner=f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
                 sight=lambda path: connection.send(("sight", path)),
                 launched_by=launched_by,
+                courtesy=courtesy,
             )
             stopping = threading.Event()
             obeying = (connection, stopping, pulse, work.stop_seconds)

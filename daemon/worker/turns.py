@@ -21,6 +21,8 @@ from daemon.errors import EngineError, MediaError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.standing import Inbox
 from daemon.intake.sweep import inbox_root
+from daemon.power.courtesy import Courtesy
+from daemon.power.pace import Pace
 from daemon.worker.ahead import FILES_AHEAD, Errand, Opened
 from daemon.worker.asking import plan_for, request_for
 from daemon.worker.describing import Cost, describe, same_for
@@ -63,6 +65,7 @@ class Worker:
         owner: str,
         sight: Callable[[bytes], None],
         launched_by: str,
+        courtesy: Courtesy,
     ) -> None:
         self._settings = settings.work
         self._inbox = Inbox(inbox_root(settings))
@@ -76,6 +79,7 @@ class Worker:
         self._owner = owner
         self._outcomes = Outcomes(store, pulse, clock, self._inbox, sight)
         self._launched_by = launched_by
+        self._courtesy = courtesy
         self._memory = PeakMemory()
         self._under_way: dict[str, Work] = {}
         self._one_alone = False
@@ -85,8 +89,10 @@ class Worker:
     def run(self, stopping: threading.Event) -> None:
         """Until told to stop. What the engine has in hand then is finished; all else goes back."""
         while not stopping.is_set():
-            if not self.turn():
-                stopping.wait(IDLE_SECONDS)
+            began = self._clock.monotonic()
+            has_worked = self.turn()
+            self._courtesy.work(self._in_hand > 0)
+            stopping.wait(self._courtesy.rest(self._clock.monotonic() - began) if has_worked else IDLE_SECONDS)
         self._put_back("Released: smolwatch was stopped.")
         while self._under_way:
             self._step()
@@ -94,9 +100,10 @@ class Worker:
     def turn(self) -> bool:
         """One round; False when there was nothing to do."""
         self._take_up()
-        if not self._room.open():
+        is_paused = self._courtesy.pace() is Pace.PAUSED
+        if (is_paused and not self._in_hand) or not self._room.open():
             return False
-        claimed = self._claim()
+        claimed = not is_paused and self._claim()
         if not (claimed or self._in_hand):
             return False
         if not self._under_way:
@@ -184,6 +191,7 @@ class Worker:
                 total=self._clock.monotonic() - work.errand.began,
                 peak_memory_bytes=self._memory.peak(),
                 launched_by=self._launched_by,
+                power=self._courtesy.state.source,
             )
             info, now = self._loaded(), self._clock.now()
             self._deliver(claim, describe(claim.job, work.media, reply, info, self._recipe, cost, now))

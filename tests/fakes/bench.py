@@ -9,6 +9,9 @@ from config.settings import Settings
 from daemon.delivery import Delivery
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
+from daemon.power.awake import Awake
+from daemon.power.courtesy import Courtesy
+from daemon.power.state import PowerState
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.pulse import Pulse
 from daemon.worker.turns import Worker
@@ -32,12 +35,14 @@ class Bench:
         self.inbox = settings.inbox_path.resolve()
         self.opener = FakeOpener()
         self.sighted: list[bytes] = []
+        self.power, self.told = PowerState(), list[dict[str, object]]()
         self.stopping = threading.Event()
         self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
         self.employ(EchoEngine())
 
     def employ(self, engine: Engine) -> None:
         self.reader = ReaderWithoutThread(self.opener, self.clock)
+        self.courtesy = Courtesy(lambda: self.power, Awake(lambda: None), self.clock, self.told.append)
         room = EngineRoom(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
         self.worker = Worker(
             self.settings,
@@ -50,6 +55,7 @@ class Bench:
             owner="worker",
             sight=self.sighted.append,
             launched_by="terminal",
+            courtesy=self.courtesy,
         )
 
     def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:

@@ -9,6 +9,7 @@ import textwrap
 from contextlib import closing
 from pathlib import Path
 
+from storage.database import open_database
 from storage.migrations import HEAD, Migrations
 
 ROOT = Path(__file__).parents[2]
@@ -44,3 +45,15 @@ def killed(program: str) -> None:
     """Run the program in a process of its own; it must die with code 9."""
     died = subprocess.run([sys.executable, "-c", "import os\n" + textwrap.dedent(program)], cwd=ROOT, check=False)
     assert died.returncode == 9
+
+
+def as_an_older_version(today: Path, file: Path, older: str) -> None:
+    """A database with `today`'s rows, in so far as that version had columns for them."""
+    open_database(file, migrations=Migrations(head=older)).close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("ATTACH ? AS today", (str(today),))
+        tables = connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            if table != "alembic_version":
+                columns = ", ".join(f'"{row[1]}"' for row in connection.execute(f"PRAGMA main.table_info('{table}')"))
+                connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM today.{table}")

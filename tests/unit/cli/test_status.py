@@ -10,7 +10,19 @@ from daemon.service.refusal import refuse
 from storage.lifecycle import JobState
 from tests.unit.cli.conftest import House
 
-KEYS = {"home", "inbox", "database", "database_exists", "daemon", "engine", "intake", "jobs", "current", "speed"}
+KEYS = {
+    "home",
+    "inbox",
+    "database",
+    "database_exists",
+    "daemon",
+    "engine",
+    "intake",
+    "jobs",
+    "current",
+    "speed",
+    "power",
+}
 READY = {"state": "ready", "model": "smolwatch-demo", "device": "cpu", "dtype": "float32", "detail": "balanced"}
 
 

@@ -21,11 +21,10 @@ from storage.database import Database, open_database
 from storage.errors import BusyError, DiskFullError, StorageError
 from storage.jobs import JobStore
 from storage.library import Library
-from storage.migrations import Migrations
 from storage.tables import daemon_state, metadata
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
-from tests.fakes.schemas import NEXT, next_schema, schema
+from tests.fakes.schemas import NEXT, as_an_older_version, next_schema, schema
 
 
 def admit_one(database: Database, path: bytes = b"/inbox/beach.jpg") -> None:
@@ -136,9 +135,10 @@ class TestReadOnly:
 
 
 class TestMigration:
-    @pytest.mark.parametrize("older", ["0001"])
-    def test_a_home_of_every_older_version_keeps_its_descriptions(self, file: Path, older: str) -> None:
-        database = open_database(file, migrations=Migrations(head=older))
+    @pytest.mark.parametrize("older", ["0001", "0002"])
+    def test_a_home_of_every_older_version_keeps_its_descriptions(self, file: Path, tmp_path: Path, older: str) -> None:
+        today = tmp_path / "today.db"
+        database = open_database(today)
         store = JobStore(database, FakeClock().now)
         admit_one(database)
         claim = store.claim("w", lease_seconds=60)
@@ -146,6 +146,7 @@ class TestMigration:
         store.publish(claim, description_of(new_file()))
         store.finish(claim)
         database.close()
+        as_an_older_version(today, file, older)
         upgraded = open_database(file)
         library = Library(upgraded)
         assert library.description(claim.job.id) == description_of(new_file())

@@ -21,6 +21,8 @@ from daemon.errors import (
 )
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
+from daemon.power.courtesy import LOOK_SECONDS
+from daemon.power.state import PowerState, Source
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -351,3 +353,17 @@ def write_through_memory(path: bytes, content: bytes) -> None:
     """At the file's end; its size stays."""
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:  # noqa: PTH123 - a path of bytes
         memory[-len(content) :] = content
+
+
+def test_a_machine_that_saves_power_is_left_alone_and_the_reason_is_told(bench: Bench) -> None:
+    bench.power = PowerState(source=Source.BATTERY, is_saving=True)
+    job = bench.queue()
+    bench.turn(3)
+    assert bench.state(job) is JobState.QUEUED
+    assert bench.attempts(job) == 0
+    assert bench.told[-1]["pace"] == "paused"
+    bench.power = PowerState(source=Source.MAINS)
+    bench.turn(6, seconds=LOOK_SECONDS)
+    assert bench.state(job) is JobState.DONE
+    described = bench.library.description(job)
+    assert described is not None and described.stats.power == "mains"

@@ -1,0 +1,1 @@
+"""How smolwatch is polite to the machine that it runs on."""

@@ -1,0 +1,61 @@
+"""What is known of a machine's power and heat, and how its own words for it are read. Pure.
+
+Sources: pmset(1) and notify(3) of macOS; the kernel's documents on /sys/class/power_supply and platform_profile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: macOS's levels of thermal pressure: 0 nominal, 1 moderate, 2 heavy, 3 trapping, 4 sleeping. From 2 on it throttles.
+HEAVY = 2
+
+
+class Source(StrEnum):
+    """Where the power comes from. What feeds a UPS is not known; what it gives counts as mains."""
+
+    MAINS = "mains"
+    BATTERY = "battery"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerState:
+    """`source` is None where nothing tells."""
+
+    source: Source | None = None
+    is_saving: bool = False
+    is_hot: bool = False
+
+
+def mac_source(batteries: str) -> Source | None:
+    """Of `pmset -g batt`, which begins: Now drawing from 'AC Power'."""
+    drawn = re.search(r"drawing from '([^']*)'", batteries)
+    if drawn is None:
+        return None
+    return Source.BATTERY if drawn[1] == "Battery Power" else Source.MAINS
+
+
+def mac_is_saving(settings: str) -> bool:
+    """Low Power Mode, of `pmset -g`."""
+    return re.search(r"^\s*lowpowermode\s+1\b", settings, re.MULTILINE) is not None
+
+
+def mac_is_hot(pressure: str) -> bool:
+    """Of `notifyutil -g com.apple.system.thermalpressurelevel`, which ends with the level."""
+    level = re.search(r"(\d+)\s*$", pressure)
+    return level is not None and int(level[1]) >= HEAVY
+
+
+def linux_source(supplies: Sequence[Mapping[str, str]]) -> Source | None:
+    """Of the files in every folder of /sys/class/power_supply. Batteries of mice and keyboards do not count."""
+    own = [supply for supply in supplies if supply.get("scope", "System") == "System"]
+    mains = [supply for supply in own if supply.get("type") in ("Mains", "USB", "Wireless", "UPS")]
+    batteries = [supply for supply in own if supply.get("type") == "Battery"]
+    if any(supply.get("online") == "1" for supply in mains):
+        return Source.MAINS
+    if any(supply.get("status") == "Discharging" for supply in batteries):
+        return Source.BATTERY
+    return Source.MAINS if mains or batteries else None

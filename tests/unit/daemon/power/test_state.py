@@ -1,0 +1,76 @@
+"""What macOS and Linux say of power and heat, read from their own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.power.state import Source, linux_source, mac_is_hot, mac_is_saving, mac_source
+
+ON_BATTERY = """Now drawing from 'Battery Power'
+ -InternalBattery-0 (id=4653155)\t83%; discharging; 5:12 remaining present: true
+"""
+ON_MAINS = """Now drawing from 'AC Power'
+ -InternalBattery-0 (id=4653155)\t100%; charged; 0:00 remaining present: true
+"""
+ON_UPS = """Now drawing from 'UPS Power'
+ -Back-UPS ES 700G FW:871.O4 .I USB FW:O4 (id=2162688)\t100%; discharging; 0:24 remaining present: true
+"""
+DESKTOP = "Now drawing from 'AC Power'\n"
+SAVING = """System-wide power settings:
+Currently in use:
+ standby              1
+ lowpowermode         1
+ sleep                1 (sleep prevented by coreaudiod)
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        (ON_BATTERY, Source.BATTERY),
+        (ON_MAINS, Source.MAINS),
+        (ON_UPS, Source.MAINS),
+        (DESKTOP, Source.MAINS),
+        ("", None),
+    ],
+)
+def test_macos_tells_what_it_draws_from_and_a_ups_counts_as_mains(said: str, source: Source | None) -> None:
+    assert mac_source(said) is source
+
+
+def test_macos_tells_of_low_power_mode() -> None:
+    assert mac_is_saving(SAVING)
+    assert not mac_is_saving(SAVING.replace("lowpowermode         1", "lowpowermode         0"))
+    assert not mac_is_saving(" lowpowermode         10\n")
+    assert not mac_is_saving("")
+
+
+@pytest.mark.parametrize(("level", "hot"), [("0", False), ("1", False), ("2", True), ("4", True), ("", False)])
+def test_macos_tells_of_heat_from_the_level_on_at_which_it_throttles(level: str, hot: bool) -> None:
+    assert mac_is_hot(f"com.apple.system.thermalpressurelevel {level}\n") is hot
+
+
+MAINS_ON, MAINS_OFF = {"type": "Mains", "online": "1"}, {"type": "Mains", "online": "0"}
+FALLING, FULL = {"type": "Battery", "status": "Discharging"}, {"type": "Battery", "status": "Full"}
+MOUSE = {"type": "Battery", "scope": "Device", "status": "Discharging"}
+UPS = {"type": "UPS", "online": "1", "status": "Discharging"}
+
+
+@pytest.mark.parametrize(
+    ("supplies", "source"),
+    [
+        ([], None),
+        ([MAINS_ON, FULL], Source.MAINS),
+        ([MAINS_ON, FALLING], Source.MAINS),
+        ([MAINS_OFF, FALLING], Source.BATTERY),
+        ([FALLING], Source.BATTERY),
+        ([FULL], Source.MAINS),
+        ([MOUSE], None),
+        ([MAINS_ON, MOUSE], Source.MAINS),
+        ([UPS], Source.MAINS),
+    ],
+)
+def test_linux_runs_on_battery_when_its_own_empties_and_nothing_else_feeds_it(
+    supplies: list[dict[str, str]], source: Source | None
+) -> None:
+    assert linux_source(supplies) is source
