@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from loguru import logger
 
+from config.crash_point import crash_point
 from daemon.clock import Clock
 from daemon.retry import backoff
 from storage.errors import LostClaim, SidecarError
@@ -35,6 +36,7 @@ class Delivery:
     def deliver(self, claim: Claim, description: Description) -> None:
         """Raises LostClaim when the job is no longer this claim's."""
         self._store.publish(claim, description)
+        crash_point("published")
         self._finish(claim, description)
 
     def take_up(self, owner: str, *, lease_seconds: float) -> int:
@@ -57,7 +59,9 @@ class Delivery:
             self._store.postpone(claim, code=error.code, reason=str(error), not_before=self._clock.now() + wait)
             logger.warning("Job {} {}: {}", job.id, job.name, error)
             return
+        crash_point("sidecars-written")
         self._store.finish(claim, " ".join(f"{name_of(one)} was not written: {one.reason}." for one in kept))
+        crash_point("finished")
         self._postponed.pop(job.id, None)
         logger.info("Job {} {}: done", job.id, job.name)
 

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from config.crash_point import crash_point
 from storage.errors import ForeignFileError
 
 TEMPORARY = re.compile(rb"\.sw-[0-9a-f]{16}\.tmp")
@@ -73,17 +74,20 @@ def judge(target: bytes, replace_ours: Callable[[bytes], bool]) -> bool:
 
 def write_new(path: bytes, content: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    crash_point("temporary-begun")
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fchmod(descriptor, mode)
         sync(descriptor)
+    crash_point("temporary-written")
 
 
 def put_first(temporary: bytes, target: bytes) -> bool:
     """Give the file its name if nothing has it; False if something has."""
     try:
         os.link(temporary, target, follow_symlinks=False)
+        crash_point("sidecar-named")
     except FileExistsError:
         return False
     except OSError as error:
@@ -111,6 +115,7 @@ def sync(descriptor: int, full_sync: int | None = FULL_SYNC) -> None:
 
 def sync_folder(folder: bytes) -> None:
     """Bring the names in a folder to the drive."""
+    crash_point("sidecar-standing")
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

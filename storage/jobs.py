@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
+from config.crash_point import crash_point
 from storage import admission, following, recovery, results, rows
 from storage.database import Database
 from storage.errors import LostClaim
@@ -43,7 +44,11 @@ class JobStore:
         """The same for some hundreds of files with different paths, in one transaction: all of them or none."""
         self._database.check_room()
         with self._change() as (connection, now):
-            return admission.admit_all(connection, now, files, model=model, recipe=recipe, max_attempts=max_attempts)
+            admitted = admission.admit_all(
+                connection, now, files, model=model, recipe=recipe, max_attempts=max_attempts
+            )
+            crash_point("admitting")
+            return admitted
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep why a path was not taken; the last word counts."""
@@ -101,6 +106,7 @@ class JobStore:
             if job_id is None:
                 return None
             record(connection, now, job_id, JobState.QUEUED, JobState.RUNNING, f"Claimed by {owner}.")
+            crash_point("claiming")
             return rows.read_claim(connection, job_id)
 
     def beat(self, claim: Claim, *, lease_seconds: float) -> bool:
@@ -129,11 +135,13 @@ class JobStore:
                 move(connection, now, claim, JobState.RUNNING, JobState.PUBLISHING, "Described.", **SETTLED), claim
             )
             results.store(connection, claim.job.id, description)
+            crash_point("publishing")
 
     def finish(self, claim: Claim, note: str = "") -> None:
         """The sidecars stand. May raise LostClaim."""
         with self._change() as (connection, now):
             self._must(move(connection, now, claim, JobState.PUBLISHING, JobState.DONE, note, **SETTLED), claim)
+            crash_point("finishing")
 
     def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause) -> None:
         """Give the file up until a person says otherwise. May raise LostClaim."""

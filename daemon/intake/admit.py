@@ -9,6 +9,7 @@ from typing import Protocol
 
 from loguru import logger
 
+from config.crash_point import crash_point
 from daemon.clock import Clock
 from daemon.errors import ChangedError, GoneError, MediaError
 from daemon.intake.identity import identify
@@ -124,7 +125,9 @@ class Gate:
         files = [file for file in files if file.path not in outcomes]
         if not files:
             return outcomes
+        crash_point("settled")
         admitted = self._store.admit_all(files, model=self._model, recipe=self._recipe, max_attempts=self._max_attempts)
+        crash_point("admitted")
         for file, (admission, job) in zip(files, admitted, strict=True):
             logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)
             described = admission is Admission.ALREADY_DESCRIBED

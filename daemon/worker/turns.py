@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from loguru import logger
 
+from config.crash_point import crash_point
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.clock import Clock
@@ -146,6 +147,7 @@ class Worker:
 
     def _begin(self, claim: Claim) -> None:
         """Have the file opened, unless what is to be said of it is known."""
+        crash_point("claimed")
         self._pulse.hold(claim)
         began, queued = self._clock.monotonic(), (self._clock.now() - claim.job.queued_at).total_seconds()
         with self._settled(claim):
@@ -165,6 +167,7 @@ class Worker:
             raise clip
         if self._deliver_known(claim):  # since it was claimed, the same bytes were described elsewhere
             return
+        crash_point("opened")
         self._room.submit(request_for(claim.job, clip, self._recipe))
         self._under_way[str(claim.job.id)] = Work(errand=opened.errand, media=clip.media, decode=opened.seconds)
 
@@ -193,6 +196,7 @@ class Worker:
                 launched_by=self._launched_by,
                 power=self._courtesy.state.source,
             )
+            crash_point("described")
             info, now = self._loaded(), self._clock.now()
             self._deliver(claim, describe(claim.job, work.media, reply, info, self._recipe, cost, now))
 

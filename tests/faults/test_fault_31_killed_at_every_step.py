@@ -1,0 +1,75 @@
+"""Fault 31: killed between any two steps of a file's way. Real.
+
+The process kills itself at the place, inside a transaction or between two, and the daemon dies after it. The places are
+found in the source, so that none is forgotten; those of a sidecar are passed once for each of the two.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+
+import psutil
+import pytest
+
+from config.crash_point import VARIABLE
+from storage.lifecycle import JobState
+from tests.fakes.holding import draw
+from tests.fakes.ledger import audit
+from tests.fakes.processes import ROOT, House, workers
+from tests.fakes.waiting import wait_for
+
+CALL = re.compile(r'crash_point\("([a-z-]+)"\)')
+SOURCES = [file for room in ("daemon", "storage") for file in (ROOT / room).rglob("*.py")]
+POINTS = sorted({name for file in SOURCES for name in CALL.findall(file.read_text())})
+ONCE_A_SIDECAR = [name for name in POINTS if name.startswith(("temporary-", "sidecar-"))]
+#: From here on the answer is stored.
+STORED = {"published", "sidecars-written", "finishing", "finished", *ONCE_A_SIDECAR}
+
+
+def test_there_is_a_place_at_every_step_of_the_way() -> None:
+    assert {"settled", "admitting", "admitted", "claiming", "claimed", "opened", "described", "publishing"} <= set(
+        POINTS
+    )
+    assert {"published", "sidecars-written", "finishing", "finished"} <= set(POINTS)
+    assert len(ONCE_A_SIDECAR) == 4
+
+
+@pytest.mark.parametrize("place", [*POINTS, *(f"{name}:2" for name in ONCE_A_SIDECAR)])
+def test_nothing_is_lost_and_what_was_said_is_not_asked_again(house: House, place: str) -> None:
+    draw(house.inbox / "beach.png")
+    house.environ[VARIABLE] = place
+    die_once(house.start())
+    claimed = sum(note.startswith("Claimed") for note in notes(house))
+    del house.environ[VARIABLE]
+    assert house.start("--once").wait(timeout=40) == 0
+    ledger = audit(house, ["beach.png"])
+    assert ledger.is_clean, ledger
+    assert ledger.states == {JobState.DONE: 1}
+    if place.partition(":")[0] in STORED:
+        assert sum(note.startswith("Claimed") for note in notes(house)) == claimed
+
+
+def die_once(daemon: subprocess.Popen[str]) -> None:
+    """Wait until the daemon or its worker kills itself; then the daemon dies too, before there is a second worker."""
+    seen: set[psutil.Process] = set()
+
+    def somebody_died() -> bool:
+        seen.update(workers(daemon.pid))
+        return daemon.poll() is not None or any(has_died(process) for process in seen)
+
+    wait_for(somebody_died, 30)
+    daemon.kill()
+    assert daemon.wait(timeout=10) == -signal.SIGKILL
+
+
+def has_died(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def notes(house: House) -> list[str]:
+    return [note for job in house.jobs().values() for note in house.notes(job)]
