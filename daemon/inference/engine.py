@@ -5,23 +5,31 @@ An engine knows no paths, no jobs and no database. Requests are independent: one
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from config.recipes import Question
 from daemon.errors import EngineError
+from daemon.inference.decoding import Decoding
 from daemon.media.clip import Pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One file's questions. Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames."""
+    """One file's questions. Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames.
+
+    `decoding`, by question name, is for questions that are not to be answered plainly; an engine that knows no other
+    way may ignore it. `impression` comes from a reply to a request with the same pictures, or is None.
+    """
 
     id: str
     pictures: tuple[Pixels, ...]
     questions: tuple[Question, ...]
     timestamps: tuple[float, ...] = ()
     seconds: float | None = None
+    decoding: Mapping[str, Decoding] = field(default_factory=dict)
+    impression: object = field(default=None, repr=False)
 
     @property
     def is_video(self) -> bool:
@@ -55,12 +63,16 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """Either answers by question name, or an error."""
+    """Either answers by question name, or an error.
+
+    `impression` is what the engine saw: a further request that brings it along spares the engine looking again.
+    """
 
     id: str
     answers: dict[str, Answer] = field(default_factory=dict)
     figures: Figures | None = None
     error: EngineError | None = None
+    impression: object = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from config.settings import Detail
 from daemon.errors import EngineError
 from daemon.inference.batch.scenes import Scene, Writing
 from daemon.inference.batch.scheduler import Scheduler
+from daemon.inference.decoding import PLAIN
 from daemon.inference.devices import check_int8, give_back, memory_of, pick_device, pick_dtype
 from daemon.inference.engine import EngineInfo, Reply, Request
 from daemon.inference.processor import Floats, Processor
@@ -20,7 +22,7 @@ from daemon.inference.threads import settle_threads
 from daemon.inference.tiles import distinct
 from daemon.inference.torch_linear import int8_laid_out, laid_out
 from daemon.inference.torch_runner import TorchRunner
-from daemon.inference.underway import Underway
+from daemon.inference.underway import Impression, Underway
 
 #: Between two steps the caller may stop, cancel or beat; so many tokens are written meanwhile.
 TOKENS_A_STEP = 8
@@ -148,14 +150,18 @@ class TorchEngine:
 
     def _look(self, request: Request) -> Underway[Floats, Tensor]:
         began = time.perf_counter()
-        seen = self._processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-        tiles, places = distinct(seen.pixels)
+        impression, tiles = request.impression, list[Floats]()
+        if not isinstance(impression, Impression):
+            seen = self._processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
+            tiles, places = distinct(seen.pixels)
+            impression = Impression(replace(seen, pixels=seen.pixels[:0].copy()), places, ())
         writings = []
         for question in request.questions:
-            ids = self._processor.ask(seen, question.ask)
-            writings.append(Writing(ids, min(question.tokens, self._room(ids, len(places)))))
-        scene: Scene[Floats, Tensor] = Scene(tiles, places, writings)
-        return Underway(request, scene, time.perf_counter() - began, self._is_cold)
+            ids = self._processor.ask(impression.prompt, question.ask)
+            limit = min(question.tokens, self._room(ids, len(impression.places)))
+            writings.append(Writing(ids, limit, request.decoding.get(question.name, PLAIN)))
+        scene: Scene[Floats, Tensor] = Scene(tiles, impression.places, writings, impression.features)
+        return Underway(request, scene, impression.prompt, time.perf_counter() - began, self._is_cold)
 
     def _room(self, ids: list[int], tiles: int) -> int:
         """How many tokens may follow the prompt; raises EngineError when it is not one that the model can read."""

@@ -15,10 +15,12 @@ from transformers.utils import logging
 
 from config.errors import ModelUnavailableError
 from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
+from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.devices import free_memory, give_back, wait_for
 from daemon.inference.processor import Floats
 from daemon.inference.torch_attention import Reading, Writing
 from daemon.inference.torch_cache import Cache
+from daemon.inference.torch_choosing import Choosing
 from daemon.inference.torch_linear import Layout, laid_out
 from daemon.inference.torch_text import TextModel
 from daemon.inference.torch_vision import VisionModel
@@ -53,6 +55,7 @@ class TorchRunner:
             self._vision = VisionModel(model, lay)
             self._text = TextModel(model, lay)
         self._cache = Cache(self._text.cache_shape)
+        self._choosing = Choosing(model.config.text_config.vocab_size, device)
 
     @classmethod
     def from_folder(cls, folder: Path, device: torch.device, dtype: torch.dtype, lay: Layout = laid_out) -> TorchRunner:
@@ -88,12 +91,24 @@ class TorchRunner:
         return list(seen)
 
     @failing()
-    def open(self, ids: Sequence[int], features: Sequence[Tensor], room: int) -> int:
-        return self._cache.add(self._embed(ids, features), room)
+    def open(self, ids: Sequence[int], features: Sequence[Tensor], room: int, decoding: Decoding = PLAIN) -> int:
+        row = self._cache.add(self._embed(ids, features), room)
+        self._choosing.begin(row, ids, decoding)
+        return row
 
     @failing()
-    def fork(self, row: int, shared: int, ids: Sequence[int], features: Sequence[Tensor], room: int) -> int:
-        return self._cache.fork(row, shared, self._embed(ids, features)[shared:], room)
+    def fork(
+        self,
+        row: int,
+        shared: int,
+        ids: Sequence[int],
+        features: Sequence[Tensor],
+        room: int,
+        decoding: Decoding = PLAIN,
+    ) -> int:
+        forked = self._cache.fork(row, shared, self._embed(ids, features)[shared:], room)
+        self._choosing.begin(forked, ids, decoding)
+        return forked
 
     @failing()
     def read(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
@@ -102,23 +117,27 @@ class TorchRunner:
         tokens = torch.cat([row.unread[:count] for row, count in rows])
         reading = Reading(rows)
         hidden = self._text(tokens, torch.tensor(places, device=self.device), reading)
-        likeliest = self._text.likeliest(hidden[[part.last - 1 for part in reading.parts]])
+        scores = self._text.scores(hidden[[part.last - 1 for part in reading.parts]])
+        chosen = self._choosing([number for number, _ in parts], scores)
         for row, count in rows:
             # Copied, so that what was read is let go.
             row.length, row.unread = row.length + count, row.unread[count:].clone()
-        return likeliest
+        return chosen
 
     @failing()
     def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
         writing = Writing([self._cache[number] for number in rows])
         newest = torch.tensor([tokens[number] for number in writing.order], device=self.device)
         places = torch.tensor([row.length for row in writing.rows], device=self.device)
-        likeliest = self._text.likeliest(self._text(self._text.embed(newest), places, writing))
+        scores = self._text.scores(self._text(self._text.embed(newest), places, writing))
+        self._choosing.take(rows, tokens)
+        chosen = self._choosing([rows[number] for number in writing.order], scores)
         for row in writing.rows:
             row.length += 1
-        return [token for _, token in sorted(zip(writing.order, likeliest, strict=True))]
+        return [token for _, token in sorted(zip(writing.order, chosen, strict=True))]
 
     def drop(self, row: int) -> None:
+        self._choosing.drop(row)
         with torch.inference_mode():
             self._cache.drop(row)
 

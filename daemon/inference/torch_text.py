@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -69,10 +69,9 @@ class TextModel:
             hidden = hidden + layer.down(layer.activation(gate) * up)
         return hidden
 
-    def likeliest(self, hidden: Tensor) -> Sequence[int]:
-        """(tokens, hidden) -> the likeliest token after each."""
-        tokens: list[int] = self.head(rms_norm(hidden, hidden.shape[-1:], self.norm, self.eps)).argmax(-1).tolist()
-        return tokens
+    def scores(self, hidden: Tensor) -> Tensor:
+        """(tokens, hidden) -> (tokens, vocabulary): how likely each token is to come next."""
+        return self.head(rms_norm(hidden, hidden.shape[-1:], self.norm, self.eps))
 
 
 def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

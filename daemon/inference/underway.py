@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,9 +10,22 @@ from daemon.errors import EngineError
 from daemon.inference.batch.scenes import Scene
 from daemon.inference.batch.stopping import Stop
 from daemon.inference.engine import Answer, Figures, Reply, Request
+from daemon.inference.processor import Seen
 
 Tile = TypeVar("Tile")
 Features = TypeVar("Features")
+
+
+@dataclass(frozen=True, eq=False)
+class Impression(Generic[Features]):
+    """What was seen in a request's pictures: their part of the `prompt`, without pixels, and the features.
+
+    `places` says which of them stands where. Without `features`, the tiles are still to be looked at.
+    """
+
+    prompt: Seen
+    places: Sequence[int]
+    features: Sequence[Features]
 
 
 @dataclass(eq=False)
@@ -21,6 +34,7 @@ class Underway(Generic[Tile, Features]):
 
     request: Request
     scene: Scene[Tile, Features]
+    prompt: Seen
     preprocess: float
     cold: bool
 
@@ -46,4 +60,5 @@ class Underway(Generic[Tile, Features]):
             device_memory_bytes=device_memory_bytes,
             cold_start=self.cold,
         )
-        return Reply(id=self.request.id, answers=answers, figures=figures)
+        impression = Impression(self.prompt, self.scene.places, self.scene.seen)
+        return Reply(id=self.request.id, answers=answers, figures=figures, impression=impression)

@@ -8,6 +8,7 @@ from itertools import count
 from zlib import crc32
 
 from daemon.inference.batch.runner import RunnerError
+from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.loops import LONGEST_PERIOD
 
 IMAGE, END, WORDS = 90, 0, 40
@@ -19,6 +20,7 @@ DRONE = 91  # a word in a prompt, upon which the model goes round in circles
 class Row:
     to_read: list[object]
     room: int
+    decoding: Decoding = PLAIN
     held: list[object] = field(default_factory=list)
 
 
@@ -30,7 +32,10 @@ def filled(ids: Sequence[int], features: Sequence[str]) -> list[object]:
     return text
 
 
-def next_token(held: Sequence[object]) -> int:
+def next_token(held: Sequence[object], decoding: Decoding = PLAIN) -> int:
+    """A row with another decoding says other things, and finds its way out of circles."""
+    if decoding != PLAIN:
+        return hash_of([*held, decoding.repetition_penalty]) % WORDS
     if DRONE in held:
         return 1 + (hash_of(held[: held.index(DRONE)]) + len(held)) % period_of(held)
     return hash_of(held) % WORDS
@@ -45,15 +50,15 @@ def hash_of(held: Sequence[object]) -> int:
     return crc32(repr(list(held)).encode())
 
 
-def answer(ids: Sequence[int], tiles: Sequence[int], limit: int) -> list[int]:
+def answer(ids: Sequence[int], tiles: Sequence[int], limit: int, decoding: Decoding = PLAIN) -> list[int]:
     """What must be said, whatever else is under way."""
     held = filled(ids, [f"tile {tile}" for tile in tiles])
-    if DRONE in held:
+    if DRONE in held and decoding == PLAIN:
         # Until the pattern stands there four times and 24 tokens do; looked at after every fourth.
         limit = min(limit, max(24, 4 * period_of(held)))
     said: list[int] = []
     while len(said) < limit:
-        token = next_token([*held, *said])
+        token = next_token([*held, *said], decoding)
         if token == END:
             break
         said.append(token)
@@ -81,15 +86,23 @@ class HashRunner:
             raise RunnerError("poisoned")
         return [f"tile {tile}" for tile in tiles]
 
-    def open(self, ids: Sequence[int], features: Sequence[str], room: int) -> int:
+    def open(self, ids: Sequence[int], features: Sequence[str], room: int, decoding: Decoding = PLAIN) -> int:
         self._begin("open")
-        return self._new(Row(filled(ids, features), room))
+        return self._new(Row(filled(ids, features), room, decoding))
 
-    def fork(self, row: int, shared: int, ids: Sequence[int], features: Sequence[str], room: int) -> int:
+    def fork(
+        self,
+        row: int,
+        shared: int,
+        ids: Sequence[int],
+        features: Sequence[str],
+        room: int,
+        decoding: Decoding = PLAIN,
+    ) -> int:
         self._begin("fork")
         text = filled(ids, features)
         assert self.rows[row].held[:shared] == text[:shared]
-        return self._new(Row(text[shared:], room, self.rows[row].held[:shared]))
+        return self._new(Row(text[shared:], room, decoding, self.rows[row].held[:shared]))
 
     def read(self, parts: Sequence[tuple[int, int]]) -> list[int]:
         self._begin("read")
@@ -131,4 +144,4 @@ class HashRunner:
         row.held += row.to_read[:count]
         del row.to_read[:count]
         assert len(row.held) <= row.room
-        return next_token(row.held)
+        return next_token(row.held, row.decoding)

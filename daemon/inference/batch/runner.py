@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from daemon.inference.decoding import PLAIN, Decoding
+
 Tile_contra = TypeVar("Tile_contra", contravariant=True)
 Features = TypeVar("Features")
 
@@ -29,20 +31,31 @@ class Runner(Protocol[Tile_contra, Features]):
         """What the model sees in each tile."""
         ...
 
-    def open(self, ids: Sequence[int], features: Sequence[Features], room: int) -> int:
-        """A new row that is to read `ids`, with `features` in their places, and never holds more than `room` tokens."""
+    def open(self, ids: Sequence[int], features: Sequence[Features], room: int, decoding: Decoding = PLAIN) -> int:
+        """A new row that is to read `ids`, with `features` in their places, and never holds more than `room` tokens.
+
+        Its next tokens are chosen by its `decoding`.
+        """
         ...
 
-    def fork(self, row: int, shared: int, ids: Sequence[int], features: Sequence[Features], room: int) -> int:
+    def fork(
+        self,
+        row: int,
+        shared: int,
+        ids: Sequence[int],
+        features: Sequence[Features],
+        room: int,
+        decoding: Decoding = PLAIN,
+    ) -> int:
         """As `open`, but the first `shared` tokens, which `row` has read as well, are taken from there."""
         ...
 
     def read(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
-        """Each row reads so many more of its tokens; the likeliest next token after each."""
+        """Each row reads so many more of its tokens; the next token after each."""
         ...
 
     def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
-        """Each row takes its token; the likeliest next token after each."""
+        """Each row takes its token; the next token after each."""
         ...
 
     def drop(self, row: int) -> None:

@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import Generic, TypeVar
 
 from daemon.inference.batch.stopping import Stop
+from daemon.inference.decoding import PLAIN, Decoding
 
 Tile = TypeVar("Tile")
 Features = TypeVar("Features")
@@ -27,13 +28,14 @@ class State(Enum):
 
 @dataclass(eq=False)
 class Writing:
-    """One answer: the prompt's token ids, what is said so far, and at most `limit` tokens of it.
+    """One answer: the prompt's token ids, what is said so far, and at most `limit` tokens of it, chosen by `decoding`.
 
     While `row` is set the runner holds the first `read` tokens of the prompt there.
     """
 
     ids: Sequence[int]
     limit: int
+    decoding: Decoding = PLAIN
     state: State = State.WAITING
     row: int | None = None
     read: int = 0
@@ -57,13 +59,20 @@ class Writing:
 class Scene(Generic[Tile, Features]):
     """Pictures and the answers that are to be written about them.
 
-    `tiles` are looked at once; `places` says which of them stands where in the prompts. `seconds` by phase are as a
+    `tiles` are looked at once; `places` says which of them stands where in the prompts. `seen` are those that were
+    looked at before, for an earlier scene, and are no longer among `tiles`. `seconds` by phase are as a
     clock on the wall shows them, whatever ran beside; `rows_beside` is the most answers that were written together.
     """
 
-    def __init__(self, tiles: Sequence[Tile], places: Sequence[int], writings: Sequence[Writing]) -> None:
+    def __init__(
+        self,
+        tiles: Sequence[Tile],
+        places: Sequence[int],
+        writings: Sequence[Writing],
+        seen: Sequence[Features] = (),
+    ) -> None:
         self.tiles, self.places, self.writings = tiles, places, writings
-        self.seen: list[Features] = []  # tile by tile
+        self.seen = list(seen)  # tile by tile
         self.prefix = shared_prefix([writing.ids for writing in writings])
         self.failure: str | None = None
         self.seconds = dict.fromkeys(PHASES, 0.0)

@@ -99,12 +99,12 @@ class Scheduler(Generic[Tile, Features]):
             stem = scene.stem if scene.prefix else None
             if scene.unseen or (stem is not None and stem.read < scene.prefix):
                 continue
-            room = self._room(writing)
+            wanted = (writing.ids, scene.features, self._room(writing), writing.decoding)
             with self._timed([scene], "prefill"):
                 if stem is None or stem.row is None:
-                    writing.row = self._runner.open(writing.ids, scene.features, room)
+                    writing.row = self._runner.open(*wanted)
                 else:
-                    writing.row = self._runner.fork(stem.row, scene.prefix, writing.ids, scene.features, room)
+                    writing.row = self._runner.fork(stem.row, scene.prefix, *wanted)
                     writing.read = scene.prefix
             writing.state = State.READING
             self._drop(scene.spent())

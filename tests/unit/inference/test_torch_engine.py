@@ -14,6 +14,7 @@ from config.errors import ModelUnavailableError
 from config.recipes import Question
 from daemon.errors import EngineError
 from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
+from daemon.inference.decoding import Decoding
 from daemon.inference.devices import has_bf16, has_int8, pick_device, pick_dtype
 from daemon.inference.engine import Reply
 from daemon.inference.torch_engine import TorchEngine
@@ -173,6 +174,30 @@ def test_pictures_are_looked_at_once_for_all_their_questions_and_equal_frames_on
     for request in (picture("a"), video("b", 5), replace(video("c", 6), pictures=still)):
         replies(engine, [request])
     assert looked == [1, 5, 1]
+
+
+def test_a_request_with_an_impression_is_answered_without_looking_again(engine: TorchEngine) -> None:
+    assert engine.runner is not None
+    (first,) = replies(engine, [video("b", 5)])
+    engine.runner.see = None  # type: ignore[method-assign,assignment]
+    request = video("b", 5)
+    again = replace(request, questions=request.questions[:1], impression=first.impression, pictures=())
+    (second,) = replies(engine, [again])
+    assert second.answers == {"summary": first.answers["summary"]}
+    assert second.figures is not None
+    assert second.figures.seconds["vision"] == 0
+
+
+def test_a_question_s_decoding_is_its_own(engine: TorchEngine) -> None:
+    plain, request = replies(engine, [picture("a")])[0].answers, picture("a")
+    more = Decoding(repetition_penalty=0.1)
+    both, one = (
+        replies(engine, [replace(request, decoding=decoding)])[0].answers
+        for decoding in ({"summary": more, "caption": more}, {"summary": more})
+    )
+    assert one == {"summary": both["summary"], "caption": plain["caption"]}
+    assert both["summary"] != plain["summary"]
+    assert both["caption"] != plain["caption"]
 
 
 def test_an_engine_that_is_not_loaded_says_so(checkpoint: Path) -> None:

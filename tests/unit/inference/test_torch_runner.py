@@ -19,6 +19,7 @@ from config.recipes import Question
 from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.stopping import LOOK_EVERY, Stop
+from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.engine import Request
 from daemon.inference.loops import is_looping
 from daemon.inference.processor import Floats
@@ -86,7 +87,11 @@ def expect(reference: Reference) -> Expect:
     """Greedy answers do not depend on their limit: shorter ones are the beginnings of the longest."""
 
     def of(request: Request, questions: tuple[Question, ...], limit: int) -> list[list[int]]:
-        return [reference.written(request, question, LONGEST)[:limit] for question in questions]
+        decoding = request.decoding
+        return [
+            reference.written(request, question, LONGEST, decoding.get(question.name, PLAIN))[:limit]
+            for question in questions
+        ]
 
     return of
 
@@ -110,11 +115,16 @@ class Arrival:
     leaves: int | None
 
 
+#: For some of the questions.
+DECODING = st.dictionaries(
+    st.sampled_from([question.name for question in ASKED]),
+    st.sampled_from([1.15, 3.0, 0.5]).map(lambda penalty: Decoding(repetition_penalty=penalty)),
+)
 ARRIVALS = st.lists(
     st.builds(
         Arrival,
         pause=st.integers(0, 5),
-        request=st.sampled_from(REQUESTS),
+        request=st.builds(replace, st.sampled_from(REQUESTS), decoding=DECODING),
         questions=st.lists(st.sampled_from(ASKED), min_size=1, max_size=3, unique=True).map(tuple),
         limit=st.integers(1, LONGEST),
         leaves=st.none() | st.integers(0, 6),
@@ -142,7 +152,10 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
     piece: int,
     short: frozenset[int],
 ) -> None:
-    """Batched, ragged, joined midway, read piece by piece, sharing prefixes, beside cancelled ones, memory halved."""
+    """Batched, ragged, joined midway, read piece by piece, sharing prefixes, beside cancelled ones, memory halved.
+
+    Some are to repeat themselves less, others beside them are not.
+    """
     batch = new_batch(runner, reference, rows=rows, tokens=tokens)
     batch.budget.tokens_a_round = piece
     live: dict[TorchScene, Arrival] = {}
@@ -174,6 +187,7 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
             assert rounds < 1000
     assert not runner._cache._rows
     assert not runner._cache._shelves
+    assert not runner._choosing._penalties
 
 
 def test_one_alone_is_written_as_transformers_would(runner: TorchRunner, reference: Reference, expect: Expect) -> None:
@@ -214,7 +228,9 @@ def test_an_answer_that_loops_is_transformers_own_up_to_where_it_is_stopped(loop
 
 def test_answers_that_are_compared_differ_from_each_other(expect: Expect) -> None:
     """Or a mix-up would not show."""
-    said = [str(answer) for request in REQUESTS for answer in expect(request, ASKED, LONGEST)]
+    less = dict.fromkeys((question.name for question in ASKED), Decoding(repetition_penalty=3.0))
+    decoded = [replace(request, decoding=decoding) for request in REQUESTS for decoding in ({}, less)]
+    said = [str(answer) for request in decoded for answer in expect(request, ASKED, LONGEST)]
     assert len(set(said)) >= 0.9 * len(said)
     assert sum(len(answer) for answer in said) > 100
 

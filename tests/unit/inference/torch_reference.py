@@ -11,6 +11,7 @@ from transformers import SmolVLMForConditionalGeneration
 
 from config.recipes import Question
 from daemon.inference.batch.scenes import Scene, Writing
+from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.engine import Request
 from daemon.inference.processor import Floats, Processor
 from daemon.inference.tiles import distinct
@@ -24,16 +25,16 @@ class Reference:
     def __init__(self, folder: Path) -> None:
         self.processor = Processor.from_folder(folder, detail="fast")
         self._model: Any = SmolVLMForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
-        self._known: dict[tuple[str, str, int], list[int]] = {}
+        self._known: dict[tuple[str, str, int, Decoding], list[int]] = {}
 
-    def written(self, request: Request, question: Question, limit: int) -> list[int]:
+    def written(self, request: Request, question: Question, limit: int, decoding: Decoding = PLAIN) -> list[int]:
         """The tokens of an answer, without the end token; `request.id` must stand for its pictures."""
-        key = (request.id, question.ask, limit)
+        key = (request.id, question.ask, limit, decoding)
         if key not in self._known:
-            self._known[key] = self._generate(request, question, limit)
+            self._known[key] = self._generate(request, question, limit, decoding)
         return self._known[key]
 
-    def _generate(self, request: Request, question: Question, limit: int) -> list[int]:
+    def _generate(self, request: Request, question: Question, limit: int, decoding: Decoding) -> list[int]:
         prepared = self.processor.prepare(
             request.pictures, question.ask, timestamps=request.timestamps, seconds=request.seconds
         )
@@ -43,6 +44,7 @@ class Reference:
             pixel_values=torch.from_numpy(prepared.pixels).unsqueeze(0),
             do_sample=False,
             max_new_tokens=limit,
+            repetition_penalty=decoding.repetition_penalty,
         )
         tokens: list[int] = written[0, len(prepared.ids) :].tolist()
         return tokens[:-1] if tokens[-1] == self.processor.end_id else tokens
@@ -54,4 +56,5 @@ class Reference:
 def scene_of(processor: Processor, request: Request, questions: Sequence[Question], limit: int) -> TorchScene:
     seen = processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
     tiles, places = distinct(seen.pixels)
-    return Scene(tiles, places, [Writing(processor.ask(seen, question.ask), limit) for question in questions])
+    ids = [(processor.ask(seen, question.ask), question.name) for question in questions]
+    return Scene(tiles, places, [Writing(asked, limit, request.decoding.get(name, PLAIN)) for asked, name in ids])

@@ -24,7 +24,7 @@ def talkative(limit: int, *, after: int = 0) -> HashScene:
 
 
 def expected(scene: HashScene, tiles: Sequence[int]) -> list[list[int]]:
-    return [answer(writing.ids, tiles, writing.limit) for writing in scene.writings]
+    return [answer(writing.ids, tiles, writing.limit, writing.decoding) for writing in scene.writings]
 
 
 def said(scene: HashScene) -> list[list[int]]:

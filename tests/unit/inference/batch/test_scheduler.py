@@ -8,7 +8,7 @@ import pytest
 
 from daemon.inference.batch.budget import Budget
 from daemon.inference.batch.runner import RunnerMemoryError
-from daemon.inference.batch.scenes import State, Writing, shared_prefix
+from daemon.inference.batch.scenes import Scene, State, Writing, shared_prefix
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.stopping import Stop, stop_of
 from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
@@ -270,6 +270,18 @@ def test_an_answer_that_loops_makes_room_and_its_neighbours_do_not_notice(runner
     assert looping.writings[0].stop is Stop.LOOP
     assert len(looping.writings[0].said) == len(expected(looping, [1])[0]) < 50
     assert said(other) == expected(other, looked)
+
+
+def test_what_was_seen_for_an_earlier_scene_is_not_looked_at_again(runner: HashRunner) -> None:
+    first = scene([4, 5], [[1], [2]])
+    engine = batch(runner)
+    engine.add(first)
+    drained(engine)
+    again: HashScene = Scene((), first.places, [Writing(first.writings[1].ids, 6)], first.seen)
+    engine.add(again)
+    assert drained(engine) == [again]
+    assert said(again) == [said(first)[1]]
+    assert runner.looked == [[4, 5]]
 
 
 def test_forced_answers_loop_to_their_limit(runner: HashRunner) -> None:

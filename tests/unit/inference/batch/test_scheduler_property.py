@@ -10,6 +10,7 @@ from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scenes import State
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.stopping import Stop
+from daemon.inference.decoding import PLAIN, Decoding
 from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
 from tests.unit.inference.batch.scenes import HashScene, expected, said, scene
 
@@ -41,8 +42,9 @@ class Arrivals(RuleBasedStateMachine):
 
     @rule(tiles=st.lists(st.integers(0, 5), max_size=3), before=st.integers(1, 50), limit=st.integers(20, 60))
     def arrive_and_loop(self, tiles: list[int], before: int, limit: int) -> None:
-        """One question whose answer goes round in circles, and one like any other."""
-        arrived = scene(tiles, [[before, DRONE], [before]], limit)
+        """One question whose answer goes round in circles, one like any other, and one that is decoded otherwise."""
+        arrived = scene(tiles, [[before, DRONE], [before], [before, DRONE]], limit)
+        arrived.writings[2].decoding = Decoding(repetition_penalty=1.5)
         self.live[arrived] = tiles
         self.batch.add(arrived)
 
@@ -71,7 +73,8 @@ class Arrivals(RuleBasedStateMachine):
             else:
                 assert POISON not in tiles or not over.writings
                 assert said(over) == expected(over, tiles)
-                assert all(DRONE in one.ids for one in over.writings if one.stop is Stop.LOOP)
+                looped = [one for one in over.writings if one.stop is Stop.LOOP]
+                assert all(DRONE in one.ids and one.decoding == PLAIN for one in looped)
 
     @invariant()
     def the_budget_is_kept(self) -> None:

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import RepetitionPenaltyLogitsProcessor
+
+from daemon.inference.decoding import PLAIN, Decoding
+from daemon.inference.torch_choosing import Choosing
+
+WORDS = 50
+LESS = Decoding(repetition_penalty=1.3)
+
+
+def scores(rows: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(rows, WORDS, generator=torch.Generator().manual_seed(rows)).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("penalty", [1.1, 1.3, 4.0, 0.8])
+def test_a_row_s_own_tokens_are_as_likely_as_transformers_makes_them(penalty: float, dtype: torch.dtype) -> None:
+    choosing, rows = Choosing(WORDS, torch.device("cpu")), range(40)
+    stock = RepetitionPenaltyLogitsProcessor(penalty)
+    held = [[row, 7, 7, (3 * row) % WORDS] for row in rows]
+    for row in rows:
+        choosing.begin(row, held[row][:2], Decoding(repetition_penalty=penalty))
+    for place in (2, 3):
+        choosing.take(rows, [tokens[place] for tokens in held])
+    made = scores(len(rows), dtype)
+    assert choosing(rows, made) == stock(torch.tensor(held), made.float()).argmax(-1).tolist()
+
+
+def test_rows_without_a_penalty_have_their_likeliest_tokens_whatever_stands_beside() -> None:
+    choosing = Choosing(WORDS, torch.device("cpu"))
+    made = scores(4)
+    plain = made.argmax(-1).tolist()
+    untouched = made.clone()
+    choosing.begin(11, range(WORDS // 2), LESS)
+    choosing.begin(12, plain, PLAIN)
+    chosen = choosing([10, 11, 12, 13], made)
+    assert [chosen[place] for place in (0, 2, 3)] == [plain[place] for place in (0, 2, 3)]
+    assert torch.equal(made, untouched)
+
+
+def test_a_row_s_number_brings_no_penalty_to_the_next_that_has_it() -> None:
+    choosing = Choosing(WORDS, torch.device("cpu"))
+    made = scores(1)
+    likeliest = int(made.argmax())
+    choosing.begin(3, [likeliest], Decoding(repetition_penalty=100.0))
+    assert choosing([3], made) != [likeliest]
+    choosing.drop(3)
+    assert choosing([3], made) == [likeliest]
+    choosing.drop(3)
