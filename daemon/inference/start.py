@@ -10,7 +10,7 @@ from daemon.inference.models import find_model
 def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
     """An engine that is not loaded yet; raises ModelUnavailableError when there are no weights for it.
 
-    Without `stop_at_end` a model's answers go on to their limits, for runs that are timed.
+    Without `stop_at_end` a model's answers go on to their limits and are left as they are, for runs that are timed.
     """
     chosen = settings.model
     if chosen.engine == "echo":
@@ -18,9 +18,10 @@ def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
 
         return EchoEngine(detail=chosen.detail, rows=chosen.rows)
     model = find_model(settings)
+    from daemon.inference.asking_again import AskingAgain
     from daemon.inference.torch_engine import TorchEngine
 
-    return TorchEngine(
+    engine = TorchEngine(
         model.path,
         model_id=model.id,
         revision=model.revision,
@@ -30,3 +31,4 @@ def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
         rows=chosen.rows,
         stop_at_end=stop_at_end,
     )
+    return AskingAgain(engine) if stop_at_end else engine

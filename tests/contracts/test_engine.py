@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from config.recipes import Question
+from daemon.inference.asking_again import AskingAgain
+from daemon.inference.decoding import Decoding
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
 from daemon.inference.torch_engine import TorchEngine
@@ -33,9 +36,17 @@ def torch_engine(folder: Path, rows: int = 4, precision: str = "f32") -> TorchEn
     )
 
 
-@pytest.fixture(params=["echo", "torch"])
+MAKERS: dict[str, Callable[[Path], Engine]] = {
+    "echo": lambda _: EchoEngine(),
+    "torch": torch_engine,
+    "asking echo again": lambda _: AskingAgain(EchoEngine()),
+    "asking torch again": lambda checkpoint: AskingAgain(torch_engine(checkpoint)),
+}
+
+
+@pytest.fixture(params=list(MAKERS))
 def make(request: pytest.FixtureRequest, checkpoint: Path) -> Make:
-    return EchoEngine if request.param == "echo" else lambda: torch_engine(checkpoint)
+    return lambda: MAKERS[request.param](checkpoint)
 
 
 @pytest.fixture
@@ -82,7 +93,24 @@ def test_every_request_gets_one_reply_with_every_answer(engine: Engine) -> None:
         assert reply.error is None
         assert list(reply.answers) == ["summary", "caption"], "in the order of the questions"
         assert reply.figures is not None
-        assert reply.figures.tokens_out == sum(answer.tokens for answer in reply.answers.values()) > 0
+        kept = sum(answer.tokens for answer in reply.answers.values())
+        assert 0 < kept <= reply.figures.tokens_out, "what was said and not kept was paid for too"
+        assert kept == reply.figures.tokens_out or isinstance(engine, AskingAgain)
+
+
+def test_a_question_may_be_decoded_otherwise_and_its_neighbours_do_not_notice(engine: Engine) -> None:
+    (plain,) = replies(engine, [picture("a")])
+    decoding = {"summary": Decoding(repetition_penalty=1.3)}
+    (reply,) = replies(engine, [replace(picture("a"), decoding=decoding)])
+    assert list(reply.answers) == ["summary", "caption"]
+    assert reply.answers["caption"] == plain.answers["caption"]
+
+
+def test_what_an_engine_saw_may_be_handed_back_to_it(engine: Engine) -> None:
+    for request in (picture("a"), video("b", 3)):
+        (first,) = replies(engine, [request])
+        (again,) = replies(engine, [replace(request, impression=first.impression)])
+        assert again.answers == first.answers
 
 
 def test_a_step_without_requests_has_no_replies(engine: Engine) -> None:

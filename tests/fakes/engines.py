@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from config.errors import ModelUnavailableError
 from daemon.errors import EngineError
@@ -72,14 +73,27 @@ class BrokenEngine(EchoEngine):
 
 
 class SayingEngine(EchoEngine):
-    """Says `text` to every question: for answers that loop, leak or hold signs that must not reach a terminal."""
+    """Says `text` to every question: for answers that loop, leak or hold signs that must not reach a terminal.
 
-    def __init__(self, text: str, *, complete: bool = True) -> None:
+    `again` is what it says to one that is to be decoded otherwise; `asked` are the requests that it was given.
+    """
+
+    def __init__(self, text: str, *, again: str | None = None, complete: bool = True) -> None:
         super().__init__()
-        self._answer = Answer(text=text, tokens=len(text.split()), complete=complete)
+        self._first = Answer(text=text, tokens=len(text.split()), complete=complete)
+        self._again = self._first if again is None else Answer(text=again, tokens=len(again.split()), complete=True)
+        self.asked: list[Request] = []
+
+    def submit(self, request: Request) -> None:
+        super().submit(request)
+        self.asked.append(request)
 
     def step(self) -> list[Reply]:
-        return [
-            Reply(id=reply.id, answers=dict.fromkeys(reply.answers, self._answer), figures=reply.figures)
-            for reply in super().step()
-        ]
+        requests = {request.id: request for request in self.asked}
+        return [self._say(requests[reply.id], reply) for reply in super().step()]
+
+    def _say(self, request: Request, reply: Reply) -> Reply:
+        answers = {name: self._again if name in request.decoding else self._first for name in reply.answers}
+        tokens = sum(answer.tokens for answer in answers.values())
+        figures = reply.figures and replace(reply.figures, tokens_out=tokens)
+        return replace(reply, answers=answers, figures=figures)

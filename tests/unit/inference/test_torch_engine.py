@@ -20,7 +20,7 @@ from daemon.inference.engine import Reply
 from daemon.inference.torch_engine import TorchEngine
 from daemon.inference.torch_runner import TorchRunner
 from tests.contracts.test_engine import drained, picture, replies, torch_engine, video
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.fakes.checkpoints import LOOPING, write_tiny_checkpoint
 
 REQUESTS = [picture("a"), video("b", 3), picture("c")]
 
@@ -186,6 +186,26 @@ def test_a_request_with_an_impression_is_answered_without_looking_again(engine: 
     assert second.answers == {"summary": first.answers["summary"]}
     assert second.figures is not None
     assert second.figures.seconds["vision"] == 0
+
+
+@pytest.mark.parametrize("stop_at_end", [True, False])
+def test_an_answer_that_loops_is_stopped_and_says_so_unless_it_is_forced(tmp_path: Path, stop_at_end: bool) -> None:
+    engine = TorchEngine(
+        write_tiny_checkpoint(tmp_path, spread=LOOPING),
+        model_id="tiny",
+        revision="1",
+        device="cpu",
+        precision="f32",
+        detail="fast",
+        threads=1,
+        stop_at_end=stop_at_end,
+    )
+    engine.load()
+    question = Question(name="caption", ask="Describe this image in one sentence.", tokens=120)
+    (reply,) = replies(engine, [replace(video("b", 3), questions=(question,))])
+    answer = reply.answers["caption"]
+    assert (answer.looped, answer.tokens < 120) == (stop_at_end, stop_at_end)
+    assert not answer.complete
 
 
 def test_a_question_s_decoding_is_its_own(engine: TorchEngine) -> None:

@@ -19,6 +19,7 @@ from daemon.errors import (
     NotDownloadedError,
     UnreadableError,
 )
+from daemon.inference.asking_again import AskingAgain
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
 from daemon.power.courtesy import LOOK_SECONDS
@@ -62,6 +63,24 @@ def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Be
     assert description.quality.reasons[0] == "caption: loop"
     assert description.answers["caption"].startswith("A red car and a red car")
     assert "suspect: the caption repeats itself; " in (bench.inbox / "beach.png.md").read_text()
+
+
+def test_an_answer_that_went_astray_is_asked_again_and_the_good_one_is_delivered_alone(bench: Bench) -> None:
+    job = bench.queue()
+    engine = SayingEngine("a red car and " * 12, again="A red car.", complete=False)
+    bench.employ(AskingAgain(engine))
+    bench.turn()
+    assert bench.state(job) is JobState.RUNNING, "asked again"
+    bench.turn()
+    assert bench.state(job) is JobState.DONE
+    assert [len(request.questions) for request in engine.asked] == [2, 2]
+    description = bench.library.description(job)
+    assert description is not None
+    assert description.quality.verdict == "ok"
+    assert description.answers == {"caption": "A red car.", "summary": "A red car."}
+    assert description.stats.tokens_out == 2 * (48 + 3), "both times are paid for"
+    assert "suspect" not in (bench.inbox / "beach.png.md").read_text()
+    assert bench.attempts(job) == 1
 
 
 def test_an_idle_turn_has_nothing_to_do(bench: Bench) -> None:

@@ -1,0 +1,66 @@
+"""Fault 58: the model says nothing, loops, or repeats its prompt. Fake: no model goes astray when told to.
+
+The engine is one that says what it is given; the ladder, the worker, the database and the sidecars are real.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from daemon.inference.asking_again import AskingAgain
+from storage.lifecycle import JobState
+from storage.records import Description
+from tests.fakes.bench import Bench
+from tests.fakes.engines import SayingEngine
+
+LOOP = "a red car and " * 12
+ASTRAY = {
+    "loop": LOOP,
+    "empty": "",
+    "empty but for signs": " \x00 ... <image>",
+    "echo": "Describe this image in one sentence. Describe this image in detail. A car.",
+    "leaked-token": "A car<|im_start|>on a road.",
+    "timestamps": "Frame from 00:01: a car.",
+}
+
+
+def described(bench: Bench, engine: SayingEngine) -> Description:
+    job = bench.queue()
+    bench.employ(AskingAgain(engine))
+    bench.turn(3)
+    assert (bench.state(job), bench.attempts(job)) == (JobState.DONE, 1)
+    description = bench.library.description(job)
+    assert description is not None
+    return description
+
+
+@pytest.mark.parametrize("fault", ASTRAY)
+def test_what_stays_astray_is_asked_once_more_and_delivered_as_suspect(bench: Bench, fault: str) -> None:
+    engine = SayingEngine(ASTRAY[fault])
+    description = described(bench, engine)
+    assert len(engine.asked) == 2
+    assert all(decoding.repetition_penalty > 1 for decoding in engine.asked[1].decoding.values())
+    assert description.quality.verdict == "suspect"
+    assert f"caption: {fault.split()[0]}" in description.quality.reasons
+    written = json.loads((bench.inbox / "beach.png.smolwatch.json").read_text(encoding="utf-8"))
+    assert written["quality"] == {"verdict": "suspect", "reasons": list(description.quality.reasons)}
+    assert written["answers"] == description.answers
+    assert "suspect: the caption " in (bench.inbox / "beach.png.md").read_text(encoding="utf-8")
+
+
+def test_an_answer_that_breaks_off_is_given_more_room_once(bench: Bench) -> None:
+    engine = SayingEngine("A car on a", complete=False)
+    description = described(bench, engine)
+    first, second = ([question.tokens for question in request.questions] for request in engine.asked)
+    assert second == [2 * tokens for tokens in first]
+    assert description.quality.reasons == ("caption: cut-off", "summary: cut-off")
+
+
+@pytest.mark.parametrize("fault", ASTRAY)
+def test_what_is_well_the_second_time_is_not_spoken_of(bench: Bench, fault: str) -> None:
+    description = described(bench, SayingEngine(ASTRAY[fault], again="A car on a road."))
+    assert description.quality.verdict == "ok"
+    assert description.answers == {"caption": "A car on a road.", "summary": "A car on a road."}
+    assert description.stats.tokens_out == 2 * (len(ASTRAY[fault].split()) + 5), "but it was paid for"

@@ -1,0 +1,141 @@
+"""One engine asks another again, which says what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from config.recipes import Question
+from daemon.errors import EngineError
+from daemon.inference.asking_again import AskingAgain
+from daemon.inference.decoding import PLAIN
+from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.engine import Answer, Figures, Reply, Request
+from daemon.inference.ladder import OTHERWISE
+
+CAPTION = Question(name="caption", ask="Describe this image in one sentence.", tokens=64)
+SUMMARY = Question(name="summary", ask="Describe this image in detail.", tokens=192)
+REQUEST = Request(id="7", pictures=(np.zeros((4, 6, 3), np.uint8),), questions=(CAPTION, SUMMARY))
+GOOD, LOOP = "A dog on a beach.", "a red car and " * 12
+
+
+def said(text: str, tokens: int = 10, *, complete: bool = True) -> Answer:
+    return Answer(text=text, tokens=tokens, complete=complete)
+
+
+def reply(seconds: dict[str, float] | None = None, *, cold: bool = False, rows: int = 2, **answers: Answer) -> Reply:
+    figures = Figures(
+        seconds=seconds or {"generate": 1.0},
+        tokens_in=100 * len(answers),
+        tokens_out=sum(answer.tokens for answer in answers.values()),
+        batch_rows=rows,
+        device_memory_bytes=1000 * rows,
+        cold_start=cold,
+    )
+    return Reply(id="7", answers=answers, figures=figures, impression=f"what was seen for {', '.join(answers)}")
+
+
+class Scripted(EchoEngine):
+    """Gives the next of its replies in every step in which it was asked something."""
+
+    def __init__(self, *replies: Reply) -> None:
+        super().__init__()
+        self.replies = list(replies)
+        self.asked: list[Request] = []
+
+    def submit(self, request: Request) -> None:
+        super().submit(request)
+        self.asked.append(request)
+
+    def step(self) -> list[Reply]:
+        return [self.replies.pop(0) for _ in super().step()]
+
+
+def last_word(*replies: Reply) -> tuple[Reply, list[Request]]:
+    """What comes out in the end, and what was asked on the way."""
+    inner = Scripted(*replies)
+    engine = AskingAgain(inner)
+    engine.submit(REQUEST)
+    found = [heard for _ in range(5) for heard in engine.step()]
+    assert len(found) == 1
+    return found[0], inner.asked
+
+
+def test_good_answers_are_handed_on_as_they_are() -> None:
+    good = reply(caption=said(GOOD), summary=said("A dog. It runs."))
+    found, asked = last_word(good)
+    assert found is good
+    assert asked == [REQUEST]
+
+
+def test_only_the_question_that_went_wrong_is_asked_again_about_what_was_seen() -> None:
+    first = reply(caption=said(LOOP), summary=said("A dog. It runs."))
+    found, asked = last_word(first, reply(caption=said(GOOD)))
+    again = asked[1]
+    assert again.questions == (CAPTION,)
+    assert again.decoding == {"caption": OTHERWISE}
+    assert again.impression == first.impression
+    assert (again.id, again.pictures) == (REQUEST.id, REQUEST.pictures)
+    assert {name: answer.text for name, answer in found.answers.items()} == {
+        "caption": GOOD,
+        "summary": "A dog. It runs.",
+    }
+    assert list(found.answers) == ["caption", "summary"], "in the order of the questions"
+
+
+def test_every_question_is_asked_again_in_its_own_way() -> None:
+    _, asked = last_word(
+        reply(caption=said(LOOP), summary=said("A dog on a", complete=False)),
+        reply(caption=said(GOOD), summary=said("A dog on a beach, running.")),
+    )
+    assert asked[1].questions == (CAPTION, replace(SUMMARY, tokens=384))
+    assert asked[1].decoding == {"caption": OTHERWISE, "summary": PLAIN}
+
+
+def test_nothing_is_asked_three_times() -> None:
+    found, asked = last_word(reply(caption=said(LOOP), summary=said(GOOD)), reply(caption=said("")))
+    assert len(asked) == 2
+    assert found.answers["caption"].text == LOOP, "the less grave of the two"
+
+
+def test_what_both_answers_cost_is_counted() -> None:
+    found, _ = last_word(
+        reply({"vision": 2.0, "generate": 1.0}, caption=said(LOOP, 64), summary=said(GOOD, 8), cold=True),
+        reply({"vision": 0.0, "prefill": 0.5, "generate": 3.0}, rows=5, caption=said(GOOD, 9)),
+    )
+    assert found.figures == Figures(
+        seconds={"vision": 2.0, "generate": 4.0, "prefill": 0.5},
+        tokens_in=300,
+        tokens_out=64 + 8 + 9,
+        batch_rows=5,
+        device_memory_bytes=5000,
+        cold_start=True,
+    )
+
+
+def test_a_second_answer_that_fails_takes_nothing_away_from_the_first() -> None:
+    first = reply(caption=said(LOOP), summary=said(GOOD))
+    found, _ = last_word(first, Reply(id="7", error=EngineError("out of memory")))
+    assert found is first
+
+
+def test_an_error_is_not_asked_again() -> None:
+    found, asked = last_word(Reply(id="7", error=EngineError("out of memory")))
+    assert str(found.error) == "out of memory"
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_request_may_be_cancelled_while_it_is_asked_again_and_come_back_as_new(steps: int) -> None:
+    inner = Scripted(*[reply(caption=said(LOOP), summary=said(GOOD))] * (steps + 1), reply(caption=said(GOOD)))
+    engine = AskingAgain(inner)
+    engine.submit(REQUEST)
+    for _ in range(steps):
+        assert engine.step() == []
+    engine.cancel("7")
+    assert engine.step() == []
+    engine.submit(REQUEST)
+    assert engine.step() == []
+    assert [found.answers["caption"].text for found in engine.step()] == [GOOD]
