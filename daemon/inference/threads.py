@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import linear
 
-#: One thread fewer is taken only if it is so many times as fast, as in the trap that `openmp` tells of, where that is
-#: not cured. Who else is busy now need not be so for as long as the model stays loaded.
+#: One thread fewer is taken only if it is so many times as fast, as it is where OpenMP's threads spin for long and that
+#: cannot be helped (see `libraries`). Who else is busy now need not be so for as long as the model stays loaded.
 FASTER = 2.0
 #: As small as those of which a step over a few answers has hundreds.
 ROWS, WIDTH, PRODUCTS = 8, 960, 16

@@ -17,7 +17,7 @@ from config.logs import set_up_logs
 from config.settings import Settings
 from daemon.clock import SystemClock
 from daemon.delivery import Delivery
-from daemon.inference.openmp import spin_briefly
+from daemon.inference.libraries import set_up_libraries
 from daemon.inference.start import make_engine
 from daemon.media.decoder import Decoder
 from daemon.power.awake import Awake, caffeinate
@@ -44,7 +44,7 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
     Says ("sight", path): a path whose bytes are no longer those of its job, for intake to look at.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
-    spin_briefly(os.environ)
+    set_up_libraries(os.environ)
     let_others_first()
     set_up_logs(settings, role="worker", console=False)
     clock = SystemClock()
