@@ -6,12 +6,52 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from daemon.inference.torch_cache import Row, Shelf
+
+
+class Kernel(Protocol):
+    """As torch's scaled_dot_product_attention: queries (…, heads, queries, width), keys and values alike."""
+
+    def __call__(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        attn_mask: Tensor | None = None,
+        is_causal: bool = False,
+        enable_gqa: bool = False,
+    ) -> Tensor: ...
+
+
+fused: Kernel = scaled_dot_product_attention
+
+
+def plain(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    attn_mask: Tensor | None = None,
+    is_causal: bool = False,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """The same by products and a softmax, for a device whose own kernel cannot be trusted."""
+    if enable_gqa:
+        key, value = (held.repeat_interleave(query.shape[-3] // held.shape[-3], -3) for held in (key, value))
+    scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+    if is_causal:
+        attn_mask = mask_of(torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril(), scores)
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    attended: Tensor = scores.softmax(-1) @ value
+    return attended
 
 
 def mask_of(seen: Tensor, like: Tensor) -> Tensor:
@@ -36,7 +76,8 @@ class Part:
 class Reading:
     """Several tokens a row: attention row by row, each token over itself and what stands before it."""
 
-    def __init__(self, rows: Sequence[tuple[Row, int]]) -> None:
+    def __init__(self, rows: Sequence[tuple[Row, int]], kernel: Kernel = fused) -> None:
+        self._attend = kernel
         self.parts: list[Part] = []
         first = 0
         for row, count in rows:
@@ -56,7 +97,7 @@ class Reading:
             old_keys, old_values = row.shelf.keys[layer][row.slot], row.shelf.values[layer][row.slot]
             old_keys[:, row.length : part.end] = keys[new].transpose(0, 1)
             old_values[:, row.length : part.end] = values[new].transpose(0, 1)
-            attended[new] = scaled_dot_product_attention(
+            attended[new] = self._attend(
                 queries[new].transpose(0, 1).unsqueeze(0),
                 old_keys[:, : part.end].unsqueeze(0),
                 old_values[:, : part.end].unsqueeze(0),
@@ -73,7 +114,8 @@ class ShelfWriting:
     Attention runs over all slots up to the longest row written, as they lie; what rows get that take no token is lost.
     """
 
-    def __init__(self, shelf: Shelf, rows: Sequence[Row], first: int) -> None:
+    def __init__(self, shelf: Shelf, rows: Sequence[Row], first: int, kernel: Kernel) -> None:
+        self._attend = kernel
         self.shelf = shelf
         self.tokens = slice(first, first + len(rows))
         self.count = len(shelf.rows)
@@ -99,21 +141,21 @@ class ShelfWriting:
             spread[self.slots] = grouped
             grouped = spread
         seen = (slice(self.count), slice(None), slice(self.longest))
-        attended = scaled_dot_product_attention(grouped, all_keys[seen], all_values[seen], attn_mask=self.mask)
+        attended = self._attend(grouped, all_keys[seen], all_values[seen], attn_mask=self.mask)
         return (attended if self.is_full else attended[self.slots]).flatten(1, 2)
 
 
 class Writing:
     """One token a row: attention shelf by shelf. `order` is in which order rows' tokens are to be given."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], kernel: Kernel = fused) -> None:
         self.order = sorted(range(len(rows)), key=lambda number: (rows[number].shelf.capacity, rows[number].slot))
         self.rows = [rows[number] for number in self.order]
         self.shelves: list[ShelfWriting] = []
         first = 0
         for _, together in groupby(self.rows, key=lambda row: row.shelf.capacity):
             standing = list(together)
-            self.shelves.append(ShelfWriting(standing[0].shelf, standing, first))
+            self.shelves.append(ShelfWriting(standing[0].shelf, standing, first, kernel))
             first += len(standing)
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from daemon.inference.threads import settle_threads
 from daemon.inference.tiles import distinct
 from daemon.inference.torch_linear import int8_laid_out, laid_out
 from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch_trial import rungs, show, sound_runner
 from daemon.inference.underway import Impression, Underway
 
 #: Between two steps the caller may stop, cancel or beat; so many tokens are written meanwhile.
@@ -63,17 +65,14 @@ class TorchEngine:
     def load(self) -> EngineInfo:
         device = pick_device(self._device)
         self._processor = Processor.from_folder(self._folder, detail=self._detail)
-        dtype, is_int8 = pick_dtype(self._precision, device), self._precision == "int8"
-        if is_int8:
-            check_int8(device)
-        notes = (self._settle_threads(dtype),) if device.type == "cpu" else ()
-        self.run_on(TorchRunner.from_folder(self._folder, device, dtype, int8_laid_out if is_int8 else laid_out))
+        runner, notes = self._runner_on(device)
+        self.run_on(runner)
         return EngineInfo(
             model_id=self._model_id,
             revision=self._revision,
             engine="torch",
             device=device.type,
-            dtype="int8" if is_int8 else str(dtype).removeprefix("torch."),
+            dtype="int8" if self._precision == "int8" else str(runner.dtype).removeprefix("torch."),
             detail=self._detail,
             rows=self._rows,
             image_edge=self._processor.image_edge,
@@ -90,6 +89,20 @@ class TorchEngine:
             return f"Threads: {self._threads}."
         choice = settle_threads(dtype)
         return f"Threads: {choice.threads}; {choice.reason}."
+
+    def _runner_on(self, device: torch.device) -> tuple[TorchRunner, tuple[str, ...]]:
+        """The model on that device, by the fastest way that computes soundly there, and what was decided."""
+        dtype, is_int8 = pick_dtype(self._precision, device), self._precision == "int8"
+        if is_int8:
+            check_int8(device)
+        if device.type == "cpu":
+            threads = self._settle_threads(dtype)
+            lay = int8_laid_out if is_int8 else laid_out
+            return TorchRunner.from_folder(self._folder, device, dtype, lay), (threads,)
+        tried = partial(show, tile=self._processor.tile, image_id=self._processor.image_id)
+        runner, way, notes = sound_runner(self._folder, device, list(rungs(dtype, self._rows)), tried)
+        self._rows = way.rows
+        return runner, notes
 
     def run_on(self, runner: TorchRunner) -> None:
         """Write on this model from now on."""
@@ -131,6 +144,8 @@ class TorchEngine:
             if replies or not self._batch.is_only_writing:
                 break
         self._is_cold = self._is_cold and not self._underway and not replies
+        if replies and self.runner.device.type != "cpu" and not (self._underway or self._unseen):
+            self.runner.give_back()  # what a GPU's driver keeps for more work is missed by everybody else
         return replies
 
     def _feed(self, batch: Scheduler[Floats, Tensor]) -> list[Reply]:

@@ -18,7 +18,7 @@ from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
 from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.devices import free_memory, give_back, wait_for
 from daemon.inference.processor import Floats
-from daemon.inference.torch_attention import Reading, Writing
+from daemon.inference.torch_attention import Kernel, Reading, Writing, fused
 from daemon.inference.torch_cache import Cache
 from daemon.inference.torch_choosing import Choosing
 from daemon.inference.torch_linear import Layout, laid_out
@@ -47,18 +47,33 @@ class TorchRunner:
 
     block = 256
 
-    def __init__(self, model: Any, device: torch.device, dtype: torch.dtype, lay: Layout = laid_out) -> None:
+    def __init__(
+        self,
+        model: Any,
+        device: torch.device,
+        dtype: torch.dtype,
+        lay: Layout = laid_out,
+        kernel: Kernel = fused,
+    ) -> None:
         self.device = device
         self.dtype = dtype
         self._image_id: int = model.config.image_token_id
         with torch.inference_mode():
-            self._vision = VisionModel(model, lay)
+            self._vision = VisionModel(model, lay, kernel)
             self._text = TextModel(model, lay)
+        self._kernel = kernel
         self._cache = Cache(self._text.cache_shape)
         self._choosing = Choosing(model.config.text_config.vocab_size, device)
 
     @classmethod
-    def from_folder(cls, folder: Path, device: torch.device, dtype: torch.dtype, lay: Layout = laid_out) -> TorchRunner:
+    def from_folder(
+        cls,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        lay: Layout = laid_out,
+        kernel: Kernel = fused,
+    ) -> TorchRunner:
         """Load the weights straight in `dtype`; raises ModelUnavailableError unless all of them are there and fit."""
         silence: Any = logging.disable_progress_bar
         silence()
@@ -76,7 +91,7 @@ class TorchRunner:
         for parameter in model.parameters():
             # The loaded ones are the file itself, mapped; one of them left would keep all of it in memory.
             parameter.data = parameter.data.to(device, copy=True)
-        return cls(model.to(device).eval(), device, dtype, lay)
+        return cls(model.to(device).eval(), device, dtype, lay, kernel)
 
     @property
     def tokens_that_fit(self) -> int:
@@ -112,29 +127,57 @@ class TorchRunner:
 
     @failing()
     def read(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
-        rows = [(self._cache[number], count) for number, count in parts]
-        places = [place for row, count in rows for place in range(row.length, row.length + count)]
-        tokens = torch.cat([row.unread[:count] for row, count in rows])
-        reading = Reading(rows)
-        hidden = self._text(tokens, torch.tensor(places, device=self.device), reading)
-        scores = self._text.scores(hidden[[part.last - 1 for part in reading.parts]])
-        chosen = self._choosing([number for number, _ in parts], scores)
-        for row, count in rows:
-            # Copied, so that what was read is let go.
-            row.length, row.unread = row.length + count, row.unread[count:].clone()
+        chosen = self._choosing([number for number, _ in parts], self._read(parts))
+        self._have_read(parts)
         return chosen
 
     @failing()
+    def read_scores(self, parts: Sequence[tuple[int, int]]) -> Tensor:
+        """As `read`, but how likely every token is to come next in each row, (rows, vocabulary)."""
+        scores = self._read(parts)
+        self._have_read(parts)
+        return scores
+
+    @failing()
     def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
-        writing = Writing([self._cache[number] for number in rows])
+        scores = self._write(rows, tokens)
+        self._choosing.take(rows, tokens)
+        chosen = self._choosing(rows, scores)
+        self._have_written(rows)
+        return chosen
+
+    @failing()
+    def write_scores(self, rows: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """As `write`, but how likely every token is to come next in each row, (rows, vocabulary)."""
+        scores = self._write(rows, tokens)
+        self._have_written(rows)
+        return scores
+
+    def _read(self, parts: Sequence[tuple[int, int]]) -> Tensor:
+        rows = [(self._cache[number], count) for number, count in parts]
+        places = [place for row, count in rows for place in range(row.length, row.length + count)]
+        tokens = torch.cat([row.unread[:count] for row, count in rows])
+        reading = Reading(rows, self._kernel)
+        hidden = self._text(tokens, torch.tensor(places, device=self.device), reading)
+        return self._text.scores(hidden[[part.last - 1 for part in reading.parts]])
+
+    def _have_read(self, parts: Sequence[tuple[int, int]]) -> None:
+        """Only what has succeeded to the end counts: until then it may be repeated."""
+        for number, count in parts:
+            row = self._cache[number]
+            # Copied, so that what was read is let go.
+            row.length, row.unread = row.length + count, row.unread[count:].clone()
+
+    def _write(self, rows: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        writing = Writing([self._cache[number] for number in rows], self._kernel)
         newest = torch.tensor([tokens[number] for number in writing.order], device=self.device)
         places = torch.tensor([row.length for row in writing.rows], device=self.device)
         scores = self._text.scores(self._text(self._text.embed(newest), places, writing))
-        self._choosing.take(rows, tokens)
-        chosen = self._choosing([rows[number] for number in writing.order], scores)
-        for row in writing.rows:
-            row.length += 1
-        return [token for _, token in sorted(zip(writing.order, chosen, strict=True))]
+        return scores[torch.tensor(writing.order, device=self.device).argsort()]
+
+    def _have_written(self, rows: Sequence[int]) -> None:
+        for number in rows:
+            self._cache[number].length += 1
 
     def drop(self, row: int) -> None:
         self._choosing.drop(row)

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
+from daemon.inference.torch_attention import Kernel, fused
 from daemon.inference.torch_linear import Layout, laid_out, together, with_gelu
 
 #: 2 MiB of scores each in bf16, for 1,024 patches.
@@ -18,7 +18,8 @@ HEADS_AT_ONCE = 2
 class VisionLayer:
     """One layer's weights; those that are multiplied with the same thing lie together."""
 
-    def __init__(self, layer: Any, lay: Layout) -> None:
+    def __init__(self, layer: Any, lay: Layout, kernel: Kernel) -> None:
+        self._kernel = kernel
         attention, mlp = layer.self_attn, layer.mlp
         self.heads: int = attention.num_heads
         self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj, lay=lay)
@@ -31,19 +32,20 @@ class VisionLayer:
         """(tiles, patches, hidden) -> the same."""
         tiles, patches, _ = hidden.shape
         heads = self.qkv(self.attention_norm(hidden)).view(tiles, patches, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = attend(*heads.unbind())
+        queries, keys, values = heads.unbind()
+        attended = attend(queries, keys, values, self._kernel)
         hidden = hidden + self.out(attended.transpose(1, 2).flatten(2))
         return hidden + self.down(self.up(self.mlp_norm(hidden)))
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+def attend(queries: Tensor, keys: Tensor, values: Tensor, kernel: Kernel = fused) -> Tensor:
     """Everything sees everything: (tiles, heads, patches, width) each -> the same.
 
     On a CPU plain products of contiguous matrices beat the fused kernel, a few heads at a time, so that their scores
     stay in the cache between the products.
     """
     if queries.device.type != "cpu":
-        return scaled_dot_product_attention(queries, keys, values)
+        return kernel(queries, keys, values)
     scale, (tiles, heads, patches, _) = queries.shape[-1] ** -0.5, queries.shape
     attended = torch.empty_like(queries, memory_format=torch.contiguous_format)
     scores, weights = queries.new_empty(2, HEADS_AT_ONCE, patches, patches)
@@ -61,13 +63,13 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 class VisionModel:
     """Takes the weights out of a loaded SmolVLMForConditionalGeneration, whose vision layers are empty afterwards."""
 
-    def __init__(self, model: Any, lay: Layout = laid_out) -> None:
+    def __init__(self, model: Any, lay: Layout = laid_out, kernel: Kernel = fused) -> None:
         vision = model.model.vision_model
         self._embeddings: Callable[..., Tensor] = vision.embeddings
         self._patch: int = vision.patch_size
         self._layers: list[VisionLayer] = []
         for number in range(len(vision.encoder.layers)):
-            self._layers.append(VisionLayer(vision.encoder.layers[number], lay))
+            self._layers.append(VisionLayer(vision.encoder.layers[number], lay, kernel))
             vision.encoder.layers[number] = nn.Identity()  # lets the module's own copy go
         self._norm: Callable[[Tensor], Tensor] = vision.post_layernorm
         self._connector: Callable[[Tensor], Tensor] = model.model.connector
