@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from daemon.errors import (
+    ChangedError,
     MediaError,
     NotAllowedError,
     OutOfMemoryError,
@@ -20,7 +21,7 @@ from daemon.media.wire import receive
 from storage.records import Media, MediaKind
 
 REFUSALS: dict[str, type[MediaError]] = {
-    error.code: error for error in (NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError)
+    error.code: error for error in (ChangedError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError)
 }
 
 

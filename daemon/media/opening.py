@@ -63,6 +63,12 @@ def check(found: os.stat_result, max_bytes: int, expected: Fingerprint | None) -
         raise TooLargeError(f"The file has {found.st_size:,} bytes; the limit is {max_bytes:,}.")
 
 
+def check_size(descriptor: int, size: int) -> None:
+    """Raises ChangedError when there are more bytes now, or fewer: whoever follows a file that grows finds no end."""
+    if os.fstat(descriptor).st_size != size:
+        raise ChangedError("The file changed while it was opened.")
+
+
 def is_elsewhere(found: os.stat_result) -> bool:
     """Whether the file's bytes are in the cloud only."""
     return bool(getattr(found, "st_flags", 0) & DATALESS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import av
@@ -30,18 +30,23 @@ class Shot:
 class Reel:
     """One pass over a stream that stands at its beginning.
 
-    `rate`: frames a second; `size`: bytes, and what is appended to them meanwhile is never looked at, or a file that
-    grows would have no end; `stop_at`: monotonic seconds.
+    `rate`: frames a second; `check` is called before every read and may raise; `stop_at`: monotonic seconds.
     """
 
     def __init__(
-        self, container: InputContainer, stream: VideoStream, *, rate: float, size: int, stop_at: float
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        *,
+        rate: float,
+        check: Callable[[], None],
+        stop_at: float,
     ) -> None:
         self._container = container
         self._stream = stream
         self._tick = float(stream.time_base or 0)
         self._step = 1 / rate
-        self._size = size
+        self._check = check
         self._stop_at = stop_at
         self._hurry_at = (time.monotonic() + stop_at) / 2
         self._start = None if stream.start_time is None else stream.start_time * self._tick
@@ -107,6 +112,7 @@ class Reel:
             self._seek(self._stream.start_time)
 
     def _seek(self, timestamp: int) -> bool:
+        self._check()
         try:
             self._container.seek(timestamp, stream=self._stream, backward=True)
         except av.FFmpegError:
@@ -134,8 +140,7 @@ class Reel:
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:
             for packet in self._container.demux(self._stream):
-                if (packet.pos or 0) >= self._size:
-                    return
+                self._check()
                 yield packet
         except av.FFmpegError:  # a torn tail: what came before it counts
             return

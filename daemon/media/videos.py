@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import av
 import numpy as np
@@ -22,6 +23,7 @@ from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, TooLarg
 from daemon.media.clip import Clip, DecodePlan, Pixels
 from daemon.media.frames import sample_indices, shrink
 from daemon.media.kinds import HEAD_BYTES, Format, sniff
+from daemon.media.opening import check_size
 from daemon.media.reel import Reel, Shot
 from storage.records import Media, MediaKind
 
@@ -29,6 +31,8 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores", "mpeg2video"})
 #: A larger frame is refused undecoded.
 MAX_PIXELS = 100_000_000
+#: For whatever decodes, be it to find out what a stream is.
+BOUNDS = {"max_pixels": str(MAX_PIXELS)}
 MAX_STREAMS = 16
 THREADS = 2
 #: So much time goes into decoding at most, and no more than half of what the plan allows for the whole.
@@ -40,19 +44,19 @@ DAY = 86_400.0
 def read_video(fd: int, plan: DecodePlan) -> Clip:
     """1 to `plan.max_frames` frames, no edge over `plan.frame_edge`, by the stock sampling rule. `fd` stays open.
 
-    A file that breaks off gives the frames up to there. Raises NotAllowedError, TooLargeError, UnreadableError,
-    OutOfMemoryError.
+    A file that breaks off gives the frames up to there. Raises ChangedError when somebody appends to it meanwhile,
+    NotAllowedError, TooLargeError, UnreadableError, OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
     if format is None or format.kind is not MediaKind.VIDEO:
         raise NotAllowedError("Not a video that smolwatch knows.")
     stop_at = time.monotonic() + min(DECODE_SECONDS, plan.seconds / 2)
     with border():
-        size = os.fstat(fd).st_size
-        total, rate = length_of(fd, size, stop_at)
+        check = partial(check_size, fd, os.fstat(fd).st_size)
+        total, rate = length_of(fd, check, stop_at)
         indices = sample_indices(total, rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
         with opened(fd, threads=1 if plan.sparing else THREADS) as (container, stream):
-            reel = Reel(container, stream, rate=rate, size=size, stop_at=stop_at)
+            reel = Reel(container, stream, rate=rate, check=check, stop_at=stop_at)
             return developed(reel.shots([index / rate for index in indices]), format, plan, total, rate)
 
 
@@ -62,7 +66,7 @@ def developed(shots: Iterator[Shot], format: Format, plan: DecodePlan, total: in
     timestamps: list[float] = []
     width = height = 0
     for shot in shots:
-        check_size(shot.frame.width, shot.frame.height)
+        check_frame(shot.frame.width, shot.frame.height)
         pixels = upright(shot)
         if not pictures:
             height, width = pixels.shape[:2]
@@ -111,11 +115,12 @@ def opened(fd: int, *, threads: int = 1) -> Iterator[tuple[InputContainer, Video
         "fd": str(fd),
         "protocol_whitelist": "fd",
         "format_whitelist": FORMATS,
+        "codec_whitelist": ",".join(sorted(CODECS)),  # FFmpeg tries the codec of every stream, also of those not wanted
         "probesize": "5000000",
         "analyzeduration": "5000000",
         "max_streams": str(MAX_STREAMS),
     }
-    with av.open("fd:", container_options=options, metadata_errors="replace") as container:
+    with av.open("fd:", container_options=options, options=BOUNDS, metadata_errors="replace") as container:
         yield container, judged(picture_stream(container), threads)
 
 
@@ -134,21 +139,21 @@ def judged(stream: VideoStream, threads: int) -> VideoStream:
         raise UnreadableError("The video's codec is not known.")
     if context.name not in CODECS:
         raise NotAllowedError(f"The video's codec ({safe_text(context.name)}) is not one that smolwatch opens.")
-    check_size(context.width, context.height)
-    context.options = {"max_pixels": str(MAX_PIXELS)}
+    check_frame(context.width, context.height)
+    context.options = BOUNDS
     context.thread_count = threads
     context.thread_type = "AUTO"
     return stream
 
 
-def check_size(width: int, height: int) -> None:
+def check_frame(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise TooLargeError(
             f"The video is too large ({width}×{height}); the limit is {MAX_PIXELS // 10**6} megapixels."
         )
 
 
-def length_of(fd: int, size: int, stop_at: float) -> tuple[int, float]:
+def length_of(fd: int, check: Callable[[], None], stop_at: float) -> tuple[int, float]:
     """How many frames there are, and how many a second: as stated where that can be believed, else counted."""
     with opened(fd) as (container, stream):
         average, usual = float(stream.average_rate or 0), float(stream.guessed_rate or 0)
@@ -158,7 +163,7 @@ def length_of(fd: int, size: int, stop_at: float) -> tuple[int, float]:
         if steady and 1 <= total <= DAY * average:
             return total, average
     with opened(fd) as (container, stream):
-        return counted(container, stream, size, stop_at)
+        return counted(container, stream, check, stop_at)
 
 
 def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
@@ -167,11 +172,14 @@ def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
     return (container.duration or 0) / av.time_base
 
 
-def counted(container: InputContainer, stream: VideoStream, size: int, stop_at: float) -> tuple[int, float]:
+def counted(
+    container: InputContainer, stream: VideoStream, check: Callable[[], None], stop_at: float
+) -> tuple[int, float]:
     """The same by reading every packet and decoding none: for streams of no stated length or of changing rate."""
     count, first, end = 0, float("inf"), float("-inf")
     for packet in container.demux(stream):
-        if packet.size == 0 or (packet.pos or 0) >= size or time.monotonic() > stop_at:
+        check()
+        if packet.size == 0 or time.monotonic() > stop_at:
             break
         count += 1
         if packet.pts is not None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import struct
 import time
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from transformers.image_transforms import convert_to_rgb
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.images import TURNS
 from storage.records import Media, MediaKind
+from tests.fakes.bombs import gif_of, png_of
 from tests.shapes.files import grey_frames, save_image, save_video, some_image
 from tests.unit.media.reading import plan, read
 
@@ -130,23 +129,6 @@ def test_the_content_counts_and_not_the_name(tmp_path: Path) -> None:
     assert read(video.rename(tmp_path / "b.jpg")).media.kind is MediaKind.VIDEO
 
 
-def png_of(width: int, height: int) -> bytes:
-    """A one-bit PNG of any size whose blackness packs to next to nothing."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(bytes(1 + (width + 7) // 8)) for _ in range(height)) + packer.flush()
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-def gif_of(width: int, height: int) -> bytes:
-    screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
-    return b"GIF89a" + screen + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02D\x01\0;"
-
-
 @pytest.mark.parametrize("content", [png_of(12_000, 10_000), png_of(16_000, 16_000), gif_of(65_535, 65_535)])
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bomb.jpg"
@@ -193,3 +175,16 @@ def test_damage_anywhere_is_either_survived_or_told(tmp_path: Path, format: str)
             assert read(path).pictures[0].shape[2] == 3
         except (UnreadableError, NotAllowedError, TooLargeError) as error:
             assert str(error).endswith(".")
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_when_memory_is_short_the_picture_is_smaller_and_its_own_size_is_still_told(
+    tmp_path: Path, format: str, orientation: int
+) -> None:
+    path = save_image(tmp_path / "a", some_image(1, (1600, 1200)), format, orientation=orientation)
+    full, small = read(path, plan(image_edge=800)), read(path, plan(image_edge=800).smaller())
+    assert small.media == full.media
+    assert max(small.pictures[0].shape) == 400
+    halved = np.asarray(Image.fromarray(full.pictures[0]).resize(small.pictures[0].shape[1::-1]), dtype=float)
+    assert np.abs(halved - small.pictures[0]).mean() < 3
