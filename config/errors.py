@@ -10,6 +10,8 @@ SmolwatchError                    1
 ├── StorageError                 78   the database cannot be used (storage/errors.py)
 ├── MediaError                    1   a file cannot be turned into pictures (daemon/errors.py)
 ├── EngineError                   1   the model failed (daemon/errors.py)
+├── FetchError                    1   a URL's file could not be fetched (daemon/errors.py)
+│   └── RefusedUrlError           5   a rule forbids to fetch it (daemon/errors.py)
 └── ServiceError                  1   launchd or systemd did not do what it was asked (daemon/errors.py)
 """
 

@@ -94,6 +94,13 @@ class WorkSettings(Group):
     max_file_bytes: Count = Field(20 * 1024**3, description="Larger files are refused.")
 
 
+class FetchSettings(Group):
+    """What `smolwatch add` may fetch."""
+
+    private_addresses: bool = Field(False, description="Also from this machine and private networks.")
+    max_bytes: Count = Field(50_000_000, description="Larger files are not fetched.")
+
+
 class LogSettings(Group):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -106,6 +113,7 @@ class Settings(Group):
     inbox: InboxSettings = InboxSettings()
     model: ModelSettings = ModelSettings()
     work: WorkSettings = WorkSettings()
+    fetch: FetchSettings = FetchSettings()
     log: LogSettings = LogSettings()
 
     @property

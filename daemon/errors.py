@@ -100,3 +100,17 @@ class EngineError(SmolwatchError):
 
 class ServiceError(SmolwatchError):
     """The system's service manager did not do what it was asked."""
+
+
+class FetchError(SmolwatchError):
+    """A URL's file could not be fetched."""
+
+
+class RefusedUrlError(FetchError):
+    """A rule forbids to fetch a URL. `rule` is stable; the message is the sentence that people read."""
+
+    exit_code = 5
+
+    def __init__(self, rule: str, message: str, *, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.rule = rule
