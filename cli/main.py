@@ -21,7 +21,7 @@ from config.errors import PermissionDeniedError, SmolwatchError
 from config.text import safe_text
 
 #: In the order in which they are needed; each is the module of that name in cli.commands.
-COMMANDS = ("demo", "run", "status", "ls", "show", "why", "retry", "add", "rescan", "db", "model", "service", "bench")
+COMMANDS = tuple("demo run status ls show why retry add rescan db model service doctor bench".split())
 INTERRUPTED = 130
 #: Objects between two looks for garbage: imports make many and drop none, and a short command is mostly imports.
 GARBAGE = 50_000

@@ -14,6 +14,7 @@ from config.errors import ModelUnavailableError
 from config.load import prepare_home
 from config.recipes import load_recipe
 from config.settings import Settings
+from config.version import own_version
 from daemon.clock import Clock, SystemClock
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
@@ -173,6 +174,7 @@ class Daemon:
                 "started_at": self._started.isoformat(),
                 "launched_by": self._launched_by,
                 "home": str(self._settings.home),
+                "smolwatch": own_version(),
             },
         )
 

@@ -100,3 +100,26 @@ def check(plan: Plan, folder: Path, config: dict[str, Any]) -> None:
         stated = read_json(processor_file).get("image_seq_len")
         if stated != plan.tokens_per_tile:
             raise unusable(processor_file, f"has image_seq_len {stated}, but config.json makes {plan.tokens_per_tile}")
+
+
+def damaged_weights(folder: Path) -> list[str]:
+    """The weights that are cut off or missing, by name; known from their headers alone, without reading them."""
+    index = folder / WEIGHTS[1]
+    names = {WEIGHTS[0]}
+    if not (folder / WEIGHTS[0]).is_file() and index.is_file():
+        names = set(read_json(index).get("weight_map", {}).values())
+    return sorted(name for name in names if not is_whole(folder / name))
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a safetensors file is as long as its header says: its length in 8 bytes, JSON, then the numbers."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if length > file.stat().st_size:
+                return False
+            header = json.loads(opened.read(length))
+        ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+        return file.stat().st_size == 8 + length + max(ends, default=0)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False

@@ -29,6 +29,10 @@ class Service(Protocol):
         """The file that tells the system of it."""
         ...
 
+    def stands(self, plan: Plan) -> bool:
+        """Whether what is installed is what would be written for this plan."""
+        ...
+
     def install(self, plan: Plan) -> list[str]:
         """Make it so, in place of an older one, and start it; sentences for the person."""
         ...

@@ -59,6 +59,10 @@ class LaunchAgent:
     def rendered(self, plan: Plan, *, background: bool = False) -> bytes:
         return launchd.render(plan, label=self._label, logs=self._logs, background=background)
 
+    def stands(self, plan: Plan) -> bool:
+        content = read(self.file)
+        return content is not None and content == self.rendered(plan, background=launchd.is_background(content))
+
     def install(self, plan: Plan) -> list[str]:
         """Write the plist, stop an older daemon, start this one; what the person should know. Raises ServiceError."""
         gui, user = self._domains
@@ -97,6 +101,7 @@ class LaunchAgent:
             self._label,
             self.file,
             home=launchd.home_in(content) if content else None,
+            program=launchd.program_in(content) if content else None,
         )
         return replace(state, pid=pid, exit_code=code, domain=domain, detail=told.get("state", ""))
 

@@ -58,6 +58,14 @@ def home_in(content: bytes) -> Path | None:
         return None
 
 
+def program_in(content: bytes) -> Path | None:
+    """What a plist of ours starts."""
+    try:
+        return Path(plistlib.loads(content)["ProgramArguments"][0])
+    except (plistlib.InvalidFileException, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
 def is_background(content: bytes) -> bool:
     return f"<string>{BACKGROUND}</string>".encode() in content
 

@@ -18,7 +18,8 @@ class Condition(StrEnum):
 class ServiceState:
     """One look at the service. `exit_code` is that of its last end, negative for a signal; None: it never ended.
 
-    `domain` is where it lives: "gui/501", "user/501", or "user" for systemd. `detail` is the system's own word.
+    `domain` is where it lives: "gui/501", "user/501", or "user" for systemd. `program` is what its definition starts.
+    `detail` is the system's own word.
     """
 
     condition: Condition
@@ -26,6 +27,7 @@ class ServiceState:
     name: str
     file: Path
     home: Path | None = None
+    program: Path | None = None
     pid: int | None = None
     exit_code: int | None = None
     domain: str | None = None

@@ -36,6 +36,9 @@ class UserUnit:
     def rendered(self, plan: Plan) -> bytes:
         return systemd.render(plan)
 
+    def stands(self, plan: Plan) -> bool:
+        return read(self.file) == self.rendered(plan)
+
     def install(self, plan: Plan) -> list[str]:
         """Write the unit, stop an older daemon, start this one; what the person should know. Raises ServiceError."""
         self._must("show-environment")  # before anything is written: is there a systemd of this user at all?
@@ -70,6 +73,7 @@ class UserUnit:
             systemd.UNIT,
             self.file,
             home=systemd.home_in(content) if content else None,
+            program=systemd.program_in(content) if content else None,
         )
         detail = f"{told.get('ActiveState', '')} ({told.get('SubState', '')})"
         return replace(state, pid=pid, exit_code=code, domain="user", detail=detail)

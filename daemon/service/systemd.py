@@ -80,6 +80,12 @@ def home_in(content: bytes) -> Path | None:
     return None
 
 
+def program_in(content: bytes) -> Path | None:
+    """What a unit of ours starts."""
+    found = re.search(r'^ExecStart=:("(?:[^"\\]|\\.)*")', content.decode(errors="replace"), re.MULTILINE)
+    return Path(unquoted(found[1])) if found else None
+
+
 def facts(shown: str) -> dict[str, str]:
     """The lines of `systemctl show`: NAME=value."""
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from config.recipes import Recipe
+from config.version import own_version
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply
 from daemon.inference.guard import clean, judge
 from storage.records import Description, Job, Media, MediaKind, ModelFacts, Quality, RecipeFacts, Stats
@@ -81,11 +81,3 @@ def stats_of(figures: Figures, cost: Cost) -> Stats:
 def same_for(job: Job, known: Description) -> Description:
     """What was said about these very bytes elsewhere, for this path."""
     return replace(known, path=job.path, fingerprint=job.fingerprint)
-
-
-def own_version() -> str:
-    """The installed distribution's version; a bare checkout has none."""
-    try:
-        return version("smolwatch")
-    except PackageNotFoundError:
-        return "0"

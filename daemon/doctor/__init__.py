@@ -1,0 +1,1 @@
+"""Tells before 3 am what would go wrong then."""

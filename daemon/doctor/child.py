@@ -1,0 +1,46 @@
+"""Programs of ours in processes of their own, found where this one was found, whatever the current folder holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120.0
+
+
+class Silent(Exception):
+    """The program did not say what it was asked; the message is its last line."""
+
+
+def command_of(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def environ_of(environ: Mapping[str, str]) -> dict[str, str]:
+    return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH")]))}
+
+
+def told_by(module: str, *arguments: str, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The document that a program of ours prints. Raises Silent."""
+    try:
+        done = subprocess.run(
+            command_of(module, *arguments),
+            env=environ_of(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        document: dict[str, Any] = json.loads(done.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise Silent(f"no answer within {PATIENCE_SECONDS:.0f} s") from error
+    except ValueError as error:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Silent(words[-1] if words else f"exit code {done.returncode}") from error
+    return document

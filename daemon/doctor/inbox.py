@@ -1,0 +1,176 @@
+"""The inbox: can it be read and written, can it be watched, and are its files here at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from loguru import logger
+
+from config.settings import Settings
+from daemon.doctor.line import Line, not_applicable, ok, problem, warning
+from daemon.errors import MediaError, NoAccessError
+from daemon.intake.hearing import Heard
+from daemon.intake.watcher import Watcher
+from daemon.media.opening import is_elsewhere, open_checked, way_in
+
+#: More files than this are not looked at one by one.
+MOST_FILES = 10_000
+#: What stands in for a file that is in iCloud only, before macOS 14.
+PLACEHOLDER = ".icloud"
+SKEW = timedelta(days=1)
+HERE_ALL_THE_TIME = (
+    "What is not here waits. Keep its folder downloaded (in the Finder), or choose an inbox outside of iCloud Drive."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inbox:
+    """`barred`: why its listing or its first file was refused. `watched`: by what, and `advice` what that means.
+
+    `files`: how many were looked at; `elsewhere`: those of which only a placeholder is here; `ahead`: those from
+    tomorrow or later.
+    """
+
+    path: Path
+    chosen: bool
+    missing: bool = False
+    barred: OSError | NoAccessError | None = None
+    writable: bool = True
+    watched: str = ""
+    advice: str = ""
+    files: int = 0
+    elsewhere: int = 0
+    ahead: int = 0
+
+
+def look_at_inbox(settings: Settings, now: datetime) -> Inbox:
+    path, chosen = settings.inbox_path, settings.inbox.path is not None
+    try:
+        with os.scandir(path):
+            pass
+    except (FileNotFoundError, NotADirectoryError):
+        return Inbox(path=path, chosen=chosen, missing=True)
+    except OSError as error:
+        return Inbox(path=path, chosen=chosen, barred=error)
+    files = list(islice(files_below(path), MOST_FILES))
+    watched, advice = watched_by(path, settings)
+    return Inbox(
+        path=path,
+        chosen=chosen,
+        barred=refusal_of(next((file for file, found in files if not is_elsewhere(found)), None)),
+        writable=os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids),
+        watched=watched,
+        advice=advice,
+        files=len(files),
+        elsewhere=sum(is_elsewhere(found) or file.name.endswith(PLACEHOLDER) for file, found in files),
+        ahead=sum(found.st_mtime > (now + SKEW).timestamp() for _, found in files),
+    )
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for where, _, names in os.walk(folder):
+        for name in names:
+            file = Path(where, name)
+            try:
+                found = file.lstat()
+            except OSError:
+                continue  # it went away
+            if stat.S_ISREG(found.st_mode):
+                yield file, found
+
+
+def refusal_of(file: Path | None) -> NoAccessError | None:
+    """What the system says to opening a file of the inbox: macOS may allow the listing and no more."""
+    if file is None:
+        return None
+    try:
+        os.close(open_checked(os.fsencode(file), max_bytes=2**62))
+    except NoAccessError as error:
+        return error
+    except MediaError:
+        return None
+    return None
+
+
+def watched_by(path: Path, settings: Settings) -> tuple[str, str]:
+    """How the inbox would be watched, by really doing so for a moment; and what is to be known of that."""
+    watcher = Watcher(os.fsencode(path.resolve()), Heard(), settings.inbox.observer)
+    logger.disable("daemon.intake")  # what it warns of is said here
+    try:
+        watcher.start()
+        return watcher.kind, watcher.advice
+    except OSError as error:
+        return "none", f"The inbox cannot be watched: {error.strerror or error}."
+    finally:
+        watcher.stop()
+        logger.enable("daemon.intake")
+
+
+def lines(inbox: Inbox) -> Iterator[Line]:
+    yield access_line(inbox)
+    if inbox.missing or (isinstance(inbox.barred, OSError)):
+        yield from (not_applicable(name, "The inbox cannot be looked at.") for name in ("watching", "cloud", "times"))
+        return
+    yield watching_line(inbox)
+    yield cloud_line(inbox)
+    yield times_line(inbox)
+
+
+def access_line(inbox: Inbox) -> Line:
+    if inbox.missing:
+        if inbox.chosen:
+            advice = "Mount its disk, make the folder, or choose another: inbox.path in the settings."
+            return problem("inbox", f"{inbox.path} is not there", advice)
+        return ok("inbox", f"{inbox.path}; it is made at the first start")
+    if isinstance(inbox.barred, NoAccessError):
+        return problem(
+            "inbox", f"{inbox.path} can be listed, but a file in it not be opened. {inbox.barred}", inbox.barred.advice
+        )
+    if inbox.barred is not None:
+        return barred_line(inbox.path, inbox.barred)
+    if not inbox.writable:
+        advice = "Descriptions are kept in the database alone; to have them beside the files, allow writing there."
+        return warning("inbox", f"{inbox.path} can be read, but not written", advice)
+    return ok("inbox", f"{inbox.path}, can be read and written")
+
+
+def barred_line(path: Path, error: OSError) -> Line:
+    """EPERM is macOS's privacy, which no chmod changes; EACCES is the folder's own permissions."""
+    if error.errno == errno.EPERM:
+        return problem("inbox", f"The system keeps smolwatch out of {path} (its privacy settings)", way_in(error))
+    if error.errno == errno.EACCES:
+        return problem("inbox", f"The permissions of {path} keep smolwatch out", way_in(error))
+    return problem("inbox", f"{path}: {error.strerror}", "Look at the disk that it lies on.")
+
+
+def watching_line(inbox: Inbox) -> Line:
+    if inbox.watched == "none":
+        return problem("watching", inbox.advice, "Choose an inbox on a local disk: inbox.path in the settings.")
+    if inbox.advice:
+        advice = "Nothing need be done. New files are found a little later."
+        return warning("watching", inbox.advice, advice)
+    return ok("watching", "the system tells of new files at once")
+
+
+def cloud_line(inbox: Inbox) -> Line:
+    if inbox.elsewhere:
+        return warning("cloud", f"{of_the_inbox(inbox.elsewhere)} in iCloud only", HERE_ALL_THE_TIME)
+    return ok("cloud", f"{inbox.files} files looked at; all are here")
+
+
+def times_line(inbox: Inbox) -> Line:
+    if inbox.ahead:
+        words = f"{of_the_inbox(inbox.ahead)} from the future"
+        return warning("times", words, "Look at this machine's clock, or at that of the machine they came from.")
+    return ok("times", "no file is from the future")
+
+
+def of_the_inbox(count: int) -> str:
+    return "1 file of the inbox is" if count == 1 else f"{count} files of the inbox are"

@@ -1,0 +1,104 @@
+"""The program itself: Python, the packages that it consists of, and the SQLite beneath it."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+from config.version import own_version
+from daemon.doctor.child import ROOT
+from daemon.doctor.line import Line, ok, problem, warning
+from storage.health import SQLITE_VERSION, has_wal_reset_bug
+
+OLDEST, TOO_NEW = (3, 11), (3, 15)
+OURS = ("cli", "config", "daemon", "storage")
+NEW_ENVIRONMENT = "Install smolwatch in an environment of its own, with pipx or uv tool."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """`folders`: where each package of ours is found. `others`: other distributions that bring a package so called.
+
+    `translated`: made for Intel, and run on an Apple processor.
+    """
+
+    version: str
+    python: tuple[int, ...]
+    translated: bool
+    sqlite: tuple[int, ...]
+    folders: Mapping[str, Path | None]
+    others: Mapping[str, Sequence[str]]
+
+
+def look_at_program() -> Program:
+    brought = packages_distributions()
+    return Program(
+        version=own_version(),
+        python=sys.version_info[:3],
+        translated=is_translated(),
+        sqlite=SQLITE_VERSION,
+        folders={name: folder_of(name) for name in OURS},
+        others={name: sorted(set(brought.get(name, ())) - {"smolwatch"}) for name in OURS},
+    )
+
+
+def folder_of(package: str) -> Path | None:
+    spec = find_spec(package)
+    return Path(spec.origin).parent.parent if spec is not None and spec.origin else None
+
+
+def is_translated() -> bool:
+    if platform.system() != "Darwin":
+        return False
+    asked = subprocess.run(["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"], capture_output=True, check=False)
+    return asked.stdout.strip() == b"1"
+
+
+def lines(program: Program) -> Iterator[Line]:
+    yield python_line(program)
+    yield packages_line(program)
+    yield sqlite_line(program)
+
+
+def python_line(program: Program) -> Line:
+    words = f"Python {dotted(program.python)}"
+    if not OLDEST <= program.python[:2] < TOO_NEW:
+        wanted = f"{dotted(OLDEST)} to {TOO_NEW[0]}.{TOO_NEW[1] - 1}"
+        return problem("python", words, f"Install smolwatch with a Python of {wanted}.")
+    if program.translated:
+        advice = "Install smolwatch with a Python for Apple processors (arm64): without one there is no GPU."
+        return problem("python", f"{words}, made for Intel and translated on this Mac", advice)
+    return ok("python", words)
+
+
+def packages_line(program: Program) -> Line:
+    foreign = [name for name, folder in program.folders.items() if folder != ROOT]
+    if foreign:
+        where = ", ".join(f"{name} is found in {program.folders[name] or 'no place'}" for name in foreign)
+        return problem("packages", f"Not all packages are smolwatch's own: {where}", NEW_ENVIRONMENT)
+    rivals = [f"{name} of {' and '.join(others)}" for name, others in program.others.items() if others]
+    if rivals:
+        words = f"Another distribution brings packages of the same names: {', '.join(rivals)}"
+        return problem("packages", words, NEW_ENVIRONMENT)
+    return ok("packages", f"smolwatch {program.version}, all from one place")
+
+
+def sqlite_line(program: Program) -> Line:
+    words = f"SQLite {dotted(program.sqlite)}"
+    if has_wal_reset_bug(program.sqlite):
+        return warning(
+            "sqlite",
+            f"{words} has a bug that may, very seldom, damage a database that two processes write at once",
+            "Use a Python whose SQLite is 3.51.3 or newer, and make backups: smolwatch db backup",
+        )
+    return ok("sqlite", words)
+
+
+def dotted(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))

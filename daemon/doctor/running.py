@@ -1,0 +1,211 @@
+"""What runs: the daemon, the service that starts it, and the place from which this was typed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from config.errors import SmolwatchError
+from config.load import load_settings
+from config.settings import Settings
+from config.version import own_version
+from daemon.doctor.line import Line, not_applicable, ok, problem, warning
+from daemon.errors import ServiceError
+from daemon.lock import holder, noted
+from daemon.service.here import service_here
+from daemon.service.plan import left_behind, plan_for
+from daemon.service.refusal import Refusal, refusal
+from daemon.service.state import Condition, ServiceState
+from storage.database import open_database
+from storage.library import Library
+
+AGAIN = "smolwatch service install"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """`pid`: the daemon of this home. `rivals`: daemons of other homes with the same inbox.
+
+    `service` is its state, or why there can be none; `outdated`: its definition is not what would be written now;
+    `gone`: the program that it starts is no longer there.
+    `context`: what is odd about the place where this was typed.
+    """
+
+    settings: Settings
+    pid: int | None = None
+    unreadable_lock: str = ""
+    trouble: str = ""
+    version: str = ""
+    refused: Refusal | None = None
+    rivals: Sequence[int] = ()
+    service: ServiceState | str = ""
+    outdated: bool = False
+    gone: bool = False
+    place: str = ""
+    oddities: Mapping[str, str] = field(default_factory=dict)
+
+
+def look_at_running(settings: Settings, environ: Mapping[str, str]) -> Running:
+    pid, unreadable = holder_or_why(settings)
+    service, outdated = look_at_service(settings, environ)
+    return Running(
+        settings=settings,
+        pid=pid,
+        unreadable_lock=unreadable,
+        trouble=noted(settings.lock_file) if pid is not None else "",
+        version=version_of_daemon(settings) if pid is not None else "",
+        refused=refusal(settings.home) if pid is None else None,
+        rivals=rivals_of(settings, pid),
+        service=service,
+        outdated=outdated,
+        gone=isinstance(service, ServiceState) and not os.path.exists(service.program or ""),
+        place=place(environ),
+        oddities=oddities(environ, service),
+    )
+
+
+def holder_or_why(settings: Settings) -> tuple[int | None, str]:
+    try:
+        return holder(settings.lock_file), ""
+    except OSError as error:
+        return None, f"{settings.lock_file}: {error.strerror}"
+
+
+def version_of_daemon(settings: Settings) -> str:
+    """What the running daemon says of itself; nothing where its words cannot be read."""
+    with suppress(SmolwatchError), closing(open_database(settings.database_file, read_only=True)) as database:
+        return str((Library(database).state("daemon") or {}).get("smolwatch", ""))
+    return ""
+
+
+def rivals_of(settings: Settings, pid: int | None) -> list[int]:
+    """Daemons of this user, of other homes, with the same inbox."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError, SmolwatchError, ValueError):
+            words = process.cmdline()
+            if process.pid in (pid, os.getpid()) or "run" not in words or not is_smolwatch(words):
+                continue
+            home = Path(words[words.index("--home") + 1]) if "--home" in words else None
+            theirs = load_settings(home=home and process.cwd() / home, environ=process.environ())
+            if theirs.inbox_path.samefile(settings.inbox_path) and holder(theirs.lock_file) == process.pid:
+                found.append(process.pid)
+    return found
+
+
+def is_smolwatch(words: Sequence[str]) -> bool:
+    return "cli.main" in words or any(Path(word).name == "smolwatch" for word in words[:2])
+
+
+def look_at_service(settings: Settings, environ: Mapping[str, str]) -> tuple[ServiceState | str, bool]:
+    try:
+        service = service_here(environ)
+        state = service.state()
+    except ServiceError as error:
+        return f"{error} {error.advice}".strip(), False
+    if not state.installed or state.home != settings.home:
+        return state, False
+    try:
+        return state, not service.stands(plan_for(settings, environ))
+    except SmolwatchError:  # there is nothing to compare it with
+        return state, False
+
+
+def place(environ: Mapping[str, str]) -> str:
+    """From where this was typed: at the screen, over SSH, in a session without a screen, or by a program."""
+    if environ.get("SSH_CONNECTION"):
+        return "over SSH"
+    if platform.system() == "Darwin":
+        asked = subprocess.run(["/bin/launchctl", "managername"], capture_output=True, check=False)
+        session = asked.stdout.decode(errors="replace").strip()
+        return "in a session at the screen" if session == "Aqua" else f"in a session without the screen ({session})"
+    return "on this machine"
+
+
+def oddities(environ: Mapping[str, str], service: ServiceState | str) -> dict[str, str]:
+    """What is odd, and what to do about it."""
+    found = {}
+    if os.geteuid() == 0 and environ.get("SUDO_USER"):
+        found["This was typed with sudo"] = "Type it as yourself: what root makes in the home, you cannot change."
+    if (home := environ.get("HOME")) and os.geteuid() != 0 and Path(home) != own_home():
+        found[f"HOME is {home}, and not your own folder"] = "A service uses your own folder: name the home with --home."
+    first = shutil.which("smolwatch", path=environ.get("PATH"))
+    mine = Path(sys.executable).with_name("smolwatch")
+    if first is not None and mine.exists() and not Path(first).samefile(mine):
+        found[f"Another smolwatch comes first on PATH: {first}"] = f"Remove one of the two; this one is {mine}"
+    if isinstance(service, ServiceState) and service.installed and (names := left_behind(environ)):
+        held = "Write them into config/smolwatch.toml: the service does not see them."
+        found[f"{', '.join(names)} hold in this terminal only"] = held
+    return found
+
+
+def own_home() -> Path:
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:  # a container's made-up user
+        return Path.home()
+
+
+def lines(running: Running) -> Iterator[Line]:
+    yield daemon_line(running)
+    yield service_line(running)
+    yield context_line(running)
+
+
+def daemon_line(running: Running) -> Line:
+    if running.unreadable_lock:
+        advice = f'Make it yours again: sudo chown -R "$(id -un)" "{running.settings.home}"'
+        return problem("daemon", f"The lock cannot be read: {running.unreadable_lock}", advice)
+    if running.rivals:
+        others = ", ".join(map(str, running.rivals))
+        advice = "Stop it, or give each home an inbox of its own: both would describe every file."
+        return problem("daemon", f"A daemon of another home watches the same inbox (process {others})", advice)
+    if running.pid is None:
+        if running.refused is not None:
+            words = f"The service would not start it: {running.refused.reason}"
+            return problem("daemon", words, running.refused.advice or "Mend that, then: smolwatch service start")
+        return ok("daemon", "not running; it is started with: smolwatch run")
+    if running.trouble:
+        return problem("daemon", f"Process {running.pid} is in trouble: {running.trouble}", "See: smolwatch status")
+    if running.version and running.version != own_version():
+        words = f"Process {running.pid} is still smolwatch {running.version}; this is {own_version()}"
+        return warning("daemon", words, f"Start the new one: {AGAIN}, or stop it and type smolwatch run")
+    return ok("daemon", f"running, process {running.pid}")
+
+
+def service_line(running: Running) -> Line:
+    found = running.service
+    if isinstance(found, str):
+        return not_applicable("service", found)
+    if not found.installed:
+        return ok("service", f"not installed; to have it run in the background: {AGAIN}")
+    if found.home != running.settings.home:
+        return ok("service", f"it serves another home: {found.home}")
+    if running.gone:
+        return problem("service", f"Its program is gone: {found.program}", f"Install it again: {AGAIN}")
+    if found.condition is Condition.FAILED:
+        return problem("service", f"It ended with exit code {found.exit_code}", "See why: smolwatch service logs")
+    if running.outdated:
+        words = "Its definition is not what this smolwatch would write: it is of another version or environment"
+        return warning("service", words, f"Bring it up to date: {AGAIN}")
+    if found.domain is not None and found.domain.startswith("user/"):
+        return warning(
+            "service", "It runs without a screen, and so without the GPU", f"Log in at the screen and type: {AGAIN}"
+        )
+    return ok("service", f"{found.condition}, by {found.launcher}")
+
+
+def context_line(running: Running) -> Line:
+    if running.oddities:
+        return warning("context", ". ".join(running.oddities), " ".join(running.oddities.values()))
+    return ok("context", f"typed {running.place}")

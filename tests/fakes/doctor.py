@@ -1,0 +1,87 @@
+"""A home to be examined, sound until a test plants something in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from config.load import load_settings, prepare_home
+from config.settings import Settings
+from daemon.doctor.checkup import Facts, lines_of
+from daemon.doctor.house import look_at_house, settings_or_why
+from daemon.doctor.inbox import look_at_inbox
+from daemon.doctor.line import Line, Verdict
+from daemon.doctor.parts import Parts, look_at_model
+from daemon.doctor.program import look_at_program
+from daemon.doctor.running import look_at_running
+from daemon.inference.checkpoint import damaged_weights
+from daemon.inference.models import ModelFolder, identity_of
+from daemon.media.sandbox import Sandbox
+from storage.database import open_database
+
+SOUND_SQLITE = (3, 51, 3)
+CODECS = {"av": "18.1.0", "pillow": "13.0.0", "missing": []}
+DEVICE = {
+    "torch": "2.13",
+    "cuda": False,
+    "mps": False,
+    "mps_built": False,
+    "device": "cpu",
+    "name": "cpu",
+    "dtype": "float32",
+}
+
+
+@dataclass
+class Patient:
+    """What the doctor really finds in a home, but for what takes processes of its own: `parts` is what they tell."""
+
+    home: Path
+    environ: dict[str, str] = field(default_factory=lambda: {"PATH": "/nowhere", "HOME": str(Path.home())})
+    parts: Mapping[str, object] = field(default_factory=dict)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        prepare_home(self.settings)
+        open_database(self.settings.database_file).close()
+        (self.inbox / "beach.jpg").write_bytes(b"waves")
+        self.choose("[model]\nid = 'demo'\n")
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(home=self.home, environ={})
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    def choose(self, toml: str) -> None:
+        (self.home / "config" / "smolwatch.toml").write_text(toml)
+
+    def facts(self) -> Facts:
+        settings, misconfigured = settings_or_why(self.home)
+        model = look_at_model(settings)
+        parts = Parts(
+            codecs=CODECS,
+            device=DEVICE,
+            sandbox=Sandbox(kind="landlock+seccomp"),
+            model=model,
+            damaged=damaged_weights(model.path) if isinstance(model, ModelFolder) else (),
+            named="@".join(identity_of(settings.model.id, settings.model.revision)),
+        )
+        return Facts(
+            program=replace(look_at_program(), sqlite=SOUND_SQLITE),
+            house=look_at_house(settings, misconfigured, self.now),
+            inbox=look_at_inbox(settings, self.now),
+            parts=replace(parts, **self.parts),
+            running=look_at_running(settings, self.environ),
+        )
+
+    def lines(self) -> list[Line]:
+        return lines_of(self.facts())
+
+
+def amiss(lines: list[Line]) -> list[Line]:
+    return [line for line in lines if line.verdict not in (Verdict.OK, Verdict.NOT_APPLICABLE)]
