@@ -5,7 +5,6 @@ All text from files and models passes through `safe_text` on its way to the term
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from config.text import safe_text
-from storage.records import Job, JobEvent, present, stamp
+from storage.records import Job, JobEvent, exact, present, stamp
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,12 +90,7 @@ def when(moment: datetime | None) -> str:
 
 def path_words(path: bytes) -> dict[str, str]:
     """A path for programs: undecodable bytes are surrogates in "path" and exact in "path_b64"."""
-    text = os.fsdecode(path)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return {"path": text, "path_b64": base64.b64encode(path).decode()}
-    return {"path": text}
+    return exact("path", path)
 
 
 def job_words(job: Job) -> dict[str, Any]:

@@ -6,6 +6,7 @@ answers and `show --json` all say the same (absent rather than null where a fiel
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 from dataclasses import dataclass, field
@@ -215,7 +216,7 @@ class Description:
             "smolwatch": self.smolwatch,
             "described_at": stamp(self.described_at),
             "file": {
-                "name": self.name,
+                **exact("name", os.path.basename(self.path)),
                 "digest": self.digest,
                 "bytes": self.fingerprint.size,
                 "modified": stamp(moment_of(self.fingerprint.mtime_ns)),
@@ -257,6 +258,16 @@ class Description:
                 **present(power=stats.power),
             },
         }
+
+
+def exact(key: str, name: bytes) -> dict[str, str]:
+    """A name or path as text; where it is no UTF-8, that text has surrogates, and the bytes stand in `key`_b64."""
+    text = os.fsdecode(name)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return {key: text, f"{key}_b64": base64.b64encode(name).decode()}
+    return {key: text}
 
 
 def stamp(moment: datetime) -> str:
