@@ -22,6 +22,9 @@ from storage.sidecars import Kept
 
 Write = Callable[[Description], list[Kept]]
 
+#: The longest pause between two tries to write sidecars, in seconds.
+LONGEST_WAIT = 60.0
+
 
 class Delivery:
     """`write` leaves the sidecars: `storage.sidecars.write`. `random` gives numbers from 0 to 1."""
@@ -54,16 +57,26 @@ class Delivery:
         try:
             kept = self._write(description)
         except SidecarError as error:
-            self._postponed[job.id] += 1
-            wait = timedelta(seconds=backoff(self._postponed[job.id], self._random))
-            self._store.postpone(claim, code=error.code, reason=str(error), not_before=self._clock.now() + wait)
-            logger.warning("Job {} {}: {}", job.id, job.name, error)
+            self._postpone(claim, error.code, str(error))
+            return
+        except Exception as error:  # what nobody foresaw must not stop the publications behind it
+            logger.exception("Job {} {} met something unforeseen while it was published", job.id, job.name)
+            self._postpone(claim, "internal", f"{type(error).__name__}: {error}")
             return
         crash_point("sidecars-written")
         self._store.finish(claim, " ".join(f"{name_of(one)} was not written: {one.reason}." for one in kept))
         crash_point("finished")
         self._postponed.pop(job.id, None)
         logger.info("Job {} {}: done", job.id, job.name)
+
+    def _postpone(self, claim: Claim, code: str, reason: str) -> None:
+        """What was said is safe in the database. A try is cheap, so the end of the cause is not waited for for long."""
+        job = claim.job
+        self._postponed[job.id] += 1
+        wait = timedelta(seconds=min(backoff(self._postponed[job.id], self._random), LONGEST_WAIT))
+        reason = f"Sidecars pending. {reason}"
+        self._store.postpone(claim, code=code, reason=reason, not_before=self._clock.now() + wait)
+        logger.warning("Job {} {}: {}", job.id, job.name, reason)
 
 
 def name_of(kept: Kept) -> str:

@@ -178,7 +178,8 @@ class JobStore:
             why = {"cause": Cause.ENVIRONMENT, "reason_code": code, "reason": reason}
             due = min(not_before, now + LONGEST)
             stay = JobState.PUBLISHING
-            self._must(move(connection, now, claim, stay, stay, reason, not_before=due, **UNOWNED, **why), claim)
+            note = None if claim.job.reason == reason else reason  # for the same reason again: told already
+            self._must(move(connection, now, claim, stay, stay, note, not_before=due, **UNOWNED, **why), claim)
 
     # After a death
 

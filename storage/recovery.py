@@ -64,8 +64,10 @@ def take_up(
     ).scalars()
     taken = []
     for job_id in sorted(ids):
-        record(connection, now, job_id, JobState.PUBLISHING, JobState.PUBLISHING, f"Taken up by {owner}.")
+        claim = rows.read_claim(connection, job_id)
+        if claim.job.reason is None:  # else it was only put off, and is tried again and again
+            record(connection, now, job_id, JobState.PUBLISHING, JobState.PUBLISHING, f"Taken up by {owner}.")
         description = results.of_job(connection, job_id)
         assert description is not None  # stored by the transaction that made the job publishing
-        taken.append((rows.read_claim(connection, job_id), description))
+        taken.append((claim, description))
     return taken

@@ -47,9 +47,18 @@ def record_all(
 
 
 def move(
-    connection: Connection, now: datetime, claim: Claim, before: JobState, after: JobState, note: str, **values: Any
+    connection: Connection,
+    now: datetime,
+    claim: Claim,
+    before: JobState,
+    after: JobState,
+    note: str | None,
+    **values: Any,
 ) -> bool:
-    """Take the arrow if the claim still holds; False, and nothing changed, if it was taken back."""
+    """Take the arrow if the claim still holds; False, and nothing changed, if it was taken back.
+
+    With None for a note, the job's story has it already, and is left as it is.
+    """
     if before is not after and (before, after) not in ARROWS:
         raise ValueError(f"there is no arrow from {before} to {after}")
     if after.is_final():
@@ -61,7 +70,8 @@ def move(
     )
     if moved.rowcount == 0:
         return False
-    record(connection, now, claim.job.id, before, after, note)
+    if note is not None:
+        record(connection, now, claim.job.id, before, after, note)
     return True
 
 

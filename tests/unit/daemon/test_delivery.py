@@ -101,14 +101,29 @@ def test_sidecars_that_cannot_be_written_wait_with_a_growing_pause_and_a_reason(
 ) -> None:
     delivery = Delivery(store, full, clock, lambda: 1.0)
     delivery.deliver(claim, description)
-    for pause in (10, 40, 160):
+    for pause in (10, 40, 60, 60):
         job = library.job(claim.job.id)
-        assert (job.state, job.reason) == (JobState.PUBLISHING, "The disk is full")
+        assert (job.state, job.reason) == (JobState.PUBLISHING, "Sidecars pending. The disk is full")
         assert job.not_before is not None
         assert (job.not_before - clock.now()).total_seconds() == pause
         assert delivery.take_up("first", lease_seconds=60) == 0
         clock.advance(pause)
         assert delivery.take_up("first", lease_seconds=60) == 1
+    notes = [event.note for event in library.events(claim.job.id)]
+    assert notes.count("Sidecars pending. The disk is full") == 1, "the story does not grow with every try"
+    assert not any(note.startswith("Taken up") for note in notes)
+
+
+def test_what_nobody_foresaw_stops_no_other_publication(
+    store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description
+) -> None:
+    def breaks(description: Description) -> list[Kept]:
+        raise ValueError("unforeseen")
+
+    Delivery(store, breaks, clock, lambda: 1.0).deliver(claim, description)
+    job = library.job(claim.job.id)
+    assert (job.state, job.reason_code) == (JobState.PUBLISHING, "internal")
+    assert job.reason == "Sidecars pending. ValueError: unforeseen"
 
 
 def test_a_lost_claim_delivers_nothing(
