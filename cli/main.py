@@ -52,7 +52,7 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise  # click's own affair
         except PermissionError as error:
-            code = explain(PermissionDeniedError(f"{error.filename or 'This'}: {error.strerror}"))
+            code = explain(PermissionDeniedError(safe_text(f"{error.filename or 'This'}: {error.strerror}")))
         except Exception as error:
             code = explain_unexpected(error, ctx.params["home"])
         ctx.exit(code or 0)

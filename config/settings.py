@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Detail = Literal["fast", "balanced", "full"]
+Existing = Literal["fill", "skip", "append", "overwrite"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -77,6 +78,12 @@ class ModelSettings(Group):
     rows: Count = Field(32, description="How many answers are written at once.")
 
 
+class OutputSettings(Group):
+    """What is written beside the files."""
+
+    existing: Existing = Field("fill", description="What becomes of a sidecar of ours that stands there already.")
+
+
 class WorkSettings(Group):
     """How jobs are tried, and for how long."""
 
@@ -112,6 +119,7 @@ class Settings(Group):
     recipe: str = Field("default", description="Which questions of recipes.toml are asked.")
     inbox: InboxSettings = InboxSettings()
     model: ModelSettings = ModelSettings()
+    output: OutputSettings = OutputSettings()
     work: WorkSettings = WorkSettings()
     fetch: FetchSettings = FetchSettings()
     log: LogSettings = LogSettings()
@@ -127,6 +135,11 @@ class Settings(Group):
     @property
     def database_file(self) -> Path:
         return self.home / "data" / "smolwatch.db"
+
+    @property
+    def sidecar_folder(self) -> Path:
+        """Stands in for folders that cannot be written."""
+        return self.home / "data" / "sidecars"
 
     @property
     def lock_file(self) -> Path:

@@ -136,7 +136,8 @@ class Daemon:
         taken = self._store.abandon_all("The daemon was restarted.")
         if taken:
             logger.info("{} jobs of the last run were taken back", taken)
-        sweep_temporaries(Path(os.fsdecode(self._root)))
+        for folder in (Path(os.fsdecode(self._root)), self._settings.sidecar_folder):
+            sweep_temporaries(folder)
         self._store.set_state("engine", {"state": "starting"})
 
     def _make_intake(self) -> Intake:

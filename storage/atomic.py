@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -9,18 +10,29 @@ import re
 import secrets
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from config.crash_point import crash_point
 from storage.errors import ForeignFileError
 
 TEMPORARY = re.compile(rb"\.sw-[0-9a-f]{16}\.tmp")
-#: Nothing of ours is longer; the rest of a longer file is not needed to see that it is foreign.
+#: Nothing of ours is as long.
 LONGEST_READ = 16 * 1024 * 1024
+#: How often a file is composed anew because somebody changed it meanwhile.
+ATTEMPTS = 5
 #: macOS: makes the drive itself write; its plain fsync does not.
 FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 #: What file systems say that have no hard links (exFAT, some network shares).
 NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands at a path: its content, and by what a change of it is noticed."""
+
+    content: bytes
+    version: tuple[int, ...]
 
 
 def write_atomically(path: bytes | Path, content: bytes, *, mode: int, replace_ours: Callable[[bytes], bool]) -> None:
@@ -30,27 +42,54 @@ def write_atomically(path: bytes | Path, content: bytes, *, mode: int, replace_o
     else there (a link, a folder, a file that is not ours or cannot be read) raises ForeignFileError and stays
     as it is. Raises OSError when the system does not let us write.
     """
+    compose_atomically(path, lambda stands: content if stands is None or replace_ours(stands) else None, mode=mode)
+
+
+def compose_atomically(path: bytes | Path, compose: Callable[[bytes | None], bytes | None], *, mode: int) -> bool:
+    """The same for a file whose new content depends on what stands there (None: nothing, or an empty file).
+
+    `compose` answers None for a file that is not ours. A file that says already what it shall is left as it is, and
+    False returned. What somebody saves meanwhile is composed with anew.
+    """
     target = os.fsencode(path)
     folder = os.path.dirname(target) or b"."
-    stands = judge(target, replace_ours)
-    temporary = os.path.join(folder, b".sw-" + secrets.token_hex(8).encode() + b".tmp")
+    for _ in range(ATTEMPTS):
+        standing = look(target)
+        content = compose(standing.content or None if standing else None)
+        if content is None:
+            raise ForeignFileError(target, "a file that smolwatch did not write stands there")
+        is_new = standing is None or standing.content != content
+        if not is_new or put(target, content, mode, standing):
+            sync_folder(folder)
+            return is_new
+    raise ForeignFileError(target, "another program keeps writing to it")
+
+
+def put(target: bytes, content: bytes, mode: int, standing: Standing | None) -> bool:
+    """Bring the content there in one step; False if what stands there is no longer what was looked at."""
+    temporary = os.path.join(os.path.dirname(target), b".sw-" + secrets.token_hex(8).encode() + b".tmp")
     try:
         write_new(temporary, content, mode)
-        if stands or not put_first(temporary, target):
-            if not stands:  # somebody was faster
-                judge(target, replace_ours)
-            os.replace(temporary, target)
+        if standing is None:
+            return put_first(temporary, target)
+        if version_of(os.lstat(target)) != standing.version:
+            return False
+        os.replace(temporary, target)
+        return True
+    except FileNotFoundError:
+        if os.path.lexists(temporary):  # what stood there went away meanwhile
+            return False
+        raise
     finally:
         remove(temporary)
-    sync_folder(folder)
 
 
-def judge(target: bytes, replace_ours: Callable[[bytes], bool]) -> bool:
-    """Whether a file stands there that may be replaced; False: nothing stands there."""
+def look(target: bytes) -> Standing | None:
+    """What stands there, without following a link; None: nothing. Raises ForeignFileError for what is no file."""
     try:
         descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return None
     except PermissionError as error:
         if not os.path.lexists(target):
             raise
@@ -61,15 +100,19 @@ def judge(target: bytes, replace_ours: Callable[[bytes], bool]) -> bool:
         if error.errno in {errno.ENXIO, errno.EOPNOTSUPP}:
             raise ForeignFileError(target, "something that is not a file stands there") from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise ForeignFileError(target, "something that is not a file stands there")
     with os.fdopen(descriptor, "rb") as file:
         content = file.read(LONGEST_READ)
-    # An empty file has nothing to lose, and may be what `put_first` left behind in a crash.
-    if content and not replace_ours(content):
-        raise ForeignFileError(target, "a file that smolwatch did not write stands there")
-    return True
+    if len(content) == LONGEST_READ:
+        raise ForeignFileError(target, "a file larger than any sidecar stands there")
+    return Standing(content, version_of(found))
+
+
+def version_of(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def write_new(path: bytes, content: bytes, mode: int) -> None:
@@ -127,11 +170,15 @@ def sync_folder(folder: bytes) -> None:
 
 
 def sweep_temporaries(folder: Path) -> int:
-    """Remove what a killed writer left in the folder and below it; how many. Only when no writer runs."""
+    """Remove what a killed writer left in the folder and below it; how many. Only when no writer runs.
+
+    What the system does not let us remove now (a disk that became read-only) is left for the next start.
+    """
     removed = 0
     for where, _, names in os.walk(os.fsencode(folder)):
         for name in filter(TEMPORARY.fullmatch, names):
-            removed += remove(os.path.join(where, name))
+            with contextlib.suppress(OSError):
+                removed += remove(os.path.join(where, name))
     return removed
 
 

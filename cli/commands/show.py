@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.options import json_option
 from cli.reading import job_meant, open_library
-from cli.render import job_words, safe_path, say, say_facts, say_json, say_table, size, when
+from cli.render import job_words, path_words, safe_path, say, say_facts, say_json, say_table, size, when
 from config.load import load_settings
 from config.text import safe_text
 from storage.quality import in_words
 from storage.records import Description, Job
+from storage.sidecars import places
 
 
 @click.command(short_help="Show one file's description and figures.")
@@ -26,10 +28,11 @@ def command(home: Path | None, what: str, as_json: bool) -> None:
     with open_library(settings) as library:
         job = job_meant(what, library)
         description = library.description(job.id)
+    standing = places(job.path, settings.sidecar_folder)
     if as_json:
-        say_json((description.record() if description else {}) | {"job": job_words(job)})
+        say_json((description.record() if description else {}) | {"job": job_words(job)} | sidecar_words(standing))
         return
-    say_facts(job_facts(job))
+    say_facts((*job_facts(job), *(("sidecar", safe_path(place)) for place in standing)))
     if description:
         say_description(description)
 
@@ -44,6 +47,10 @@ def job_facts(job: Job) -> Iterator[tuple[str, str]]:
         yield "next try", when(job.not_before)
     if job.reason:
         yield "reason", safe_text(f"{job.reason} ({job.reason_code})" if job.reason_code else job.reason)
+
+
+def sidecar_words(standing: list[bytes]) -> dict[str, Any]:
+    return {"sidecars": [path_words(place) for place in standing]} if standing else {}
 
 
 def say_description(description: Description) -> None:

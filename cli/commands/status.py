@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ from storage.lifecycle import JobState
 from storage.records import present, stamp
 
 MOST_SHOWN = 20
+MOST_PENDING = 1000
 
 
 @click.command(short_help="Tell whether the daemon runs, and how far it is.")
@@ -55,10 +57,13 @@ def look(settings: Settings) -> dict[str, Any]:
         "intake": {},
         "jobs": dict.fromkeys(map(str, JobState), 0),
         "current": [],
+        "sidecars": {"pending": 0},
         "speed": {},
     }
     if pid is None and (refused := refusal(settings.home)) is not None:
         report["daemon"]["refused"] = refused.reason
+    if holds_any(settings.sidecar_folder):
+        report["sidecars"]["mirror"] = str(settings.sidecar_folder)
     try:
         with open_library(settings) as library:
             if pid is not None:  # what a dead daemon said of itself, or had under way, is history
@@ -71,6 +76,8 @@ def look(settings: Settings) -> dict[str, Any]:
             if pid is not None:
                 report["power"] = library.state("power") or {}
             report["jobs"] |= {str(state): count for state, count in library.counts().items()}
+            pending = [job for job in library.jobs(state=JobState.PUBLISHING, limit=MOST_PENDING) if job.reason]
+            report["sidecars"] |= present(pending=len(pending), reason=pending[0].reason if pending else None)
             report["speed"] = library.speed()
     except NotFoundError:
         report["database_exists"] = False
@@ -93,6 +100,8 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     for job in report["current"]:
         path = safe_path(os.fsencode(job["path"]), inbox_root(settings))
         yield "now", f"{path} (job {job['id']}, attempt {job['attempts']}, since {job['started_at']})"
+    if sidecars := sidecars_line(report["sidecars"]):
+        yield "sidecars", sidecars
     if speed := speed_line(report["speed"]):
         yield "speed", speed
 
@@ -118,6 +127,24 @@ def engine_line(engine: dict[str, Any], running: bool) -> str:
 def inbox_line(inbox: str, intake: dict[str, Any]) -> str:
     problem, advice = intake.get("problem"), intake.get("advice")
     return safe_text(" ".join(filter(None, [inbox, problem and f"({problem})", advice])))
+
+
+def holds_any(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as found:
+            return next(found, None) is not None
+    except OSError:
+        return False
+
+
+def sidecars_line(sidecars: dict[str, Any]) -> str:
+    """What does not stand beside its file, if anything."""
+    parts = []
+    if sidecars["pending"]:
+        parts.append(f"{sidecars['pending']} waiting, and tried again by itself. {sidecars['reason']}.")
+    if "mirror" in sidecars:
+        parts.append(f"Those of folders that cannot be written stand below {sidecars['mirror']}.")
+    return safe_text(" ".join(parts))
 
 
 def speed_line(speed: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from loguru import logger
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
-from storage.sidecars import withdraw
+from storage.sidecars import take_along
 
 
 @dataclass
@@ -54,10 +54,10 @@ class Moves:
 
     def _go_along(self, job: Job, path: bytes) -> bool:
         said = self._library.description(job.id)
+        if said is not None:
+            take_along(said, path)  # first: from then on, the worker may write at the new place
         if not self._store.follow(job, path):
             return False
-        if said is not None:
-            withdraw(said)  # they are written anew at the new place, from the same row
         logger.info("Job {} went along from {} to {}", job.id, os.fsdecode(job.path), os.fsdecode(path))
         return True
 

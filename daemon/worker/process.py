@@ -8,6 +8,7 @@ import signal
 import threading
 import uuid
 from contextlib import closing
+from functools import partial
 from multiprocessing.connection import Connection
 from socket import gethostname
 
@@ -54,6 +55,7 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
     ):
         store = PatientStore(database, clock.now)
         room = EngineRoom(lambda: make_engine(settings), clock, lambda state: store.set_state("engine", state))
+        write = partial(sidecars.write, existing=settings.output.existing, mirror=settings.sidecar_folder)
         work = settings.work
         with (
             closing(room),
@@ -73,7 +75,7 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
                 store,
                 room,
                 reader,
-                Delivery(store, sidecars.write, clock, random.random),
+                Delivery(store, write, clock, random.random),
                 pulse,
                 clock,
                 owner=f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",

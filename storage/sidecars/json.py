@@ -1,28 +1,109 @@
-"""The full record, for programs. Pure."""
+"""The full record, for programs. Pure.
+
+Three keys are the file's own, and in no database: "written" holds the marks of what we wrote; "model_answers" holds the
+model's words where those of a person stand in "answers"; "earlier" holds the records that were there before, newest
+first, where sidecars are appended to.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from storage.records import Description
+from storage.sidecars import merging
+from storage.sidecars.merging import Field
 
 SUFFIX = b".smolwatch.json"
+WRITTEN, MODEL_ANSWERS, EARLIER = "written", "model_answers", "earlier"
+#: Keys of the record that state facts: always ours. Every other key is a field, in which a person may write.
+FACTS = {"schema", "smolwatch", "described_at", "file", "media", "quality", "model", "recipe", "stats"}
+#: What a field's name begins with: an answer's, and that of any other key.
+ANSWER, OTHER = "answers/", "/"
 
 # What JSON lets stand though it steers terminals or is no text: DEL, C1, direction marks, lone surrogates.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def render(description: Description) -> bytes:
-    """The record as UTF-8 JSON. Every value is kept as it is; what could do harm is written as its escape."""
-    text = json.dumps(description.record(), ensure_ascii=False, indent=2, allow_nan=False)
-    return (_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n").encode()
+    return encode(description.record() | marks(description.record()))
 
 
 def is_ours(content: bytes) -> bool:
-    """Whether this is a record, of whatever version and however laid out."""
+    """Whether this is a record, of whatever version and however laid out, that can be written again without a loss."""
+    return read(content) is not None
+
+
+def fill(content: bytes, description: Description) -> bytes:
+    old, new = known(content), description.record()
+    merged = merging.fill(fields(old), set(old.get(WRITTEN, [])), fields(new))
+    values = {field.name: json.loads(field.content) for field in merged}
+    answers = {name.removeprefix(ANSWER): value for name, value in values.items() if name.startswith(ANSWER)}
+    others = {name.removeprefix(OTHER): value for name, value in values.items() if name.startswith(OTHER)}
+    whole = new | {"answers": answers} | others
+    if replaced := {name: text for name, text in new["answers"].items() if answers[name] != text}:
+        whole[MODEL_ANSWERS] = replaced
+    if EARLIER in old:
+        whole[EARLIER] = old[EARLIER]
+    return encode(whole | marks(new))
+
+
+def append(content: bytes, description: Description) -> bytes:
+    """The new record on top, where programs look, and all that stood there as an earlier one."""
+    old, new = known(content), description.record()
+    earlier = old.pop(EARLIER, [])
+    if new["described_at"] in [record.get("described_at") for record in (old, *earlier)]:
+        return content
+    return encode(new | {EARLIER: [old, *earlier]} | marks(new))
+
+
+def read(content: bytes) -> dict[str, Any] | None:
+    """The record in a sidecar; None for what we did not write, or could not write back as it is."""
     try:
-        record = json.loads(content)
+        record = json.loads(content, parse_constant=refuse, object_pairs_hook=distinct)
+        encode(record)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(record, dict) and {"schema", "smolwatch"} <= record.keys()
+        return None
+    if not isinstance(record, dict) or not {"schema", "smolwatch"} <= record.keys():
+        return None
+    shapes = (("answers", dict), (MODEL_ANSWERS, dict), (WRITTEN, list), (EARLIER, list))
+    if not all(isinstance(record.get(key, shape()), shape) for key, shape in shapes):
+        return None
+    lists = ((WRITTEN, str), (EARLIER, dict))
+    return record if all(isinstance(one, kind) for key, kind in lists for one in record.get(key, [])) else None
+
+
+def known(content: bytes) -> dict[str, Any]:
+    record = read(content)
+    assert record is not None  # only what `is_ours` is read again
+    return record
+
+
+def fields(record: dict[str, Any]) -> list[Field]:
+    ours = {*FACTS, "answers", WRITTEN, MODEL_ANSWERS, EARLIER}
+    values = {ANSWER + name: text for name, text in record.get("answers", {}).items()}
+    values |= {OTHER + key: value for key, value in record.items() if key not in ours}
+    return [Field(name, json.dumps(value), value in ("", None)) for name, value in values.items()]
+
+
+def marks(record: dict[str, Any]) -> dict[str, list[str]]:
+    return {WRITTEN: [field.mark for field in fields(record)]}
+
+
+def encode(record: object) -> bytes:
+    """UTF-8 JSON. Every value is kept as it is; what could do harm is written as its escape. May raise ValueError."""
+    text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False)
+    return (_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n").encode()
+
+
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a key that stands twice, one value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")

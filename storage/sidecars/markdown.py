@@ -1,71 +1,94 @@
-"""The description, for people. Pure. What the model said is data: nothing in it can become markup."""
+"""The description, for people. Pure. What the model said is data: nothing in it can become markup.
+
+A file has one part for every description that was appended, the newest last; each begins with a line of ours, which
+holds the time of the description and the marks of the sections that we wrote:
+
+    <!-- smolwatch 1 2026-11-24T09:15:02Z 0f1e2d3c4b5a6978 … -->
+
+A section is a line "## Name" and what stands below it; the title, above the first of them, is a section without a name.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from config.text import safe_text
-from storage.quality import in_words
-from storage.records import Description, MediaKind, stamp
+from storage.records import Description, stamp
+from storage.sidecars import merging
+from storage.sidecars.merging import Field
+from storage.sidecars.page import sections
 
 SUFFIX = b".md"
 MARKER = b"<!-- smolwatch "
-FIRST_LINE = "<!-- smolwatch 1 -->"
 
-_MARKUP = re.compile(r"[\\`*_\[\]()<>|#&~]")
-_LEADING = re.compile(r"^(\d+(?=\.( |$))|(?=[-+=]))")
+_FIRST_LINE = re.compile(r"^<!-- smolwatch \d+ ?(\S*)((?: [0-9a-f]{16})*) -->[ \t\r]*$", re.MULTILINE)
+_HEADING = re.compile(r"^(?=## )", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one description left in the file, with what a person wrote there."""
+
+    described: str
+    written: frozenset[str]
+    sections: tuple[Field, ...]
 
 
 def render(description: Description) -> bytes:
-    return ("\n".join(lines(description)) + "\n").encode()
+    return encode([part_of(description)])
 
 
 def is_ours(content: bytes) -> bool:
-    return content.startswith(MARKER)
+    return content.startswith(MARKER) and _FIRST_LINE.match(decode(content)) is not None
 
 
-def lines(description: Description) -> Iterator[str]:
-    yield from (FIRST_LINE, "", f"# {plain(description.name)}", "")
-    for name, answer in description.answers.items():
-        yield from (f"## {plain(name.replace('_', ' ').capitalize())}", "", plain(answer), "")
-    if description.timeline:
-        yield from ("## Timeline", "", "| From | To | What is seen |", "| ---: | ---: | --- |")
-        for segment in description.timeline:
-            yield f"| {clock(segment.start)} | {clock(segment.end)} | {plain(segment.text)} |"
-        yield ""
-    yield from ("## Figures", "", "| | |", "| --- | --- |")
-    for name, value in figures(description):
-        yield f"| {name} | {plain(value)} |"
+def fill(content: bytes, description: Description) -> bytes:
+    """Of several parts, the newest is the one that is renewed."""
+    *earlier, last = parts(content)
+    new = part_of(description)
+    merged = merging.fill(last.sections, last.written, new.sections)
+    return encode([*earlier, Part(new.described, new.written, tuple(merged))])
 
 
-def figures(description: Description) -> Iterator[tuple[str, str]]:
-    media, model, stats = description.media, description.model, description.stats
-    yield "Size", f"{media.width} × {media.height} pixels"
-    if media.kind is MediaKind.VIDEO and media.seconds is not None:
-        yield "Length", f"{media.seconds:.1f} s, {media.frames_seen or 0} frames seen"
-    if description.quality.verdict != "ok":
-        yield "Quality", in_words(description.quality)
-    yield "Model", f"{model.id} {model.revision}"
-    yield "Ran on", f"{model.device}, {model.dtype}, {model.detail} detail"
-    yield "Recipe", f"{description.recipe.name} {description.recipe.version}"
-    if "total" in stats.seconds:
-        yield "Took", f"{stats.seconds['total']:.1f} s"
-    yield "Tokens", f"{stats.tokens_in} in, {stats.tokens_out} out, {stats.tokens_per_second:.1f} a second"
-    yield "Described", stamp(description.described_at)
-    yield "Content", description.digest
+def append(content: bytes, description: Description) -> bytes:
+    """A new part below all that stands there."""
+    standing, new = parts(content), part_of(description)
+    if new.described in [part.described for part in standing]:
+        return content
+    return encode([*standing, new])
 
 
-def plain(text: str) -> str:
-    """Text from anywhere as one line that Markdown shows as it is."""
-    one_line = safe_text(" ".join(text.split()))
-    escaped = _MARKUP.sub(r"\\\g<0>", one_line)
-    return _LEADING.sub(r"\1\\", escaped)
+def part_of(description: Description) -> Part:
+    written = tuple(sections(description))
+    return Part(stamp(description.described_at), frozenset(field.mark for field in written), written)
 
 
-def clock(seconds: float) -> str:
-    """ "1:02:03.5" or "2:03.5"."""
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    return (f"{hours}:{minutes:02d}" if hours else f"{minutes}") + f":{rest // 10:02d}.{rest % 10}"
+def parts(content: bytes) -> list[Part]:
+    text = decode(content)
+    found = list(_FIRST_LINE.finditer(text))
+    ends = [one.start() for one in found[1:]] + [len(text)]
+    return [
+        Part(one[1], frozenset(one[2].split()), tuple(sections_in(text[one.end() : end])))
+        for one, end in zip(found, ends, strict=True)
+    ]
+
+
+def sections_in(text: str) -> Iterator[Field]:
+    for section in _HEADING.split(text):
+        heading = section.split("\n", 1)[0].strip() if section.startswith("## ") else ""
+        yield Field(heading, section.strip("\r\n"), empty=section.strip() == heading)
+
+
+def encode(written: Sequence[Part]) -> bytes:
+    pages = []
+    for part in written:
+        marks = sorted(part.written)
+        first = f"<!-- smolwatch 1 {' '.join([part.described, *marks])} -->"
+        pages.append("\n\n".join([first, *(section.content for section in part.sections)]))
+    return ("\n\n".join(pages) + "\n").encode("utf-8", "surrogateescape")
+
+
+def decode(content: bytes) -> str:
+    """A person may have saved it in any encoding: bytes that are no UTF-8 come back as they were."""
+    return content.decode("utf-8", "surrogateescape")

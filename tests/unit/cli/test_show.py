@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from storage import sidecars
 from storage.lifecycle import Cause
 from storage.records import Quality
+from storage.sidecars.mirror import mirrored
 from tests.unit.cli.conftest import House
 
 
@@ -95,3 +97,19 @@ def test_undecodable_names_are_exact_for_programs(house: House) -> None:
     job = json.loads(result.stdout)["job"]
     assert os.fsencode(job["path"]) == path
     assert "path_b64" in job
+
+
+def test_the_sidecars_are_named_where_they_stand(house: House) -> None:
+    number = house.describe()
+    with house.reading() as library:
+        description = library.description(number)
+    assert description is not None
+    sidecars.write(description)
+    away = Path(os.fsdecode(mirrored(house.settings.sidecar_folder, description.path + b".md")))
+    away.parent.mkdir(parents=True)
+    (house.inbox / "beach.jpg.md").rename(away)
+    standing = [str(house.inbox.resolve() / "beach.jpg.smolwatch.json"), str(away)]
+    shown = house.ask("show", str(number)).stdout.splitlines()
+    assert [line.split()[1] for line in shown if line.startswith("sidecar")] == standing
+    document = json.loads(house.ask("show", str(number), "--json").stdout)
+    assert [one["path"] for one in document["sidecars"]] == standing

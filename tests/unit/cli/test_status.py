@@ -8,6 +8,7 @@ from config.errors import ConfigError
 from daemon.lock import HomeLock
 from daemon.service.refusal import refuse
 from storage.lifecycle import JobState
+from tests.fakes.files import MODEL, RECIPE, description_of
 from tests.unit.cli.conftest import House
 
 KEYS = {
@@ -20,6 +21,7 @@ KEYS = {
     "intake",
     "jobs",
     "current",
+    "sidecars",
     "speed",
     "power",
 }
@@ -131,3 +133,19 @@ def test_why_a_service_would_not_start_is_told_until_a_daemon_runs(house: House)
     assert told(house)["daemon"] == {"running": False, "refused": "model.engine is wrong."}
     with HomeLock(house.settings.lock_file):
         assert "would not start" not in line(house, "daemon")
+
+
+def test_sidecars_that_do_not_stand_beside_their_files_are_told(house: House) -> None:
+    assert not any(said.startswith("sidecars") for said in house.ask("status").stdout.splitlines())
+    file = house.drop()
+    house.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+    claim = house.claim()
+    house.store.publish(claim, description_of(file))
+    reason = "Sidecars pending. The disk is full: /inbox"
+    house.store.postpone(claim, code="disk-full", reason=reason, not_before=house.clock.now())
+    (house.settings.sidecar_folder / "inbox").mkdir(parents=True)
+    assert line(house, "sidecars").split(maxsplit=1)[1] == (
+        "1 waiting, and tried again by itself. Sidecars pending. The disk is full: /inbox. "
+        f"Those of folders that cannot be written stand below {house.settings.sidecar_folder}."
+    )
+    assert told(house)["sidecars"] == {"pending": 1, "reason": reason, "mirror": str(house.settings.sidecar_folder)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage import atomic
-from storage.atomic import sweep_temporaries, write_atomically
+from storage.atomic import compose_atomically, sweep_temporaries, write_atomically
 from storage.errors import ForeignFileError
 
 
@@ -96,6 +96,70 @@ def test_a_file_that_appears_at_the_last_moment_is_kept(tmp_path: Path, monkeypa
         write(tmp_path / "x.md")
     assert (tmp_path / "x.md").read_bytes() == b"my notes"
     assert names(tmp_path) == ["x.md"]
+
+
+def test_a_file_that_says_it_already_is_left_as_it_is(tmp_path: Path) -> None:
+    assert compose_atomically(tmp_path / "x.md", lambda _: b"ours", mode=0o640)
+    before = (tmp_path / "x.md").stat()
+    assert not compose_atomically(tmp_path / "x.md", lambda _: b"ours", mode=0o640)
+    assert (tmp_path / "x.md").stat() == before
+
+
+def test_what_is_saved_at_the_last_moment_is_composed_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "x.md"
+    file.write_bytes(b"ours: old")
+    real_write = atomic.write_new
+    saved = iter([b"ours: old, and mine"])
+
+    def somebody_saves(path: bytes, content: bytes, mode: int) -> None:
+        real_write(path, content, mode)
+        if (words := next(saved, None)) is not None:
+            file.write_bytes(words)
+
+    monkeypatch.setattr(atomic, "write_new", somebody_saves)
+    assert compose_atomically(file, lambda standing: (standing or b"") + b"; new", mode=0o600)
+    assert file.read_bytes() == b"ours: old, and mine; new"
+    assert names(tmp_path) == ["x.md"]
+
+
+def test_a_file_that_is_removed_at_the_last_moment_is_written_as_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "x.md"
+    file.write_bytes(b"ours: old")
+    real_write = atomic.write_new
+
+    def somebody_removes(path: bytes, content: bytes, mode: int) -> None:
+        real_write(path, content, mode)
+        file.unlink(missing_ok=True)
+
+    monkeypatch.setattr(atomic, "write_new", somebody_removes)
+    write(file)
+    assert file.read_bytes() == b"ours: new"
+    assert names(tmp_path) == ["x.md"]
+
+
+def test_a_file_that_is_never_still_is_left_to_its_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "x.md"
+    file.write_bytes(b"ours: 0")
+    real_write = atomic.write_new
+
+    def somebody_keeps_saving(path: bytes, content: bytes, mode: int) -> None:
+        real_write(path, content, mode)
+        file.write_bytes(file.read_bytes() + b"!")
+
+    monkeypatch.setattr(atomic, "write_new", somebody_keeps_saving)
+    with pytest.raises(ForeignFileError, match="keeps writing"):
+        write(file)
+    assert names(tmp_path) == ["x.md"]
+
+
+def test_a_file_larger_than_any_sidecar_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "LONGEST_READ", 16)
+    (tmp_path / "x.md").write_bytes(b"ours: and a person's long story")
+    with pytest.raises(ForeignFileError, match="larger than any sidecar"):
+        write(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_bytes() == b"ours: and a person's long story"
 
 
 def no_links(source: bytes, target: bytes, **options: bool) -> None:

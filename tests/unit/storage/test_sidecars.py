@@ -4,14 +4,16 @@ import errno
 import json as plain_json
 import os
 import stat
+from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from storage import sidecars
 from storage.errors import SidecarError
-from storage.records import MediaKind, Quality, Segment
-from storage.sidecars import Kept, json, markdown
+from storage.records import Description, MediaKind, Quality, Segment
+from storage.sidecars import Kept, json, markdown, page
 from tests.fakes.files import description_of, new_file
 
 HOSTILE = "a\x1b[31m](http://evil) <script>alert(1)</script> `x` | b\n# heading\n\u202e\x9b**bold** \udcff"
@@ -29,7 +31,9 @@ class TestJson:
     def test_it_says_the_record_and_knows_its_own(self) -> None:
         description = description_of(new_file())
         content = json.render(description)
-        assert plain_json.loads(content) == description.record()
+        loaded = plain_json.loads(content)
+        assert len(loaded.pop("written")) == len(description.answers)
+        assert loaded == description.record()
         assert json.is_ours(content)
         assert json.is_ours(plain_json.dumps(plain_json.loads(content)).encode()), "laid out anew, it is still ours"
 
@@ -41,14 +45,30 @@ class TestJson:
         loaded = plain_json.loads(content)
         assert loaded["answers"]["caption"] == HOSTILE
         assert os.fsencode(loaded["file"]["name"]) == b"bad\xff\x1b.jpg"
+        assert b64decode(loaded["file"]["name_b64"]) == b"bad\xff\x1b.jpg"
         text = content.decode()
         assert not {"\x1b", "\x9b", "\u202e"} & set(text)
 
     @pytest.mark.parametrize(
         "content",
-        [b"{}", b"[]", b"", b"not json", b'{"schema": 1}', b"\xff\xfe", b"[" * 100_000, b'"smolwatch schema"'],
+        [
+            b"{}",
+            b"[]",
+            b"",
+            b"not json",
+            b'{"schema": 1}',
+            b"\xff\xfe",
+            b"[" * 100_000,
+            b'"smolwatch schema"',
+            b'{"schema": 1, "smolwatch": "1", "answers": "mine"}',
+            b'{"schema": 1, "smolwatch": "1", "written": [{}]}',
+            b'{"schema": 1, "smolwatch": "1", "earlier": [7]}',
+            b'{"schema": 1, "smolwatch": "1", "mine": NaN}',
+            b'{"schema": 1, "smolwatch": "1", "mine": 1e999}',
+            b'{"schema": 1, "smolwatch": "1", "mine": "a", "mine": "b"}',
+        ],
     )
-    def test_what_others_wrote_is_not_ours(self, content: bytes) -> None:
+    def test_what_others_wrote_or_we_could_not_write_back_is_not_ours(self, content: bytes) -> None:
         assert not json.is_ours(content)
 
 
@@ -60,8 +80,9 @@ class TestMarkdown:
             timeline=(Segment(start=0.0, end=4.04, text="Waves."), Segment(start=4.04, end=3723.5, text="A | B")),
             quality=Quality(verdict="suspect", reasons=("caption: loop", "summary: cut-off")),
         )
+        marks = " ".join(sorted(field.mark for field in page.sections(description)))
         assert markdown.render(description).decode() == (
-            "<!-- smolwatch 1 -->\n"
+            f"<!-- smolwatch 1 2026-11-24T09:00:00Z {marks} -->\n"
             "\n"
             "# beach\\_1.mov\n"
             "\n"
@@ -103,9 +124,9 @@ class TestMarkdown:
         assert "Quality" not in text
 
     def test_hostile_text_stays_text(self) -> None:
-        text = markdown.plain(HOSTILE)
+        text = page.plain(HOSTILE)
         assert text == (
-            r"a\\x1b\[31m\]\(http://evil\) \<script\>alert\(1\)\</script\> \`x\` \| b"
+            r"a\\x1b\[31m\]\(http\://evil\) \<script\>alert\(1\)\</script\> \`x\` \| b"
             r" \# heading \\u202e\\x9b\*\*bold\*\* \\xff"
         )
         whole = markdown.render(
@@ -133,16 +154,20 @@ class TestMarkdown:
             ("---", r"\---"),
             ("> a", r"\> a"),
             ("    code", "code"),
+            ("www.evil.example and me@evil.example", r"www\.evil.example and me\@evil.example"),
+            ("costs $5", r"costs \$5"),
             ("&lt;b&gt;", r"\&lt;b\&gt;"),
             ("", ""),
         ],
     )
-    def test_no_answer_starts_a_block(self, said: str, written: str) -> None:
-        assert markdown.plain(said) == written
+    def test_no_answer_starts_a_block_or_becomes_a_link(self, said: str, written: str) -> None:
+        assert page.plain(said) == written
 
     def test_it_knows_its_own(self) -> None:
         assert markdown.is_ours(markdown.render(description_of(new_file())))
+        assert markdown.is_ours(b"<!-- smolwatch 1 -->\n# of an older version\n")
         assert not markdown.is_ours(b"# My notes\n<!-- smolwatch 1 -->\n")
+        assert not markdown.is_ours(b"<!-- smolwatch 1 --> words of mine\n")
 
 
 class TestWrite:
@@ -213,22 +238,154 @@ class TestWrite:
         assert caught.value.code == code
 
 
-class TestWithdraw:
-    def test_untouched_sidecars_go_when_the_file_went_elsewhere(self, tmp_path: Path) -> None:
+class TestTakeAlong:
+    """The file was moved from beach.jpg to sea.jpg."""
+
+    @pytest.fixture
+    def moved(self, tmp_path: Path) -> Description:
         description = description_of(new_file(on_disk(tmp_path)))
         sidecars.write(description)
         (tmp_path / "beach.jpg").rename(tmp_path / "sea.jpg")
-        sidecars.withdraw(description)
-        assert [file.name for file in tmp_path.iterdir()] == ["sea.jpg"]
-        sidecars.withdraw(description)
+        return description
 
-    def test_what_a_person_changed_or_put_there_stays(self, tmp_path: Path) -> None:
-        description = description_of(new_file(on_disk(tmp_path)))
-        sidecars.write(description)
+    def test_untouched_sidecars_go(self, tmp_path: Path, moved: Description) -> None:
+        for _ in range(2):
+            sidecars.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
+            assert [file.name for file in tmp_path.iterdir()] == ["sea.jpg"]
+
+    def test_those_with_words_of_a_person_go_along_and_are_filled(self, tmp_path: Path, moved: Description) -> None:
+        with (tmp_path / "beach.jpg.md").open("a") as file:
+            file.write("\n## Place\n\nSylt")
+        new = os.fsencode(tmp_path / "sea.jpg")
+        sidecars.take_along(moved, new)
+        assert {file.name for file in tmp_path.iterdir()} == {"sea.jpg", "sea.jpg.md"}
+        sidecars.write(replace(moved, path=new))
+        text = (tmp_path / "sea.jpg.md").read_text()
+        assert "# sea.jpg\n" in text
+        assert text.endswith("## Place\n\nSylt\n")
+
+    def test_what_is_not_ours_or_would_take_a_place_stays(self, tmp_path: Path, moved: Description) -> None:
         with (tmp_path / "beach.jpg.md").open("a") as file:
             file.write("my own words")
+        (tmp_path / "sea.jpg.md").write_text("my notes on the sea")
         (tmp_path / "beach.jpg.smolwatch.json").rename(tmp_path / "record")
         (tmp_path / "beach.jpg.smolwatch.json").symlink_to(tmp_path / "record")
-        before = {file.name for file in tmp_path.iterdir()}
-        sidecars.withdraw(description)
-        assert {file.name for file in tmp_path.iterdir()} == before
+        before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+        sidecars.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+class TestMirror:
+    """A folder that cannot be written, told by the system as a read-only disk tells it."""
+
+    @pytest.fixture
+    def locked(self, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+        """Folders put in here take no new files."""
+        folders: set[str] = set()
+        real_open = os.open
+
+        def locks(name: bytes, flags: int, mode: int = 0o777) -> int:
+            if flags & os.O_CREAT and os.path.dirname(os.fsdecode(name)) in folders:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return real_open(name, flags, mode)
+
+        monkeypatch.setattr(os, "open", locks)
+        return folders
+
+    @pytest.fixture
+    def inbox(self, tmp_path: Path) -> Path:
+        (tmp_path / "inbox").mkdir()
+        return tmp_path / "inbox"
+
+    @pytest.fixture
+    def mirror(self, tmp_path: Path) -> Path:
+        return tmp_path / "home" / "sidecars"
+
+    def test_sidecars_of_a_read_only_folder_stand_in_the_mirror(
+        self, inbox: Path, mirror: Path, locked: set[str]
+    ) -> None:
+        description = description_of(new_file(on_disk(inbox)))
+        locked.add(str(inbox))
+        kept = sidecars.write(description, mirror=mirror)
+        away = Path(f"{mirror}{inbox}")
+        assert (away / "beach.jpg.md").read_bytes() == markdown.render(description)
+        assert (away / "beach.jpg.smolwatch.json").read_bytes() == json.render(description)
+        names = ("beach.jpg.smolwatch.json", "beach.jpg.md")
+        assert [one.path for one in kept] == [os.fsencode(inbox / name) for name in names]
+        assert str(away / "beach.jpg.md") in kept[1].reason
+        assert [file.name for file in inbox.iterdir()] == ["beach.jpg"]
+
+    def test_they_come_back_with_a_persons_words_when_the_folder_can_be_written_again(
+        self, inbox: Path, mirror: Path, locked: set[str]
+    ) -> None:
+        file = new_file(on_disk(inbox))
+        locked.add(str(inbox))
+        sidecars.write(description_of(file), mirror=mirror)
+        away = Path(f"{mirror}{inbox}") / "beach.jpg.md"
+        away.write_text(away.read_text().replace("A beach.", "Our beach."))
+        locked.clear()
+        assert sidecars.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror) == []
+        assert "Our beach." in (inbox / "beach.jpg.md").read_text()
+        assert "Sand." in (inbox / "beach.jpg.smolwatch.json").read_text()
+        assert not mirror.exists(), "nothing is left there, not even folders"
+
+    def test_a_persons_words_go_along_into_the_mirror(self, inbox: Path, mirror: Path, locked: set[str]) -> None:
+        file = new_file(on_disk(inbox))
+        sidecars.write(description_of(file), mirror=mirror)
+        beside = inbox / "beach.jpg.md"
+        beside.write_text(beside.read_text().replace("A beach.", "Our beach."))
+        locked.add(str(inbox))
+        sidecars.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror)
+        assert "Our beach." in (Path(f"{mirror}{inbox}") / "beach.jpg.md").read_text()
+
+    def test_words_of_a_person_in_both_places_are_lost_in_neither(
+        self, inbox: Path, mirror: Path, locked: set[str]
+    ) -> None:
+        file = new_file(on_disk(inbox))
+        sidecars.write(description_of(file), mirror=mirror)
+        locked.add(str(inbox))
+        sidecars.write(description_of(file, answers={"caption": "Dunes."}), mirror=mirror)
+        beside, away = inbox / "beach.jpg.md", Path(f"{mirror}{inbox}") / "beach.jpg.md"
+        away.write_text(away.read_text().replace("Dunes.", "Our beach."))
+        beside.write_text(beside.read_text().replace("A beach.", "My beach."))
+        locked.clear()
+        (kept,) = sidecars.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror)
+        assert kept.path == os.fsencode(away)
+        assert "Our beach." in away.read_text()
+        assert "My beach." in beside.read_text()
+        assert not (away.parent / "beach.jpg.smolwatch.json").exists(), "it held no word of a person"
+
+    def test_without_a_mirror_it_may_be_tried_again(self, inbox: Path, locked: set[str]) -> None:
+        path = on_disk(inbox)
+        locked.add(str(inbox))
+        with pytest.raises(SidecarError) as caught:
+            sidecars.write(description_of(new_file(path)))
+        assert caught.value.code == "read-only"
+
+
+def test_an_existing_sidecar_is_left_alone_where_that_is_the_choice_and_it_is_told(tmp_path: Path) -> None:
+    file = new_file(on_disk(tmp_path))
+    assert sidecars.write(description_of(file), existing="skip") == []
+    before = (tmp_path / "beach.jpg.md").read_bytes()
+    kept = sidecars.write(description_of(file, answers={"caption": "Sand."}), existing="skip")
+    assert [one.path for one in kept] == [
+        os.fsencode(tmp_path / f"beach.jpg{end}") for end in (".smolwatch.json", ".md")
+    ]
+    assert (tmp_path / "beach.jpg.md").read_bytes() == before
+
+
+def test_nothing_is_written_through_a_link_that_took_the_folders_place(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    on_disk(tmp_path / "real")
+    with pytest.raises(SidecarError) as caught:
+        sidecars.write(description_of(new_file(os.fsencode(tmp_path / "link" / "beach.jpg"))))
+    assert caught.value.code == "gone"
+    assert len(list((tmp_path / "real").iterdir())) == 1
+
+
+def test_a_link_that_took_the_files_place_gets_no_sidecar(tmp_path: Path) -> None:
+    (tmp_path / "beach.jpg").symlink_to("/etc/hostname")
+    with pytest.raises(SidecarError):
+        sidecars.write(description_of(new_file(os.fsencode(tmp_path / "beach.jpg"))))
+    assert len(list(tmp_path.iterdir())) == 1

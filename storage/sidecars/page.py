@@ -1,0 +1,64 @@
+"""What the Markdown says, section by section. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from config.text import safe_text
+from storage.quality import in_words
+from storage.records import Description, MediaKind, stamp
+from storage.sidecars.merging import Field
+
+# What Markdown and its dialects read as markup, up to formulas, addresses that become links, and mentions.
+_MARKUP = re.compile(r"[\\`*_\[\]()<>|#&~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_LEADING = re.compile(r"^(\d+(?=\.( |$))|(?=[-+=]))")
+
+
+def sections(description: Description) -> Iterator[Field]:
+    """The title, the answers, the timeline of a video, and the figures."""
+    yield Field("", f"# {plain(description.name)}")
+    for name, answer in description.answers.items():
+        yield section(plain(name.replace("_", " ").capitalize()), plain(answer))
+    if description.timeline:
+        rows = (f"| {clock(part.start)} | {clock(part.end)} | {plain(part.text)} |" for part in description.timeline)
+        yield section("Timeline", "| From | To | What is seen |", "| ---: | ---: | --- |", *rows)
+    yield section(
+        "Figures", "| | |", "| --- | --- |", *(f"| {name} | {plain(value)} |" for name, value in figures(description))
+    )
+
+
+def section(name: str, *lines: str) -> Field:
+    return Field(f"## {name}", "\n".join((f"## {name}", "", *lines)).rstrip())
+
+
+def figures(description: Description) -> Iterator[tuple[str, str]]:
+    media, model, stats = description.media, description.model, description.stats
+    yield "Size", f"{media.width} × {media.height} pixels"
+    if media.kind is MediaKind.VIDEO and media.seconds is not None:
+        yield "Length", f"{media.seconds:.1f} s, {media.frames_seen or 0} frames seen"
+    if description.quality.verdict != "ok":
+        yield "Quality", in_words(description.quality)
+    yield "Model", f"{model.id} {model.revision}"
+    yield "Ran on", f"{model.device}, {model.dtype}, {model.detail} detail"
+    yield "Recipe", f"{description.recipe.name} {description.recipe.version}"
+    if "total" in stats.seconds:
+        yield "Took", f"{stats.seconds['total']:.1f} s"
+    yield "Tokens", f"{stats.tokens_in} in, {stats.tokens_out} out, {stats.tokens_per_second:.1f} a second"
+    yield "Described", stamp(description.described_at)
+    yield "Content", description.digest
+
+
+def plain(text: str) -> str:
+    """Text from anywhere as one line that Markdown shows as it is."""
+    one_line = safe_text(" ".join(text.split()))
+    escaped = _MARKUP.sub(r"\\\g<0>", one_line)
+    return _LEADING.sub(r"\1\\", escaped)
+
+
+def clock(seconds: float) -> str:
+    """ "1:02:03.5" or "2:03.5"."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:{minutes:02d}" if hours else f"{minutes}") + f":{rest // 10:02d}.{rest % 10}"
