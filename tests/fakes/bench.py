@@ -6,7 +6,7 @@ import threading
 
 from config.recipes import load_recipe
 from config.settings import Settings
-from daemon.delivery import Delivery
+from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
 from daemon.power.awake import Awake
@@ -30,7 +30,15 @@ RECIPE = load_recipe().digest
 class Bench:
     """A real job table, an engine that does as it is told, and a decoder without a process."""
 
-    def __init__(self, settings: Settings, store: JobStore, library: Library, clock: FakeClock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: JobStore,
+        library: Library,
+        clock: FakeClock,
+        write: Write = sidecars.write,
+    ) -> None:
+        self._write = write
         self.settings, self.store, self.library, self.clock = settings, store, library, clock
         self.inbox = settings.inbox_path.resolve()
         self.opener = FakeOpener()
@@ -49,7 +57,7 @@ class Bench:
             self.store,
             room,
             self.reader,
-            Delivery(self.store, sidecars.write, self.clock, lambda: 1.0),
+            Delivery(self.store, self._write, self.clock, lambda: 1.0),
             self.pulse,
             self.clock,
             owner="worker",

@@ -1,4 +1,4 @@
-"""Small disks that can be full, for real."""
+"""Small disks that can be full or read-only, for real."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def make_read_only(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+
+def make_writable(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
 
 
 def fill(folder: Path, leave: int = 0) -> Path:
