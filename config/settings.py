@@ -92,6 +92,11 @@ class WorkSettings(Group):
     beat_seconds: Positive = Field(10.0, description="How often a worker says that it is alive.")
     stop_seconds: Positive = Field(12.0, description="How long a job under way may take to finish when stopping.")
     decode_seconds: Positive = Field(60.0, description="A file that takes longer to open is given up.")
+    stall_seconds: Positive = Field(
+        120.0,
+        description="A worker whose model gets no further for this long is ended; loading may take five times it.",
+    )
+    growth_bytes: Count = Field(1024**3, description="A worker whose memory has grown by more is renewed.")
     keep_free_bytes: Annotated[int, Field(ge=0)] = Field(
         200_000_000, description="While less is free on the database's disk, nothing new is begun."
     )

@@ -23,7 +23,7 @@ from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
 from daemon.lock import HomeLock
 from daemon.signals import StopNote, noted_signals
-from daemon.supervisor import Supervisor
+from daemon.supervisor import Supervisor, Work, begin_work
 from daemon.trouble import Trouble
 from storage.atomic import sweep_temporaries
 from storage.database import Database, open_database
@@ -39,7 +39,12 @@ ONCE_PATIENCE = timedelta(seconds=60)
 
 
 def run(
-    settings: Settings, *, once: bool = False, stop: threading.Event | None = None, launched_by: str = "terminal"
+    settings: Settings,
+    *,
+    once: bool = False,
+    stop: threading.Event | None = None,
+    launched_by: str = "terminal",
+    work: Work = begin_work,
 ) -> int:
     """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done. The exit code.
 
@@ -54,7 +59,7 @@ def run(
     ):
         clock = SystemClock()
         trouble = Trouble(database, clock, lock.note)
-        return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by).run(once)
+        return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by, work).run(once)
 
 
 class Daemon:
@@ -69,6 +74,7 @@ class Daemon:
         note: StopNote,
         stop: threading.Event,
         launched_by: str,
+        work: Work,
     ) -> None:
         self._settings = settings
         self._trouble = trouble
@@ -84,7 +90,7 @@ class Daemon:
         self._intake_stop = threading.Event()
         self._intake = self._make_intake()
         self._supervisor = Supervisor(
-            settings, self._store, clock, note, launched_by=launched_by, sight=self._intake.look_again
+            settings, self._store, clock, note, launched_by=launched_by, sight=self._intake.look_again, work=work
         )
 
     def run(self, once: bool) -> int:

@@ -15,6 +15,8 @@ from config.settings import Settings
 from daemon.clock import Clock
 from daemon.signals import StopNote
 from daemon.silence import Silence
+from daemon.stage import Stage
+from daemon.stall import Stall
 from storage.jobs import JobStore
 
 FIRST_PAUSE = 1.0
@@ -23,7 +25,13 @@ LONGEST_PAUSE = 60.0
 LONG_LIFE = 60.0
 #: After its time to stop is over, what the worker gets for the release of its jobs, and then before each signal.
 STOP_MARGIN = 1.0
+#: What a worker that hangs gets between SIGTERM and SIGKILL.
+HANG_GRACE = 3.0
 KILL_PAUSE = 0.5
+
+
+#: What a worker process runs: `begin_work`, or in tests a worker that goes wrong on purpose.
+Work = Callable[[Settings, Connection, str], None]
 
 
 class Pauses:
@@ -42,12 +50,13 @@ class Pauses:
 
 @dataclass
 class Running:
-    """One worker process. `hears` ends when it closes its end of the pipe."""
+    """One worker process. `speaks` ends when it closes its end of the pipe; `ended_for`: why we ended it."""
 
     process: SpawnProcess
     line: Connection
     since: float
-    hears: bool = True
+    speaks: bool = True
+    ended_for: str | None = None
 
 
 class Supervisor:
@@ -62,6 +71,7 @@ class Supervisor:
         *,
         launched_by: str,
         sight: Callable[[bytes], None],
+        work: Work,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -69,12 +79,14 @@ class Supervisor:
         self._note = note
         self._launched_by = launched_by
         self._sight = sight
+        self._work = work
         self._worker: Running | None = None
         self._pauses = Pauses()
         self._stopping = False
         self._start_due = 0.0
         self._death: str | None = None
         self._silence = Silence(settings.work.lease_seconds, clock)
+        self._stall = Stall(settings.work.stall_seconds, clock)
 
     @property
     def worker_pid(self) -> int | None:
@@ -89,6 +101,7 @@ class Supervisor:
         self._wait(seconds)
         if self._worker is not None and not self._worker.process.is_alive():
             self._bury(self._worker)
+        self._end_hung()
         self._reap()
 
     def excuse(self) -> None:
@@ -120,18 +133,19 @@ class Supervisor:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=work, args=(self._settings, theirs, self._launched_by), name="smolwatch-worker"
+            target=self._work, args=(self._settings, theirs, self._launched_by), name="smolwatch-worker"
         )
         process.start()
         theirs.close()  # so that the worker's death ends the pipe
         self._worker = Running(process, ours, self._clock.monotonic())
+        self._stall.hear(Stage.LOADING)
         logger.info("Worker {} started", process.pid)
 
     def _wait(self, seconds: float) -> None:
         sources: list[Connection | int] = [self._note.wake]
         if self._worker is not None:
             sources.append(self._worker.process.sentinel)
-            if self._worker.hears:
+            if self._worker.speaks:
                 sources.append(self._worker.line)
         if self._note.wake in wait(sources, seconds):
             self._note.take()
@@ -140,11 +154,14 @@ class Supervisor:
 
     def _hear(self, worker: Running) -> None:
         try:
-            while worker.hears and worker.line.poll():
-                _, path = worker.line.recv()
-                self._sight(path)
+            while worker.speaks and worker.line.poll():
+                word, value = worker.line.recv()
+                if word == "stage":
+                    self._stall.hear(value)
+                else:
+                    self._sight(value)
         except (EOFError, OSError):
-            worker.hears = False
+            worker.speaks = False
 
     def _say(self, word: str) -> None:
         if self._worker is not None:
@@ -165,7 +182,7 @@ class Supervisor:
             return
         pause = self._pauses.after_life_of(lived)
         self._start_due = self._clock.monotonic() + pause
-        self._death = death_of(code)
+        self._death = worker.ended_for or death_of(code)
         logger.warning("{} It lived {:.0f} s; the next one starts in {:.0f} s.", self._death, lived, pause)
 
     def _take_back(self, death: str) -> None:
@@ -173,6 +190,18 @@ class Supervisor:
         self._store.abandon_all(death)
         self._store.set_state("engine", {"state": "restarting", "reason": death})
         self._death = None
+
+    def _end_hung(self) -> None:
+        """The model hangs, and its C code may be deaf to SIGTERM."""
+        if self._worker is None or (seconds := self._stall.overdue()) is None:
+            return
+        self._worker.ended_for = f"The worker got no further for {seconds:.0f} s, and was ended."
+        self._stall.ended()
+        process = self._worker.process
+        process.terminate()
+        process.join(HANG_GRACE)
+        process.kill()
+        self._bury(self._worker)
 
     def _reap(self) -> None:
         """A worker that does not beat is taken for dead, and made so."""
@@ -184,7 +213,7 @@ class Supervisor:
             self._worker.process.kill()
 
 
-def work(settings: Settings, line: Connection, launched_by: str) -> None:
+def begin_work(settings: Settings, line: Connection, launched_by: str) -> None:
     """The worker's first step. Imported here: the daemon itself never loads what only the worker needs."""
     from daemon.worker import run_worker
 
@@ -193,6 +222,8 @@ def work(settings: Settings, line: Connection, launched_by: str) -> None:
 
 def death_of(code: int) -> str:
     """How a process ended, in words."""
+    if code == 0:
+        return "The worker is renewed: its memory had grown."
     if code >= 0:
         return f"The worker ended by itself with code {code}."
     hint = " (out of memory?)" if -code == signal.SIGKILL else ""

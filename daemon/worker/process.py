@@ -6,7 +6,9 @@ import os
 import random
 import signal
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from multiprocessing.connection import Connection
@@ -18,6 +20,7 @@ from config.logs import set_up_logs
 from config.settings import Settings
 from daemon.clock import SystemClock
 from daemon.delivery import Delivery
+from daemon.inference.engine import Engine
 from daemon.inference.libraries import set_up_libraries
 from daemon.inference.start import make_engine
 from daemon.media.decoder import Decoder
@@ -25,8 +28,11 @@ from daemon.power.awake import Awake, caffeinate
 from daemon.power.courtesy import Courtesy
 from daemon.power.disk import let_others_first
 from daemon.power.reading import read_power
+from daemon.stage import Stage
 from daemon.worker.engine_room import EngineRoom
+from daemon.worker.growth import Growth, resident_bytes
 from daemon.worker.patience import PatientStore
+from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.reading import Reader
 from daemon.worker.turns import Worker
@@ -38,11 +44,17 @@ from storage.jobs import JobStore
 IDLE_PATIENCE = 1.0
 
 
-def run_worker(settings: Settings, connection: Connection, launched_by: str = "terminal") -> None:
-    """Work until the supervisor says "stop", or its end of the pipe closes.
+def run_worker(
+    settings: Settings,
+    connection: Connection,
+    launched_by: str = "terminal",
+    make: Callable[[Settings], Engine] = make_engine,
+) -> None:
+    """Work until the supervisor says "stop", its end of the pipe closes, or the memory has grown too much.
 
     Hears "stop" (finish or release what is under way, within `work.stop_seconds`) and "now" (release, at once).
-    Says ("sight", path): a path whose bytes are no longer those of its job, for intake to look at.
+    Says ("sight", path): a path whose bytes are no longer those of its job, for intake to look at;
+    and ("stage", stage): what it is about to do.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
     set_up_libraries(os.environ)
@@ -53,8 +65,19 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
         closing(open_database(settings.database_file, keep_free=settings.work.keep_free_bytes)) as database,
         Reader(Decoder(), clock) as reader,
     ):
-        store = PatientStore(database, clock.now)
-        room = EngineRoom(lambda: make_engine(settings), clock, lambda state: store.set_state("engine", state))
+        progress = Progress(lambda stage: connection.send(("stage", stage)), clock)
+
+        def rest(seconds: float) -> None:
+            progress.again()
+            time.sleep(seconds)
+
+        def report(state: dict[str, object]) -> None:
+            if state["state"] == "loading":
+                progress.say(Stage.LOADING)
+            store.set_state("engine", state)
+
+        store = PatientStore(database, clock.now, rest)
+        room = EngineRoom(lambda: make(settings), clock, report)
         write = partial(sidecars.write, existing=settings.output.existing, mirror=settings.sidecar_folder)
         work = settings.work
         with (
@@ -82,6 +105,8 @@ def run_worker(settings: Settings, connection: Connection, launched_by: str = "t
                 sight=lambda path: connection.send(("sight", path)),
                 launched_by=launched_by,
                 courtesy=courtesy,
+                progress=progress,
+                growth=Growth(work.growth_bytes, resident_bytes, clock),
             )
             stopping = threading.Event()
             obeying = (connection, stopping, pulse, work.stop_seconds)

@@ -24,12 +24,15 @@ from daemon.intake.standing import Inbox
 from daemon.intake.sweep import inbox_root
 from daemon.power.courtesy import Courtesy
 from daemon.power.pace import Pace
+from daemon.stage import Stage
 from daemon.worker.ahead import FILES_AHEAD, Errand, Opened
 from daemon.worker.asking import plan_for, request_for
 from daemon.worker.describing import Cost, describe, same_for
 from daemon.worker.engine_room import EngineRoom
+from daemon.worker.growth import Growth
 from daemon.worker.memory import PeakMemory
 from daemon.worker.outcomes import Outcomes, check_unchanged
+from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.reading import Reader
 from storage.errors import LostClaim, StorageError
@@ -67,6 +70,8 @@ class Worker:
         sight: Callable[[bytes], None],
         launched_by: str,
         courtesy: Courtesy,
+        progress: Progress,
+        growth: Growth,
     ) -> None:
         self._settings = settings.work
         self._inbox = Inbox(inbox_root(settings))
@@ -81,6 +86,8 @@ class Worker:
         self._outcomes = Outcomes(store, pulse, clock, self._inbox, sight)
         self._launched_by = launched_by
         self._courtesy = courtesy
+        self._progress = progress
+        self._growth = growth
         self._memory = PeakMemory()
         self._under_way: dict[str, Work] = {}
         self._one_alone = False
@@ -88,18 +95,19 @@ class Worker:
         self._take_up_due = 0.0
 
     def run(self, stopping: threading.Event) -> None:
-        """Until told to stop. What the engine has in hand then is finished; all else goes back."""
-        while not stopping.is_set():
+        """Until told to stop, or to be renewed. What the engine has in hand then is finished; all else goes back."""
+        while not (stopping.is_set() or self._growth.is_too_much()):
             began = self._clock.monotonic()
             has_worked = self.turn()
             self._courtesy.work(self._in_hand > 0)
             stopping.wait(self._courtesy.rest(self._clock.monotonic() - began) if has_worked else IDLE_SECONDS)
-        self._put_back("Released: smolwatch was stopped.")
+        self._put_back("Released: the worker ends.")
         while self._under_way:
             self._step()
 
     def turn(self) -> bool:
         """One round; False when there was nothing to do."""
+        self._progress.say(Stage.WORKING if self._in_hand else Stage.IDLE)
         self._take_up()
         is_paused = self._courtesy.pace() is Pace.PAUSED
         if (is_paused and not self._in_hand) or not self._room.open():
@@ -174,6 +182,7 @@ class Worker:
     def _step(self) -> None:
         if not self._under_way:
             return
+        self._progress.say(Stage.WORKING)
         try:
             for reply in self._room.step():
                 self._answer(reply)
@@ -198,6 +207,7 @@ class Worker:
             )
             crash_point("described")
             info, now = self._loaded(), self._clock.now()
+            self._growth.answered(reply.figures.device_memory_bytes if reply.figures else 0)
             self._deliver(claim, describe(claim.job, work.media, reply, info, self._recipe, cost, now))
 
     def _deliver_known(self, claim: Claim) -> bool:

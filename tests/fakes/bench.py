@@ -12,7 +12,10 @@ from daemon.inference.engine import Engine
 from daemon.power.awake import Awake
 from daemon.power.courtesy import Courtesy
 from daemon.power.state import PowerState
+from daemon.stage import Stage
 from daemon.worker.engine_room import EngineRoom
+from daemon.worker.growth import Growth
+from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.turns import Worker
 from storage import sidecars
@@ -43,6 +46,8 @@ class Bench:
         self.inbox = settings.inbox_path.resolve()
         self.opener = FakeOpener()
         self.sighted: list[bytes] = []
+        self.stages: list[Stage] = []
+        self.held_bytes = 0
         self.power, self.told = PowerState(), list[dict[str, object]]()
         self.stopping = threading.Event()
         self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
@@ -63,6 +68,8 @@ class Bench:
             owner="worker",
             sight=self.sighted.append,
             launched_by="terminal",
+            progress=Progress(self.stages.append, self.clock),
+            growth=Growth(100, lambda: self.held_bytes, self.clock),
             courtesy=self.courtesy,
         )
 

@@ -41,12 +41,15 @@ def start() -> int:
     from config.errors import SmolwatchError
     from config.logs import set_up_logs
     from daemon.app import run
+    from daemon.supervisor import begin_work
+    from tests.fakes.obedient_worker import begin_obedient_work
 
     settings = load_settings()
     prepare_home(settings)
     set_up_logs(settings, role="daemon", console=False)
     try:
-        return run(settings, once="--once" in sys.argv, launched_by="terminal")
+        work = begin_obedient_work if "--obedient" in sys.argv else begin_work
+        return run(settings, once="--once" in sys.argv, launched_by="terminal", work=work)
     except SmolwatchError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -55,7 +58,9 @@ def start() -> int:
 class House:
     """A home and the processes that were started on it."""
 
-    def __init__(self, home: Path, environ: Mapping[str, str] = {}) -> None:
+    def __init__(self, home: Path, environ: Mapping[str, str] = {}, *, obedient: bool = False) -> None:
+        """`obedient`: its worker does what pictures tell it, see `obedient_worker`."""
+        self.obedient = obedient
         self.environ = {**os.environ, **QUICK, **environ, "SMOLWATCH_HOME": str(home), "PYTHONPATH": str(ROOT)}
         self.settings: Settings = load_settings(home=home, environ=self.environ)
         prepare_home(self.settings)
@@ -64,7 +69,7 @@ class House:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", START, *arguments],
+            [sys.executable, "-W", "error", "-c", START, *arguments, *(["--obedient"] if self.obedient else [])],
             cwd=ROOT,
             env=self.environ,
             stdout=subprocess.PIPE,

@@ -18,7 +18,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.intake.identity import identify
-from daemon.supervisor import work
+from daemon.supervisor import begin_work
 from storage.database import open_database
 from storage.jobs import JobStore
 from storage.library import Library
@@ -50,7 +50,7 @@ def worker(hasty: House) -> Iterator[tuple[SpawnProcess, Connection]]:
     """A worker without a daemon that would not let it sleep, and the line to it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(hasty.settings, theirs, "terminal"))
+    process = context.Process(target=begin_work, args=(hasty.settings, theirs, "terminal"))
     process.start()
     theirs.close()
     yield process, ours

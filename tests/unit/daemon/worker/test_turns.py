@@ -354,7 +354,7 @@ def test_a_stopping_worker_ends_what_the_engine_has_and_gives_the_rest_back_unch
     bench.worker.run(bench.stopping)
     assert [bench.state(job) for job in jobs] == [JobState.DONE] * 8 + [JobState.QUEUED] * 4
     assert [bench.attempts(job) for job in jobs[8:]] == [0] * 4
-    assert "Released: smolwatch was stopped." in [event.note for event in bench.library.events(jobs[8])]
+    assert "Released: the worker ends." in [event.note for event in bench.library.events(jobs[8])]
     assert not bench.pulse.is_holding
 
 

@@ -1,0 +1,33 @@
+"""Fault 34: the daemon is stopped and started again and again during one file. Real."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.lifecycle import JobState
+from tests.fakes.holding import draw
+from tests.fakes.obedient_worker import SLOW
+from tests.fakes.processes import House
+from tests.fakes.waiting import wait_for
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path / "house", {"SMOLWATCH_WORK__STOP_SECONDS": "0.2"}, obedient=True)
+    yield house
+    house.close()
+
+
+def test_five_clean_stops_during_one_file_burn_no_attempt(house: House) -> None:
+    draw(house.inbox / "slow.png", size=(SLOW, 48))
+    for _ in range(5):
+        daemon = house.start()
+        wait_for(lambda: house.engine().get("state") == "ready" and house.states()["slow.png"] is JobState.RUNNING, 30)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(timeout=15) == 0
+        slow = house.jobs()["slow.png"]
+        assert (slow.state, slow.attempts) == (JobState.QUEUED, 0)

@@ -1,0 +1,39 @@
+"""Fault 46: the model hangs, deaf to SIGTERM, while the heart beats on. Real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.lifecycle import JobState
+from tests.fakes.holding import draw
+from tests.fakes.ledger import audit
+from tests.fakes.obedient_worker import HANG
+from tests.fakes.processes import House
+from tests.fakes.waiting import wait_for
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    short = {"SMOLWATCH_WORK__STALL_SECONDS": "1", "SMOLWATCH_WORK__MAX_ATTEMPTS": "2"}
+    house = House(tmp_path / "house", short, obedient=True)
+    yield house
+    house.close()
+
+
+def test_a_hung_model_is_ended_at_the_deadline_and_costs_the_one_file(house: House) -> None:
+    house.start_and_wait()
+    began = time.monotonic()
+    names = ["beside.png", "hangs.png", "later.png"]
+    for name in names:
+        draw(house.inbox / name, size=(HANG if name == "hangs.png" else 64, 48))
+    wait_for(lambda: house.states() == dict.fromkeys(names, JobState.DONE) | {"hangs.png": JobState.FAILED}, 40)
+    assert time.monotonic() - began > 1 + 3 + 2 + 3  # twice the deadline, longer the second time, and SIGTERM's grace
+    hung = house.jobs()["hangs.png"]
+    assert hung.attempts == 2
+    assert "The worker got no further for" in (hung.reason or "")
+    house.close()
+    assert audit(house, names).is_clean

@@ -1,0 +1,35 @@
+"""Fault 47: the worker's memory creeps up, 50 MB a file. Real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.lifecycle import JobState
+from tests.fakes.holding import draw
+from tests.fakes.ledger import audit
+from tests.fakes.obedient_worker import HOARD, HOARD_BYTES
+from tests.fakes.processes import House
+from tests.fakes.waiting import wait_for
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path / "house", {"SMOLWATCH_WORK__GROWTH_BYTES": str(3 * HOARD_BYTES)}, obedient=True)
+    yield house
+    house.close()
+
+
+def test_the_worker_is_renewed_between_files_and_none_is_lost_or_charged(house: House) -> None:
+    daemon = house.start_and_wait()
+    first = house.worker(daemon).pid
+    names = [f"{number:02}.png" for number in range(14)]
+    for number, name in enumerate(names):
+        draw(house.inbox / name, size=(HOARD, 30 + number))
+    wait_for(lambda: house.states() == dict.fromkeys(names, JobState.DONE), 40)
+    wait_for(lambda: house.worker(daemon).pid != first, 20)
+    assert {job.attempts for job in house.jobs().values()} == {1}
+    house.close()
+    assert audit(house, names).is_clean

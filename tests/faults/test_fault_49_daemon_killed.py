@@ -1,0 +1,31 @@
+"""Fault 49: the daemon is killed by kill -9. Real."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+
+from tests.fakes.holding import draw
+from tests.fakes.processes import House
+from tests.fakes.waiting import wait_for
+
+
+def test_its_children_and_theirs_are_gone_within_a_second(house: House) -> None:
+    daemon = house.start_and_wait()
+    draw(house.inbox / "beach.png")
+    worker = house.worker(daemon)
+    wait_for(lambda: "beach.png" in house.states() and worker.children(), 30)
+    family = psutil.Process(daemon.pid).children(recursive=True)
+    assert len(family) >= 2
+    began = time.monotonic()
+    daemon.kill()
+    wait_for(lambda: not any(lives(process) for process in family), 5)
+    assert time.monotonic() - began < 1
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,36 @@
+"""Fault 50: a bad configuration, no weights, or weights that cannot be loaded. Real."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from storage.lifecycle import JobState
+from tests.fakes.holding import draw
+from tests.fakes.processes import ROOT, House
+from tests.fakes.waiting import wait_for
+
+
+def test_a_bad_setting_ends_with_78_and_is_named(house: House) -> None:
+    house.settings.config_file.write_text("[work]\nmax_attempts = 0\n")
+    command = [sys.executable, "-m", "cli.main", "run"]
+    ended = subprocess.run(command, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 78
+    assert "work.max_attempts" in ended.stderr
+
+
+def test_weights_that_cannot_be_loaded_consume_no_attempt(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{")
+    house = House(tmp_path / "house", {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": str(broken)})
+    try:
+        draw(house.inbox / "beach.png")
+        house.start_and_wait()
+        wait_for(lambda: house.states() == {"beach.png": JobState.QUEUED})
+        assert house.engine()["state"] == "unavailable"
+        assert house.engine()["reason"]
+        assert house.jobs()["beach.png"].attempts == 0
+    finally:
+        house.close()

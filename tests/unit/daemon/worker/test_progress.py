@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from daemon.stage import Stage
+from daemon.worker.progress import AGAIN_SECONDS, Progress
+from tests.fakes.clock import FakeClock
+
+
+def test_a_stage_is_said_when_it_changes_and_once_a_second_while_it_lasts() -> None:
+    said: list[Stage] = []
+    clock = FakeClock()
+    progress = Progress(said.append, clock)
+    for stage in (Stage.LOADING, Stage.WORKING, Stage.WORKING):
+        progress.say(stage)
+    clock.advance(AGAIN_SECONDS)
+    progress.again()
+    assert said == [Stage.LOADING, Stage.WORKING, Stage.WORKING]
+
+
+def test_idleness_is_said_once() -> None:
+    said: list[Stage] = []
+    clock = FakeClock()
+    progress = Progress(said.append, clock)
+    for _ in range(3):
+        progress.say(Stage.IDLE)
+        clock.advance(AGAIN_SECONDS)
+    assert said == [Stage.IDLE]
+
+
+def test_a_daemon_that_is_dead_hears_nothing() -> None:
+    def dead(stage: Stage) -> None:
+        raise BrokenPipeError
+
+    Progress(dead, FakeClock()).say(Stage.WORKING)
