@@ -6,7 +6,6 @@ Claimed files go to the reader, which opens them meanwhile; opened ones go to th
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from daemon.power.pace import Pace
 from daemon.stage import Stage
 from daemon.worker.ahead import FILES_AHEAD, Errand, Opened
 from daemon.worker.asking import plan_for, request_for
+from daemon.worker.blame import Blame
 from daemon.worker.describing import Cost, describe, same_for
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth
@@ -91,7 +91,7 @@ class Worker:
         self._memory = PeakMemory()
         self._under_way: dict[str, Work] = {}
         self._one_alone = False
-        self._engine_failures: Counter[int] = Counter()
+        self._blame = Blame()
         self._take_up_due = 0.0
 
     def run(self, stopping: threading.Event) -> None:
@@ -227,7 +227,7 @@ class Worker:
         check_unchanged(claim.job.path, claim.job.fingerprint)
         self._delivery.deliver(claim, description)
         self._pulse.drop(claim)
-        self._engine_failures.pop(claim.job.id, None)
+        self._blame.answered(claim.job.id)
 
     @contextmanager
     def _settled(self, claim: Claim) -> Iterator[None]:
@@ -250,15 +250,13 @@ class Worker:
     def _engine_failed(self, error: EngineError, claim: Claim | None = None) -> None:
         """The model's fault: nobody is charged, everybody in its hands goes back, and it is loaded anew.
 
-        Only a job on which the model has failed as often as a job may be tried is charged from then on, so that a file
-        on which every engine fails does not stop all others for ever.
+        Only a job that is to blame is charged, so that a file on which every engine fails stops no others for ever.
         """
         hit = [*([claim] if claim else []), *(work.errand.claim for work in self._under_way.values())]
         self._under_way.clear()
         for one in hit:
-            self._engine_failures[one.job.id] += 1
-            blamed = self._engine_failures[one.job.id] >= one.job.max_attempts
-            self._outcomes.give_up(one, Cause.TRANSIENT if blamed else error.cause, error.code, str(error))
+            cause = self._blame.failed_on(one.job.id, one.job.max_attempts)
+            self._outcomes.give_up(one, cause, error.code, str(error))
         self._room.fail(str(error))
         self._put_back("The model is being restarted.")
 

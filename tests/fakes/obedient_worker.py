@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Widths of pictures. Any other is described as the echo engine does.
 CRASH, KILLED, HANG, SLOW, HOARD, FAIL = 101, 103, 107, 109, 113, 127
 SLOW_SECONDS = 60.0
+#: What the log says when that begins.
+ASLEEP = "The engine is asleep"
 HOARD_BYTES = 50 * 1024**2
 
 
@@ -31,6 +33,8 @@ def make_obedient(settings: Settings) -> Engine:
     import os
     import time
 
+    from loguru import logger
+
     from daemon.errors import EngineError
     from daemon.inference.echo_engine import EchoEngine
     from daemon.inference.engine import Reply, Request
@@ -41,11 +45,15 @@ def make_obedient(settings: Settings) -> Engine:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as C code that never comes back
         time.sleep(1000)
 
+    def sleep() -> None:
+        logger.info(ASLEEP)
+        time.sleep(SLOW_SECONDS)
+
     orders: dict[int, Callable[[], object]] = {
         CRASH: lambda: os.kill(os.getpid(), signal.SIGSEGV),
         KILLED: lambda: os.kill(os.getpid(), signal.SIGKILL),
         HANG: hang,
-        SLOW: lambda: time.sleep(SLOW_SECONDS),
+        SLOW: sleep,
         HOARD: lambda: hoard.append(os.urandom(HOARD_BYTES)),
     }
 

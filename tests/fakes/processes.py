@@ -118,6 +118,11 @@ class House:
         with self.reading() as library:
             return [event.note for event in library.events(job.id)]
 
+    def logged(self, words: str) -> int:
+        """How often the log says so."""
+        file = self.settings.log_folder / "smolwatch.log"
+        return file.read_text().count(words) if file.exists() else 0
+
     def why(self, name: str) -> str:
         """The refusal of a file, or its job's reason."""
         with self.reading() as library:

@@ -10,7 +10,7 @@ import pytest
 
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw
-from tests.fakes.obedient_worker import SLOW
+from tests.fakes.obedient_worker import ASLEEP, SLOW
 from tests.fakes.processes import House
 from tests.fakes.waiting import wait_for
 
@@ -24,10 +24,14 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def test_five_clean_stops_during_one_file_burn_no_attempt(house: House) -> None:
     draw(house.inbox / "slow.png", size=(SLOW, 48))
-    for _ in range(5):
+    for stop in range(5):
         daemon = house.start()
-        wait_for(lambda: house.engine().get("state") == "ready" and house.states()["slow.png"] is JobState.RUNNING, 30)
+        wait_until_asleep(house, times=stop + 1)
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(timeout=15) == 0
         slow = house.jobs()["slow.png"]
         assert (slow.state, slow.attempts) == (JobState.QUEUED, 0)
+
+
+def wait_until_asleep(house: House, times: int) -> None:
+    wait_for(lambda: house.logged(ASLEEP) == times, 30)

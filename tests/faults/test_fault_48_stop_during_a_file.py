@@ -12,7 +12,7 @@ import pytest
 
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw
-from tests.fakes.obedient_worker import SLOW
+from tests.fakes.obedient_worker import ASLEEP, SLOW
 from tests.fakes.processes import House
 from tests.fakes.waiting import wait_for
 
@@ -27,7 +27,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 def begin_a_minute(house: House) -> subprocess.Popen[str]:
     draw(house.inbox / "minute.png", size=(SLOW, 48))
     daemon = house.start_and_wait()
-    wait_for(lambda: house.states().get("minute.png") is JobState.RUNNING, 30)
+    wait_for(lambda: house.logged(ASLEEP), 30)
     return daemon
 
 
