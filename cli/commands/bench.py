@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +17,10 @@ from cli.render import say, say_facts, say_json, say_table, size
 from config.load import load_settings, prepare_home
 from config.settings import Settings
 from config.text import safe_text
+from daemon.service.errand import run_errand
+from daemon.service.here import service_here
+from daemon.service.plan import plan_for
+from storage.atomic import write_atomically
 
 if TYPE_CHECKING:
     from daemon.evaluation.report import LimitsReport, Report
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 
 RANDOM = "random"
 QUICK_ROUNDS, QUICK_TOKENS = 1, 8
+IN_SERVICE_SECONDS = 4 * 3600.0
 
 
 @click.command(short_help="Measure the engine against the stock way to ask.")
@@ -36,15 +44,28 @@ QUICK_ROUNDS, QUICK_TOKENS = 1, 8
 @click.option("--tokens", type=click.IntRange(min=2), help="How long every answer is.  [default: 64]")
 @click.option("--quick", is_flag=True, help=f"A look: {QUICK_ROUNDS} turn, {QUICK_TOKENS} tokens, fewer pictures.")
 @json_option
-@click.pass_obj
+@click.option("--in-service", is_flag=True, help="Measure as a service of the system, to compare; prints JSON.")
+@click.option("--write", "file", type=click.Path(path_type=Path), hidden=True)
+@click.pass_context
 def command(
-    home: Path | None, model: str, cases: str, repeat: int | None, tokens: int | None, quick: bool, as_json: bool
+    ctx: click.Context,
+    model: str,
+    cases: str,
+    repeat: int | None,
+    tokens: int | None,
+    quick: bool,
+    as_json: bool,
+    in_service: bool,
+    file: Path | None,
 ) -> None:
     """Measure the engine against one `generate` of transformers a question: same weights, same requests, turn by turn.
 
     All of it takes most of an hour on a small machine, which should have nothing else to do.
     """
-    settings = settings_for(home, model)
+    settings = settings_for(ctx.obj, model)
+    if in_service:
+        say(measured_in_service(settings, options_of(ctx)).decode())
+        return
     from daemon.evaluation.bench import measure
 
     report = measure(
@@ -55,12 +76,31 @@ def command(
         quick=quick,
         tell=lambda text: click.echo(safe_text(text), err=True),
     )
-    if as_json:
-        from daemon.evaluation.report import document
+    from daemon.evaluation.report import document
 
+    if file is not None:
+        write_atomically(file, json.dumps(document(report)).encode(), mode=0o600, replace_ours=lambda _: False)
+    elif as_json:
         say_json(document(report))
     else:
         show(report)
+
+
+def options_of(ctx: click.Context) -> list[str]:
+    """The same again, for another process."""
+    given = {"--model": absolute_if_folder(ctx.params["model"]), "--cases": ctx.params["cases"]}
+    given |= {"--repeat": ctx.params["repeat"], "--tokens": ctx.params["tokens"]}
+    words = [word for name, value in given.items() if value for word in (name, str(value))]
+    return [*words, "--quick"] if ctx.params["quick"] else words
+
+
+def measured_in_service(settings: Settings, options: list[str]) -> bytes:
+    """The report of a bench that launchd or systemd runs as it would run the daemon."""
+    prepare_home(settings)
+    with tempfile.TemporaryDirectory(dir=settings.home / "data") as room:
+        service = service_here(os.environ, scratch="bench")
+        words = ["bench", *options, "--write"]
+        return run_errand(service, plan_for(settings, os.environ), words, Path(room), seconds=IN_SERVICE_SECONDS)
 
 
 def settings_for(home: Path | None, model: str) -> Settings:

@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.options import json_option
-from cli.render import say, say_json
+from cli.render import say, say_facts, say_json
 from config.text import safe_text
 from config.version import own_version
 from daemon.clock import SystemClock
 from daemon.doctor.line import Line, exit_code
+from storage.atomic import write_atomically
 from storage.records import present
+
+if TYPE_CHECKING:
+    from daemon.doctor.checkup import Facts
+    from daemon.doctor.selftest.outcome import Outcome
+    from daemon.doctor.selftest.report import Report
 
 
 @click.command(short_help="Find what would go wrong, and say what to do.")
+@click.option("--self-test", is_flag=True, help="Also try out how this machine behaves, for a minute or two.")
 @json_option
+@click.option("--write", "file", type=click.Path(path_type=Path), hidden=True)
 @click.pass_obj
-def command(home: Path | None, as_json: bool) -> int:
+def command(home: Path | None, self_test: bool, as_json: bool, file: Path | None) -> int:
     """Look at everything that smolwatch needs, and say what to do where something is wrong. Changes nothing.
 
-    The exit code is 1 when there is a problem; warnings are worth reading and no failure.
+    The exit code is 1 when there is a problem; warnings are worth reading and no failure. With --self-test, which
+    works in a temporary folder, it is 1 when a trial failed; the report can be pasted into an issue as it is.
     """
     from daemon.doctor.checkup import lines_of, look
 
-    lines = lines_of(look(home, os.environ, SystemClock().now()))
+    facts = look(home, os.environ, SystemClock().now())
+    lines = lines_of(facts)
+    if self_test:
+        return test(facts, lines, as_json)
+    if file is not None:  # a scratch service is asked: it must end well, or it is started again
+        write_atomically(file, json.dumps(document(lines)).encode(), mode=0o600, replace_ours=lambda _: False)
+        return 0
     if as_json:
         say_json(document(lines))
     else:
-        show(lines)
+        show([(line.verdict, line.name, line.words, line.advice) for line in lines])
     return exit_code(lines)
 
 
@@ -45,10 +61,49 @@ def words(line: Line) -> dict[str, Any]:
     return present(name=line.name, verdict=str(line.verdict), words=line.words, advice=line.advice or None)
 
 
-def show(lines: Sequence[Line]) -> None:
-    width = max(len(line.verdict) for line in lines)
-    names = max(len(line.name) for line in lines)
-    for line in lines:
-        say(f"{line.verdict:<{width}}  {line.name:<{names}}  {safe_text(line.words)}")
-        if line.advice:
-            say(f"{'':<{width + names + 2}}  {safe_text(line.advice)}")
+def show(rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Verdict, name and words in a line, and what to do in a second one."""
+    shown = list(rows)
+    verdicts, names = (max(len(row[column]) for row in shown) for column in (0, 1))
+    for verdict, name, said, advice in shown:
+        say(f"{verdict:<{verdicts}}  {name:<{names}}  {safe_text(said)}")
+        if advice:
+            say(f"{'':<{verdicts + names + 2}}  {safe_text(advice)}")
+
+
+def test(facts: Facts, lines: Sequence[Line], as_json: bool) -> int:
+    from daemon.doctor.selftest.report import report_on, run_trials
+
+    settings = facts.house.settings
+    outcomes = run_trials(settings, facts.parts.model, os.environ, tell)
+    report = report_on(lines, outcomes, settings)
+    if as_json:
+        say_json(report_document(report))
+    else:
+        show_report(report)
+    return report.exit_code
+
+
+def tell(outcome: Outcome) -> None:
+    """How far it is, beside the report."""
+    click.echo(f"{outcome.name}: {outcome.result} ({outcome.seconds:.1f} s)", err=True)
+
+
+def report_document(report: Report) -> dict[str, Any]:
+    return {
+        **report.machine,
+        "exit_code": report.exit_code,
+        "lines": [words(line) for line in report.lines],
+        "trials": [
+            {"name": one.name, "result": str(one.result), "words": one.words, "seconds": round(one.seconds, 2)}
+            for one in report.outcomes
+        ],
+    }
+
+
+def show_report(report: Report) -> None:
+    say_facts((name, safe_text(value)) for name, value in report.machine.items())
+    say()
+    show([(line.verdict, line.name, line.words, line.advice) for line in report.lines])
+    say()
+    show([(one.result, one.name, one.words, "") for one in report.outcomes])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from daemon.errors import ServiceError
+from daemon.service import launchd, systemd
 from daemon.service.launchctl import LaunchAgent
 from daemon.service.plan import Plan
 from daemon.service.state import ServiceState
@@ -43,16 +44,21 @@ class Service(Protocol):
     def state(self) -> ServiceState: ...
 
 
-def service_here(environ: Mapping[str, str] = os.environ) -> Service:
-    """By the tool that is on PATH: launchctl or systemctl. Raises ServiceError where there is neither."""
+def service_here(environ: Mapping[str, str] = os.environ, *, scratch: str = "") -> Service:
+    """By the tool that is on PATH: launchctl or systemctl. Raises ServiceError where there is neither.
+
+    `scratch`: another service beside the daemon's, for an errand; what is added to the name.
+    """
     uid, path = os.geteuid(), environ.get("PATH")
     if launchctl := shutil.which("launchctl", path=path):
         library = Path.home() / "Library"
         folder, logs = library / "LaunchAgents", library / "Logs" / "smolwatch"
-        return LaunchAgent(tool(launchctl), uid=uid, folder=folder, logs=logs)
+        label = f"{launchd.LABEL}.{scratch}" if scratch else launchd.LABEL
+        return LaunchAgent(tool(launchctl), uid=uid, folder=folder, logs=logs, label=label)
     if systemctl := shutil.which("systemctl", path=path):
         folder = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "systemd", "user")
-        return UserUnit(tool(systemctl), user=user_name(uid), folder=folder)
+        unit = f"smolwatch-{scratch}.service" if scratch else systemd.UNIT
+        return UserUnit(tool(systemctl), user=user_name(uid), folder=folder, unit=unit)
     raise ServiceError(
         "Neither launchd nor systemd is here to run a service.",
         advice="Run the daemon yourself: smolwatch run (in a container, as its command).",

@@ -6,7 +6,7 @@ A service starts with next to no environment, in no folder, and without a shell,
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +23,20 @@ SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 @dataclass(frozen=True)
 class Plan:
-    """One daemon, as a service runs it. All paths are absolute, and hold nothing that a unit or plist cannot."""
+    """One daemon, as a service runs it. All paths are absolute, and hold nothing that a unit or plist cannot.
+
+    `errand`: words of a command that is run in the daemon's stead.
+    """
 
     program: Path
     home: Path
     inbox: Path
     environment: Mapping[str, str]
+    errand: Sequence[str] = ()
 
     def arguments(self, launcher: str) -> list[str]:
         """The whole command line; `launcher` is what every description will say of how it was started."""
-        return [str(self.program), "--home", str(self.home), "run", "--launched-by", launcher]
+        return [str(self.program), "--home", str(self.home), *(self.errand or ("run", "--launched-by", launcher))]
 
 
 def plan_for(settings: Settings, environ: Mapping[str, str], *, program: Path | None = None) -> Plan:

@@ -22,11 +22,14 @@ class UserUnit:
 
     launcher = "systemd"
 
-    def __init__(self, systemctl: Tool, *, user: str, folder: Path, lingering: Path = LINGERING) -> None:
+    def __init__(
+        self, systemctl: Tool, *, user: str, folder: Path, lingering: Path = LINGERING, unit: str = systemd.UNIT
+    ) -> None:
         self._systemctl = systemctl
+        self._unit = unit
         self._user = user
         self._lingering = lingering
-        self.file = folder / systemd.UNIT
+        self.file = folder / self._unit
 
     @property
     def log_files(self) -> list[Path]:
@@ -44,33 +47,33 @@ class UserUnit:
         self._must("show-environment")  # before anything is written: is there a systemd of this user at all?
         place(self.file, self.rendered(plan), systemd.is_ours)
         self._must("daemon-reload")
-        self._must("enable", systemd.UNIT)
-        self._systemctl("--user", "reset-failed", systemd.UNIT)
-        self._must("restart", systemd.UNIT)
+        self._must("enable", self._unit)
+        self._systemctl("--user", "reset-failed", self._unit)
+        self._must("restart", self._unit)
         return [] if (self._lingering / self._user).exists() else [NOT_LINGERING.format(self._user)]
 
     def uninstall(self) -> None:
         if read(self.file) is not None:
-            self._must("disable", "--now", systemd.UNIT)
+            self._must("disable", "--now", self._unit)
             take_away(self.file)
             self._must("daemon-reload")
-            self._systemctl("--user", "reset-failed", systemd.UNIT)
+            self._systemctl("--user", "reset-failed", self._unit)
 
     def start(self) -> None:
-        self._systemctl("--user", "reset-failed", systemd.UNIT)
-        self._must("start", systemd.UNIT)
+        self._systemctl("--user", "reset-failed", self._unit)
+        self._must("start", self._unit)
 
     def stop(self) -> None:
         """Returns when the daemon has ended."""
-        self._must("stop", systemd.UNIT)
+        self._must("stop", self._unit)
 
     def state(self) -> ServiceState:
-        told = systemd.facts(self._must("show", systemd.UNIT, f"--property={','.join(SHOWN)}").out)
+        told = systemd.facts(self._must("show", self._unit, f"--property={','.join(SHOWN)}").out)
         content, pid, code = read(self.file), systemd.pid_in(told), systemd.exit_code_in(told)
         state = ServiceState(
             condition_of(installed=content is not None, pid=pid, exit_code=code),
             self.launcher,
-            systemd.UNIT,
+            self._unit,
             self.file,
             home=systemd.home_in(content) if content else None,
             program=systemd.program_in(content) if content else None,
@@ -86,7 +89,7 @@ class UserUnit:
 
     def _advice(self, answer: Answer) -> str:
         if "connect to bus" not in answer.said:
-            return f"systemd says more with: journalctl --user -u {systemd.UNIT}"
+            return f"systemd says more with: journalctl --user -u {self._unit}"
         return (
             "There is no systemd for this user here: log in as yourself (su and sudo do not count), or have it run "
             f"always: sudo loginctl enable-linger {self._user}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from cli.commands.bench import command, options_of
 from daemon.evaluation.cases import NAMES
 from tests.fakes.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import House
@@ -60,3 +61,10 @@ def test_the_echo_engine_cannot_be_measured(house: House, checkpoint: Path, monk
     result = bench(house, checkpoint)
     assert result.exit_code == 1
     assert "no model that could be measured" in result.stderr
+
+
+def test_what_was_asked_is_asked_again_in_the_service() -> None:
+    typed = ["--model", "demo", "--cases", "fast,decode-8", "--tokens", "9", "--quick", "--in-service"]
+    assert options_of(command.make_context("bench", typed)) == [
+        *("--model", "demo", "--cases", "fast,decode-8", "--tokens", "9", "--quick")
+    ]

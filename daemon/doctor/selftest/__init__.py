@@ -1,0 +1,1 @@
+"""Tries out on this very machine what was never run on one of its kind."""

@@ -1,0 +1,42 @@
+"""Do this machine's devices compute what a CPU does, and does a batch say what a single answer would?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from daemon.doctor.child import Silent, told_by
+from daemon.doctor.selftest.outcome import Failed, NotHere, Outcome, Result, tried
+
+Ways = Sequence[Mapping[str, Any]]
+ABSENT = {"mps": "There is no Apple GPU that PyTorch can use.", "cuda": "There is no NVIDIA GPU that PyTorch can use."}
+
+
+def arithmetic(folder: str) -> Iterator[Outcome]:
+    """For the checkpoint in `folder`: the CPU alone and together, then every other device against it."""
+    try:
+        told: Mapping[str, Ways] = told_by("daemon.inference.about_arithmetic", folder)
+    except Silent as error:
+        yield Outcome("arithmetic", Result.FAILED, str(error))
+        return
+    for device, ways in told.items():
+        yield tried(f"arithmetic on {device}", partial(judged, device, ways))
+
+
+def judged(device: str, ways: Ways) -> str:
+    """Only the fastest way counts as passed: the daemon can do without it, but its makers want to know."""
+    if not ways:
+        raise NotHere(ABSENT[device])
+    words = "; ".join(map(in_words, ways))
+    if ways[0]["trouble"] is not None:
+        raise Failed(words)
+    return words
+
+
+def in_words(way: Mapping[str, Any]) -> str:
+    how = f"{way['device']}, {way['way']}, {str(way['dtype']).removeprefix('torch.')}"
+    if "off_the_cpu" not in way:
+        return f"{how}: {way['trouble']}"
+    figures = f"{way['off_the_cpu']:.2%} off the CPU in float32, together {way['off_alone']:.2%} off alone"
+    return f"{how}: {figures}" + (f" ({way['trouble']})" if way["trouble"] else "")

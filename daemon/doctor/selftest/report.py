@@ -1,0 +1,116 @@
+"""All trials, and what is to be pasted into an issue: without the person's paths and names."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import re
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from config.settings import Settings
+from config.version import own_version
+from daemon.doctor.line import Line
+from daemon.doctor.selftest.arithmetic import arithmetic
+from daemon.doctor.selftest.files import sidecars, watching
+from daemon.doctor.selftest.outcome import Outcome, Result, tried
+from daemon.doctor.selftest.scratch import services
+from daemon.doctor.selftest.whole_way import whole_way
+from daemon.inference.models import DEMO, ModelFolder
+
+LIBRARIES = ("torch", "transformers", "av", "pillow", "numpy", "watchdog", "sqlalchemy")
+#: Shorter names stand in ordinary words.
+SHORTEST_NAME = 3
+
+
+@dataclass(frozen=True)
+class Report:
+    machine: Mapping[str, str]
+    lines: Sequence[Line]
+    outcomes: Sequence[Outcome]
+
+    @property
+    def exit_code(self) -> int:
+        """1 when a trial failed."""
+        return int(any(outcome.result is Result.FAILED for outcome in self.outcomes))
+
+
+def run_trials(
+    settings: Settings, model: object, environ: Mapping[str, str], tell: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """One after the other, in a temporary folder; `tell` hears of each. `model` is the chosen one, if it is here."""
+    folder = model.path if isinstance(model, ModelFolder) else DEMO
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="smolwatch-") as made:
+        for outcome in trials(Path(made), folder, settings, environ):
+            tell(outcome)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def trials(room: Path, model: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator[Outcome]:
+    yield tried("watching", partial(watching, room))
+    yield tried("sidecars", partial(sidecars, room))
+    yield from arithmetic(str(model))
+    yield from whole_way(room)
+    yield from services(room, settings, environ)
+
+
+def report_on(lines: Sequence[Line], outcomes: Sequence[Outcome], settings: Settings) -> Report:
+    """Everything, with the person's own names left out."""
+    hide = hiding(settings)
+    return Report(
+        machine_facts(),
+        [replace(line, words=hide(line.words), advice=hide(line.advice)) for line in lines],
+        [replace(outcome, words=hide(outcome.words)) for outcome in outcomes],
+    )
+
+
+def machine_facts() -> dict[str, str]:
+    system = f"macOS {platform.mac_ver()[0]}" if platform.system() == "Darwin" else platform.platform()
+    return {
+        "smolwatch": own_version(),
+        "system": f"{system}, {platform.machine()}",
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "libraries": ", ".join(f"{name} {version_of(name)}" for name in LIBRARIES),
+    }
+
+
+def version_of(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def hiding(settings: Settings) -> Callable[[str], str]:
+    """A function that leaves out of a text where the person's files lie, and what person and machine are called."""
+    folders = {
+        settings.inbox_path: "INBOX",
+        settings.home: "HOME",
+        Path(tempfile.gettempdir()): "TMP",
+        Path.home(): "~",
+    }
+    names = {str(path.resolve()): word for path, word in folders.items()} | {
+        str(path): word for path, word in folders.items()
+    }
+    places = sorted(names, key=len, reverse=True)
+    persons = [name for name in (getpass.getuser(), socket.gethostname()) if len(name) >= SHORTEST_NAME]
+
+    def hide(text: str) -> str:
+        for place in places:
+            text = text.replace(place, names[place])
+        for name in persons:
+            text = re.sub(rf"\b{re.escape(name)}\b", "NAME", text)
+        return text
+
+    return hide

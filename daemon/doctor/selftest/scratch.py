@@ -1,0 +1,57 @@
+"""Does this system's launchd or systemd run what it is given, and what does the doctor find from in there?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from config.settings import Settings
+from daemon.doctor.line import Verdict
+from daemon.doctor.selftest.outcome import Failed, NotHere, Outcome, tried
+from daemon.errors import ServiceError
+from daemon.service.errand import run_errand
+from daemon.service.here import Service, service_here
+from daemon.service.plan import plan_for
+
+SCRATCH = "self-test"
+SECONDS = 90.0
+
+
+def services(
+    room: Path, settings: Settings, environ: Mapping[str, str], platform: str = sys.platform
+) -> Iterator[Outcome]:
+    """The one of this system, and the other one as not applicable."""
+    here, other = ("launchd", "systemd") if platform == "darwin" else ("systemd", "launchd")
+    yield tried(here, partial(round_trip, room, settings, environ))
+    yield tried(other, partial(not_here, other))
+
+
+def not_here(name: str) -> str:
+    raise NotHere(f"This system has no {name}.")
+
+
+def round_trip(room: Path, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Installed, run, answered, uninstalled; what the doctor sees as a service of the person's home."""
+    service = found(lambda: service_here(environ, scratch=SCRATCH))
+    lines = json.loads(run_errand(service, plan_for(settings, environ), ["doctor", "--write"], room, seconds=SECONDS))
+    if service.state().installed or service.state().running:
+        raise Failed("The scratch service is still there.")
+    amiss = [f"{line['name']}: {line['words']}" for line in lines["lines"] if is_amiss(line["verdict"])]
+    return f"installed, ran, answered and was removed; {'; '.join(amiss) or 'all is well in there'}"
+
+
+def found(look: Callable[[], Service]) -> Service:
+    """Raises NotHere where the system has no services, or none for this user."""
+    try:
+        service = look()
+        service.state()
+    except ServiceError as error:
+        raise NotHere(str(error)) from error
+    return service
+
+
+def is_amiss(verdict: str) -> bool:
+    return verdict in (Verdict.WARNING, Verdict.PROBLEM)

@@ -1,0 +1,152 @@
+"""A temporary home with a real daemon and the demo model in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psutil
+
+import daemon.inference
+from config.errors import NotFoundError
+from config.load import PREFIX, load_settings, prepare_home
+from daemon.doctor.child import command_of, environ_of
+from daemon.doctor.selftest.outcome import Failed, wait_for
+from daemon.lock import holder
+from storage.database import open_database
+from storage.errors import StorageError
+from storage.library import Library
+from storage.lifecycle import JobState
+from storage.records import Job
+
+SAMPLES = Path(daemon.inference.__file__).parent / "demo_model" / "samples"
+#: Formats to whose end bytes may be added: another file, with the same picture.
+GROWING = (".png", ".jpg")
+STOP_SECONDS = 20.0
+MOST_JOBS = 1000
+
+
+class TrialHouse:
+    """Below `room`. What the person has chosen for the own home is left out."""
+
+    def __init__(self, room: Path) -> None:
+        home = room / "home"
+        (home / "config").mkdir(parents=True)
+        (home / "config" / "smolwatch.toml").write_text("[model]\nid = 'demo'\n[inbox]\nsettle_seconds = 0.5\n")
+        self.settings = load_settings(home=home, environ={})
+        prepare_home(self.settings)
+        self.inbox = self.settings.inbox_path.resolve()
+        self.room = room
+        self.true: dict[str, str] = json.loads((SAMPLES / "captions.json").read_text(encoding="utf-8"))
+        self._environ = environ_of({name: value for name, value in os.environ.items() if not name.startswith(PREFIX)})
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._made = 0
+
+    def command(self) -> list[str]:
+        return command_of("cli.main", "--home", str(self.settings.home), "run", "--now")
+
+    def start(self) -> None:
+        """Returns when the daemon holds its home. Raises Failed."""
+        with (self.room / "said").open("wb") as said:
+            running = self._daemon = subprocess.Popen(
+                self.command(), env=self._environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+
+        def is_up() -> bool:
+            if running.poll() is not None:
+                raise Failed((self.room / "said").read_text(errors="replace").strip() or f"exit code {running.poll()}")
+            return holder(self.settings.lock_file) == running.pid
+
+        wait_for(is_up, "the daemon's start")
+
+    @property
+    def pid(self) -> int:
+        if self._daemon is None:
+            raise Failed("The daemon does not run.")
+        return self._daemon.pid
+
+    def again(self) -> subprocess.CompletedProcess[bytes]:
+        """Another daemon for the same home."""
+        return subprocess.run(
+            self.command(), env=self._environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+        )
+
+    def worker(self) -> psutil.Process:
+        children = wait_for(lambda: own_children(psutil.Process(self.pid)), "the worker's process")
+        return children[0]
+
+    def decoders(self) -> list[psutil.Process]:
+        return own_children(self.worker())
+
+    def samples(self) -> list[str]:
+        """All of them into the inbox."""
+        for name in self.true:
+            shutil.copyfile(SAMPLES / name, self.inbox / name)
+        return list(self.true)
+
+    def others(self, folder: Path, count: int) -> dict[str, str]:
+        """So many files that were not there before, and the true caption of each."""
+        sources = [name for name in self.true if name.endswith(GROWING)]
+        captions = {}
+        for number in range(count):
+            source = sources[number % len(sources)]
+            self._made += 1
+            name = f"{self._made} {source}"
+            (folder / name).write_bytes((SAMPLES / source).read_bytes() + self._made.to_bytes(4, "big"))
+            captions[name] = self.true[source]
+        return captions
+
+    def jobs(self) -> dict[str, Job]:
+        """The newest job of each file, by name; none while the database is being made."""
+        try:
+            with self.reading() as library:
+                return {job.name: job for job in reversed(library.jobs(limit=MOST_JOBS))}
+        except (NotFoundError, StorageError):
+            return {}
+
+    @contextmanager
+    def reading(self) -> Iterator[Library]:
+        with closing(open_database(self.settings.database_file, read_only=True)) as database:
+            yield Library(database)
+
+    def wait_done(self, names: list[str], seconds: float = 90.0) -> dict[str, str]:
+        """The captions of these files, when all are described. Raises Failed for one that is not."""
+
+        def are_final() -> list[Job]:
+            known = self.jobs()
+            found = [known[name] for name in names if name in known and known[name].state.is_final()]
+            return found if len(found) == len(names) else []
+
+        jobs = wait_for(are_final, f"the descriptions of {len(names)} files", seconds)
+        for job in jobs:
+            if job.state is not JobState.DONE:
+                raise Failed(f"{job.name} is {job.state}: {job.reason}")
+        with self.reading() as library:
+            descriptions = {job.name: library.description(job.id) for job in jobs}
+        return {name: told.answers.get("caption", "") for name, told in descriptions.items() if told is not None}
+
+    def stop(self) -> int:
+        """Ask the daemon to end; its exit code. Raises Failed when it does not."""
+        if self._daemon is None:
+            raise Failed("The daemon does not run.")
+        self._daemon.send_signal(signal.SIGTERM)
+        try:
+            return self._daemon.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"The daemon did not end within {STOP_SECONDS:.0f} s.") from error
+
+    def close(self) -> None:
+        if self._daemon is not None and self._daemon.poll() is None:
+            self._daemon.kill()
+            self._daemon.wait()
+
+
+def own_children(process: psutil.Process) -> list[psutil.Process]:
+    """Without the process that Python keeps for itself."""
+    return [child for child in process.children() if not any("resource_tracker" in word for word in child.cmdline())]

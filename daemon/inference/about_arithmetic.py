@@ -1,0 +1,56 @@
+"""Tells in JSON how far each device here is off the CPU, and answers written together off those written alone.
+
+A program of its own: a device's driver may end it. python -m daemon.inference.about_arithmetic [FOLDER]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from config.errors import SmolwatchError
+from daemon.inference.batch.runner import RunnerError
+from daemon.inference.checkpoint import read_plan
+from daemon.inference.devices import name_of, pick_device, pick_dtype
+from daemon.inference.models import DEMO
+from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch_trial import judge, off, rungs, show
+
+DEVICES = ("cpu", "mps", "cuda")
+ROWS = 32
+
+
+def about(folder: Path) -> dict[str, list[dict[str, object]]]:
+    """By device, the ways to compute up to the first that is sound; none for a device that is not here."""
+    plan = read_plan(folder)
+    tried = partial(show, tile=plan.tile, image_id=plan.image_id)
+    truth = tried(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
+
+    def ways(name: str) -> Iterator[dict[str, object]]:
+        try:
+            device = pick_device(name)
+        except SmolwatchError:
+            return
+        for way in rungs(pick_dtype("auto", device), ROWS):
+            told: dict[str, object] = {"device": name_of(device), "way": way.words, "dtype": str(way.dtype)}
+            try:
+                found = tried(TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel))
+            except RunnerError as error:
+                yield told | {"trouble": str(error)}
+                continue
+            trouble = judge(found, truth, way)
+            told |= {"off_the_cpu": off(found.alone, truth.alone), "off_alone": off(found.together, found.alone)}
+            yield told | {"trouble": trouble}
+            if trouble is None:
+                return
+
+    return {name: list(ways(name)) for name in DEVICES}
+
+
+if __name__ == "__main__":
+    print(json.dumps(about(Path(sys.argv[1]) if sys.argv[1:] else DEMO)))

@@ -1,0 +1,196 @@
+"""`smolwatch doctor --self-test`: on Linux it passes, what a Mac alone has is not applicable, and nobody is named."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.load import load_settings, prepare_home
+from daemon.doctor.line import ok
+from daemon.doctor.selftest.arithmetic import arithmetic, judged
+from daemon.doctor.selftest.files import sidecars, watching
+from daemon.doctor.selftest.outcome import Outcome, Result, tried
+from daemon.doctor.selftest.report import report_on
+from daemon.doctor.selftest.scratch import services
+from daemon.doctor.selftest.whole_way import compared
+from daemon.inference.models import DEMO
+from tests.fakes.service.person import NOT_ROOT, Person, somebody
+from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder
+
+__all__ = ["folder"]  # a fixture
+
+ROOT = Path(__file__).parents[2]
+ABSENT = {"linux": {"launchd", "arithmetic on mps"}, "darwin": {"systemd", "arithmetic on cuda"}}
+IN_PLACE = """
+import itertools, pathlib, sys
+for sign in itertools.cycle(b"ab"):
+    with open(sys.argv[1], "wb", buffering=0) as file:
+        for _ in range(3000):
+            file.write(bytes([sign]) * 1000)
+"""
+LONG = {
+    "watching",
+    "sidecars",
+    "arithmetic on cpu",
+    "captions",
+    "memory",
+    "a tree is moved in",
+    "a burst of files",
+    "a second daemon",
+    "the worker is killed",
+    "the decoder crashes",
+    "the end",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_it_passes_here_and_what_is_not_here_is_not_applicable(own_home: Path) -> None:
+    told = self_tested(own_home)
+    results = {trial["name"]: trial["result"] for trial in told["trials"]}
+    assert "failed" not in results.values(), told["trials"]
+    assert told["exit_code"] == 0
+    assert {results[name] for name in LONG} == {"passed"}
+    assert {results[name] for name in ABSENT[sys.platform]} == {"not applicable"}
+    text = json.dumps(told)
+    assert str(own_home) not in text
+    assert tempfile.gettempdir() not in text
+
+
+def self_tested(home: Path) -> dict[str, Any]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SMOLWATCH_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "--home", str(home), "doctor", "--self-test", "--json"],
+        env=environ | {"PYTHONPATH": str(ROOT), "SMOLWATCH_MODEL__ID": "demo"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def test_its_short_trials_pass_here(tmp_path: Path) -> None:
+    outcomes = [tried("watching", partial(watching, tmp_path)), tried("sidecars", partial(sidecars, tmp_path))]
+    outcomes += arithmetic(str(DEMO))
+    assert {outcome.name: str(outcome.result) for outcome in outcomes[:3]} == {
+        "watching": "passed",
+        "sidecars": "passed",
+        "arithmetic on cpu": "passed",
+    }
+
+
+def test_a_writer_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
+    outcome = tried("sidecars", partial(sidecars, tmp_path, [sys.executable, "-c", IN_PLACE]))
+    assert outcome.result is Result.FAILED
+    assert "torn" in outcome.words
+
+
+def test_a_device_that_computes_otherwise_fails_with_its_figures() -> None:
+    way = {
+        "device": "mps",
+        "way": "its own attention",
+        "dtype": "torch.bfloat16",
+        "off_the_cpu": 1.2,
+        "off_alone": 0.01,
+    }
+    outcome = tried("arithmetic on mps", partial(judged, "mps", [way | {"trouble": "its scores are 120% off"}]))
+    assert outcome.result is Result.FAILED
+    assert "120.00% off the CPU" in outcome.words
+
+
+def test_a_caption_that_is_not_true_fails_and_is_told() -> None:
+    outcome = tried("captions", partial(compared, {"a.png": "A cat."}, {"a.png": "A dog."}))
+    assert outcome.result is Result.FAILED
+    assert "a.png: 'A cat.' and not 'A dog.'" in outcome.words
+
+
+def test_the_report_names_no_person_and_no_place(own_home: Path) -> None:
+    settings = load_settings(home=own_home, environ={})
+    said = f"{settings.inbox_path}/x of {getpass.getuser()}, below {Path.home()}/Pictures and {tempfile.gettempdir()}/y"
+    report = report_on([ok("inbox", said)], [Outcome("sidecars", Result.FAILED, said)], settings)
+    assert report.lines[0].words == "INBOX/x of NAME, below ~/Pictures and TMP/y"
+    assert report.outcomes[0].words == report.lines[0].words
+    assert report.exit_code == 1
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason="smolwatch is not installed as a command here")
+def test_a_scratch_agent_is_installed_answers_and_leaves_nothing(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with somebody("launchctl") as person:
+        live_as(person, monkeypatch)
+        settings = load_settings(home=own_home, environ={})
+        prepare_home(settings)
+        settings.config_file.write_text("[model]\nengine = 'echo'\n")
+        outcomes = {outcome.name: outcome for outcome in services(tmp_path, settings, os.environ, platform="darwin")}
+        calls = person.calls()
+        left = list((person.home / "Library" / "LaunchAgents").iterdir())
+    assert outcomes["launchd"].result is Result.PASSED, outcomes["launchd"].words
+    assert "installed, ran, answered and was removed" in outcomes["launchd"].words
+    assert outcomes["systemd"].result is Result.NOT_APPLICABLE
+    assert any(call.startswith("bootstrap") and "self-test" in call for call in calls)
+    assert all("self-test" in call for call in calls), "the daemon's own service is left alone"
+    assert left == []
+
+
+def live_as(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "PATH", "PYTHONPATH", "FAKE_SERVICE"):
+        monkeypatch.setenv(name, person.environ[name])
+
+
+PERSON = r"""
+dbus-daemon --session --address="$DBUS_SESSION_BUS_ADDRESS" --nofork --nopidfile 2>/dev/null & bus=$!
+for _ in $(seq 100); do [ -S "$XDG_RUNTIME_DIR/bus" ] && break; sleep 0.05; done
+/lib/systemd/systemd --user >"$XDG_RUNTIME_DIR/log" 2>&1 & manager=$!
+for _ in $(seq 100); do systemctl --user show-environment >/dev/null 2>&1 && break; sleep 0.05; done
+systemctl --user set-environment PYTHONPATH="$PYTHONPATH"
+mkdir -p "$HOME/SmolWatch/config" "$HOME/SmolWatch/inbox" "$HOME/room"
+printf '[model]\nengine = "echo"\n' > "$HOME/SmolWatch/config/smolwatch.toml"
+drop_in="$HOME/.config/systemd/user/smolwatch-self-test.service.d"
+mkdir -p "$drop_in"  # a checkout of root's is closed to nobody
+printf '[Service]\nAmbientCapabilities=CAP_DAC_OVERRIDE\n' > "$drop_in/read.conf"
+"$PYTHON" -c '
+import os, sys
+from pathlib import Path
+from config.load import load_settings
+from daemon.doctor.selftest.scratch import services
+for outcome in services(Path(sys.argv[1]), load_settings(), os.environ):
+    print(outcome.name, outcome.result, outcome.words)
+' "$HOME/room"
+echo "left: $(ls "$HOME/.config/systemd/user")"
+kill $manager $bus; wait
+"""
+
+
+@pytest.mark.skipif(not can_run(), reason="needs root that may mount, systemd, dbus and setpriv")
+def test_a_real_systemd_runs_a_scratch_unit_and_forgets_it(folder: Path) -> None:
+    home = folder / "Jörg Müller %h"
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(folder / "run"),
+        "DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/run/bus",
+        "GROUP": folder.name,
+        "NOT_ROOT": " ".join(NOT_ROOT),
+        "PERSON": PERSON,
+        "PYTHON": str(PROGRAM.with_name(Path(sys.executable).name)),
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(
+        [*APART, "bash", "-c", STAGE], env=environ, cwd="/", capture_output=True, text=True, timeout=55, check=False
+    )
+    assert "systemd passed installed, ran, answered and was removed" in done.stdout, done.stdout + done.stderr
+    assert "launchd not applicable" in done.stdout
+    assert "left: smolwatch-self-test.service.d\n" in done.stdout
