@@ -37,6 +37,17 @@ def remembering() -> Sandbox:
     return lock_in()
 
 
+def stillborn() -> Sandbox:
+    """The process ends before it is ready."""
+    os._exit(4)
+
+
+def sleepy() -> Sandbox:
+    """The process is never ready."""
+    time.sleep(600)
+    return unlocked()
+
+
 def late(fd: int, plan: DecodePlan) -> Clip:
     """Reads as ever, and refuses the file when a module had to be loaded for it."""
     clip = read_clip(fd, plan)

@@ -17,16 +17,20 @@ import pytest
 from daemon.errors import (
     ChangedError,
     DecoderCrashedError,
+    DecoderMissingError,
     GoneError,
     NotAllowedError,
     NotRegularError,
     UnreadableError,
 )
 from daemon.media import decoder as decoder_module
+from daemon.media import decoder_process
 from daemon.media.decoder import Decoder
+from daemon.media.decoder_child import LockIn
+from storage.lifecycle import Cause
 from storage.records import Fingerprint
 from tests.fakes.decoding import decoding, is_running, opened, order, pid_of, told
-from tests.fakes.readers import obedient, unlocked
+from tests.fakes.readers import obedient, sleepy, stillborn, unlocked
 from tests.fakes.waiting import wait_for
 from tests.shapes.files import frame_number, grey_frames, save_image, save_video, some_image
 from tests.unit.media.reading import plan
@@ -116,6 +120,39 @@ def test_the_process_is_renewed_after_so_many_files(
     monkeypatch.setattr(decoder_module, "FILES_AHEAD", 1)
     pids = [pid_of(decoder, tmp_path) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_a_process_that_keeps_what_it_took_is_renewed(
+    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_process, "LEAK_BYTES", 120 * 1024**2)
+    leak = order(tmp_path, "leak")
+    pids = [told(decoder, leak).split()[0] for _ in range(4)]
+    assert pids[0] == pids[1] == pids[2] != pids[3]
+
+
+def test_the_next_process_is_ready_before_the_last_is_used_up(
+    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 3)
+    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 2)
+    first = pid_of(decoder, tmp_path)
+    known = {child.pid for child in multiprocessing.active_children()}
+    assert len(known) == 2
+    assert [pid_of(decoder, tmp_path) for _ in range(2)] == [first, first]
+    assert {pid_of(decoder, tmp_path), first} == known
+
+
+@pytest.mark.parametrize(
+    ("lock", "words"), [(stillborn, r"could not be started \(exit code 4\)"), (sleepy, "did not start within")]
+)
+def test_a_process_that_never_comes_up_is_no_files_fault(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, lock: LockIn, words: str
+) -> None:
+    monkeypatch.setattr(decoder_process, "START_SECONDS", 2.0)
+    with decoding(obedient, lock) as decoder, pytest.raises(DecoderMissingError, match=words) as told:
+        opened(decoder, photo)
+    assert told.value.cause is Cause.ENVIRONMENT
 
 
 def test_the_process_has_little_to_do_harm_with(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
