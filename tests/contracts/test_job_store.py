@@ -1,4 +1,4 @@
-"""What every job store keeps, whatever database is behind it: a subclass gives it another one."""
+"""What every job store keeps, whatever database is behind it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from config.errors import NotFoundError
-from storage.database import Database, open_database
 from storage.errors import LostClaim
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, MediaKind, NewFile, Quality, Refusal, Segment
+from tests.contracts.stores import MAKERS, Made
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
 
@@ -25,22 +25,21 @@ LEASE = 60.0
 
 class TestJobStore:
     @pytest.fixture
-    def database(self, tmp_path: Path) -> Iterator[Database]:
-        database = open_database(tmp_path / "smolwatch.db")
-        yield database
-        database.close()
-
-    @pytest.fixture
     def clock(self) -> FakeClock:
         return FakeClock()
 
-    @pytest.fixture
-    def store(self, database: Database, clock: FakeClock) -> JobStore:
-        return JobStore(database, clock.now)
+    @pytest.fixture(params=MAKERS)
+    def made(self, request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Made]:
+        with MAKERS[request.param](tmp_path, clock) as made:
+            yield made
 
     @pytest.fixture
-    def library(self, database: Database) -> Library:
-        return Library(database)
+    def store(self, made: Made) -> JobStore:
+        return made.store
+
+    @pytest.fixture
+    def library(self, made: Made) -> Library:
+        return made.library
 
     # Admission
 

@@ -1,0 +1,344 @@
+"""Any order of events that workers, deaths, clocks, files and people can make: the store keeps its promises after each.
+
+At most one living claim a job, and only it is heard; attempts never above their limit; every accepted file in exactly
+one state; no description lost, doubled or changed; events that tell the same story as the jobs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from storage.errors import LostClaim
+from storage.lifecycle import ARROWS, Cause, JobState
+from storage.records import Admission, Claim, Description, Job, NewFile
+from storage.transitions import LONGEST
+from tests.contracts.stores import MakeStore, on_sqlite
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+
+LEASE = 60.0
+MAX_ATTEMPTS = 2
+HERE, THERE = b"/inbox/a.jpg", b"/inbox/b.jpg"
+PATHS = st.sampled_from((HERE, HERE, THERE))  # more happens where there is less room
+#: Where the disk is memory: thousands of transactions need not reach a drive.
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+CONTENTS = st.sampled_from((b"one", b"two"))
+SECONDS = st.sampled_from((1.0, 30.0, LEASE, 3 * LEASE))
+JUMPS = st.sampled_from((timedelta(days=1), timedelta(days=-1), timedelta(minutes=30), timedelta(minutes=-30)))
+ANY = st.integers(0, 10**6)
+UNDONE = ("release", "retry", "wait", "fail", "skip", "gone")
+ACTS = ("beat", *["publish"] * 4, *["finish"] * 3, "postpone", *UNDONE)
+#: What others wait for comes more often.
+EVENTS = (
+    *["a file comes"] * 3,
+    *["a file moves"] * 2,
+    "a file is deleted",
+    *["a worker claims"] * 5,
+    *ACTS,
+    "a worker takes up",
+    "time passes",
+    *["silence"] * 2,
+    "the clock is set",
+    "the daemon reaps",
+    "the daemon restarts",
+    "a person retries",
+    "a person retries all",
+)
+WORKED_ON = {JobState.RUNNING, JobState.PUBLISHING}
+DESCRIBED = {JobState.PUBLISHING, JobState.DONE}
+
+
+class Jobs(RuleBasedStateMachine):
+    """`make_store`: on which database."""
+
+    make_store: MakeStore
+
+    @initialize()
+    def open(self) -> None:
+        self.open_things = ExitStack()
+        folder = self.open_things.enter_context(tempfile.TemporaryDirectory(dir=MEMORY))
+        self.clock = FakeClock()
+        self.made = self.open_things.enter_context(type(self).make_store(Path(folder), self.clock))
+        self.store, self.library = self.made.store, self.made.library
+        self.leases: dict[int, datetime] = {}  # until when that claim holds unless it beats
+        self.files: dict[bytes, NewFile] = {}  # what lies at each path now, and was admitted
+        self.claims: list[Claim] = []  # every right to speak that was ever given, dead workers' too
+        self.holders: dict[int, Claim] = {}  # the one claim on a job that counts
+        self.seen: dict[int, Job] = {}
+        self.said: dict[int, Description] = {}  # by job, what was published
+
+    def teardown(self) -> None:
+        if hasattr(self, "made"):
+            with self.open_things:
+                self.everything_ends()
+                assert self.made.problems() == []
+
+    # What may happen
+
+    @rule(what=st.sampled_from(EVENTS), path=PATHS, content=CONTENTS, which=ANY, seconds=SECONDS, jump=JUMPS)
+    def something(self, what: str, path: bytes, content: bytes, which: int, seconds: float, jump: timedelta) -> None:
+        """One rule, since hypothesis leaves whole rules out of whole runs, and little happens without any of these."""
+        if what in ACTS:
+            self.somebody_speaks(what, which, seconds)
+            return
+        happens: dict[str, Callable[[], object]] = {
+            "a file comes": lambda: self.admit(path, content),
+            "a file moves": lambda: self.file_moves(path, THERE if path == HERE else HERE),
+            "a file is deleted": lambda: self.files.pop(path, None),  # nobody tells the store
+            "a worker claims": self.claim_one,
+            "a worker takes up": self.take_up,
+            "time passes": lambda: self.clock.advance(seconds),
+            "the clock is set": lambda: self.clock.set_wall(self.clock.now() + jump),
+            "silence": lambda: self.clock.advance(LEASE + 1),
+            "the daemon reaps": self.reap,
+            "the daemon restarts": self.daemon_restarts,
+            "a person retries": lambda: self.person_retries(which),
+            "a person retries all": self.store.requeue_failed,
+        }
+        happens[what]()
+        if what in ("silence", "the clock is set"):
+            self.reap()
+
+    def somebody_speaks(self, what: str, which: int, seconds: float) -> None:
+        """It may be one whose job is another's by now."""
+        if not self.claims:
+            return
+        if what == "beat":
+            self.beat(which)
+        elif what == "publish":
+            self.publish(which)
+        elif what in UNDONE:
+            self.give_up(which, what, seconds)
+        else:
+            self.end_publication(which, what, seconds)
+
+    # How it is done
+
+    def person_retries(self, which: int) -> None:
+        jobs = self.library.jobs()
+        if not jobs:
+            return
+        job = jobs[which % len(jobs)]
+        if any(other.path == job.path and other.state is not JobState.GONE for other in jobs):
+            assert not self.store.requeue(job.id).state.is_final()
+
+    def admit(self, path: bytes, content: bytes) -> None:
+        file = new_file(path, content)
+        settled = self.is_settled(file)
+        admission, job_id = self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=MAX_ATTEMPTS)
+        self.files[path] = file
+        job = self.library.job(job_id)
+        assert (job.path, job.digest) == (path, file.digest)
+        assert job.state.is_final() == settled == (admission is Admission.ALREADY_DESCRIBED)
+
+    def is_settled(self, file: NewFile) -> bool:
+        """The last word on the path is about these bytes, and it is spoken."""
+        jobs = [
+            job for job in self.library.jobs(limit=1000) if job.path == file.path and job.state is not JobState.GONE
+        ]
+        return bool(jobs) and all(job.state.is_final() for job in jobs) and jobs[0].digest == file.digest
+
+    def claim_one(self) -> bool:
+        claim = self.store.claim("w", lease_seconds=LEASE)
+        if claim is None:
+            return False
+        assert claim.job.id not in self.holders, "two hold one job"
+        self.hold(claim)
+        return True
+
+    def beat(self, which: int) -> None:
+        claim = self.claims[which % len(self.claims)]
+        assert self.store.beat(claim, lease_seconds=LEASE) == (self.holders.get(claim.job.id) is claim)
+        if self.holders.get(claim.job.id) is claim:
+            self.leases[claim.job.id] = self.clock.now() + timedelta(seconds=LEASE)
+
+    def publish(self, which: int) -> None:
+        claim, may = self.speaker(which, JobState.RUNNING)
+        description = self.said_of(claim.job)
+        self.speaks(claim, may, lambda: self.store.publish(claim, description), keeps=True)
+        if may:
+            self.said[claim.job.id] = description
+
+    def end_publication(self, which: int, way: str, seconds: float) -> None:
+        claim, may = self.speaker(which, JobState.PUBLISHING)
+        at = self.clock.now() + timedelta(seconds=seconds)
+        postpone = partial(self.store.postpone, claim, code="c", reason="r", not_before=at)
+        self.speaks(claim, may, postpone if way == "postpone" else partial(self.store.finish, claim))
+
+    def give_up(self, which: int, way: str, seconds: float) -> None:
+        claim, may = self.speaker(which, JobState.RUNNING)
+        at = self.clock.now() + timedelta(seconds=seconds)
+        why = {"code": "c", "reason": "r"}
+        later = {**why, "cause": Cause.TRANSIENT, "not_before": at}
+        ways: dict[str, Callable[[], object]] = {
+            "release": lambda: released(self.store.release(claim, "Stopping.")),
+            "retry": lambda: self.store.retry_later(claim, **later),
+            "wait": lambda: self.store.wait(claim, **later),
+            "fail": lambda: self.store.fail(claim, **why, cause=Cause.INPUT),
+            "skip": lambda: self.store.skip(claim, **why),
+            "gone": lambda: self.store.gone(claim, "It went away."),
+        }
+        self.speaks(claim, may, ways[way])
+        file = self.files.get(claim.job.path)
+        if way == "gone" and may and file and file.digest == claim.job.digest:
+            del self.files[claim.job.path]
+
+    def reap(self) -> None:
+        for job_id in self.store.reap():
+            self.lease_is_over(job_id)
+            del self.holders[job_id]
+
+    def daemon_restarts(self) -> None:
+        assert self.store.abandon_all("The daemon died.") == len(self.holders)
+        self.holders.clear()
+
+    def take_up(self) -> None:
+        for claim, description in self.store.take_up("w", lease_seconds=LEASE):
+            assert (description.path, description.answers) == (claim.job.path, self.said[claim.job.id].answers)
+            self.lease_is_over(claim.job.id)
+            self.hold(claim)
+
+    def file_moves(self, path: bytes, to: bytes) -> None:
+        file = self.files.get(path)
+        if file is None:
+            return
+        known = self.library.jobs_of([file.fingerprint])
+        newest = next((job for job in known if (job.path, job.digest) == (path, file.digest)), None)
+        if newest and self.store.follow(newest, to):
+            assert newest.id not in self.holders, "it was taken along under its worker's hands"
+            del self.files[path]
+            self.files[to] = replace(file, path=to)
+            assert self.library.job(newest.id).path == to
+
+    # What must hold after each
+
+    @invariant()
+    def every_promise_is_kept(self) -> None:
+        jobs = self.library.jobs(limit=1000)
+        self.no_file_is_without_a_job(jobs)
+        self.one_waits_and_one_is_worked_on_at_most(jobs)
+        for job in jobs:
+            assert 0 <= job.attempts <= MAX_ATTEMPTS
+            assert job.state is not JobState.QUEUED or job.attempts < MAX_ATTEMPTS, "it could never be claimed"
+            assert job.id not in self.holders or job.state in WORKED_ON
+            if self.seen.get(job.id) != job:
+                self.every_arrow_was_an_arrow(job)
+                self.it_has_its_one_description_if_it_is_described(job)
+        self.seen = {job.id: job for job in jobs}
+        assert {job.id for job in jobs if job.state in DESCRIBED} == set(self.said), "a description was lost or doubled"
+
+    def no_file_is_without_a_job(self, jobs: list[Job]) -> None:
+        kept = {(job.path, job.digest) for job in jobs if job.state is not JobState.GONE}
+        assert {(path, file.digest) for path, file in self.files.items()} <= kept, "a job was lost"
+
+    def one_waits_and_one_is_worked_on_at_most(self, jobs: list[Job]) -> None:
+        for states in ({JobState.QUEUED}, WORKED_ON):
+            at = [job.path for job in jobs if job.state in states]
+            assert len(at) == len(set(at))
+
+    def every_arrow_was_an_arrow(self, job: Job) -> None:
+        state = None
+        for event in self.library.events(job.id):
+            assert event.before is state
+            state = event.after
+            assert event.before in {None, state} or (event.before, state) in ARROWS
+        assert state is job.state
+
+    def it_has_its_one_description_if_it_is_described(self, job: Job) -> None:
+        description = self.library.description(job.id)
+        assert (description is not None) == (job.state in DESCRIBED)
+        if description:
+            assert (description.path, description.digest) == (job.path, job.digest)
+            assert description.answers == self.said[job.id].answers
+
+    def everything_ends(self) -> None:
+        """All workers die, and with one honest one every job ends within hours, however the clock was set."""
+        for _ in range(3):
+            self.clock.advance(LONGEST.total_seconds())
+            self.reap()
+            self.take_up()
+            assert all(self.library.job(id).state is JobState.PUBLISHING for id in self.holders), (
+                "a claim outlives its worker"
+            )
+            self.all_held_are_done()
+            while self.claim_one():
+                self.all_held_are_done()
+        assert self.store.waiting() == 0, "a job is stuck"
+        self.every_promise_is_kept()
+
+    def all_held_are_done(self) -> None:
+        for claim in list(self.holders.values()):
+            job = self.library.job(claim.job.id)
+            if job.state is JobState.RUNNING:
+                self.said[job.id] = self.said_of(job)
+                self.store.publish(claim, self.said[job.id])
+            self.store.finish(claim)
+            del self.holders[claim.job.id]
+
+    # How the test speaks
+
+    def hold(self, claim: Claim) -> None:
+        self.claims.append(claim)
+        self.holders[claim.job.id] = claim
+        self.leases[claim.job.id] = self.clock.now() + timedelta(seconds=LEASE)
+
+    def lease_is_over(self, job_id: int) -> None:
+        """Whoever held the job was silent for a lease; or the clock was set back so far that nobody can tell."""
+        if job_id in self.holders:
+            now, until = self.clock.now(), self.leases[job_id]
+            assert until <= now or until > now + LONGEST, "a claim was taken back too early"
+
+    def speaker(self, which: int, state: JobState) -> tuple[Claim, bool]:
+        """A claim of any age, and whether what it says must be heard."""
+        claim = self.claims[which % len(self.claims)]
+        heard = self.holders.get(claim.job.id) is claim
+        return claim, heard and self.library.job(claim.job.id).state is state
+
+    def speaks(self, claim: Claim, may: bool, say: Callable[[], object], *, keeps: bool = False) -> None:
+        before = self.library.job(claim.job.id), self.library.events(claim.job.id)
+        try:
+            say()
+        except LostClaim:
+            assert not may, "a worker lost a claim that it held"
+            assert (self.library.job(claim.job.id), self.library.events(claim.job.id)) == before, "it changed something"
+            return
+        assert may, "a stale worker was heard"
+        if not keeps:
+            del self.holders[claim.job.id]
+
+    def said_of(self, job: Job) -> Description:
+        """Never twice the same."""
+        file = NewFile(path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
+        return description_of(file, answers={"caption": f"The {len(self.said)}th."})
+
+
+def released(given_back: bool) -> None:
+    if not given_back:
+        raise LostClaim
+
+
+class JobsOnSqlite(Jobs):
+    make_store = staticmethod(on_sqlite)
+
+
+TestJobsOnSqlite = JobsOnSqlite.TestCase
+TestJobsOnSqlite.settings = settings(
+    max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+class TestJobsOnSqliteAtLength(JobsOnSqlite.TestCase):
+    settings = settings(TestJobsOnSqlite.settings, max_examples=1500)
