@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
+import psutil
 from loguru import logger
 
 from config.settings import Settings
@@ -105,8 +106,14 @@ class Supervisor:
         self._reap()
 
     def excuse(self) -> None:
-        """The database took no heartbeats: nobody's silence counts until a lease has gone by."""
+        """The database took no heartbeats: nobody's silence counts until a lease has gone by.
+
+        A worker that was stopped (SIGSTOP) in the middle of a write holds the database itself, until it is ended.
+        """
         self._silence.excuse()
+        if self._worker is not None and is_stopped(self._worker.process):
+            logger.warning("The worker was stopped, and the database may be in its hands: it is ended")
+            self._worker.process.kill()
 
     def stop(self) -> None:
         """Let the worker finish or release what it has in hand; kill it only when it does neither."""
@@ -218,6 +225,14 @@ def begin_work(settings: Settings, line: Connection, launched_by: str) -> None:
     from daemon.worker import run_worker
 
     run_worker(settings, line, launched_by)
+
+
+def is_stopped(process: SpawnProcess) -> bool:
+    """Whether it was halted by a signal, so that it lives and does nothing."""
+    try:
+        return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False
 
 
 def death_of(code: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from multiprocessing.connection import Connection
@@ -59,6 +60,19 @@ def worker(hasty: House) -> Iterator[tuple[SpawnProcess, Connection]]:
     ours.close()
 
 
+def suspend_between_writes(process: psutil.Process, file: Path) -> None:
+    """Put it to sleep where it does not hold the database: that is another test."""
+    with closing(sqlite3.connect(file, timeout=0.05, isolation_level=None)) as connection:
+        while True:
+            process.suspend()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+                return
+            except sqlite3.OperationalError:
+                process.resume()
+
+
 def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_says_so(
     hasty: House, worker: tuple[SpawnProcess, Connection]
 ) -> None:
@@ -71,7 +85,7 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_says_so(
         decoder.suspend()
         held = admit(store, draw(hasty.inbox / "held.png", "blue"))
         wait_for(lambda: library.job(held).state is JobState.RUNNING)
-        sleeper.suspend()
+        suspend_between_writes(sleeper, database.file)
         assert wait_for(store.reap) == [held]
         claim = store.claim("another", lease_seconds=60)
         assert claim and claim.job.id == held
@@ -102,3 +116,16 @@ def test_the_daemon_replaces_a_worker_that_sleeps_and_its_job_is_done_once(hasty
     notes = hasty.notes(held)
     assert "The worker fell silent." in notes
     assert notes.count("Described.") == 1
+
+
+@pytest.mark.slow
+def test_a_worker_that_sleeps_with_the_database_in_its_hands_is_ended(hasty: House) -> None:
+    daemon, worker, _ = hold_a_job(hasty)
+    with closing(sqlite3.connect(hasty.settings.database_file, isolation_level=None)) as its_own_write:
+        its_own_write.execute("BEGIN IMMEDIATE")
+        worker.suspend()
+        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 40)
+        its_own_write.execute("ROLLBACK")
+    wait_for(lambda: hasty.states()["held.png"] is JobState.DONE, 40)
+    assert hasty.worker(daemon).pid != worker.pid
+    assert hasty.notes(hasty.jobs()["held.png"]).count("Described.") == 1
