@@ -10,12 +10,13 @@ from pathlib import Path
 
 from loguru import logger
 
-from config.errors import ModelUnavailableError
+from config.errors import ModelUnavailableError, SmolwatchError
 from config.load import prepare_home
 from config.recipes import load_recipe
 from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
+from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
 from daemon.intake.intake import Intake
@@ -83,8 +84,10 @@ class Daemon:
         self._stop = stop
         self._launched_by = launched_by
         self._started = clock.now()
+        self._is_clean = False
         self._root = inbox_root(settings)
         self._store = JobStore(database, clock.now)
+        self._crashes = Crashes(self._store, self._started)
         self._library = Library(database)
         self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
         self._intake_stop = threading.Event()
@@ -95,12 +98,19 @@ class Daemon:
 
     def run(self, once: bool) -> int:
         self._recover()
+        if (reason := self._crashes.start()) is not None and not once:
+            self._rest(reason)
         self._say("running")
         intake = threading.Thread(target=self._intake.run, name="intake", daemon=True)
         intake.start()
         logger.info("smolwatch watches {}", os.fsdecode(self._root))
         try:
-            return self._main_loop(once)
+            code = self._main_loop(once)
+            self._is_clean = True
+            return code
+        except SmolwatchError:
+            self._is_clean = True
+            raise
         finally:
             self._intake_stop.set()
             self._wind_down()
@@ -123,6 +133,12 @@ class Daemon:
                 return code
         return 0
 
+    def _rest(self, reason: str) -> None:
+        """Safe mode: files are queued, but what may be the end of us once more is not begun."""
+        logger.error("Safe mode: {}", reason)
+        self._supervisor.rest()
+        self._store.set_state("engine", {"state": "safe mode", "reason": reason, "advice": ADVICE})
+
     def _hear_wishes(self) -> None:
         """Somebody may have said `smolwatch rescan`."""
         wish = self._store.state(WISH)
@@ -134,6 +150,8 @@ class Daemon:
         try:
             self._supervisor.stop()
             self._say("stopped")
+            if self._is_clean:
+                self._crashes.end_cleanly()
         except StorageError as error:
             logger.warning("The end of this run cannot be written down; the next start puts it right: {}", error)
 

@@ -84,6 +84,7 @@ class Supervisor:
         self._worker: Running | None = None
         self._pauses = Pauses()
         self._stopping = False
+        self._resting = False
         self._start_due = 0.0
         self._death: str | None = None
         self._silence = Silence(settings.work.lease_seconds, clock)
@@ -97,13 +98,17 @@ class Supervisor:
         """Wait that long, or until something happens, and see to it. Raises StorageError: tick again later."""
         if self._death is not None:
             self._take_back(self._death)
-        elif self._worker is None and self._clock.monotonic() >= self._start_due:
+        elif self._worker is None and not self._resting and self._clock.monotonic() >= self._start_due:
             self._start()
         self._wait(seconds)
         if self._worker is not None and not self._worker.process.is_alive():
             self._bury(self._worker)
         self._end_hung()
         self._reap()
+
+    def rest(self) -> None:
+        """Start no worker."""
+        self._resting = True
 
     def excuse(self) -> None:
         """The database took no heartbeats: nobody's silence counts until a lease has gone by.
