@@ -1,0 +1,54 @@
+"""Fault 29: processes die at any moment. Real.
+
+Kill -9, SIGSEGV and SIGSTOP hit daemon, worker and decoder, and some files kill, crash or hang the worker, while others
+arrive. Each run prints its seed; SMOLWATCH_SOAK_SEED takes that one again, as far as the machine's timing allows.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.lifecycle import JobState
+from tests.fakes.processes import House
+from tests.fakes.soak import Soak
+
+HASTY = {
+    "SMOLWATCH_WORK__STALL_SECONDS": "2",
+    "SMOLWATCH_WORK__DECODE_SECONDS": "3",
+}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path / "house", HASTY, obedient=True)
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def seed() -> int:
+    return int(os.environ.get("SMOLWATCH_SOAK_SEED") or random.randrange(1_000_000))
+
+
+@pytest.mark.timeout(150)
+def test_a_minute_of_deaths_loses_nothing_and_doubles_nothing(house: House, seed: int) -> None:
+    soak(house, seed, storm_seconds=15, calm_seconds=120)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_quarter_of_an_hour_of_deaths_loses_nothing_and_doubles_nothing(house: House, seed: int) -> None:
+    soak(house, seed, storm_seconds=780, calm_seconds=600)
+
+
+def soak(house: House, seed: int, *, storm_seconds: float, calm_seconds: float) -> None:
+    soaked = Soak(house, seed).run(storm_seconds=storm_seconds, calm_seconds=calm_seconds)
+    print(soaked)
+    assert soaked.ledger.is_clean, f"{soaked}\n{soaked.ledger}"
+    assert soaked.ledger.states[JobState.DONE] > 0
+    assert soaked.blows.total() > 5
