@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -24,6 +25,7 @@ from daemon.inference.engine import Engine
 from daemon.inference.libraries import set_up_libraries
 from daemon.inference.start import make_engine
 from daemon.media.decoder import Decoder
+from daemon.media.sandbox.linux import die_with_parent
 from daemon.power.awake import Awake, caffeinate
 from daemon.power.courtesy import Courtesy
 from daemon.power.disk import let_others_first
@@ -57,6 +59,8 @@ def run_worker(
     and ("stage", stage): what it is about to do.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
+    if sys.platform == "linux":  # elsewhere the pipe's end tells; here also a worker that hears nothing any more
+        die_with_parent()
     set_up_libraries(os.environ)
     let_others_first()
     set_up_logs(settings, role="worker", console=False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import psutil
+import pytest
 
 from tests.fakes.holding import draw
 from tests.fakes.processes import House
@@ -12,12 +15,28 @@ from tests.fakes.waiting import wait_for
 
 
 def test_its_children_and_theirs_are_gone_within_a_second(house: House) -> None:
+    kill_and_watch(*begin(house))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process that hears nothing")
+def test_so_is_a_worker_that_hears_nothing_any_more(house: House) -> None:
+    daemon, family = begin(house)
+    house.worker(daemon).suspend()
+    kill_and_watch(daemon, family)
+
+
+def begin(house: House) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """A daemon at work, and its children and theirs."""
     daemon = house.start_and_wait()
     draw(house.inbox / "beach.png")
     worker = house.worker(daemon)
     wait_for(lambda: "beach.png" in house.states() and worker.children(), 30)
     family = psutil.Process(daemon.pid).children(recursive=True)
     assert len(family) >= 2
+    return daemon, family
+
+
+def kill_and_watch(daemon: subprocess.Popen[str], family: list[psutil.Process]) -> None:
     began = time.monotonic()
     daemon.kill()
     wait_for(lambda: not any(lives(process) for process in family), 5)
