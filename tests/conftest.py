@@ -19,6 +19,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
+LET_GO_SECONDS = 5.0
+
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -35,6 +37,9 @@ def nothing_left_running() -> Iterator[None]:
     """Fails a test that leaves a thread or a child process behind."""
     threads, children = set(threading.enumerate()), set(multiprocessing.active_children())
     yield
-    left: list[object] = [thread for thread in threading.enumerate() if not thread.daemon and thread not in threads]
+    new = [thread for thread in threading.enumerate() if not thread.daemon and thread not in threads]
+    for thread in new:  # libraries let go of their pools without waiting for the threads in them
+        thread.join(LET_GO_SECONDS)
+    left: list[object] = [thread for thread in new if thread.is_alive()]
     left += set(multiprocessing.active_children()) - children
     assert not left, f"left running: {left}"
