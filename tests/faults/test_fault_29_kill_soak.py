@@ -37,7 +37,7 @@ def seed() -> int:
 
 @pytest.mark.timeout(150)
 def test_a_minute_of_deaths_loses_nothing_and_doubles_nothing(house: House, seed: int) -> None:
-    soak(house, seed, storm_seconds=15, calm_seconds=120)
+    soak(house, seed, storm_seconds=40, calm_seconds=95)
 
 
 @pytest.mark.slow
