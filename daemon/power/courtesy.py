@@ -51,7 +51,7 @@ class Courtesy:
 
     def work(self, busy: bool) -> None:
         """Says whether anything is in hand: then a machine on mains power stays awake."""
-        self._awake.hold(busy and self.state.source is not Source.BATTERY)
+        self._awake.hold(busy and self.state.source is Source.MAINS)
 
     def rest(self, worked: float) -> float:
         """Seconds to rest after so many of work."""

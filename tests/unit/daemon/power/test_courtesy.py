@@ -91,3 +91,10 @@ def test_a_mac_is_kept_awake_only_while_it_works_on_mains_power() -> None:
     house.courtesy.pace()
     house.courtesy.work(True)
     assert [held.ended for held in house.held] == [1, 1]
+
+
+def test_a_mac_that_does_not_say_what_feeds_it_may_fall_asleep() -> None:
+    house = House(PowerState())
+    house.courtesy.pace()
+    house.courtesy.work(True)
+    assert not house.held
