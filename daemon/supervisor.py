@@ -36,13 +36,14 @@ Work = Callable[[Settings, Connection, str], None]
 
 
 class Pauses:
-    """How long to wait before the next start: 1, 2, 4 ... 60 seconds, from 1 again after a long life. Pure."""
+    """How long to wait before the next start: 1, 2, 4 ... 60 seconds, from 1 again after a good life. Pure."""
 
     def __init__(self) -> None:
         self._next = FIRST_PAUSE
 
-    def after_life_of(self, seconds: float) -> float:
-        if seconds >= LONG_LIFE:
+    def after_life_of(self, seconds: float, *, has_answered: bool) -> float:
+        """A file that kills every worker shall not keep waiting those that are described between the deaths."""
+        if has_answered or seconds >= LONG_LIFE:
             self._next = FIRST_PAUSE
         pause = self._next
         self._next = min(LONGEST_PAUSE, pause * 2)
@@ -51,13 +52,17 @@ class Pauses:
 
 @dataclass
 class Running:
-    """One worker process. `speaks` ends when it closes its end of the pipe; `ended_for`: why we ended it."""
+    """One worker process. `speaks` ends when it closes its end of the pipe; `ended_for`: why we ended it.
+
+    `has_answered`: it has described something.
+    """
 
     process: SpawnProcess
     line: Connection
     since: float
     speaks: bool = True
     ended_for: str | None = None
+    has_answered: bool = False
 
 
 class Supervisor:
@@ -170,6 +175,7 @@ class Supervisor:
                 word, value = worker.line.recv()
                 if word == "stage":
                     self._stall.hear(value)
+                    worker.has_answered |= value is Stage.ANSWERED
                 else:
                     self._sight(value)
         except (EOFError, OSError):
@@ -192,7 +198,7 @@ class Supervisor:
         if code == 0 and self._stopping:
             logger.info("Worker {} stopped", worker.process.pid)
             return
-        pause = self._pauses.after_life_of(lived)
+        pause = self._pauses.after_life_of(lived, has_answered=worker.has_answered)
         self._start_due = self._clock.monotonic() + pause
         self._death = worker.ended_for or death_of(code)
         logger.warning("{} It lived {:.0f} s; the next one starts in {:.0f} s.", self._death, lived, pause)

@@ -209,6 +209,7 @@ class Worker:
             info, now = self._loaded(), self._clock.now()
             self._growth.answered(reply.figures.device_memory_bytes if reply.figures else 0)
             self._deliver(claim, describe(claim.job, work.media, reply, info, self._recipe, cost, now))
+            self._progress.say(Stage.ANSWERED)
 
     def _deliver_known(self, claim: Claim) -> bool:
         """Deliver what this model said to these questions about these very bytes, at whatever path, if it did."""

@@ -24,6 +24,7 @@ from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
 from daemon.power.courtesy import LOOK_SECONDS
 from daemon.power.state import PowerState, Source
+from daemon.stage import Stage
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -386,3 +387,13 @@ def test_a_machine_that_saves_power_is_left_alone_and_the_reason_is_told(bench: 
     assert bench.state(job) is JobState.DONE
     described = bench.library.description(job)
     assert described is not None and described.stats.power == "mains"
+
+
+def test_the_supervisor_hears_that_the_model_described_a_file_but_not_of_a_copy(bench: Bench) -> None:
+    bench.queue("beach.png")
+    bench.turn(4)
+    assert bench.stages.count(Stage.ANSWERED) == 1
+    copy = bench.queue("copy.png", PNG + b"beach.png")
+    bench.turn(4, seconds=2)
+    assert bench.state(copy) is JobState.DONE
+    assert bench.stages.count(Stage.ANSWERED) == 1
