@@ -46,7 +46,7 @@ class Soaked:
 
 
 class Soak:
-    """Half of the time things go wrong, the other half is for the end of all that was begun."""
+    """First things go wrong, then all that was begun may come to its end."""
 
     def __init__(self, house: House, seed: int) -> None:
         self._house = house
@@ -54,6 +54,7 @@ class Soak:
         self._random = random.Random(seed)
         self._blows: Counter[str] = Counter()
         self._names: list[str] = []
+        self._frozen: list[psutil.Process] = []
         self._daemon: subprocess.Popen[str] | None = None
 
     def run(self, *, storm_seconds: float, calm_seconds: float) -> Soaked:
@@ -68,6 +69,7 @@ class Soak:
         while time.monotonic() < until and not self._is_settled():
             self._keep_running()
             time.sleep(0.5)
+        self._end_frozen()
         self._house.close()
         return Soaked(ledger=audit(self._house, self._names), blows=self._blows, seed=self._seed)
 
@@ -100,6 +102,14 @@ class Soak:
         with suppress(psutil.Error):
             victim.send_signal(SIGNALS[word])
             self._blows[blow] += 1
+            if word == "freeze":
+                self._frozen.append(victim)
+
+    def _end_frozen(self) -> None:
+        """One that was frozen before it asked to die with its parent lies there for ever, its pipes open."""
+        for process in self._frozen:
+            with suppress(psutil.Error):
+                process.kill()
 
     def _find(self, whom: str) -> psutil.Process | None:
         if self._daemon is None or self._daemon.poll() is not None:
