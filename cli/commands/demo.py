@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -211,12 +212,14 @@ def report(samples: list[Sample], outcomes: dict[str, Outcome]) -> int:
 
 def say_what_next(settings: Settings) -> None:
     home = safe_text(shlex.quote(str(settings.home)))
+    # In a checkout's own environment it is not on the PATH, and has to be typed as it was.
+    program = "smolwatch" if shutil.which("smolwatch") else safe_text(shlex.quote(sys.argv[0]))
     say(f"""
 Sidecars   beside each file in {safe_text(str(settings.inbox_path))} (.md to read, .smolwatch.json for programs)
 Database   {safe_text(str(settings.database_file))}
-Look       smolwatch --home {home} ls
-           smolwatch --home {home} show 1
+Look       {program} --home {home} ls
+           {program} --home {home} show 1
 
 For your own pictures, with the real weights (about 2.0 GB, once):
-           smolwatch model pull
-           smolwatch run""")
+           {program} model pull
+           {program} run""")
