@@ -112,7 +112,7 @@ def look_at_service(settings: Settings, environ: Mapping[str, str]) -> tuple[Ser
         service = service_here(environ)
         state = service.state()
     except ServiceError as error:
-        return f"{error} {error.advice}".strip(), False
+        return f"{str(error).rstrip('.')}. {error.advice}".strip(), False
     if not state.installed or state.home != settings.home:
         return state, False
     try:
