@@ -88,20 +88,25 @@ def folder() -> Iterator[Path]:
     subprocess.run([*APART, "sh", "-c", CLEAR], env={**os.environ, "GROUP": folder.name}, check=True)
 
 
-@pytest.mark.skipif(not can_run(), reason="needs root that may mount, systemd, dbus and setpriv")
-def test_a_real_systemd_runs_the_service_from_install_to_uninstall(folder: Path) -> None:
-    home = folder / "Jörg Müller %h"
-    environ = {
+def persons_environ(folder: Path) -> dict[str, str]:
+    """What the stage of either test is told of the person whose systemd it starts."""
+    return {
         "PATH": os.environ["PATH"],
-        "HOME": str(home),
+        "HOME": str(folder / "Jörg Müller %h"),
         "XDG_RUNTIME_DIR": str(folder / "run"),
         "DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/run/bus",
         "GROUP": folder.name,
         "NOT_ROOT": " ".join(NOT_ROOT),
         "PERSON": PERSON,
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+@pytest.mark.skipif(not can_run(), reason="needs root that may mount, systemd, dbus and setpriv")
+def test_a_real_systemd_runs_the_service_from_install_to_uninstall(folder: Path) -> None:
+    environ = persons_environ(folder) | {
         "SMOLWATCH": str(PROGRAM),
         "PYTHON": sys.executable,
-        "PYTHONPATH": str(ROOT),
         "PICTURE": str(next((ROOT / "daemon/inference/demo_model/samples").rglob("*.png"))),
     }
     done = subprocess.run(
@@ -125,5 +130,5 @@ def test_a_real_systemd_runs_the_service_from_install_to_uninstall(folder: Path)
         "uninstalled 0 not installed",
     ):
         assert line in said, said + done.stderr
-    record = json.loads((home / "SmolWatch" / "inbox" / "beach.png.smolwatch.json").read_bytes())
+    record = json.loads((Path(environ["HOME"]) / "SmolWatch" / "inbox" / "beach.png.smolwatch.json").read_bytes())
     assert record["stats"]["launched_by"] == "systemd"
