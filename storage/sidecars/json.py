@@ -27,7 +27,8 @@ _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud8
 
 
 def render(description: Description) -> bytes:
-    return encode(description.record() | marks(description.record()))
+    record = description.record()
+    return encode(record | {WRITTEN: merging.marks_of_ours(fields(record))})
 
 
 def is_ours(content: bytes) -> bool:
@@ -37,7 +38,8 @@ def is_ours(content: bytes) -> bool:
 
 def fill(content: bytes, description: Description) -> bytes:
     old, new = known(content), description.record()
-    merged = merging.fill(fields(old), set(old.get(WRITTEN, [])), fields(new))
+    standing, written = fields(old), set(old.get(WRITTEN, []))
+    merged = merging.fill(standing, written, fields(new))
     values = {field.name: json.loads(field.content) for field in merged}
     answers = {name.removeprefix(ANSWER): value for name, value in values.items() if name.startswith(ANSWER)}
     others = {name.removeprefix(OTHER): value for name, value in values.items() if name.startswith(OTHER)}
@@ -46,7 +48,7 @@ def fill(content: bytes, description: Description) -> bytes:
         whole[MODEL_ANSWERS] = replaced
     if EARLIER in old:
         whole[EARLIER] = old[EARLIER]
-    return encode(whole | marks(new))
+    return encode(whole | {WRITTEN: merging.marks_of_ours(fields(new), standing, written)})
 
 
 def append(content: bytes, description: Description) -> bytes:
@@ -55,7 +57,7 @@ def append(content: bytes, description: Description) -> bytes:
     earlier = old.pop(EARLIER, [])
     if new["described_at"] in [record.get("described_at") for record in (old, *earlier)]:
         return content
-    return encode(new | {EARLIER: [old, *earlier]} | marks(new))
+    return encode(new | {EARLIER: [old, *earlier], WRITTEN: merging.marks_of_ours(fields(new))})
 
 
 def read(content: bytes) -> dict[str, Any] | None:
@@ -85,10 +87,6 @@ def fields(record: dict[str, Any]) -> list[Field]:
     values = {ANSWER + name: text for name, text in record.get("answers", {}).items()}
     values |= {OTHER + key: value for key, value in record.items() if key not in ours}
     return [Field(name, json.dumps(value), value in ("", None)) for name, value in values.items()]
-
-
-def marks(record: dict[str, Any]) -> dict[str, list[str]]:
-    return {WRITTEN: [field.mark for field in fields(record)]}
 
 
 def encode(record: object) -> bytes:

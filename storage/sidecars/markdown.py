@@ -48,7 +48,8 @@ def fill(content: bytes, description: Description) -> bytes:
     *earlier, last = parts(content)
     new = part_of(description)
     merged = merging.fill(last.sections, last.written, new.sections)
-    return encode([*earlier, Part(new.described, new.written, tuple(merged))])
+    marks = merging.marks_of_ours(new.sections, last.sections, last.written)
+    return encode([*earlier, Part(new.described, frozenset(marks), tuple(merged))])
 
 
 def append(content: bytes, description: Description) -> bytes:
@@ -61,7 +62,7 @@ def append(content: bytes, description: Description) -> bytes:
 
 def part_of(description: Description) -> Part:
     written = tuple(sections(description))
-    return Part(stamp(description.described_at), frozenset(field.mark for field in written), written)
+    return Part(stamp(description.described_at), frozenset(merging.marks_of_ours(written)), written)
 
 
 def parts(content: bytes) -> list[Part]:

@@ -74,6 +74,12 @@ def is_only_ours(form: Form, content: bytes, description: Description) -> bool:
     return form.is_ours(content) and form.fill(content, description) == form.render(description)
 
 
+def marks_of_ours(new: Sequence[Field], standing: Sequence[Field] = (), written: Collection[str] = ()) -> list[str]:
+    """The marks of what we write now. A person's own words stay theirs even where we happen to say the same."""
+    theirs = {field.mark for field in standing} - set(written)
+    return [field.mark for field in new if field.mark not in theirs]
+
+
 def fill(standing: Sequence[Field], written: Collection[str], new: Sequence[Field]) -> list[Field]:
     """`new`, with what a person wrote, where it stands. `written`: the marks of what we wrote the last time.
 

@@ -94,6 +94,11 @@ class TestJson:
         content = compose(json, change(content or b"", caption="Sand."), said("Dunes.", 2), "fill")
         assert content == json.render(said("Dunes.", 2))
 
+    def test_a_persons_words_stay_theirs_when_the_model_happens_to_say_the_same(self) -> None:
+        content = compose(json, change(json.render(said()), caption="Sand."), said("Sand.", 1), "fill")
+        content = compose(json, content, said("Dunes.", 2), "fill")
+        assert answers(content)["caption"] == "Sand."
+
     def test_keys_of_a_persons_own_stay(self) -> None:
         record = plain_json.loads(change(json.render(said()), place="Sylt")) | {"tags": ["sea", {"deep": None}]}
         content = compose(json, plain_json.dumps(record).encode(), said("Sand.", 1), "fill")
@@ -123,6 +128,12 @@ class TestMarkdown:
         assert "| Described | 2026-11-24T10:00:00Z |" in text
         again = compose(markdown, text.encode(), said("Dunes.", 2), "fill") or b""
         assert b"In 1987." in again
+
+    def test_a_persons_words_stay_theirs_when_the_model_happens_to_say_the_same(self) -> None:
+        mine = markdown.render(said()).replace(b"A beach.", b"Sand.")
+        content = compose(markdown, mine, said("Sand.", 1), "fill")
+        content = compose(markdown, content, said("Dunes.", 2), "fill")
+        assert b"Sand." in (content or b"")
 
     def test_sections_and_titles_of_a_persons_own_stay_where_they_are(self) -> None:
         text = markdown.render(said()).decode()
