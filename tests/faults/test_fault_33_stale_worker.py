@@ -108,7 +108,7 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_says_so(
 
 def test_the_daemon_replaces_a_worker_that_sleeps_and_its_job_is_done_once(hasty: House) -> None:
     daemon, worker, _ = hold_a_job(hasty)
-    worker.suspend()
+    suspend_between_writes(worker, hasty.settings.database_file)
     wait_for(lambda: hasty.states()["held.png"] is JobState.DONE, 40)
     assert hasty.worker(daemon).pid != worker.pid
     held = hasty.jobs()["held.png"]

@@ -31,7 +31,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 while claim := store.claim(sys.argv[2], lease_seconds=60):
     print(claim.job.id)
-    time.sleep(0.01)  # its work; without any, one that never lets go may starve the others
+    time.sleep(0.02)  # its work; without any, one that never lets go may starve the others
 database.close()
 """
 
