@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from daemon.inference.decoding import PLAIN
 from daemon.inference.devices import check_int8, give_back, memory_of, pick_device, pick_dtype
 from daemon.inference.engine import EngineInfo, Reply, Request
 from daemon.inference.processor import Floats, Processor
+from daemon.inference.readying import Readying
 from daemon.inference.threads import settle_threads
 from daemon.inference.tiles import distinct
 from daemon.inference.torch_linear import int8_laid_out, laid_out
@@ -58,13 +58,14 @@ class TorchEngine:
         self._rows, self._cache_tokens, self._threads = rows, cache_tokens, threads
         self._stop_at_end = stop_at_end
         self._batch: Scheduler[Floats, Tensor] | None = None
-        self._unseen: deque[Request] = deque()
+        self._readying: Readying[Underway[Floats, Tensor] | EngineError] = Readying(self._ready, tile_bytes)
         self._underway: dict[str, Underway[Floats, Tensor]] = {}
         self._is_cold = True
 
     def load(self) -> EngineInfo:
         device = pick_device(self._device)
         self._processor = Processor.from_folder(self._folder, detail=self._detail)
+        self._readying.is_beside = device.type != "cpu"
         runner, notes = self._runner_on(device)
         self.run_on(runner)
         return EngineInfo(
@@ -112,18 +113,18 @@ class TorchEngine:
         self._batch = Scheduler(runner, rows=self._rows, tokens=tokens, end_id=end_id)
 
     def submit(self, request: Request) -> None:
-        if request.id in self._underway or any(request.id == other.id for other in self._unseen):
+        if request.id in self._underway or request.id in self._readying:
             raise ValueError(f"request {request.id} is under way already")
-        self._unseen.append(request)
+        self._readying.add(request)
 
     def cancel(self, request_id: str) -> None:
-        self._unseen = deque(request for request in self._unseen if request.id != request_id)
+        self._readying.cancel(request_id)
         underway = self._underway.pop(request_id, None)
         if underway is not None and self._batch is not None:
             self._batch.cancel(underway.scene)
 
     def close(self) -> None:
-        self._unseen.clear()
+        self._readying.clear()
         self._underway.clear()
         self._batch = None
         if self.runner is not None:
@@ -144,24 +145,31 @@ class TorchEngine:
             if replies or not self._batch.is_only_writing:
                 break
         self._is_cold = self._is_cold and not self._underway and not replies
-        if replies and self.runner.device.type != "cpu" and not (self._underway or self._unseen):
+        if replies and self.runner.device.type != "cpu" and not (self._underway or self._readying):
             self.runner.give_back()  # what a GPU's driver keeps for more work is missed by everybody else
         return replies
 
     def _feed(self, batch: Scheduler[Floats, Tensor]) -> list[Reply]:
-        """Make the next requests ready while the batch can take them; the replies to those that cannot be read."""
+        """Give the batch what is ready while it can take it; the replies to requests that cannot be read."""
         replies = []
-        while self._unseen and batch.is_hungry:
-            request = self._unseen.popleft()
-            try:
-                self._underway[request.id] = underway = self._look(request)
-            except EngineError as error:
-                replies.append(Reply(id=request.id, error=error))
-            except Exception as error:  # whatever odd pictures lead to concerns this request alone
-                replies.append(Reply(id=request.id, error=EngineError(f"The pictures failed: {error!r}")))
-            else:
-                batch.add(underway.scene)
+        while batch.is_hungry and (taken := self._readying.take(wait=not self._underway)) is not None:
+            request, made = taken
+            if isinstance(made, EngineError):
+                replies.append(Reply(id=request.id, error=made))
+                continue
+            made.cold = self._is_cold
+            self._underway[request.id] = made
+            batch.add(made.scene)
         return replies
+
+    def _ready(self, request: Request) -> Underway[Floats, Tensor] | EngineError:
+        """What becomes of a request, on whatever thread."""
+        try:
+            return self._look(request)
+        except EngineError as error:
+            return error
+        except Exception as error:  # whatever odd pictures lead to concerns this request alone
+            return EngineError(f"The pictures failed: {error!r}")
 
     def _look(self, request: Request) -> Underway[Floats, Tensor]:
         began = time.perf_counter()
@@ -176,7 +184,7 @@ class TorchEngine:
             limit = min(question.tokens, self._room(ids, len(impression.places)))
             writings.append(Writing(ids, limit, request.decoding.get(question.name, PLAIN)))
         scene: Scene[Floats, Tensor] = Scene(tiles, impression.places, writings, impression.features)
-        return Underway(request, scene, impression.prompt, time.perf_counter() - began, self._is_cold)
+        return Underway(request, scene, impression.prompt, time.perf_counter() - began)
 
     def _room(self, ids: list[int], tiles: int) -> int:
         """How many tokens may follow the prompt; raises EngineError when it is not one that the model can read."""
@@ -187,3 +195,7 @@ class TorchEngine:
         if room < 1:
             raise EngineError(f"The prompt has {len(ids)} tokens; the model reads {self._processor.context}.")
         return room
+
+
+def tile_bytes(made: Underway[Floats, Tensor] | EngineError) -> int:
+    return 0 if isinstance(made, EngineError) else sum(tile.nbytes for tile in made.scene.tiles)

@@ -36,7 +36,7 @@ class Underway(Generic[Tile, Features]):
     scene: Scene[Tile, Features]
     prompt: Seen
     preprocess: float
-    cold: bool
+    cold: bool = False
 
     def reply(self, decode: Callable[[list[int]], str], device_memory_bytes: int) -> Reply:
         """The reply once the scene is over; `decode` makes words of tokens."""

@@ -155,6 +155,15 @@ def test_a_question_that_holds_the_model_s_sign_for_a_picture_is_refused(engine:
     assert str(reply.error) == "The prompt has 5 places for pictures, and the pictures fill 4."
 
 
+def test_made_ready_beside_the_model_requests_get_the_same_answers(engine: TorchEngine) -> None:
+    endless = picture("long", questions=(Question(name="caption", ask="word " * 1200, tokens=5),))
+    requests = [*REQUESTS, endless, video("d", 9)]
+    expected = {reply.id: (reply.answers, str(reply.error)) for reply in replies(engine, requests)}
+    engine._readying.is_beside = True
+    for _ in range(5):
+        assert {reply.id: (reply.answers, str(reply.error)) for reply in replies(engine, requests)} == expected
+
+
 def test_only_the_first_batch_is_cold_and_every_phase_is_timed(engine: TorchEngine) -> None:
     first, second = (replies(engine, [picture(id)])[0].figures for id in ("a", "b"))
     assert first is not None
