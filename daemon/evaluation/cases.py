@@ -95,7 +95,13 @@ GROUPS = (
         },
     ),
     Group(stock=ONE_TILE, cases={"alone": ONE_TILE, "tiles-1": replace(ONE_TILE, copies=32)}),
-    Group(stock=FIVE_TILES, cases={"tiles-5": replace(FIVE_TILES, copies=24)}),
+    Group(
+        stock=FIVE_TILES,
+        cases={
+            "tiles-5": replace(FIVE_TILES, copies=24),
+            "tiles-5-int8": replace(FIVE_TILES, copies=24, precision="int8"),
+        },
+    ),
     Group(stock=THIRTEEN_TILES, cases={"tiles-13": replace(THIRTEEN_TILES, copies=8)}),
     Group(
         stock=ONE_TILE,
