@@ -213,7 +213,9 @@ def report(samples: list[Sample], outcomes: dict[str, Outcome]) -> int:
 def say_what_next(settings: Settings) -> None:
     home = safe_text(shlex.quote(str(settings.home)))
     # In a checkout's own environment it is not on the PATH, and has to be typed as it was.
-    program = "smolwatch" if shutil.which("smolwatch") else safe_text(shlex.quote(sys.argv[0]))
+    typed = Path(sys.argv[0])
+    is_on_path = typed.name != "smolwatch" or shutil.which("smolwatch") is not None
+    program = "smolwatch" if is_on_path else safe_text(shlex.quote(str(typed)))
     say(f"""
 Sidecars   beside each file in {safe_text(str(settings.inbox_path))} (.md to read, .smolwatch.json for programs)
 Database   {safe_text(str(settings.database_file))}
