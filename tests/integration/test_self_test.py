@@ -24,7 +24,7 @@ from daemon.doctor.selftest.scratch import services
 from daemon.doctor.selftest.whole_way import compared
 from daemon.inference.models import DEMO
 from tests.fakes.service.person import Person, somebody
-from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder, persons_environ
+from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder, stage_environ
 
 __all__ = ["folder"]  # a fixture
 
@@ -176,7 +176,7 @@ kill $manager $bus; wait
 
 @pytest.mark.skipif(not can_run(), reason="needs root that may mount, systemd, dbus and setpriv")
 def test_a_real_systemd_runs_a_scratch_unit_and_forgets_it(folder: Path) -> None:
-    environ = persons_environ(folder) | {"PYTHON": str(PROGRAM.with_name(Path(sys.executable).name))}
+    environ = stage_environ(folder, PERSON) | {"PYTHON": str(PROGRAM.with_name(Path(sys.executable).name))}
     done = subprocess.run(
         [*APART, "bash", "-c", STAGE], env=environ, cwd="/", capture_output=True, text=True, timeout=55, check=False
     )

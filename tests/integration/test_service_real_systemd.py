@@ -88,8 +88,8 @@ def folder() -> Iterator[Path]:
     subprocess.run([*APART, "sh", "-c", CLEAR], env={**os.environ, "GROUP": folder.name}, check=True)
 
 
-def persons_environ(folder: Path) -> dict[str, str]:
-    """What the stage of either test is told of the person whose systemd it starts."""
+def stage_environ(folder: Path, person: str) -> dict[str, str]:
+    """What the stage is told of the one whose systemd it starts; `person`: a script of what they do."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder / "Jörg Müller %h"),
@@ -97,14 +97,14 @@ def persons_environ(folder: Path) -> dict[str, str]:
         "DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/run/bus",
         "GROUP": folder.name,
         "NOT_ROOT": " ".join(NOT_ROOT),
-        "PERSON": PERSON,
+        "PERSON": person,
         "PYTHONPATH": str(ROOT),
     }
 
 
 @pytest.mark.skipif(not can_run(), reason="needs root that may mount, systemd, dbus and setpriv")
 def test_a_real_systemd_runs_the_service_from_install_to_uninstall(folder: Path) -> None:
-    environ = persons_environ(folder) | {
+    environ = stage_environ(folder, PERSON) | {
         "SMOLWATCH": str(PROGRAM),
         "PYTHON": sys.executable,
         "PICTURE": str(next((ROOT / "daemon/inference/demo_model/samples").rglob("*.png"))),
