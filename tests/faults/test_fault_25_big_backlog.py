@@ -54,8 +54,7 @@ def test_a_hundred_thousand_files_dropped_at_once_are_queued_within_bounds(
     assert len(paths) == len(set(paths)) == MANY
     assert figures["daemon_memory_bytes"] < MOST_MEMORY
     assert figures["files_a_second"] > FEWEST_A_SECOND
-    # Half a second where a core is left for the command; on two cores, the daemon and its worker have both.
-    assert figures["status_seconds"] < max(SLOWEST_STATUS, 3 * figures["status_seconds_before"])
+    assert figures["status_seconds"] < SLOWEST_STATUS, "on a machine with nothing else to do"
     assert daemon.poll() is None
 
 
