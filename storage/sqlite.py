@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from storage.errors import BusyError, DiskFullError, StorageError
 
 BUSY_SECONDS = 10.0
+BETWEEN_TRIES = 0.02
 DURABLE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "fullfsync=1", "checkpoint_fullfsync=1")
 READING = ("query_only=ON",)
 #: The files that SQLite keeps beside a database.
@@ -43,6 +45,19 @@ def connect(file: Path, *, read_only: bool = False, busy_seconds: float = BUSY_S
     return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, timeout=busy_seconds, check_same_thread=False)
 
 
+def set_patiently(connection: sqlite3.Connection, pragma: str, busy_seconds: float) -> None:
+    """SQLite itself waits for nobody where two turn a new database to WAL at once: each would wait for the other."""
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+        time.sleep(BETWEEN_TRIES)
+
+
 def make_engine(file: Path, *, read_only: bool, busy_seconds: float) -> Engine:
     """A pool of connections whose transactions hold the write lock from their start, or only read."""
     engine = create_engine(
@@ -55,7 +70,7 @@ def make_engine(file: Path, *, read_only: bool, busy_seconds: float) -> Engine:
     def prepare(connection: Any, record: object) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
         for pragma in READING if read_only else DURABLE:
-            connection.execute(f"PRAGMA {pragma}")
+            set_patiently(connection, pragma, busy_seconds)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
