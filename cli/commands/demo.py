@@ -212,10 +212,7 @@ def report(samples: list[Sample], outcomes: dict[str, Outcome]) -> int:
 
 def say_what_next(settings: Settings) -> None:
     home = safe_text(shlex.quote(str(settings.home)))
-    # In a checkout's own environment it is not on the PATH, and has to be typed as it was.
-    typed = Path(sys.argv[0])
-    is_on_path = typed.name != "smolwatch" or shutil.which("smolwatch") is not None
-    program = "smolwatch" if is_on_path else safe_text(shlex.quote(str(typed)))
+    program = safe_text(shlex.quote(program_as_typed(sys.argv[0])))
     say(f"""
 Sidecars   beside each file in {safe_text(str(settings.inbox_path))} (.md to read, .smolwatch.json for programs)
 Database   {safe_text(str(settings.database_file))}
@@ -225,3 +222,9 @@ Look       {program} --home {home} ls
 For your own pictures, with the real weights (about 2.0 GB, once):
            {program} model pull
            {program} run""")
+
+
+def program_as_typed(typed: str) -> str:
+    """In a checkout's own environment smolwatch is not on the PATH, and has to be typed with its folder."""
+    has_to_be = Path(typed).name == "smolwatch" and shutil.which("smolwatch") is None
+    return typed if has_to_be else "smolwatch"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.demo import Outcome, check_engine, demo_environment, new_outcomes, report
+from cli.commands.demo import Outcome, check_engine, demo_environment, new_outcomes, program_as_typed, report
 from cli.samples import FOLDER, Sample, drop, shipped_samples
 from config.errors import ModelUnavailableError
 from daemon.lock import HomeLock
@@ -89,3 +89,13 @@ def test_a_home_that_is_in_use_is_left_alone(house: House) -> None:
     assert result.exit_code == 75
     assert str(os.getpid()) in result.stderr
     assert list(house.inbox.iterdir()) == []
+
+
+def test_what_is_to_be_typed_next_names_the_folder_only_where_the_path_does_not_hold_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program_as_typed(".venv/bin/smolwatch") == ".venv/bin/smolwatch"
+    assert program_as_typed("/x/cli/main.py") == "smolwatch"
+    (tmp_path / "smolwatch").touch(0o755)
+    assert program_as_typed(str(tmp_path / "smolwatch")) == "smolwatch"
