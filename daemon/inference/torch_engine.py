@@ -65,8 +65,8 @@ class TorchEngine:
     def load(self) -> EngineInfo:
         device = pick_device(self._device)
         self._processor = Processor.from_folder(self._folder, detail=self._detail)
-        self._readying.is_beside = device.type != "cpu"
         runner, notes = self._runner_on(device)
+        self._readying.is_beside = runner.device.type != "cpu"
         self.run_on(runner)
         return EngineInfo(
             model_id=self._model_id,
