@@ -5,9 +5,9 @@ lets them spin meanwhile: by default for 15 ms, in which they may well hold the 
 another process is busy too. Measured on two cores that others used as well: a step over 8 answers at the full model's
 shape took 65 to 130 ms with short spins (50 µs) and 240 to 280 ms by default; 64 small products 23 to 50 ms and 120 to
 780 ms. With the cores to itself, such a step took a tenth longer with spins of 50 µs than with 0.8 ms, which last from
-one product to the next, over what Python does in between; still longer ones gained nothing. To spin without end
-(ACTIVE) helps less, and burns a core when nothing is to be done; not to spin at all (PASSIVE) sends threads to sleep
-between any two products, which costs idle machines more.
+one product to the next, over what Python does in between; still longer ones gained nothing. What 0.8 ms cost beside
+other work was not measured. To spin without end (ACTIVE) helps less, and burns a core when nothing is to be done; not
+to spin at all (PASSIVE) sends threads to sleep between any two products, which costs idle machines more.
 
 oneDNN and what torch has between it and itself (ideep) each keep a program for the last 1024 shapes of matrices. Here
 prompts have every length, and a program is soon made: measured over 500 files with the demo's model, memory rose by
