@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from storage.errors import BusyError, DiskFullError, StorageError
 
 BUSY_SECONDS = 10.0
-BETWEEN_TRIES = 0.02
+TRY_AGAIN_SECONDS = 0.02
 DURABLE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "fullfsync=1", "checkpoint_fullfsync=1")
 READING = ("query_only=ON",)
 #: The files that SQLite keeps beside a database.
@@ -46,7 +46,7 @@ def connect(file: Path, *, read_only: bool = False, busy_seconds: float = BUSY_S
 
 
 def set_patiently(connection: sqlite3.Connection, pragma: str, busy_seconds: float) -> None:
-    """SQLite itself waits for nobody where two turn a new database to WAL at once: each would wait for the other."""
+    """Wait for others so long. SQLite itself does not where two turn a new database to WAL: each has what both need."""
     until = time.monotonic() + busy_seconds
     while True:
         try:
@@ -55,7 +55,7 @@ def set_patiently(connection: sqlite3.Connection, pragma: str, busy_seconds: flo
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                 raise
-        time.sleep(BETWEEN_TRIES)
+        time.sleep(TRY_AGAIN_SECONDS)
 
 
 def make_engine(file: Path, *, read_only: bool, busy_seconds: float) -> Engine:
