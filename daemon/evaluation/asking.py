@@ -42,7 +42,7 @@ class AskingSide:
 
     def _tiles_of(self, request: Request) -> int:
         """Every frame is one tile."""
-        return len(request.pictures) if request.is_video else len(self.processor.look(request.pictures).pixels)
+        return len(request.pictures) if request.is_video else len(self.processor.look(request.pictures).tiles)
 
 
 class EngineSide(AskingSide):

@@ -40,7 +40,9 @@ class PrepareSide:
 
     def run(self) -> Run:
         began = time.perf_counter()
-        self.processor.look(self.request.pictures, timestamps=self.request.timestamps, seconds=self.request.seconds)
+        request = self.request
+        seen = self.processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
+        self.processor.normal(seen.tiles)
         return Run(files=1, phases={"preprocess": time.perf_counter() - began}, tiles=self._frames)
 
 

@@ -38,9 +38,9 @@ class TileRule:
 
 @dataclass(frozen=True)
 class Seen:
-    """Pictures made ready: `pixels` (tiles, 3, tile, tile), normalised; `block`, the text that stands for them."""
+    """Pictures cut up: uint8 `tiles`, (tile, tile, 3) each; `block`, the text that stands for them."""
 
-    pixels: Floats
+    tiles: tuple[Pixels, ...]
     tilings: tuple[Tiling, ...]
     block: str
     is_video: bool
@@ -92,15 +92,23 @@ class Processor:
     def look(
         self, pictures: Sequence[Pixels], *, timestamps: Sequence[float] = (), seconds: float | None = None
     ) -> Seen:
-        """Cut and normalise pictures; those of a video (`seconds` long) are its frames, one tile each."""
+        """Cut pictures up; those of a video (`seconds` long) are its frames, one tile each."""
         if seconds is not None:
-            frames = [self._frame(picture) for picture in pictures]
+            frames = tuple(self._frame(picture) for picture in pictures)
             block = video_block(timestamps, seconds, self.tokens_per_tile)
-            return Seen(self._normal(frames), (Tiling(0, 0),) * len(frames), block, True)
+            return Seen(frames, (Tiling(0, 0),) * len(frames), block, True)
         cut = [self._cut(picture) for picture in pictures]
         tilings = tuple(tiling for _, tiling in cut)
         block = "".join(image_block(tiling, self.tokens_per_tile) for tiling in tilings)
-        return Seen(self._normal([tile for tiles, _ in cut for tile in tiles]), tilings, block, False)
+        return Seen(tuple(tile for tiles, _ in cut for tile in tiles), tilings, block, False)
+
+    def normal(self, tiles: Sequence[Pixels]) -> Floats:
+        """uint8 (tile, tile, 3) each -> float32 (tiles, 3, tile, tile), with the checkpoint's mean and deviation."""
+        mean, std = (np.array(values, np.float32) for values in (self.plan.mean, self.plan.std))
+        pixels = np.empty((len(tiles), 3, self.tile, self.tile), np.float32)
+        for place, tile in zip(pixels, tiles, strict=True):
+            place[:] = ((tile.astype(np.float32) * np.float32(self.plan.rescale) - mean) / std).transpose(2, 0, 1)
+        return pixels
 
     def ask(self, seen: Seen, question: str, *, system: str | None = None) -> list[int]:
         """The token ids of a question about what was seen."""
@@ -116,9 +124,9 @@ class Processor:
         seconds: float | None = None,
         system: str | None = None,
     ) -> Prepared:
-        """`look` and `ask` in one."""
+        """`look`, `normal` and `ask` in one."""
         seen = self.look(pictures, timestamps=timestamps, seconds=seconds)
-        return Prepared(self.ask(seen, question, system=system), seen.pixels)
+        return Prepared(self.ask(seen, question, system=system), self.normal(seen.tiles))
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a prompt that is written out; nothing is added to it."""
@@ -152,14 +160,6 @@ class Processor:
         if self.rule.enlarge:
             return self.rule.longest_edge
         return min(self.rule.longest_edge, round_up(max(width, height), self.tile))
-
-    def _normal(self, tiles: Sequence[Pixels]) -> Floats:
-        """uint8 (tile, tile, 3) each -> float32 (tiles, 3, tile, tile), with the checkpoint's mean and deviation."""
-        mean, std = (np.array(values, np.float32) for values in (self.plan.mean, self.plan.std))
-        pixels = np.empty((len(tiles), 3, self.tile, self.tile), np.float32)
-        for place, tile in zip(pixels, tiles, strict=True):
-            place[:] = ((tile.astype(np.float32) * np.float32(self.plan.rescale) - mean) / std).transpose(2, 0, 1)
-        return pixels
 
 
 def round_up(length: int, tile: int) -> int:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
-from daemon.inference.processor import Floats
+from daemon.media.clip import Pixels
 
 
-def distinct(pixels: Floats) -> tuple[list[Floats], list[int]]:
-    """Tiles (tiles, 3, tile, tile) -> each different one once, and for every tile which of them it is."""
+def distinct(tiles: Sequence[Pixels]) -> tuple[list[Pixels], list[int]]:
+    """Tiles of one size -> each different one once, and for every tile which of them it is."""
     found: dict[bytes, int] = {}
-    tiles: list[Floats] = []
+    different: list[Pixels] = []
     places = []
-    for tile in pixels:
+    for tile in tiles:
         key = blake2b(tile.tobytes(), digest_size=16).digest()
         if key not in found:
-            found[key] = len(tiles)
-            tiles.append(tile)
+            found[key] = len(different)
+            different.append(tile)
         places.append(found[key])
-    return tiles, places
+    return different, places

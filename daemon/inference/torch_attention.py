@@ -32,6 +32,9 @@ class Kernel(Protocol):
 
 fused: Kernel = scaled_dot_product_attention
 
+#: Of a prompt: few enough that little is computed which nobody sees, and enough for products to be quick.
+QUERIES_AT_ONCE = 128
+
 
 def plain(
     query: Tensor,
@@ -42,16 +45,30 @@ def plain(
     is_causal: bool = False,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """The same by products and a softmax, for a device whose own kernel cannot be trusted."""
-    if enable_gqa:
-        key, value = (held.repeat_interleave(query.shape[-3] // held.shape[-3], -3) for held in (key, value))
-    scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-    if is_causal:
-        attn_mask = mask_of(torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril(), scores)
+    """The same by products and a softmax: for a device whose own kernel is slower or cannot be trusted."""
+    count = query.shape[-2]
+    if is_causal and attn_mask is None:
+        blocks = [(first, min(first + QUERIES_AT_ONCE, count)) for first in range(0, count, QUERIES_AT_ONCE)]
+        return torch.cat([plain_block(query, key, value, first, last) for first, last in blocks], -2)
+    # Heads that share keys stand beside each other like more queries.
+    grouped = (query * query.shape[-1] ** -0.5).reshape(*key.shape[:-2], -1, key.shape[-1])
+    scores = (grouped @ key.transpose(-1, -2)).view(*query.shape[:-1], key.shape[-2])
     if attn_mask is not None:
-        scores = scores + attn_mask
-    attended: Tensor = scores.softmax(-1) @ value
-    return attended
+        scores += attn_mask
+    weights = scores.softmax(-1).view(*grouped.shape[:-1], key.shape[-2])
+    return (weights @ value).view(query.shape)
+
+
+def plain_block(query: Tensor, key: Tensor, value: Tensor, first: int, last: int) -> Tensor:
+    """Some of the queries over what they see: themselves, and what stands before them."""
+    places = torch.arange(last, device=query.device)
+    mask = mask_of(places <= places[first:, None], query)
+    return plain(query[..., first:last, :], key[..., :last, :], value[..., :last, :], attn_mask=mask)
+
+
+def best_kernel(device: torch.device) -> Kernel:
+    """A CPU's own kernel multiplies head by head, which takes it twice as long as products of all heads at once."""
+    return plain if device.type == "cpu" else fused
 
 
 def mask_of(seen: Tensor, like: Tensor) -> Tensor:
@@ -111,7 +128,8 @@ class Reading:
 class ShelfWriting:
     """The part of `Writing` that concerns one shelf: tokens from `first` on, one for each of `rows`, by their slots.
 
-    Attention runs over all slots up to the longest row written, as they lie; what rows get that take no token is lost.
+    Attention runs over all slots to their full capacity, as they lie: a CPU would copy what has gaps, and a GPU may
+    take its time over every new shape. What rows get that take no token is lost.
     """
 
     def __init__(self, shelf: Shelf, rows: Sequence[Row], first: int, kernel: Kernel) -> None:
@@ -119,16 +137,13 @@ class ShelfWriting:
         self.shelf = shelf
         self.tokens = slice(first, first + len(rows))
         self.count = len(shelf.rows)
-        self.longest = max(row.length for row in rows) + 1
         device = shelf.shape.device
         self.slots = torch.tensor([row.slot for row in rows], device=device)
         self.places = torch.tensor([row.length for row in rows], device=device)
         self.is_full = len(rows) == self.count
-        self.mask: Tensor | None = None
-        if any(row.length + 1 < self.longest for row in shelf.rows):
-            ends = torch.tensor([min(row.length + 1, self.longest) for row in shelf.rows], device=device)
-            seen = torch.arange(self.longest, device=device) < ends[:, None]
-            self.mask = mask_of(seen, shelf.keys[0])[:, None, None]
+        ends = torch.tensor([row.length + 1 for row in shelf.rows], device=device)
+        seen = torch.arange(shelf.capacity, device=device) < ends[:, None]
+        self.mask = mask_of(seen, shelf.keys[0])[:, None, None]
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """As Reading's, for this shelf's tokens. Heads that share keys stand beside each other like tokens."""
@@ -140,8 +155,7 @@ class ShelfWriting:
             spread = grouped.new_zeros(self.count, *grouped.shape[1:])
             spread[self.slots] = grouped
             grouped = spread
-        seen = (slice(self.count), slice(None), slice(self.longest))
-        attended = self._attend(grouped, all_keys[seen], all_values[seen], attn_mask=self.mask)
+        attended = self._attend(grouped, all_keys[: self.count], all_values[: self.count], attn_mask=self.mask)
         return (attended if self.is_full else attended[self.slots]).flatten(1, 2)
 
 

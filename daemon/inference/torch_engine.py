@@ -21,6 +21,7 @@ from daemon.inference.processor import Floats, Processor
 from daemon.inference.readying import Readying
 from daemon.inference.threads import settle_threads
 from daemon.inference.tiles import distinct
+from daemon.inference.torch_attention import best_kernel
 from daemon.inference.torch_linear import int8_laid_out, laid_out
 from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.torch_trial import rungs, show, sound_runner
@@ -99,7 +100,7 @@ class TorchEngine:
         if device.type == "cpu":
             threads = self._settle_threads(dtype)
             lay = int8_laid_out if is_int8 else laid_out
-            return TorchRunner.from_folder(self._folder, device, dtype, lay), (threads,)
+            return TorchRunner.from_folder(self._folder, device, dtype, lay, best_kernel(device)), (threads,)
         tried = partial(show, tile=self._processor.tile, image_id=self._processor.image_id)
         runner, way, notes = sound_runner(self._folder, device, list(rungs(dtype, self._rows)), tried)
         self._rows = way.rows
@@ -176,8 +177,9 @@ class TorchEngine:
         impression, tiles = request.impression, list[Floats]()
         if not isinstance(impression, Impression):
             seen = self._processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-            tiles, places = distinct(seen.pixels)
-            impression = Impression(replace(seen, pixels=seen.pixels[:0].copy()), places, ())
+            different, places = distinct(seen.tiles)
+            tiles = list(self._processor.normal(different))
+            impression = Impression(replace(seen, tiles=()), places, ())
         writings = []
         for question in request.questions:
             ids = self._processor.ask(impression.prompt, question.ask)

@@ -158,8 +158,8 @@ class TorchRunner:
         places = [place for row, count in rows for place in range(row.length, row.length + count)]
         tokens = torch.cat([row.unread[:count] for row, count in rows])
         reading = Reading(rows, self._kernel)
-        hidden = self._text(tokens, torch.tensor(places, device=self.device), reading)
-        return self._text.scores(hidden[[part.last - 1 for part in reading.parts]])
+        last_ones = [part.last - 1 for part in reading.parts]
+        return self._text.scores(self._text(tokens, torch.tensor(places, device=self.device), reading, last_ones))
 
     def _have_read(self, parts: Sequence[tuple[int, int]]) -> None:
         """Only what has succeeded to the end counts: until then it may be repeated."""

@@ -14,6 +14,7 @@ from daemon.inference.torch_linear import Layout, laid_out, together
 
 #: (layer, queries, keys, values) -> what the queries gather; tokens x heads x width each.
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+EVERY = slice(None)
 
 
 class Layer:
@@ -56,14 +57,18 @@ class TextModel:
             device=weights.device,
         )
 
-    def __call__(self, hidden: Tensor, positions: Tensor, attention: Attention) -> Tensor:
-        """Embedded tokens (tokens, hidden) at their positions -> (tokens, hidden), not normed."""
+    def __call__(
+        self, hidden: Tensor, positions: Tensor, attention: Attention, wanted: list[int] | slice = EVERY
+    ) -> Tensor:
+        """Embedded tokens (tokens, hidden) at their positions -> (wanted ones of them, hidden), not normed."""
         cos, sin = self.cos[positions], self.sin[positions]
         turned, size, shape = self.heads + self.kv_heads, hidden.shape[-1:], (len(hidden), -1, cos.shape[-1])
         for number, layer in enumerate(self.layers):
             heads = layer.qkv(rms_norm(hidden, size, layer.attention_norm, self.eps)).view(shape)
             rotated = rotate(heads[:, :turned], cos, sin)
             attended = attention(number, rotated[:, : self.heads], rotated[:, self.heads :], heads[:, turned:])
+            if number == len(self.layers) - 1:  # of the others nothing is needed any more
+                hidden, attended = hidden[wanted], attended[wanted]
             hidden = hidden + layer.out(attended.flatten(1))
             gate, up = layer.gate_up(rms_norm(hidden, size, layer.mlp_norm, self.eps)).chunk(2, dim=-1)
             hidden = hidden + layer.down(layer.activation(gate) * up)

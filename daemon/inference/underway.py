@@ -18,7 +18,7 @@ Features = TypeVar("Features")
 
 @dataclass(frozen=True, eq=False)
 class Impression(Generic[Features]):
-    """What was seen in a request's pictures: their part of the `prompt`, without pixels, and the features.
+    """What was seen in a request's pictures: their part of the `prompt`, without its tiles, and the features.
 
     `places` says which of them stands where. Without `features`, the tiles are still to be looked at.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,9 +39,13 @@ def truth(checkpoint: Path, tried: Show) -> Shown:
     return tried(TorchRunner.from_folder(checkpoint, CPU, F32))
 
 
-def without_masks(query: Tensor, key: Tensor, value: Tensor, **kwargs: object) -> Tensor:
-    """A kernel as it was seen on a young device: it does not heed the mask by which rows of unlike length are told."""
-    return fused(query, key, value, **{**kwargs, "attn_mask": None})  # type: ignore[arg-type]
+def with_one_mask(
+    query: Tensor, key: Tensor, value: Tensor, *, attn_mask: Tensor | None = None, **kwargs: Any
+) -> Tensor:
+    """A kernel that heeds one row's mask in all rows, which is wrong where rows of unlike length are together."""
+    if attn_mask is not None and attn_mask.dim() == 4:
+        attn_mask = attn_mask[:1]
+    return fused(query, key, value, attn_mask=attn_mask, **kwargs)
 
 
 def broken(query: Tensor, key: Tensor, value: Tensor, **_: object) -> Tensor:
@@ -65,10 +70,10 @@ def test_a_trial_leaves_no_row_behind(checkpoint: Path, tried: Show) -> None:
 
 
 def test_answers_that_differ_among_others_are_found_out(checkpoint: Path, tried: Show, truth: Shown) -> None:
-    found = tried(TorchRunner.from_folder(checkpoint, CPU, F32, kernel=without_masks))
-    trouble = judge(found, truth, Rung(without_masks, F32, 8, ""))
+    found = tried(TorchRunner.from_folder(checkpoint, CPU, F32, kernel=with_one_mask))
+    trouble = judge(found, truth, Rung(with_one_mask, F32, 8, ""))
     assert trouble is not None and "together" in trouble
-    assert judge(found, truth, Rung(without_masks, F32, 1, "")) is None, "one at a time it is sound"
+    assert judge(found, truth, Rung(with_one_mask, F32, 1, "")) is None, "one at a time it is sound"
 
 
 def test_what_is_not_a_number_is_endlessly_far_off() -> None:
@@ -85,7 +90,7 @@ def test_ways_are_tried_from_the_fastest_to_the_surest() -> None:
     assert [(way.kernel, way.rows) for way in rungs(F32, 32)] == [(fused, 32), (plain, 32), (plain, 1)]
 
 
-@pytest.mark.parametrize("bad", [broken, missing, without_masks])
+@pytest.mark.parametrize("bad", [broken, missing, with_one_mask])
 def test_a_bad_kernel_is_left_out_and_the_reason_told(checkpoint: Path, tried: Show, bad: Kernel) -> None:
     ways = [Rung(bad, F32, 8, "its own attention"), Rung(plain, F32, 8, "plain attention")]
     runner, way, notes = sound_runner(checkpoint, CPU, ways, tried)
@@ -95,7 +100,7 @@ def test_a_bad_kernel_is_left_out_and_the_reason_told(checkpoint: Path, tried: S
 
 
 def test_where_only_single_answers_are_sound_one_is_written_at_a_time(checkpoint: Path, tried: Show) -> None:
-    ways = [Rung(without_masks, way.dtype, way.rows, way.words) for way in rungs(F32, 8)]
+    ways = [Rung(with_one_mask, way.dtype, way.rows, way.words) for way in rungs(F32, 8)]
     assert sound_runner(checkpoint, CPU, ways, tried)[1].rows == 1
 
 

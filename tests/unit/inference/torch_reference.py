@@ -55,6 +55,10 @@ class Reference:
 
 def scene_of(processor: Processor, request: Request, questions: Sequence[Question], limit: int) -> TorchScene:
     seen = processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-    tiles, places = distinct(seen.pixels)
+    different, places = distinct(seen.tiles)
     ids = [(processor.ask(seen, question.ask), question.name) for question in questions]
-    return Scene(tiles, places, [Writing(asked, limit, request.decoding.get(name, PLAIN)) for asked, name in ids])
+    return Scene(
+        list(processor.normal(different)),
+        places,
+        [Writing(asked, limit, request.decoding.get(name, PLAIN)) for asked, name in ids],
+    )
