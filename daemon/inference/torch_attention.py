@@ -56,7 +56,8 @@ def plain(
     if attn_mask is not None:
         scores += attn_mask
     weights = scores.softmax(-1).view(*grouped.shape[:-1], key.shape[-2])
-    return (weights @ value).view(query.shape)
+    attended: Tensor = weights @ value
+    return attended.view(query.shape)
 
 
 def plain_block(query: Tensor, key: Tensor, value: Tensor, first: int, last: int) -> Tensor:
