@@ -56,7 +56,10 @@ def receive(line: socket.socket, size: int, deadline: float = NEVER) -> bytearra
         if left <= 0:
             raise TimeoutError
         line.settimeout(None if deadline == NEVER else left)
-        got = line.recv_into(rest)
+        try:
+            got = line.recv_into(rest)
+        except ConnectionResetError:  # it left without having heard all that was said to it
+            got = 0
         if got == 0:
             raise EOFError
         rest = rest[got:]
