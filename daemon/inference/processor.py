@@ -104,10 +104,12 @@ class Processor:
 
     def normal(self, tiles: Sequence[Pixels]) -> Floats:
         """uint8 (tile, tile, 3) each -> float32 (tiles, 3, tile, tile), with the checkpoint's mean and deviation."""
-        mean, std = (np.array(values, np.float32) for values in (self.plan.mean, self.plan.std))
+        mean, std = (np.array(values, np.float32)[:, None, None] for values in (self.plan.mean, self.plan.std))
         pixels = np.empty((len(tiles), 3, self.tile, self.tile), np.float32)
         for place, tile in zip(pixels, tiles, strict=True):
-            place[:] = ((tile.astype(np.float32) * np.float32(self.plan.rescale) - mean) / std).transpose(2, 0, 1)
+            np.multiply(tile.transpose(2, 0, 1), np.float32(self.plan.rescale), out=place)
+            place -= mean
+            place /= std
         return pixels
 
     def ask(self, seen: Seen, question: str, *, system: str | None = None) -> list[int]:
