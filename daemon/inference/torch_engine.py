@@ -21,7 +21,6 @@ from daemon.inference.processor import Floats, Processor
 from daemon.inference.readying import Readying
 from daemon.inference.threads import settle_threads
 from daemon.inference.tiles import distinct
-from daemon.inference.torch_attention import best_kernel
 from daemon.inference.torch_linear import int8_laid_out, laid_out
 from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.torch_trial import rungs, show, sound_runner
@@ -100,7 +99,7 @@ class TorchEngine:
         if device.type == "cpu":
             threads = self._settle_threads(dtype)
             lay = int8_laid_out if is_int8 else laid_out
-            return TorchRunner.from_folder(self._folder, device, dtype, lay, best_kernel(device)), (threads,)
+            return TorchRunner.from_folder(self._folder, device, dtype, lay), (threads,)
         tried = partial(show, tile=self._processor.tile, image_id=self._processor.image_id)
         runner, way, notes = sound_runner(self._folder, device, list(rungs(dtype, self._rows)), tried)
         self._rows = way.rows

@@ -18,7 +18,7 @@ from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
 from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.devices import free_memory, give_back, wait_for
 from daemon.inference.processor import Floats
-from daemon.inference.torch_attention import Kernel, Reading, Writing, fused
+from daemon.inference.torch_attention import Kernel, Reading, Writing, best_kernel
 from daemon.inference.torch_cache import Cache
 from daemon.inference.torch_choosing import Choosing
 from daemon.inference.torch_linear import Layout, laid_out
@@ -43,7 +43,10 @@ def failing() -> Iterator[None]:
 
 
 class TorchRunner:
-    """One loaded model, as the batch needs it: tiles are (3, tile, tile), features (tokens a tile, hidden)."""
+    """One loaded model, as the batch needs it: tiles are (3, tile, tile), features (tokens a tile, hidden).
+
+    Without a `kernel`, attention is the one that is quickest on the device.
+    """
 
     block = 256
 
@@ -53,15 +56,15 @@ class TorchRunner:
         device: torch.device,
         dtype: torch.dtype,
         lay: Layout = laid_out,
-        kernel: Kernel = fused,
+        kernel: Kernel | None = None,
     ) -> None:
         self.device = device
         self.dtype = dtype
         self._image_id: int = model.config.image_token_id
+        self._kernel = kernel or best_kernel(device)
         with torch.inference_mode():
-            self._vision = VisionModel(model, lay, kernel)
+            self._vision = VisionModel(model, lay, self._kernel)
             self._text = TextModel(model, lay)
-        self._kernel = kernel
         self._cache = Cache(self._text.cache_shape)
         self._choosing = Choosing(model.config.text_config.vocab_size, device)
 
@@ -72,7 +75,7 @@ class TorchRunner:
         device: torch.device,
         dtype: torch.dtype,
         lay: Layout = laid_out,
-        kernel: Kernel = fused,
+        kernel: Kernel | None = None,
     ) -> TorchRunner:
         """Load the weights straight in `dtype`; raises ModelUnavailableError unless all of them are there and fit."""
         silence: Any = logging.disable_progress_bar
