@@ -133,7 +133,7 @@ def escapes(fd: int) -> str:
         "tcp": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
         "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
         "unix": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
-        "exec": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
+        "exec": lambda: subprocess.run(["/bin/sh", "-c", ":"], cwd="/", check=True),
         "signal": lambda: os.kill(os.getppid(), 0),
         "core": lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)),
     }
