@@ -50,3 +50,10 @@ def test_a_row_s_number_brings_no_penalty_to_the_next_that_has_it() -> None:
     choosing.drop(3)
     assert choosing([3], made) == [likeliest]
     choosing.drop(3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_of_tokens_that_are_as_likely_the_first_is_taken_as_generate_does(dtype: torch.dtype) -> None:
+    choosing = Choosing(WORDS, torch.device("cpu"))
+    made = scores(40, dtype).round()
+    assert choosing(range(40), made) == made.argmax(-1).tolist()
