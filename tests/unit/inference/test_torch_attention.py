@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from daemon.inference.torch_attention import Reading, Writing
+from daemon.inference.torch_attention import QUERIES_AT_ONCE, Kernel, Reading, Writing, fused, plain
 from daemon.inference.torch_cache import Cache, CacheShape, Row
 
 HEADS, KV_HEADS, WIDTH = 6, 2, 4
@@ -48,14 +49,15 @@ def new_tokens(count: int) -> tuple[Tensor, Tensor, Tensor]:
 LENGTHS = st.lists(st.tuples(st.sampled_from([16, 32]), st.integers(1, 10)), min_size=1, max_size=6)
 
 
+@pytest.mark.parametrize("kernel", [fused, plain])
 @given(lengths=LENGTHS, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_token_for_some_of_the_rows_sees_its_own_row_and_nothing_else(
-    lengths: list[tuple[int, int]], data: st.DataObject
+    kernel: Kernel, lengths: list[tuple[int, int]], data: st.DataObject
 ) -> None:
     _, rows = filled(lengths)
     chosen = data.draw(st.permutations(rows).flatmap(lambda order: st.integers(1, len(rows)).map(lambda n: order[:n])))
-    writing = Writing(chosen)
+    writing = Writing(chosen, kernel)
     queries, keys, values = new_tokens(len(chosen))
     attended = writing(0, queries, keys, values)
     assert [chosen[number] for number in writing.order] == writing.rows
@@ -65,19 +67,27 @@ def test_a_token_for_some_of_the_rows_sees_its_own_row_and_nothing_else(
         torch.testing.assert_close(attended[number : number + 1], plainly(row, queries[number : number + 1]))
 
 
+@pytest.mark.parametrize("kernel", [fused, plain])
 @given(lengths=LENGTHS, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_prompts_see_themselves_and_what_stands_before_them(
-    lengths: list[tuple[int, int]], data: st.DataObject
+    kernel: Kernel, lengths: list[tuple[int, int]], data: st.DataObject
 ) -> None:
     _, rows = filled(lengths)
     for row in rows:
         row.length = data.draw(st.sampled_from([0, row.length]))
     counts = [data.draw(st.integers(1, 5)) for _ in rows]
     queries, keys, values = new_tokens(sum(counts))
-    attended = Reading(list(zip(rows, counts, strict=True)))(0, queries, keys, values)
+    attended = Reading(list(zip(rows, counts, strict=True)), kernel)(0, queries, keys, values)
     first = 0
     for row, count in zip(rows, counts, strict=True):
         new = slice(first, first + count)
         torch.testing.assert_close(attended[new], plainly(row, queries[new]))
         first += count
+
+
+@pytest.mark.parametrize("count", [1, QUERIES_AT_ONCE, QUERIES_AT_ONCE + 1, 3 * QUERIES_AT_ONCE - 1])
+def test_plain_attention_of_a_prompt_of_any_length_is_that_of_the_fused_kernel(count: int) -> None:
+    queries, keys, values = (held.transpose(0, 1)[None] for held in new_tokens(count))
+    expected = fused(queries, keys, values, is_causal=True, enable_gqa=True)
+    torch.testing.assert_close(plain(queries, keys, values, is_causal=True, enable_gqa=True), expected)

@@ -48,6 +48,11 @@ def with_one_mask(
     return fused(query, key, value, attn_mask=attn_mask, **kwargs)
 
 
+def without_masks(query: Tensor, key: Tensor, value: Tensor, **kwargs: Any) -> Tensor:
+    """A kernel as it was seen on a young device: it heeds no mask."""
+    return fused(query, key, value, **{**kwargs, "attn_mask": None})
+
+
 def broken(query: Tensor, key: Tensor, value: Tensor, **_: object) -> Tensor:
     return torch.full_like(query, torch.nan)
 
@@ -90,7 +95,7 @@ def test_ways_are_tried_from_the_fastest_to_the_surest() -> None:
     assert [(way.kernel, way.rows) for way in rungs(F32, 32)] == [(fused, 32), (plain, 32), (plain, 1)]
 
 
-@pytest.mark.parametrize("bad", [broken, missing, with_one_mask])
+@pytest.mark.parametrize("bad", [broken, missing, without_masks, with_one_mask])
 def test_a_bad_kernel_is_left_out_and_the_reason_told(checkpoint: Path, tried: Show, bad: Kernel) -> None:
     ways = [Rung(bad, F32, 8, "its own attention"), Rung(plain, F32, 8, "plain attention")]
     runner, way, notes = sound_runner(checkpoint, CPU, ways, tried)
