@@ -14,14 +14,14 @@ from storage.database import open_database
 from storage.library import Library
 from storage.records import Job
 
-#: Longer rows of digits are no job's number: the database holds 63 bits.
-LONGEST_ID = 18
+#: Longer rows of digits are no job's number: databases hold 31 bits.
+LONGEST_ID = 9
 
 
 @contextmanager
 def open_library(settings: Settings) -> Iterator[Library]:
     """The home's library, for reading. Raises NotFoundError with advice where there is no database yet."""
-    database = open_database(settings.database_file, read_only=True)
+    database = open_database(settings.database_place, read_only=True)
     try:
         yield Library(database)
     finally:

@@ -20,6 +20,8 @@ from config.settings import Group, Settings
 
 SHIPPED = Path(__file__).with_name("smolwatch.toml")
 PREFIX = "SMOLWATCH_"
+#: What was chosen here wrongly may hold a password.
+SECRET = "database.url"
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,9 @@ def problems_of(choice: Choice, home: Path) -> list[str]:
     try:
         Settings.model_validate(tree(home, {choice.key: choice.value}))
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Input ")
-        return [f"{choice.key} = {choice.value!r} ({choice.source}): {reason}"]
+        reason = error.errors()[0]["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        shown = "…" if choice.key == SECRET else repr(choice.value)
+        return [f"{choice.key} = {shown} ({choice.source}): {reason}"]
     return []
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Detail = Literal["fast", "balanced", "full"]
 Existing = Literal["fill", "skip", "append", "overwrite"]
@@ -14,6 +15,17 @@ Count = Annotated[int, Field(ge=1)]
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolVLM2-500M-Video-Instruct"
 DEFAULT_REVISION = "7b375e1b73b11138ff12fe22c8f2822d8fe03467"
+
+
+def server_address(text: str) -> str:
+    """The address as it is. Raises ValueError for what is none, and for one with a password: addresses are shown."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgresql", "postgres") or not text.startswith(f"{parts.scheme}://"):
+        raise ValueError("should be an address such as postgresql://user@host/name")
+    rest = f"{parts.path}?{parts.query}#{parts.fragment}"
+    if parts.password is not None or "@" in rest or "password" in rest:
+        raise ValueError("should hold no password; that belongs into the file ~/.pgpass, for your eyes only")
+    return text
 
 
 class Group(BaseModel):
@@ -84,6 +96,14 @@ class OutputSettings(Group):
     existing: Existing = Field("fill", description="What becomes of a sidecar of ours that stands there already.")
 
 
+class DatabaseSettings(Group):
+    """Where the books are kept."""
+
+    url: Annotated[str, AfterValidator(server_address)] | None = Field(
+        None, description="A PostgreSQL database (postgresql://user@host/name); the home's own file unless set."
+    )
+
+
 class WorkSettings(Group):
     """How jobs are tried, and for how long."""
 
@@ -125,6 +145,7 @@ class Settings(Group):
     inbox: InboxSettings = InboxSettings()
     model: ModelSettings = ModelSettings()
     output: OutputSettings = OutputSettings()
+    database: DatabaseSettings = DatabaseSettings()
     work: WorkSettings = WorkSettings()
     fetch: FetchSettings = FetchSettings()
     log: LogSettings = LogSettings()
@@ -140,6 +161,11 @@ class Settings(Group):
     @property
     def database_file(self) -> Path:
         return self.home / "data" / "smolwatch.db"
+
+    @property
+    def database_place(self) -> Path | str:
+        """The home's file, or the address of a server's database."""
+        return self.database.url or self.database_file
 
     @property
     def sidecar_folder(self) -> Path:

@@ -56,8 +56,9 @@ def run(
     with (
         HomeLock(settings.lock_file) as lock,
         noted_signals() as note,
-        closing(open_database(settings.database_file, keep_free=settings.work.keep_free_bytes)) as database,
+        closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
     ):
+        database.keep_others_out()
         clock = SystemClock()
         trouble = Trouble(database, clock, lock.note)
         return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by, work).run(once)
@@ -124,13 +125,12 @@ class Daemon:
                 self._supervisor.tick(TICK_SECONDS)
                 self._hear_wishes()
                 self._trouble.look()
+                if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
+                    return code
             except StorageError as error:
                 self._trouble.meet(error)
                 self._supervisor.excuse()
                 self._stop.wait(TICK_SECONDS)
-                continue
-            if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
-                return code
         return 0
 
     def _rest(self, reason: str) -> None:

@@ -24,13 +24,16 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Words(TypeDecorator[str]):
-    """Text from anywhere. Undecodable bytes of a file name arrive as lone surrogates, which no database takes."""
+    """Text from anywhere. Undecodable bytes of a file name arrive as lone surrogates, which no database takes.
+
+    Nor does PostgreSQL take the character NUL.
+    """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+        return None if value is None else value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 class FingerprintText(TypeDecorator[Fingerprint]):

@@ -4,6 +4,7 @@ SmolwatchError
 ├── StorageError           78   the database cannot be used
 │   ├── PassingError        1   not now; it may be tried again, and nothing was changed
 │   │   ├── BusyError       1   another program holds it
+│   │   ├── UnreachableError  1 its server does not answer
 │   │   └── DiskFullError   1   no room left
 │   └── LostClaim          78   somebody spoke for a job that is no longer theirs
 ├── BackupError             1   a copy of the database could not be made
@@ -34,6 +35,12 @@ class BusyError(PassingError):
     """Another program has held the database for too long."""
 
     advice = "Close the other program that has the database open."
+
+
+class UnreachableError(PassingError):
+    """The database's server does not answer, or the way there is broken."""
+
+    advice = "See to the server and the way there; work goes on by itself."
 
 
 class DiskFullError(PassingError):

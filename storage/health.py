@@ -63,22 +63,13 @@ def problems(database: Database) -> list[str]:
     """
     try:
         with database.read() as connection:
-            return list(damage(connection)) or [*broken_references(connection), *broken_rules(connection)]
+            if damage := list(database.backend.damage(connection)):
+                return damage
+            return [*database.backend.broken_references(connection), *broken_rules(connection)]
     except PassingError:
         raise
     except StorageError as error:
         return [str(error)]
-
-
-def damage(connection: Connection) -> Iterator[str]:
-    for (found,) in connection.exec_driver_sql("PRAGMA integrity_check"):
-        if found != "ok":
-            yield f"Damaged: {found}"
-
-
-def broken_references(connection: Connection) -> Iterator[str]:
-    for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-        yield f"Row {row} of {table} speaks of a row of {parent} that is not there."
 
 
 def broken_rules(connection: Connection) -> Iterator[str]:

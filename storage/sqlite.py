@@ -16,7 +16,8 @@ from storage.errors import BusyError, DiskFullError, StorageError
 
 BUSY_SECONDS = 10.0
 TRY_AGAIN_SECONDS = 0.02
-DURABLE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "fullfsync=1", "checkpoint_fullfsync=1")
+WAL = "journal_mode=WAL"
+DURABLE = ("synchronous=FULL", "foreign_keys=ON", "fullfsync=1", "checkpoint_fullfsync=1")
 READING = ("query_only=ON",)
 #: The files that SQLite keeps beside a database.
 COMPANIONS = ("-wal", "-shm", "-journal")
@@ -45,13 +46,16 @@ def connect(file: Path, *, read_only: bool = False, busy_seconds: float = BUSY_S
     return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, timeout=busy_seconds, check_same_thread=False)
 
 
-def set_patiently(connection: sqlite3.Connection, pragma: str, busy_seconds: float) -> None:
-    """Wait for others so long. SQLite itself does not where two turn a new database to WAL: each has what both need."""
+def set_patiently(connection: sqlite3.Connection, pragma: str, busy_seconds: float) -> Any:
+    """What the pragma is then. Wait for others so long.
+
+    SQLite itself does not where two turn a new database to WAL: each has what both need.
+    """
     until = time.monotonic() + busy_seconds
     while True:
         try:
-            connection.execute(f"PRAGMA {pragma}")
-            return
+            row = connection.execute(f"PRAGMA {pragma}").fetchone()
+            return row and row[0]
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                 raise
@@ -69,6 +73,9 @@ def make_engine(file: Path, *, read_only: bool, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: object) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
+        if not read_only and (mode := set_patiently(connection, WAL, busy_seconds)) != "wal":
+            said = f"The database {file} cannot keep a write-ahead log there: it stays in the mode {mode!r}."
+            raise StorageError(said, advice=LOCAL_DISK)
         for pragma in READING if read_only else DURABLE:
             set_patiently(connection, pragma, busy_seconds)
 

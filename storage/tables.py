@@ -78,7 +78,8 @@ jobs = Table(
     CheckConstraint(
         "(state IN ('done', 'failed', 'skipped', 'gone')) = (finished_at IS NOT NULL)", name="final_is_finished"
     ),
-    # At most one job of a path waits, and at most one is worked on.
+    # At most one job of a path waits, and at most one is worked on. PostgreSQL's conditions are in the migration alone:
+    # named here, they would have every command load its dialect.
     Index(
         "one_queued_job_a_path",
         "path_id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from cli.options import json_option
 from cli.render import say, say_facts, say_json, size
-from config.errors import AlreadyRunningError, NotFoundError
+from config.errors import AlreadyRunningError, NotFoundError, SmolwatchError
 from config.load import load_settings
 from config.settings import Settings
 from config.text import safe_text
@@ -32,7 +33,7 @@ def command() -> None:
 def backup(home: Path | None, file: Path | None) -> None:
     """Copy the database to FILE, also while the daemon runs. An older copy there is replaced, nothing else is.
 
-    Without FILE: to data/backups in the home, by date and time.
+    Without FILE: to data/backups in the home, by date and time. A server's database has pg_dump instead.
     """
     from storage.upkeep import back_up
 
@@ -85,6 +86,11 @@ def existing(settings: Settings) -> Path:
     """The database's file. Raises NotFoundError, or StorageError when it is none of smolwatch's."""
     from storage.sqlite import schema_of
 
+    if settings.database.url:
+        raise SmolwatchError(
+            f"{settings.database.url} is no file, and in the care of its server.",
+            advice="PostgreSQL vacuums by itself, and makes copies with: pg_dump --format=custom --file=FILE ADDRESS",
+        )
     if not settings.database_file.exists():
         raise NotFoundError(f"There is no database at {settings.database_file} yet.")
     schema_of(settings.database_file)
@@ -92,29 +98,30 @@ def existing(settings: Settings) -> Path:
 
 
 def look(settings: Settings) -> dict[str, Any]:
-    """The whole report, for programs."""
+    """The whole report, for programs. A server's database has neither size nor SQLite."""
     from storage.database import open_database
     from storage.health import SQLITE_VERSION, has_wal_reset_bug, problems
 
-    database = open_database(settings.database_file, read_only=True)
+    database = open_database(settings.database_place, read_only=True)
     try:
         found = problems(database)
     finally:
         database.close()
-    return {
-        "database": str(database.file),
-        "bytes": database.file.stat().st_size,
+    report: dict[str, Any] = {"database": database.name, "problems": found}
+    if settings.database.url:
+        return report
+    return report | {
+        "bytes": settings.database_file.stat().st_size,
         "sqlite": ".".join(map(str, SQLITE_VERSION)),
         "wal_reset_bug": has_wal_reset_bug(),
-        "problems": found,
     }
 
 
-def lines(report: dict[str, Any]) -> list[tuple[str, str]]:
+def lines(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The same for people."""
-    warning = f". {UPGRADE}" if report["wal_reset_bug"] else ""
-    return [
-        ("database", safe_text(f"{report['database']}, {size(report['bytes'])}")),
-        ("sqlite", f"{report['sqlite']}{warning}"),
-        *([("problem", safe_text(problem)) for problem in report["problems"]] or [("check", "ok")]),
-    ]
+    if "sqlite" in report:
+        yield "database", safe_text(f"{report['database']}, {size(report['bytes'])}")
+        yield "sqlite", f"{report['sqlite']}{f'. {UPGRADE}' if report['wal_reset_bug'] else ''}"
+    else:
+        yield "database", safe_text(report["database"])
+    yield from [("problem", safe_text(problem)) for problem in report["problems"]] or [("check", "ok")]

@@ -70,9 +70,10 @@ def command(home: Path | None, own_home: Path | None) -> int:
 
 
 def demo_environment() -> dict[str, str]:
-    """The person's own, but for the inbox: it is the demo home's, and files in it need no long wait."""
+    """The person's own, but for inbox and database: they are the demo home's, and files there need no long wait."""
     environ = {**os.environ, "SMOLWATCH_INBOX__SETTLE_SECONDS": "0.5"}
-    environ.pop("SMOLWATCH_INBOX__PATH", None)
+    for name in ("SMOLWATCH_INBOX__PATH", "SMOLWATCH_DATABASE__URL"):
+        environ.pop(name, None)
     return environ
 
 
@@ -215,7 +216,7 @@ def say_what_next(settings: Settings) -> None:
     program = safe_text(shlex.quote(program_as_typed(sys.argv[0])))
     say(f"""
 Sidecars   beside each file in {safe_text(str(settings.inbox_path))} (.md to read, .smolwatch.json for programs)
-Database   {safe_text(str(settings.database_file))}
+Database   {safe_text(str(settings.database_place))}
 Look       {program} --home {home} ls
            {program} --home {home} show 1
 

@@ -44,7 +44,7 @@ def ask(settings: Settings, compare: bool) -> dict[str, Any]:
     from storage.jobs import JobStore
 
     wish = {"id": uuid.uuid4().hex, "compare": compare}
-    database = open_database(settings.database_file)
+    database = open_database(settings.database_place)
     try:
         store = JobStore(database, SystemClock().now)
         store.set_state(WISH, wish)

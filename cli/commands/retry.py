@@ -32,7 +32,7 @@ def retry(jobs: list[int], settings: Settings) -> None:
     from storage.database import open_database
     from storage.jobs import JobStore
 
-    database = open_database(settings.database_file)
+    database = open_database(settings.database_place)
     try:
         store = JobStore(database, SystemClock().now)
         if not jobs:

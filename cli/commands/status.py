@@ -19,6 +19,7 @@ from config.settings import Settings
 from config.text import safe_text
 from daemon.lock import holder, noted
 from daemon.service.refusal import refusal
+from storage.errors import PassingError
 from storage.lifecycle import JobState
 from storage.records import present, stamp
 
@@ -49,7 +50,7 @@ def look(settings: Settings) -> dict[str, Any]:
     report: dict[str, Any] = {
         "home": str(settings.home),
         "inbox": str(settings.inbox_path),
-        "database": str(settings.database_file),
+        "database": str(settings.database_place),
         "database_exists": True,
         "daemon": {"running": pid is not None} | ({} if pid is None else {"pid": pid}),
         "engine": {},
@@ -81,12 +82,17 @@ def look(settings: Settings) -> dict[str, Any]:
             report["speed"] = library.speed()
     except NotFoundError:
         report["database_exists"] = False
+    except PassingError as error:
+        report["database_error"] = f"{error} {error.advice}"
     return report
 
 
 def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str]]:
     """The same for people."""
     yield "daemon", daemon_line(report["daemon"])
+    if error := report.get("database_error"):  # nobody knows the rest
+        yield "trouble", safe_text(error)
+        return
     if trouble := report["daemon"].get("trouble"):
         yield "trouble", safe_text(trouble)
     yield "model", engine_line(report["engine"], report["daemon"]["running"])

@@ -13,11 +13,11 @@ from config.errors import ConfigError
 from config.load import home_meant, load_settings
 from config.settings import Settings
 from daemon.doctor.line import Line, ok, problem, warning
-from storage.database import open_database
+from storage.database import look_at_schema, open_database
 from storage.errors import PassingError, StorageError
 from storage.health import problems
 from storage.migrations import HEAD
-from storage.sqlite import LOCAL_DISK, schema_of
+from storage.sqlite import LOCAL_DISK
 from storage.volumes import free_bytes, network_kind
 
 #: Below this much free, beyond what must stay free, somebody should know.
@@ -75,7 +75,7 @@ def look_at_house(settings: Settings, misconfigured: str, now: datetime) -> Hous
         closed_logs=any(map(is_closed, logs))
         or (os.path.lexists(settings.log_folder) and not os.path.isdir(settings.log_folder)),
         network=network_kind(settings.home),
-        books=look_at_books(settings.database_file),
+        books=look_at_books(settings.database_place),
         free=free_by_disk(settings),
         now=now,
         latest=max(filter(None, map(changed_at, files)), default=None),
@@ -87,19 +87,13 @@ def is_closed(path: Path) -> bool:
     return os.path.lexists(path) and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def look_at_books(file: Path) -> Books:
-    try:
-        file.stat()
-    except FileNotFoundError:
-        return Books()
-    except OSError as error:
-        return Books(error=f"{file} cannot be looked at: {error.strerror}.", advice="Look at the line about the home.")
+def look_at_books(place: Path | str) -> Books:
     schema = None
     try:
-        schema = schema_of(file)
-        if schema is not None and schema < HEAD:
+        schema = look_at_schema(place)
+        if schema is None or schema < HEAD:
             return Books(schema=schema)
-        with closing(open_database(file, read_only=True)) as database:
+        with closing(open_database(place, read_only=True)) as database:
             return Books(schema=schema, wrong=problems(database))
     except PassingError as error:
         return Books(schema=schema, passing=str(error), advice=error.advice)
@@ -129,7 +123,7 @@ def changed_at(file: Path) -> datetime | None:
 def lines(house: House) -> Iterator[Line]:
     yield settings_line(house)
     yield home_line(house)
-    yield database_line(house.books, house.settings.database_file)
+    yield database_line(house.books, house.settings.database_place)
     yield room_line(house)
     yield logs_line(house)
     yield clock_line(house.now, house.latest)
@@ -153,7 +147,7 @@ def home_line(house: House) -> Line:
     return ok("home", str(home) if house.exists else f"{home}; it is made at the first start")
 
 
-def database_line(books: Books, file: Path) -> Line:
+def database_line(books: Books, place: Path | str) -> Line:
     if books.error:
         return problem("database", books.error, books.advice)
     if books.passing:
@@ -165,8 +159,9 @@ def database_line(books: Books, file: Path) -> Line:
         return ok("database", "there is none yet; it is made at the first start")
     if books.schema < HEAD:
         words = f"It has the older schema {books.schema}"
-        return warning("database", words, f"The next start brings it to {HEAD}, after a copy is made: smolwatch run")
-    return ok("database", f"{file}, schema {books.schema}, sound")
+        copied = "after a copy is made" if isinstance(place, Path) else "of which pg_dump should make a copy before"
+        return warning("database", words, f"The next start brings it to {HEAD}, {copied}: smolwatch run")
+    return ok("database", f"{place}, schema {books.schema}, sound")
 
 
 def room_line(house: House) -> Line:

@@ -83,7 +83,7 @@ def holder_or_why(settings: Settings) -> tuple[int | None, str]:
 
 def version_of_daemon(settings: Settings) -> str:
     """What the running daemon says of itself; nothing where its words cannot be read."""
-    with suppress(SmolwatchError), closing(open_database(settings.database_file, read_only=True)) as database:
+    with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
         return str((Library(database).state("daemon") or {}).get("smolwatch", ""))
     return ""
 

@@ -22,10 +22,11 @@ T = TypeVar("T")
 
 
 class PatientStore(JobStore):
-    """Waits while the disk is full, or another program holds the database; nothing new is claimed meanwhile.
+    """Waits while the disk is full, the server is away, or another program holds the database.
 
-    Each of its ways is one transaction that left nothing behind when it failed, so it may be gone again; and if
-    the claim was taken back in between, it is LostClaim as ever.
+    Nothing new is claimed meanwhile. Each of its ways is one transaction that left nothing behind when it failed, so
+    it may be gone again; and if the claim was taken back in between, it is LostClaim as ever. So it is where a server
+    went away in the very moment of the commit, and had kept it: then the job is where it should be.
     """
 
     def __init__(
@@ -48,6 +49,9 @@ class PatientStore(JobStore):
         except PassingError as error:
             self._tell(error)
             return []
+
+    def known(self, digest: str, *, model: str, recipe: str) -> Description | None:
+        return self._at_last(super().known, digest, model=model, recipe=recipe)
 
     def release(self, claim: Claim, note: str) -> bool:
         return self._at_last(super().release, claim, note)

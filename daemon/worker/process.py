@@ -66,7 +66,7 @@ def run_worker(
     set_up_logs(settings, role="worker", console=False)
     clock = SystemClock()
     with (
-        closing(open_database(settings.database_file, keep_free=settings.work.keep_free_bytes)) as database,
+        closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
         Reader(Decoder(), clock) as reader,
     ):
         progress = Progress(lambda stage: connection.send(("stage", stage)), clock)

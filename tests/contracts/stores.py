@@ -14,6 +14,7 @@ from storage.health import problems
 from storage.jobs import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
+from tests.fakes.postgres import common_server
 
 
 @dataclass(frozen=True)
@@ -43,4 +44,10 @@ def on_sqlite(folder: Path, clock: FakeClock) -> Iterator[Made]:
         yield Made(JobStore(database, clock.now), Library(database), lambda: problems(database))
 
 
-MAKERS: dict[str, MakeStore] = {"sqlite": on_sqlite}
+@contextmanager
+def on_postgres(folder: Path, clock: FakeClock) -> Iterator[Made]:
+    with common_server().new_database("empty") as address, closing(open_database(address)) as database:
+        yield Made(JobStore(database, clock.now), Library(database), lambda: problems(database))
+
+
+MAKERS: dict[str, MakeStore] = {"sqlite": on_sqlite, "postgres": on_postgres}

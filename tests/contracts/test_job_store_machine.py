@@ -23,7 +23,7 @@ from storage.errors import LostClaim
 from storage.lifecycle import ARROWS, Cause, JobState
 from storage.records import Admission, Claim, Description, Job, NewFile
 from storage.transitions import LONGEST
-from tests.contracts.stores import MakeStore, on_sqlite
+from tests.contracts.stores import MakeStore, on_postgres, on_sqlite
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
 
@@ -342,3 +342,17 @@ TestJobsOnSqlite.settings = settings(
 @pytest.mark.timeout(900)
 class TestJobsOnSqliteAtLength(JobsOnSqlite.TestCase):
     settings = settings(TestJobsOnSqlite.settings, max_examples=1500)
+
+
+class JobsOnPostgres(Jobs):
+    make_store = staticmethod(on_postgres)
+
+
+TestJobsOnPostgres = JobsOnPostgres.TestCase
+TestJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=25)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+class TestJobsOnPostgresAtLength(JobsOnPostgres.TestCase):
+    settings = settings(TestJobsOnSqlite.settings, max_examples=500)

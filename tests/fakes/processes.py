@@ -92,7 +92,7 @@ class House:
 
     @contextmanager
     def reading(self) -> Iterator[Library]:
-        database = open_database(self.settings.database_file, read_only=True)
+        database = open_database(self.settings.database_place, read_only=True)
         try:
             yield Library(database)
         finally:

@@ -85,7 +85,7 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_says_so(
         decoder.suspend()
         held = admit(store, draw(hasty.inbox / "held.png", "blue"))
         wait_for(lambda: library.job(held).state is JobState.RUNNING)
-        suspend_between_writes(sleeper, database.file)
+        suspend_between_writes(sleeper, Path(database.name))
         assert wait_for(store.reap) == [held]
         claim = store.claim("another", lease_seconds=60)
         assert claim and claim.job.id == held

@@ -1,4 +1,4 @@
-"""Fault 36: several processes claim from one queue. Real, on SQLite; PostgreSQL comes with its own issue.
+"""Fault 36: several processes claim from one queue. Real, on SQLite and on PostgreSQL.
 
 Every job is claimed once, and every process gets its share.
 """
@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from storage.database import open_database
 from storage.jobs import JobStore
@@ -15,17 +19,17 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, new_file
+from tests.fakes.postgres import common_server
 
 ROOT = Path(__file__).parents[2]
 JOBS, PROCESSES = 400, 3
 CLAIMER = """
 import sys, time
-from pathlib import Path
 from storage.database import open_database
 from storage.jobs import JobStore
 from tests.fakes.clock import FakeClock
 
-database = open_database(Path(sys.argv[1]))
+database = open_database(sys.argv[1])
 store = JobStore(database, FakeClock().now)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -36,25 +40,34 @@ database.close()
 """
 
 
-def test_three_processes_claim_400_jobs_once_each_and_all_of_them_work(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "smolwatch.db")
-    store = JobStore(database, FakeClock().now)
-    for number in range(JOBS):
-        store.admit(new_file(b"/inbox/%d.jpg" % number), model=MODEL, recipe=RECIPE, max_attempts=3)
-    claimers = [claimer(database.file, f"w{number}") for number in range(PROCESSES)]
-    for process in claimers:
-        assert process.stdout is not None
-        process.stdout.readline()
-    claimed = [said.split() for said in go(claimers)]
-    assert sorted(int(id) for ids in claimed for id in ids) == list(range(1, JOBS + 1))
-    assert all(claimed), "every process got some"
-    assert Library(database).counts()[JobState.RUNNING] == JOBS
-    database.close()
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a database is, or will be."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "smolwatch.db")
+        return
+    with common_server().new_database() as address:
+        yield address
 
 
-def claimer(file: Path, owner: str) -> subprocess.Popen[str]:
+def test_three_processes_claim_400_jobs_once_each_and_all_of_them_work(place: str) -> None:
+    with closing(open_database(place)) as database:
+        store = JobStore(database, FakeClock().now)
+        for number in range(JOBS):
+            store.admit(new_file(b"/inbox/%d.jpg" % number), model=MODEL, recipe=RECIPE, max_attempts=3)
+        claimers = [claimer(place, f"w{number}") for number in range(PROCESSES)]
+        for process in claimers:
+            assert process.stdout is not None
+            process.stdout.readline()
+        claimed = [said.split() for said in go(claimers)]
+        assert sorted(int(id) for ids in claimed for id in ids) == list(range(1, JOBS + 1))
+        assert all(claimed), "every process got some"
+        assert Library(database).counts()[JobState.RUNNING] == JOBS
+
+
+def claimer(place: str, owner: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", CLAIMER, str(file), owner],
+        [sys.executable, "-c", CLAIMER, place, owner],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

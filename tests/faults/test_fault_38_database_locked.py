@@ -54,7 +54,7 @@ def test_a_description_is_kept_until_the_lock_is_free(impatient: Database) -> No
     claim = store.claim("w", lease_seconds=60)
     assert claim
     publishing = threading.Thread(target=store.publish, args=(claim, description_of(new_file())))
-    with held(impatient.file):
+    with held(Path(impatient.name)):
         publishing.start()
         assert waiting.wait(10)
         assert Library(impatient).job(claim.job.id).state is JobState.RUNNING

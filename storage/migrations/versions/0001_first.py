@@ -78,7 +78,7 @@ def create_jobs() -> None:
 
 def one_per_path(name: str, where: str) -> None:
     condition = sa.text(where)
-    op.create_index(name, "jobs", ["path_id"], unique=True, sqlite_where=condition)
+    op.create_index(name, "jobs", ["path_id"], unique=True, sqlite_where=condition, postgresql_where=condition)
 
 
 def create_descriptions() -> None:

@@ -37,7 +37,7 @@ class House:
     @property
     def store(self) -> JobStore:
         if self.database is None:
-            self.database = open_database(self.settings.database_file)
+            self.database = open_database(self.settings.database_place)
         return JobStore(self.database, self.clock.now)
 
     @contextmanager

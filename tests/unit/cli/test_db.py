@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from config.load import load_settings
 from daemon.lock import HomeLock
 from storage.database import open_database
 from storage.library import Library
+from tests.fakes.postgres import common_server
 from tests.unit.cli.conftest import House
 
 
@@ -86,6 +93,32 @@ def test_vacuum_says_what_it_gave_back_and_not_beside_a_daemon(house: House) -> 
 def test_without_a_database_there_is_nothing_to_do(house: House) -> None:
     for word in ("backup", "check", "vacuum"):
         assert house.ask("db", word).exit_code == 3
+
+
+@pytest.fixture
+def served(house: House) -> Iterator[House]:
+    """Its books are on a server."""
+    with common_server().new_database("empty") as address:
+        house.settings.config_file.write_text(f'[database]\nurl = "{address}"\n')
+        yield replace(house, settings=load_settings(home=house.settings.home, environ={}))
+
+
+def test_a_servers_database_is_checked_too(served: House) -> None:
+    with closing(open_database(served.settings.database_place)) as served.database:
+        served.describe()
+        result = served.ask("db", "check")
+        assert (result.exit_code, result.stdout.splitlines()[1]) == (0, "check     ok")
+        told = json.loads(served.ask("db", "check", "--json").stdout)
+        assert told == {"database": served.settings.database_place, "problems": []}
+        assert "A beach." in served.ask("show", "1").stdout
+    assert not served.settings.database_file.exists()
+
+
+def test_copies_and_size_of_a_servers_database_are_the_servers(served: House) -> None:
+    for word in ("backup", "vacuum"):
+        result = served.ask("db", word)
+        assert result.exit_code == 1
+        assert "pg_dump" in result.stderr
 
 
 def test_a_file_that_is_no_database_is_78(house: House) -> None:

@@ -108,6 +108,36 @@ def test_a_file_that_is_no_toml_is_named_beside_the_other_problems(home: Path) -
     assert "SMOLWATCH_MODEL__DEVICE" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "address", ["postgresql://ann@db.example:5433/smolwatch", "postgres:///smolwatch?host=/run/postgresql"]
+)
+def test_the_database_is_the_homes_file_or_a_servers(home: Path, address: str) -> None:
+    assert load_settings(home=home, environ={}).database_place == home / "data" / "smolwatch.db"
+    assert load_settings(home=home, environ={"SMOLWATCH_DATABASE__URL": address}).database_place == address
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("mysql://ann@db/smolwatch", "postgresql://user@host/name"),
+        ("postgresql:smolwatch", "postgresql://user@host/name"),
+        ("/home/ann/s3cret.db", "postgresql://user@host/name"),
+        ("postgresql://ann:s3cret@db/smolwatch", "~/.pgpass"),
+        ("postgresql://ann:s3cr@t@db/smolwatch", "~/.pgpass"),
+        ("postgresql://ann:12/s3cret@db/smolwatch", "~/.pgpass"),
+        ("postgresql://ann:12#s3cret@db/smolwatch", "~/.pgpass"),
+        ("postgresql://ann@db/smolwatch?password=s3cret", "~/.pgpass"),
+        ("postgresql://[s3cret/smolwatch", "database.url"),
+    ],
+)
+def test_an_address_with_a_password_is_refused_and_never_shown(home: Path, address: str, why: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_settings(home=home, environ={"SMOLWATCH_DATABASE__URL": address})
+    assert "database.url = … (SMOLWATCH_DATABASE__URL)" in str(raised.value)
+    assert why in str(raised.value)
+    assert "s3cr" not in str(raised.value)
+
+
 def test_the_file_cannot_move_the_home(home: Path) -> None:
     write_config(home, 'home = "/elsewhere"\n')
     with pytest.raises(ConfigError, match="no such setting"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.trouble import LOOK_SECONDS, Trouble
-from storage import database as database_module
+from storage import sqlite_file
 from storage.database import Database, open_database
 from storage.errors import BusyError, DiskFullError
 from tests.fakes.clock import FakeClock
@@ -32,7 +32,7 @@ def trouble(impatient: Database, clock: FakeClock, told: list[str]) -> Trouble:
 
 
 def test_without_trouble_nothing_is_said_or_written(trouble: Trouble, impatient: Database, told: list[str]) -> None:
-    log = impatient.file.with_name("smolwatch.db-wal")
+    log = Path(impatient.name).with_name("smolwatch.db-wal")
     before = log.stat().st_size
     trouble.look()
     assert told == []
@@ -42,7 +42,7 @@ def test_without_trouble_nothing_is_said_or_written(trouble: Trouble, impatient:
 def test_a_database_that_is_held_is_told_once_and_so_is_its_end(
     trouble: Trouble, impatient: Database, clock: FakeClock, told: list[str]
 ) -> None:
-    with closing(sqlite3.connect(impatient.file, isolation_level=None)) as rival:
+    with closing(sqlite3.connect(Path(impatient.name), isolation_level=None)) as rival:
         rival.execute("BEGIN IMMEDIATE")
         for _ in range(2):
             with pytest.raises(BusyError) as caught:
@@ -59,12 +59,12 @@ def test_a_database_that_is_held_is_told_once_and_so_is_its_end(
 def test_too_little_room_is_told_until_there_is_enough(
     trouble: Trouble, clock: FakeClock, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "free_bytes", lambda folder: 999)
+    monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: 999)
     with pytest.raises(DiskFullError) as caught:
         trouble.look()
     trouble.meet(caught.value)
     clock.advance(LOOK_SECONDS)
-    monkeypatch.setattr(database_module, "free_bytes", lambda folder: 1000)
+    monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: 1000)
     trouble.look()
     assert told[0].startswith("Disk full: ")
     assert told[1:] == [""]
@@ -72,7 +72,7 @@ def test_too_little_room_is_told_until_there_is_enough(
 
 def test_it_looks_every_few_seconds(trouble: Trouble, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     trouble.look()
-    monkeypatch.setattr(database_module, "free_bytes", lambda folder: 0)
+    monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: 0)
     clock.advance(LOOK_SECONDS - 0.1)
     trouble.look()
     clock.advance(0.1)

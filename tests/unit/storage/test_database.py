@@ -15,8 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert
 
 from config.errors import NotFoundError
-from storage import database as database_module
-from storage import migrations
+from storage import migrations, sqlite_file
 from storage.database import Database, open_database
 from storage.errors import BusyError, DiskFullError, StorageError
 from storage.jobs import JobStore
@@ -200,7 +199,7 @@ class TestMigration:
 class TestTrouble:
     def test_a_full_disk_is_named_and_what_was_kept_stays(self, database: Database) -> None:
         admit_one(database)
-        with pytest.raises(DiskFullError, match=str(database.file)), database.write() as connection:
+        with pytest.raises(DiskFullError, match=str(Path(database.name))), database.write() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
             connection.execute(insert(daemon_state).values(key="k", value={"text": "x" * 100_000}))
@@ -216,7 +215,7 @@ class TestTrouble:
         admit_one(database)
         claim = store.claim("w", lease_seconds=60)
         assert claim
-        monkeypatch.setattr(database_module, "free_bytes", lambda folder: 4_999_999)
+        monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: 4_999_999)
         with pytest.raises(DiskFullError, match="4 MB are free"):
             admit_one(database, b"/inbox/other.jpg")
         with pytest.raises(DiskFullError, match="until 5 MB are"):
@@ -226,7 +225,7 @@ class TestTrouble:
         database.close()
 
     def test_another_writer_that_does_not_let_go_is_named(self, database: Database, file: Path) -> None:
-        with closing(sqlite3.connect(database.file, isolation_level=None)) as rival:
+        with closing(sqlite3.connect(Path(database.name), isolation_level=None)) as rival:
             rival.execute("BEGIN IMMEDIATE")
             with database.read() as connection:  # the pool gives this connection to the writer below
                 connection.exec_driver_sql("PRAGMA busy_timeout = 1")
@@ -240,7 +239,7 @@ class TestTrouble:
             open_database(tmp_path / "data" / "smolwatch.db")
 
 
-def test_asking_the_library_loads_no_migrations_and_nothing_of_the_orm(file: Path) -> None:
+def test_asking_the_library_loads_no_migrations_no_other_database_and_nothing_of_the_orm(file: Path) -> None:
     open_database(file).close()
     program = f"""
 import sys
@@ -248,7 +247,7 @@ from storage.database import open_database
 from storage.library import Library
 from storage.migrations import Migrations
 Library(open_database({str(file)!r}, read_only=True)).counts()
-print(sorted({{"alembic", "sqlalchemy.orm", "numpy"}} & set(sys.modules)))
+print(sorted({{"alembic", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql", "psycopg", "numpy"}} & set(sys.modules)))
 """
     said = subprocess.run(
         [sys.executable, "-c", program],

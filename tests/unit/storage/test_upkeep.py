@@ -31,10 +31,10 @@ def jobs_in(file: Path) -> int:
 
 def test_a_copy_is_whole_though_the_database_is_open_and_written(database: Database, copy: Path) -> None:
     admit_one(database)
-    with closing(sqlite3.connect(database.file, isolation_level=None)) as writer:
+    with closing(sqlite3.connect(Path(database.name), isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("DELETE FROM events")
-        back_up(database.file, copy)
+        back_up(Path(database.name), copy)
         writer.execute("ROLLBACK")
     assert [entry.name for entry in copy.parent.iterdir()] == ["copy.db"], "one file by itself"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -42,9 +42,9 @@ def test_a_copy_is_whole_though_the_database_is_open_and_written(database: Datab
 
 
 def test_an_older_copy_is_replaced(database: Database, copy: Path) -> None:
-    back_up(database.file, copy)
+    back_up(Path(database.name), copy)
     admit_one(database)
-    back_up(database.file, copy)
+    back_up(Path(database.name), copy)
     assert jobs_in(copy) == 1
 
 
@@ -58,27 +58,27 @@ def test_what_is_no_copy_of_ours_is_never_replaced(database: Database, copy: Pat
     elif stands == "folder":
         copy.mkdir()
     elif stands == "link":
-        back_up(database.file, copy.with_name("real.db"))
+        back_up(Path(database.name), copy.with_name("real.db"))
         copy.symlink_to("real.db")
     else:
         copy.with_name("copy.db-wal").write_bytes(b"pages of another database")
     before = {entry: entry.read_bytes() for entry in copy.parent.iterdir() if entry.is_file()}
     with pytest.raises(ForeignFileError):
-        back_up(database.file, copy)
+        back_up(Path(database.name), copy)
     assert {entry: entry.read_bytes() for entry in copy.parent.iterdir() if entry.is_file()} == before
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
 def test_the_database_itself_is_no_place_for_its_copy(database: Database, suffix: str) -> None:
-    (database.file.parent / "here").symlink_to(".")
-    for folder in (database.file.parent, database.file.parent / "here"):
+    (Path(database.name).parent / "here").symlink_to(".")
+    for folder in (Path(database.name).parent, Path(database.name).parent / "here"):
         with pytest.raises(BackupError, match="itself"):
-            back_up(database.file, folder / f"smolwatch.db{suffix}")
+            back_up(Path(database.name), folder / f"smolwatch.db{suffix}")
 
 
 def test_a_copy_that_cannot_be_written_says_so(database: Database, copy: Path) -> None:
     with pytest.raises(BackupError, match="No such file"):
-        back_up(database.file, copy.parent / "missing" / "copy.db")
+        back_up(Path(database.name), copy.parent / "missing" / "copy.db")
 
 
 def test_vacuum_gives_room_back_and_keeps_every_row(database: Database) -> None:
@@ -89,14 +89,14 @@ def test_vacuum_gives_room_back_and_keeps_every_row(database: Database) -> None:
         connection.exec_driver_sql("DELETE FROM jobs WHERE id > 1")
         connection.exec_driver_sql("DELETE FROM paths WHERE id > 1")
     database.close()
-    open_database(database.file).close()
-    before = database.file.stat().st_size
-    vacuum(database.file)
-    assert database.file.stat().st_size < before / 2
-    assert jobs_in(database.file) == 1
+    open_database(Path(database.name)).close()
+    before = Path(database.name).stat().st_size
+    vacuum(Path(database.name))
+    assert Path(database.name).stat().st_size < before / 2
+    assert jobs_in(Path(database.name)) == 1
 
 
 def test_vacuum_beside_a_writer_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connect.__kwdefaults__, "busy_seconds", 0.01)
     with database.write(), pytest.raises(BusyError):
-        vacuum(database.file)
+        vacuum(Path(database.name))

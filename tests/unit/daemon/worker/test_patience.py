@@ -52,7 +52,7 @@ def impatient(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def rival(impatient: Database) -> Iterator[Rival]:
-    rival = Rival(impatient.file)
+    rival = Rival(Path(impatient.name))
     yield rival
     rival.close()
 

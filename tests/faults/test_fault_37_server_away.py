@@ -1,0 +1,248 @@
+"""Fault 37: the database's server restarts, or a line to it dies without a word. Real: PostgreSQL, stopped and started.
+
+Everything is tried again and goes on by itself: no process dies of it, no file is lost or described twice, status says
+why nothing moves. Announcements cannot be lost, since there are none: whoever waits asks again.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.worker.patience import PatientStore
+from storage import jobs as jobs_module
+from storage import postgres
+from storage.database import Database, open_database
+from storage.errors import BusyError, LostClaim, PassingError, UnreachableError
+from storage.health import problems
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+from storage.records import Admission
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.fakes.holding import draw
+from tests.fakes.postgres import Server, common_server, new_server
+from tests.fakes.processes import ROOT, House
+from tests.fakes.relay import Relay
+from tests.fakes.waiting import wait_for
+
+FILES = 12
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """One that may be stopped."""
+    server = new_server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def served_house(server: Server, tmp_path: Path) -> Iterator[House]:
+    """A home whose books are on the server."""
+    with server.new_database() as address:
+        house = House(tmp_path / "house", {"SMOLWATCH_DATABASE__URL": address, "SMOLWATCH_WORK__LEASE_SECONDS": "5"})
+        yield house
+        house.close()
+
+
+class TestRestart:
+    def test_files_that_come_while_it_restarts_are_described_once_and_no_process_dies(
+        self, server: Server, served_house: House
+    ) -> None:
+        daemon = served_house.start_and_wait()
+        worker = served_house.worker(daemon).pid
+        for number in range(FILES):
+            draw(served_house.inbox / f"{number}.png", f"rgb({20 * number}, 0, 90)")
+            if number % 4 == 2:
+                server.restart()
+            time.sleep(0.2)
+        wait_for(lambda: list(served_house.states().values()) == [JobState.DONE] * FILES, 40)
+        assert (daemon.poll(), served_house.worker(daemon).pid) == (None, worker)
+        with served_house.reading() as library:
+            for job in library.jobs():
+                published = [event for event in library.events(job.id) if event.after is JobState.PUBLISHING]
+                assert len([event for event in published if event.before is JobState.RUNNING]) == 1
+        assert len(list(served_house.inbox.glob("*.json"))) == FILES
+        assert sound(served_house)
+
+    def test_while_it_is_away_status_says_so_and_a_file_waits_for_it(self, server: Server, served_house: House) -> None:
+        daemon = served_house.start_and_wait()
+        server.stop()
+        draw(served_house.inbox / "meanwhile.png")
+        code, said = status(served_house)
+        assert code == 0, "the daemon runs"
+        assert "cannot be reached" in said
+        wait_for(lambda: served_house.logged("The worker waits"), 20)
+        server.start()
+        wait_for(lambda: served_house.states() == {"meanwhile.png": JobState.DONE}, 40)
+        assert served_house.jobs()["meanwhile.png"].attempts == 1
+        assert served_house.logged("Worker ") == served_house.logged("started") == 1
+        assert daemon.poll() is None
+
+    def test_a_worker_asks_once_more_what_it_asked_meanwhile(self, server: Server) -> None:
+        with server.new_database() as address, closing(open_database(address)) as database:
+            store = PatientStore(database, FakeClock().now, lambda seconds: server.start())
+            server.stop()
+            assert store.known("blake2b:none", model=MODEL, recipe=RECIPE) is None
+
+    def test_a_daemon_that_finds_none_ends_with_1_so_that_its_service_tries_again(
+        self, server: Server, served_house: House
+    ) -> None:
+        server.stop()
+        daemon = served_house.start()
+        _, said = daemon.communicate(timeout=30)
+        server.start()
+        assert daemon.returncode == 1, "not 78, after which no service tries again"
+        assert "cannot be reached" in said
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[Relay]:
+    relay = Relay(tmp_path, common_server().socket)
+    yield relay
+    relay.close()
+
+
+@pytest.fixture
+def address(relay: Relay, tmp_path: Path) -> Iterator[str]:
+    """Of a new database, beyond the relay."""
+    server = common_server()
+    with server.new_database("empty") as address:
+        yield address.replace(str(server.folder), str(tmp_path))
+
+
+@pytest.fixture
+def database(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """It waits for no answer longer than a second."""
+    monkeypatch.setattr(postgres, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(postgres, "SILENT_SECONDS", 1.0)
+    with closing(open_database(address)) as database:
+        yield database
+
+
+class TestSilence:
+    def test_lines_that_died_while_nobody_spoke_are_replaced(self, database: Database, relay: Relay) -> None:
+        store = JobStore(database, FakeClock().now)
+        store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        relay.fall_silent()
+        assert store.claim("w", lease_seconds=60) is not None
+
+    def test_one_that_dies_in_a_transaction_is_given_up_and_blocks_nobody_for_long(
+        self, database: Database, relay: Relay, address: str
+    ) -> None:
+        with closing(open_database(address)) as other:
+            with pytest.raises(UnreachableError, match="no answer"), database.write() as connection:
+                relay.fall_silent()
+                connection.exec_driver_sql("SELECT 1")
+            # The server heard nothing of it: there, the writer still holds the lock, and says nothing.
+            JobStore(other, FakeClock().now).set_state("daemon", {"state": "running"})
+        assert Library(database).state("daemon") == {"state": "running"}
+
+    def test_a_file_whose_admission_was_kept_but_not_confirmed_is_admitted_once(
+        self, database: Database, relay: Relay, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = JobStore(database, FakeClock().now)
+        at_the_commit(monkeypatch, relay)
+        with pytest.raises(PassingError):
+            store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        monkeypatch.undo()
+        again, _ = store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        assert again is Admission.ALREADY_QUEUED
+        assert len(Library(database).jobs()) == 1
+
+    def test_a_description_that_was_kept_but_not_confirmed_is_written_out_and_not_made_again(
+        self, database: Database, relay: Relay, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = FakeClock()
+        store = JobStore(database, clock.now)
+        store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        claim = store.claim("w", lease_seconds=60)
+        assert claim is not None
+        at_the_commit(monkeypatch, relay)
+        with pytest.raises(PassingError):
+            store.publish(claim, description_of(new_file()))
+        monkeypatch.undo()
+        with pytest.raises(LostClaim):
+            store.publish(claim, description_of(new_file()))
+        assert store.claim("w", lease_seconds=60) is None
+        clock.advance(61)
+        ((taken, description),) = store.take_up("w", lease_seconds=60)
+        assert (taken.job.id, description) == (claim.job.id, description_of(new_file()))
+        store.finish(taken)
+        assert problems(database) == []
+
+    @pytest.mark.slow
+    @pytest.mark.timeout(180)
+    def test_the_daemon_goes_on_when_all_of_its_lines_have_died(
+        self, relay: Relay, address: str, tmp_path: Path
+    ) -> None:
+        house = House(tmp_path / "house", {"SMOLWATCH_DATABASE__URL": address})
+        with closing(house):
+            daemon = house.start_and_wait()
+            worker = house.worker(daemon).pid
+            relay.fall_silent()
+            draw(house.inbox / "meanwhile.png")
+            wait_for(lambda: house.states() == {"meanwhile.png": JobState.DONE}, 120)
+            assert (daemon.poll(), house.worker(daemon).pid) == (None, worker)
+
+
+class TestAnotherDaemon:
+    def test_a_second_home_is_turned_away_and_may_come_when_the_first_is_gone(self, address: str) -> None:
+        with closing(open_database(address)) as second:
+            with closing(open_database(address)) as first:
+                first.keep_others_out()
+                first.keep_others_out()
+                with pytest.raises(BusyError, match="Another daemon works"):
+                    second.keep_others_out()
+            second.keep_others_out()
+
+    def test_the_second_ends_with_1_and_says_why(self, address: str, tmp_path: Path) -> None:
+        house = House(tmp_path / "second", {"SMOLWATCH_DATABASE__URL": address})
+        with closing(house), closing(open_database(address)) as first:
+            first.keep_others_out()
+            daemon = house.start()
+            _, said = daemon.communicate(timeout=30)
+        assert daemon.returncode == 1, "the first may be on its way out: the service tries again"
+        assert "Another daemon works with the database" in said
+
+    def test_after_a_broken_line_the_first_one_keeps_them_out_again(
+        self, database: Database, relay: Relay, address: str
+    ) -> None:
+        database.keep_others_out()
+        relay.fall_silent()
+        with pytest.raises(UnreachableError):
+            database.keep_others_out()
+        ends_sessions_that_fell_silent(common_server())
+        database.keep_others_out()
+        with closing(open_database(address)) as second, pytest.raises(BusyError):
+            second.keep_others_out()
+
+
+def at_the_commit(monkeypatch: pytest.MonkeyPatch, relay: Relay) -> None:
+    """The server keeps the next change, and its word about it is lost."""
+    monkeypatch.setattr(jobs_module, "crash_point", lambda name: relay.swallow_answers())
+
+
+def ends_sessions_that_fell_silent(server: Server) -> None:
+    """What its keepalive does where a network lies between the two; a socket in a folder has none."""
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle' AND datname LIKE 'test%'"
+    server.tell(ends)
+
+
+def status(house: House) -> tuple[int, str]:
+    command = [sys.executable, "-m", "cli.main", "status"]
+    said = subprocess.run(command, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=False)
+    return said.returncode, said.stdout + said.stderr
+
+
+def sound(house: House) -> bool:
+    with closing(open_database(house.settings.database_place, read_only=True)) as database:
+        return problems(database) == []

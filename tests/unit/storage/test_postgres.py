@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import MetaData, create_engine, insert, inspect
+
+from config.errors import NotFoundError
+from storage import migrations, postgres
+from storage.database import Database, open_database
+from storage.errors import BusyError, DiskFullError, PassingError, StorageError, UnreachableError
+from storage.health import problems
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.records import Refusal
+from storage.tables import daemon_state, metadata
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, new_file
+from tests.fakes.postgres import Server, common_server
+from tests.fakes.schemas import next_schema
+
+NOWHERE = "postgresql://somebody@/name?host=/nowhere"
+
+
+@pytest.fixture
+def server() -> Server:
+    return common_server()
+
+
+@pytest.fixture
+def address(server: Server) -> Iterator[str]:
+    """Of a database in which there is nothing yet."""
+    with server.new_database() as address:
+        yield address
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    with server.new_database("empty") as address, closing(open_database(address)) as database:
+        yield database
+
+
+def name_of(address: str) -> str:
+    return address.split("/")[3].split("?")[0]
+
+
+def schema(address: str) -> dict[str, object]:
+    """Tables with their columns, indexes and checks; not alembic's own."""
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(address))
+    found = inspect(engine)
+    tables = {
+        table: (
+            [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(table)],
+            found.get_indexes(table),
+            found.get_unique_constraints(table),
+            found.get_check_constraints(table),
+            found.get_foreign_keys(table),
+        )
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }
+    engine.dispose()
+    return tables
+
+
+def believed_in() -> MetaData:
+    """The tables, with the conditions of their indexes said to PostgreSQL too."""
+    believed = MetaData()
+    for table in metadata.sorted_tables:
+        for index in table.to_metadata(believed).indexes:
+            index.dialect_kwargs["postgresql_where"] = index.dialect_options["sqlite"]["where"]
+    return believed
+
+
+class TestOpening:
+    def test_a_new_database_has_the_tables_that_the_code_believes_in(self, server: Server, address: str) -> None:
+        open_database(address).close()
+        with server.new_database() as other:
+            engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(other))
+            believed_in().create_all(engine)
+            engine.dispose()
+            assert schema(address) == schema(other)
+
+    def test_without_tables_there_is_nothing_to_read_and_none_are_made(self, address: str) -> None:
+        with pytest.raises(NotFoundError) as caught:
+            open_database(address, read_only=True)
+        assert "smolwatch run" in caught.value.advice
+        assert schema(address) == {}
+
+    def test_two_that_start_at_once_make_one_database(self, address: str) -> None:
+        errors: list[BaseException] = []
+        gate = threading.Barrier(2)
+
+        def start() -> None:
+            gate.wait()
+            try:
+                open_database(address).close()
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=start) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+
+    def test_a_step_that_fails_leaves_the_database_as_it_was(self, address: str, tmp_path: Path) -> None:
+        open_database(address).close()
+        today = schema(address)
+        with pytest.raises(ZeroDivisionError):
+            open_database(address, migrations=next_schema(tmp_path / "steps", then="1 / 0"))
+        assert schema(address) == today
+        open_database(address).close()
+
+    def test_an_older_one_is_brought_up_to_date(self, address: str, tmp_path: Path) -> None:
+        open_database(address).close()
+        steps = next_schema(tmp_path / "steps")
+        with pytest.raises(StorageError, match="is needed"):
+            open_database(address, read_only=True, migrations=steps)
+        open_database(address, migrations=steps).close()
+        assert "halfway" in schema(address)
+        with pytest.raises(StorageError, match=f"none after {migrations.HEAD}") as caught:
+            open_database(address)
+        assert (caught.value.exit_code, "pg_dump" in caught.value.advice) == (78, True)
+
+    def test_one_with_tables_of_others_is_refused_and_left_alone(self, server: Server, address: str) -> None:
+        server.tell("CREATE TABLE recipes (name TEXT)", name_of(address))
+        with pytest.raises(StorageError, match="not one of smolwatch") as caught:
+            open_database(address)
+        assert "createdb" in caught.value.advice
+        assert list(schema(address)) == ["recipes"]
+
+    def test_one_that_cannot_hold_every_text_is_refused(self, server: Server) -> None:
+        server.tell("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+        with pytest.raises(StorageError, match="LATIN1") as caught:
+            open_database(server.address("latin"))
+        server.tell("DROP DATABASE latin")
+        assert "--encoding UTF8" in caught.value.advice
+
+    def test_a_user_who_may_make_no_tables_is_told(self, server: Server, address: str) -> None:
+        server.tell("CREATE ROLE guest LOGIN")
+        with pytest.raises(StorageError, match="permission denied") as caught:
+            open_database(address.replace("smolwatch@", "guest@"))
+        server.tell("DROP ROLE guest")
+        assert (caught.value.exit_code, "--owner USER" in caught.value.advice) == (78, True)
+
+    @pytest.mark.parametrize("place", ["postgresql://somebody@127.0.0.1:1/name", NOWHERE])
+    def test_a_server_that_is_not_there_may_come_back(self, place: str) -> None:
+        with pytest.raises(UnreachableError, match="cannot be reached") as caught:
+            open_database(place)
+        assert caught.value.exit_code == 1
+        assert place in str(caught.value)
+
+    def test_without_its_driver_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delitem(sys.modules, "storage.postgres")
+        monkeypatch.setitem(sys.modules, "psycopg", None)
+        with pytest.raises(StorageError, match="driver") as caught:
+            open_database(NOWHERE)
+        assert "smolwatch[postgres]" in caught.value.advice
+
+
+class TestTransactions:
+    def test_a_reader_sees_one_state_while_a_writer_writes(self, database: Database) -> None:
+        library = Library(database)
+        with database.write() as connection:
+            connection.execute(insert(daemon_state).values(key="daemon", value={"pid": 1}))
+            assert library.state("daemon") is None
+        assert library.state("daemon") == {"pid": 1}
+
+    def test_a_reader_goes_on_seeing_the_state_that_it_began_with(self, database: Database) -> None:
+        with database.read() as connection:
+            assert connection.execute(daemon_state.select()).all() == []
+            JobStore(database, FakeClock().now).set_state("daemon", {})
+            assert connection.execute(daemon_state.select()).all() == []
+
+    def test_a_writer_sees_all_that_was_written_before_its_turn(self, server: Server) -> None:
+        with server.new_database("empty") as address:
+            server.tell(f"ALTER DATABASE {name_of(address)} SET default_transaction_isolation = 'serializable'")
+            with closing(open_database(address)) as database:
+                with database.write() as connection:
+                    assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+                with database.read() as connection:
+                    assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "repeatable read"
+
+    def test_a_block_that_raises_changes_nothing(self, database: Database) -> None:
+        with pytest.raises(ZeroDivisionError), database.write() as connection:
+            connection.execute(insert(daemon_state).values(key="daemon", value={}))
+            raise ZeroDivisionError
+        assert Library(database).state("daemon") is None
+
+    def test_another_writer_that_does_not_let_go_is_named(self, server: Server) -> None:
+        with (
+            server.new_database("empty") as address,
+            closing(open_database(address)) as rival,
+            closing(open_database(address, busy_seconds=0.1)) as database,
+            rival.write(),
+        ):
+            with pytest.raises(BusyError, match="held by another program"):
+                database.check_lock()
+            assert Library(database).jobs() == []
+
+    def test_one_opened_for_reading_cannot_write(self, server: Server) -> None:
+        with (
+            server.new_database("empty") as address,
+            closing(open_database(address, read_only=True)) as database,
+            pytest.raises(StorageError, match="read-only"),
+        ):
+            JobStore(database, FakeClock().now).set_state("daemon", {})
+
+    def test_a_write_that_changes_nothing_is_a_write(self, database: Database) -> None:
+        database.check_writing()
+        with database.write() as connection:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            with pytest.raises(StorageError, match="read-only"), database.backend.as_ours():
+                connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+
+    def test_texts_that_a_server_does_not_take_are_kept_in_words(self, database: Database) -> None:
+        clock = FakeClock()
+        refusal = Refusal(path=b"/inbox/\xff", code="odd", reason="a\0b \udcff", at=clock.now())
+        JobStore(database, clock.now).refuse(refusal)
+        kept = Library(database).refusal(b"/inbox/\xff")
+        assert kept and kept.reason == "a\\x00b \\udcff"
+
+    def test_its_books_are_looked_over_too(self, database: Database) -> None:
+        JobStore(database, FakeClock().now).admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        assert problems(database) == []
+        with database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM events")
+        assert problems(database) == ["Job 1: in another state than its last event."]
+
+
+@pytest.mark.parametrize(
+    ("code", "ours"),
+    [
+        ("08006", UnreachableError),
+        ("57P01", UnreachableError),
+        ("57P03", UnreachableError),
+        ("25P03", UnreachableError),
+        ("53300", UnreachableError),
+        ("55P03", BusyError),
+        ("57014", BusyError),
+        ("40P01", BusyError),
+        ("53100", DiskFullError),
+        ("53200", PassingError),
+        ("25006", StorageError),
+        ("42501", StorageError),
+        ("XX001", StorageError),
+    ],
+)
+def test_what_the_server_says_becomes_one_of_our_errors(code: str, ours: type[StorageError]) -> None:
+    error = psycopg.errors.lookup(code)("said")
+    assert type(postgres.translated("x", error)) is ours
+
+
+@pytest.mark.parametrize("code", ["23505", "42601", "22003"])
+def test_mistakes_of_ours_stay_what_they_are(code: str) -> None:
+    assert postgres.translated("x", psycopg.errors.lookup(code)("said")) is None
