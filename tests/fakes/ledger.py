@@ -38,7 +38,7 @@ class Ledger:
 
 def audit(house: House, accepted: Iterable[str]) -> Ledger:
     """Hold the house's database and inbox against the names of the files that were dropped. No daemon works now."""
-    with closing(open_database(house.settings.database_file, read_only=True)) as database:
+    with closing(open_database(house.settings.database_place, read_only=True)) as database:
         library = Library(database)
         wrong = problems(database)
         jobs = library.jobs(limit=1_000_000)

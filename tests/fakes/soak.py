@@ -15,6 +15,7 @@ import psutil
 from tests.fakes.holding import draw
 from tests.fakes.ledger import Ledger, audit
 from tests.fakes.obedient_worker import CRASH, HANG, KILLED
+from tests.fakes.postgres import Server
 from tests.fakes.processes import House, workers
 
 #: How often each thing is done to the processes, one against the other.
@@ -26,6 +27,7 @@ BLOWS = {
     "freeze decoder": 1,
     "kill daemon": 4,
 }
+RESTART_SERVER = "restart server"
 #: One file in so many kills, crashes or hangs the worker that describes it.
 POISON_EVERY = 40
 SIGNALS = {"kill": signal.SIGKILL, "crash": signal.SIGSEGV, "freeze": signal.SIGSTOP}
@@ -46,10 +48,12 @@ class Soaked:
 
 
 class Soak:
-    """First things go wrong, then all that was begun may come to its end."""
+    """First things go wrong, then all that was begun may come to its end. `server`: of its database, restarted too."""
 
-    def __init__(self, house: House, seed: int) -> None:
+    def __init__(self, house: House, seed: int, server: Server | None = None) -> None:
         self._house = house
+        self._server = server
+        self._choices = BLOWS | ({RESTART_SERVER: 2} if server else {})
         self._seed = seed
         self._random = random.Random(seed)
         self._blows: Counter[str] = Counter()
@@ -64,7 +68,7 @@ class Soak:
             self._drop(self._random.randint(0, 4))
             time.sleep(self._random.uniform(0.1, 0.8))
             if self._random.random() < 0.5:
-                self._strike(self._random.choices(list(BLOWS), list(BLOWS.values()))[0])
+                self._strike(self._random.choices(list(self._choices), list(self._choices.values()))[0])
         until = time.monotonic() + calm_seconds
         while time.monotonic() < until and not self._is_settled():
             self._keep_running()
@@ -95,6 +99,10 @@ class Soak:
             self._names.append(name)
 
     def _strike(self, blow: str) -> None:
+        if blow == RESTART_SERVER and self._server is not None:
+            self._server.restart()
+            self._blows[blow] += 1
+            return
         word, whom = blow.split()
         victim = self._find(whom)
         if victim is None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from storage.lifecycle import JobState
+from tests.fakes.postgres import Server, new_server
 from tests.fakes.processes import House
 from tests.fakes.soak import Soak
 
@@ -46,8 +48,17 @@ def test_a_quarter_of_an_hour_of_deaths_loses_nothing_and_doubles_nothing(house:
     soak(house, seed, storm_seconds=900, calm_seconds=600)
 
 
-def soak(house: House, seed: int, *, storm_seconds: float, calm_seconds: float) -> None:
-    soaked = Soak(house, seed).run(storm_seconds=storm_seconds, calm_seconds=calm_seconds)
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nor_do_three_minutes_in_which_the_databases_server_restarts_too(tmp_path: Path, seed: int) -> None:
+    with closing(new_server()) as server, server.new_database() as address:
+        environ = {**HASTY, "SMOLWATCH_DATABASE__URL": address}
+        with closing(House(tmp_path / "served", environ, obedient=True)) as house:
+            soak(house, seed, storm_seconds=180, calm_seconds=300, server=server)
+
+
+def soak(house: House, seed: int, *, storm_seconds: float, calm_seconds: float, server: Server | None = None) -> None:
+    soaked = Soak(house, seed, server).run(storm_seconds=storm_seconds, calm_seconds=calm_seconds)
     print(soaked)
     assert soaked.ledger.is_clean, f"{soaked}\n{soaked.ledger}"
     assert soaked.ledger.states[JobState.DONE] > 0
