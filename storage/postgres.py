@@ -8,7 +8,7 @@ announcement can be lost: whoever waits asks again, as on SQLite.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -37,10 +37,15 @@ AWAY = ("08", "25P03", "53300", "57P")
 HELD = ("40", "55P03", "57014")
 FULL = ("53100",)
 SHORT = ("53",)
-REFUSED = ("25006", "28", "3D", "3F", "42501", "XX")
+REFUSED = ("25006", "28", "3D", "3F", "42501")
+BROKEN = ("XX",)
 
 TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = %s"
 OWN_DATABASE = "Give smolwatch a database of its own: createdb --encoding UTF8 --template template0 --owner USER NAME"
+SERVER_LOG = "Look into the server's own log. A damaged database is put back from what pg_dump made."
+ADDRESS = (
+    "Mend database.url in smolwatch.toml; how to write it: https://www.postgresql.org/docs/current/libpq-connect.html"
+)
 T = TypeVar("T")
 
 
@@ -129,15 +134,17 @@ class PostgresServer:
             if self._session is not None and not self._session.closed:
                 self._session.execute("SELECT 1")  # the lock lasts as long as the session
                 return
-            session = self._connect(autocommit=True)  # it says nothing for long, which no transaction may
-            (is_ours,) = session.execute("SELECT pg_try_advisory_lock(%s)", [DAEMON_LOCK]).fetchone() or (False,)
-        if not is_ours:
-            session.close()
-            raise BusyError(
-                f"Another daemon works with the database {self.name}.",
-                advice="One database serves one home. Stop the other daemon, or choose another database.",
-            )
-        self._session = session
+            with ExitStack() as unless_kept:
+                # By itself, since it says nothing for longer than a transaction may.
+                session = unless_kept.enter_context(closing(self._connect(autocommit=True)))
+                held = session.execute("SELECT pg_try_advisory_lock(%s)", [DAEMON_LOCK]).fetchone()
+                if held != (True,):
+                    raise BusyError(
+                        f"Another daemon works with the database {self.name}.",
+                        advice="One database serves one home. Stop the other daemon, or choose another database.",
+                    )
+                self._session = session
+                unless_kept.pop_all()
 
     def damage(self, connection: Connection) -> Iterator[str]:
         """The server sees to its own files."""
@@ -190,4 +197,8 @@ def translated(name: str, error: BaseException | None) -> StorageError | None:
         return PassingError(f"The database {name} takes no more now: {said}")
     if code.startswith(REFUSED):
         return StorageError(f"The database {name} cannot be used: {said}", advice=OWN_DATABASE)
+    if code.startswith(BROKEN):
+        return StorageError(f"The server has trouble with the database {name}: {said}", advice=SERVER_LOG)
+    if not code and isinstance(error, psycopg.ProgrammingError):
+        return StorageError(f"The address {name} cannot be understood: {said}", advice=ADDRESS)
     return None

@@ -157,6 +157,11 @@ class TestOpening:
         assert caught.value.exit_code == 1
         assert place in str(caught.value)
 
+    def test_an_address_that_makes_no_sense_is_named(self) -> None:
+        with pytest.raises(StorageError, match="cannot be understood") as caught:
+            open_database("postgresql://somebody@host/name?colour=blue")
+        assert (caught.value.exit_code, "database.url" in caught.value.advice) == (78, True)
+
     def test_without_its_driver_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, "storage.postgres")
         monkeypatch.setitem(sys.modules, "psycopg", None)
