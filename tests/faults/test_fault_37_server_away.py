@@ -87,6 +87,17 @@ class TestRestart:
         assert served_house.logged("Worker ") == served_house.logged("started") == 1
         assert daemon.poll() is None
 
+    def test_a_run_that_ends_when_all_is_done_is_not_ended_by_it(self, server: Server, served_house: House) -> None:
+        for number in range(FILES):
+            draw(served_house.inbox / f"{number}.png", f"rgb({20 * number}, 0, 90)")
+        daemon = served_house.start("--once")
+        wait_for(lambda: served_house.engine().get("state") == "ready", 30)
+        for _ in range(4):
+            server.restart()
+        _, said = daemon.communicate(timeout=40)
+        assert daemon.returncode == 0, said
+        assert set(served_house.states().values()) == {JobState.DONE}
+
     def test_a_worker_asks_once_more_what_it_asked_meanwhile(self, server: Server) -> None:
         with server.new_database() as address, closing(open_database(address)) as database:
             store = PatientStore(database, FakeClock().now, lambda seconds: server.start())
