@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -39,6 +40,26 @@ def schema(file: Path) -> set[tuple[str, str]]:
     """What the file says of its tables and indexes."""
     with closing(sqlite3.connect(file)) as connection:
         return set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+def opened_twice_at_once(place: Path | str) -> list[BaseException]:
+    """Two threads open the database in the same moment; what went wrong."""
+    errors: list[BaseException] = []
+    gate = threading.Barrier(2)
+
+    def start() -> None:
+        gate.wait()
+        try:
+            open_database(place).close()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
 
 
 def killed(program: str) -> None:

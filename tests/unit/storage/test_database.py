@@ -5,7 +5,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from storage.library import Library
 from storage.tables import daemon_state, metadata
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
-from tests.fakes.schemas import NEXT, as_an_older_version, next_schema, schema
+from tests.fakes.schemas import NEXT, as_an_older_version, next_schema, opened_twice_at_once, schema
 
 
 def admit_one(database: Database, path: bytes = b"/inbox/beach.jpg") -> None:
@@ -178,22 +177,7 @@ class TestMigration:
         open_database(file).close()
 
     def test_two_that_start_at_once_make_one_database(self, file: Path) -> None:
-        errors: list[BaseException] = []
-        gate = threading.Barrier(2)
-
-        def start() -> None:
-            gate.wait()
-            try:
-                open_database(file).close()
-            except BaseException as error:
-                errors.append(error)
-
-        threads = [threading.Thread(target=start) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert errors == []
+        assert opened_twice_at_once(file) == []
 
 
 class TestTrouble:

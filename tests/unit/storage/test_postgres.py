@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +21,7 @@ from storage.tables import daemon_state, metadata
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, new_file
 from tests.fakes.postgres import Server, common_server
-from tests.fakes.schemas import next_schema
+from tests.fakes.schemas import next_schema, opened_twice_at_once
 
 NOWHERE = "postgresql://somebody@/name?host=/nowhere"
 
@@ -93,22 +92,7 @@ class TestOpening:
         assert schema(address) == {}
 
     def test_two_that_start_at_once_make_one_database(self, address: str) -> None:
-        errors: list[BaseException] = []
-        gate = threading.Barrier(2)
-
-        def start() -> None:
-            gate.wait()
-            try:
-                open_database(address).close()
-            except BaseException as error:
-                errors.append(error)
-
-        threads = [threading.Thread(target=start) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert errors == []
+        assert opened_twice_at_once(address) == []
 
     def test_a_step_that_fails_leaves_the_database_as_it_was(self, address: str, tmp_path: Path) -> None:
         open_database(address).close()
