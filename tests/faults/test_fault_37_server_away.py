@@ -34,6 +34,21 @@ from tests.fakes.relay import Relay
 from tests.fakes.waiting import wait_for
 
 FILES = 12
+#: The daemon, less the command line, whose first look at how far it is finds no server.
+AWAY_FOR_ONE_LOOK = """
+from storage.errors import UnreachableError
+from storage.library import Library
+from tests.fakes.processes import start
+
+counts = Library.counts
+
+def away(library):
+    Library.counts = counts
+    raise UnreachableError("away for one look")
+
+Library.counts = away
+raise SystemExit(start())
+"""
 
 
 @pytest.fixture
@@ -97,6 +112,14 @@ class TestRestart:
         _, said = daemon.communicate(timeout=40)
         assert daemon.returncode == 0, said
         assert set(served_house.states().values()) == {JobState.DONE}
+
+    def test_nor_by_a_server_that_is_away_just_when_it_looks_how_far_it_is(self, house: House) -> None:
+        draw(house.inbox / "a.png")
+        program = [sys.executable, "-c", AWAY_FOR_ONE_LOOK, "--once"]
+        ended = subprocess.run(program, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert house.logged("away for one look") == 1
+        assert house.states() == {"a.png": JobState.DONE}
 
     def test_a_worker_asks_once_more_what_it_asked_meanwhile(self, server: Server) -> None:
         with server.new_database() as address, closing(open_database(address)) as database:
