@@ -1,9 +1,11 @@
-"""Builders of the values that travel between rooms. They make no files on disk."""
+"""Builders of the values that travel between rooms; they make no files on disk. And how a file on disk stands."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import datetime
+from pathlib import Path
 
 from storage.lifecycle import JobState
 from storage.records import (
@@ -27,6 +29,13 @@ REVISION = "1"
 #: What `JobStore.admit` is given for descriptions made here.
 MODEL = f"{MODEL_ID}@{REVISION}"
 RECIPE = "0011223344556677"
+
+
+def standing(path: Path) -> tuple[int, ...]:
+    """All that a change of it, or another one in its place, would alter, to the nanosecond. It may have been read."""
+    found = os.lstat(path)
+    owner = (found.st_uid, found.st_gid)
+    return found.st_mode, found.st_ino, found.st_nlink, *owner, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def digest_of(content: bytes) -> str:

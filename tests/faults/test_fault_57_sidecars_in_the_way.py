@@ -16,6 +16,7 @@ from storage.lifecycle import JobState
 from storage.records import Description
 from storage.sidecars import Kept
 from tests.fakes.disks import fill, make_read_only, make_writable, small_disk
+from tests.fakes.files import standing
 from tests.fakes.publishing_house import PublishingHouse
 
 
@@ -138,10 +139,10 @@ def test_what_stands_in_a_sidecars_place_is_neither_overwritten_nor_followed(
     secret.write_text("do not touch")
     place = house.inbox / f"beach.png{suffix}"
     in_the_way(place, secret)
-    before = os.lstat(place), secret.stat(), secret.read_bytes()
+    before = standing(place), standing(secret), secret.read_bytes()
     path = house.drop("beach.png")
     house.work()
-    assert (os.lstat(place), secret.stat(), secret.read_bytes()) == before
+    assert (standing(place), standing(secret), secret.read_bytes()) == before
     assert not (tmp_path / "nowhere").exists()
     job = house.job(path)
     assert job.state is JobState.DONE
