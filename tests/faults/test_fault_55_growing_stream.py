@@ -48,7 +48,8 @@ def test_a_file_that_is_written_to_meanwhile_is_opened_another_time(tmp_path: Pa
     if suffix == ".mkv":
         path, more = endless(tmp_path / "a.mkv")
     else:
-        path, more = save_image(tmp_path / "a.jpg", some_image()), bytes(4096)
+        # So large that opening it takes longer than a busy machine may keep the writer waiting.
+        path, more = save_image(tmp_path / "a.jpg", some_image(size=(3000, 2000))), bytes(4096)
     with decoding() as decoder:
         decoder.sandbox()
         began = time.monotonic()
