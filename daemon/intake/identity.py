@@ -6,11 +6,10 @@ import hashlib
 import os
 
 from daemon.errors import ChangedError, NotAllowedError
-from daemon.media.kinds import sniff
+from daemon.media.kinds import HEAD_BYTES, sniff
 from daemon.media.opening import open_checked
 from storage.records import Fingerprint, NewFile
 
-HEAD_BYTES = 64
 CHUNK_BYTES = 1024 * 1024
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from storage.records import MediaKind
 
-#: How many bytes `sniff` wants to see.
-HEAD_BYTES = 64
+#: How many bytes `sniff` wants to see: enough for a long list of brands, and for three packets of a broadcast stream.
+HEAD_BYTES = 4096
 
 MEDIA_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .hif "
-    ".mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .avi".split()
+    ".jpg .jpeg .jpe .png .apng .webp .gif .bmp .tif .tiff .heic .heif .hif .avif .jxl "
+    ".dng .nef .nrw .cr2 .cr3 .arw .srf .sr2 .pef .orf .rw2 .raf .srw .mrw .x3f "
+    ".mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .avi .ts .m2t .mts .m2ts .mpg .mpeg .vob .wmv .asf .flv .ogv .mxf".split()
 )
 
 
 @dataclass(frozen=True)
 class Format:
-    """`name`: "jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "mp4", "mov", "mkv", "webm" or "avi"."""
+    """`name`: "jpeg", "heif", "mp4", … `kind` is that of most such files: a moving GIF turns out to be a video."""
 
     name: str
     kind: MediaKind
@@ -40,17 +42,40 @@ BEGINNINGS = (
     (b"MM\0*", image("tiff")),
     (b"II+\0", image("tiff")),
     (b"MM\0+", image("tiff")),
+    (b"\xff\x0a", image("jxl")),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", image("jxl")),
+    # Camera raw files that are no TIFF: Olympus, Panasonic, Fujifilm, Minolta, Sigma.
+    (b"IIRO", image("raw")),
+    (b"IIRS", image("raw")),
+    (b"MMOR", image("raw")),
+    (b"IIU\0", image("raw")),
+    (b"FUJIFILMCCD-RAW", image("raw")),
+    (b"\0MRM", image("raw")),
+    (b"FOVb", image("raw")),
+    (b"FLV\x01", video("flv")),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", video("asf")),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01", video("mxf")),
+    (b"\0\0\x01\xba", video("mpeg")),  # a program stream: MPG, VOB
+    (b"\0\0\x01\xb3", video("mpegvideo")),  # its picture stream alone
 )
 #: "BM" alone is two letters; a bitmap also gives the size of its second header, and these are all there are.
 BITMAP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-#: Brands of the container that HEIC shares with others; what is inside is told by the compatible brands.
-HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
-#: Pictures in the same box structure as MP4 that smolwatch does not open: AVIF, JPEG 2000, JPEG XL, Canon raw.
-OTHER_PICTURES = frozenset({b"avif", b"avis", b"jp2 ", b"jpx ", b"jpm ", b"mjp2", b"jxl ", b"crx "})
-#: QuickTime files of before `ftyp` was invented begin with one of these boxes.
-OLD_QUICKTIME = frozenset({b"moov", b"mdat", b"wide", b"pnot"})
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+#: Brands of the container that HEIC and AVIF share; what is inside is told by the compatible brands.
+HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf", b"MiHE", b"MiHB", b"MiHA", b"heis"})
+#: Files in the same box structure as MP4 that hold no video: JPEG 2000 and JPEG XL, and sound alone.
+OTHER_BRANDS = frozenset({b"jp2 ", b"jpx ", b"jpm ", b"mjp2", b"jxl ", b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
+CANON_RAW = b"crx "
+#: Boxes with which a QuickTime or MP4 file may begin, in front of `ftyp` or in its stead.
+OTHER_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot", b"free", b"skip", b"uuid"})
+
+#: Transport streams: packets of 188 bytes that begin with "G", bare or (on a camcorder's card) behind four bytes more.
+SYNC = 0x47
+PACKETS = ((188, 0), (192, 4))
+#: How an Ogg page names the codecs of moving pictures. Without one of them, it is sound.
+OGG_VIDEO = (b"\x80theora", b"BBCD\0", b"OVP80", b"\x01video\0")
 
 
 def sniff(head: bytes) -> Format | None:
@@ -63,18 +88,54 @@ def sniff(head: bytes) -> Format | None:
     if head.startswith(b"RIFF"):
         return {b"WEBP": image("webp"), b"AVI ": video("avi")}.get(head[8:12])
     if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return video("webm" if b"webm" in head else "mkv")
-    if head[4:8] == b"ftyp":
-        return by_brand(head)
-    return video("mov") if head[4:8] in OLD_QUICKTIME else None
+        return video("webm" if b"webm" in head[:64] else "mkv")
+    if head.startswith(b"OggS"):
+        return video("ogg") if any(name in head for name in OGG_VIDEO) else None
+    if is_transport_stream(head):
+        return video("mpegts")
+    return by_boxes(head)
 
 
-def by_brand(head: bytes) -> Format | None:
-    """What an ISO media file holds, by its major brand and, where that leaves it open, by the compatible ones."""
-    end = min(int.from_bytes(head[:4], "big"), len(head))
-    major, compatible = head[8:12], {head[at : at + 4] for at in range(16, end, 4)}
+def is_transport_stream(head: bytes) -> bool:
+    """Whether at least three packets follow each other; all that are there, in a shorter file."""
+    return any(
+        len(head) >= 2 * length + start + 1 and all(byte == SYNC for byte in head[start::length])
+        for length, start in PACKETS
+    )
+
+
+def by_boxes(head: bytes) -> Format | None:
+    """What an ISO media file holds: by the brands of `ftyp`, which small boxes may precede."""
+    found = None
+    for name, content in boxes(head):
+        if name == b"ftyp":
+            return by_brand(content)
+        if name not in OTHER_BOXES:
+            break
+        found = video("mov")
+    return found
+
+
+def boxes(head: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The boxes at the beginning of a file, as far as `head` goes (name, content)."""
+    at = 0
+    while at + 8 <= len(head):
+        size = int.from_bytes(head[at : at + 4], "big")
+        yield head[at + 4 : at + 8], head[at + 8 : at + max(size, 8)]
+        if size < 8:  # to the end of the file, or its length is written elsewhere
+            return
+        at += size
+
+
+def by_brand(content: bytes) -> Format | None:
+    """By the major brand and, where that leaves it open, by the compatible ones."""
+    major, compatible = content[:4], {content[at : at + 4] for at in range(8, len(content), 4)}
     if major in HEIC_BRANDS or (major in HEIF_BRANDS and compatible & HEIC_BRANDS):
         return image("heif")
-    if len(major) < 4 or major in HEIF_BRANDS or major in OTHER_PICTURES:
+    if major in AVIF_BRANDS or (major in HEIF_BRANDS and compatible & AVIF_BRANDS):
+        return image("avif")
+    if major == CANON_RAW:
+        return image("raw")
+    if len(major) < 4 or major in HEIF_BRANDS or major in OTHER_BRANDS:
         return None
     return video("mov" if major == b"qt  " else "mp4")

@@ -39,9 +39,24 @@ def test_a_video_is_known_by_its_first_bytes(tmp_path: Path, suffix: str, name: 
         (ftyp(b"heic", b"mif1", b"heic"), "heif"),
         (ftyp(b"mif1", b"mif1", b"heic"), "heif"),
         (ftyp(b"msf1", b"hevc"), "heif"),
-        (ftyp(b"mif1", b"avif", b"miaf"), None),
-        (ftyp(b"avif", b"mif1"), None),
-        (ftyp(b"crx ", b"isom"), None),
+        (ftyp(b"mif1", b"avif", b"miaf"), "avif"),
+        (ftyp(b"mif1", *[b"xxxx"] * 20, b"heic"), "heif"),
+        (ftyp(b"avif", b"mif1"), "avif"),
+        (ftyp(b"mif1", b"miaf"), None),
+        (ftyp(b"crx ", b"isom"), "raw"),
+        (ftyp(b"jp2 "), None),
+        (ftyp(b"M4A ", b"isom"), None),
+        (b"\0\0\0\x08free" + ftyp(b"isom"), "mp4"),
+        (b"\0\0\0\x0cuuid\1\1\1\1" + ftyp(b"heic"), "heif"),
+        (b"\0\1\0\0free", "mov"),
+        (b"\0\0\0\0skip", "mov"),
+        (b"\0\0\0\x08xxxx" + ftyp(b"isom"), None),
+        ((b"G" + bytes(187)) * 3, "mpegts"),
+        ((bytes(4) + b"G" + bytes(187)) * 3, "mpegts"),
+        (b"GGGG is no broadcast" + bytes(600), None),
+        (b"G" * 40, None),
+        (b"OggS" + bytes(24) + b"\x01vorbis", None),
+        (b"OggS" + bytes(24) + b"\x80theora", "ogg"),
         (ftyp(b"qt  ", b"qt  "), "mov"),
         (ftyp(b"isom", b"iso2", b"mp41"), "mp4"),
         (ftyp(b"3gp4", b"isom"), "mp4"),
@@ -59,13 +74,25 @@ def test_brands_and_lookalikes_are_told_apart(head: bytes, name: str | None) -> 
     assert (found.name if found else None) == name
 
 
-BEGINNINGS = [b"", b"\xff\xd8\xff", b"RIFF", b"BM", b"\0\0\0\x18ftyp", b"\xff\xff\xff\xffftypmif1", b"\x1a\x45\xdf\xa3"]
+NEW = {"avif", "jxl", "raw", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "mxf"}
+BEGINNINGS = [
+    b"",
+    b"OggS",
+    b"G",
+    b"\0\0\0\x08free",
+    b"\xff\xd8\xff",
+    b"RIFF",
+    b"BM",
+    b"\0\0\0\x18ftyp",
+    b"\xff\xff\xff\xffftypmif1",
+    b"\x1a\x45\xdf\xa3",
+]
 
 
 @given(st.sampled_from(BEGINNINGS), st.binary(max_size=HEAD_BYTES))
 def test_no_bytes_make_it_raise(beginning: bytes, rest: bytes) -> None:
     found = sniff(beginning + rest)
-    assert found is None or found.name in {*IMAGES.values(), *VIDEOS.values()}
+    assert found is None or found.name in {*IMAGES.values(), *VIDEOS.values(), *NEW}
 
 
 def test_every_suffix_is_lower_case_with_a_dot() -> None:
