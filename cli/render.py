@@ -112,6 +112,8 @@ def job_words(job: Job) -> dict[str, Any]:
             cause=job.cause and str(job.cause),
             reason_code=job.reason_code,
             reason=job.reason,
+            detail=job.detail,
+            missing_since=job.missing_since and stamp(job.missing_since),
         )
     )
 

@@ -7,10 +7,17 @@ from storage.lifecycle import Cause
 
 
 class MediaError(SmolwatchError):
-    """A file could not be turned into pictures. `code` is stable; the message is the sentence that people read."""
+    """A file could not be turned into pictures. `code` is stable; the message is the sentence that people read.
+
+    `detail`: the words of the library that failed, for programs and bug reports.
+    """
 
     code = "unreadable"
     cause = Cause.INPUT
+
+    def __init__(self, message: str = "", *, advice: str = "", detail: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.detail = detail
 
 
 class UnreadableError(MediaError):
@@ -89,6 +96,14 @@ class DecoderMissingError(MediaError):
 
     code = "decoder-missing"
     cause = Cause.ENVIRONMENT
+
+
+class DecoderBrokenError(MediaError):
+    """A part of the decoder cannot be loaded on this machine; the file may be sound."""
+
+    code = "decoder-broken"
+    cause = Cause.ENVIRONMENT
+    advice = "Look at what `smolwatch doctor` says of the decoder; the file is tried again by itself."
 
 
 class EngineError(SmolwatchError):

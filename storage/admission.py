@@ -22,6 +22,8 @@ ANEW: dict[str, Any] = {
     "cause": None,
     "reason_code": None,
     "reason": None,
+    "detail": None,
+    "missing_since": None,
     "finished_at": None,
 }
 
@@ -153,7 +155,17 @@ def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:
     """The last word on each path; every path is named once."""
     path_ids = rows.path_rows(connection, [refusal.path for refusal in refusals])
     connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids.values())))
-    words = [{"path_id": path_ids[one.path], "code": one.code, "reason": one.reason, "at": one.at} for one in refusals]
+    words = [
+        {
+            "path_id": path_ids[one.path],
+            "code": one.code,
+            "reason": one.reason,
+            "at": one.at,
+            "detail": one.detail,
+            "partner": one.partner,
+        }
+        for one in refusals
+    ]
     connection.execute(insert(decisions), words)
 
 

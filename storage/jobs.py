@@ -22,7 +22,7 @@ from storage.records import Admission, Claim, Description, Job, NewFile, Refusal
 from storage.tables import daemon_state, jobs
 from storage.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed, record
 
-SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None}
+SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None, "detail": None}
 
 
 class JobStore:
@@ -143,32 +143,51 @@ class JobStore:
             self._must(move(connection, now, claim, JobState.PUBLISHING, JobState.DONE, note, **SETTLED), claim)
             crash_point("finishing")
 
-    def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause) -> None:
-        """Give the file up until a person says otherwise. May raise LostClaim."""
-        self._end(claim, JobState.FAILED, code, reason, cause)
+    def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause, detail: str | None = None) -> None:
+        """Give the file up until a person says otherwise. `detail`: a library's own words. May raise LostClaim."""
+        self._end(claim, JobState.FAILED, code, reason, cause, detail)
 
-    def skip(self, claim: Claim, *, code: str, reason: str) -> None:
+    def skip(self, claim: Claim, *, code: str, reason: str, detail: str | None = None) -> None:
         """The file is none that can be described. May raise LostClaim."""
-        self._end(claim, JobState.SKIPPED, code, reason, Cause.INPUT)
+        self._end(claim, JobState.SKIPPED, code, reason, Cause.INPUT, detail)
 
     def gone(self, claim: Claim, note: str) -> None:
         """The file went away. May raise LostClaim."""
         self._end(claim, JobState.GONE, "gone", note, None)
 
-    def retry_later(self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime) -> None:
+    def retry_later(
+        self,
+        claim: Claim,
+        *,
+        code: str,
+        reason: str,
+        cause: Cause,
+        not_before: datetime,
+        detail: str | None = None,
+    ) -> None:
         """Try again then, an hour from now at most; failed when the attempts are used up. May raise LostClaim."""
         if claim.job.attempts >= claim.job.max_attempts:
-            self._end(claim, JobState.FAILED, code, reason, cause)
+            self._end(claim, JobState.FAILED, code, reason, cause, detail)
             return
         with self._change() as (connection, now):
-            why = {"cause": cause, "reason_code": code, "reason": reason}
+            why = {"cause": cause, "reason_code": code, "reason": reason, "detail": detail}
             due = min(not_before, now + LONGEST)
             self._must(back_to_queue(connection, now, claim, reason, not_before=due, **why), claim)
 
-    def wait(self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime) -> None:
+    def wait(
+        self,
+        claim: Claim,
+        *,
+        code: str,
+        reason: str,
+        cause: Cause,
+        not_before: datetime,
+        detail: str | None = None,
+    ) -> None:
         """Something is in the way of the file: again then, an hour from now at most, uncharged. May raise LostClaim."""
         with self._change() as (connection, now):
-            why = {"cause": cause, "reason_code": code, "reason": reason, "attempts": jobs.c.attempts - 1}
+            why: dict[str, Any] = {"cause": cause, "reason_code": code, "reason": reason, "detail": detail}
+            why["attempts"] = jobs.c.attempts - 1
             due = min(not_before, now + LONGEST)
             self._must(back_to_queue(connection, now, claim, reason, not_before=due, **why), claim)
 
@@ -226,9 +245,11 @@ class JobStore:
         with self._database.write() as connection:
             yield connection, self._clock_now()
 
-    def _end(self, claim: Claim, state: JobState, code: str, reason: str, cause: Cause | None) -> None:
+    def _end(
+        self, claim: Claim, state: JobState, code: str, reason: str, cause: Cause | None, detail: str | None = None
+    ) -> None:
         with self._change() as (connection, now):
-            why = {"cause": cause, "reason_code": code, "reason": reason}
+            why = {"cause": cause, "reason_code": code, "reason": reason, "detail": detail}
             self._must(move(connection, now, claim, JobState.RUNNING, state, reason, **why), claim)
 
     @staticmethod

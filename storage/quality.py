@@ -12,6 +12,8 @@ MEANINGS = {
     "timestamps": "repeats the times of the frames that the model was given",
     "leaked-token": "held signs that are meant for the model alone",
     "cut-off": "breaks off",
+    "damaged": "has damaged parts, which were left out",
+    "cut-short": "ends before it should",
 }
 
 

@@ -41,23 +41,32 @@ class Fingerprint:
 
 @dataclass(frozen=True, kw_only=True)
 class NewFile:
-    """A settled file that intake wants described. `digest` is "blake2b:<hex>" over the whole content."""
+    """A settled file that intake wants described. `digest` is "blake2b:<hex>" over the whole content.
+
+    `live_id`: the ContentIdentifier of a Live Photo's half.
+    """
 
     path: bytes
     fingerprint: Fingerprint
     digest: str
     kind: MediaKind
     format: str
+    live_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """The last word on why a path was not taken (code, sentence), or what it waits for."""
+    """The last word on why a path was not taken (code, sentence), or what it waits for.
+
+    `detail`: a library's own words behind it. `partner`: the path that stands for this one.
+    """
 
     path: bytes
     code: str
     reason: str
     at: datetime
+    detail: str | None = None
+    partner: bytes | None = None
 
 
 class Admission(StrEnum):
@@ -70,7 +79,10 @@ class Admission(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One file's way through the house, as it stands now. `fresh`: to be asked again, even if its answers are known."""
+    """One file's way through the house, as it stands now. `fresh`: to be asked again, even if its answers are known.
+
+    `detail`: a library's own words behind the reason. `missing_since`: the described file was not found from then on.
+    """
 
     id: int
     path: bytes
@@ -88,6 +100,8 @@ class Job:
     cause: Cause | None
     reason_code: str | None
     reason: str | None
+    detail: str | None = None
+    missing_since: datetime | None = None
     fresh: bool = False
 
     @property
@@ -122,7 +136,7 @@ class JobEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Media:
-    """Facts of the decoded file. Seconds and frames only for videos."""
+    """Facts of the decoded file. Seconds and frames only for videos; pages where there is more than one."""
 
     kind: MediaKind
     format: str
@@ -131,6 +145,7 @@ class Media:
     seconds: float | None = None
     frame_rate: float | None = None
     frames_seen: int | None = None
+    pages: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +196,7 @@ class Stats:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """`verdict`: "ok" or "suspect"; a reason names the answer and what speaks against it: "caption: loop"."""
+    """`verdict`: "ok" or "suspect". A reason names the answer, or the medium, and its fault: "caption: loop"."""
 
     verdict: str = "ok"
     reasons: tuple[str, ...] = ()
@@ -229,6 +244,7 @@ class Description:
                 seconds=self.media.seconds,
                 frame_rate=self.media.frame_rate,
                 frames_seen=self.media.frames_seen,
+                pages=self.media.pages,
             ),
             "answers": dict(self.answers),
         }

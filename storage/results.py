@@ -71,6 +71,7 @@ def store_media(connection: Connection, description: Description) -> int:
             height=facts.height,
             seconds=facts.seconds,
             frame_rate=facts.frame_rate,
+            pages=facts.pages,
         )
     )
     return media_id
@@ -90,6 +91,7 @@ def newest(connection: Connection, *where: ColumnElement[bool]) -> Description |
             media.c.height,
             media.c.seconds.label("length"),
             media.c.frame_rate,
+            media.c.pages,
         )
         .join(jobs, jobs.c.id == descriptions.c.job_id)
         .join(paths, paths.c.id == jobs.c.path_id)
@@ -138,6 +140,7 @@ def description_of(row: Row[Any], timeline: tuple[Segment, ...]) -> Description:
             seconds=row.length,
             frame_rate=row.frame_rate,
             frames_seen=row.frames_seen,
+            pages=row.pages,
         ),
         answers=row.answers,
         timeline=timeline,

@@ -44,6 +44,8 @@ def job_of(row: Row[Any]) -> Job:
         cause=Cause(row.cause) if row.cause else None,
         reason_code=row.reason_code,
         reason=row.reason,
+        detail=row.detail,
+        missing_since=row.missing_since,
         fresh=row.fresh,
     )
 
@@ -78,7 +80,11 @@ def read_refusals(connection: Connection, some: Sequence[bytes]) -> dict[bytes, 
     found = connection.execute(
         select(decisions, paths.c.path).join(paths, paths.c.id == decisions.c.path_id).where(paths.c.path.in_(some))
     )
-    return {row.path: Refusal(path=row.path, code=row.code, reason=row.reason, at=row.at) for row in found}
+    return {row.path: refusal_of(row) for row in found}
+
+
+def refusal_of(row: Row[Any]) -> Refusal:
+    return Refusal(path=row.path, code=row.code, reason=row.reason, at=row.at, detail=row.detail, partner=row.partner)
 
 
 def read_state(connection: Connection, key: str) -> dict[str, Any] | None:
@@ -104,7 +110,13 @@ def path_rows(connection: Connection, all_paths: Sequence[bytes]) -> dict[bytes,
 def media_rows(connection: Connection, files: Sequence[NewFile]) -> dict[str, int]:
     """The id of every content by its digest, made where it is new."""
     known = {
-        file.digest: {"digest": file.digest, "bytes": file.fingerprint.size, "kind": file.kind, "format": file.format}
+        file.digest: {
+            "digest": file.digest,
+            "bytes": file.fingerprint.size,
+            "kind": file.kind,
+            "format": file.format,
+            "live_id": file.live_id,
+        }
         for file in files
     }
     return found_or_made(connection, media, media.c.digest, known)

@@ -23,7 +23,8 @@ from storage.columns import FingerprintText, UtcTime, Words
 
 metadata = MetaData()
 
-#: One row for each content, whatever paths it has. The facts from `width` on are known once it was decoded.
+#: One row for each content, whatever paths it has. The facts from `width` to `pages` are known once it was decoded.
+#: `live_id`: the ContentIdentifier that the two halves of a Live Photo share.
 media = Table(
     "media",
     metadata,
@@ -36,8 +37,11 @@ media = Table(
     Column("height", Integer),
     Column("seconds", Double),
     Column("frame_rate", Double),
+    Column("pages", Integer),
+    Column("live_id", Text),
     CheckConstraint("digest LIKE 'blake2b:%'", name="digest_names_its_kind"),
     CheckConstraint("kind IN ('image', 'video')", name="kind_is_known"),
+    Index("media_of_a_live_photo", "live_id"),
 )
 
 #: Paths as the system gives them: bytes, not text.
@@ -49,6 +53,7 @@ paths = Table(
 )
 
 #: One row for each time that a content at a path is to be described. `token` fences: it grows with every claim.
+#: `detail`: a library's own words behind `reason`. `missing_since`: a finished job's file was not found from then on.
 jobs = Table(
     "jobs",
     metadata,
@@ -70,6 +75,8 @@ jobs = Table(
     Column("cause", Text),
     Column("reason_code", Text),
     Column("reason", Words),
+    Column("detail", Words),
+    Column("missing_since", UtcTime),
     CheckConstraint(
         "state IN ('queued', 'running', 'publishing', 'done', 'failed', 'skipped', 'gone')", name="state_is_known"
     ),
@@ -164,7 +171,8 @@ events = Table(
     Index("events_of_a_job", "job_id", "id"),
 )
 
-#: Why a path was not taken: the last word only.
+#: Why a path was not taken: the last word only. `partner`: the path that stands for this one, such as a Live Photo's
+#: other half.
 decisions = Table(
     "decisions",
     metadata,
@@ -172,6 +180,8 @@ decisions = Table(
     Column("code", Text, nullable=False),
     Column("reason", Words, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("detail", Words),
+    Column("partner", LargeBinary),
 )
 
 #: What the running daemon says of itself.

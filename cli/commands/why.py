@@ -180,7 +180,8 @@ def words(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
         exists=known.look is not None,
         in_inbox=known.inside,
         chain=[present(step=step.name, says=step.says, at=step.at and stamp(step.at)) for step in steps],
-        refusal=refusal and {"code": refusal.code, "reason": refusal.reason, "at": stamp(refusal.at)},
+        refusal=refusal
+        and present(code=refusal.code, reason=refusal.reason, at=stamp(refusal.at), detail=refusal.detail),
         job=known.job and job_words(known.job),
         events=[event_words(event) for event in known.events],
         advice=advice,

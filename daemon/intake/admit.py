@@ -116,7 +116,7 @@ class Gate:
         except ChangedError:
             return Outcome.AGAIN
         except MediaError as error:
-            self.refusals.note(path, error.code, f"{error} {error.advice}".strip())
+            self.refusals.note(path, error.code, f"{error} {error.advice}".strip(), detail=error.detail or None)
             return Outcome.LATER if error.cause is Cause.ENVIRONMENT else Outcome.REFUSED
 
     def _queue(self, files: Sequence[NewFile]) -> dict[bytes, Outcome]:

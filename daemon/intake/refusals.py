@@ -24,9 +24,9 @@ class Refusals:
         self._clock = clock
         self._noted: dict[bytes, Refusal] = {}
 
-    def note(self, path: bytes, code: str, reason: str) -> None:
+    def note(self, path: bytes, code: str, reason: str, *, detail: str | None = None) -> None:
         """May raise StorageError, when many are written down at once."""
-        self._noted[path] = Refusal(path=path, code=code, reason=reason, at=self._clock.now())
+        self._noted[path] = Refusal(path=path, code=code, reason=reason, at=self._clock.now(), detail=detail)
         if len(self._noted) >= MOST_NOTED:
             self.write()
 

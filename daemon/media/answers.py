@@ -10,6 +10,7 @@ import numpy as np
 
 from daemon.errors import (
     ChangedError,
+    DecoderBrokenError,
     MediaError,
     NotAllowedError,
     OutOfMemoryError,
@@ -21,7 +22,15 @@ from daemon.media.wire import receive
 from storage.records import Media, MediaKind
 
 REFUSALS: dict[str, type[MediaError]] = {
-    error.code: error for error in (ChangedError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError)
+    error.code: error
+    for error in (
+        ChangedError,
+        DecoderBrokenError,
+        NotAllowedError,
+        OutOfMemoryError,
+        TooLargeError,
+        UnreadableError,
+    )
 }
 
 
@@ -34,7 +43,8 @@ def clip_from(message: dict[str, Any], line: socket.socket, plan: DecodePlan, de
     if not 1 <= len(shapes) <= most or len(timestamps) != (len(shapes) if video else 0):
         raise ValueError(f"{len(shapes)} pictures with {len(timestamps)} times")
     pictures = tuple(picture_from(shape, line, edge, deadline) for shape in shapes)
-    return Clip(media=media, pictures=pictures, timestamps=timestamps)
+    defects = tuple(str(code) for code in message["defects"])
+    return Clip(media=media, pictures=pictures, timestamps=timestamps, defects=defects)
 
 
 def picture_from(shape: Sequence[int], line: socket.socket, edge: int, deadline: float) -> Pixels:
@@ -47,4 +57,5 @@ def picture_from(shape: Sequence[int], line: socket.socket, edge: int, deadline:
 
 def refusal_from(message: dict[str, Any]) -> MediaError:
     kind = REFUSALS.get(str(message["error"]), UnreadableError)
-    return kind(str(message.get("message", "")), advice=str(message.get("advice", "")))
+    words = {key: str(message.get(key, "")) for key in ("advice", "detail")}
+    return kind(str(message.get("message", "")), **words)

@@ -43,12 +43,14 @@ class DecodePlan:
 class Clip:
     """`pictures`: one for an image, one a sampled frame for a video, with `timestamps` in seconds from the start.
 
-    `media` holds the file's own size, not that of the (perhaps shrunk) pictures.
+    `media` holds the file's own size, not that of the (perhaps shrunk) pictures. `defects` says in codes what of the
+    file could not be seen (storage/quality.py has their words): "damaged", "cut-short".
     """
 
     media: Media
     pictures: tuple[Pixels, ...]
     timestamps: tuple[float, ...]
+    defects: tuple[str, ...] = ()
 
     @property
     def is_video(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from config.text import safe_text
-from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, UnreadableError
+from daemon.errors import DecoderBrokenError, MediaError, NotAllowedError, OutOfMemoryError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.confinement import allow_seconds, confine, follow_parent, limit_memory, obey_parent_alone
 from daemon.media.kinds import HEAD_BYTES, sniff
@@ -62,7 +62,7 @@ def answer(line: socket.socket, fd: int, plan: DecodePlan, read: Reader) -> None
     try:
         clip = attempt(read, fd, plan)
     except MediaError as error:
-        say(line, {"error": error.code, "message": str(error), "advice": error.advice})
+        say(line, {"error": error.code, "message": str(error), "advice": error.advice, "detail": error.detail})
         return
     say(
         line,
@@ -70,6 +70,7 @@ def answer(line: socket.socket, fd: int, plan: DecodePlan, read: Reader) -> None
             "media": asdict(clip.media),
             "timestamps": clip.timestamps,
             "shapes": [picture.shape for picture in clip.pictures],
+            "defects": clip.defects,
         },
     )
     for picture in clip.pictures:
@@ -84,6 +85,12 @@ def attempt(read: Reader, fd: int, plan: DecodePlan) -> Clip:
         raise
     except MemoryError as error:
         raise OutOfMemoryError("Opening the file takes more memory than there is.") from error
+    except ImportError as error:  # locked in, nothing can be loaded: `preload` lacks a module, or the disk does
+        raise DecoderBrokenError(detail=words_of(error)) from error
     except Exception as error:
-        what = safe_text(f"{type(error).__name__}: {error}")
-        raise UnreadableError(f"The file cannot be decoded ({what}).") from error
+        raise UnreadableError("The file is damaged or incomplete.", detail=words_of(error)) from error
+
+
+def words_of(error: Exception) -> str:
+    """What a library said, for programs."""
+    return safe_text(f"{type(error).__name__}: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,9 +26,16 @@ class Cost:
 
 
 def describe(
-    job: Job, media: Media, reply: Reply, info: EngineInfo, recipe: Recipe, cost: Cost, now: datetime
+    job: Job,
+    media: Media,
+    reply: Reply,
+    info: EngineInfo,
+    recipe: Recipe,
+    cost: Cost,
+    now: datetime,
+    defects: Sequence[str] = (),
 ) -> Description:
-    """`reply` holds answers and figures, not an error."""
+    """`reply` holds answers and figures, not an error. `defects`: what of the file was not seen."""
     figures = reply.figures
     if figures is None:
         raise ValueError("a reply without figures is no answer")
@@ -42,7 +49,7 @@ def describe(
         fingerprint=job.fingerprint,
         media=media,
         answers={name: clean(answer.text, question=asked[name]) for name, answer in reply.answers.items()},
-        quality=quality_of(reply.answers, asked),
+        quality=quality_of(media.kind, defects, reply.answers, asked),
         model=ModelFacts(
             id=info.model_id,
             revision=info.revision,
@@ -56,9 +63,12 @@ def describe(
     )
 
 
-def quality_of(answers: Mapping[str, Answer], asked: Mapping[str, str]) -> Quality:
-    """The guard's word on every answer. A suspect one is kept: people see it, and why to doubt it."""
-    reasons = [f"{name}: {code}" for name, answer in answers.items() for code in judge(answer, asked[name])]
+def quality_of(
+    kind: MediaKind, defects: Sequence[str], answers: Mapping[str, Answer], asked: Mapping[str, str]
+) -> Quality:
+    """The decoder's word on the file, and the guard's on every answer. A suspect one is kept: people see why."""
+    reasons = [f"{kind}: {defect}" for defect in defects]
+    reasons += [f"{name}: {code}" for name, answer in answers.items() for code in judge(answer, asked[name])]
     return Quality(verdict="suspect" if reasons else "ok", reasons=tuple(reasons))
 
 

@@ -34,8 +34,8 @@ class Outcomes:
         self._inbox = inbox
         self._sight = sight
 
-    def give_up(self, claim: Claim, cause: Cause, code: str, reason: str) -> None:
-        """Let `retry` decide, and act on it."""
+    def give_up(self, claim: Claim, cause: Cause, code: str, reason: str, detail: str | None = None) -> None:
+        """Let `retry` decide, and act on it. `detail`: a library's own words behind the reason."""
         job, store = claim.job, self._store
         decision = self._decide(job, cause, code)
         logger.info("Job {} {}: {} ({})", job.id, job.name, decision.action, reason)
@@ -43,14 +43,14 @@ class Outcomes:
             if decision.action is Action.GONE:
                 self._gone(claim, reason)
             elif decision.action is Action.SKIP:
-                store.skip(claim, code=code, reason=reason)
+                store.skip(claim, code=code, reason=reason, detail=detail)
             elif decision.action is Action.FAIL:
-                store.fail(claim, code=code, reason=reason, cause=cause)
+                store.fail(claim, code=code, reason=reason, cause=cause, detail=detail)
             elif decision.not_before is None:
                 store.release(claim, reason)
             else:
                 later = store.wait if decision.action is Action.WAIT else store.retry_later
-                later(claim, code=code, reason=reason, cause=cause, not_before=decision.not_before)
+                later(claim, code=code, reason=reason, cause=cause, not_before=decision.not_before, detail=detail)
         except LostClaim as error:
             logger.warning("{}", error)
         self._pulse.drop(claim)

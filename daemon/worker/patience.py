@@ -62,20 +62,26 @@ class PatientStore(JobStore):
     def finish(self, claim: Claim, note: str = "") -> None:
         self._at_last(super().finish, claim, note)
 
-    def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause) -> None:
-        self._at_last(super().fail, claim, code=code, reason=reason, cause=cause)
+    def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause, detail: str | None = None) -> None:
+        self._at_last(super().fail, claim, code=code, reason=reason, cause=cause, detail=detail)
 
-    def skip(self, claim: Claim, *, code: str, reason: str) -> None:
-        self._at_last(super().skip, claim, code=code, reason=reason)
+    def skip(self, claim: Claim, *, code: str, reason: str, detail: str | None = None) -> None:
+        self._at_last(super().skip, claim, code=code, reason=reason, detail=detail)
 
     def gone(self, claim: Claim, note: str) -> None:
         self._at_last(super().gone, claim, note)
 
-    def retry_later(self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime) -> None:
-        self._at_last(super().retry_later, claim, code=code, reason=reason, cause=cause, not_before=not_before)
+    def retry_later(
+        self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime, detail: str | None = None
+    ) -> None:
+        self._at_last(
+            super().retry_later, claim, code=code, reason=reason, cause=cause, not_before=not_before, detail=detail
+        )
 
-    def wait(self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime) -> None:
-        self._at_last(super().wait, claim, code=code, reason=reason, cause=cause, not_before=not_before)
+    def wait(
+        self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime, detail: str | None = None
+    ) -> None:
+        self._at_last(super().wait, claim, code=code, reason=reason, cause=cause, not_before=not_before, detail=detail)
 
     def postpone(self, claim: Claim, *, code: str, reason: str, not_before: datetime) -> None:
         self._at_last(super().postpone, claim, code=code, reason=reason, not_before=not_before)

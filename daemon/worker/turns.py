@@ -50,6 +50,7 @@ class Work:
 
     errand: Errand
     media: Media
+    defects: tuple[str, ...]
     decode: float
 
 
@@ -177,7 +178,9 @@ class Worker:
             return
         crash_point("opened")
         self._room.submit(request_for(claim.job, clip, self._recipe))
-        self._under_way[str(claim.job.id)] = Work(errand=opened.errand, media=clip.media, decode=opened.seconds)
+        self._under_way[str(claim.job.id)] = Work(
+            errand=opened.errand, media=clip.media, defects=clip.defects, decode=opened.seconds
+        )
 
     def _step(self) -> None:
         if not self._under_way:
@@ -208,7 +211,7 @@ class Worker:
             crash_point("described")
             info, now = self._loaded(), self._clock.now()
             self._growth.answered(reply.figures.device_memory_bytes if reply.figures else 0)
-            self._deliver(claim, describe(claim.job, work.media, reply, info, self._recipe, cost, now))
+            self._deliver(claim, describe(claim.job, work.media, reply, info, self._recipe, cost, now, work.defects))
             self._progress.say(Stage.ANSWERED)
 
     def _deliver_known(self, claim: Claim) -> bool:
@@ -243,7 +246,8 @@ class Worker:
         except EngineError as error:
             self._engine_failed(error, claim)
         except MediaError as error:
-            self._outcomes.give_up(claim, error.cause, error.code, f"{error} {error.advice}".strip())
+            reason = f"{error} {error.advice}".strip()
+            self._outcomes.give_up(claim, error.cause, error.code, reason, error.detail or None)
         except Exception as error:
             logger.exception("Job {} {} met something unforeseen", claim.job.id, claim.job.name)
             self._outcomes.give_up(claim, Cause.TRANSIENT, "internal", f"{type(error).__name__}: {error}")
