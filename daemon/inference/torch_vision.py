@@ -1,4 +1,8 @@
-"""SmolVLM's vision tower and connector over the weights of transformers' modules, for whole tiles."""
+"""SmolVLM's vision tower and connector over the weights of transformers' modules, for whole tiles.
+
+Only matrices are multiplied, never stacks of them: Apple's GPUs computed products of stacks with a bias wrong
+(pytorch#192934, M1 on macOS 26 with torch 2.13), and slowly (pytorch#189847).
+"""
 
 from __future__ import annotations
 
@@ -32,11 +36,13 @@ class VisionLayer:
     def __call__(self, hidden: Tensor) -> Tensor:
         """(tiles, patches, hidden) -> the same."""
         tiles, patches, _ = hidden.shape
-        heads = self.qkv(self.attention_norm(hidden)).view(tiles, patches, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        rows = hidden.flatten(0, 1)
+        heads = self.qkv(self.attention_norm(rows)).view(tiles, patches, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         queries, keys, values = heads.unbind()
         attended = attend(queries, keys, values, self._kernel)
-        hidden = hidden + self.out(attended.transpose(1, 2).flatten(2))
-        return hidden + self.down(self.up(self.mlp_norm(hidden)))
+        rows = rows + self.out(attended.transpose(1, 2).reshape(rows.shape))
+        rows = rows + self.down(self.up(self.mlp_norm(rows)))
+        return rows.view(hidden.shape)
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, kernel: Kernel = fused) -> Tensor:
@@ -65,15 +71,16 @@ class VisionModel:
     """Takes the weights out of a loaded SmolVLMForConditionalGeneration, whose vision layers are empty afterwards."""
 
     def __init__(self, model: Any, lay: Layout = laid_out, kernel: Kernel = fused) -> None:
-        vision = model.model.vision_model
-        self._embeddings: Callable[..., Tensor] = vision.embeddings
-        self._patch: int = vision.patch_size
+        vision, connector = model.model.vision_model, model.model.connector
+        self._patches = Patches(vision.embeddings)
         self._layers: list[VisionLayer] = []
         for number in range(len(vision.encoder.layers)):
             self._layers.append(VisionLayer(vision.encoder.layers[number], lay, kernel))
             vision.encoder.layers[number] = nn.Identity()  # lets the module's own copy go
         self._norm: Callable[[Tensor], Tensor] = vision.post_layernorm
-        self._connector: Callable[[Tensor], Tensor] = model.model.connector
+        self._shuffle: Callable[[Tensor, int], Tensor] = connector.pixel_shuffle
+        self._scale: int = connector.scale_factor
+        self._project = together(connector.modality_projection.proj)
         threads, is_16_bits = torch.get_num_threads(), vision.dtype is torch.bfloat16
         gains = vision.device.type == "cpu" and is_16_bits and threads > 1
         self._apart = Apart(threads) if gains else None
@@ -92,11 +99,30 @@ class VisionModel:
         return torch.cat([*seen, *(self._look(tile) for tile in tiles[apart:])])
 
     def _look(self, pixels: Tensor) -> Tensor:
-        tiles, _, height, width = pixels.shape
-        size = (tiles, height // self._patch, width // self._patch)
-        everywhere = torch.ones(size, dtype=torch.bool, device=pixels.device)
-        # Contiguous, or every sum and norm that follows would walk across it.
-        hidden = self._embeddings(pixel_values=pixels, patch_attention_mask=everywhere).contiguous()
+        hidden = self._patches(pixels)
         for layer in self._layers:
             hidden = layer(hidden)
-        return self._connector(self._norm(hidden))
+        shuffled = self._shuffle(self._norm(hidden), self._scale)
+        return self._project(shuffled.flatten(0, 1)).view(*shuffled.shape[:2], -1)
+
+
+class Patches:
+    """Tiles as embedded patches: one product, and a table of positions.
+
+    The stock module looks a patch's position up by its distance from the tile's edge (`SmolVLMVisionEmbeddings`). In a
+    whole tile, patch i has position i; a device whose division is off by one bit would find the neighbour's instead.
+    """
+
+    def __init__(self, embeddings: Any) -> None:
+        convolution = embeddings.patch_embedding
+        self._edge: int = embeddings.patch_size
+        self._side: int = embeddings.num_patches_per_side
+        self._embed = laid_out(convolution.weight.detach().flatten(1), convolution.bias.detach())
+        self._positions: Tensor = embeddings.position_embedding.weight.detach()
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(tiles, 3, tile, tile) -> (tiles, patches, hidden), row by row."""
+        tiles, colours = pixels.shape[:2]
+        cut = pixels.view(tiles, colours, self._side, self._edge, self._side, self._edge)
+        patches = self._embed(cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, colours * self._edge**2))
+        return patches.view(tiles, len(self._positions), -1) + self._positions
