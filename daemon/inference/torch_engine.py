@@ -72,7 +72,7 @@ class TorchEngine:
             model_id=self._model_id,
             revision=self._revision,
             engine="torch",
-            device=device.type,
+            device=runner.device.type,
             dtype="int8" if self._precision == "int8" else str(runner.dtype).removeprefix("torch."),
             detail=self._detail,
             rows=self._rows,
@@ -92,18 +92,31 @@ class TorchEngine:
         return f"Threads: {choice.threads}; {choice.reason}."
 
     def _runner_on(self, device: torch.device) -> tuple[TorchRunner, tuple[str, ...]]:
-        """The model on that device, by the fastest way that computes soundly there, and what was decided."""
-        dtype, is_int8 = pick_dtype(self._precision, device), self._precision == "int8"
-        if is_int8:
+        """The model on that device, by the fastest way that computes soundly there, and what was decided.
+
+        Where nobody chose the device, a GPU that fails its trial is passed over for the CPU.
+        """
+        if self._precision == "int8":
             check_int8(device)
         if device.type == "cpu":
-            threads = self._settle_threads(dtype)
-            lay = int8_laid_out if is_int8 else laid_out
-            return TorchRunner.from_folder(self._folder, device, dtype, lay), (threads,)
+            return self._runner_on_cpu()
         tried = partial(show, tile=self._processor.tile, image_id=self._processor.image_id)
-        runner, way, notes = sound_runner(self._folder, device, list(rungs(dtype, self._rows)), tried)
+        ways = list(rungs(pick_dtype(self._precision, device), self._rows))
+        try:
+            runner, way, notes = sound_runner(self._folder, device, ways, tried)
+        except EngineError as error:
+            if self._device != "auto":
+                raise
+            runner, notes = self._runner_on_cpu()
+            return runner, (f"{error} The CPU is used.", *notes)
         self._rows = way.rows
         return runner, notes
+
+    def _runner_on_cpu(self) -> tuple[TorchRunner, tuple[str, ...]]:
+        device = torch.device("cpu")
+        dtype, lay = pick_dtype(self._precision, device), int8_laid_out if self._precision == "int8" else laid_out
+        threads = self._settle_threads(dtype)
+        return TorchRunner.from_folder(self._folder, device, dtype, lay), (threads,)
 
     def run_on(self, runner: TorchRunner) -> None:
         """Write on this model from now on."""

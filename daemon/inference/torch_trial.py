@@ -17,6 +17,7 @@ from torch import Tensor
 
 from daemon.errors import EngineError
 from daemon.inference.batch.runner import RunnerError
+from daemon.inference.devices import NAMES, give_back
 from daemon.inference.torch_attention import Kernel, fused, plain
 from daemon.inference.torch_runner import TorchRunner
 
@@ -68,18 +69,17 @@ def sound_runner(
     truth = tried(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
     notes: list[str] = []
     for way in ways:
-        runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)
         try:
+            runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)
             trouble = judge(tried(runner), truth, way)
-        except RunnerError as error:
+        except (RunnerError, RuntimeError) as error:  # the second: the weights do not fit on the device
             trouble = str(error).rstrip(".")
-        runner.give_back()
+        give_back(device)
         if trouble is None:
             return runner, way, tuple(notes)
         notes.append(f"With {way.words}: {trouble}.")
     raise EngineError(
-        f"The device {device.type} cannot be trusted with this model. {' '.join(notes)}",
-        advice="Set model.device to cpu.",
+        f"The {NAMES[device.type]} computes this model wrong. {' '.join(notes)}", advice="Set model.device to cpu."
     )
 
 

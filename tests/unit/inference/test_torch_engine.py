@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -268,6 +269,37 @@ def test_a_device_that_is_not_there_is_named() -> None:
         pick_device(absent)
 
 
+@pytest.fixture
+def gpu_that_cannot_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Apple GPU is said to be there; whatever is given to it raises a RuntimeError, as on this machine it does."""
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: None)
+
+
+def on_device(folder: Path, device: str) -> TorchEngine:
+    return TorchEngine(
+        folder, model_id="tiny", revision="1", device=device, precision="f32", detail="fast", rows=4, threads=1
+    )
+
+
+@pytest.mark.usefixtures("gpu_that_cannot_compute")
+def test_where_nobody_chose_the_device_a_gpu_that_fails_is_passed_over_for_the_cpu(checkpoint: Path) -> None:
+    engine = on_device(checkpoint, "auto")
+    info = engine.load()
+    assert (info.device, info.dtype, info.rows) == ("cpu", "float32", 4)
+    assert info.notes[0].startswith("The Apple GPU computes this model wrong.")
+    assert info.notes[0].endswith("The CPU is used.")
+    assert answers(replies(engine, REQUESTS)).keys() == {request.id for request in REQUESTS}
+    engine.close()
+
+
+@pytest.mark.usefixtures("gpu_that_cannot_compute")
+def test_a_device_that_a_person_chose_is_not_replaced(checkpoint: Path) -> None:
+    with pytest.raises(EngineError, match="The Apple GPU computes this model wrong") as caught:
+        on_device(checkpoint, "mps").load()
+    assert caught.value.advice == "Set model.device to cpu."
+
+
 def test_precision_follows_the_device_unless_chosen() -> None:
     cpu = torch.device("cpu")
     assert pick_dtype("f32", cpu) is torch.float32
@@ -287,3 +319,19 @@ def test_in_8_bits_an_answer_is_the_same_alone_and_among_others(checkpoint: Path
     together.load()
     assert answers(replies(together, REQUESTS)) == alone
     together.close()
+
+
+def test_a_mac_s_cpu_computes_in_float32_because_its_bf16_has_no_matrix_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert pick_dtype("auto", torch.device("cpu")) is torch.bfloat16
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert pick_dtype("auto", torch.device("cpu")) is torch.float32
+
+
+def test_a_cpu_without_onednn_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert pick_dtype("auto", torch.device("cpu")) is torch.float32
