@@ -77,11 +77,15 @@ def memory_of(device: torch.device) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes on the device that nobody holds."""
+    """Bytes on the device that nobody holds.
+
+    An Apple GPU shares the machine's memory: what other programs hold there, Metal's own limit does not count.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "mps":
-        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+        metal = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        return max(0, min(metal, psutil.virtual_memory().available))
     return psutil.virtual_memory().available
 
 

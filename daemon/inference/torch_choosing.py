@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from daemon.inference.batch.runner import RunnerError
 from daemon.inference.decoding import Decoding
 
 
@@ -47,10 +48,31 @@ class Choosing:
         self._penalties.pop(row, None)
 
     def __call__(self, rows: Sequence[int], scores: Tensor) -> list[int]:
-        """Scores (rows, vocabulary) -> the next token of each row."""
-        chosen = scores.max(-1).indices  # the same as argmax, which takes four times as long on a CPU
+        """Scores (rows, vocabulary) -> the next token of each row. Raises RunnerError for scores that are no numbers."""
+        chosen, finite = likeliest(scores)
         for place, row in enumerate(rows):
             if row in self._penalties:
                 chosen[place] = self._penalties[row](scores[place]).argmax()
-        tokens: list[int] = chosen.tolist()
-        return tokens
+        tokens, are_numbers = torch.stack((chosen, finite.long())).tolist()  # one transfer from the device
+        if not all(are_numbers):
+            raise RunnerError("The model computed scores that are not finite numbers.")
+        return list(tokens)
+
+
+def likeliest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """(rows, vocabulary) -> each row's token (of equals the first), and whether all its scores are finite."""
+    return by_max(scores) if scores.device.type == "cpu" else by_argmax(scores)
+
+
+def by_max(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """For a CPU: one pass for both, in a quarter of argmax's time. NaN and infinity are the maximum there."""
+    best = scores.max(-1)
+    return best.indices, best.values.isfinite()
+
+
+def by_argmax(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """For a GPU. On Apple's, max is MPSGraph's, which passes over NaN and takes any of equals (pytorch#191100).
+
+    argmax is a kernel of torch's own since 2.13 (pytorch#188160).
+    """
+    return scores.argmax(-1), scores.sum(-1, dtype=torch.float32).isfinite()

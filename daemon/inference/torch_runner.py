@@ -28,7 +28,7 @@ from daemon.inference.torch_vision import VisionModel
 #: The share of the memory that is free after loading which keys and values may take. Shelves may have twice the slots
 #: that are used, and features, tiles and what is computed in between need theirs.
 CACHE_SHARE = 0.25
-SHORT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory")
+SHORT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "Invalid buffer size")
 
 
 @contextmanager

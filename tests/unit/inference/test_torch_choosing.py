@@ -4,8 +4,9 @@ import pytest
 import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
+from daemon.inference.batch.runner import RunnerError
 from daemon.inference.decoding import PLAIN, Decoding
-from daemon.inference.torch_choosing import Choosing
+from daemon.inference.torch_choosing import Choosing, by_argmax, by_max
 
 WORDS = 50
 LESS = Decoding(repetition_penalty=1.3)
@@ -57,3 +58,25 @@ def test_of_tokens_that_are_as_likely_the_first_is_taken_as_generate_does(dtype:
     choosing = Choosing(WORDS, torch.device("cpu"))
     made = scores(40, dtype).round()
     assert choosing(range(40), made) == made.argmax(-1).tolist()
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize("held", [False, True])
+def test_scores_that_are_no_numbers_are_an_error(bad: float, held: bool) -> None:
+    choosing = Choosing(WORDS, torch.device("cpu"))
+    made = scores(3)
+    made[1, 7] = bad
+    if held:
+        choosing.begin(1, [7], LESS)
+    with pytest.raises(RunnerError, match="not finite"):
+        choosing(range(3), made)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_gpu_is_asked_otherwise_than_a_cpu_and_says_the_same(dtype: torch.dtype) -> None:
+    made = scores(40, dtype).round()
+    made[3, 5], made[4, 6], made[5] = torch.nan, torch.inf, -torch.inf
+    (ours, are_finite), (tokens, finite) = by_max(made), by_argmax(made)
+    assert are_finite.tolist() == finite.tolist()
+    assert finite.tolist() == [row not in (3, 4, 5) for row in range(40)]
+    assert torch.equal(ours[finite], tokens[finite])

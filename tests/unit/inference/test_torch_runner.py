@@ -300,6 +300,7 @@ def test_a_row_that_went_wrong_leaves_nothing_behind_for_the_one_that_takes_its_
     ("raised", "becomes"),
     [
         (torch.OutOfMemoryError("CUDA out of memory."), RunnerMemoryError),
+        (RuntimeError("Invalid buffer size: 9.75 GiB"), RunnerMemoryError),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."), RunnerMemoryError),
         (MemoryError(), RunnerMemoryError),
         (RuntimeError("device lost"), RunnerError),
