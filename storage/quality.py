@@ -12,6 +12,9 @@ MEANINGS = {
     "timestamps": "repeats the times of the frames that the model was given",
     "leaked-token": "held signs that are meant for the model alone",
     "cut-off": "breaks off",
+}
+#: What they say of the file itself.
+DEFECTS = {
     "damaged": "has damaged parts, which were left out",
     "cut-short": "ends before it should",
 }
@@ -26,6 +29,5 @@ def in_words(quality: Quality) -> str:
 def _sentence(reason: str) -> str:
     """`reason` is "caption: loop": the answer's name and a code."""
     name, _, code = reason.rpartition(": ")
-    if not name or code not in MEANINGS:
-        return reason
-    return f"the {name.replace('_', ' ')} {MEANINGS[code]}"
+    meaning = MEANINGS.get(code) or DEFECTS.get(code)
+    return f"the {name.replace('_', ' ')} {meaning}" if name and meaning else reason
