@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Protocol
 
 import torch
@@ -133,17 +133,16 @@ class ShelfWriting:
     take its time over every new shape. What rows get that take no token is lost.
     """
 
-    def __init__(self, shelf: Shelf, rows: Sequence[Row], first: int, kernel: Kernel) -> None:
+    def __init__(
+        self, shelf: Shelf, tokens: slice, slots: Tensor, places: Tensor, ends: Tensor, kernel: Kernel
+    ) -> None:
+        """`slots` and `places` (length) of the rows that take a token, `ends` of all rows on the shelf."""
         self._attend = kernel
-        self.shelf = shelf
-        self.tokens = slice(first, first + len(rows))
+        self.shelf, self.tokens = shelf, tokens
+        self.slots, self.places = slots, places
         self.count = len(shelf.rows)
-        device = shelf.shape.device
-        self.slots = torch.tensor([row.slot for row in rows], device=device)
-        self.places = torch.tensor([row.length for row in rows], device=device)
-        self.is_full = len(rows) == self.count
-        ends = torch.tensor([row.length + 1 for row in shelf.rows], device=device)
-        seen = torch.arange(shelf.capacity, device=device) < ends[:, None]
+        self.is_full = len(slots) == self.count
+        seen = torch.arange(shelf.capacity, device=ends.device) < ends[:, None]
         self.mask = mask_of(seen, shelf.keys[0])[:, None, None]
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -161,17 +160,31 @@ class ShelfWriting:
 
 
 class Writing:
-    """One token a row: attention shelf by shelf. `order` is in which order rows' tokens are to be given."""
+    """One token a row: attention shelf by shelf, in the `order` of the rows' shelves and slots.
 
-    def __init__(self, rows: Sequence[Row], kernel: Kernel = fused) -> None:
+    `tokens` and `places` (rows) are the tokens that were given, in that order, and their positions. All numbers that a
+    step needs go to the device in one tensor: an Apple GPU finishes its queue before it takes another (`copy_and_sync`
+    in PyTorch's Copy.mm).
+    """
+
+    def __init__(self, rows: Sequence[Row], tokens: Sequence[int], kernel: Kernel = fused) -> None:
         self.order = sorted(range(len(rows)), key=lambda number: (rows[number].shelf.capacity, rows[number].slot))
         self.rows = [rows[number] for number in self.order]
+        shelves = [(shelf, list(standing)) for shelf, standing in groupby(self.rows, key=lambda row: row.shelf)]
+        numbers = [
+            [tokens[number] for number in self.order],
+            [row.length for row in self.rows],
+            [row.slot for row in self.rows],
+            *([row.length + 1 for row in shelf.rows] for shelf, _ in shelves),
+        ]
+        packed = torch.tensor(list(chain(*numbers)), device=self.rows[0].shelf.shape.device)
+        self.tokens, self.places, slots, *ends = torch.split(packed, [len(some) for some in numbers])
         self.shelves: list[ShelfWriting] = []
         first = 0
-        for _, together in groupby(self.rows, key=lambda row: row.shelf.capacity):
-            standing = list(together)
-            self.shelves.append(ShelfWriting(standing[0].shelf, standing, first, kernel))
-            first += len(standing)
+        for (shelf, standing), end in zip(shelves, ends, strict=True):
+            some = slice(first, first + len(standing))
+            self.shelves.append(ShelfWriting(shelf, some, slots[some], self.places[some], end, kernel))
+            first = some.stop
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Queries (rows, heads, width), keys and values (rows, fewer heads, width) -> as the queries."""

@@ -48,7 +48,7 @@ class Choosing:
         self._penalties.pop(row, None)
 
     def __call__(self, rows: Sequence[int], scores: Tensor) -> list[int]:
-        """Scores (rows, vocabulary) -> the next token of each row. Raises RunnerError for scores that are no numbers."""
+        """Scores (rows, vocabulary) -> each row's next token. Raises RunnerError for scores that are not finite."""
         chosen, finite = likeliest(scores)
         for place, row in enumerate(rows):
             if row in self._penalties:

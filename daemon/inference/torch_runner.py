@@ -143,26 +143,26 @@ class TorchRunner:
 
     @failing()
     def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
-        scores = self._write(rows, tokens)
+        scores, order = self._write(rows, tokens)
         self._choosing.take(rows, tokens)
-        chosen = self._choosing(rows, scores)
+        chosen = dict(zip(order, self._choosing([rows[number] for number in order], scores), strict=True))
         self._have_written(rows)
-        return chosen
+        return [chosen[number] for number in range(len(rows))]
 
     @failing()
     def write_scores(self, rows: Sequence[int], tokens: Sequence[int]) -> Tensor:
         """As `write`, but how likely every token is to come next in each row, (rows, vocabulary)."""
-        scores = self._write(rows, tokens)
+        scores, order = self._write(rows, tokens)
         self._have_written(rows)
-        return scores
+        return torch.stack([scores[order.index(number)] for number in range(len(rows))])
 
     def _read(self, parts: Sequence[tuple[int, int]]) -> Tensor:
         rows = [(self._cache[number], count) for number, count in parts]
         places = [place for row, count in rows for place in range(row.length, row.length + count)]
         tokens = torch.cat([row.unread[:count] for row, count in rows])
         reading = Reading(rows, self._kernel)
-        last_ones = [part.last - 1 for part in reading.parts]
-        return self._text.scores(self._text(tokens, torch.tensor(places, device=self.device), reading, last_ones))
+        packed = torch.tensor([*places, *(part.last - 1 for part in reading.parts)], device=self.device)
+        return self._text.scores(self._text(tokens, packed[: len(places)], reading, packed[len(places) :]))
 
     def _have_read(self, parts: Sequence[tuple[int, int]]) -> None:
         """Only what has succeeded to the end counts: until then it may be repeated."""
@@ -171,12 +171,11 @@ class TorchRunner:
             # Copied, so that what was read is let go.
             row.length, row.unread = row.length + count, row.unread[count:].clone()
 
-    def _write(self, rows: Sequence[int], tokens: Sequence[int]) -> Tensor:
-        writing = Writing([self._cache[number] for number in rows], self._kernel)
-        newest = torch.tensor([tokens[number] for number in writing.order], device=self.device)
-        places = torch.tensor([row.length for row in writing.rows], device=self.device)
-        scores = self._text.scores(self._text(self._text.embed(newest), places, writing))
-        return scores[torch.tensor(writing.order, device=self.device).argsort()]
+    def _write(self, rows: Sequence[int], tokens: Sequence[int]) -> tuple[Tensor, list[int]]:
+        """Scores (rows, vocabulary), and which of the rows each is of."""
+        writing = Writing([self._cache[number] for number in rows], tokens, self._kernel)
+        hidden = self._text(self._text.embed(writing.tokens), writing.places, writing)
+        return self._text.scores(hidden), writing.order
 
     def _have_written(self, rows: Sequence[int]) -> None:
         for number in rows:
@@ -192,8 +191,9 @@ class TorchRunner:
 
     def _embed(self, ids: Sequence[int], features: Sequence[Tensor]) -> Tensor:
         """A prompt's tokens (tokens, hidden), with the features where `<image>` stands."""
-        tokens = torch.tensor(ids, device=self.device)
-        embedded = self._text.embed(tokens)
+        places = [place for place, token in enumerate(ids) if token == self._image_id] if features else []
+        packed = torch.tensor([*ids, *places], device=self.device)
+        embedded = self._text.embed(packed[: len(ids)])
         if features:
-            embedded[tokens == self._image_id] = torch.cat(list(features))
+            embedded.index_copy_(0, packed[len(ids) :], torch.cat(list(features)))
         return embedded

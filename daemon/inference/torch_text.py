@@ -46,9 +46,10 @@ class TextModel:
             text.layers[number] = nn.Identity()  # lets the module's own copy go
         self.norm: Tensor = text.norm.weight
         self.head = lay(model.lm_head.weight.detach(), None)
-        places = torch.arange(config.max_position_embeddings, device=weights.device)
-        cos, sin = text.rotary_emb(weights[:1], places[None])
-        self.cos, self.sin = cos[0].unsqueeze(1), sin[0].unsqueeze(1)
+        # Computed on the CPU: whether a GPU's cosine of 8,000 radians is right, nobody has tried.
+        places = torch.arange(config.max_position_embeddings)
+        cos, sin = text.rotary_emb.to("cpu")(weights[:1].cpu(), places[None])
+        self.cos, self.sin = (table[0].unsqueeze(1).to(weights.device) for table in (cos, sin))
         self.cache_shape = CacheShape(
             layers=len(self.layers),
             heads=self.kv_heads,
@@ -58,7 +59,7 @@ class TextModel:
         )
 
     def __call__(
-        self, hidden: Tensor, positions: Tensor, attention: Attention, wanted: list[int] | slice = EVERY
+        self, hidden: Tensor, positions: Tensor, attention: Attention, wanted: Tensor | slice = EVERY
     ) -> Tensor:
         """Embedded tokens (tokens, hidden) at their positions -> (wanted ones of them, hidden), not normed."""
         cos, sin = self.cos[positions], self.sin[positions]

@@ -57,7 +57,9 @@ def test_a_token_for_some_of_the_rows_sees_its_own_row_and_nothing_else(
 ) -> None:
     _, rows = filled(lengths)
     chosen = data.draw(st.permutations(rows).flatmap(lambda order: st.integers(1, len(rows)).map(lambda n: order[:n])))
-    writing = Writing(chosen, kernel)
+    writing = Writing(chosen, range(len(chosen)), kernel)
+    assert writing.tokens.tolist() == writing.order
+    assert writing.places.tolist() == [row.length for row in writing.rows]
     queries, keys, values = new_tokens(len(chosen))
     attended = writing(0, queries, keys, values)
     assert [chosen[number] for number in writing.order] == writing.rows

@@ -1,0 +1,80 @@
+"""How often a step sends numbers to the device: an Apple GPU finishes its queue before it takes any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch.overrides import TorchFunctionMode
+
+from daemon.inference.torch_runner import TorchRunner
+from tests.fakes.checkpoints import write_tiny_checkpoint
+
+ROOMS = (32, 64, 128)
+
+
+class Uploads(TorchFunctionMode):
+    """Counts what would have to be copied to a GPU: tensors made of Python numbers, and lists that index a tensor.
+
+    A mask that indexes one counts too: how many places it has must be read back before anything goes on.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(
+        self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        index = args[1] if name in {"__getitem__", "__setitem__"} else None
+        parts = index if isinstance(index, tuple) else (index,)
+        self.count += name in {"tensor", "as_tensor"} or any(map(must_be_copied, parts))
+        called: Callable[..., Any] = func
+        return called(*args, **(kwargs or {}))
+
+
+def must_be_copied(index: object) -> bool:
+    return isinstance(index, list) or (isinstance(index, torch.Tensor) and index.dtype is torch.bool)
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> TorchRunner:
+    folder = write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
+    return TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture
+def rows(runner: TorchRunner) -> Iterator[list[int]]:
+    """Two rows on each of several shelves, in an order that is not that of the shelves."""
+    opened = [runner.open(range(7, 7 + 3 + number), (), room) for number, room in enumerate((*ROOMS, *reversed(ROOMS)))]
+    yield opened
+    for row in opened:
+        runner.drop(row)
+
+
+def test_a_step_on_many_shelves_sends_its_numbers_once(runner: TorchRunner, rows: list[int]) -> None:
+    with Uploads() as reading:
+        runner.read([(row, 3 + number) for number, row in enumerate(rows)])
+    with Uploads() as writing:
+        runner.write(rows, [9] * len(rows))
+    assert (reading.count, writing.count) == (1, 1)
+
+
+def test_some_of_the_rows_of_every_shelf_are_written_with_one_sending(runner: TorchRunner, rows: list[int]) -> None:
+    runner.read([(row, 3 + number) for number, row in enumerate(rows)])
+    with Uploads() as writing:
+        runner.write(rows[:4], [9] * 4)
+    assert writing.count == 1
+
+
+def test_a_prompt_with_pictures_is_sent_once(runner: TorchRunner) -> None:
+    noise = torch.rand(3, 64, 64).numpy()
+    features = runner.see([noise])
+    ids = [1, *[runner._image_id] * len(features[0]), 9, 10]
+    with Uploads() as opening:
+        row = runner.open(ids, features, 256)
+    assert opening.count == 1
+    runner.drop(row)
