@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,8 +17,9 @@ from daemon.inference.batch.runner import RunnerError
 from daemon.inference.checkpoint import read_plan
 from daemon.inference.devices import name_of, pick_device, pick_dtype
 from daemon.inference.models import DEMO
+from daemon.inference.torch_probe import Probe
 from daemon.inference.torch_runner import TorchRunner
-from daemon.inference.torch_trial import judge, off, rungs, show
+from daemon.inference.torch_trial import judge, off, rungs
 
 DEVICES = ("cpu", "mps", "cuda")
 ROWS = 32
@@ -28,8 +28,8 @@ ROWS = 32
 def about(folder: Path) -> dict[str, list[dict[str, object]]]:
     """By device, the ways to compute up to the first that is sound; none for a device that is not here."""
     plan = read_plan(folder)
-    tried = partial(show, tile=plan.tile, image_id=plan.image_id)
-    truth = tried(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
+    probe = Probe(tile=plan.tile, image_id=plan.image_id, context=plan.context)
+    truth = probe.alone(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
 
     def ways(name: str) -> Iterator[dict[str, object]]:
         try:
@@ -39,12 +39,14 @@ def about(folder: Path) -> dict[str, list[dict[str, object]]]:
         for way in rungs(pick_dtype("auto", device), ROWS):
             told: dict[str, object] = {"device": name_of(device), "way": way.words, "dtype": str(way.dtype)}
             try:
-                found = tried(TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel))
+                runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)
+                alone, together = probe.alone(runner), probe.together(runner)
             except RunnerError as error:
                 yield told | {"trouble": str(error)}
                 continue
-            trouble = judge(found, truth, way)
-            told |= {"off_the_cpu": off(found.alone, truth.alone), "off_alone": off(found.together, found.alone)}
+            trouble = judge(alone, together, truth, way)
+            told["off_the_cpu"] = max(off(alone.features, truth.features), off(alone.scores, truth.scores))
+            told["off_alone"] = max(off(together.features, alone.features), off(together.scores, alone.scores))
             yield told | {"trouble": trouble}
             if trouble is None:
                 return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,8 +21,9 @@ from daemon.inference.readying import Readying
 from daemon.inference.threads import settle_threads
 from daemon.inference.tiles import distinct
 from daemon.inference.torch_linear import int8_laid_out, laid_out
+from daemon.inference.torch_probe import Probe
 from daemon.inference.torch_runner import TorchRunner
-from daemon.inference.torch_trial import rungs, show, sound_runner
+from daemon.inference.torch_trial import rungs, sound_runner
 from daemon.inference.underway import Impression, Underway
 
 #: Between two steps the caller may stop, cancel or beat; so many tokens are written meanwhile.
@@ -100,10 +100,11 @@ class TorchEngine:
             check_int8(device)
         if device.type == "cpu":
             return self._runner_on_cpu()
-        tried = partial(show, tile=self._processor.tile, image_id=self._processor.image_id)
+        processor = self._processor
+        probe = Probe(tile=processor.tile, image_id=processor.image_id, context=processor.context)
         ways = list(rungs(pick_dtype(self._precision, device), self._rows))
         try:
-            runner, way, notes = sound_runner(self._folder, device, ways, tried)
+            runner, way, notes = sound_runner(self._folder, device, ways, probe)
         except EngineError as error:
             if self._device != "auto":
                 raise

@@ -156,6 +156,11 @@ class TorchRunner:
         self._have_written(rows)
         return torch.stack([scores[order.index(number)] for number in range(len(rows))])
 
+    @failing()
+    def choose(self, rows: Sequence[int], scores: Tensor) -> Sequence[int]:
+        """The next token of each row by its scores, (rows, vocabulary)."""
+        return self._choosing(rows, scores)
+
     def _read(self, parts: Sequence[tuple[int, int]]) -> Tensor:
         rows = [(self._cache[number], count) for number, count in parts]
         places = [place for row, count in rows for place in range(row.length, row.length + count)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,16 @@ import torch
 from torch import Tensor
 
 from daemon.errors import EngineError
-from daemon.inference.torch_attention import Kernel, fused, plain
+from daemon.inference.checkpoint import read_plan
+from daemon.inference.models import DEMO
+from daemon.inference.torch_attention import Kernel, Writing, fused, plain
+from daemon.inference.torch_choosing import Choosing
+from daemon.inference.torch_probe import MANY_KEYS, Alone, Probe
 from daemon.inference.torch_runner import TorchRunner
-from daemon.inference.torch_trial import Rung, Shown, judge, off, rungs, show, sound_runner
-from tests.contracts.test_engine import torch_engine
+from daemon.inference.torch_trial import Rung, judge, off, rungs, sound_runner
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 CPU, F32, BF16 = torch.device("cpu"), torch.float32, torch.bfloat16
-Show = Callable[[TorchRunner], Shown]
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +29,23 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tried(checkpoint: Path) -> Show:
-    engine = torch_engine(checkpoint)
-    engine.load()
-    return partial(show, tile=engine._processor.tile, image_id=engine._processor.image_id)
+def probe(checkpoint: Path) -> Probe:
+    return probe_of(checkpoint)
+
+
+def probe_of(folder: Path) -> Probe:
+    plan = read_plan(folder)
+    return Probe(tile=plan.tile, image_id=plan.image_id, context=plan.context)
 
 
 @pytest.fixture(scope="module")
-def truth(checkpoint: Path, tried: Show) -> Shown:
-    return tried(TorchRunner.from_folder(checkpoint, CPU, F32))
+def truth(checkpoint: Path, probe: Probe) -> Alone:
+    return probe.alone(TorchRunner.from_folder(checkpoint, CPU, F32))
+
+
+def trouble_with(runner: TorchRunner, probe: Probe, truth: Alone, *, rows: int = 8) -> str | None:
+    way = Rung(plain, runner.dtype, rows, "")
+    return judge(probe.alone(runner), probe.together(runner), truth, way)
 
 
 def with_one_mask(
@@ -63,22 +72,132 @@ def missing(query: Tensor, key: Tensor, value: Tensor, **_: object) -> Tensor:
 
 @pytest.mark.parametrize("kernel", [fused, plain])
 @pytest.mark.parametrize("dtype", [F32, BF16])
-def test_a_sound_device_passes(checkpoint: Path, tried: Show, truth: Shown, kernel: Kernel, dtype: torch.dtype) -> None:
-    way = Rung(kernel, dtype, 8, "")
-    assert judge(tried(TorchRunner.from_folder(checkpoint, CPU, dtype, kernel=kernel)), truth, way) is None
+def test_a_sound_device_passes(
+    checkpoint: Path, probe: Probe, truth: Alone, kernel: Kernel, dtype: torch.dtype
+) -> None:
+    runner = TorchRunner.from_folder(checkpoint, CPU, dtype, kernel=kernel)
+    assert trouble_with(runner, probe, truth) is None
 
 
-def test_a_trial_leaves_no_row_behind(checkpoint: Path, tried: Show) -> None:
+def test_a_trial_leaves_no_row_behind(checkpoint: Path, probe: Probe) -> None:
     runner = TorchRunner.from_folder(checkpoint, CPU, F32)
-    tried(runner)
+    probe.alone(runner)
+    probe.together(runner)
     assert not runner._cache._rows
 
 
-def test_answers_that_differ_among_others_are_found_out(checkpoint: Path, tried: Show, truth: Shown) -> None:
-    found = tried(TorchRunner.from_folder(checkpoint, CPU, F32, kernel=with_one_mask))
-    trouble = judge(found, truth, Rung(with_one_mask, F32, 8, ""))
+def test_answers_that_differ_among_others_are_found_out(checkpoint: Path, probe: Probe, truth: Alone) -> None:
+    runner = TorchRunner.from_folder(checkpoint, CPU, F32, kernel=with_one_mask)
+    trouble = trouble_with(runner, probe, truth)
     assert trouble is not None and "together" in trouble
-    assert judge(found, truth, Rung(with_one_mask, F32, 1, "")) is None, "one at a time it is sound"
+    assert trouble_with(runner, probe, truth, rows=1) is None, "one at a time it is sound"
+
+
+def wrong_from_many_keys_on(query: Tensor, key: Tensor, value: Tensor, **more: Any) -> Tensor:
+    """As mlx#4022 saw it: another kernel takes over from 1,024 keys on."""
+    attended = fused(query, key, value, **more)
+    return attended + 1 if key.shape[-2] >= MANY_KEYS else attended
+
+
+def wrong_for_few_queries_in_the_second_row(query: Tensor, key: Tensor, value: Tensor, **more: Any) -> Tensor:
+    """As pytorch#181133: written tokens of the rows after the first are mixed up."""
+    attended = fused(query, key, value, **more)
+    if query.shape[-2] <= 8 and len(attended) > 1:
+        attended = torch.cat([attended[:1], attended[1:].flip(1)])
+    return attended
+
+
+def second_tile_wrong(runner: TorchRunner) -> None:
+    see = runner._vision
+
+    def wrong(pixels: Tensor) -> Tensor:
+        return torch.cat([see(pixels)[:1], see(pixels)[1:] + 0.5])
+
+    runner._vision = wrong  # type: ignore[assignment]
+
+
+def patches_one_too_low(runner: TorchRunner) -> None:
+    patches = runner._vision._patches
+    patches._positions = patches._positions.roll(1, 0)
+
+
+def token_is_always_the_first(runner: TorchRunner) -> None:
+    choosing = runner._choosing
+    choosing.__class__ = AlwaysFirst
+
+
+class AlwaysFirst(Choosing):
+    def __call__(self, rows: Sequence[int], scores: Tensor) -> list[int]:
+        return [0] * len(rows)
+
+
+def positions_wrong_from_300_on(runner: TorchRunner) -> None:
+    """A device's cosine that is wrong for large angles."""
+    runner._text.cos[300:] = 1.0
+
+
+def a_bias_is_left_out(runner: TorchRunner) -> None:
+    """As pytorch#192934: a product of the vision tower without its bias."""
+    patches = runner._vision._patches
+    embed = patches._embed
+    patches._embed = lambda given: embed(given) - embed(torch.zeros_like(given[:1]))
+
+
+def rows_that_take_no_token_spoil_the_others(runner: TorchRunner) -> None:
+    """A step in which some rows of a shelf take no token writes into the wrong slots."""
+    write = runner._text
+
+    def wrong(hidden: Tensor, positions: Tensor, attention: Any, wanted: Any = slice(None)) -> Tensor:
+        if isinstance(attention, Writing):
+            for shelf in attention.shelves:
+                if not shelf.is_full:
+                    shelf.slots = shelf.slots.flip(0) * 0
+        return write(hidden, positions, attention, wanted)
+
+    wrong.scores, wrong.embed, wrong.cache_shape = write.scores, write.embed, write.cache_shape  # type: ignore[attr-defined]
+    runner._text = wrong  # type: ignore[assignment]
+
+
+KERNELS = [wrong_from_many_keys_on, wrong_for_few_queries_in_the_second_row]
+PLANTED = [
+    second_tile_wrong,
+    patches_one_too_low,
+    token_is_always_the_first,
+    positions_wrong_from_300_on,
+    a_bias_is_left_out,
+    rows_that_take_no_token_spoil_the_others,
+]
+
+
+@pytest.fixture(scope="module")
+def sound() -> Alone:
+    """Of trained weights: how far rounding takes them is what a threshold must allow."""
+    return probe_of(DEMO).alone(TorchRunner.from_folder(DEMO, CPU, F32))
+
+
+@pytest.mark.parametrize("dtype", [F32, BF16])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_kernel_that_is_wrong_for_some_shapes_is_found_out(sound: Alone, kernel: Kernel, dtype: torch.dtype) -> None:
+    runner = TorchRunner.from_folder(DEMO, CPU, dtype, kernel=kernel)
+    assert trouble_with(runner, probe_of(DEMO), sound) is not None
+
+
+@pytest.mark.parametrize("dtype", [F32, BF16])
+@pytest.mark.parametrize("plant", PLANTED)
+def test_a_fault_outside_the_kernel_is_found_out(
+    sound: Alone, plant: Callable[[TorchRunner], None], dtype: torch.dtype
+) -> None:
+    runner = TorchRunner.from_folder(DEMO, CPU, dtype, kernel=plain)
+    with torch.inference_mode():
+        plant(runner)
+        assert trouble_with(runner, probe_of(DEMO), sound) is not None
+
+
+@pytest.mark.parametrize("kernel", [fused, plain])
+@pytest.mark.parametrize("dtype", [F32, BF16])
+def test_trained_weights_pass_on_a_sound_device(sound: Alone, kernel: Kernel, dtype: torch.dtype) -> None:
+    runner = TorchRunner.from_folder(DEMO, CPU, dtype, kernel=kernel)
+    assert trouble_with(runner, probe_of(DEMO), sound) is None
 
 
 def test_what_is_not_a_number_is_endlessly_far_off() -> None:
@@ -96,21 +215,21 @@ def test_ways_are_tried_from_the_fastest_to_the_surest() -> None:
 
 
 @pytest.mark.parametrize("bad", [broken, missing, without_masks, with_one_mask])
-def test_a_bad_kernel_is_left_out_and_the_reason_told(checkpoint: Path, tried: Show, bad: Kernel) -> None:
+def test_a_bad_kernel_is_left_out_and_the_reason_told(checkpoint: Path, probe: Probe, bad: Kernel) -> None:
     ways = [Rung(bad, F32, 8, "its own attention"), Rung(plain, F32, 8, "plain attention")]
-    runner, way, notes = sound_runner(checkpoint, CPU, ways, tried)
+    runner, way, notes = sound_runner(checkpoint, CPU, ways, probe)
     assert way is ways[1]
     assert [note.partition(":")[0] for note in notes] == ["With its own attention"]
     assert runner.dtype is F32
 
 
-def test_where_only_single_answers_are_sound_one_is_written_at_a_time(checkpoint: Path, tried: Show) -> None:
+def test_where_only_single_answers_are_sound_one_is_written_at_a_time(checkpoint: Path, probe: Probe) -> None:
     ways = [Rung(with_one_mask, way.dtype, way.rows, way.words) for way in rungs(F32, 8)]
-    assert sound_runner(checkpoint, CPU, ways, tried)[1].rows == 1
+    assert sound_runner(checkpoint, CPU, ways, probe)[1].rows == 1
 
 
-def test_a_device_on_which_nothing_is_sound_is_refused(checkpoint: Path, tried: Show) -> None:
+def test_a_device_on_which_nothing_is_sound_is_refused(checkpoint: Path, probe: Probe) -> None:
     ways = [Rung(broken, way.dtype, way.rows, way.words) for way in rungs(BF16, 8)]
     with pytest.raises(EngineError, match="one answer at a time") as caught:
-        sound_runner(checkpoint, CPU, ways, tried)
+        sound_runner(checkpoint, CPU, ways, probe)
     assert "model.device" in caught.value.advice
