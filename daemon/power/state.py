@@ -39,8 +39,11 @@ def mac_source(batteries: str) -> Source | None:
 
 
 def mac_is_saving(settings: str) -> bool:
-    """Low Power Mode, of `pmset -g`."""
-    return re.search(r"^\s*lowpowermode\s+1\b", settings, re.MULTILINE) is not None
+    """Low Power Mode, of `pmset -g`.
+
+    A Mac with three modes (M1 Max, M2 Pro and later) prints `powermode` instead: 0 automatic, 1 low, 2 high.
+    """
+    return re.search(r"^\s*(low ?)?power ?mode\s+1\b", settings, re.MULTILINE | re.IGNORECASE) is not None
 
 
 def mac_is_hot(pressure: str) -> bool:

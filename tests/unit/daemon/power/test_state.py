@@ -38,6 +38,13 @@ def test_macos_tells_what_it_draws_from_and_a_ups_counts_as_mains(said: str, sou
     assert mac_source(said) is source
 
 
+@pytest.mark.parametrize("name", ["lowpowermode", "powermode", "LowPowerMode", "low power mode"])
+def test_low_power_mode_has_several_names(name: str) -> None:
+    assert mac_is_saving(SAVING.replace("lowpowermode", name))
+    assert not mac_is_saving(SAVING.replace("lowpowermode         1", f"{name}         0"))
+    assert not mac_is_saving(SAVING.replace("lowpowermode         1", f"{name}         2")), "2 is high power"
+
+
 def test_macos_tells_of_low_power_mode() -> None:
     assert mac_is_saving(SAVING)
     assert not mac_is_saving(SAVING.replace("lowpowermode         1", "lowpowermode         0"))
