@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: File systems whose files another machine may hold as well, as Linux and macOS call them.
+#: File systems whose files another machine may hold as well, as Linux and macOS call them. macOS does not say what a
+#: FUSE volume stands for (macfuse, osxfuse, fusefs): most are remote, and none announces changes.
 NETWORK = frozenset(
     "nfs nfs4 cifs smb2 smb3 smbfs afpfs webdav davfs afs ncpfs ceph glusterfs lustre beegfs gpfs "
-    "fuse.sshfs fuse.rclone fuse.davfs2 fuse.s3fs fuse.gcsfuse fuse.ceph fuse.glusterfs".split()
+    "fuse.sshfs fuse.rclone fuse.davfs2 fuse.s3fs fuse.gcsfuse fuse.ceph fuse.glusterfs "
+    "ftp macfuse osxfuse fusefs".split()
 )
 MOUNTS_LINUX = Path("/proc/self/mountinfo")
 OCTAL = re.compile(r"\\([0-7]{3})")
