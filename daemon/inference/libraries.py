@@ -16,16 +16,20 @@ prompts have every length, and a program is soon made: measured over 500 files w
 
 from __future__ import annotations
 
+import sys
 from collections.abc import MutableMapping
 
-#: How OpenMP's threads wait: about 0.8 ms.
+#: How OpenMP's threads wait: about 0.8 ms. PyTorch's packages for the Mac carry LLVM's library, which reads another
+#: name, in milliseconds, and spins for 200 of them by default (KMP_BLOCKTIME, LLVM D113012).
 SPINS = {"GOMP_SPINCOUNT": "16000"}
+SPINS_ON_A_MAC = {"KMP_BLOCKTIME": "1"}
 #: How many shapes oneDNN and ideep remember.
 SHAPES = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "64"}
 
 
-def set_up_libraries(environ: MutableMapping[str, str]) -> None:
+def set_up_libraries(environ: MutableMapping[str, str], system: str = sys.platform) -> None:
     """What `environ` says already holds, and so does its own word on how OpenMP's threads wait."""
-    said = SHAPES if "OMP_WAIT_POLICY" in environ else SHAPES | SPINS
+    spins = SPINS_ON_A_MAC if system == "darwin" else SPINS
+    said = SHAPES if "OMP_WAIT_POLICY" in environ else SHAPES | spins
     for name, value in said.items():
         environ.setdefault(name, value)

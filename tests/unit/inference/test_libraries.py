@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from daemon.inference.libraries import SHAPES, SPINS, set_up_libraries
+from daemon.inference.libraries import SHAPES, SPINS, SPINS_ON_A_MAC, set_up_libraries
 
 TELL = """
 import os, sys
@@ -20,9 +20,15 @@ import torch
 """
 
 
-def set_up(**environ: str) -> dict[str, str]:
-    set_up_libraries(environ)
+def set_up(system: str = "linux", **environ: str) -> dict[str, str]:
+    set_up_libraries(environ, system)
     return environ
+
+
+def test_a_mac_s_openmp_has_another_name_for_how_its_threads_wait() -> None:
+    assert set_up("darwin") == SPINS_ON_A_MAC | SHAPES
+    assert set_up("darwin", KMP_BLOCKTIME="200") == {"KMP_BLOCKTIME": "200"} | SHAPES
+    assert set_up("darwin", OMP_WAIT_POLICY="PASSIVE") == {"OMP_WAIT_POLICY": "PASSIVE"} | SHAPES
 
 
 def test_libraries_spin_briefly_and_remember_few_shapes_unless_somebody_said_otherwise() -> None:
