@@ -43,6 +43,9 @@ class AskingAgain:
         self._engine.cancel(request_id)
         self._asked.pop(request_id, None)
 
+    def rest(self) -> None:
+        self._engine.rest()
+
     def close(self) -> None:
         self._engine.close()
         self._asked.clear()
@@ -104,4 +107,5 @@ def both(first: Figures | None, second: Figures | None) -> Figures | None:
         batch_rows=max(first.batch_rows, second.batch_rows),
         device_memory_bytes=max(first.device_memory_bytes, second.device_memory_bytes),
         cold_start=first.cold_start,
+        cache_bytes=second.cache_bytes,
     )

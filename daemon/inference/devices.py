@@ -12,6 +12,8 @@ import torch
 from daemon.errors import EngineError
 
 DTYPES = {"bf16": torch.bfloat16, "f32": torch.float32}
+#: Metal's driver may keep so much for more work.
+MOST_KEPT = 512 * 1024**2
 #: What people call them.
 NAMES = {"cuda": "NVIDIA GPU", "mps": "Apple GPU", "cpu": "CPU"}
 
@@ -70,10 +72,13 @@ def wait_for(device: torch.device) -> None:
 
 
 def memory_of(device: torch.device) -> int:
-    """Bytes held on the device, at their most where it keeps count; 0 on a CPU, whose process says it."""
+    """Bytes held on the device, at their most where it keeps count; 0 on a CPU, whose process says it.
+
+    Without what Metal's driver keeps for more work (`driver_allocated_memory`), which comes and goes.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return torch.mps.driver_allocated_memory() if device.type == "mps" else 0
+    return torch.mps.current_allocated_memory() if device.type == "mps" else 0
 
 
 def free_memory(device: torch.device) -> int:
@@ -95,6 +100,12 @@ def give_back(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def trim(device: torch.device) -> None:
+    """Hands back what Metal's driver keeps, once that is much: it grows with every new shape (pytorch#164299)."""
+    if device.type == "mps" and torch.mps.driver_allocated_memory() - torch.mps.current_allocated_memory() > MOST_KEPT:
         torch.mps.empty_cache()
 
 

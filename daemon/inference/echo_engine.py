@@ -43,6 +43,9 @@ class EchoEngine:
     def cancel(self, request_id: str) -> None:
         self._waiting.pop(request_id, None)
 
+    def rest(self) -> None:
+        """It keeps nothing."""
+
     def close(self) -> None:
         self._waiting.clear()
 

@@ -51,7 +51,10 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a request cost: seconds by phase, tokens in and out over all its questions, rows that ran beside it."""
+    """What a request cost: seconds by phase, tokens in and out over all its questions, rows that ran beside it.
+
+    `cache_bytes`: what the keys and values of all rows took then, on the device or, on a CPU, in the process.
+    """
 
     seconds: dict[str, float]
     tokens_in: int
@@ -59,6 +62,7 @@ class Figures:
     batch_rows: int
     device_memory_bytes: int
     cold_start: bool
+    cache_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +115,10 @@ class Engine(Protocol):
 
     def cancel(self, request_id: str) -> None:
         """Forget a request: it gets no reply. Unknown ids are ignored."""
+        ...
+
+    def rest(self) -> None:
+        """Nothing is under way, and has not been for a while: give back what is only kept for more work."""
         ...
 
     def close(self) -> None:

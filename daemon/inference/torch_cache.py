@@ -102,6 +102,11 @@ class Cache:
     def __getitem__(self, number: int) -> Row:
         return self._rows[number]
 
+    @property
+    def nbytes(self) -> int:
+        """What all shelves take."""
+        return sum(held.nbytes for shelf in self._shelves.values() for held in (*shelf.keys, *shelf.values))
+
     def add(self, unread: Tensor, capacity: int) -> int:
         shelf = self._shelves.setdefault(capacity, Shelf(self.shape, capacity))
         self._next += 1

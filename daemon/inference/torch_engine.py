@@ -14,7 +14,7 @@ from daemon.errors import EngineError
 from daemon.inference.batch.scenes import Scene, Writing
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.decoding import PLAIN
-from daemon.inference.devices import check_int8, give_back, memory_of, pick_device, pick_dtype
+from daemon.inference.devices import check_int8, give_back, memory_of, pick_device, pick_dtype, trim
 from daemon.inference.engine import EngineInfo, Reply, Request
 from daemon.inference.processor import Floats, Processor
 from daemon.inference.readying import Readying
@@ -152,16 +152,23 @@ class TorchEngine:
         replies: list[Reply] = []
         for _ in range(TOKENS_A_STEP):
             replies += self._feed(self._batch)
+            cache_bytes = self.runner.cache_bytes  # before the rows of what is over are dropped
             over = set(self._batch.step())
             for underway in [one for one in self._underway.values() if one.scene in over]:
                 del self._underway[underway.request.id]
-                replies.append(underway.reply(self._processor.decode, memory_of(self.runner.device)))
+                memory = memory_of(self.runner.device)
+                replies.append(underway.reply(self._processor.decode, memory, cache_bytes))
             if replies or not self._batch.is_only_writing:
                 break
         self._is_cold = self._is_cold and not self._underway and not replies
-        if replies and self.runner.device.type != "cpu" and not (self._underway or self._readying):
-            self.runner.give_back()  # what a GPU's driver keeps for more work is missed by everybody else
+        if replies:
+            trim(self.runner.device)
         return replies
+
+    def rest(self) -> None:
+        """What a GPU's driver keeps for more work is missed by all other programs."""
+        if self.runner is not None and self.runner.device.type != "cpu":
+            self.runner.give_back()
 
     def _feed(self, batch: Scheduler[Floats, Tensor]) -> list[Reply]:
         """Give the batch what is ready while it can take it; the replies to requests that cannot be read."""

@@ -101,6 +101,11 @@ class TorchRunner:
         """How many tokens' keys and values the memory that is free now should be given to."""
         return int(free_memory(self.device) * CACHE_SHARE) // self._text.cache_shape.bytes_a_token
 
+    @property
+    def cache_bytes(self) -> int:
+        """What the keys and values of all rows take now."""
+        return self._cache.nbytes
+
     @failing()
     def see(self, tiles: Sequence[Floats]) -> list[Tensor]:
         pixels = torch.from_numpy(np.stack(tiles)).to(self.device, self.dtype)

@@ -38,7 +38,7 @@ class Underway(Generic[Tile, Features]):
     preprocess: float
     cold: bool = False
 
-    def reply(self, decode: Callable[[list[int]], str], device_memory_bytes: int) -> Reply:
+    def reply(self, decode: Callable[[list[int]], str], device_memory_bytes: int, cache_bytes: int) -> Reply:
         """The reply once the scene is over; `decode` makes words of tokens."""
         if self.scene.failure is not None:
             return Reply(id=self.request.id, error=EngineError(f"The model failed: {self.scene.failure}"))
@@ -59,6 +59,7 @@ class Underway(Generic[Tile, Features]):
             batch_rows=self.scene.rows_beside,
             device_memory_bytes=device_memory_bytes,
             cold_start=self.cold,
+            cache_bytes=cache_bytes,
         )
         impression = Impression(self.prompt, self.scene.places, self.scene.seen)
         return Reply(id=self.request.id, answers=answers, figures=figures, impression=impression)

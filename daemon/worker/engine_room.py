@@ -14,6 +14,8 @@ from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 #: A model that was fetched, or a device that came back, is noticed within this time.
 LOOK_AGAIN_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 60.0
+#: Single files come in short succession: to take memory anew for each costs more than to keep it this long.
+REST_SECONDS = 30.0
 
 
 class EngineRoom:
@@ -28,6 +30,8 @@ class EngineRoom:
         self._reported: dict[str, object] = {}
         self._look_due = 0.0
         self._failures = 0
+        self._idle_since: float | None = None
+        self._rested = False
 
     @property
     def info(self) -> EngineInfo | None:
@@ -59,6 +63,7 @@ class EngineRoom:
         return True
 
     def submit(self, request: Request) -> None:
+        self._idle_since, self._rested = None, False
         self._running().submit(request)
 
     def step(self) -> list[Reply]:
@@ -73,6 +78,16 @@ class EngineRoom:
         if any(reply.error is None for reply in replies):
             self._failures = 0
         return replies
+
+    def rest(self) -> None:
+        """There is nothing to do: once that has lasted, the engine gives back what it keeps for more work."""
+        now = self._clock.monotonic()
+        if self._engine is None or self._rested:
+            return
+        self._idle_since = now if self._idle_since is None else self._idle_since
+        if now - self._idle_since >= REST_SECONDS:
+            self._rested = True
+            self._engine.rest()
 
     def fail(self, reason: str) -> None:
         """The engine cannot be trusted any more: close it, and load anew after a pause."""

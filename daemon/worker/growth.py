@@ -6,41 +6,33 @@ from collections.abc import Callable
 
 import psutil
 
-from daemon.clock import Clock
-
 #: What the first answers take is what the model needs; only what comes on top of it is growth.
 WARM_ANSWERS = 8
-LOOK_SECONDS = 1.0
 
 
 class Growth:
-    """`most_bytes` may come on top. `measure` gives the bytes that the process holds, without those on a device."""
+    """`most_bytes` may come on top. `measure` gives the bytes that the process holds, without those on a device.
 
-    def __init__(self, most_bytes: int, measure: Callable[[], int], clock: Clock) -> None:
+    Measured at each answer, without the keys and values of the answers under way: how many these are differs from
+    moment to moment, and they go when their answers do.
+    """
+
+    def __init__(self, most_bytes: int, measure: Callable[[], int]) -> None:
         self._most_bytes = most_bytes
         self._measure = measure
-        self._clock = clock
         self._answers = 0
         self._warm = 0
-        self._device_bytes = 0
-        self._due = 0.0
+        self._held = 0
 
-    def answered(self, device_bytes: int) -> None:
-        """One more answer was given; the device's memory is what it was then."""
+    def answered(self, device_bytes: int, cache_bytes: int) -> None:
+        """One more answer was given; the device's memory, and keys and values, are what they were then."""
         self._answers += 1
-        self._device_bytes = device_bytes
+        self._held = self._measure() + device_bytes - cache_bytes
         if self._answers <= WARM_ANSWERS:
-            self._warm = max(self._warm, self._held())
+            self._warm = max(self._warm, self._held)
 
     def is_too_much(self) -> bool:
-        """Asked often; looks once a second."""
-        if self._answers <= WARM_ANSWERS or self._clock.monotonic() < self._due:
-            return False
-        self._due = self._clock.monotonic() + LOOK_SECONDS
-        return self._held() > self._warm + self._most_bytes
-
-    def _held(self) -> int:
-        return self._measure() + self._device_bytes
+        return self._answers > WARM_ANSWERS and self._held > self._warm + self._most_bytes
 
 
 def resident_bytes() -> int:

@@ -110,7 +110,7 @@ def run_worker(
                 launched_by=launched_by,
                 courtesy=courtesy,
                 progress=progress,
-                growth=Growth(work.growth_bytes, resident_bytes, clock),
+                growth=Growth(work.growth_bytes, resident_bytes),
             )
             stopping = threading.Event()
             obeying = (connection, stopping, pulse, work.stop_seconds)

@@ -115,6 +115,7 @@ class Worker:
             return False
         claimed = not is_paused and self._claim()
         if not (claimed or self._in_hand):
+            self._room.rest()
             return False
         if not self._under_way:
             self._reader.wait(IDLE_SECONDS)
@@ -210,7 +211,8 @@ class Worker:
             )
             crash_point("described")
             info, now = self._loaded(), self._clock.now()
-            self._growth.answered(reply.figures.device_memory_bytes if reply.figures else 0)
+            if reply.figures is not None:
+                self._growth.answered(reply.figures.device_memory_bytes, reply.figures.cache_bytes)
             self._deliver(claim, describe(claim.job, work.media, reply, info, self._recipe, cost, now, work.defects))
             self._progress.say(Stage.ANSWERED)
 

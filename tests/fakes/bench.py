@@ -69,7 +69,7 @@ class Bench:
             sight=self.sighted.append,
             launched_by="terminal",
             progress=Progress(self.stages.append, self.clock),
-            growth=Growth(100, lambda: self.held_bytes, self.clock),
+            growth=Growth(100, lambda: self.held_bytes),
             courtesy=self.courtesy,
         )
 

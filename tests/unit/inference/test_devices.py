@@ -8,7 +8,7 @@ import psutil
 import pytest
 import torch
 
-from daemon.inference.devices import free_memory
+from daemon.inference.devices import MOST_KEPT, free_memory, memory_of, trim
 
 GB = 1024**3
 
@@ -24,3 +24,17 @@ def test_memory_that_an_apple_gpu_shares_is_free_only_where_no_program_holds_it(
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: held)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=machine))
     assert free_memory(torch.device("mps")) == free
+
+
+@pytest.mark.parametrize(("kept", "handed_back"), [(MOST_KEPT, 0), (MOST_KEPT + 1, 1)])
+def test_what_metal_keeps_for_more_work_is_not_counted_and_handed_back_when_it_is_much(
+    kept: int, handed_back: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[None] = []
+    monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: GB)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: GB + kept)
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: calls.append(None))
+    assert memory_of(torch.device("mps")) == GB
+    trim(torch.device("mps"))
+    trim(torch.device("cpu"))
+    assert len(calls) == handed_back

@@ -335,3 +335,11 @@ def test_a_cpu_without_onednn_computes_in_float32(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert pick_dtype("auto", torch.device("cpu")) is torch.float32
+
+
+def test_a_reply_says_what_the_keys_and_values_of_all_rows_took(engine: TorchEngine) -> None:
+    alone = replies(engine, [picture("a")])[0].figures
+    beside = max(reply.figures.cache_bytes for reply in replies(engine, REQUESTS) if reply.figures)
+    assert alone is not None
+    assert 0 < alone.cache_bytes < beside
+    assert engine.runner is not None and engine.runner.cache_bytes == 0

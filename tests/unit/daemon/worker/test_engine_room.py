@@ -5,7 +5,8 @@ import pytest
 from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
-from daemon.worker.engine_room import EngineRoom
+from daemon.worker.engine_room import REST_SECONDS, EngineRoom
+from tests.contracts.test_engine import picture
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine
 
@@ -85,3 +86,31 @@ def test_after_failures_it_waits_longer_each_time_and_takes_one_row() -> None:
         clock.advance(0.1)
         assert room.open()
         assert room.rows == 1
+
+
+class Resting(EchoEngine):
+    rests = 0
+
+    def rest(self) -> None:
+        self.rests += 1
+
+
+def test_an_engine_gives_memory_back_once_it_has_been_idle_for_a_while() -> None:
+    engine, clock = Resting(), FakeClock()
+    room, _ = room_of(engine, clock)
+    room.rest()
+    room.open()
+    room.rest()
+    clock.advance(REST_SECONDS - 1)
+    room.rest()
+    assert engine.rests == 0
+    clock.advance(1)
+    room.rest()
+    room.rest()
+    assert engine.rests == 1
+    room.submit(picture("a"))
+    room.rest()
+    assert engine.rests == 1
+    clock.advance(REST_SECONDS)
+    room.rest()
+    assert engine.rests == 2

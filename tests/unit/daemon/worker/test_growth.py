@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from daemon.worker.growth import LOOK_SECONDS, WARM_ANSWERS, Growth
-from tests.fakes.clock import FakeClock
+from daemon.worker.growth import WARM_ANSWERS, Growth
 
 
 class Held:
@@ -13,36 +12,47 @@ class Held:
 
 
 def test_what_the_first_answers_take_is_no_growth() -> None:
-    clock, held = FakeClock(), Held()
-    growth = Growth(100, held, clock)
+    held = Held()
+    growth = Growth(100, held)
     for _ in range(WARM_ANSWERS):
         held.bytes += 1000
-        growth.answered(0)
+        growth.answered(0, 0)
     assert not growth.is_too_much()
     held.bytes += 100
-    growth.answered(0)
+    growth.answered(0, 0)
     assert not growth.is_too_much()
     held.bytes += 1
-    clock.advance(LOOK_SECONDS)
+    growth.answered(0, 0)
     assert growth.is_too_much()
 
 
 def test_memory_on_the_device_counts() -> None:
-    clock, held = FakeClock(), Held()
-    growth = Growth(100, held, clock)
+    growth = Growth(100, Held())
     for _ in range(WARM_ANSWERS):
-        growth.answered(500)
-    growth.answered(601)
+        growth.answered(500, 0)
+    growth.answered(601, 0)
     assert growth.is_too_much()
 
 
-def test_memory_is_looked_at_once_a_second() -> None:
-    clock, held = FakeClock(), Held()
-    growth = Growth(100, held, clock)
+def test_a_full_batch_after_single_pictures_is_no_growth() -> None:
+    """Its keys and values take much memory, on the device or in the process, and go with it."""
+    held = Held()
+    on_a_device, on_a_cpu = Growth(100, Held()), Growth(100, held)
+    for answers in range(4 * WARM_ANSWERS):
+        cache = 10 if answers < WARM_ANSWERS else 100_000
+        held.bytes = 500 + cache
+        on_a_device.answered(500 + cache, cache)
+        on_a_cpu.answered(0, cache)
+    assert not on_a_device.is_too_much()
+    assert not on_a_cpu.is_too_much()
+
+
+def test_memory_between_two_answers_is_not_judged() -> None:
+    held = Held()
+    growth = Growth(100, held)
     for _ in range(WARM_ANSWERS + 1):
-        growth.answered(0)
-    assert not growth.is_too_much()
+        growth.answered(0, 0)
     held.bytes = 1000
     assert not growth.is_too_much()
-    clock.advance(LOOK_SECONDS)
+    growth.answered(0, 0)
     assert growth.is_too_much()
