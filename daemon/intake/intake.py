@@ -220,7 +220,8 @@ class Intake:
         if self._judged.get(path) == Shape.of(status):
             self._settling.forget(path)
             return
-        waiting = self._settling.observe(path, status, self._clock.monotonic())
+        young = is_young(status, self._clock.now())
+        waiting = self._settling.observe(path, status, self._clock.monotonic(), young=young)
         if waiting is None:
             return
         self._rescan.pass_over(path)

@@ -14,8 +14,16 @@ from typing import NamedTuple
 
 from daemon.media.opening import is_elsewhere
 
-#: Finder gives a file this birth time until its copy is complete (kMagicBusyCreationDate).
-FINDER_COPYING = datetime(1946, 2, 14, 8, 34, 56, tzinfo=UTC).timestamp()
+#: Birth times that the Finder gives a file until its copy is complete: kMagicBusyCreationDate of Carbon's headers
+#: (1946), and those that macOS's own CloudDocs tests for (1904 and 1984).
+FINDER_COPYING = frozenset(
+    moment.timestamp()
+    for moment in (
+        datetime(1904, 1, 1, tzinfo=UTC),
+        datetime(1946, 2, 14, 8, 34, 56, tzinfo=UTC),
+        datetime(1984, 1, 24, 8, tzinfo=UTC),
+    )
+)
 
 
 class Shape(NamedTuple):
@@ -70,11 +78,14 @@ class Settling:
     def paths(self) -> list[bytes]:
         return list(self._sightings)
 
-    def observe(self, path: bytes, stat: os.stat_result, now: float) -> Waiting | None:
-        """Take note of one look at a path. Returns what it waits for, if that is more than the quiet time."""
+    def observe(self, path: bytes, stat: os.stat_result, now: float, *, young: bool = True) -> Waiting | None:
+        """Take note of one look at a path. Returns what it waits for, if that is more than the quiet time.
+
+        `young`: the file changed a moment ago (`daemon.retry.is_young`).
+        """
         shape = Shape.of(stat)
         seen = self._sightings.get(path)
-        waiting = on_its_way(stat)
+        waiting = on_its_way(stat, young)
         if seen is None:
             self._sightings[path] = Sighting(shape, now, 1, waiting)
             return waiting
@@ -100,9 +111,12 @@ class Settling:
         return seen.waiting is None and seen.samples >= 2 and now - seen.since >= self.quiet_seconds
 
 
-def on_its_way(stat: os.stat_result) -> Waiting | None:
-    """What the system itself says about an unfinished file; None where it says nothing."""
-    if getattr(stat, "st_birthtime", None) == FINDER_COPYING:
+def on_its_way(stat: os.stat_result, young: bool) -> Waiting | None:
+    """What the system itself says about an unfinished file; None where it says nothing.
+
+    A whole file may keep the Finder's birth time for ever: then it is no longer young.
+    """
+    if young and getattr(stat, "st_birthtime", None) in FINDER_COPYING:
         return COPYING
     if is_elsewhere(stat):
         return NOT_DOWNLOADED

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from daemon.intake.settling import FINDER_COPYING
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.stats import on_mac
 from tests.fakes.waiting import wait_for
 
 
-def test_a_copy_waits_unread_until_it_has_a_birth_time_of_its_own(intake_house: IntakeHouse) -> None:
-    intake_house.lstat = lambda path: on_mac(os.lstat(path), st_birthtime=FINDER_COPYING)
+@pytest.mark.parametrize("birth", sorted(FINDER_COPYING))
+def test_a_copy_waits_unread_until_it_has_a_birth_time_of_its_own(intake_house: IntakeHouse, birth: float) -> None:
+    intake_house.lstat = lambda path: on_mac(os.lstat(path), st_birthtime=birth)
     (intake_house.inbox / "copy.png").write_bytes(PNG)
     intake = intake_house.start()
     wait_for(lambda: intake_house.refused("copy.png") == "copying")

@@ -58,15 +58,24 @@ def test_any_change_starts_the_wait_anew(field: str) -> None:
     assert settling.due(9.0) == [PATH]
 
 
-def test_a_finder_copy_waits_until_it_has_its_own_birth_time() -> None:
+@pytest.mark.parametrize("birth", [-2082844800.0, -753549904.0, 443779200.0])
+def test_a_finder_copy_waits_until_it_has_its_own_birth_time(birth: float) -> None:
     settling = Settling(QUIET)
     for now in (0.0, 10.0, 20.0):
-        assert settling.observe(PATH, stat(st_birthtime=FINDER_COPYING), now) is COPYING
+        assert settling.observe(PATH, stat(st_birthtime=birth), now) is COPYING
     assert settling.due(20.0) == []
     assert settling.moving == 1
     settling.observe(PATH, stat(st_birthtime=1e9), 21.0)
     settling.observe(PATH, stat(st_birthtime=1e9), 26.0)
     assert settling.due(26.0) == [PATH]
+
+
+@pytest.mark.parametrize("birth", sorted(FINDER_COPYING))
+def test_a_file_that_keeps_the_finder_s_birth_time_is_taken_once_it_is_old(birth: float) -> None:
+    settling = Settling(QUIET)
+    for now in (0.0, 10.0):
+        assert settling.observe(PATH, stat(st_birthtime=birth), now, young=False) is None
+    assert settling.due(10.0) == [PATH]
 
 
 def test_a_file_in_the_cloud_waits_and_does_not_count_as_moving() -> None:
