@@ -48,12 +48,21 @@ class Heard:
 
 
 class Listener(FileSystemEventHandler):
-    """Passes every name on. It must not raise: that would end the observer's thread without a word."""
+    """Passes every path on. It must not raise: that would end the observer's thread without a word.
 
-    def __init__(self, heard: Heard) -> None:
+    FSEvents names files below the root as the disk spells it (/Users/ann/SmolWatch), which on a Mac may differ from
+    `root` in case and in the form of accents. `on_disk` is that spelling; it is replaced by `root`.
+    """
+
+    def __init__(self, heard: Heard, root: bytes = b"", on_disk: bytes = b"") -> None:
         self._heard = heard
+        self._root, self._on_disk = root, on_disk
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         for path in (event.src_path, event.dest_path):
             if path:
-                self._heard.add(os.fsencode(path))
+                self._heard.add(self._below_root(os.fsencode(path)))
+
+    def _below_root(self, path: bytes) -> bytes:
+        is_below = path == self._on_disk or path.startswith(self._on_disk + b"/")
+        return self._root + path[len(self._on_disk) :] if is_below else path

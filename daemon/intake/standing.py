@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
+#: MAXPATHLEN of macOS: what F_GETPATH writes into.
+PATH_BYTES = 1024
 #: What the system says of a folder that is not there, or whose disk or server is not.
 AWAY_ERRORS = frozenset(
     {
@@ -26,6 +29,18 @@ def root_id(root: bytes) -> tuple[int, int]:
     """Which folder stands at the path (device, inode). Raises OSError when none does."""
     stat = os.stat(root)
     return stat.st_dev, stat.st_ino
+
+
+def on_disk(folder: bytes) -> bytes:
+    """The folder's path as its disk spells it, where the system tells (F_GETPATH of macOS). Raises OSError."""
+    command = getattr(fcntl, "F_GETPATH", None)
+    if command is None:
+        return folder
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return fcntl.fcntl(descriptor, command, bytes(PATH_BYTES)).rstrip(b"\0")
+    finally:
+        os.close(descriptor)
 
 
 def is_away(root: bytes, device: int) -> bool:

@@ -13,7 +13,7 @@ from watchdog.observers.api import BaseObserver
 
 from daemon.intake.hearing import Heard, Listener
 from daemon.intake.observers import end, illness_of, native_observer, ran_short, watch
-from daemon.intake.standing import is_away, root_id
+from daemon.intake.standing import is_away, on_disk, root_id
 from storage.volumes import network_kind
 
 #: Too many watches in use, or too many files and inotify instances.
@@ -45,12 +45,14 @@ class Watcher:
         *,
         observe: Callable[[], BaseObserver] | None = None,
         network_kind: Callable[[Path], str | None] = network_kind,
+        on_disk: Callable[[bytes], bytes] = on_disk,
     ) -> None:
         self._root = root
         self._heard = heard
         self._choice = choice
         self._observe = observe or (lambda: native_observer(heard.lose))
         self._network_kind = network_kind
+        self._on_disk = on_disk
         self._observer: BaseObserver | None = None
         self._root_id: tuple[int, int] | None = None
         self.network: str | None = None
@@ -94,7 +96,7 @@ class Watcher:
     def _arm(self) -> None:
         try:
             observer = self._observe()
-            watch(observer, self._root, Listener(self._heard))
+            watch(observer, self._root, Listener(self._heard, self._root, self._on_disk(self._root)))
         except OSError as error:
             if error.errno not in LIMIT_ERRORS:
                 raise

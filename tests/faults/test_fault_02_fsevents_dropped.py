@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -14,21 +16,24 @@ from tests.fakes import fsevents
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for
 
+MakeWatcher = Callable[..., Watcher]
+
 
 @pytest.fixture
-def mac_watcher(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, Heard], Watcher]:
+def mac_watcher(monkeypatch: pytest.MonkeyPatch) -> MakeWatcher:
     monkeypatch.setitem(sys.modules, "_watchdog_fsevents", fsevents.native_module())
     for name in ("watchdog.observers.fsevents", "daemon.intake.fsevents"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     from daemon.intake.fsevents import LossTellingObserver
 
-    return lambda root, heard: Watcher(root, heard, observe=lambda: LossTellingObserver(heard.lose))
+    def make(root: bytes, heard: Heard, **more: Any) -> Watcher:
+        return Watcher(root, heard, observe=lambda: LossTellingObserver(heard.lose), **more)
+
+    return make
 
 
 @pytest.mark.parametrize("flag", ["must_scan_subdirs", "is_user_dropped", "is_kernel_dropped"])
-def test_a_lost_event_has_the_inbox_listed_anew(
-    intake_house: IntakeHouse, mac_watcher: Callable[[bytes, Heard], Watcher], flag: str
-) -> None:
+def test_a_lost_event_has_the_inbox_listed_anew(intake_house: IntakeHouse, mac_watcher: MakeWatcher, flag: str) -> None:
     intake = intake_house.run(intake_house.make(watcher=mac_watcher))
     wait_for(lambda: intake.is_idle)
     (intake_house.inbox / "unheard.png").write_bytes(PNG)
@@ -41,7 +46,7 @@ def test_a_lost_event_has_the_inbox_listed_anew(
 
 
 def test_a_root_that_moved_has_the_watch_replaced_and_the_inbox_listed_anew(
-    intake_house: IntakeHouse, mac_watcher: Callable[[bytes, Heard], Watcher]
+    intake_house: IntakeHouse, mac_watcher: MakeWatcher
 ) -> None:
     intake = intake_house.run(intake_house.make(watcher=mac_watcher))
     wait_for(lambda: intake.is_idle)
@@ -50,3 +55,18 @@ def test_a_root_that_moved_has_the_watch_replaced_and_the_inbox_listed_anew(
     before.announce(os.fsdecode(intake_house.root), "is_root_changed")
     wait_for(lambda: intake_house.queued() == {"unheard.png"}, 5)
     wait_for(lambda: fsevents.Stream.made is not before)
+
+
+def test_events_under_the_disk_s_own_spelling_of_the_inbox_are_heard(
+    intake_house: IntakeHouse, mac_watcher: MakeWatcher
+) -> None:
+    """A home that was typed in other case, or with other accents, than it was made with."""
+    spelled = intake_house.root.replace(b"/home/", b"/HOME/")
+    assert spelled != intake_house.root
+
+    watcher = partial(mac_watcher, on_disk=lambda _: spelled)
+    intake = intake_house.run(intake_house.make(watcher=watcher))
+    wait_for(lambda: intake.is_idle)
+    (intake_house.inbox / "heard.png").write_bytes(PNG)
+    fsevents.Stream.made.announce(f"{os.fsdecode(spelled)}/heard.png", "is_created", "is_file")
+    wait_for(lambda: intake_house.queued() == {"heard.png"}, 5)

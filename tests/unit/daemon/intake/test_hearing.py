@@ -27,3 +27,11 @@ def test_both_ends_of_a_move_are_heard() -> None:
     Listener(heard).on_any_event(FileMovedEvent("/in/old.jpg", "/in/b\udcff.jpg"))
     Listener(heard).on_any_event(FileCreatedEvent("/in/new.jpg"))
     assert heard.take()[0] == [b"/in/old.jpg", b"/in/b\xff.jpg", b"/in/new.jpg"]
+
+
+def test_the_disk_s_spelling_of_the_root_becomes_ours_and_nothing_else_changes() -> None:
+    heard = Heard()
+    listener = Listener(heard, b"/in", b"/IN")
+    listener.on_any_event(FileMovedEvent("/IN/IN/old.jpg", "/INBOX/new.jpg"))
+    listener.on_any_event(FileCreatedEvent("/IN"))
+    assert heard.take()[0] == [b"/in/IN/old.jpg", b"/INBOX/new.jpg", b"/in"]
