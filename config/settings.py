@@ -173,6 +173,11 @@ class Settings(Group):
         return self.home / "data" / "sidecars"
 
     @property
+    def device_file(self) -> Path:
+        """Whether this machine's GPU computes this model right."""
+        return self.home / "data" / "device.json"
+
+    @property
     def lock_file(self) -> Path:
         return self.home / "data" / "smolwatch.lock"
 

@@ -20,6 +20,7 @@ def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
     model = find_model(settings)
     from daemon.inference.asking_again import AskingAgain
     from daemon.inference.torch_engine import TorchEngine
+    from daemon.inference.verdicts import Verdicts
 
     engine = TorchEngine(
         model.path,
@@ -30,5 +31,6 @@ def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
         detail=chosen.detail,
         rows=chosen.rows,
         stop_at_end=stop_at_end,
+        verdicts=Verdicts(settings.device_file),
     )
     return AskingAgain(engine) if stop_at_end else engine

@@ -25,6 +25,7 @@ from daemon.inference.torch_probe import Probe
 from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.torch_trial import rungs, sound_runner
 from daemon.inference.underway import Impression, Underway
+from daemon.inference.verdicts import Verdicts
 
 #: Between two steps the caller may stop, cancel or beat; so many tokens are written meanwhile.
 TOKENS_A_STEP = 8
@@ -35,6 +36,7 @@ class TorchEngine:
 
     `cache_tokens` bounds the keys and values of all rows; by itself it follows the memory that is free after loading.
     `threads` is how many torch computes on, on a CPU; by itself what `settle_threads` measures to be best.
+    `verdicts` keeps what a GPU's trial found; without it, a GPU is tried at every start.
     Without `stop_at_end` every answer goes on to its limit, loops too, so that runs of equal length can be timed.
     """
 
@@ -51,12 +53,14 @@ class TorchEngine:
         cache_tokens: int | None = None,
         threads: int | None = None,
         stop_at_end: bool = True,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self.runner: TorchRunner | None = None
         self._folder, self._model_id, self._revision = folder, model_id, revision
         self._device, self._precision, self._detail = device, precision, detail
         self._rows, self._cache_tokens, self._threads = rows, cache_tokens, threads
         self._stop_at_end = stop_at_end
+        self._verdicts = verdicts
         self._batch: Scheduler[Floats, Tensor] | None = None
         self._readying: Readying[Underway[Floats, Tensor] | EngineError] = Readying(self._ready, tile_bytes)
         self._underway: dict[str, Underway[Floats, Tensor]] = {}
@@ -104,7 +108,7 @@ class TorchEngine:
         probe = Probe(tile=processor.tile, image_id=processor.image_id, context=processor.context)
         ways = list(rungs(pick_dtype(self._precision, device), self._rows))
         try:
-            runner, way, notes = sound_runner(self._folder, device, ways, probe)
+            runner, way, notes = sound_runner(self._folder, device, ways, probe, self._verdicts)
         except EngineError as error:
             if self._device != "auto":
                 raise

@@ -16,6 +16,7 @@ from daemon.inference.devices import NAMES, give_back
 from daemon.inference.torch_attention import Kernel, fused, plain
 from daemon.inference.torch_probe import Alone, Probe, Together
 from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.verdicts import Verdict, Verdicts, key_of
 
 #: How far features and scores may be off, as a share of their spread. Rounding in bf16 takes features 0.005 (the demo
 #: model) to 0.010 (random weights at full size), and scores 0.017; patches one position off, 0.14.
@@ -45,12 +46,18 @@ def rungs(dtype: torch.dtype, rows: int) -> Iterator[Rung]:
 
 
 def sound_runner(
-    folder: Path, device: torch.device, ways: Sequence[Rung], probe: Probe
+    folder: Path, device: torch.device, ways: Sequence[Rung], probe: Probe, verdicts: Verdicts | None = None
 ) -> tuple[TorchRunner, Rung, tuple[str, ...]]:
     """The model on that device by the first way that computes soundly, and why the ways before it do not.
 
-    The CPU in float32 is the truth. Raises EngineError when no way is sound, and ModelUnavailableError as loading does.
+    The CPU in float32 is the truth. A verdict that `verdicts` has kept spares the trial. Raises EngineError when no way
+    is sound, and ModelUnavailableError as loading does.
     """
+    key = key_of(folder, device, ways[0].dtype)
+    kept = verdicts.find(key) if verdicts else None
+    for way in ways:
+        if kept is not None and way.words == kept.way:
+            return TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel), way, kept.notes
     truth = probe.alone(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
     notes: list[str] = []
     for way in ways:
@@ -61,6 +68,8 @@ def sound_runner(
             trouble = str(error).rstrip(".")
         give_back(device)
         if trouble is None:
+            if verdicts is not None:
+                verdicts.keep(key, Verdict(way.words, tuple(notes)))
             return runner, way, tuple(notes)
         notes.append(f"With {way.words}: {trouble}.")
     raise EngineError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from daemon.inference.torch_choosing import Choosing
 from daemon.inference.torch_probe import MANY_KEYS, Alone, Probe
 from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.torch_trial import Rung, judge, off, rungs, sound_runner
+from daemon.inference.verdicts import Verdict, Verdicts, key_of
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 CPU, F32, BF16 = torch.device("cpu"), torch.float32, torch.bfloat16
@@ -233,3 +235,44 @@ def test_a_device_on_which_nothing_is_sound_is_refused(checkpoint: Path, probe: 
     with pytest.raises(EngineError, match="one answer at a time") as caught:
         sound_runner(checkpoint, CPU, ways, probe)
     assert "model.device" in caught.value.advice
+
+
+class Unused(Probe):
+    def alone(self, runner: TorchRunner) -> Alone:
+        raise AssertionError("the device was tried")
+
+
+def test_a_verdict_is_kept_for_these_weights_and_spares_the_next_trial(
+    checkpoint: Path, probe: Probe, tmp_path: Path
+) -> None:
+    verdicts = Verdicts(tmp_path / "device.json")
+    ways = [Rung(broken, F32, 8, "its own attention"), Rung(plain, F32, 8, "plain attention")]
+    _, _, notes = sound_runner(checkpoint, CPU, ways, probe, verdicts)
+    unused = Unused(tile=probe.tile, image_id=probe.image_id, context=probe.context)
+    runner, way, kept = sound_runner(checkpoint, CPU, ways, unused, verdicts)
+    assert (way, kept) == (ways[1], notes)
+    assert runner.read([(runner.open([1, 2], (), 256), 2)])
+    other = write_tiny_checkpoint(tmp_path / "other", seed=1)
+    with pytest.raises(AssertionError, match="was tried"):
+        sound_runner(other, CPU, ways, unused, verdicts)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key": 1}', b'{"key": "k"}', b'{"key": "k", "notes": 7}'])
+def test_a_verdict_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
+    verdicts = Verdicts(tmp_path / "device.json")
+    assert verdicts.find("k") is None
+    verdicts.file.write_bytes(content)
+    assert verdicts.find("k") is None
+    verdicts.keep("k", Verdict("plain attention", ("With …",)))
+    assert verdicts.find("k") == Verdict("plain attention", ("With …",))
+    assert verdicts.find("another") is None
+
+
+def test_what_a_verdict_depends_on_makes_its_key(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {key_of(checkpoint, CPU, F32, chip=lambda: "M1"), key_of(checkpoint, CPU, F32, chip=lambda: "M2")}
+    keys.add(key_of(checkpoint, CPU, BF16, chip=lambda: "M1"))
+    monkeypatch.setattr(torch, "__version__", "2.99")
+    keys.add(key_of(checkpoint, CPU, F32, chip=lambda: "M1"))
+    monkeypatch.setattr(platform, "version", lambda: "another build")
+    keys.add(key_of(checkpoint, CPU, F32, chip=lambda: "M1"))
+    assert len(keys) == 5
