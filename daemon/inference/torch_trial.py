@@ -14,6 +14,7 @@ from daemon.errors import EngineError
 from daemon.inference.batch.runner import RunnerError
 from daemon.inference.devices import NAMES, give_back
 from daemon.inference.torch_attention import Kernel, fused, plain
+from daemon.inference.torch_kernels import trouble_with
 from daemon.inference.torch_probe import Alone, Probe, Together
 from daemon.inference.torch_runner import TorchRunner
 from daemon.inference.verdicts import Verdict, Verdicts, key_of
@@ -62,8 +63,10 @@ def sound_runner(
     notes: list[str] = []
     for way in ways:
         try:
-            runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)
-            trouble = judge(probe.alone(runner), probe.together(runner), truth, way)
+            trouble = trouble_with(way.kernel, device, way.dtype, rows=way.rows)
+            if trouble is None:
+                runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)
+                trouble = judge(probe.alone(runner), probe.together(runner), truth, way)
         except (RunnerError, RuntimeError) as error:  # the second: the weights do not fit on the device
             trouble = str(error).rstrip(".")
         give_back(device)
