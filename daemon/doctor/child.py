@@ -26,20 +26,22 @@ def environ_of(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH")]))}
 
 
-def told_by(module: str, *arguments: str, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """The document that a program of ours prints. Raises Silent."""
+def told_by(
+    module: str, *arguments: str, environ: Mapping[str, str] = os.environ, patience: float = PATIENCE_SECONDS
+) -> dict[str, Any]:
+    """The document that a program of ours prints within so many seconds. Raises Silent."""
     try:
         done = subprocess.run(
             command_of(module, *arguments),
             env=environ_of(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=patience,
             check=False,
         )
         document: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired as error:
-        raise Silent(f"no answer within {PATIENCE_SECONDS:.0f} s") from error
+        raise Silent(f"no answer within {patience:.0f} s") from error
     except ValueError as error:
         words = done.stderr.decode(errors="replace").strip().splitlines()
         raise Silent(words[-1] if words else f"exit code {done.returncode}") from error

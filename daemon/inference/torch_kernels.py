@@ -19,7 +19,7 @@ from daemon.inference.devices import wait_for
 from daemon.inference.torch_attention import Kernel, fused, mask_of, plain
 
 WIDTH, HEADS, KV_HEADS, VISION_HEADS = 64, 15, 5, 12
-#: How far a kernel may be off plain attention on the CPU in float32, as a share of the result's length. In bf16 on a CPU
+#: How far a kernel may be off plain attention on the CPU in float32, as a share of the result. In bf16 on a CPU
 #: rounding takes the fused kernel 0.005 to 0.010 off, and plain products, which round the weights too, 0.007 to 0.020.
 OFF = {torch.float32: 0.001, torch.bfloat16: 0.06}
 CALLS = 5

@@ -18,6 +18,8 @@ from config.load import load_settings, prepare_home
 from daemon.doctor.line import ok
 from daemon.doctor.selftest.arithmetic import arithmetic, judged
 from daemon.doctor.selftest.files import sidecars, watching
+from daemon.doctor.selftest.kernels import judged as judged_kernels
+from daemon.doctor.selftest.kernels import kernels
 from daemon.doctor.selftest.outcome import Outcome, Result, tried
 from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch import services
@@ -40,6 +42,7 @@ for sign in itertools.cycle(b"ab"):
 LONG = {
     "watching",
     "sidecars",
+    "kernels on cpu",
     "arithmetic on cpu",
     "captions",
     "memory",
@@ -83,12 +86,24 @@ def self_tested(home: Path) -> dict[str, Any]:
 
 def test_its_short_trials_pass_here(tmp_path: Path) -> None:
     outcomes = [tried("watching", partial(watching, tmp_path)), tried("sidecars", partial(sidecars, tmp_path))]
-    outcomes += arithmetic(str(DEMO))
-    assert {outcome.name: str(outcome.result) for outcome in outcomes[:3]} == {
+    outcomes += [next(kernels()), next(arithmetic(str(DEMO)))]
+    assert {outcome.name: str(outcome.result) for outcome in outcomes} == {
         "watching": "passed",
         "sidecars": "passed",
+        "kernels on cpu": "passed",
         "arithmetic on cpu": "passed",
     }
+    assert "4 rows over 256 keys: fused" in outcomes[2].words
+
+
+def test_a_kernel_that_is_wrong_fails_with_its_figures() -> None:
+    shape = {"name": "9 queries", "fused_ms": 1.0, "plain_ms": 2.0, "off": 0.5}
+    found = {"dtype": "bf16", "most_off": 0.06, "shapes": [shape]}
+    outcome = tried("kernels on mps", partial(judged_kernels, found))
+    assert outcome.result is Result.FAILED
+    assert "9 queries: fused 1.00 ms, plain 2.00 ms, 50.00% off" in outcome.words
+    absent = tried("kernels on mps", partial(judged_kernels, {"trouble": "no such operator", "shapes": []}))
+    assert (absent.result, absent.words) == (Result.FAILED, "no such operator")
 
 
 def test_a_writer_that_writes_in_place_is_found_out(tmp_path: Path) -> None:

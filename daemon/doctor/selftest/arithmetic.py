@@ -10,13 +10,15 @@ from daemon.doctor.child import Silent, told_by
 from daemon.doctor.selftest.outcome import Failed, NotHere, Outcome, Result, tried
 
 Ways = Sequence[Mapping[str, Any]]
+#: A full-size model is tried on every device, the CPU in float32 included.
+PATIENCE_SECONDS = 900.0
 ABSENT = {"mps": "There is no Apple GPU that PyTorch can use.", "cuda": "There is no NVIDIA GPU that PyTorch can use."}
 
 
 def arithmetic(folder: str) -> Iterator[Outcome]:
     """For the checkpoint in `folder`: the CPU alone and together, then every other device against it."""
     try:
-        told: Mapping[str, Ways] = told_by("daemon.inference.about_arithmetic", folder)
+        told: Mapping[str, Ways] = told_by("daemon.inference.about_arithmetic", folder, patience=PATIENCE_SECONDS)
     except Silent as error:
         yield Outcome("arithmetic", Result.FAILED, str(error))
         return

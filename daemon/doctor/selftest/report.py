@@ -21,6 +21,7 @@ from config.version import own_version
 from daemon.doctor.line import Line
 from daemon.doctor.selftest.arithmetic import arithmetic
 from daemon.doctor.selftest.files import sidecars, watching
+from daemon.doctor.selftest.kernels import kernels
 from daemon.doctor.selftest.outcome import Outcome, Result, tried
 from daemon.doctor.selftest.scratch import services
 from daemon.doctor.selftest.whole_way import whole_way
@@ -59,6 +60,7 @@ def run_trials(
 def trials(room: Path, model: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator[Outcome]:
     yield tried("watching", partial(watching, room))
     yield tried("sidecars", partial(sidecars, room))
+    yield from kernels()
     yield from arithmetic(str(model))
     yield from whole_way(room)
     yield from services(room, settings, environ)

@@ -1,0 +1,35 @@
+"""Is attention right on this machine's devices at the real model's shapes, and which of its two ways is faster?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from daemon.doctor.child import Silent, told_by
+from daemon.doctor.selftest.outcome import Failed, Outcome, Result, tried
+
+
+def kernels() -> Iterator[Outcome]:
+    """One for each device that is here. Needs no weights."""
+    try:
+        told: Mapping[str, Mapping[str, Any]] = told_by("daemon.inference.about_kernels")
+    except Silent as error:
+        yield Outcome("kernels", Result.FAILED, str(error))
+        return
+    for device, found in told.items():
+        yield tried(f"kernels on {device}", partial(judged, found))
+
+
+def judged(found: Mapping[str, Any]) -> str:
+    if "trouble" in found:
+        raise Failed(found["trouble"])
+    words = f"{found['dtype']}; " + "; ".join(map(in_words, found["shapes"]))
+    if any(not shape["off"] <= found["most_off"] for shape in found["shapes"]):
+        raise Failed(words)
+    return words
+
+
+def in_words(shape: Mapping[str, Any]) -> str:
+    times = f"fused {shape['fused_ms']:.2f} ms, plain {shape['plain_ms']:.2f} ms"
+    return f"{shape['name']}: {times}, {shape['off']:.2%} off"

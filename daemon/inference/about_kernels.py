@@ -1,0 +1,36 @@
+"""Tells in JSON how far each device's attention is off the CPU's at the real model's shapes, and what it takes.
+
+A program of its own: a device's driver may end it. python -m daemon.inference.about_kernels
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from config.errors import SmolwatchError
+from daemon.inference.devices import DTYPES, pick_device, pick_dtype
+from daemon.inference.torch_kernels import OFF, findings
+
+DEVICES = ("cpu", "mps", "cuda")
+
+
+def about() -> dict[str, object]:
+    """By device: its dtype, how far a kernel may be off, and what was found; or why it could not be tried."""
+    told: dict[str, object] = {}
+    for name in DEVICES:
+        try:
+            device = pick_device(name)
+        except SmolwatchError:
+            continue
+        dtype = pick_dtype("auto", device)
+        facts = {"dtype": next(word for word, known in DTYPES.items() if known is dtype), "most_off": OFF[dtype]}
+        try:
+            told[name] = facts | {"shapes": [asdict(found) for found in findings(device, dtype)]}
+        except RuntimeError as error:
+            told[name] = facts | {"trouble": str(error), "shapes": []}
+    return told
+
+
+if __name__ == "__main__":
+    print(json.dumps(about()))
