@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from config.text import safe_text
 from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError
-from daemon.media.clip import Clip, DecodePlan, Pixels
-from daemon.media.frames import sample_indices, shrink
-from daemon.media.kinds import HEAD_BYTES, Format, sniff
+from daemon.media.clip import Clip, DecodePlan
+from daemon.media.developing import developed
+from daemon.media.frames import sample_indices
+from daemon.media.kinds import HEAD_BYTES, sniff
 from daemon.media.opening import check_size
 from daemon.media.reel import Reel, Shot
-from storage.records import Media, MediaKind
+from daemon.media.timing import length_of
+from storage.records import MediaKind
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores", "mpeg2video"})
@@ -37,8 +38,6 @@ MAX_STREAMS = 16
 THREADS = 2
 #: So much time goes into decoding at most, and no more than half of what the plan allows for the whole.
 DECODE_SECONDS = 20.0
-#: A stated length beyond this is not believed.
-DAY = 86_400.0
 
 
 def read_video(fd: int, plan: DecodePlan) -> Clip:
@@ -53,43 +52,19 @@ def read_video(fd: int, plan: DecodePlan) -> Clip:
     stop_at = time.monotonic() + min(DECODE_SECONDS, plan.seconds / 2)
     with border():
         check = partial(check_size, fd, os.fstat(fd).st_size)
-        total, rate = length_of(fd, check, stop_at)
+        total, rate = length_of(partial(opened, fd), check, stop_at)
         indices = sample_indices(total, rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
         with opened(fd, threads=1 if plan.sparing else THREADS) as (container, stream):
             reel = Reel(container, stream, rate=rate, check=check, stop_at=stop_at)
-            return developed(reel.shots([index / rate for index in indices]), format, plan, total, rate)
+            shots = judged_frames(reel.shots([index / rate for index in indices]))
+            return developed(shots, format, plan, total, rate)
 
 
-def developed(shots: Iterator[Shot], format: Format, plan: DecodePlan, total: int, rate: float) -> Clip:
-    """The shots as pixels. Each is shrunk before the next is decoded, so that memory stays small."""
-    pictures: list[Pixels] = []
-    timestamps: list[float] = []
-    width = height = 0
+def judged_frames(shots: Iterator[Shot]) -> Iterator[Shot]:
+    """The same shots; one that is too large is refused before it becomes pixels."""
     for shot in shots:
         check_frame(shot.frame.width, shot.frame.height)
-        pixels = upright(shot)
-        if not pictures:
-            height, width = pixels.shape[:2]
-        pictures.append(np.ascontiguousarray(shrink(pixels, plan.frame_edge)))
-        timestamps.append(shot.at)
-    if not pictures:
-        raise UnreadableError("The video is damaged or incomplete: no frame of it can be decoded.")
-    media = Media(
-        kind=MediaKind.VIDEO,
-        format=format.name,
-        width=width,
-        height=height,
-        seconds=round(total / rate, 6),
-        frame_rate=round(rate, 3),
-        frames_seen=len(pictures),
-    )
-    return Clip(media=media, pictures=tuple(pictures), timestamps=tuple(timestamps))
-
-
-def upright(shot: Shot) -> Pixels:
-    """Turned as the file's display matrix says; both it and numpy count counter-clockwise."""
-    pixels: Pixels = np.rot90(shot.frame.to_ndarray(format="rgb24"), round(shot.frame.rotation / 90))
-    return pixels
+        yield shot
 
 
 @contextmanager
@@ -151,42 +126,3 @@ def check_frame(width: int, height: int) -> None:
         raise TooLargeError(
             f"The video is too large ({width}×{height}); the limit is {MAX_PIXELS // 10**6} megapixels."
         )
-
-
-def length_of(fd: int, check: Callable[[], None], stop_at: float) -> tuple[int, float]:
-    """How many frames there are, and how many a second: as stated where that can be believed, else counted."""
-    with opened(fd) as (container, stream):
-        average, usual = float(stream.average_rate or 0), float(stream.guessed_rate or 0)
-        seconds = seconds_stated(container, stream)
-        total = stream.frames or round(seconds * average)
-        steady = average > 0 and abs(average - usual) <= 0.02 * average
-        if steady and 1 <= total <= DAY * average:
-            return total, average
-    with opened(fd) as (container, stream):
-        return counted(container, stream, check, stop_at)
-
-
-def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base
-
-
-def counted(
-    container: InputContainer, stream: VideoStream, check: Callable[[], None], stop_at: float
-) -> tuple[int, float]:
-    """The same by reading every packet and decoding none: for streams of no stated length or of changing rate."""
-    count, first, end = 0, float("inf"), float("-inf")
-    for packet in container.demux(stream):
-        check()
-        if packet.size == 0 or time.monotonic() > stop_at:
-            break
-        count += 1
-        if packet.pts is not None:
-            first = min(first, float(packet.pts * packet.time_base))
-            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    if count == 0:
-        raise UnreadableError("The video is damaged or incomplete: it holds no frames.")
-    if 0 < end - first <= DAY:
-        return count, count / (end - first)
-    return count, float(stream.average_rate or stream.guessed_rate or 1)
