@@ -2,6 +2,10 @@
 
 Sources: Rec. ITU-R BT.2100 (PQ, which is SMPTE ST 2084, and HLG), BT.2408 (how bright white is), BT.709, BT.2020 and
 SMPTE EG 432-1 (primaries), IEC 61966-2-1 (sRGB).
+
+PQ tells how much light a pixel is. HLG tells its share of what a display can do, and is made so that an ordinary
+display may show the signal as it is (BT.2100): only paper white comes out gray. It is shown so here, somewhat
+brightened, which is also right for the ordinary films that are labelled HLG and are not.
 """
 
 from __future__ import annotations
@@ -22,9 +26,9 @@ Signal = NDArray[np.float32] | NDArray[np.uint16]
 #: Luminance of a sheet of white paper, in cd/m² (BT.2408). It becomes the white of ordinary pixels.
 WHITE_NITS = 203.0
 PQ_PEAK_NITS = 10_000.0
-#: The display that HLG is made for, and its system gamma (BT.2100).
-HLG_PEAK_NITS, HLG_GAMMA = 1000.0, 1.2
-#: Light up to this share of white is shown as it is. What is brighter comes ever closer to 1, and paper white to 0.95.
+#: The HLG signal that becomes white. Paper white, at 75 % (BT.2408), becomes a light gray of 222.
+HLG_WHITE = 0.85
+#: Light up to this share of white is shown as it is. What is brighter comes ever closer to 1: white itself to 0.95.
 KNEE = 0.9
 #: Values of a table that stands for a curve: as many as 16 bits tell apart.
 LEVELS = 1 << 16
@@ -50,8 +54,7 @@ def to_sdr(signal: Signal, *, transfer: Transfer, primaries: Primaries) -> Pixel
     rows = max(CHUNK_PIXELS // max(signal.shape[1], 1), 1)
     for top in range(0, signal.shape[0], rows):
         part = slice(top, top + rows)
-        light = linear(signal[part], transfer, primaries)
-        light = mixed(light, conversion(primaries))
+        light = mixed(linear(signal[part], transfer), conversion(primaries))
         np.maximum(light, 0, out=light)
         if transfer != "sdr":
             soften(light)
@@ -60,15 +63,12 @@ def to_sdr(signal: Signal, *, transfer: Transfer, primaries: Primaries) -> Pixel
     return pixels
 
 
-def linear(signal: Signal, transfer: Transfer, primaries: Primaries) -> Light:
+def linear(signal: Signal, transfer: Transfer) -> Light:
     """Light of each channel, (3, rows, width); 1 is white."""
     table = light_table(transfer)
     light: Light = np.empty((3, *signal.shape[:2]), np.float32)
     for channel in range(3):
         light[channel] = table[steps(signal[..., channel])]
-    if transfer == "hlg":
-        luminance = mixed(light, to_xyz(primaries)[1:2])[0]
-        light *= hlg_gain_table()[steps(luminance)]
     return light
 
 
@@ -100,25 +100,16 @@ def steps(values: Signal) -> NDArray[np.uint16]:
 
 @cache
 def light_table(transfer: Transfer) -> NDArray[np.float32]:
-    """Light for each of LEVELS signal values; 1 is white. For HLG that of the scene, from 0 to 1."""
+    """Light for each of LEVELS signal values; 1 is white."""
     signal = np.linspace(0, 1, LEVELS)
     if transfer == "pq":
         power = signal ** (1 / 78.84375)
         light = (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
-        light *= PQ_PEAK_NITS / WHITE_NITS
-    elif transfer == "hlg":
-        a, b, c = 0.17883277, 0.28466892, 0.55991073
-        light = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
-    else:
-        light = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
+        return (light * PQ_PEAK_NITS / WHITE_NITS).astype(np.float32)
+    if transfer == "hlg":
+        signal /= HLG_WHITE
+    light = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
     return light.astype(np.float32)
-
-
-@cache
-def hlg_gain_table() -> NDArray[np.float32]:
-    """By how much a display multiplies the scene's light, for each of LEVELS scene luminances."""
-    gain = HLG_PEAK_NITS / WHITE_NITS * np.linspace(0, 1, LEVELS) ** (HLG_GAMMA - 1)
-    return gain.astype(np.float32)
 
 
 @cache
@@ -138,7 +129,7 @@ def conversion(primaries: Primaries) -> NDArray[np.float64]:
 
 @cache
 def to_xyz(primaries: Primaries) -> NDArray[np.float64]:
-    """The matrix from linear R, G, B to CIE X, Y, Z; its second row weighs luminance (SMPTE RP 177)."""
+    """The matrix from linear R, G, B to CIE X, Y, Z (SMPTE RP 177)."""
     columns = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in CHROMATICITIES[primaries]]).T
     x, y = D65
     matrix: NDArray[np.float64] = columns * np.linalg.solve(columns, [x / y, 1.0, (1 - x - y) / y])
