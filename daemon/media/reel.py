@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import av
 from av.container import InputContainer
@@ -12,8 +13,15 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from daemon.media.counting import Check, JoinedClock, read_only
+from daemon.media.timing import Length
+
 #: A leap costs the decoder a fresh start; it must skip at least this many frames to be worth it.
 WORTH_FRAMES = 8
+#: Where no table lists the key frames, a leap goes to so many seconds before the wanted time, and then to more.
+MARGIN_SECONDS, MOST_MARGIN_SECONDS = 2.0, 30.0
+#: Such a leap must go at least so many margins forward to be worth it.
+WORTH_MARGINS = 3
 #: After so many decoded pixels (80 seconds of 1080p at 60 a second), or half the time, only key frames are decoded.
 HURRY_PIXELS = 10_000_000_000
 MAX_FAILED_LEAPS = 3
@@ -21,16 +29,16 @@ MAX_FAILED_LEAPS = 3
 
 @dataclass(frozen=True)
 class Shot:
-    """A decoded frame; `at` is in seconds from the stream's start."""
+    """A decoded frame; `at` is in seconds from the first frame."""
 
     at: float
     frame: VideoFrame
 
 
 class Reel:
-    """One pass over a stream that stands at its beginning.
+    """One pass over a stream that stands at its beginning, for the frames at the `wanted` times (seconds, rising).
 
-    `rate`: frames a second; `check` is called before every read and may raise; `stop_at`: monotonic seconds.
+    `check` is called before every read and may raise; `stop_at`: monotonic seconds.
     """
 
     def __init__(
@@ -38,34 +46,54 @@ class Reel:
         container: InputContainer,
         stream: VideoStream,
         *,
-        rate: float,
-        check: Callable[[], None],
+        length: Length,
+        wanted: Sequence[float],
+        check: Check,
         stop_at: float,
     ) -> None:
+        read_only(container, stream)
         self._container = container
         self._stream = stream
+        self._decoder = stream.codec_context
         self._tick = float(stream.time_base or 0)
-        self._step = 1 / rate
+        self._step = 1 / length.rate
+        self._wanted = wanted
+        self._clock = JoinedClock(container, self._step)
         self._check = check
         self._stop_at = stop_at
         self._hurry_at = (time.monotonic() + stop_at) / 2
-        self._start = None if stream.start_time is None else stream.start_time * self._tick
+        self._in_hurry = False
+        self._start: float | None = None
         self._decoded_pixels = 0
-        self._failed_leaps = 0
+        self._even = length.even
+        self._failed_leaps = MAX_FAILED_LEAPS if length.jumps or length.even or self._tick <= 0 else 0
+        self._margin = MARGIN_SECONDS
         self._before: Shot | None = None
         self._now: Shot | None = None
-        self._coming = self._decode()
+        self._latest = -self._step
+        self._ended = False
+        self._listed = self._load_table()
+        self._coming: Iterator[Shot] = self._decode()
 
-    def shots(self, wanted: Sequence[float]) -> Iterator[Shot]:
-        """For each of the wanted times, rising, the frame nearest to it, once.
+    @property
+    def end(self) -> float | None:
+        """When the last frame ended, in seconds from the first; None if the reel was not seen to its end."""
+        return self._latest + self._step if self._ended and not self._in_hurry else None
+
+    def opening(self, count: int) -> list[VideoFrame]:
+        """The first frames, whatever is wanted."""
+        shots = list(islice(self._coming, count))
+        self._coming = chain(shots, self._coming)
+        return [shot.frame for shot in shots]
+
+    def shots(self) -> Iterator[Shot]:
+        """For each of the wanted times the frame nearest to it, once.
 
         A frame within half a step of its time carries the time that was asked for, which is the stock rule's
         index / rate to the last digit; any other carries its own. Times past the file's end get its last frame.
         """
-        if len(wanted) > 1 and wanted[1] - wanted[0] > WORTH_FRAMES * self._step:
-            self._load_index()
         taken = float("-inf")
-        for at in wanted:
+        for at in self._wanted:
             shot = self._nearest(at)
             if shot is None:
                 return
@@ -87,29 +115,67 @@ class Reel:
         return self._now
 
     def _leap(self, at: float) -> None:
-        """Go on from the last key frame at or before `at`, if that lies well ahead of where the reel stands."""
-        if self._now is None or self._failed_leaps >= MAX_FAILED_LEAPS or self._tick <= 0:
+        """Go on from a key frame before `at`, if one lies well ahead of where the reel stands."""
+        if self._now is None or self._failed_leaps >= MAX_FAILED_LEAPS or time.monotonic() > self._stop_at:
             return
-        if time.monotonic() > self._stop_at:
-            return
-        goal = round((at + (self._start or 0.0)) / self._tick) - self._reordering()
+        if self._listed:
+            self._leap_by_table(at, self._now.at)
+        elif at - self._now.at > WORTH_MARGINS * self._margin:
+            self._leap_by_time(at, self._now.at)
+
+    def _leap_by_table(self, at: float, here: float) -> None:
+        goal = self._ticks(at) - self._reordering()
         entries = self._stream.index_entries
         found = entries.search_timestamp(goal)
         if found < 0:
             return
         key = entries[found].timestamp * self._tick - (self._start or 0.0)
-        if key - self._now.at > WORTH_FRAMES * self._step and self._seek(goal):
+        if key - here > WORTH_FRAMES * self._step and self._seek(goal):
             self._coming = self._decode()
+
+    def _leap_by_time(self, at: float, here: float) -> None:
+        """Where no table tells the key frames, the decoder finds the next one behind the place that is leapt to.
+
+        When that one is too late, it is leapt to a place before; from then on always.
+        """
+        while self._seek(self._ticks(at - self._margin)):
+            coming = self._decode()
+            landed = next(coming, None)
+            self._coming = coming if landed is None else chain((landed,), coming)
+            if landed is None or landed.at <= here:
+                self._failed_leaps += 1
+            elif (
+                landed.at > at + self._step / 2 and self._margin < MOST_MARGIN_SECONDS and at - 2 * self._margin > here
+            ):
+                self._margin *= 2
+                continue
+            return
+
+    def _ticks(self, at: float) -> int:
+        return round((at + (self._start or 0.0)) / self._tick)
 
     def _reordering(self) -> int:
         """By how much a key frame's entry may precede its picture: MP4 lists when to decode, not when to show."""
         entries, start = self._stream.index_entries, self._stream.start_time
-        return 0 if start is None or len(entries) == 0 else max(0, start - entries[0].timestamp)
+        if start is None or len(entries) == 0:
+            return 0
+        if entries[0].is_discard:  # of what is cut off before the first shown frame
+            return round((self._stream.codec_context.reorder_depth + 1) * self._step / self._tick)
+        return max(0, start - entries[0].timestamp)
 
-    def _load_index(self) -> None:
-        """Matroska reads its table of key frames at the first seek only."""
-        if self._stream.start_time is not None:
-            self._seek(self._stream.start_time)
+    def _load_table(self) -> bool:
+        """Whether the container lists the key frames of the whole film, and not only of what was read of it so far.
+
+        Matroska reads its table at the first seek only.
+        """
+        names, start = set(self._container.format.name.split(",")), self._stream.start_time
+        far_apart = len(self._wanted) > 1 and self._wanted[1] - self._wanted[0] > WORTH_FRAMES * self._step
+        if "matroska" in names and far_apart and start is not None:
+            self._seek(start)
+        entries = self._stream.index_entries
+        if not names & {"mov", "matroska", "avi"} or len(entries) == 0:
+            return False
+        return (entries[-1].timestamp - (start or 0)) * self._tick >= self._wanted[-1] / 2
 
     def _seek(self, timestamp: int) -> bool:
         self._check()
@@ -118,6 +184,8 @@ class Reel:
         except av.FFmpegError:
             self._failed_leaps += 1
             return False
+        self._decoder.flush_buffers()
+        self._clock.leap()
         return True
 
     def _decode(self) -> Iterator[Shot]:
@@ -127,33 +195,39 @@ class Reel:
         """
         for packet in self._packets():
             try:
-                frames = packet.decode()
+                frames = self._decoder.decode(packet)
             except av.FFmpegError:  # one damaged packet; the next key frame may be whole
                 continue
             for frame in frames:
-                if isinstance(frame, VideoFrame):
-                    yield self._shot(frame)
-            if self._decoded_pixels and time.monotonic() > self._stop_at:
-                return
-            self._hurry_if_late()
+                yield self._shot(frame)
+            if self._decoded_pixels:
+                if time.monotonic() > self._stop_at:
+                    return
+                self._hurry_if_late()
+        self._ended = True
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:
             for packet in self._container.demux(self._stream):
                 self._check()
-                yield packet
+                if packet.is_keyframe or not packet.size or not self._in_hurry:
+                    yield packet
         except av.FFmpegError:  # a torn tail: what came before it counts
             return
 
     def _shot(self, frame: VideoFrame) -> Shot:
         self._decoded_pixels += frame.width * frame.height
-        if frame.pts is None or frame.time_base is None:
-            return Shot(0.0 if self._now is None else self._now.at + self._step, frame)
-        at = frame.pts * float(frame.time_base)
+        ticks = frame.dts if frame.pts is None else frame.pts
+        if ticks is None or self._even:
+            self._latest += self._step
+            return Shot(self._latest, frame)
+        at = self._clock.read(ticks * self._tick)
         if self._start is None:
             self._start = at
-        return Shot(at - self._start, frame)
+        self._latest = at - self._start
+        return Shot(self._latest, frame)
 
     def _hurry_if_late(self) -> None:
         if self._decoded_pixels > HURRY_PIXELS or time.monotonic() > self._hurry_at:
-            self._stream.codec_context.skip_frame = "NONKEY"
+            self._in_hurry = True
+            self._decoder.skip_frame = "NONKEY"

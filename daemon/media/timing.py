@@ -1,35 +1,88 @@
-"""How long a video is, and how many frames it has: as stated where that can be believed, else counted."""
+"""How long a video is, and how many of its frames are shown: by its table of frames, else by its packets."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import attrgetter
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from daemon.errors import UnreadableError
+from daemon.media.counting import DAY, Check, Tally, agree, read_only, steady_rate
 
 #: Opens the file from its beginning, each time anew.
 Opener = Callable[[], AbstractContextManager[tuple[InputContainer, VideoStream]]]
 
-#: A stated length beyond this is not believed.
-DAY = 86_400.0
+#: So long are packets counted, once from the beginning and once at the end. What is left then is estimated.
+COUNT_SECONDS = 1.0
+#: The end is looked for from so far before it, as the last frames to be shown are not the last in the file.
+TAIL_SECONDS, TAIL_FRAMES = 2.0, 16
 
 
-def length_of(opened: Opener, check: Callable[[], None], stop_at: float) -> tuple[int, float]:
-    """How many frames there are, and how many a second: as stated where that can be believed, else counted."""
+@dataclass(frozen=True, kw_only=True)
+class Length:
+    """`frames`: how many are shown; those outside the edits are not. `rate`: how many a second, on average.
+
+    `jumps`: the clock starts anew in the middle, so that a time does not tell a place in the file. `even`: the frames
+    are shown one after the other at that rate, and their times tell nothing. `estimated`: the end was not seen.
+    """
+
+    frames: int
+    rate: float
+    jumps: bool = False
+    even: bool = False
+    estimated: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """From the first shown frame to the end of the last."""
+        return self.frames / self.rate
+
+    def ending(self, seconds: float) -> Length:
+        """The same when the last frame turns out to end there."""
+        return replace(self, frames=max(round(seconds * self.rate), 1))
+
+
+def length_of(opened: Opener, size: int, check: Check, stop_at: float) -> Length:
+    """The length of a file of `size` bytes. Raises UnreadableError when there is no frame, and what `check` raises.
+
+    Stated lengths are not asked for first: they count frames that are never shown, or the seconds before the first,
+    or are those of a file that was cut off since.
+    """
     with opened() as (container, stream):
-        average, usual = float(stream.average_rate or 0), float(stream.guessed_rate or 0)
-        seconds = seconds_stated(container, stream)
-        total = stream.frames or round(seconds * average)
-        steady = average > 0 and abs(average - usual) <= 0.02 * average
-        if steady and 1 <= total <= DAY * average:
-            return total, average
-    with opened() as (container, stream):
-        return counted(container, stream, check, stop_at)
+        length = by_table(container, stream, size)
+        if length is not None:
+            return length
+        read_only(container, stream)
+        return by_packets(container, stream, size, check, stop_at)
+
+
+def by_table(container: InputContainer, stream: VideoStream, size: int) -> Length | None:
+    """By the table of all frames that MP4, MOV and AVI have; None when it is not whole, or the rate changes."""
+    entries, rate = stream.index_entries, steady_rate(stream)
+    if (
+        rate is None
+        or not stream.frames
+        or not len(entries)
+        or not {"mov", "avi"} & set(container.format.name.split(","))
+    ):
+        return None
+    last = entries[-1]
+    if last.pos + last.size > size:
+        return None
+    shown = len(entries) - sum(map(attrgetter("is_discard"), entries))
+    if not (0 < shown <= DAY * rate and agree(shown / rate, seconds_stated(container, stream), rate)):
+        return None
+    # Where there are several edits, FFmpeg's times in all but the first are those of other frames.
+    several = shown < len(entries) and any(later.timestamp < entry.timestamp for entry, later in pairwise(entries))
+    return Length(frames=shown, rate=rate, even=several)
 
 
 def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
@@ -38,21 +91,31 @@ def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
     return (container.duration or 0) / av.time_base
 
 
-def counted(
-    container: InputContainer, stream: VideoStream, check: Callable[[], None], stop_at: float
-) -> tuple[int, float]:
-    """The same by reading every packet and decoding none: for streams of no stated length or of changing rate."""
-    count, first, end = 0, float("inf"), float("-inf")
-    for packet in container.demux(stream):
-        check()
-        if packet.size == 0 or time.monotonic() > stop_at:
-            break
-        count += 1
-        if packet.pts is not None:
-            first = min(first, float(packet.pts * packet.time_base))
-            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    if count == 0:
+def by_packets(container: InputContainer, stream: VideoStream, size: int, check: Check, stop_at: float) -> Length:
+    """By reading the packets of the shown frames and decoding none: all of them, or as many as time allows."""
+    tally = Tally(container, stream)
+    whole = tally.read_on(check, min(time.monotonic() + COUNT_SECONDS, stop_at))
+    if tally.frames == 0:
         raise UnreadableError("The video is damaged or incomplete: it holds no frames.")
-    if 0 < end - first <= DAY:
-        return count, count / (end - first)
-    return count, float(stream.average_rate or stream.guessed_rate or 1)
+    length = Length(frames=tally.frames, rate=tally.rate(), jumps=tally.clock.jumps)
+    if whole:
+        return length
+    seconds = tally.estimate(seconds_stated(container, stream), size)
+    if not length.jumps and math.isfinite(tally.first):
+        seconds = end_found(container, stream, tally.first + seconds, check, stop_at) - tally.first
+    return replace(length.ending(min(max(seconds, length.seconds), DAY)), estimated=True)
+
+
+def end_found(container: InputContainer, stream: VideoStream, end: float, check: Check, stop_at: float) -> float:
+    """When the last frame ends, on the stream's clock, by the packets from before the expected `end` on."""
+    tail = Tally(container, stream)
+    try:
+        container.seek(
+            round((end - max(TAIL_SECONDS, TAIL_FRAMES * tail.step)) / float(stream.time_base or 1)), stream=stream
+        )
+    except av.FFmpegError:
+        return end
+    whole = tail.read_on(check, min(time.monotonic() + COUNT_SECONDS, stop_at))
+    if tail.frames == 0:
+        return end
+    return tail.end if whole else max(end, tail.end)

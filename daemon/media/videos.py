@@ -1,7 +1,8 @@
 """Videos: MP4, MOV, MKV, WebM and AVI as a few upright RGB frames with their times, through PyAV.
 
 FFmpeg is given the one open descriptor and no other way to read anything, so that a file which names other files
-cannot have them opened. Decoding is `reel`'s; this module judges the file and says what was seen.
+cannot have them opened. This module judges the file and says what was seen; `timing`, `reel` and `developing` do the
+rest.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import av
@@ -20,12 +22,13 @@ from av.video.stream import VideoStream
 from config.text import safe_text
 from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
+from daemon.media.counting import Check
 from daemon.media.developing import developed
-from daemon.media.frames import sample_indices
-from daemon.media.kinds import HEAD_BYTES, sniff
+from daemon.media.frames import chosen_indices
+from daemon.media.kinds import HEAD_BYTES, Format, sniff
 from daemon.media.opening import check_size
 from daemon.media.reel import Reel, Shot
-from daemon.media.timing import length_of
+from daemon.media.timing import Length, length_of
 from storage.records import MediaKind
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
@@ -41,7 +44,7 @@ DECODE_SECONDS = 20.0
 
 
 def read_video(fd: int, plan: DecodePlan) -> Clip:
-    """1 to `plan.max_frames` frames, no edge over `plan.frame_edge`, by the stock sampling rule. `fd` stays open.
+    """1 to `plan.max_frames` frames, no edge over `plan.frame_edge`, chosen by `chosen_indices`. `fd` stays open.
 
     A file that breaks off gives the frames up to there. Raises ChangedError when somebody appends to it meanwhile,
     NotAllowedError, TooLargeError, UnreadableError, OutOfMemoryError.
@@ -51,13 +54,26 @@ def read_video(fd: int, plan: DecodePlan) -> Clip:
         raise NotAllowedError("Not a video that smolwatch knows.")
     stop_at = time.monotonic() + min(DECODE_SECONDS, plan.seconds / 2)
     with border():
-        check = partial(check_size, fd, os.fstat(fd).st_size)
-        total, rate = length_of(partial(opened, fd), check, stop_at)
-        indices = sample_indices(total, rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
-        with opened(fd, threads=1 if plan.sparing else THREADS) as (container, stream):
-            reel = Reel(container, stream, rate=rate, check=check, stop_at=stop_at)
-            shots = judged_frames(reel.shots([index / rate for index in indices]))
-            return developed(shots, format, plan, total, rate)
+        size = os.fstat(fd).st_size
+        check = partial(check_size, fd, size)
+        length = length_of(partial(opened, fd), size, check, stop_at)
+        clip, end = looked_at(fd, plan, format, length, check, stop_at)
+        if length.estimated and end is not None and end < length.seconds - 1 / length.rate:
+            length = replace(length.ending(end), estimated=False)
+            clip, _ = looked_at(fd, plan, format, length, check, stop_at)
+        return clip
+
+
+def looked_at(
+    fd: int, plan: DecodePlan, format: Format, length: Length, check: Check, stop_at: float
+) -> tuple[Clip, float | None]:
+    """The frames of the plan, and when the film's last frame ended, if the reel came to that."""
+    indices = chosen_indices(length.frames, length.rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
+    wanted = [index / length.rate for index in indices]
+    with opened(fd, threads=1 if plan.sparing else THREADS) as (container, stream):
+        reel = Reel(container, stream, length=length, wanted=wanted, check=check, stop_at=stop_at)
+        clip = developed(judged_frames(reel.shots()), format, plan, length.frames, length.rate)
+        return clip, reel.end
 
 
 def judged_frames(shots: Iterator[Shot]) -> Iterator[Shot]:

@@ -15,6 +15,7 @@ from daemon.errors import MediaError, NotAllowedError, TooLargeError, Unreadable
 from daemon.media import reel, videos
 from daemon.media.clip import Clip
 from daemon.media.frames import sample_indices
+from daemon.media.timing import Length
 from storage.records import MediaKind
 from tests.shapes.files import frame_number, grey_frames, save_sound, save_video, some_frames, turn_video
 from tests.unit.media.reading import plan, read
@@ -60,6 +61,33 @@ def test_a_video_of_one_frame_is_read(tmp_path: Path, suffix: str) -> None:
     clip = read(save_video(tmp_path / f"a.{suffix}", grey_frames(1)))
     assert numbers(clip) == [0]
     assert clip.timestamps == (0.0,)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(("count", "shown"), [(12, [0, 3, 7, 11]), (24, [0, 7, 15, 23]), (34, [0, 11, 22, 33])])
+def test_a_very_short_clip_is_seen_more_than_once(tmp_path: Path, suffix: str, count: int, shown: list[int]) -> None:
+    clip = read(save_video(tmp_path / f"a.{suffix}", grey_frames(count), 24))
+    assert numbers(clip) == shown
+    assert clip.timestamps == tuple(number / 24 for number in shown)
+    assert clip.media.seconds == pytest.approx(count / 24, abs=1e-6)
+
+
+@pytest.mark.parametrize("frames", [48, 800])
+def test_where_the_film_ends_before_its_estimate_it_is_planned_once_more(
+    tmp_path: Path, frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
+    monkeypatch.setattr(videos, "length_of", lambda *_: Length(frames=frames, rate=8, estimated=True))
+    clip = read(path)
+    assert numbers(clip) == [0, 11, 23]
+    assert clip.media.seconds == 3.0
+
+
+def test_a_length_that_was_measured_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where frames at the end cannot be decoded, the film is as long as its packets say."""
+    path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
+    monkeypatch.setattr(videos, "length_of", lambda *_: Length(frames=48, rate=8))
+    assert read(path).media.seconds == 6.0
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "webm"])
@@ -173,7 +201,8 @@ def test_a_file_that_breaks_off_gives_its_frames_up_to_there_or_a_sentence(tmp_p
             assert str(error).startswith("The video")
             continue
         partial += 1
-        assert 1 <= len(clip.pictures) <= 3
+        assert 1 <= len(clip.pictures) <= 4
+        assert clip.media.seconds is not None and clip.timestamps[-1] < clip.media.seconds <= 3
         assert all(a < b for a, b in pairwise(clip.timestamps))
     assert partial >= 8
 

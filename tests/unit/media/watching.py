@@ -1,0 +1,44 @@
+"""A video's length and frames without the rest of the way: of any container and codec that FFmpeg opens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from daemon.media.frames import chosen_indices
+from daemon.media.reel import Reel
+from daemon.media.timing import Length, length_of
+from tests.shapes.files import frame_number
+
+
+@contextmanager
+def film(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    with av.open(str(path)) as container:
+        yield container, container.streams.video[0]
+
+
+def unchecked() -> None:
+    """In place of the look whether the file grows."""
+
+
+def length(path: Path) -> Length:
+    return length_of(partial(film, path), path.stat().st_size, unchecked, time.monotonic() + 60)
+
+
+def wanted_of(known: Length, per_second: float = 1) -> list[float]:
+    chosen = chosen_indices(known.frames, known.rate, per_second=per_second, max_frames=64)
+    return [index / known.rate for index in chosen]
+
+
+def seen(path: Path, known: Length, wanted: Sequence[float]) -> list[tuple[float, int]]:
+    """Time and number of the `grey_frames` that are taken for the wanted times."""
+    with film(path) as (container, stream):
+        reel = Reel(container, stream, length=known, wanted=wanted, check=unchecked, stop_at=time.monotonic() + 60)
+        return [(shot.at, frame_number(shot.frame.to_ndarray(format="rgb24"))) for shot in reel.shots()]
