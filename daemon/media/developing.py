@@ -1,45 +1,47 @@
-"""Decoded frames as upright RGB pixels, no larger than the plan wants them."""
+"""Decoded frames as pixels: in ordinary colours, upright, in their true shape, no larger than the plan wants them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from daemon.errors import UnreadableError
-from daemon.media.clip import Clip, DecodePlan, Pixels
-from daemon.media.frames import shrink
-from daemon.media.kinds import Format
+from daemon.media.appearance import Appearance
+from daemon.media.clip import Pixels
+from daemon.media.colours import Colourist
+from daemon.media.frames import fit_edge, resize
 from daemon.media.reel import Shot
-from storage.records import Media, MediaKind
 
 
-def developed(shots: Iterator[Shot], format: Format, plan: DecodePlan, total: int, rate: float) -> Clip:
-    """The shots as pixels. Each is shrunk before the next is decoded, so that memory stays small."""
+@dataclass(frozen=True, kw_only=True)
+class Developed:
+    """`pictures` with their `timestamps`; `width` and `height` at which the first frame is shown."""
+
+    pictures: tuple[Pixels, ...]
+    timestamps: tuple[float, ...]
+    width: int
+    height: int
+
+
+def developed(shots: Iterator[Shot], appearance: Appearance, edge: int) -> Developed:
+    """The shots as pictures, none longer than `edge`. Each is shrunk before the next is decoded: memory stays small.
+
+    Raises UnreadableError when there is none.
+    """
+    colourist = Colourist()
     pictures: list[Pixels] = []
     timestamps: list[float] = []
-    width = height = 0
+    size = (0, 0)
     for shot in shots:
-        pixels = upright(shot)
+        shown = appearance.size(shot.frame.width, shot.frame.height)
         if not pictures:
-            height, width = pixels.shape[:2]
-        pictures.append(np.ascontiguousarray(shrink(pixels, plan.frame_edge)))
+            size = shown
+        pixels = appearance.upright(colourist.pixels(shot.frame, edge))
+        fitted = fit_edge(*shown, edge) if max(shown) > edge else shown
+        pictures.append(np.ascontiguousarray(resize(pixels, fitted)))
         timestamps.append(shot.at)
     if not pictures:
         raise UnreadableError("The video is damaged or incomplete: no frame of it can be decoded.")
-    media = Media(
-        kind=MediaKind.VIDEO,
-        format=format.name,
-        width=width,
-        height=height,
-        seconds=round(total / rate, 6),
-        frame_rate=round(rate, 3),
-        frames_seen=len(pictures),
-    )
-    return Clip(media=media, pictures=tuple(pictures), timestamps=tuple(timestamps))
-
-
-def upright(shot: Shot) -> Pixels:
-    """Turned as the file's display matrix says; both it and numpy count counter-clockwise."""
-    pixels: Pixels = np.rot90(shot.frame.to_ndarray(format="rgb24"), round(shot.frame.rotation / 90))
-    return pixels
+    return Developed(pictures=tuple(pictures), timestamps=tuple(timestamps), width=size[0], height=size[1])

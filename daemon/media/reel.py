@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 import av
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -25,6 +27,8 @@ WORTH_MARGINS = 3
 #: After so many decoded pixels (80 seconds of 1080p at 60 a second), or half the time, only key frames are decoded.
 HURRY_PIXELS = 10_000_000_000
 MAX_FAILED_LEAPS = 3
+#: FFmpeg's own decoders of these leave out what is transparent; those of libvpx do not.
+SEE_THROUGH = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Reel:
         read_only(container, stream)
         self._container = container
         self._stream = stream
-        self._decoder = stream.codec_context
+        self._decoder = decoder_of(stream)
         self._tick = float(stream.time_base or 0)
         self._step = 1 / length.rate
         self._wanted = wanted
@@ -231,3 +235,15 @@ class Reel:
         if self._decoded_pixels > HURRY_PIXELS or time.monotonic() > self._hurry_at:
             self._in_hurry = True
             self._decoder.skip_frame = "NONKEY"
+
+
+def decoder_of(stream: VideoStream) -> VideoCodecContext:
+    """The stream's own decoder, or one that also decodes what is transparent."""
+    usual = stream.codec_context
+    if stream.metadata.get("alpha_mode") != "1" or usual.name not in SEE_THROUGH:
+        return usual
+    decoder = CodecContext.create(SEE_THROUGH[usual.name], "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.options = usual.options
+    decoder.thread_count = usual.thread_count
+    return decoder

@@ -21,15 +21,16 @@ from av.video.stream import VideoStream
 
 from config.text import safe_text
 from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError
+from daemon.media.appearance import FRAMES_ASKED, appearance_of
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.counting import Check
-from daemon.media.developing import developed
+from daemon.media.developing import Developed, developed
 from daemon.media.frames import chosen_indices
-from daemon.media.kinds import HEAD_BYTES, Format, sniff
+from daemon.media.kinds import HEAD_BYTES, sniff
 from daemon.media.opening import check_size
 from daemon.media.reel import Reel, Shot
 from daemon.media.timing import Length, length_of
-from storage.records import MediaKind
+from storage.records import Media, MediaKind
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores", "mpeg2video"})
@@ -57,23 +58,34 @@ def read_video(fd: int, plan: DecodePlan) -> Clip:
         size = os.fstat(fd).st_size
         check = partial(check_size, fd, size)
         length = length_of(partial(opened, fd), size, check, stop_at)
-        clip, end = looked_at(fd, plan, format, length, check, stop_at)
+        seen, end = looked_at(fd, plan, length, check, stop_at)
         if length.estimated and end is not None and end < length.seconds - 1 / length.rate:
             length = replace(length.ending(end), estimated=False)
-            clip, _ = looked_at(fd, plan, format, length, check, stop_at)
-        return clip
+            if time.monotonic() < stop_at:
+                seen, _ = looked_at(fd, plan, length, check, stop_at)
+    media = Media(
+        kind=MediaKind.VIDEO,
+        format=format.name,
+        width=seen.width,
+        height=seen.height,
+        seconds=round(length.seconds, 6),
+        frame_rate=round(length.rate, 3),
+        frames_seen=len(seen.pictures),
+    )
+    return Clip(media=media, pictures=seen.pictures, timestamps=seen.timestamps)
 
 
 def looked_at(
-    fd: int, plan: DecodePlan, format: Format, length: Length, check: Check, stop_at: float
-) -> tuple[Clip, float | None]:
+    fd: int, plan: DecodePlan, length: Length, check: Check, stop_at: float
+) -> tuple[Developed, float | None]:
     """The frames of the plan, and when the film's last frame ended, if the reel came to that."""
     indices = chosen_indices(length.frames, length.rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
     wanted = [index / length.rate for index in indices]
     with opened(fd, threads=1 if plan.sparing else THREADS) as (container, stream):
         reel = Reel(container, stream, length=length, wanted=wanted, check=check, stop_at=stop_at)
-        clip = developed(judged_frames(reel.shots()), format, plan, length.frames, length.rate)
-        return clip, reel.end
+        appearance = appearance_of(stream, reel.opening(FRAMES_ASKED))
+        seen = developed(judged_frames(reel.shots()), appearance, plan.frame_edge)
+        return seen, reel.end
 
 
 def judged_frames(shots: Iterator[Shot]) -> Iterator[Shot]:

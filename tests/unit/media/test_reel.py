@@ -3,12 +3,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from daemon.media import reel
-from daemon.media.reel import Reel
+from daemon.media.reel import Reel, decoder_of
 from daemon.media.timing import Length
 from tests.shapes.boxes import edit_video
+from tests.shapes.encoding import encode_video
 from tests.shapes.files import frame_number, grey_frames, save_video
 from tests.unit.media.watching import film, length, seen, unchecked, wanted_of
 
@@ -142,3 +144,25 @@ def test_in_a_hurry_a_clip_without_a_key_frame_of_its_own_is_still_seen(
     with film(path) as (container, stream):
         made = Reel(container, stream, length=known, wanted=[0.0, 1.0], check=unchecked, stop_at=time.monotonic())
         assert [shot.at for shot in made.shots()] == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("codec", "options", "decoder"),
+    [
+        ("libvpx-vp9", {}, "libvpx-vp9"),
+        ("libvpx", {"auto-alt-ref": "0"}, "libvpx"),
+    ],
+)
+def test_a_see_through_film_has_a_decoder_that_sees_it(
+    tmp_path: Path, codec: str, options: dict[str, str], decoder: str
+) -> None:
+    layer = np.zeros((32, 32, 4), np.uint8)
+    path = encode_video(tmp_path / "a.webm", [layer] * 3, codec=codec, pix_fmt="yuva420p", options=options)
+    with film(path) as (container, stream):
+        chosen = decoder_of(stream)
+        assert chosen.name == decoder
+        frame = next(frame for packet in container.demux(stream) for frame in chosen.decode(packet))
+        assert frame.format.name == "yuva420p"
+    path = encode_video(tmp_path / "b.webm", [layer[..., :3]] * 3, codec=codec, pix_fmt="yuv420p")
+    with film(path) as (_, stream):
+        assert decoder_of(stream) is stream.codec_context
