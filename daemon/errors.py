@@ -30,6 +30,14 @@ class NotAllowedError(MediaError):
     code = "not-allowed"
 
 
+class ForeignError(NotAllowedError):
+    """The file is something else than a picture or a video. `kind` says what: a code of daemon/media/foreign_kinds."""
+
+    def __init__(self, message: str = "", *, kind: str, advice: str = "", detail: str = "") -> None:
+        super().__init__(message, advice=advice, detail=detail)
+        self.kind = kind
+
+
 class NotRegularError(MediaError):
     """Not a regular file: a link, folder, pipe, socket or device."""
 

@@ -1,0 +1,76 @@
+"""Which kind of text a file is, if it is one: by its first lines. Pure."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+#: Signs that no text holds, in whatever alphabet: control characters but for tab, line ends, page end and escape.
+CONTROLS = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+
+#: What the text begins with, behind white space (pattern, code). The first that fits counts; case does not.
+BEGINNINGS = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), code)
+    for pattern, code in (
+        (r"<svg\b|(<\?xml|<!--|<!doctype svg).*?<svg\b", "svg"),
+        (r"<\?xpacket|(<\?xml.*?)?<x:xmpmeta", "xmp"),
+        (r"<\?xml.*?<plist.*?<key>adjustment", "aae"),
+        (r"<!doctype html|<html\b|<\?xml.*?<html\b", "html"),
+        (r"#extm3u|\[playlist\]|<\?wpl|<asx\b|<smil\b|(<\?xml.*?)?<playlist\b", "playlist"),
+        (r"(<\?xml.*?)?<(gpx|kml)\b", "gps"),
+        (r"<\?xml|<[a-z][\w:.-]*(\s[^<>]*)?/?>", "xml"),
+        (r"\d+\s*\n\d+:\d\d:\d\d[,.]\d+ --> ", "srt"),
+        (r"webvtt\b", "vtt"),
+        (r"\[script info\]", "ass"),
+        (r"# vobsub index|\{\d+\}\{\d+\}", "vobsub"),
+        (r"\[(ti|ar|al|by|offset):|\[\d\d:\d\d[.:]\d\d\]", "lrc"),
+        (r"\[version\]\s*appversion=|sidecar = \{", "sidecar"),
+        (r"\[internetshortcut\]|\[desktop entry\]", "shortcut"),
+        (r"/\* xpm \*/", "xpm"),
+        (r"#define \w+_width \d+", "xbm"),
+        (r"begin:vcard", "vcard"),
+        (r"begin:vcalendar", "calendar"),
+        (r"(from |[a-z][\w-]*: )([^\n]*\n)*?(message-id|mime-version|received|return-path): ", "email"),
+        (r"[{\[]\s*(\"|[{\[\]}]|-?\d)", "json"),
+    )
+)
+#: A shorter file that is no UTF-8 is a text only if half of it is ASCII.
+LEAST_BYTES = 64
+#: In a table, each of the first lines has as many of one of these, and at least so many: prose has commas too.
+SEPARATORS = {",": 2, ";": 1, "\t": 1}
+TABLE_LINES = 5
+
+
+def name_text(head: bytes) -> str | None:
+    """The code of its kind; None when it is no text."""
+    text = decoded(head)
+    if not text:
+        return None
+    text = text.lstrip()
+    found = next((code for pattern, code in BEGINNINGS if pattern.match(text)), None)
+    return found or ("csv" if is_table(text) else "text")
+
+
+def decoded(head: bytes) -> str | None:
+    """As UTF-8, UTF-16 with its mark, or one byte a sign; None when it holds signs that no text has."""
+    try:
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            text = codecs.getincrementaldecoder("utf-16")().decode(head)
+        else:
+            text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        # A text of older days, in any alphabet. What is compressed or encrypted holds control characters before long.
+        if len(head) < LEAST_BYTES and sum(byte < 0x80 for byte in head) * 2 < len(head):
+            return None
+        text = head.decode("latin-1")
+    return None if CONTROLS.search(text) else text
+
+
+def is_table(text: str) -> bool:
+    lines = text.splitlines()[:TABLE_LINES]
+    if len(lines) < 2:
+        return False
+    return any(
+        len(counts := {line.count(sign) for line in lines}) == 1 and max(counts) >= least
+        for sign, least in SEPARATORS.items()
+    )
