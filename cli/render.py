@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from config.text import safe_text
-from storage.records import Job, JobEvent, exact, present, stamp
+from daemon.intake.verdicts import advice_of, sentence_of
+from storage.records import Job, JobEvent, Refusal, exact, present, stamp
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,6 +116,18 @@ def job_words(job: Job) -> dict[str, Any]:
             detail=job.detail,
             missing_since=job.missing_since and stamp(job.missing_since),
         )
+    )
+
+
+def refusal_words(refusal: Refusal) -> dict[str, Any]:
+    """A file that was not taken, for programs, in the words of a job."""
+    return path_words(refusal.path) | present(
+        kind=refusal.kind,
+        refused_at=stamp(refusal.at),
+        reason_code=refusal.code,
+        reason=sentence_of(refusal),
+        advice=advice_of(refusal) or None,
+        detail=refusal.detail,
     )
 
 

@@ -22,15 +22,15 @@ YOUNG_PAUSE = 120.0
 
 #: What the bytes of a file that is still on its way look like.
 UNFINISHED_CODES = frozenset({"unreadable"})
-#: Files that are not meant for smolwatch at all, rather than damaged ones.
-SKIP_CODES = frozenset({"not-allowed", "not-regular"})
+#: Files that cannot become a picture as they are, rather than damaged ones: no retry would help.
+SKIP_CODES = frozenset({"not-allowed", "not-regular", "too-large"})
 #: The bytes that were queued are no longer at the path; what is there now is another file, for intake to admit.
 GONE_CODES = frozenset({"gone", "changed"})
 
 
 class Action(StrEnum):
     FAIL = "fail"  #: give up, with the reason
-    SKIP = "skip"  #: not a file that can be described
+    SKIP = "skip"  #: never to be described as it is
     GONE = "gone"  #: nothing is left to describe
     RELEASE = "release"  #: not the job's fault: the attempt is given back
     RETRY = "retry"  #: again, not before a given moment

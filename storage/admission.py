@@ -159,6 +159,7 @@ def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:
         {
             "path_id": path_ids[one.path],
             "code": one.code,
+            "kind": one.kind,
             "reason": one.reason,
             "at": one.at,
             "detail": one.detail,

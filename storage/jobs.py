@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from config.crash_point import crash_point
-from storage import admission, following, recovery, results, rows
+from storage import admission, following, recovery, refused, results, rows
 from storage.database import Database
 from storage.errors import LostClaim
 from storage.lifecycle import Cause, JobState
@@ -58,6 +58,11 @@ class JobStore:
         """The same for some hundreds of different paths, in one transaction."""
         with self._change() as (connection, _):
             admission.refuse_all(connection, refusals)
+
+    def forget_refusals(self, paths: Sequence[bytes]) -> None:
+        """Nothing stands at these paths any more (the caller knows); some hundreds of them, in one transaction."""
+        with self._change() as (connection, _):
+            refused.forget(connection, paths)
 
     def follow(self, job: Job, path: bytes) -> bool:
         """The job goes along with its file, which was moved to `path`. A done one is published there once more.

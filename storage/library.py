@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from storage import results, rows
+from storage import refused, results, rows
 from storage.database import Database
 from storage.lifecycle import JobState
 from storage.records import Description, Fingerprint, Job, JobEvent, MediaKind, Refusal
@@ -26,10 +26,13 @@ class Library:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state; every state is there."""
+    def counts(self, *, finished_since: datetime | None = None) -> dict[JobState, int]:
+        """How many jobs are in each state; every state is there. `finished_since`: of those that ended from then on."""
+        query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+        if finished_since is not None:
+            query = query.where(jobs.c.finished_at >= finished_since)
         with self._database.read() as connection:
-            found = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state)).all()
+            found = connection.execute(query).all()
         return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in found}
 
     def jobs(self, *, state: JobState | None = None, limit: int = 50) -> list[Job]:
@@ -115,6 +118,21 @@ class Library:
         """The same for some hundreds of paths; absent where there is none."""
         with self._database.read() as connection:
             return rows.read_refusals(connection, some)
+
+    def refusal_counts(self) -> dict[tuple[str, str | None], int]:
+        """How many paths were not taken, by the refusal's code and kind."""
+        with self._database.read() as connection:
+            return refused.counts(connection)
+
+    def newest_refusals(self, codes: Collection[str], *, limit: int = 50) -> list[Refusal]:
+        """Those with one of these codes, newest first."""
+        with self._database.read() as connection:
+            return refused.newest(connection, codes, limit)
+
+    def refused_paths(self) -> list[bytes]:
+        """Every path that was not taken."""
+        with self._database.read() as connection:
+            return refused.all_paths(connection)
 
     def state(self, key: str) -> dict[str, Any] | None:
         """What the daemon last said of itself under this key."""

@@ -84,7 +84,15 @@ def read_refusals(connection: Connection, some: Sequence[bytes]) -> dict[bytes, 
 
 
 def refusal_of(row: Row[Any]) -> Refusal:
-    return Refusal(path=row.path, code=row.code, reason=row.reason, at=row.at, detail=row.detail, partner=row.partner)
+    return Refusal(
+        path=row.path,
+        code=row.code,
+        reason=row.reason,
+        at=row.at,
+        kind=row.kind,
+        detail=row.detail,
+        partner=row.partner,
+    )
 
 
 def read_state(connection: Connection, key: str) -> dict[str, Any] | None:

@@ -171,8 +171,8 @@ events = Table(
     Index("events_of_a_job", "job_id", "id"),
 )
 
-#: Why a path was not taken: the last word only. `partner`: the path that stands for this one, such as a Live Photo's
-#: other half.
+#: Why a path was not taken: the last word only. `kind`: what the file is instead of a picture or video. `partner`: the
+#: path that stands for this one, such as a Live Photo's other half.
 decisions = Table(
     "decisions",
     metadata,
@@ -180,6 +180,7 @@ decisions = Table(
     Column("code", Text, nullable=False),
     Column("reason", Words, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("kind", Text),
     Column("detail", Words),
     Column("partner", LargeBinary),
 )

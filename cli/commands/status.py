@@ -17,6 +17,7 @@ from config.errors import DaemonNotRunningError, NotFoundError
 from config.load import load_settings
 from config.settings import Settings
 from config.text import safe_text
+from daemon.intake import verdicts
 from daemon.lock import holder, noted
 from daemon.service.refusal import refusal
 from storage.errors import PassingError
@@ -27,11 +28,11 @@ MOST_SHOWN = 20
 MOST_PENDING = 1000
 
 
-@click.command(short_help="Tell whether the daemon runs, and how far it is.")
+@click.command(short_help="Show whether the daemon is running, and its progress.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> int:
-    """Tell whether the daemon runs, whether it can describe, what it does now and how fast it is.
+    """Show whether the daemon is running, whether it can describe, what it does now and how fast it is.
 
     The exit code is 4 when no daemon runs.
     """
@@ -57,6 +58,7 @@ def look(settings: Settings) -> dict[str, Any]:
         "power": {},
         "intake": {},
         "jobs": dict.fromkeys(map(str, JobState), 0),
+        "not_taken": {"count": 0, "kinds": {}, "waiting": {}},
         "current": [],
         "sidecars": {"pending": 0},
         "speed": {},
@@ -77,6 +79,7 @@ def look(settings: Settings) -> dict[str, Any]:
             if pid is not None:
                 report["power"] = library.state("power") or {}
             report["jobs"] |= {str(state): count for state, count in library.counts().items()}
+            report["not_taken"] = not_taken_words(library.refusal_counts())
             pending = [job for job in library.jobs(state=JobState.PUBLISHING, limit=MOST_PENDING) if job.reason]
             report["sidecars"] |= present(pending=len(pending), reason=pending[0].reason if pending else None)
             report["speed"] = library.speed()
@@ -103,6 +106,11 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     yield "inbox", inbox_line(report["inbox"], report["intake"])
     none = "none" if report["database_exists"] else "none; there is no database yet"
     yield "jobs", " · ".join(f"{state} {count}" for state, count in report["jobs"].items() if count) or none
+    not_taken = report["not_taken"]
+    if count := not_taken["count"]:
+        yield "not taken", f"{count:,}: {verdicts.in_words(not_taken['kinds'])}"
+    if waits := not_taken["waiting"]:
+        yield "waiting", f"{sum(waits.values()):,}: {verdicts.waits_in_words(waits)}"
     for job in report["current"]:
         path = safe_path(os.fsencode(job["path"]), inbox_root(settings))
         yield "now", f"{path} (job {job['id']}, attempt {job['attempts']}, since {job['started_at']})"
@@ -110,6 +118,12 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
         yield "sidecars", sidecars
     if speed := speed_line(report["speed"]):
         yield "speed", speed
+
+
+def not_taken_words(counts: verdicts.Counts) -> dict[str, Any]:
+    """What intake did not take: by kind what is never described as it is, by reason what only waits."""
+    kinds = verdicts.skipped(counts)
+    return {"count": sum(kinds.values()), "kinds": kinds, "waiting": verdicts.waiting(counts)}
 
 
 def daemon_line(daemon: dict[str, Any]) -> str:

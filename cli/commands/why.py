@@ -1,4 +1,4 @@
-"""`smolwatch why`: what happened to a file, step by step, and what to do about it."""
+"""`smolwatch why`: what happened to a file, step by step. What to do about it is in `cli/advice.py`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from cli.advice import Known, what_to_do
 from cli.options import json_option
 from cli.reading import inbox_root, meant_paths, open_library
 from cli.render import event_words, job_words, path_words, safe_path, say, say_facts, say_json, size
@@ -19,27 +20,11 @@ from config.errors import NotFoundError
 from config.load import load_settings
 from config.settings import Settings
 from config.text import safe_text
-from daemon.errors import NotDownloadedError
-from daemon.intake.filters import Filters, Turned, of_mode, placeholder_of
-from daemon.lock import holder
-from storage.lifecycle import Cause, JobState
-from storage.records import Job, JobEvent, Refusal, present, stamp
-
-PATIENCE = "Nothing needs doing: it is looked at again by itself."
-
-
-@dataclass(frozen=True)
-class Known:
-    """All that there is to know about a path. `look` is its own lstat, None where there is none."""
-
-    path: bytes
-    look: os.stat_result | None
-    inside: bool
-    turned: Turned | None
-    refusal: Refusal | None = None
-    job: Job | None = None
-    events: tuple[JobEvent, ...] = ()
-    engine_advice: str = ""
+from daemon.errors import MediaError
+from daemon.intake.filters import Filters, of_mode, placeholder_of
+from daemon.intake.identity import kind_at
+from daemon.intake.verdicts import sentence_of
+from storage.records import Job, present, stamp
 
 
 @dataclass(frozen=True)
@@ -49,12 +34,12 @@ class Step:
     at: datetime | None = None
 
 
-@click.command(short_help="Tell what happened to a file, and what to do.")
+@click.command(short_help="Explain what happened to a file and what to do about it.")
 @click.argument("path", metavar="PATH")
 @json_option
 @click.pass_obj
 def command(home: Path | None, path: str, as_json: bool) -> None:
-    """Tell what happened to a file: whether it is in the inbox, what turned it away, how its job went, what to do."""
+    """Explain what happened to a file: is it in the inbox, why was it not taken, how did its job go, what to do."""
     settings = load_settings(home=home)
     paths = meant_paths(path)
     known = gather([*paths, *map(placeholder_of, paths)], settings)
@@ -86,7 +71,21 @@ def gather(paths: list[bytes], settings: Settings) -> Known:
             seen["engine_advice"] = engine_advice(library.state("engine"))
     except NotFoundError:
         seen = {}  # nothing ran here yet: the disk and the rules still have their say
-    return Known(path=path, look=look_at(path), inside=inside, turned=turned, **seen)
+    look = look_at(path)
+    unseen = turned is None and not (seen.get("job") or seen.get("refusal"))
+    verdict = look_inside(path, settings) if unseen and look and stat.S_ISREG(look.st_mode) else None
+    return Known(path=path, look=look, inside=inside, turned=turned, verdict=verdict, **seen)
+
+
+def look_inside(path: bytes, settings: Settings) -> MediaError | None:
+    """Why intake would not take a file that it has not seen yet; None when it would."""
+    try:
+        kind_at(path, max_bytes=settings.work.max_file_bytes)
+    except MediaError as error:
+        return error
+    except OSError:  # the disk does not give its bytes: nothing is known of them
+        return None
+    return None
 
 
 def is_inside(path: bytes, settings: Settings) -> bool:
@@ -112,7 +111,9 @@ def chain(known: Known, settings: Settings) -> Iterator[Step]:
     if known.inside:
         yield Step("rules", safe_text(known.turned.reason) if known.turned else "No rule turns its name away.")
     if known.refusal:
-        yield Step("intake", safe_text(f"{known.refusal.reason} ({known.refusal.code})"), known.refusal.at)
+        yield Step("intake", safe_text(f"{sentence_of(known.refusal)} ({known.refusal.code})"), known.refusal.at)
+    if known.verdict:
+        yield Step("content", safe_text(f"{known.verdict} ({known.verdict.code})"))
     if known.job:
         for event in known.events:
             note = f": {event.note}" if event.note else ""
@@ -137,43 +138,6 @@ def job_says(job: Job) -> str:
     return safe_text(f"{job.state}{tried}{reason}")
 
 
-def what_to_do(known: Known, settings: Settings) -> str:
-    """One sentence of advice, safe to show."""
-    if known.job:
-        return safe_text(job_advice(known.job, known.engine_advice, settings))
-    if not known.inside:
-        return safe_text(f"Move or copy it into {settings.inbox_path}: only files there are described.")
-    if known.refusal and known.refusal.code == NotDownloadedError.code:
-        return NotDownloadedError.advice
-    if known.turned and known.turned.code.startswith("ignored"):
-        return safe_text(f"Give it another name or place, or change the rule in {settings.config_file}.")
-    if known.turned:
-        return "Nothing needs doing: such files are not described."
-    if holder(settings.lock_file) is None:
-        return "No daemon is running; start it with: smolwatch run"
-    if known.refusal:
-        return "If the file changes, it is looked at again by itself."
-    return f"It was not seen yet; the whole inbox is listed every {settings.inbox.sweep_seconds:.0f} s."
-
-
-def job_advice(job: Job, engine: str, settings: Settings) -> str:
-    if job.state is JobState.DONE:
-        return f"It is described; read it with: smolwatch show {job.id}"
-    if job.state in (JobState.FAILED, JobState.SKIPPED):
-        return f"The file was left as it is. Try it again with: smolwatch retry {job.id}"
-    if job.state is JobState.GONE:
-        return "The file was gone before it could be described. Drop it into the inbox again."
-    if holder(settings.lock_file) is None:
-        return "It waits, and no daemon is running; start it with: smolwatch run"
-    if job.state is JobState.QUEUED and engine:
-        return f"It waits for the model. {engine}"
-    if job.not_before and job.cause is Cause.ENVIRONMENT:
-        return f"See to what its reason says; it is tried again by itself after {stamp(job.not_before)}."
-    if job.not_before:
-        return f"Nothing needs doing: it is tried again after {stamp(job.not_before)}."
-    return PATIENCE if job.state is JobState.QUEUED else "Nothing needs doing: it is being worked on."
-
-
 def words(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
     refusal = known.refusal
     return path_words(known.path) | present(
@@ -181,7 +145,20 @@ def words(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
         in_inbox=known.inside,
         chain=[present(step=step.name, says=step.says, at=step.at and stamp(step.at)) for step in steps],
         refusal=refusal
-        and present(code=refusal.code, reason=refusal.reason, at=stamp(refusal.at), detail=refusal.detail),
+        and present(
+            code=refusal.code,
+            kind=refusal.kind,
+            reason=sentence_of(refusal),
+            at=stamp(refusal.at),
+            detail=refusal.detail,
+        ),
+        content=known.verdict
+        and present(
+            code=known.verdict.code,
+            kind=getattr(known.verdict, "kind", None),
+            reason=str(known.verdict),
+            detail=known.verdict.detail or None,
+        ),
         job=known.job and job_words(known.job),
         events=[event_words(event) for event in known.events],
         advice=advice,

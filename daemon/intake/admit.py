@@ -11,10 +11,11 @@ from loguru import logger
 
 from config.crash_point import crash_point
 from daemon.clock import Clock
-from daemon.errors import ChangedError, GoneError, MediaError
+from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
 from daemon.intake.identity import identify
 from daemon.intake.moves import Moves
 from daemon.intake.refusals import Refusals
+from daemon.media.foreign_kinds import UNSURE_KINDS
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -31,6 +32,7 @@ class Outcome(StrEnum):
     KNOWN = "known"  #: these very bytes had their job before
     CHANGED = "changed"  #: it was compared, and holds other bytes than its job knew
     REFUSED = "refused"  #: not taken, until its bytes change
+    FOREIGN = "foreign"  #: the same, and sure: its head says what it is instead of a picture or video
     LATER = "later"  #: the machine is in the way: looked at again by the next sweep
     AGAIN = "again"  #: it changed while it was read: it settles anew
     GONE = "gone"  #: it went away
@@ -38,7 +40,7 @@ class Outcome(StrEnum):
     @property
     def is_judged(self) -> bool:
         """Nothing more to do until the file changes."""
-        return self in {Outcome.QUEUED, Outcome.KNOWN, Outcome.CHANGED, Outcome.REFUSED}
+        return self in {Outcome.QUEUED, Outcome.KNOWN, Outcome.CHANGED, Outcome.REFUSED, Outcome.FOREIGN}
 
 
 class Identify(Protocol):
@@ -90,6 +92,8 @@ class Gate:
             had = had_its_job(jobs.get(path), fingerprint)
             known = had and path not in compare and not waits_for_the_machine(jobs[path])
             found = Outcome.KNOWN if known else self._identified(path, fingerprint)
+            if known:
+                self.refusals.forget(path)  # what it waited for has passed
             if not isinstance(found, NewFile):
                 outcomes[path] = found
             elif had and path in compare and found.digest == jobs[path].digest:
@@ -115,6 +119,9 @@ class Gate:
             return Outcome.GONE
         except ChangedError:
             return Outcome.AGAIN
+        except ForeignError as error:
+            self.refusals.note(path, error.code, "", kind=error.kind)
+            return Outcome.REFUSED if error.kind in UNSURE_KINDS else Outcome.FOREIGN
         except MediaError as error:
             self.refusals.note(path, error.code, f"{error} {error.advice}".strip(), detail=error.detail or None)
             return Outcome.LATER if error.cause is Cause.ENVIRONMENT else Outcome.REFUSED

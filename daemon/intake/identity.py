@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 
-from daemon.errors import ChangedError, NotAllowedError
-from daemon.media.kinds import HEAD_BYTES, sniff
+from daemon.errors import ChangedError
+from daemon.media.foreign import foreign_error
+from daemon.media.kinds import HEAD_BYTES, Format, sniff
 from daemon.media.opening import open_checked
 from storage.records import Fingerprint, NewFile
 
@@ -14,18 +15,37 @@ CHUNK_BYTES = 1024 * 1024
 
 
 def identify(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
-    """Raises MediaError: not a known kind, not readable, or no longer the bytes that had settled."""
+    """Raises MediaError: no picture or video, not readable, or no longer the bytes that had settled.
+
+    Of a file that is neither picture nor video, no more than its head is read.
+    """
     descriptor = open_checked(path, max_bytes=max_bytes, expected=settled)
     try:
-        known = sniff(os.pread(descriptor, HEAD_BYTES, 0))
-        if known is None:
-            raise NotAllowedError("Not a picture or video that smolwatch knows.")
+        known = format_of(descriptor)
         digest = digest_of(descriptor)
         if Fingerprint.of(os.fstat(descriptor)) != settled:
             raise ChangedError("The file changed while it was read.")
     finally:
         os.close(descriptor)
     return NewFile(path=path, fingerprint=settled, digest=digest, kind=known.kind, format=known.name)
+
+
+def kind_at(path: bytes, *, max_bytes: int) -> Format:
+    """What stands at a path now. Raises MediaError: no picture or video, or not readable."""
+    descriptor = open_checked(path, max_bytes=max_bytes)
+    try:
+        return format_of(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def format_of(descriptor: int) -> Format:
+    """By the first bytes. Raises ForeignError, which names what is neither picture nor video."""
+    head = os.pread(descriptor, HEAD_BYTES, 0)
+    known = sniff(head)
+    if known is None:
+        raise foreign_error(head)
+    return known
 
 
 def digest_of(descriptor: int) -> str:

@@ -13,7 +13,7 @@ from config.errors import SmolwatchError
 from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
-from daemon.intake.filters import OURS, Filters, Turned, of_mode
+from daemon.intake.filters import Filters, Turned, of_mode
 from daemon.intake.hearing import Heard
 from daemon.intake.progress import Progress, Telling
 from daemon.intake.rescan import Rescan
@@ -21,6 +21,7 @@ from daemon.intake.schedule import Schedule
 from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape
 from daemon.intake.standing import AWAY_ERRORS
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
+from daemon.intake.verdicts import is_kept
 from daemon.intake.watcher import Watcher
 from daemon.retry import is_young
 from storage.records import Fingerprint
@@ -70,6 +71,7 @@ class Intake:
         self._schedule = Schedule(settings.sweep_seconds)
         self._settling = Settling(settings.settle_seconds)
         self._judged: dict[bytes, Shape] = {}
+        self._turned_away: set[bytes] = set()
         self._wish: Rescan | None = None
         self._rescan = Rescan()
         self._look_due = 0.0
@@ -162,7 +164,11 @@ class Intake:
 
     def _sweep(self) -> None:
         began = self._clock.monotonic()
+        self._turned_away.clear()
         present = set(self._list(self._root))
+        if self._stop.is_set():  # then the list is not whole
+            return
+        self._gate.refusals.prune(present | self._turned_away)
         self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
         self._judged = {path: shape for path, shape in self._judged.items() if path in present}
         self._rescan.listed(present)
@@ -250,10 +256,13 @@ class Intake:
         self._rescan.pass_over(path)
         self._settling.forget(path)
         self._judged.pop(path, None)
+        self._gate.refusals.forget(path)
 
     def _turn_away(self, path: bytes, turned: Turned) -> None:
+        """What a rule about names turns away is not written down: `smolwatch why` asks the rules itself."""
         self._settling.forget(path)
-        if turned.code != OURS:
+        if is_kept(turned.code):
+            self._turned_away.add(path)
             self._gate.refusals.note(path, turned.code, turned.reason)
 
     def _admit_settled(self) -> None:

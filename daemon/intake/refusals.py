@@ -1,13 +1,19 @@
-"""Why paths are not taken: noted one by one, written down in batches, and only where the words are new."""
+"""Why paths are not taken: noted one by one, written down in batches, and only where the words are new.
+
+What is no longer in the inbox is forgotten: at once when it is seen to go, and by every sweep.
+"""
 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from loguru import logger
 
 from daemon.clock import Clock
+from daemon.intake.verdicts import sentence_of
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.records import Refusal
@@ -23,15 +29,28 @@ class Refusals:
         self._library = library
         self._clock = clock
         self._noted: dict[bytes, Refusal] = {}
+        self._gone: set[bytes] = set()
 
-    def note(self, path: bytes, code: str, reason: str, *, detail: str | None = None) -> None:
+    def note(self, path: bytes, code: str, reason: str, *, kind: str | None = None, detail: str | None = None) -> None:
         """May raise StorageError, when many are written down at once."""
-        self._noted[path] = Refusal(path=path, code=code, reason=reason, at=self._clock.now(), detail=detail)
+        self._gone.discard(path)
+        self._noted[path] = Refusal(path=path, code=code, reason=reason, at=self._clock.now(), kind=kind, detail=detail)
         if len(self._noted) >= MOST_NOTED:
             self.write()
 
+    def forget(self, path: bytes) -> None:
+        """Nothing stands there any more."""
+        self._noted.pop(path, None)
+        self._gone.add(path)
+
+    def prune(self, standing: Collection[bytes]) -> None:
+        """Forget all refusals but those of these paths. Raises StorageError."""
+        self._forget_all([path for path in self._library.refused_paths() if path not in standing])
+
     def write(self) -> None:
         """Raises StorageError."""
+        self._forget_all(list(self._gone))
+        self._gone.clear()
         while batch := dict(islice(self._noted.items(), MOST_NOTED)):
             last = self._library.refusals(list(batch))
             new = [refusal for path, refusal in batch.items() if not says_the_same(last.get(path), refusal)]
@@ -39,9 +58,24 @@ class Refusals:
                 self._store.refuse_all(new)
             for path in batch:
                 del self._noted[path]
-            for refusal in new:
-                logger.info("{}: {}", os.fsdecode(refusal.path), refusal.reason)
+            log(new)
+
+    def _forget_all(self, gone: Sequence[bytes]) -> None:
+        for start in range(0, len(gone), MOST_NOTED):
+            some = gone[start : start + MOST_NOTED]
+            if refused := list(self._library.refusals(some)):
+                self._store.forget_refusals(refused)
 
 
 def says_the_same(last: Refusal | None, new: Refusal) -> bool:
-    return last is not None and (last.code, last.reason) == (new.code, new.reason)
+    return last is not None and (last.code, last.kind, last.reason) == (new.code, new.kind, new.reason)
+
+
+def log(new: Sequence[Refusal]) -> None:
+    """One line for each reason, however many files it has."""
+    paths: defaultdict[str, list[bytes]] = defaultdict(list)
+    for refusal in new:
+        paths[sentence_of(refusal)].append(refusal.path)
+    for reason, some in paths.items():
+        more = f" and {len(some) - 1} more" if len(some) > 1 else ""
+        logger.info("Not taken: {}{}: {}", os.fsdecode(some[0]), more, reason)

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from config.text import safe_text
-from daemon.errors import DecoderBrokenError, MediaError, NotAllowedError, OutOfMemoryError, UnreadableError
+from daemon.errors import DecoderBrokenError, MediaError, OutOfMemoryError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.confinement import allow_seconds, confine, follow_parent, limit_memory, obey_parent_alone
+from daemon.media.foreign import foreign_error
 from daemon.media.kinds import HEAD_BYTES, sniff
 from daemon.media.preloading import preload
 from daemon.media.sandbox import Sandbox
@@ -30,9 +31,10 @@ def read_clip(fd: int, plan: DecodePlan) -> Clip:
     from daemon.media.images import read_image
     from daemon.media.videos import read_video
 
-    format = sniff(os.pread(fd, HEAD_BYTES, 0))
+    head = os.pread(fd, HEAD_BYTES, 0)
+    format = sniff(head)
     if format is None:
-        raise NotAllowedError("Not a picture or video that smolwatch knows.")
+        raise foreign_error(head)
     return read_image(fd, plan) if format.kind is MediaKind.IMAGE else read_video(fd, plan)
 
 

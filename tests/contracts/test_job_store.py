@@ -473,6 +473,48 @@ class TestJobStore:
         with pytest.raises(LostClaim):
             store.postpone(stale, **because, not_before=clock.now())
 
+    def test_refusals_are_counted_by_code_and_kind_and_listed_newest_first(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        for number in range(3):
+            path = b"/inbox/%d\xff.mp3" % number
+            store.refuse(Refusal(path=path, code="not-allowed", kind="mp3", reason="", at=clock.now()))
+            clock.advance(1)
+        store.refuse_all(
+            [
+                Refusal(path=b"/inbox/link", code="symlink", reason="A link.", at=clock.now()),
+                Refusal(path=b"/inbox/far", code="not-downloaded", reason="Far.", at=clock.now(), detail="SF_DATALESS"),
+            ]
+        )
+        assert library.refusal_counts() == {
+            ("not-allowed", "mp3"): 3,
+            ("symlink", None): 1,
+            ("not-downloaded", None): 1,
+        }
+        newest = library.newest_refusals({"not-allowed", "symlink"}, limit=3)
+        assert [one.path for one in newest] == [b"/inbox/link", b"/inbox/2\xff.mp3", b"/inbox/1\xff.mp3"]
+        assert newest[1] == library.refusal(b"/inbox/2\xff.mp3")
+        assert library.newest_refusals({"no-such-code"}) == []
+        assert len(library.refused_paths()) == 5
+
+    def test_a_forgotten_refusal_leaves_nothing_behind_but_what_a_job_needs(
+        self, made: Made, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        file = new_file()
+        job_id = done(store, file)
+        known = library.job(job_id)
+        paths = [file.path, *(b"/inbox/%d.mp3" % number for number in range(30))]
+        words = [Refusal(path=path, code="not-allowed", kind="mp3", reason="", at=clock.now()) for path in paths]
+        store.refuse_all(words)
+        store.forget_refusals([*paths[:20], b"/inbox/never-seen"])
+        assert sorted(library.refused_paths()) == sorted(paths[20:])
+        assert library.job_at(file.path) == known
+        store.forget_refusals([])
+        store.forget_refusals(paths)
+        assert (library.refused_paths(), made.problems()) == ([], [])
+        store.refuse(words[1])
+        assert library.refused_paths() == paths[1:2]
+
     def test_a_refused_change_changes_nothing(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         _, job_id = admit(store)
         stale = claimed(store)

@@ -15,6 +15,7 @@ import psutil
 from config.errors import NotFoundError
 from config.load import load_settings, prepare_home
 from config.settings import Settings
+from daemon.intake.verdicts import sentence_of
 from daemon.lock import holder
 from storage.database import open_database
 from storage.errors import StorageError
@@ -128,7 +129,7 @@ class House:
         with self.reading() as library:
             refusal = library.refusal(os.fsencode(self.inbox / name))
             job = library.job_at(os.fsencode(self.inbox / name))
-        return refusal.reason if refusal else (job.reason or "") if job else ""
+        return sentence_of(refusal) if refusal else (job.reason or "") if job else ""
 
     def close(self) -> None:
         for process in self._started:

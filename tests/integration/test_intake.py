@@ -41,14 +41,14 @@ def test_what_is_not_taken_has_a_reason(house: IntakeHouse, tmp_path: Path) -> N
     (house.inbox / ".git").mkdir()
     house.start()
     wait_for(lambda: house.intake.is_idle)
-    names = ("notes.txt", "empty.jpg", "link.png", "pipe.jpg", ".git")
+    names = ("notes.txt", "empty.jpg", "link.png", "pipe.jpg")
     assert [house.refused(name) for name in names] == [
         "not-allowed",
         "unreadable",
         "symlink",
         "not-regular",
-        "ignored-folder",
     ]
+    assert house.refused(".git") == "", "a rule about names is no news"
     assert house.queued() == set()
 
 
@@ -71,3 +71,32 @@ def test_the_state_tells_what_is_watched(house: IntakeHouse) -> None:
     assert state["watching"] is True
     assert state["observer"] != "none"
     assert state["advice"] in ("", LIMIT_ADVICE)
+
+
+def test_a_young_file_is_looked_at_again_unless_its_head_says_what_it_is(house: IntakeHouse) -> None:
+    (house.inbox / "song.mp3").write_bytes(b"ID3\4" + bytes(100))
+    (house.inbox / "room.mp3").write_bytes(bytes(100))
+    intake = house.start_and_settle()
+    assert house.library.refusal_counts() == {("not-allowed", "mp3"): 1, ("not-allowed", "blank"): 1}
+    house.opened.clear()
+    intake.rescan()
+    wait_for(lambda: os.fsencode(house.inbox / "room.mp3") in house.opened)
+    assert os.fsencode(house.inbox / "song.mp3") not in house.opened
+    (house.inbox / "song.mp3").write_bytes(PNG)
+    wait_for(lambda: house.queued() == {"song.mp3"})
+    assert house.refused("song.mp3") == ""
+
+
+def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Path) -> None:
+    (house.inbox / "music").mkdir()
+    for number in range(5):
+        (house.inbox / "music" / f"{number}.mp3").write_bytes(b"ID3\4" + bytes(100))
+    (house.inbox / "notes.txt").write_text("hello")
+    (house.inbox / "letter.txt").write_text("hello")
+    intake = house.start_and_settle()
+    assert len(house.library.refused_paths()) == 7
+    (house.inbox / "letter.txt").unlink()
+    wait_for(lambda: house.refused("letter.txt") == "")
+    (house.inbox / "music").rename(tmp_path / "music")
+    intake.rescan()
+    wait_for(lambda: house.library.refused_paths() == [os.fsencode(house.inbox / "notes.txt")])

@@ -1,4 +1,4 @@
-"""Pages, Live Photos, a library's own words behind a reason, and files that are missing."""
+"""Pages, Live Photos, foreign files, a library's own words behind a reason, and files that are missing."""
 
 from __future__ import annotations
 
@@ -15,5 +15,6 @@ def upgrade() -> None:
     op.create_index("media_of_a_live_photo", "media", ["live_id"])
     op.add_column("jobs", sa.Column("detail", sa.Text))
     op.add_column("jobs", sa.Column("missing_since", sa.Double))
+    op.add_column("decisions", sa.Column("kind", sa.Text))
     op.add_column("decisions", sa.Column("detail", sa.Text))
     op.add_column("decisions", sa.Column("partner", sa.LargeBinary))

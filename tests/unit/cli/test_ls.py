@@ -6,6 +6,7 @@ import os
 import pytest
 
 from storage.lifecycle import Cause
+from storage.records import Refusal
 from tests.unit.cli.conftest import House
 
 
@@ -23,10 +24,14 @@ def test_jobs_are_listed_newest_first_with_caption_or_reason(house: House) -> No
     assert "A lighthouse." in lines[1]
 
 
-def test_an_empty_list_is_an_empty_document(house: House) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--state", "done"), ("--state", "skipped"), ("--state", "waiting")])
+def test_where_nothing_matches_the_exit_code_is_3_and_the_document_empty(
+    house: House, arguments: tuple[str, ...]
+) -> None:
     assert house.store.waiting() == 0
-    result = house.ask("ls", "--json")
-    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+    result = house.ask("ls", *arguments, "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (3, [])
+    assert house.ask("ls", *arguments).exit_code == 3
 
 
 def test_the_document_has_stable_keys(house: House) -> None:
@@ -69,6 +74,7 @@ def test_without_a_database_nothing_is_found(house: House) -> None:
     result = house.ask("ls")
     assert result.exit_code == 3
     assert "smolwatch run" in result.stderr
+    assert json.loads(house.ask("ls", "--json").stdout) == []
 
 
 @pytest.mark.parametrize(
@@ -101,3 +107,75 @@ def test_what_the_model_says_is_neutral_too(house: House) -> None:
     shown = house.ask("ls").stdout
     assert r"\x1b]0;owned\x07 [link]\x0anext" in shown
     assert "\x1b" not in shown
+
+
+def refuse(house: House, name: bytes, code: str, kind: str | None = None, reason: str = "") -> None:
+    path = house.drop(name).path
+    house.store.refuse(Refusal(path=path, code=code, kind=kind, reason=reason, at=house.clock.now()))
+    house.clock.advance(1)
+
+
+def test_skipped_files_are_listed_with_all_that_was_not_taken(house: House) -> None:
+    refuse(house, b"art\xff.psd", "not-allowed", "psd")
+    house.queue("film.mp4")
+    house.store.skip(house.claim(), code="too-large", reason="The video is too large.")
+    house.clock.advance(1)
+    refuse(house, b"link.jpg", "symlink", reason="A symbolic link.")
+    refuse(house, b"cloud.jpg", "not-downloaded", reason="Waiting: not downloaded.")
+    refuse(house, b"still.mov", "live-photo", reason="The other half of a Live Photo.")
+    result = house.ask("ls", "--state", "skipped")
+    lines = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0
+    shown = "\n".join(line[1] for line in lines[2:5])
+    assert shown.index("link.jpg") < shown.index("film.mp4") < shown.index(r"art\xff.psd")
+    assert "It is a Photoshop file (PSD), which smolwatch does not open." in shown
+    assert "cloud.jpg" not in result.stdout and "still.mov" not in result.stdout
+    assert result.stdout.splitlines()[-1] in (
+        "Not taken: 1 Photoshop file (PSD), 1 symbolic link",
+        "Not taken: 1 symbolic link, 1 Photoshop file (PSD)",
+    )
+    document = json.loads(house.ask("ls", "--state", "skipped", "--json").stdout)
+    assert [one["state"] for one in document] == ["skipped"] * 3
+    assert os.fsencode(document[2].pop("path")).endswith(b"/art\xff.psd")
+    document[2].pop("path_b64")
+    assert document[2] == {
+        "state": "skipped",
+        "kind": "psd",
+        "refused_at": "2026-11-24T09:00:00Z",
+        "reason_code": "not-allowed",
+        "reason": "It is a Photoshop file (PSD), which smolwatch does not open.",
+        "advice": "Export it as JPEG or PNG into the inbox.",
+    }
+    assert document[1]["id"] == 1
+
+
+def test_files_that_cannot_be_taken_yet_are_listed_as_waiting(house: House) -> None:
+    refuse(house, b"song.mp3", "not-allowed", "mp3")
+    refuse(house, b"cloud.jpg", "not-downloaded", reason="Waiting: not downloaded.")
+    (one,) = json.loads(house.ask("ls", "--state", "waiting", "--json").stdout)
+    assert (one["state"], one["reason_code"], one["reason"]) == (
+        "waiting",
+        "not-downloaded",
+        "Waiting: not downloaded.",
+    )
+    assert "advice" not in one
+
+
+def test_a_list_says_how_much_it_leaves_out(house: House) -> None:
+    for number in range(4):
+        refuse(house, b"%d.mp3" % number, "not-allowed", "mp3")
+    shown = house.ask("ls", "--state", "skipped", "-n", "3").stdout.splitlines()
+    assert shown[-2:] == ["… and 1 more (-n 4 lists them all)", "Not taken: 4 songs"]
+    assert len(shown) == 2 + 3 + 2
+    for number in range(3):
+        house.queue(f"{number}.jpg", bytes([number]))
+    shown = house.ask("ls", "-n", "2").stdout.splitlines()
+    assert shown[-2:] == ["… and 1 more (-n 3 lists them all)", "4 files were not taken: smolwatch ls --state skipped"]
+    assert not any("mp3" in line for line in shown)
+
+
+def test_a_home_with_foreign_files_alone_says_where_they_are_listed(house: House) -> None:
+    refuse(house, b"song.mp3", "not-allowed", "mp3")
+    result = house.ask("ls")
+    assert result.exit_code == 3
+    assert "1 file was not taken: smolwatch ls --state skipped" in result.stderr

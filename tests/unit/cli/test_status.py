@@ -8,6 +8,7 @@ from config.errors import ConfigError
 from daemon.lock import HomeLock
 from daemon.service.refusal import refuse
 from storage.lifecycle import JobState
+from storage.records import Refusal
 from tests.fakes.files import MODEL, RECIPE, description_of
 from tests.unit.cli.conftest import House
 
@@ -20,6 +21,7 @@ KEYS = {
     "engine",
     "intake",
     "jobs",
+    "not_taken",
     "current",
     "sidecars",
     "speed",
@@ -149,3 +151,17 @@ def test_sidecars_that_do_not_stand_beside_their_files_are_told(house: House) ->
         f"Those of folders that cannot be written stand below {house.settings.sidecar_folder}."
     )
     assert told(house)["sidecars"] == {"pending": 1, "reason": reason, "mirror": str(house.settings.sidecar_folder)}
+
+
+def test_what_was_not_taken_is_counted_in_the_users_words(house: House) -> None:
+    assert "not taken" not in house.ask("status").stdout
+    counts = {"mp3": 3, "pdf": 2, "text": 1}
+    for kind, count in counts.items():
+        for number in range(count):
+            path = b"/inbox/%d.%s" % (number, kind.encode())
+            house.store.refuse(Refusal(path=path, code="not-allowed", kind=kind, reason="", at=house.clock.now()))
+    for code in ("not-downloaded", "live-photo"):
+        house.store.refuse(Refusal(path=code.encode(), code=code, reason="Waiting.", at=house.clock.now()))
+    assert line(house, "not taken") == "not taken  6: 3 songs, 2 PDF documents, 1 text"
+    assert line(house, "waiting") == "waiting    1: 1 not downloaded"
+    assert told(house)["not_taken"] == {"count": 6, "kinds": counts, "waiting": {"not-downloaded": 1}}

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from cli.advice import PATIENCE
 from config.load import load_settings, prepare_home
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
 from storage.records import Refusal
+from tests.fakes.intake_house import PNG
 from tests.unit.cli.conftest import House
 
 
@@ -23,9 +28,9 @@ def says(told: dict[str, Any]) -> dict[str, str]:
     return {step["step"]: step["says"] for step in told["chain"]}
 
 
-def refused(house: House, name: str, code: str, reason: str) -> None:
+def refused(house: House, name: str, code: str, reason: str, kind: str | None = None) -> None:
     path = house.drop(name).path
-    house.store.refuse(Refusal(path=path, code=code, reason=reason, at=house.clock.now()))
+    house.store.refuse(Refusal(path=path, code=code, reason=reason, kind=kind, at=house.clock.now()))
 
 
 def test_a_refusal_is_told_with_code_reason_and_time(house: House) -> None:
@@ -53,7 +58,9 @@ def test_a_failed_job_is_told_arrow_by_arrow_with_what_to_do(house: House) -> No
     ]
     assert [event["at"] for event in told["events"]][::2] == ["2026-11-24T09:00:00Z", "2026-11-24T09:01:00Z"]
     assert "The file is damaged. (unreadable)" in says(told)["now"]
-    assert f"smolwatch retry {number}" in told["advice"]
+    assert told["job"]["id"] == number
+    assert "undamaged copy" in told["advice"]
+    assert "smolwatch retry" not in told["advice"], "the same bytes would fail again"
 
 
 def test_a_file_that_is_done_points_to_show(house: House) -> None:
@@ -93,7 +100,7 @@ def test_an_ignored_name_names_the_rule(house: House) -> None:
 
 
 def test_a_file_elsewhere_is_not_in_the_inbox(house: House, tmp_path: Path) -> None:
-    (tmp_path / "beach.jpg").write_bytes(b"waves")
+    (tmp_path / "beach.jpg").write_bytes(PNG)
     told = asked(house, str(tmp_path / "beach.jpg"))
     assert told["in_inbox"] is False
     assert "Not in the inbox" in says(told)["inbox"]
@@ -103,11 +110,13 @@ def test_a_file_elsewhere_is_not_in_the_inbox(house: House, tmp_path: Path) -> N
 def test_a_link_is_told_apart_from_what_it_leads_to(house: House) -> None:
     house.drop("real.jpg")
     (house.inbox / "link.jpg").symlink_to(house.inbox / "real.jpg")
-    assert "symbolic link" in says(asked(house, str(house.inbox / "link.jpg")))["file"]
+    told = asked(house, str(house.inbox / "link.jpg"))
+    assert "symbolic link" in says(told)["file"]
+    assert told["advice"] == "Put the file itself into the inbox."
 
 
 def test_an_unseen_file_waits_for_a_daemon_or_the_sweep(house: House) -> None:
-    house.drop("new.jpg")
+    house.drop("new.jpg", PNG)
     assert house.store.waiting() == 0
     assert "smolwatch run" in asked(house, str(house.inbox / "new.jpg"))["advice"]
     with HomeLock(house.settings.lock_file):
@@ -115,7 +124,7 @@ def test_an_unseen_file_waits_for_a_daemon_or_the_sweep(house: House) -> None:
 
 
 def test_before_the_first_start_the_disk_still_has_its_say(house: House) -> None:
-    house.drop("new.jpg")
+    house.drop("new.jpg", PNG)
     assert not house.settings.database_file.exists()
     told = asked(house, str(house.inbox / "new.jpg"))
     assert (told["exists"], told["in_inbox"]) == (True, True)
@@ -128,6 +137,7 @@ def test_a_file_that_left_is_still_known(house: House) -> None:
     told = asked(house, str(house.inbox / "beach.jpg"))
     assert told["exists"] is False
     assert says(told)["file"] == "Not there."
+    assert told["advice"] == "It is gone; its description is kept: smolwatch show 1"
 
 
 def test_what_never_was_is_not_found(house: House) -> None:
@@ -172,3 +182,96 @@ def test_a_job_that_waits_for_the_machine_says_what_to_see_to(house: House) -> N
         told = asked(house, str(house.inbox / "beach.jpg"))
     assert reason in says(told)["now"]
     assert told["advice"] == "See to what its reason says; it is tried again by itself after 2026-11-24T09:01:00Z."
+
+
+def test_a_foreign_file_is_named_with_what_can_be_done_about_it(house: House) -> None:
+    refused(house, "art.psd", "not-allowed", "", kind="psd")
+    told = asked(house, str(house.inbox / "art.psd"))
+    assert says(told)["intake"] == "It is a Photoshop file (PSD), which smolwatch does not open. (not-allowed)"
+    assert told["advice"] == "Export it as JPEG or PNG into the inbox."
+    assert (told["refusal"]["code"], told["refusal"]["kind"]) == ("not-allowed", "psd")
+
+
+@pytest.mark.parametrize("place", ["inbox", "elsewhere"])
+def test_a_foreign_file_that_no_daemon_has_seen_is_named_too(house: House, tmp_path: Path, place: str) -> None:
+    path = (house.inbox if place == "inbox" else tmp_path) / "song.jpg"
+    path.write_bytes(b"ID3\4" + bytes(200))
+    told = asked(house, str(path))
+    assert says(told)["content"] == "It is a song (MP3), which smolwatch does not open. (not-allowed)"
+    assert told["content"]["kind"] == "mp3"
+    assert told["advice"].startswith("Nothing needs doing")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "advice"),
+    [
+        ("unreadable", "The file is empty.", "Copy the file into the inbox once more: it is picked up by itself."),
+        ("too-large", "The file is too large.", "Put a smaller copy into the inbox"),
+        ("not-allowed", "", "If it is a picture or a video, save it as JPEG, PNG or MP4 in the inbox."),
+        ("live-photo", "The other half of a Live Photo.", "Nothing needs doing"),
+        ("being-written", "Waiting: the file is still being written.", "start it with: smolwatch run"),
+        ("no-access", "Not permitted. Check the permissions.", "start it with: smolwatch run"),
+    ],
+)
+def test_advice_is_what_can_help(house: House, code: str, reason: str, advice: str) -> None:
+    refused(house, "x.jpg", code, reason)
+    told = asked(house, str(house.inbox / "x.jpg"))["advice"]
+    assert advice in told
+    assert ("smolwatch run" in told) == ("smolwatch run" in advice)
+    assert "retry" not in told
+
+
+def test_what_waits_under_a_daemon_says_when_it_is_looked_at_again(house: House) -> None:
+    refused(house, "kept.jpg", "no-access", "Not permitted. Check the permissions.")
+    refused(house, "new.jpg", "being-written", "Waiting: the file is still being written.")
+    with HomeLock(house.settings.lock_file):
+        assert "within 300 s" in asked(house, str(house.inbox / "kept.jpg"))["advice"]
+        assert asked(house, str(house.inbox / "new.jpg"))["advice"] == PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("code", "advice", "helps"),
+    [
+        ("decoder-hung", "Try it again with: smolwatch retry 1", True),
+        ("out-of-memory", "smolwatch retry 1", True),
+        ("unreadable", "Put an undamaged copy in its place", False),
+    ],
+)
+def test_a_retry_is_advised_where_it_can_help(house: House, code: str, advice: str, helps: bool) -> None:
+    house.queue()
+    house.store.fail(house.claim(), code=code, reason="It failed.", cause=Cause.INPUT)
+    told = asked(house, str(house.inbox / "beach.jpg"))["advice"]
+    assert advice in told
+    assert ("retry" in told) == helps
+
+
+@pytest.mark.parametrize("code", ["not-allowed", "too-large"])
+def test_a_skipped_file_is_not_to_be_retried(house: House, code: str) -> None:
+    house.queue()
+    house.store.skip(house.claim(), code=code, reason="It is a song with a cover.", detail="no frames (avformat)")
+    told = asked(house, str(house.inbox / "beach.jpg"))
+    assert "retry" not in told["advice"] and "smolwatch run" not in told["advice"]
+    assert told["job"]["detail"] == "no frames (avformat)"
+    assert "avformat" not in house.ask("why", str(house.inbox / "beach.jpg")).stdout
+
+
+def test_a_file_that_was_replaced_by_a_foreign_one_is_told_as_it_is_now(house: House) -> None:
+    house.describe()
+    refused(house, "beach.jpg", "not-allowed", "", kind="psd")
+    assert asked(house, str(house.inbox / "beach.jpg"))["advice"] == "Export it as JPEG or PNG into the inbox."
+
+
+def test_what_is_gone_has_nothing_done_about_it(house: House) -> None:
+    refused(house, "song.mp3", "not-allowed", "", kind="mp3")
+    house.queue()
+    for name in ("song.mp3", "beach.jpg"):
+        (house.inbox / name).unlink()
+    assert asked(house, str(house.inbox / "song.mp3"))["advice"] == "It is gone; nothing needs doing."
+    gone = "It is gone; to have it described, put it back into the inbox."
+    assert asked(house, str(house.inbox / "beach.jpg"))["advice"] == gone
+
+
+def test_a_missing_inbox_is_told_before_its_files(house: House) -> None:
+    house.describe()
+    shutil.rmtree(house.inbox)
+    assert asked(house, str(house.inbox / "beach.jpg"))["advice"].startswith("The whole inbox is missing")

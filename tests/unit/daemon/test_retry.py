@@ -38,12 +38,13 @@ def test_the_files_own_fault_is_final() -> None:
 def test_what_cannot_be_read_of_a_young_file_is_no_verdict(attempts: int) -> None:
     assert action(Cause.INPUT, "unreadable", attempts, young=True) is Action.WAIT
     assert pause(decision(Cause.INPUT, "unreadable", young=True)) == 120
-    assert action(Cause.INPUT, "too-large", young=True) is Action.FAIL
+    assert action(Cause.INPUT, "out-of-memory", young=True) is Action.FAIL
 
 
-def test_a_file_that_is_none_of_ours_is_skipped() -> None:
-    assert action(Cause.INPUT, "not-allowed") is Action.SKIP
-    assert action(Cause.INPUT, "not-regular") is Action.SKIP
+@pytest.mark.parametrize("code", ["not-allowed", "not-regular", "too-large"])
+def test_what_can_never_become_a_picture_is_skipped_at_once_however_young(code: str) -> None:
+    assert action(Cause.INPUT, code) is Action.SKIP
+    assert action(Cause.INPUT, code, young=True) is Action.SKIP
 
 
 def test_the_models_fault_is_never_charged() -> None:

@@ -61,6 +61,8 @@ def test_what_may_be_tried_soon_and_what_failed_lately_is_counted(
     store.retry_later(waiting, code="busy", reason="Busy.", cause=Cause.TRANSIENT, not_before=later)
     assert (library.count_due(clock.now()), library.count_due(later)) == (1, 2)
     assert (library.count_failed(clock.now()), library.count_failed(later)) == (1, 0)
+    assert library.counts(finished_since=clock.now())[JobState.FAILED] == 1
+    assert library.counts(finished_since=later) == dict.fromkeys(JobState, 0)
 
 
 def test_many_refusals_are_answered_at_once(store: JobStore, library: Library, clock: FakeClock) -> None:

@@ -9,6 +9,7 @@ import pytest
 from daemon.errors import NoAccessError
 from daemon.intake.admit import Gate, Identify, Outcome
 from daemon.intake.identity import identify
+from daemon.intake.verdicts import sentence_of
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -44,7 +45,7 @@ def enter(gate: Gate, path: bytes) -> Outcome:
 def reason(library: Library, path: bytes) -> str:
     refusal = library.refusal(path)
     assert refusal is not None
-    return f"{refusal.code}: {refusal.reason}"
+    return f"{refusal.code}: {sentence_of(refusal)}"
 
 
 def test_a_picture_is_queued_by_its_content_not_its_name(gate: Gate, library: Library, inbox: Path) -> None:
@@ -58,7 +59,8 @@ def test_a_picture_is_queued_by_its_content_not_its_name(gate: Gate, library: Li
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"hello", "not-allowed: Not a picture or video that smolwatch knows."),
+        (b"\1\2\3", "not-allowed: It is a file of a kind that smolwatch does not know."),
+        (bytes(500), "not-allowed: It begins with nothing but zeros"),
         (b"", "unreadable: The file is empty."),
         (PNG + bytes(1000), "too-large: "),
     ],
@@ -70,6 +72,28 @@ def test_what_cannot_be_described_is_refused_with_a_reason(
     assert enter(gate, path) is Outcome.REFUSED
     assert reason(library, path).startswith(said)
     assert library.job_at(path) is None
+
+
+def test_a_file_of_another_kind_is_named_by_its_head_alone(
+    gate: Gate, library: Library, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.intake.identity.digest_of", lambda _: pytest.fail("it was read whole"))
+    path = drop(inbox, "x.jpg", b"8BPS\0\1" + bytes(500))
+    assert enter(gate, path) is Outcome.FOREIGN
+    assert Outcome.FOREIGN.is_judged
+    refusal = library.refusal(path)
+    assert refusal is not None
+    assert (refusal.code, refusal.kind, refusal.reason) == ("not-allowed", "psd", ""), "the words are the kind's"
+    assert sentence_of(refusal) == "It is a Photoshop file (PSD), which smolwatch does not open."
+
+
+def test_a_file_that_had_its_job_waits_for_nothing_any_more(gate: Gate, library: Library, inbox: Path) -> None:
+    path = drop(inbox, "x.png")
+    enter(gate, path)
+    gate.refusals.note(path, "being-written", "Waiting: the file is still being written.")
+    gate.refusals.write()
+    assert enter(gate, path) is Outcome.KNOWN
+    assert library.refusal(path) is None
 
 
 def test_a_file_that_may_not_be_read_is_looked_at_again_later(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from loguru import logger
 
 from daemon.intake.refusals import MOST_NOTED, Refusals
 from storage.errors import BusyError
@@ -52,3 +53,39 @@ def test_what_could_not_be_written_is_written_later(library: Library, store: Job
     refusals._store = store
     refusals.write()
     assert library.refusal(b"/in/x") is not None
+
+
+def test_what_went_away_is_forgotten(refusals: Refusals, library: Library) -> None:
+    refusals.note(b"/in/x", "symlink", "A link.")
+    refusals.write()
+    refusals.note(b"/in/y", "symlink", "A link.")
+    for path in (b"/in/x", b"/in/y", b"/in/never-seen"):
+        refusals.forget(path)
+    refusals.note(b"/in/z", "symlink", "A link.")
+    refusals.forget(b"/in/z")
+    refusals.note(b"/in/z", "symlink", "It came back.")
+    refusals.write()
+    assert library.refused_paths() == [b"/in/z"]
+
+
+def test_a_sweep_forgets_all_that_stands_there_no_more(refusals: Refusals, library: Library) -> None:
+    paths = [b"/in/%d" % number for number in range(MOST_NOTED + 20)]
+    for path in paths:
+        refusals.note(path, "not-allowed", "", kind="mp3")
+    refusals.write()
+    refusals.prune({paths[0], paths[-1]})
+    assert sorted(library.refused_paths()) == sorted({paths[0], paths[-1]})
+
+
+def test_many_files_with_one_reason_are_one_line_of_the_log(refusals: Refusals) -> None:
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{message}")
+    for number in range(3):
+        refusals.note(b"/in/%d" % number, "not-allowed", "", kind="mp3")
+    refusals.note(b"/in/x", "symlink", "A link.")
+    refusals.write()
+    logger.remove(sink)
+    assert [line.strip() for line in lines] == [
+        "Not taken: /in/0 and 2 more: It is a song (MP3), which smolwatch does not open.",
+        "Not taken: /in/x: A link.",
+    ]
