@@ -22,6 +22,8 @@ from storage.sidecars import Kept
 
 Write = Callable[[Description], list[Kept]]
 
+UNFORESEEN = "Something unexpected went wrong; the log says more."
+
 #: The longest pause between two tries to write sidecars, in seconds.
 LONGEST_WAIT = 60.0
 
@@ -61,7 +63,7 @@ class Delivery:
             return
         except Exception as error:  # what nobody foresaw must not stop the publications behind it
             logger.exception("Job {} {} met something unforeseen while it was published", job.id, job.name)
-            self._postpone(claim, "internal", f"{type(error).__name__}: {error}")
+            self._postpone(claim, "internal", UNFORESEEN, f"{type(error).__name__}: {error}")
             return
         crash_point("sidecars-written")
         self._store.finish(claim, " ".join(f"{name_of(one)} was not written: {one.reason}." for one in kept))
@@ -69,13 +71,13 @@ class Delivery:
         self._postponed.pop(job.id, None)
         logger.info("Job {} {}: done", job.id, job.name)
 
-    def _postpone(self, claim: Claim, code: str, reason: str) -> None:
+    def _postpone(self, claim: Claim, code: str, reason: str, detail: str | None = None) -> None:
         """What was said is safe in the database. A try is cheap, so the end of the cause is not waited for for long."""
         job = claim.job
         self._postponed[job.id] += 1
         wait = timedelta(seconds=min(backoff(self._postponed[job.id], self._random), LONGEST_WAIT))
         reason = f"Sidecars pending. {reason}"
-        self._store.postpone(claim, code=code, reason=reason, not_before=self._clock.now() + wait)
+        self._store.postpone(claim, code=code, reason=reason, not_before=self._clock.now() + wait, detail=detail)
         logger.warning("Job {} {}: {}", job.id, job.name, reason)
 
 

@@ -100,10 +100,11 @@ class OutOfMemoryError(MediaError):
 
 
 class DecoderMissingError(MediaError):
-    """The decoder process cannot be started."""
+    """The decoder, which opens files, cannot be started."""
 
     code = "decoder-missing"
     cause = Cause.ENVIRONMENT
+    advice = "`smolwatch doctor` says more; the file is tried again by itself."
 
 
 class DecoderBrokenError(MediaError):
@@ -111,7 +112,7 @@ class DecoderBrokenError(MediaError):
 
     code = "decoder-broken"
     cause = Cause.ENVIRONMENT
-    advice = "Look at what `smolwatch doctor` says of the decoder; the file is tried again by itself."
+    advice = "`smolwatch doctor` says more; the file is tried again by itself."
 
 
 class EngineError(SmolwatchError):

@@ -213,7 +213,7 @@ class Supervisor:
         """The model hangs, and its C code may be deaf to SIGTERM."""
         if self._worker is None or (seconds := self._stall.overdue()) is None:
             return
-        self._worker.ended_for = f"The worker got no further for {seconds:.0f} s, and was ended."
+        self._worker.ended_for = f"The worker made no progress for {seconds:.0f} s, and was ended."
         self._stall.ended()
         process = self._worker.process
         process.terminate()

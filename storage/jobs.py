@@ -196,10 +196,12 @@ class JobStore:
             due = min(not_before, now + LONGEST)
             self._must(back_to_queue(connection, now, claim, reason, not_before=due, **why), claim)
 
-    def postpone(self, claim: Claim, *, code: str, reason: str, not_before: datetime) -> None:
+    def postpone(
+        self, claim: Claim, *, code: str, reason: str, not_before: datetime, detail: str | None = None
+    ) -> None:
         """The sidecars cannot be written now: stay publishing, and let `take_up` find it then. May raise LostClaim."""
         with self._change() as (connection, now):
-            why = {"cause": Cause.ENVIRONMENT, "reason_code": code, "reason": reason}
+            why = {"cause": Cause.ENVIRONMENT, "reason_code": code, "reason": reason, "detail": detail}
             due = min(not_before, now + LONGEST)
             stay = JobState.PUBLISHING
             note = None if claim.job.reason == reason else reason  # for the same reason again: told already
@@ -220,7 +222,7 @@ class JobStore:
     def reap(self) -> list[int]:
         """Take back the running jobs whose lease has run out; their ids."""
         with self._change() as (connection, now):
-            return recovery.abandon(connection, now, "The worker fell silent.", passed(jobs.c.lease_until, now))
+            return recovery.abandon(connection, now, "The worker stopped responding.", passed(jobs.c.lease_until, now))
 
     # Questions that the daemon asks on its way
 

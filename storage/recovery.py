@@ -31,17 +31,19 @@ def lose_worker(connection: Connection, now: datetime, claim: Claim, note: str) 
     if job.attempts < job.max_attempts:
         back_to_queue(connection, now, claim, note, cause=Cause.TRANSIENT, reason_code=DIED, reason=note)
         return
-    reason = f"The worker died on this file {job.attempts} times. {note}"
+    times = "once" if job.attempts == 1 else f"{job.attempts} times"
+    reason = f"smolwatch's worker ended {times} while it worked on this file."
     move(
         connection,
         now,
         claim,
         JobState.RUNNING,
         JobState.FAILED,
-        reason,
+        f"{reason} {note}",
         cause=Cause.TRANSIENT,
         reason_code=DIED,
         reason=reason,
+        detail=note,
     )
 
 

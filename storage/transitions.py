@@ -83,6 +83,6 @@ def back_to_queue(connection: Connection, now: datetime, claim: Claim, note: str
         select(exists().where(waiting.c.path_id == mine, waiting.c.state == JobState.QUEUED))
     ).scalar()
     if replaced:
-        note = f"{note} Newer bytes of this file wait already."
+        note = f"{note} A newer version of the file is queued already."
         return move(connection, now, claim, JobState.RUNNING, JobState.GONE, note, reason_code="replaced", reason=note)
     return move(connection, now, claim, JobState.RUNNING, JobState.QUEUED, note, **UNOWNED, **values)

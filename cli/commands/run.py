@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
 import click
 
+from cli.reading import open_library
+from cli.render import say
 from config.errors import SmolwatchError
 from config.load import home_meant, load_settings, prepare_home
 from config.logs import set_up_logs
 from config.settings import ModelSettings, Settings
 from config.text import safe_text
 from daemon.clock import SystemClock
+from daemon.intake import verdicts
 from daemon.lock import holder
 from daemon.service.refusal import PERMANENT, forget_refusal, refuse
+from storage.library import Library
+from storage.lifecycle import JobState
 from storage.records import stamp
 
 
@@ -49,6 +55,9 @@ def command(
     """Watch the inbox and describe what lands there, until stopped (Ctrl-C or SIGTERM).
 
     Without weights it offers to download them, on a terminal; elsewhere files wait until the weights are there.
+
+    With --once the last line counts what became of the files. The exit code is 1 when a file failed or must wait for
+    more than a minute. Files that are not taken, songs say, are no failure.
     """
     chosen = {"model.id": model and absolute_if_folder(model), "model.engine": engine}
     chosen |= {"model.device": device, "model.detail": detail, "work.power": "ignore" if now else None}
@@ -71,7 +80,27 @@ def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
     if holder(settings.lock_file) is None:  # else there is no daemon to start, and nothing to fetch for it
         offer_weights(settings, ask=launcher == "terminal", accept=yes)
     set_up_logs(settings, role="daemon", console=sys.stderr.isatty())
-    return run(settings, once=once, launched_by=launcher)
+    began = SystemClock().now()
+    code = run(settings, once=once, launched_by=launcher)
+    if once:
+        with suppress(SmolwatchError), open_library(settings) as library:  # the exit code says the same, more shortly
+            say(counts_line(library, began))
+    return code
+
+
+def counts_line(library: Library, began: datetime) -> str:
+    """What became of the files since then: "described 12 · failed 1 · not taken 412: 300 songs, …"."""
+    ended, now = library.counts(finished_since=began), library.counts()
+    refused = library.refusal_counts()
+    kinds, waits = verdicts.skipped(refused), verdicts.waiting(refused)
+    waiting = now[JobState.QUEUED] + now[JobState.PUBLISHING] + sum(waits.values())
+    parts = [f"described {ended[JobState.DONE]:,}", f"failed {ended[JobState.FAILED]:,}"]
+    if ended[JobState.SKIPPED]:
+        parts.append(f"skipped {ended[JobState.SKIPPED]:,}")
+    if waiting:
+        parts.append(f"waiting {waiting:,}")
+    words = verdicts.in_words(kinds)
+    return " · ".join([*parts, f"not taken {sum(kinds.values()):,}{f': {words}' if words else ''}"])
 
 
 def leave_word(home: Path | None, error: SmolwatchError) -> None:

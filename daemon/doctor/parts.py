@@ -76,7 +76,7 @@ def look_at_sandbox() -> Sandbox | str:
         try:
             return decoder.sandbox()
         except DecoderMissingError as error:
-            return str(error)
+            return f"{error} ({error.detail})" if error.detail else str(error)
 
 
 def gpu_here() -> str:

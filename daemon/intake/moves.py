@@ -58,7 +58,7 @@ class Moves:
             take_along(said, path)  # first: from then on, the worker may write at the new place
         if not self._store.follow(job, path):
             return False
-        logger.info("Job {} went along from {} to {}", job.id, os.fsdecode(job.path), os.fsdecode(path))
+        logger.info("{} was moved to {}; its job {} moved too", os.fsdecode(job.path), os.fsdecode(path), job.id)
         return True
 
     def _is_moved(self, job: Job, file: NewFile) -> bool:

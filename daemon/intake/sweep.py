@@ -69,11 +69,17 @@ def look(entry: os.DirEntry[bytes], filters: Filters) -> Found | TurnedAway | No
 
 
 def unlistable(error: OSError) -> Turned:
-    return Turned("no-access", f"The folder cannot be listed: {error.strerror}. {way_in(error)}".strip())
+    return kept_out("The folder cannot be listed", error)
 
 
 def invisible(error: OSError) -> Turned:
-    return Turned("no-access", f"The system does not show the file: {error.strerror}. {way_in(error)}".strip())
+    return kept_out("The system does not show the file", error)
+
+
+def kept_out(what: str, error: OSError) -> Turned:
+    """With the way in, where there is one; else with the system's own word for what is wrong."""
+    way = way_in(error)
+    return Turned("no-access", f"{what}. {way}" if way else f"{what}: {error.strerror}.")
 
 
 def inbox_root(settings: Settings) -> bytes:

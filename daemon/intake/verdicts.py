@@ -67,7 +67,7 @@ def skipped(counts: Counts) -> dict[str, int]:
     for (code, kind), count in counts.items():
         if code in SKIPPED:
             found[kind or kind_of(code, kind).code] += count
-    return dict(found.most_common())
+    return most_first(found)
 
 
 def waiting(counts: Counts) -> dict[str, int]:
@@ -76,7 +76,12 @@ def waiting(counts: Counts) -> dict[str, int]:
     for (code, _), count in counts.items():
         if code in WAITING:
             found[code] += count
-    return dict(found.most_common())
+    return most_first(found)
+
+
+def most_first(found: Mapping[str, int]) -> dict[str, int]:
+    """The same order whatever the database's."""
+    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
 
 def in_words(kinds: Mapping[str, int]) -> str:

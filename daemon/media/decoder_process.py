@@ -54,7 +54,7 @@ class DecoderProcess:
                 self._process.start()
             except OSError as error:
                 self._line.close()
-                raise DecoderMissingError(f"The decoder could not be started ({error.strerror or error}).") from error
+                raise DecoderMissingError(detail=str(error)) from error
 
     @property
     def alive(self) -> bool:
@@ -73,7 +73,7 @@ class DecoderProcess:
                 self.kill()
                 raise DecoderMissingError(f"The decoder did not start within {START_SECONDS:.0f} seconds.") from error
             except (EOFError, OSError, ValueError, TypeError, LookupError) as error:
-                raise DecoderMissingError(f"The decoder could not be started ({self._last_words()}).") from error
+                raise DecoderMissingError(detail=self._last_words()) from error
             self._light = self._weight()
         return self._sandbox
 
@@ -96,7 +96,9 @@ class DecoderProcess:
             raise self._death(seconds) from error
         except (ValueError, TypeError, LookupError) as error:
             self.kill()
-            raise DecoderCrashedError(f"The decoder answered nonsense ({error}).") from error
+            raise DecoderCrashedError(
+                "Opening the file made the decoder answer nonsense.", detail=str(error)
+            ) from error
         except BaseException:
             self.kill()  # cut off in the middle of an answer, the line cannot be used again
             raise
@@ -138,10 +140,11 @@ class DecoderProcess:
         """What it died of. It is gone afterwards."""
         words = self._last_words()
         if self._process.exitcode == -signal.SIGKILL:
-            return OutOfMemoryError("The decoder was killed, probably out of memory (signal 9).")
+            said = "The decoder was killed while it opened the file, probably because memory ran out."
+            return OutOfMemoryError(said, detail=words)
         if self._process.exitcode == -signal.SIGXCPU:
             return DecoderHungError(f"Opening the file kept the processor busy for more than {seconds:.0f} seconds.")
-        return DecoderCrashedError(f"The decoder crashed on the file ({words}).")
+        return DecoderCrashedError("Opening the file made the decoder crash.", detail=words)
 
     def _last_words(self) -> str:
         self._process.join(GRACE_SECONDS)

@@ -52,18 +52,19 @@ def name_text(head: bytes) -> str | None:
 
 
 def decoded(head: bytes) -> str | None:
-    """As UTF-8, UTF-16 with its mark, or one byte a sign; None when it holds signs that no text has."""
+    """As UTF-8, UTF-16 with its mark, or one byte a sign; None when it holds signs that no text has.
+
+    The last sign may be cut off. Nothing is loaded for it: the decoder is locked in when it asks.
+    """
+    is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            text = codecs.getincrementaldecoder("utf-16")().decode(head)
-        else:
-            text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+        text = (codecs.utf_16_decode if is_wide else codecs.utf_8_decode)(head, "strict", False)[0]
     except UnicodeDecodeError:
         # A text of older days, in any alphabet. What is compressed or encrypted holds control characters before long.
         if len(head) < LEAST_BYTES and sum(byte < 0x80 for byte in head) * 2 < len(head):
             return None
         text = head.decode("latin-1")
-    return None if CONTROLS.search(text) else text
+    return None if CONTROLS.search(text) else text.removeprefix("\ufeff")
 
 
 def is_table(text: str) -> bool:

@@ -60,7 +60,7 @@ def check(found: os.stat_result, max_bytes: int, expected: Fingerprint | None) -
     if found.st_size == 0:
         raise UnreadableError("The file is empty.")
     if found.st_size > max_bytes:
-        raise TooLargeError(f"The file has {found.st_size:,} bytes; the limit is {max_bytes:,}.")
+        raise TooLargeError(f"The file has {found.st_size:,} bytes, more than the {max_bytes:,} that smolwatch opens.")
 
 
 def check_size(descriptor: int, size: int) -> None:
@@ -91,9 +91,13 @@ def refusal(error: OSError) -> MediaError:
         case errno.EACCES:
             return NoAccessError("Reading the file is not permitted.", advice=way_in(error))
         case errno.EPERM:
-            return NoAccessError("The system keeps smolwatch out of this folder.", advice=way_in(error))
+            return NoAccessError("The system does not let smolwatch into this folder.", advice=way_in(error))
         case _:
-            return NoAccessError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.")
+            return NoAccessError(
+                "The system cannot open the file.",
+                advice="Check the disk that it is on; it is tried again by itself.",
+                detail=os.strerror(error.errno or 0),
+            )
 
 
 def way_in(error: OSError) -> str:

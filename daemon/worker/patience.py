@@ -83,8 +83,10 @@ class PatientStore(JobStore):
     ) -> None:
         self._at_last(super().wait, claim, code=code, reason=reason, cause=cause, not_before=not_before, detail=detail)
 
-    def postpone(self, claim: Claim, *, code: str, reason: str, not_before: datetime) -> None:
-        self._at_last(super().postpone, claim, code=code, reason=reason, not_before=not_before)
+    def postpone(
+        self, claim: Claim, *, code: str, reason: str, not_before: datetime, detail: str | None = None
+    ) -> None:
+        self._at_last(super().postpone, claim, code=code, reason=reason, not_before=not_before, detail=detail)
 
     def set_state(self, key: str, value: dict[str, Any]) -> None:
         self._at_last(super().set_state, key, value)

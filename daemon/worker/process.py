@@ -131,7 +131,7 @@ def obey(connection: Connection, stopping: threading.Event, pulse: Pulse, stop_s
         stopping.set()
         patience = stop_seconds if pulse.is_holding else IDLE_PATIENCE
     try:
-        pulse.release_all("Released: smolwatch was stopped.")
+        pulse.release_all("Put back in the queue: smolwatch was stopped.")
     except Exception:
         logger.exception("The jobs in hand could not be released")
     os._exit(0)

@@ -40,6 +40,9 @@ from storage.jobs import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim, Description, Media
 
+UNFORESEEN = "Something unexpected went wrong with the file; the log says more."
+MODEL_FAILED = "The model failed while it worked on the file."
+
 IDLE_SECONDS = 0.25
 TAKE_UP_SECONDS = 5.0
 
@@ -102,7 +105,7 @@ class Worker:
             has_worked = self.turn()
             self._courtesy.work(self._in_hand > 0)
             stopping.wait(self._courtesy.rest(self._clock.monotonic() - began) if has_worked else IDLE_SECONDS)
-        self._put_back("Released: the worker ends.")
+        self._put_back("Put back in the queue: the worker stops.")
         while self._under_way:
             self._step()
 
@@ -252,7 +255,8 @@ class Worker:
             self._outcomes.give_up(claim, error.cause, error.code, reason, error.detail or None)
         except Exception as error:
             logger.exception("Job {} {} met something unforeseen", claim.job.id, claim.job.name)
-            self._outcomes.give_up(claim, Cause.TRANSIENT, "internal", f"{type(error).__name__}: {error}")
+            words = f"{type(error).__name__}: {error}"
+            self._outcomes.give_up(claim, Cause.TRANSIENT, "internal", UNFORESEEN, words)
 
     def _engine_failed(self, error: EngineError, claim: Claim | None = None) -> None:
         """The model's fault: nobody is charged, everybody in its hands goes back, and it is loaded anew.
@@ -263,7 +267,7 @@ class Worker:
         self._under_way.clear()
         for one in hit:
             cause = self._blame.failed_on(one.job.id, one.job.max_attempts)
-            self._outcomes.give_up(one, cause, error.code, str(error))
+            self._outcomes.give_up(one, cause, error.code, MODEL_FAILED, str(error))
         self._room.fail(str(error))
         self._put_back("The model is being restarted.")
 

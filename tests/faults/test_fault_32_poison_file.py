@@ -30,6 +30,7 @@ def test_it_is_given_up_after_its_attempts_and_those_beside_it_are_described(hou
     wait_for(lambda: house.states() == dict.fromkeys(names, JobState.DONE) | {"3.png": JobState.FAILED}, 40)
     poison = house.jobs()["3.png"]
     assert (poison.attempts, poison.reason_code) == (2, "worker-died")
-    assert "signal 11" in (poison.reason or "")
+    assert poison.reason == "smolwatch's worker ended 2 times while it worked on this file."
+    assert "signal 11" in (poison.detail or "")
     house.close()
     assert audit(house, names).is_clean

@@ -114,7 +114,7 @@ def test_the_daemon_replaces_a_worker_that_sleeps_and_its_job_is_done_once(hasty
     held = hasty.jobs()["held.png"]
     assert held.attempts == 2
     notes = hasty.notes(held)
-    assert "The worker fell silent." in notes
+    assert "The worker stopped responding." in notes
     assert notes.count("Described.") == 1
 
 

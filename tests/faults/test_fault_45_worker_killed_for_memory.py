@@ -29,6 +29,6 @@ def test_it_is_tried_again_alone_and_then_given_up_with_the_likely_cause(house: 
     wait_for(lambda: house.states() == {"greedy.png": JobState.FAILED, "small.png": JobState.DONE}, 40)
     greedy = house.jobs()["greedy.png"]
     assert greedy.attempts == 2
-    assert "killed by signal 9 (out of memory?)" in (greedy.reason or "")
+    assert "killed by signal 9 (out of memory?)" in (greedy.detail or "")
     house.close()
     assert audit(house, ["greedy.png", "small.png"]).is_clean

@@ -34,6 +34,6 @@ def test_a_hung_model_is_ended_at_the_deadline_and_costs_the_one_file(house: Hou
     assert time.monotonic() - began > 1 + 3 + 2 + 3  # twice the deadline, longer the second time, and SIGTERM's grace
     hung = house.jobs()["hangs.png"]
     assert hung.attempts == 2
-    assert "The worker got no further for" in (hung.reason or "")
+    assert "The worker made no progress for" in (hung.detail or "")
     house.close()
     assert audit(house, names).is_clean

@@ -130,10 +130,7 @@ def test_skipped_files_are_listed_with_all_that_was_not_taken(house: House) -> N
     assert shown.index("link.jpg") < shown.index("film.mp4") < shown.index(r"art\xff.psd")
     assert "It is a Photoshop file (PSD), which smolwatch does not open." in shown
     assert "cloud.jpg" not in result.stdout and "still.mov" not in result.stdout
-    assert result.stdout.splitlines()[-1] in (
-        "Not taken: 1 Photoshop file (PSD), 1 symbolic link",
-        "Not taken: 1 symbolic link, 1 Photoshop file (PSD)",
-    )
+    assert result.stdout.splitlines()[-1] == "Not taken: 1 Photoshop file (PSD), 1 symbolic link"
     document = json.loads(house.ask("ls", "--state", "skipped", "--json").stdout)
     assert [one["state"] for one in document] == ["skipped"] * 3
     assert os.fsencode(document[2].pop("path")).endswith(b"/art\xff.psd")

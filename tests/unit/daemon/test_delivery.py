@@ -123,7 +123,8 @@ def test_what_nobody_foresaw_stops_no_other_publication(
     Delivery(store, breaks, clock, lambda: 1.0).deliver(claim, description)
     job = library.job(claim.job.id)
     assert (job.state, job.reason_code) == (JobState.PUBLISHING, "internal")
-    assert job.reason == "Sidecars pending. ValueError: unforeseen"
+    assert job.reason == "Sidecars pending. Something unexpected went wrong; the log says more."
+    assert job.detail == "ValueError: unforeseen"
 
 
 def test_a_lost_claim_delivers_nothing(

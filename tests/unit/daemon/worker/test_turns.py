@@ -25,6 +25,7 @@ from daemon.inference.engine import Engine
 from daemon.power.courtesy import LOOK_SECONDS
 from daemon.power.state import PowerState, Source
 from daemon.stage import Stage
+from daemon.worker.turns import MODEL_FAILED, UNFORESEEN
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -177,21 +178,24 @@ def test_without_a_model_no_job_is_claimed_and_no_attempt_is_spent(bench: Bench)
 
 
 @pytest.mark.parametrize(
-    ("failure", "state", "cause"),
+    ("failure", "state", "cause", "words"),
     [
-        (UnreadableError("The file is cut off."), JobState.FAILED, Cause.INPUT),
-        (NotAllowedError("A playlist."), JobState.SKIPPED, Cause.INPUT),
-        (DecoderHungError("It took over 60 s."), JobState.QUEUED, Cause.TRANSIENT),
-        (RuntimeError("unforeseen"), JobState.QUEUED, Cause.TRANSIENT),
+        (UnreadableError("The file is cut off."), JobState.FAILED, Cause.INPUT, "The file is cut off."),
+        (NotAllowedError("A playlist."), JobState.SKIPPED, Cause.INPUT, "A playlist."),
+        (DecoderHungError("It took over 60 s."), JobState.QUEUED, Cause.TRANSIENT, "It took over 60 s."),
+        (RuntimeError("unforeseen"), JobState.QUEUED, Cause.TRANSIENT, UNFORESEEN),
     ],
 )
-def test_a_failure_costs_its_own_file_alone(bench: Bench, failure: Exception, state: JobState, cause: Cause) -> None:
+def test_a_failure_costs_its_own_file_alone(
+    bench: Bench, failure: Exception, state: JobState, cause: Cause, words: str
+) -> None:
     bad, good = bench.queue("bad.png"), bench.queue("good.png")
     bench.opener.failures[bench.library.job(bad).path] = failure
     bench.turn()
     job = bench.library.job(bad)
     assert (job.state, job.cause) == (state, cause)
-    assert str(failure) in str(job.reason)
+    assert job.reason == words
+    assert job.detail == ("RuntimeError: unforeseen" if words is UNFORESEEN else None)
     assert bench.state(good) is JobState.DONE
 
 
@@ -231,7 +235,8 @@ def test_a_file_on_which_every_engine_fails_does_not_stop_the_others_for_ever(be
     bench.turn(40, seconds=70)
     assert bench.state(good) is JobState.DONE
     assert bench.state(poison) is JobState.FAILED
-    assert "out of memory" in str(bench.library.job(poison).reason)
+    assert bench.library.job(poison).reason == MODEL_FAILED
+    assert "out of memory" in str(bench.library.job(poison).detail)
 
 
 def test_a_job_that_was_tried_before_runs_alone(bench: Bench) -> None:
@@ -355,7 +360,7 @@ def test_a_stopping_worker_ends_what_the_engine_has_and_gives_the_rest_back_unch
     bench.worker.run(bench.stopping)
     assert [bench.state(job) for job in jobs] == [JobState.DONE] * 8 + [JobState.QUEUED] * 4
     assert [bench.attempts(job) for job in jobs[8:]] == [0] * 4
-    assert "Released: the worker ends." in [event.note for event in bench.library.events(jobs[8])]
+    assert "Put back in the queue: the worker stops." in [event.note for event in bench.library.events(jobs[8])]
     assert not bench.pulse.is_holding
 
 
