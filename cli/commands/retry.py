@@ -19,7 +19,7 @@ from config.settings import Settings
 def command(home: Path | None, what: tuple[str, ...], failed: bool) -> None:
     """Try failed or skipped files again, or have files that are done described anew."""
     if bool(what) == failed:
-        raise click.UsageError("Name jobs or files, or say --failed.")
+        raise click.UsageError("Give job numbers or files, or use --failed.")
     settings = load_settings(home=home)
     with open_library(settings) as library:  # nothing is changed unless every one of them is there
         jobs = list(dict.fromkeys(job_meant(text, library).id for text in what))

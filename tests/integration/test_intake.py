@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,23 @@ def test_a_young_file_is_looked_at_again_unless_its_head_says_what_it_is(house: 
     (house.inbox / "song.mp3").write_bytes(PNG)
     wait_for(lambda: house.queued() == {"song.mp3"})
     assert house.refused("song.mp3") == ""
+
+
+def test_a_list_that_was_broken_off_by_a_stop_forgets_nothing(house: IntakeHouse) -> None:
+    for folder in ("a", "b"):
+        (house.inbox / folder).mkdir()
+        (house.inbox / folder / "notes.txt").write_text("hello")
+    house.start_and_settle()
+    house.stop()
+
+    def scan(folder: bytes) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
+        if folder != house.root:
+            house.stop_event.set()
+        return os.scandir(folder)
+
+    house.make(scan=scan).tick()
+    assert house.stop_event.is_set()
+    assert len(house.library.refused_paths()) == 2
 
 
 def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Path) -> None:
