@@ -20,6 +20,8 @@ Check = Callable[[], None]
 DAY = 86_400.0
 #: A stated length is believed if the estimate from the packets is at most so many times longer or shorter.
 TOLERANCE = 1.5
+#: Rates that differ by no more than this share are the same, but for a few frames that are missing.
+NEAR = 0.02
 #: A broadcast's clock may start anew in the middle. It has when it goes back, or forward by more than any pause.
 JUMP_SECONDS, BACK_SECONDS = 60.0, 0.1
 #: In the first byte of a VP8 frame: it is shown, and not only referred to by others (RFC 6386, 9.1).
@@ -128,24 +130,30 @@ class Tally:
         return self.end - self.first
 
     def rate(self) -> float:
-        """Frames a second: the steady rate, if it is true of what was read, else the average."""
+        """Frames a second: the steady rate, if but a few frames are missing to it, else the average."""
         steady, seconds = steady_rate(self._stream), self.seconds
         if not 0 < seconds <= DAY:
             return 1 / self.step
-        if steady is not None and agree(self.packets / steady, seconds, steady):
+        if self._halves:
+            return self._average
+        if steady is not None and (self._agrees(steady) or near(steady, self.packets / seconds)):
             return steady
-        return self._average if self.halves else self.packets / seconds
+        return self.packets / seconds
 
-    @property
-    def halves(self) -> bool:
-        """Whether a packet is half a frame: every second line of it, as interlaced H.264 may be broadcast."""
-        measured = self.packets / self.seconds if self.seconds > 0 else 0.0
-        interlaced = self.clock.joins and near(self._usual, 2 * self._average)
-        return interlaced and near(measured, self._usual)
-
-    @property
     def frames(self) -> int:
-        return (self.packets + 1) // 2 if self.halves else self.packets
+        """How many there are, with the few that are missing to a steady rate."""
+        if not 0 < self.seconds <= DAY or self._agrees(self.rate()):
+            return self.packets
+        return max(round(self.seconds * self.rate()), 1)
+
+    def _agrees(self, rate: float) -> bool:
+        return agree(self.packets / rate, self.seconds, rate)
+
+    @property
+    def _halves(self) -> bool:
+        """Whether a packet is half a frame: every second line of it, as interlaced H.264 may be broadcast."""
+        interlaced = self.clock.joins and near(self._usual, 2 * self._average)
+        return interlaced and near(self._usual, self.packets / self.seconds)
 
     def estimate(self, stated: float, size: int) -> float:
         """How long a file of `size` bytes is of which a part was read: as stated, if its bytes do not deny that.
@@ -167,7 +175,7 @@ def steady_rate(stream: VideoStream) -> float | None:
 
 
 def near(rate: float, other: float) -> bool:
-    return rate > 0 and abs(rate - other) <= 0.02 * rate
+    return rate > 0 and abs(rate - other) <= NEAR * rate
 
 
 def agree(seconds: float, others: float, rate: float) -> bool:

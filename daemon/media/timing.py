@@ -95,9 +95,9 @@ def by_packets(container: InputContainer, stream: VideoStream, size: int, check:
     """By reading the packets of the shown frames and decoding none: all of them, or as many as time allows."""
     tally = Tally(container, stream)
     whole = tally.read_on(check, min(time.monotonic() + COUNT_SECONDS, stop_at))
-    if tally.frames == 0:
+    if tally.packets == 0:
         raise UnreadableError("The video is damaged or incomplete: it holds no frames.")
-    length = Length(frames=tally.frames, rate=tally.rate(), jumps=tally.clock.jumps)
+    length = Length(frames=tally.frames(), rate=tally.rate(), jumps=tally.clock.jumps)
     if whole:
         return length
     seconds = tally.estimate(seconds_stated(container, stream), size)
@@ -116,6 +116,6 @@ def end_found(container: InputContainer, stream: VideoStream, end: float, check:
     except av.FFmpegError:
         return end
     whole = tail.read_on(check, min(time.monotonic() + COUNT_SECONDS, stop_at))
-    if tail.frames == 0:
+    if tail.packets == 0:
         return end
     return tail.end if whole else max(end, tail.end)

@@ -75,13 +75,21 @@ def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec
 def test_half_frames_of_a_broadcast_are_counted_in_pairs() -> None:
     """FFmpeg hands interlaced H.264 out field by field, 50 a second, and knows that these are 25 frames."""
     tally = tally_of(packets(200, 2), container="mpegts", average=25, usual=50)
-    assert (tally.frames, tally.rate(), tally.seconds) == (100, 25, 4.0)
+    assert (tally.frames(), tally.rate(), tally.seconds) == (100, 25, 4.0)
 
 
 @pytest.mark.parametrize(("container", "average"), [("mpegts", 50), ("matroska", 25)])
 def test_whole_frames_are_counted_one_by_one(container: str, average: int) -> None:
     tally = tally_of(packets(200, 2), container=container, average=average, usual=50)
-    assert (tally.frames, tally.rate(), tally.seconds) == (200, 50, 4.0)
+    assert (tally.frames(), tally.rate(), tally.seconds) == (200, 50, 4.0)
+
+
+@pytest.mark.parametrize(("missing", "frames", "rate"), [(3, 250, 25.0), (40, 210, 21.0)])
+def test_a_steady_film_may_lack_a_few_frames(missing: int, frames: int, rate: float) -> None:
+    read = packets(250, 4, 4)
+    del read[100 : 100 + missing]
+    tally = tally_of(read, container="matroska", average=25, usual=25)
+    assert (tally.frames(), tally.rate(), tally.seconds) == (frames, rate, 10.0)
 
 
 @pytest.mark.parametrize(
