@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from daemon.errors import MediaError, NotAllowedError, TooLargeError, UnreadableError
-from daemon.media import reel, videos
+from daemon.media import reel, tracks
 from daemon.media.clip import Clip
 from daemon.media.frames import sample_indices
 from storage.records import MediaKind
@@ -197,7 +197,7 @@ def test_a_codec_that_is_not_on_the_list_is_refused(tmp_path: Path) -> None:
 
 def test_a_frame_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(4))
-    monkeypatch.setattr(videos, "MAX_PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr(tracks, "MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(TooLargeError, match="64×48"):
         read(path)
 
@@ -218,7 +218,7 @@ def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path) -> None:
         path.write_text(text)
         fd = os.open(path, os.O_RDONLY)
         try:
-            with pytest.raises(av.FFmpegError), videos.opened(fd):
+            with pytest.raises(av.FFmpegError), tracks.opened(fd):
                 pytest.fail("it was opened")
         finally:
             os.close(fd)
