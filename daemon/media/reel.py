@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from daemon.media.soundness import Soundness
+
 #: A leap costs the decoder a fresh start; it must skip at least this many frames to be worth it.
 WORTH_FRAMES = 8
 #: After so many decoded pixels (80 seconds of 1080p at 60 a second), or half the time, only key frames are decoded.
 HURRY_PIXELS = 10_000_000_000
 MAX_FAILED_LEAPS = 3
+#: Beyond so many reads that fail one after the other, the rest of the file is given up.
+MAX_FAILED_READS = 8
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Shot:
 
 
 class Reel:
-    """One pass over a stream that stands at its beginning.
+    """One pass over a stream that stands at its beginning. `soundness` is told of all damage, and judges the frames.
 
     `rate`: frames a second; `check` is called before every read and may raise; `stop_at`: monotonic seconds.
     """
@@ -39,6 +44,7 @@ class Reel:
         stream: VideoStream,
         *,
         rate: float,
+        soundness: Soundness,
         check: Callable[[], None],
         stop_at: float,
     ) -> None:
@@ -46,6 +52,7 @@ class Reel:
         self._stream = stream
         self._tick = float(stream.time_base or 0)
         self._step = 1 / rate
+        self._soundness = soundness
         self._check = check
         self._stop_at = stop_at
         self._hurry_at = (time.monotonic() + stop_at) / 2
@@ -107,8 +114,8 @@ class Reel:
         return 0 if start is None or len(entries) == 0 else max(0, start - entries[0].timestamp)
 
     def _load_index(self) -> None:
-        """Matroska reads its table of key frames at the first seek only."""
-        if self._stream.start_time is not None:
+        """Matroska reads its table of key frames at the first seek only. Others may not find back to the beginning."""
+        if self._stream.start_time is not None and self._container.format.name.startswith("matroska"):
             self._seek(self._stream.start_time)
 
     def _seek(self, timestamp: int) -> bool:
@@ -118,6 +125,7 @@ class Reel:
         except av.FFmpegError:
             self._failed_leaps += 1
             return False
+        self._soundness.leap()
         return True
 
     def _decode(self) -> Iterator[Shot]:
@@ -129,21 +137,34 @@ class Reel:
             try:
                 frames = packet.decode()
             except av.FFmpegError:  # one damaged packet; the next key frame may be whole
+                self._soundness.lose()
                 continue
             for frame in frames:
                 if isinstance(frame, VideoFrame):
-                    yield self._shot(frame)
+                    shot = self._shot(frame)
+                    if self._soundness.passes(shot.at, is_key=frame.key_frame, is_corrupt=frame.is_corrupt):
+                        yield shot
             if self._decoded_pixels and time.monotonic() > self._stop_at:
                 return
             self._hurry_if_late()
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
-        try:
-            for packet in self._container.demux(self._stream):
-                self._check()
-                yield packet
-        except av.FFmpegError:  # a torn tail: what came before it counts
-            return
+        """To the end, or to a torn tail: what came before it counts. Damage on the way is left behind."""
+        failed, newest = 0, -math.inf
+        while failed <= MAX_FAILED_READS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    self._check()
+                    if failed and packet.size:
+                        self._soundness.lose()
+                        failed = 0
+                    newest = max(newest, -math.inf if packet.pts is None else packet.pts * self._tick)
+                    if packet.is_corrupt:  # it, or the one behind it
+                        self._soundness.suspect(newest - (self._start or 0.0) + 1.5 * self._step)
+                    yield packet
+                return
+            except av.FFmpegError:
+                failed += 1
 
     def _shot(self, frame: VideoFrame) -> Shot:
         self._decoded_pixels += frame.width * frame.height

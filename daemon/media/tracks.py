@@ -1,77 +1,147 @@
-"""Which stream of a video is looked at, and whether it may be: the file opened by FFmpeg within narrow bounds.
-
-FFmpeg is given the one open descriptor and no other way to read anything, so that a file which names other files
-cannot have them opened.
-"""
+"""Which of a file's streams is the film: a default one first, then the one of most frames and pixels."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from config.text import safe_text
-from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError
+from daemon.errors import MediaError, NotAllowedError, TooLargeError, UnreadableError
+from daemon.media.containers import BOUNDS, CODECS, DAMAGED, MAX_PIXELS, opened_container
+from daemon.media.kinds import Format
+from daemon.media.protection import check_protection
+from daemon.media.wholeness import faults_of
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
-CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores", "mpeg2video"})
-#: A larger frame is refused undecoded.
-MAX_PIXELS = 100_000_000
-#: For whatever decodes, be it to find out what a stream is.
-BOUNDS = {"max_pixels": str(MAX_PIXELS)}
-MAX_STREAMS = 16
+#: Pictures that stand beside the film: a cover, and the pictures of chapters.
+ASIDE = Disposition.attached_pic | Disposition.timed_thumbnails
+#: Where a container does not say how many frames its tracks have, so many are counted, in so much time.
+LOOK_FRAMES = 300
+LOOK_SECONDS = 2.0
 
 
-@contextmanager
-def border() -> Iterator[None]:
-    """FFmpeg's errors, and what PyAV lets out of a broken file, become ours."""
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """A stream of pictures. `frames` is None where nobody said how many; `pixels` is that of one frame."""
+
+    index: int
+    is_known: bool
+    is_default: bool
+    pixels: int
+    frames: int | None
+
+
+def choose(fd: int, format: Format, check: Callable[[], None]) -> int:
+    """The index of the stream that is the film. `check` is called before every read and may raise.
+
+    Raises NotAllowedError when there is no film, or one that is protected, UnreadableError when nothing is there.
+    """
+    with opened_container(fd, format) as container:
+        tracks = tracks_of(container)
+        has_sound = bool(container.streams.audio)
+        if any(track.frames is None for track in tracks) and (has_sound or len(tracks) > 1):
+            tracks = counted(container, tracks, check)
+        best = best_of(tracks, has_sound)
+        check_protection(fd, format, container, None if best is None else picture_stream(container, best.index))
+        if (best is None or not best.is_known) and faults_of(fd, format):
+            raise UnreadableError(DAMAGED, detail="what would tell the film is missing")
+        if best is None:
+            raise without_film(container)
+        return best.index
+
+
+def tracks_of(container: InputContainer) -> list[Track]:
+    return [
+        Track(
+            index=stream.index,
+            is_known=stream.codec_context is not None and stream.codec_context.name in CODECS,
+            is_default=bool(stream.disposition & Disposition.default),
+            pixels=stream.codec_context.width * stream.codec_context.height if stream.codec_context else 0,
+            frames=stream.frames or None,
+        )
+        for stream in container.streams.video
+        if not stream.disposition & ASIDE
+    ]
+
+
+def best_of(tracks: Sequence[Track], has_sound: bool) -> Track | None:
+    """Pure. A single frame beside sound is a cover: a song may carry one as a track. None when no film is there."""
+    films = [track for track in tracks if not (has_sound and track.frames == 1)]
+    most = max((track.frames or 0 for track in films), default=0)
+
+    def merit(track: Track) -> tuple[bool, bool, bool, bool, int, int]:
+        frames = track.frames or 0
+        # Tracks of about as many frames differ by their size: where frames were counted, one may be ahead by a few.
+        return frames != 1, track.is_known, track.is_default, 2 * frames >= most, track.pixels, -track.index
+
+    return max(films, key=merit, default=None)
+
+
+def counted(container: InputContainer, tracks: Sequence[Track], check: Callable[[], None]) -> list[Track]:
+    """The same with the frames of the file's beginning: of one track, until it is more than a cover."""
+    streams = [container.streams[track.index] for track in tracks]
+    keep_only(container, streams)
+    enough, stop_at = 2 if len(tracks) == 1 else LOOK_FRAMES, time.monotonic() + LOOK_SECONDS
+    counts: Counter[int] = Counter()
     try:
-        yield
-    except MediaError:
-        raise
-    except MemoryError as error:
-        raise OutOfMemoryError("The video takes more memory than there is.") from error
-    except av.FFmpegError as error:
-        raise UnreadableError(f"The video is damaged or incomplete ({safe_text(error.strerror or '')}).") from error
-    except (OSError, ValueError, LookupError, ArithmeticError, RuntimeError, TypeError) as error:
-        raise UnreadableError(f"The video is damaged or incomplete ({safe_text(str(error))}).") from error
+        for packet in container.demux(streams):
+            check()
+            if packet.size:
+                counts[packet.stream_index] += 1
+            if counts.total() >= enough or time.monotonic() > stop_at:
+                break
+    except av.FFmpegError:  # as far as it can be read
+        pass
+    return [replace(track, frames=counts[track.index] or None) for track in tracks]
+
+
+def without_film(container: InputContainer) -> MediaError:
+    streams = container.streams
+    if streams.audio and streams.video:
+        return NotAllowedError("It holds sound with a cover picture, no film.")
+    if streams.audio:
+        return NotAllowedError("It holds sound alone, no pictures.")
+    if streams.subtitles:
+        return NotAllowedError("It holds no pictures.")
+    return UnreadableError(DAMAGED, detail="no stream of moving pictures was found")
 
 
 @contextmanager
-def opened(fd: int, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file from its beginning, with its picture stream judged and ready to decode."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    options = {
-        "fd": str(fd),
-        "protocol_whitelist": "fd",
-        "format_whitelist": FORMATS,
-        "codec_whitelist": ",".join(sorted(CODECS)),  # FFmpeg tries the codec of every stream, also of those not wanted
-        "probesize": "5000000",
-        "analyzeduration": "5000000",
-        "max_streams": str(MAX_STREAMS),
-    }
-    with av.open("fd:", container_options=options, options=BOUNDS, metadata_errors="replace") as container:
-        yield container, judged(picture_stream(container), threads)
+def opened(fd: int, format: Format, index: int, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The file from its beginning, with the chosen stream judged and ready to decode, and all others left out."""
+    with opened_container(fd, format) as container:
+        stream = judged(picture_stream(container, index), threads)
+        keep_only(container, [stream])
+        yield container, stream
 
 
-def picture_stream(container: InputContainer) -> VideoStream:
-    """The first stream of moving pictures; a cover picture is none."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    raise UnreadableError("There is no video stream in the file.")
+def keep_only(container: InputContainer, streams: Sequence[Stream]) -> None:
+    """Have the packets of all other streams skipped, so that they cost neither time nor memory."""
+    wanted = {stream.index for stream in streams}
+    for stream in container.streams:
+        if stream.index not in wanted:
+            stream.discard = Discard.all
+
+
+def picture_stream(container: InputContainer, index: int) -> VideoStream:
+    stream = container.streams[index]
+    if not isinstance(stream, VideoStream):
+        raise UnreadableError(DAMAGED, detail="the order of its streams changed")
+    return stream
 
 
 def judged(stream: VideoStream, threads: int) -> VideoStream:
     """Refused before its first frame is decoded, or set up within bounds."""
     context = stream.codec_context
     if context is None:
-        raise UnreadableError("The video's codec is not known.")
+        raise NotAllowedError("The video's codec is not one that smolwatch knows.")
     if context.name not in CODECS:
         raise NotAllowedError(f"The video's codec ({safe_text(context.name)}) is not one that smolwatch opens.")
     check_frame(context.width, context.height)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 
 import av
@@ -16,12 +18,15 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from daemon.errors import NotAllowedError, UnreadableError
-from daemon.media.clip import Clip, DecodePlan, Pixels
+from daemon.media.clip import CUT_SHORT, DAMAGED, Clip, DecodePlan, Pixels
+from daemon.media.containers import border
 from daemon.media.frames import sample_indices, shrink
 from daemon.media.kinds import HEAD_BYTES, Format, sniff
 from daemon.media.opening import check_size
 from daemon.media.reel import Reel, Shot
-from daemon.media.tracks import border, check_frame, opened
+from daemon.media.soundness import Soundness
+from daemon.media.tracks import check_frame, choose, opened
+from daemon.media.wholeness import faults_of
 from storage.records import Media, MediaKind
 
 THREADS = 2
@@ -29,6 +34,11 @@ THREADS = 2
 DECODE_SECONDS = 20.0
 #: A stated length beyond this is not believed.
 DAY = 86_400.0
+#: Where parts of a file are gone, a frame that lasts so many times longer than usual hides some that were lost.
+LONGEST_STEP = 1.5
+
+#: Opens the file from its beginning, each time anew.
+Opener = Callable[[], AbstractContextManager[tuple[InputContainer, VideoStream]]]
 
 
 def read_video(fd: int, plan: DecodePlan) -> Clip:
@@ -43,11 +53,21 @@ def read_video(fd: int, plan: DecodePlan) -> Clip:
     stop_at = time.monotonic() + min(DECODE_SECONDS, plan.seconds / 2)
     with border():
         check = partial(check_size, fd, os.fstat(fd).st_size)
-        total, rate = length_of(fd, check, stop_at)
+        film = partial(opened, fd, format, choose(fd, format, check))
+        total, rate = length_of(film, check, stop_at)
         indices = sample_indices(total, rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
-        with opened(fd, threads=1 if plan.sparing else THREADS) as (container, stream):
-            reel = Reel(container, stream, rate=rate, check=check, stop_at=stop_at)
-            return developed(reel.shots([index / rate for index in indices]), format, plan, total, rate)
+        faults = faults_of(fd, format)
+        soundness = Soundness(LONGEST_STEP / rate) if DAMAGED in faults else Soundness()
+        with film(threads=1 if plan.sparing else THREADS) as (container, stream):
+            reel = Reel(container, stream, rate=rate, soundness=soundness, check=check, stop_at=stop_at)
+            clip = developed(reel.shots([index / rate for index in indices]), format, plan, total, rate)
+    return replace(clip, defects=defects_of(soundness, faults))
+
+
+def defects_of(soundness: Soundness, faults: set[str]) -> tuple[str, ...]:
+    """What was noticed while decoding, and what the container tells."""
+    seen = {DAMAGED} if soundness.is_damaged else {CUT_SHORT} if soundness.is_torn else set()
+    return tuple(sorted(faults | seen))
 
 
 def developed(shots: Iterator[Shot], format: Format, plan: DecodePlan, total: int, rate: float) -> Clip:
@@ -82,16 +102,16 @@ def upright(shot: Shot) -> Pixels:
     return pixels
 
 
-def length_of(fd: int, check: Callable[[], None], stop_at: float) -> tuple[int, float]:
+def length_of(opened: Opener, check: Callable[[], None], stop_at: float) -> tuple[int, float]:
     """How many frames there are, and how many a second: as stated where that can be believed, else counted."""
-    with opened(fd) as (container, stream):
+    with opened() as (container, stream):
         average, usual = float(stream.average_rate or 0), float(stream.guessed_rate or 0)
         seconds = seconds_stated(container, stream)
         total = stream.frames or round(seconds * average)
         steady = average > 0 and abs(average - usual) <= 0.02 * average
         if steady and 1 <= total <= DAY * average:
             return total, average
-    with opened(fd) as (container, stream):
+    with opened() as (container, stream):
         return counted(container, stream, check, stop_at)
 
 
