@@ -38,7 +38,12 @@ def test_the_files_own_fault_is_final() -> None:
 def test_what_cannot_be_read_of_a_young_file_is_no_verdict(attempts: int) -> None:
     assert action(Cause.INPUT, "unreadable", attempts, young=True) is Action.WAIT
     assert pause(decision(Cause.INPUT, "unreadable", young=True)) == 120
+    assert action(Cause.TRANSIENT, "unfinished", attempts, young=True) is Action.WAIT
     assert action(Cause.INPUT, "too-large", young=True) is Action.FAIL
+
+
+def test_a_file_that_grew_old_while_its_end_was_missed_is_opened_once_more() -> None:
+    assert action(Cause.TRANSIENT, "unfinished") is Action.RETRY
 
 
 def test_a_file_that_is_none_of_ours_is_skipped() -> None:
