@@ -6,6 +6,7 @@ A decoder goes on after damage: it marks the frames that it had to guess, but no
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 #: So long after damage frames that build on it are left out, until the next key frame. A stream that has none for
 #: longer is shown again: most of its picture has been drawn anew by then.
@@ -18,11 +19,13 @@ FEW_FRAMES = 4
 class Soundness:
     """Watches one pass over a stream. `is_damaged`: something was lost in the middle of it.
 
-    `longest_step`: no frame lasts longer, in seconds; what seems to last longer hides lost ones.
+    `longest_step`: no frame lasts longer, in seconds; what seems to last longer hides lost ones. `on_loss` is called
+    for all that is lost, and may raise.
     """
 
-    def __init__(self, longest_step: float = math.inf) -> None:
+    def __init__(self, longest_step: float = math.inf, on_loss: Callable[[], None] = lambda: None) -> None:
         self.is_damaged = False
+        self._on_loss = on_loss
         self._longest_step = longest_step
         self._lost = self._followed = 0  # frames
         self._hurt_at: float | None = None
@@ -41,6 +44,7 @@ class Soundness:
 
     def lose(self) -> None:
         """Something cannot be read or decoded here."""
+        self._on_loss()
         self._lost += 1
         self._followed = 0
         if self._hurt_at is None:

@@ -5,6 +5,7 @@ The stream is chosen and judged by `tracks`, decoded by `reel`; this module says
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -50,18 +51,36 @@ def read_video(fd: int, plan: DecodePlan) -> Clip:
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
     if format is None or format.kind is not MediaKind.VIDEO:
         raise NotAllowedError("Not a video that smolwatch knows.")
-    stop_at = time.monotonic() + min(DECODE_SECONDS, plan.seconds / 2)
+    began = time.monotonic()
+    stop_at = began + min(DECODE_SECONDS, plan.seconds / 2)
     with border():
         check = partial(check_size, fd, os.fstat(fd).st_size)
         film = partial(opened, fd, format, choose(fd, format, check))
         total, rate = length_of(film, check, stop_at)
         indices = sample_indices(total, rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
         faults = faults_of(fd, format)
-        soundness = Soundness(LONGEST_STEP / rate) if DAMAGED in faults else Soundness()
-        with film(threads=1 if plan.sparing else THREADS) as (container, stream):
-            reel = Reel(container, stream, rate=rate, soundness=soundness, check=check, stop_at=stop_at)
-            clip = developed(reel.shots([index / rate for index in indices]), format, plan, total, rate)
-    return replace(clip, defects=defects_of(soundness, faults))
+
+        def seen(threads: int, on_loss: Callable[[], None]) -> Clip:
+            soundness = Soundness(LONGEST_STEP / rate if DAMAGED in faults else math.inf, on_loss)
+            with film(threads=threads) as (container, stream):
+                reel = Reel(container, stream, rate=rate, soundness=soundness, check=check, stop_at=stop_at)
+                clip = developed(reel.shots([index / rate for index in indices]), format, plan, total, rate)
+            return replace(clip, defects=defects_of(soundness, faults))
+
+        try:
+            return seen(1 if plan.sparing or faults else THREADS, partial(give_up_early, (3 * began + stop_at) / 4))
+        except DamageMet:
+            return seen(1, lambda: None)
+
+
+class DamageMet(Exception):
+    """Several threads do not mark all that is damaged, and not always the same: one alone shall decode it."""
+
+
+def give_up_early(until: float) -> None:
+    """After that moment there would be no time to begin anew."""
+    if time.monotonic() < until:
+        raise DamageMet
 
 
 def defects_of(soundness: Soundness, faults: set[str]) -> tuple[str, ...]:
