@@ -24,6 +24,13 @@ class UnreadableError(MediaError):
     """The file is damaged or incomplete."""
 
 
+class UnfinishedError(MediaError):
+    """The file ends before it should, and may still be on its way."""
+
+    code = "unfinished"
+    cause = Cause.TRANSIENT
+
+
 class NotAllowedError(MediaError):
     """The file is of a format that smolwatch does not open."""
 

@@ -21,7 +21,7 @@ YOUNG_SECONDS = 600.0
 YOUNG_PAUSE = 120.0
 
 #: What the bytes of a file that is still on its way look like.
-UNFINISHED_CODES = frozenset({"unreadable"})
+UNFINISHED_CODES = frozenset({"unfinished", "unreadable"})
 #: Files that cannot become a picture as they are, rather than damaged ones: no retry would help.
 SKIP_CODES = frozenset({"not-allowed", "not-regular", "too-large"})
 #: The bytes that were queued are no longer at the path; what is there now is another file, for intake to admit.

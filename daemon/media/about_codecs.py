@@ -12,7 +12,7 @@ import PIL
 import pillow_heif
 from PIL import Image, features
 
-from daemon.media import images, videos
+from daemon.media import containers, images
 
 #: Formats for which Pillow needs a library that a build may lack.
 LIBRARIES = {"JPEG": "jpg", "PNG": "zlib", "WEBP": "webp"}
@@ -35,8 +35,8 @@ def missing_pictures() -> list[str]:
 def missing_videos() -> list[str]:
     codecs = set(av.codecs_available)
     formats = {name for names in av.formats_available for name in names.split(",")}
-    wanted = sorted(videos.CODECS - EITHER) + ([] if codecs & EITHER else ["av1"])
-    return [name for name in wanted if name not in codecs] + sorted(set(videos.FORMATS.split(",")) - formats)
+    wanted = sorted(containers.CODECS - EITHER) + ([] if codecs & EITHER else ["av1"])
+    return [name for name in wanted if name not in codecs] + sorted(set(containers.DEMUXERS.values()) - formats)
 
 
 if __name__ == "__main__":

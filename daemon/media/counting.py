@@ -11,7 +11,6 @@ import av
 from av.container import InputContainer
 from av.format import Flags
 from av.packet import Packet
-from av.stream import Discard
 from av.video.stream import VideoStream
 
 Check = Callable[[], None]
@@ -26,13 +25,6 @@ NEAR = 0.02
 JUMP_SECONDS, BACK_SECONDS = 60.0, 0.1
 #: In the first byte of a VP8 frame: it is shown, and not only referred to by others (RFC 6386, 9.1).
 VP8_SHOWN = 0x10
-
-
-def read_only(container: InputContainer, stream: VideoStream) -> None:
-    """Have the container pass over what belongs to its other streams."""
-    for other in container.streams:
-        if other.index != stream.index:
-            other.discard = Discard.all
 
 
 class JoinedClock:

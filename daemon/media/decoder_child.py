@@ -87,7 +87,8 @@ def attempt(read: Reader, fd: int, plan: DecodePlan) -> Clip:
         raise
     except MemoryError as error:
         raise OutOfMemoryError("Opening the file takes more memory than there is.") from error
-    except ImportError as error:  # locked in, nothing can be loaded: `preload` lacks a module, or the disk does
+    # Locked in, nothing can be loaded and no file be opened: `preload` lacks something, or the disk does.
+    except (ImportError, PermissionError) as error:
         raise DecoderBrokenError(detail=words_of(error)) from error
     except Exception as error:
         raise UnreadableError("The file is damaged or incomplete.", detail=words_of(error)) from error

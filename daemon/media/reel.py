@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from daemon.media.counting import Check, JoinedClock, read_only
+from daemon.media.counting import Check, JoinedClock
+from daemon.media.soundness import Soundness
 from daemon.media.timing import Length
 
 #: A leap costs the decoder a fresh start; it must skip at least this many frames to be worth it.
@@ -29,6 +31,8 @@ HURRY_PIXELS = 10_000_000_000
 MAX_FAILED_LEAPS = 3
 #: FFmpeg's own decoders of these leave out what is transparent; those of libvpx do not.
 SEE_THROUGH = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+#: Beyond so many reads that fail one after the other, the rest of the file is given up.
+MAX_FAILED_READS = 8
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Shot:
 class Reel:
     """One pass over a stream that stands at its beginning, for the frames at the `wanted` times (seconds, rising).
 
+    `soundness` takes note of all damage, and judges the frames.
+
     `check` is called before every read and may raise; `stop_at`: monotonic seconds.
     """
 
@@ -52,16 +58,17 @@ class Reel:
         *,
         length: Length,
         wanted: Sequence[float],
+        soundness: Soundness,
         check: Check,
         stop_at: float,
     ) -> None:
-        read_only(container, stream)
         self._container = container
         self._stream = stream
         self._decoder = decoder_of(stream)
         self._tick = float(stream.time_base or 0)
         self._step = 1 / length.rate
         self._wanted = wanted
+        self._soundness = soundness
         self._clock = JoinedClock(container, self._step)
         self._check = check
         self._stop_at = stop_at
@@ -190,6 +197,7 @@ class Reel:
             return False
         self._decoder.flush_buffers()
         self._clock.leap()
+        self._soundness.leap()
         return True
 
     def _decode(self) -> Iterator[Shot]:
@@ -201,9 +209,12 @@ class Reel:
             try:
                 frames = self._decoder.decode(packet)
             except av.FFmpegError:  # one damaged packet; the next key frame may be whole
+                self._soundness.lose()
                 continue
             for frame in frames:
-                yield self._shot(frame)
+                shot = self._shot(frame)
+                if self._soundness.passes(shot.at, is_key=frame.key_frame, is_corrupt=frame.is_corrupt):
+                    yield shot
             if self._decoded_pixels:
                 if time.monotonic() > self._stop_at:
                     return
@@ -211,13 +222,24 @@ class Reel:
         self._ended = True
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
-        try:
-            for packet in self._container.demux(self._stream):
-                self._check()
-                if packet.is_keyframe or not packet.size or not self._in_hurry:
-                    yield packet
-        except av.FFmpegError:  # a torn tail: what came before it counts
-            return
+        """To the end, or to a torn tail: what came before it counts. Damage on the way is left behind."""
+        failed, newest = 0, -math.inf
+        while failed <= MAX_FAILED_READS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    self._check()
+                    if failed and packet.size:
+                        self._soundness.lose()
+                        failed = 0
+                    newest = max(newest, -math.inf if packet.pts is None else packet.pts * self._tick)
+                    if packet.is_corrupt:  # it, or the one behind it
+                        behind = newest + self._clock.offset - (self._start or 0.0)
+                        self._soundness.suspect(behind + 1.5 * self._step)
+                    if packet.is_keyframe or not packet.size or not self._in_hurry:
+                        yield packet
+                return
+            except av.FFmpegError:
+                failed += 1
 
     def _shot(self, frame: VideoFrame) -> Shot:
         self._decoded_pixels += frame.width * frame.height

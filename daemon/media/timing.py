@@ -15,10 +15,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from daemon.errors import UnreadableError
-from daemon.media.counting import DAY, Check, Tally, agree, read_only, steady_rate
+from daemon.media.counting import DAY, Check, Tally, agree, steady_rate
 
-#: Opens the file from its beginning, each time anew.
-Opener = Callable[[], AbstractContextManager[tuple[InputContainer, VideoStream]]]
+#: Opens the file from its beginning, each time anew; may be given how many `threads` decode.
+Opener = Callable[..., AbstractContextManager[tuple[InputContainer, VideoStream]]]
 
 #: So long are packets counted, once from the beginning and once at the end. What is left then is estimated.
 COUNT_SECONDS = 1.0
@@ -60,7 +60,6 @@ def length_of(opened: Opener, size: int, check: Check, stop_at: float) -> Length
         length = by_table(container, stream, size)
         if length is not None:
             return length
-        read_only(container, stream)
         return by_packets(container, stream, size, check, stop_at)
 
 

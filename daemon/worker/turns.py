@@ -17,10 +17,11 @@ from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.delivery import Delivery
-from daemon.errors import EngineError, MediaError
+from daemon.errors import EngineError, MediaError, UnfinishedError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.standing import Inbox
 from daemon.intake.sweep import inbox_root
+from daemon.media.clip import CUT_SHORT, Clip
 from daemon.power.courtesy import Courtesy
 from daemon.power.pace import Pace
 from daemon.stage import Stage
@@ -31,7 +32,7 @@ from daemon.worker.describing import Cost, describe, same_for
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth
 from daemon.worker.memory import PeakMemory
-from daemon.worker.outcomes import Outcomes, check_unchanged
+from daemon.worker.outcomes import Outcomes, check_unchanged, looks_young
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.reading import Reader
@@ -180,11 +181,17 @@ class Worker:
             raise clip
         if self._deliver_known(claim):  # since it was claimed, the same bytes were described elsewhere
             return
+        self._check_finished(claim, clip)
         crash_point("opened")
         self._room.submit(request_for(claim.job, clip, self._recipe))
         self._under_way[str(claim.job.id)] = Work(
             errand=opened.errand, media=clip.media, defects=clip.defects, decode=opened.seconds
         )
+
+    def _check_finished(self, claim: Claim, clip: Clip) -> None:
+        """A film can be shown as far as it came; but while it is young, the rest may come."""
+        if CUT_SHORT in clip.defects and looks_young(claim.job.path, self._clock.now()):
+            raise UnfinishedError("It ends before it should; its end may still be on its way.")
 
     def _step(self) -> None:
         if not self._under_way:

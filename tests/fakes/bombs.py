@@ -6,6 +6,8 @@ import struct
 import zlib
 from pathlib import Path
 
+import av
+
 from tests.shapes.files import grey_frames, save_image, save_video, some_image
 
 
@@ -62,6 +64,19 @@ def mp4_of(folder: Path, width: int, height: int) -> bytes:
     parameters = resized(bytes(content[at + 2 : at + 2 + length]), width, height)
     content[at + 2 : at + 2 + length] = parameters.ljust(length, b"\0")
     return bytes(content)
+
+
+def broadcast_of(folder: Path, width: int, height: int) -> bytes:
+    """The same as a transport stream: no header of the container says how large it is."""
+    film, broadcast = folder / "huge.mp4", folder / "huge.ts"
+    film.write_bytes(mp4_of(folder, width, height))
+    with av.open(str(film)) as source, av.open(str(broadcast), "w", format="mpegts") as target:
+        stream = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return broadcast.read_bytes()
 
 
 def resized(parameters: bytes, width: int, height: int) -> bytes:

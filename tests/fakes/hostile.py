@@ -25,6 +25,8 @@ def hostile_files(folder: Path, secret: Path, address: str) -> list[Path]:
         "playlist.avi": f"[playlist]\nFile1={url}\n",
         "entity.heic": f'<!DOCTYPE a [<!ENTITY b SYSTEM "file://{secret}">]><a>&b;</a>',
     }
+    lists = {"list": texts["list-net.mp4"], "concat": texts["concat-far.mp4"], "playlist": texts["playlist.avi"]}
+    texts |= {f"{name}{suffix}": text for suffix in CONTAINERS for name, text in lists.items()}
     files = []
     for name, text in texts.items():
         files.append(folder / name)
@@ -35,7 +37,18 @@ def hostile_files(folder: Path, secret: Path, address: str) -> list[Path]:
     return [*files, with_reference(folder / "reference.mov", str(secret)), with_reference(folder / "remote.mov", url)]
 
 
-HEADS = {
+CONTAINERS = {
+    ".mkv": b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff",
+    ".ts": (b"G\x1f\xff\x10" + bytes(184)) * 25,
+    ".mts": (bytes(4) + b"G\x1f\xff\x10" + bytes(184)) * 25,
+    ".mpg": b"\0\0\1\xba\x44\0\4\0\4\1\0\0\3\xf8\0\0\1\xe0\0\0",
+    ".m2v": b"\0\0\1\xb3\x04\0\x30\x13\xff\xff\xe0\x18",
+    ".wmv": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c",
+    ".flv": b"FLV\1\5\0\0\0\x09\0\0\0\0",
+    ".ogv": b"OggS\0\2" + bytes(20) + b"\1\x2a\x80theora",
+    ".mxf": b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02\x04\x00",
+}
+HEADS = CONTAINERS | {
     ".mp4": b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
     ".jpg": b"\xff\xd8\xff\xe0",
     ".png": b"\x89PNG\r\n\x1a\n",

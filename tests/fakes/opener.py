@@ -15,11 +15,13 @@ from storage.records import Fingerprint, Media, MediaKind
 class FakeOpener:
     """Every path is a small grey picture, unless it is told otherwise.
 
-    `failures` maps a path to what its opening raises; `on_open` is called first, so that a test can act then.
+    `failures` maps a path to what its opening raises, `defects` to what of it could not be seen; `on_open` is called
+    first, so that a test can act then.
     """
 
     def __init__(self, on_open: Callable[[bytes], None] = lambda _: None) -> None:
         self.failures: dict[bytes, Exception] = {}
+        self.defects: dict[bytes, tuple[str, ...]] = {}
         self.opened: list[bytes] = []
         self.is_closed = False
         self.picture = np.full((4, 6, 3), 128, np.uint8)
@@ -31,7 +33,8 @@ class FakeOpener:
         if failure := self.failures.get(path):
             raise failure
         media = Media(kind=MediaKind.IMAGE, format="png", width=6, height=4)
-        return Clip(media=media, pictures=(self.picture,), timestamps=(0.0,))
+        defects = self.defects.get(path, ())
+        return Clip(media=media, pictures=(self.picture,), timestamps=(0.0,), defects=defects)
 
     def close(self) -> None:
         self.is_closed = True

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 from storage.lifecycle import JobState
 from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.processes import House
 from tests.fakes.waiting import wait_for
+from tests.shapes.files import grey_frames, save_video
 
 
 def test_a_slowly_written_file_is_queued_once_with_its_last_bytes(intake_house: IntakeHouse) -> None:
@@ -46,3 +50,27 @@ def test_a_file_that_is_opened_again_after_it_was_described_is_described_anew(in
     assert newest.fingerprint.size == len(PNG) + 4
     (admitted,) = intake_house.library.events(newest.id)
     assert admitted.note == "Admitted: the file holds other bytes than those that were described."
+
+
+def test_a_film_that_stops_growing_half_way_is_described_once_when_it_is_whole(house: House, tmp_path: Path) -> None:
+    """AVI, Matroska and WebM can be shown as far as they came; but what came is not the film."""
+    names = ("a.avi", "a.mkv", "a.webm")
+    whole = {name: save_video(tmp_path / name, grey_frames(48), group=4).read_bytes() for name in names}
+    house.start_and_wait()
+    for name, content in whole.items():
+        (house.inbox / name).write_bytes(content[: len(content) * 6 // 10])
+    wait_for(lambda: {job.reason_code for job in house.jobs().values()} == {"unfinished"}, 20)
+    waiting = house.jobs()
+    assert {(job.state, job.attempts) for job in waiting.values()} == {(JobState.QUEUED, 0)}
+    assert waiting.keys() == whole.keys()
+    for name, content in whole.items():
+        with (house.inbox / name).open("ab") as file:
+            file.write(content[len(content) * 6 // 10 :])
+    wait_for(lambda: set(house.states().values()) == {JobState.DONE}, 20)
+    with house.reading() as library:
+        notes = [event.note for job in library.jobs(limit=100) for event in library.events(job.id)]
+    assert notes.count("Described.") == len(names)
+    for name in names:
+        record = json.loads((house.inbox / f"{name}.smolwatch.json").read_text())
+        assert record["media"]["seconds"] == 6.0
+        assert record["quality"]["reasons"] == []

@@ -12,7 +12,7 @@ import pytest
 
 from daemon.errors import MediaError, TooLargeError, UnreadableError
 from daemon.media.decoder import Decoder
-from tests.fakes.bombs import bmp_of, gif_of, gif_of_frames, heic_of, mp4_of, png_of, vp8_of
+from tests.fakes.bombs import bmp_of, broadcast_of, gif_of, gif_of_frames, heic_of, mp4_of, png_of, vp8_of
 from tests.fakes.decoding import decoding, opened, pid_of
 from tests.fakes.readers import obedient
 
@@ -26,6 +26,7 @@ BOMBS: dict[str, Callable[[Path], bytes]] = {
     "bmp of 400 megapixels": lambda folder: bmp_of(20_000, 20_000),
     "heic of 200 megapixels": lambda folder: heic_of(folder, 16_384, 12_288),
     "mp4 of 201 megapixels": lambda folder: mp4_of(folder, 16_384, 12_288),
+    "broadcast of 201 megapixels": lambda folder: broadcast_of(folder, 16_384, 12_288),
 }
 
 

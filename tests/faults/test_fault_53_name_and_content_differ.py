@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.errors import MediaError
+from daemon.errors import NotAllowedError
 from daemon.intake.identity import identify
 from storage.records import Fingerprint, MediaKind
 from tests.fakes.decoding import decoding, opened
@@ -43,5 +43,5 @@ def test_what_is_neither_is_refused_alike_under_every_name(tmp_path: Path) -> No
     with decoding() as decoder:
         for name in NAMES:
             sound = sound.rename(tmp_path / name)
-            with pytest.raises(MediaError, match="no video stream"):
+            with pytest.raises(NotAllowedError, match="sound alone"):
                 opened(decoder, sound)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.errors import MediaError, UnreadableError
+from daemon.errors import MediaError, NotAllowedError, UnreadableError
 from daemon.media.decoder import Decoder
 from tests.fakes.broken import cut, of_bad_tags, of_length, of_no_frames, without_times
 from tests.fakes.decoding import decoding, opened
@@ -66,8 +66,8 @@ def test_an_empty_file_is_refused(decoder: Decoder, tmp_path: Path) -> None:
         opened(decoder, path)
 
 
-def test_sound_alone_has_no_video_stream(decoder: Decoder, tmp_path: Path) -> None:
-    with pytest.raises(UnreadableError, match="no video stream"):
+def test_sound_alone_is_none_of_ours(decoder: Decoder, tmp_path: Path) -> None:
+    with pytest.raises(NotAllowedError, match="sound alone"):
         opened(decoder, save_sound(tmp_path / "a.mp4"))
 
 

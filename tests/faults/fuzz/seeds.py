@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.shapes.files import save_image, save_sound, save_video, some_frames, some_image, turn_video
+from tests.shapes.tracks import Beside, Film, save_films
 
 MODES = {
     ".jpg": ("RGB", "L", "CMYK"),
@@ -26,6 +27,45 @@ FILMS = (
     ("h.avi", "mpeg4", {}),
     ("i.mkv", "mpeg2video", {}),
     ("j.mkv", "libsvtav1", {}),
+)
+#: Files of camcorders, discs, television and old programs: suffix, codec, size, rate, and what is beside the film.
+OLD_FILMS = (
+    (".ts", "libx264", (64, 48), 25, Beside(subtitles=("dvb_subtitle",), data=("klv",), sounds=1)),
+    (".ts", "mpeg2video", (64, 48), 25, Beside()),
+    (".ts", "libx265", (64, 64), 25, Beside()),
+    (".mts", "libx264", (64, 48), 25, Beside(subtitles=("hdmv_pgs_subtitle",))),
+    (".mpg", "mpeg1video", (64, 48), 25, Beside(sounds=1)),
+    (".vob", "mpeg2video", (64, 48), 25, Beside(subtitles=("dvd_subtitle",))),
+    (".m2v", "mpeg2video", (64, 48), 25, Beside()),
+    (".wmv", "wmv2", (64, 48), 8, Beside(sounds=1)),
+    (".wmv", "wmv1", (64, 48), 8, Beside()),
+    (".flv", "flv", (64, 48), 8, Beside()),
+    (".flv", "libx264", (64, 48), 8, Beside(sounds=1)),
+    (".flv", "flashsv", (64, 48), 8, Beside()),
+    (".flv", "flashsv2", (64, 48), 8, Beside()),
+    (".ogv", "libvpx", (64, 48), 8, Beside(sounds=1)),
+    (".3gp", "h263", (128, 96), 8, Beside(subtitles=("mov_text",))),
+    (".mxf", "mpeg2video", (64, 48), 25, Beside(sounds=1, timecode=True)),
+    (".mxf", "jpeg2000", (64, 48), 25, Beside()),
+    (".mxf", "dnxhd", (256, 128), 25, Beside()),
+    (".avi", "msmpeg4", (64, 48), 8, Beside(sounds=1)),
+    (".avi", "msmpeg4v2", (64, 48), 8, Beside()),
+    (".avi", "cinepak", (64, 48), 8, Beside()),
+    (".avi", "huffyuv", (64, 48), 8, Beside()),
+    (".avi", "ffvhuff", (64, 48), 8, Beside()),
+    (".avi", "utvideo", (64, 48), 8, Beside()),
+    (".avi", "magicyuv", (64, 48), 8, Beside()),
+    (".avi", "msvideo1", (64, 48), 8, Beside()),
+    (".avi", "rawvideo", (64, 48), 8, Beside()),
+    (".mov", "qtrle", (64, 48), 8, Beside(timecode=True)),
+    (".mov", "svq1", (64, 48), 8, Beside()),
+    (".mov", "rpza", (64, 48), 8, Beside()),
+    (".mov", "png", (64, 48), 8, Beside()),
+    (".mov", "prores", (64, 48), 8, Beside(chapters=True)),
+    (".mov", "cfhd", (64, 48), 8, Beside()),
+    (".mov", "v210", (64, 48), 8, Beside()),
+    (".mkv", "ffv1", (64, 48), 8, Beside(subtitles=("subrip", "ass"), cover=True, attachment=True, sounds=1)),
+    (".mp4", "libx264", (64, 48), 8, Beside(subtitles=("mov_text",), cover=True, chapters=True, sounds=3)),
 )
 
 
@@ -51,4 +91,19 @@ def films(folder: Path) -> list[bytes]:
     made = [save_video(folder / name, frames, codec=codec, group=4, options=options) for name, codec, options in FILMS]
     made.append(turn_video(save_video(folder / "turned.mp4", frames), 90))
     made.append(save_sound(folder / "sound.mp4"))
+    return [path.read_bytes() for path in made]
+
+
+def old_films(folder: Path) -> list[bytes]:
+    made = []
+    for number, (suffix, codec, size, rate, beside) in enumerate(OLD_FILMS):
+        options = (("profile", "dnxhr_lb"),) if codec == "dnxhd" else ()
+        film = Film(frames=some_frames(12, 1, size), codec=codec, fps=rate, options=options)
+        made.append(save_films(folder / f"{number}{suffix}", [film], beside))
+    dv = Film(frames=some_frames(2, 1, (720, 576)), codec="dvvideo", fps=25)
+    made.append(save_films(folder / "dv.avi", [dv]))
+    two = [Film(frames=some_frames(12, seed, (64, 48)), is_default=bool(seed)) for seed in range(2)]
+    made.append(save_films(folder / "two.mkv", two, Beside(sounds=1)))
+    encrypted = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "0" * 32, "encryption_kid": "1" * 32}
+    made.append(save_films(folder / "encrypted.mp4", [Film(frames=some_frames(12, 1, (64, 48)))], options=encrypted))
     return [path.read_bytes() for path in made]

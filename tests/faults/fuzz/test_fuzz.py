@@ -19,18 +19,19 @@ from tests.fakes.decoding import decoding
 from tests.fakes.readers import unlocked
 from tests.faults.fuzz.harness import DESCRIBED, put_through
 from tests.faults.fuzz.mutations import mutated
-from tests.faults.fuzz.seeds import films, pictures
+from tests.faults.fuzz.seeds import films, old_films, pictures
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 PILLOW_IMAGES = os.environ.get("PILLOW_TEST_IMAGES", "")
 FEW, MANY = 300, 12_000
 
 
-@pytest.fixture(params=["pictures", "films"])
+@pytest.fixture(params=[pictures, films, old_films])
 def seeds(request: pytest.FixtureRequest, tmp_path: Path) -> list[bytes]:
     folder = tmp_path / "seeds"
     folder.mkdir()
-    return pictures(folder) if request.param == "pictures" else films(folder)
+    made: list[bytes] = request.param(folder)
+    return made
 
 
 def damaged(folder: Path, seeds: list[bytes], count: int) -> Iterator[Path]:

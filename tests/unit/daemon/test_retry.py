@@ -39,6 +39,11 @@ def test_what_cannot_be_read_of_a_young_file_is_no_verdict(attempts: int) -> Non
     assert action(Cause.INPUT, "unreadable", attempts, young=True) is Action.WAIT
     assert pause(decision(Cause.INPUT, "unreadable", young=True)) == 120
     assert action(Cause.INPUT, "out-of-memory", young=True) is Action.FAIL
+    assert action(Cause.TRANSIENT, "unfinished", attempts, young=True) is Action.WAIT
+
+
+def test_a_file_that_grew_old_while_its_end_was_missed_is_opened_once_more() -> None:
+    assert action(Cause.TRANSIENT, "unfinished") is Action.RETRY
 
 
 @pytest.mark.parametrize("code", ["not-allowed", "not-regular", "too-large"])

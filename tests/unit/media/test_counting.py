@@ -12,7 +12,8 @@ import av
 import pytest
 from av.format import ContainerFormat
 
-from daemon.media.counting import JoinedClock, Tally, read_only
+from daemon.media.counting import JoinedClock, Tally
+from daemon.media.tracks import keep_only
 from tests.shapes.files import grey_frames, save_video
 from tests.unit.media.watching import film, length, seen, unchecked
 
@@ -133,7 +134,7 @@ def test_what_belongs_to_other_streams_is_passed_over(tmp_path: Path) -> None:
                     copy.is_keyframe, copy.stream = packet.is_keyframe, stream
                     file.mux(copy)
     with film(path) as (container, stream):
-        read_only(container, stream)
+        keep_only(container, [stream])
         read = Counter(packet.stream_index for packet in container.demux() if packet.size)
     assert read[0] == 240
     assert read[1] < 120  # those that FFmpeg had looked at when it opened the file

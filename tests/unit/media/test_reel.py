@@ -8,6 +8,7 @@ import pytest
 
 from daemon.media import reel
 from daemon.media.reel import Reel, decoder_of
+from daemon.media.soundness import Soundness
 from daemon.media.timing import Length
 from tests.shapes.boxes import edit_video
 from tests.shapes.encoding import encode_video
@@ -90,7 +91,9 @@ def test_a_cueless_matroska_is_leapt_through(tmp_path: Path, monkeypatch: pytest
 
 def make(path: Path, known: Length, wanted: list[float], stop_at: float) -> tuple[list[float], float | None]:
     with film(path) as (container, stream):
-        made = Reel(container, stream, length=known, wanted=wanted, check=unchecked, stop_at=stop_at)
+        made = Reel(
+            container, stream, length=known, wanted=wanted, soundness=Soundness(), check=unchecked, stop_at=stop_at
+        )
         return [shot.at for shot in made.shots()], made.end
 
 
@@ -111,6 +114,7 @@ def test_the_first_frames_can_be_looked_at_before(tmp_path: Path) -> None:
             stream,
             length=Length(frames=24, rate=8),
             wanted=[0.0, 0.125, 2.0],
+            soundness=Soundness(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
@@ -128,6 +132,7 @@ def test_a_film_shorter_than_what_is_asked_first_is_whole(tmp_path: Path) -> Non
             stream,
             length=Length(frames=1, rate=8),
             wanted=[0.0],
+            soundness=Soundness(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
@@ -142,7 +147,15 @@ def test_in_a_hurry_a_clip_without_a_key_frame_of_its_own_is_still_seen(
     known = length(path)
     monkeypatch.setattr(reel, "HURRY_PIXELS", 0)
     with film(path) as (container, stream):
-        made = Reel(container, stream, length=known, wanted=[0.0, 1.0], check=unchecked, stop_at=time.monotonic())
+        made = Reel(
+            container,
+            stream,
+            length=known,
+            wanted=[0.0, 1.0],
+            soundness=Soundness(),
+            check=unchecked,
+            stop_at=time.monotonic(),
+        )
         assert [shot.at for shot in made.shots()] == [0.0]
 
 

@@ -6,14 +6,18 @@ import re
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from daemon.errors import DecoderBrokenError, MediaError
 from daemon.media.sandbox import Sandbox, landlock, locked_by, seatbelt, seccomp
+from storage.lifecycle import Cause
 from tests.fakes.decoding import decoding, opened, order, told
-from tests.fakes.readers import late, obedient, remembering, unlocked
-from tests.shapes.files import CODECS, grey_frames, save_image, save_sound, save_video, some_image, turn_video
+from tests.fakes.readers import forgetting, late, obedient, remembering, unlocked
+from tests.shapes.files import grey_frames, save_image, save_video, some_image, turn_video
+from tests.shapes.tracks import CONTAINERS, Beside, Film, save_film, save_films
 
 ROOT = Path(__file__).parents[3]
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
@@ -118,33 +122,113 @@ def files_of_every_kind(folder: Path) -> list[Path]:
     ]
     files += [save_image(folder / f"turned{suffix}", some_image(1), orientation=6) for suffix in (".jpg", ".tiff")]
     some_image(1).save(folder / "many.mpo", save_all=True, append_images=[some_image(2)])
-    suffixes = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "webm": ".webm", "avi": ".avi"}
-    files += [save_video(folder / f"film{suffixes[name]}", grey_frames(8)) for name in CODECS]
     return [*files, folder / "many.mpo", turn_video(save_video(folder / "turned.mp4", grey_frames(8)), 90)]
+
+
+#: Every kind of track that the container of that suffix can hold beside the film.
+BESIDE = {
+    ".mp4": Beside(subtitles=("mov_text",), sounds=1, cover=True, chapters=True),
+    ".mov": Beside(subtitles=("mov_text",), sounds=1, timecode=True),
+    ".mkv": Beside(
+        subtitles=("subrip", "ass", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"),
+        sounds=1,
+        cover=True,
+        attachment=True,
+        chapters=True,
+    ),
+    ".webm": Beside(subtitles=("webvtt",), sounds=1),
+    ".ts": Beside(
+        subtitles=("dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"), data=("klv", "timed_id3", "scte_35"), sounds=1
+    ),
+    ".vob": Beside(subtitles=("dvd_subtitle",), sounds=1),
+    ".mxf": Beside(sounds=1, timecode=True),
+    ".avi": Beside(sounds=1),
+    ".wmv": Beside(sounds=1),
+    ".flv": Beside(sounds=1),
+    ".ogv": Beside(sounds=1),
+    ".3gp": Beside(subtitles=("mov_text",), sounds=1),
+}
+
+
+def films_of_every_kind(folder: Path) -> list[Path]:
+    frames = grey_frames(8, (128, 96))
+    alone = [save_film(folder / f"film{suffix}", frames) for suffix in CONTAINERS]
+    films = [Film(frames=frames, fps=25)]
+    return alone + [save_films(folder / f"beside{suffix}", films, beside) for suffix, beside in BESIDE.items()]
+
+
+def refused_files(folder: Path) -> list[Path]:
+    """What is refused has its own ways through the libraries."""
+    torn = folder / "torn.mp4"
+    torn.write_bytes(save_film(folder / "whole.mp4", grey_frames(8)).read_bytes()[:300])
+    empty = folder / "none.jpg"
+    empty.write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    encrypted = save_film(folder / "encrypted.m4v", grey_frames(8))
+    encrypted.write_bytes(encrypted.read_bytes().replace(b"avc1", b"encv"))
+    codec = save_films(folder / "codec.avi", [Film(frames=grey_frames(8), codec="asv1")])
+    return [save_films(folder / "sound.mkv", [], Beside(sounds=1)), torn, empty, encrypted, codec]
 
 
 def test_no_format_needs_anything_that_was_not_loaded_before_the_lock(tmp_path: Path) -> None:
     with decoding(late, remembering) as decoder:
-        for path in files_of_every_kind(tmp_path):
+        for path in [*files_of_every_kind(tmp_path), *films_of_every_kind(tmp_path)]:
             assert opened(decoder, path).pictures, path.name
-        assert "no video stream" in told(decoder, save_sound(tmp_path / "sound.mp4"))
+        for path in refused_files(tmp_path):
+            with pytest.raises(MediaError) as refusal:
+                opened(decoder, path)
+            assert refusal.value.code in ("unreadable", "not-allowed"), path.name
+
+
+def test_what_is_loaded_late_would_be_told(tmp_path: Path) -> None:
+    """Or the tests around this one could not fail."""
+    with decoding(late, forgetting) as decoder, pytest.raises(DecoderBrokenError) as broken:
+        opened(decoder, save_film(tmp_path / "a.mkv", grey_frames(4)))
+    assert broken.value.detail.startswith("ImportError: loaded late: ")
 
 
 READS = """
 import sys
-from tests.fakes.decoding import decoding, opened
 from pathlib import Path
-with decoding() as decoder:
-    for path in sys.argv[1:]:
-        opened(decoder, Path(path))
-    print(decoder.sandbox().kind)
+from daemon.errors import DecoderBrokenError, MediaError
+from tests.fakes.decoding import decoding, opened
+from tests.fakes.readers import late, remembering
+if __name__ == "__main__":
+    with decoding(late, remembering) as decoder:
+        for path in sys.argv[2:]:
+            try:
+                opened(decoder, Path(path))
+            except DecoderBrokenError as error:
+                sys.exit(f"{path}: {error.detail}")
+            except MediaError as error:
+                assert sys.argv[1] == "refused", f"{path}: {error}"
+        print(decoder.sandbox().kind)
 """
 
 
-def test_the_process_as_it_is_reads_every_format_and_complains_of_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "made"), [("read", files_of_every_kind), ("read", films_of_every_kind), ("refused", refused_files)]
+)
+def test_the_process_as_it_is_loads_nothing_late_and_complains_of_nothing(
+    tmp_path: Path, how: str, made: Callable[[Path], list[Path]]
+) -> None:
     """Without what tests load besides: a process under pytest begins by importing pytest."""
-    command = [sys.executable, "-c", READS, *map(str, files_of_every_kind(tmp_path))]
+    script = tmp_path / "reads.py"
+    script.write_text(READS)
+    command = [sys.executable, str(script), how, *map(str, made(tmp_path))]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() in ("landlock+seccomp", "landlock", "seccomp", "seatbelt", "none")
+
+
+@ON_LINUX
+@pytest.mark.parametrize("attempt", ["import", "look-up"])
+def test_what_the_locked_in_process_cannot_load_is_the_machines_fault(tmp_path: Path, attempt: str) -> None:
+    with decoding(obedient) as decoder:
+        if "landlock" not in decoder.sandbox().kind:
+            pytest.skip("nothing keeps it from opening files here")
+        with pytest.raises(DecoderBrokenError) as broken:
+            opened(decoder, order(tmp_path, attempt))
+        assert broken.value.cause is Cause.ENVIRONMENT
+        assert "Error" in broken.value.detail
+        assert opened(decoder, save_image(tmp_path / "a.png", some_image(1))).pictures  # the next file is read as ever

@@ -14,14 +14,18 @@ from av.video.stream import VideoStream
 
 from daemon.media.frames import chosen_indices
 from daemon.media.reel import Reel
+from daemon.media.soundness import Soundness
 from daemon.media.timing import Length, length_of
+from daemon.media.tracks import keep_only
 from tests.shapes.files import frame_number
 
 
 @contextmanager
 def film(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     with av.open(str(path)) as container:
-        yield container, container.streams.video[0]
+        stream = container.streams.video[0]
+        keep_only(container, [stream])
+        yield container, stream
 
 
 def unchecked() -> None:
@@ -40,5 +44,13 @@ def wanted_of(known: Length, per_second: float = 1) -> list[float]:
 def seen(path: Path, known: Length, wanted: Sequence[float]) -> list[tuple[float, int]]:
     """Time and number of the `grey_frames` that are taken for the wanted times."""
     with film(path) as (container, stream):
-        reel = Reel(container, stream, length=known, wanted=wanted, check=unchecked, stop_at=time.monotonic() + 60)
+        reel = Reel(
+            container,
+            stream,
+            length=known,
+            wanted=wanted,
+            soundness=Soundness(),
+            check=unchecked,
+            stop_at=time.monotonic() + 60,
+        )
         return [(shot.at, frame_number(shot.frame.to_ndarray(format="rgb24"))) for shot in reel.shots()]

@@ -6,12 +6,14 @@ import mmap
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from config.settings import Settings
 from daemon.errors import (
+    DecoderBrokenError,
     DecoderHungError,
     MediaError,
     NoAccessError,
@@ -22,6 +24,7 @@ from daemon.errors import (
 from daemon.inference.asking_again import AskingAgain
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
+from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.power.courtesy import LOOK_SECONDS
 from daemon.power.state import PowerState, Source
 from daemon.stage import Stage
@@ -284,6 +287,44 @@ def test_a_young_file_that_cannot_be_read_is_tried_again_until_it_is_old(bench: 
     assert len(bench.opener.opened) == 6
 
 
+def test_a_young_file_whose_end_is_missing_waits_for_it_and_is_described_as_it_is_when_it_is_old(bench: Bench) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.clock.set_wall(datetime.fromtimestamp(os.lstat(path).st_ctime, UTC) + timedelta(seconds=1))
+    bench.opener.defects[path] = (CUT_SHORT,)
+    for _ in range(5):
+        bench.turn()
+        assert (bench.state(job), bench.attempts(job)) == (JobState.QUEUED, 0)
+        assert bench.library.job(job).reason == "It ends before it should; its end may still be on its way."
+        bench.clock.advance(120)
+    bench.turn()
+    description = bench.library.description(job)
+    assert (bench.state(job), bench.attempts(job)) == (JobState.DONE, 1)
+    assert description is not None and description.quality.reasons == ("image: cut-short",)
+
+
+def test_a_young_file_with_broken_parts_is_not_waited_for(bench: Bench) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.clock.set_wall(datetime.fromtimestamp(os.lstat(path).st_ctime, UTC) + timedelta(seconds=1))
+    bench.opener.defects[path] = (DAMAGED,)
+    bench.turn()
+    assert bench.state(job) is JobState.DONE
+
+
+def test_an_end_that_arrived_is_another_files(bench: Bench) -> None:
+    job = bench.queue()
+    path = bench.library.job(job).path
+    bench.clock.set_wall(datetime.fromtimestamp(os.lstat(path).st_ctime, UTC) + timedelta(seconds=1))
+    bench.opener.defects[path] = (CUT_SHORT,)
+    bench.turn(seconds=120)
+    with Path(os.fsdecode(path)).open("ab") as file:
+        file.write(b"the end")
+    bench.turn()
+    assert (bench.state(job), bench.sighted) == (JobState.GONE, [path])
+    assert bench.library.description(job) is None
+
+
 def test_bytes_that_arrived_without_a_new_time_are_another_files(bench: Bench) -> None:
     job = bench.queue()
     path = bench.library.job(job).path
@@ -298,7 +339,9 @@ def test_bytes_that_arrived_without_a_new_time_are_another_files(bench: Bench) -
     assert len(bench.opener.opened) == 1
 
 
-@pytest.mark.parametrize("failure", [NoAccessError("Reading the file is not permitted."), NotDownloadedError()])
+@pytest.mark.parametrize(
+    "failure", [NoAccessError("Reading the file is not permitted."), NotDownloadedError(), DecoderBrokenError()]
+)
 def test_what_the_machine_keeps_from_us_waits_without_end_and_uncharged(bench: Bench, failure: MediaError) -> None:
     job = bench.queue()
     path = bench.library.job(job).path
