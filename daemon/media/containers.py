@@ -30,6 +30,7 @@ DEMUXERS = {
     "flv": "flv",
     "ogg": "ogg",
     "mxf": "mxf",
+    "dv": "dv",
 }
 #: FFmpeg's names of the decoders that may run, by whose files need them.
 CODECS = frozenset(

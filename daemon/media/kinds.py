@@ -13,7 +13,8 @@ HEAD_BYTES = 4096
 MEDIA_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .apng .webp .gif .bmp .tif .tiff .heic .heif .hif .avif .jxl "
     ".dng .nef .nrw .cr2 .cr3 .arw .srf .sr2 .pef .orf .rw2 .raf .srw .mrw .x3f "
-    ".mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .avi .ts .m2t .mts .m2ts .mpg .mpeg .vob .wmv .asf .flv .ogv .mxf".split()
+    ".mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .avi .ts .m2t .mts .m2ts .mpg .mpeg .vob .wmv .asf .flv .ogv .mxf "
+    ".dv".split()
 )
 
 
@@ -74,6 +75,8 @@ OTHER_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot", b"free", b"skip", b
 #: Transport streams: packets of 188 bytes that begin with "G", bare or (on a camcorder's card) behind four bytes more.
 SYNC = 0x47
 PACKETS = ((188, 0), (192, 4))
+#: A camcorder's raw tape: the header block of a frame, of 60 or 50 fields a second, and the next block, 80 bytes on.
+TAPE_HEADERS, TAPE_SECOND, TAPE_BLOCK = (b"\x1f\x07\x00\x3f", b"\x1f\x07\x00\xbf"), b"\x3f\x07\x00", 80
 #: How an Ogg page names the codecs of moving pictures. Without one of them, it is sound.
 OGG_VIDEO = (b"\x80theora", b"BBCD\0", b"OVP80", b"\x01video\0")
 
@@ -91,6 +94,8 @@ def sniff(head: bytes) -> Format | None:
         return video("webm" if b"webm" in head[:64] else "mkv")
     if head.startswith(b"OggS"):
         return video("ogg") if any(name in head for name in OGG_VIDEO) else None
+    if head.startswith(TAPE_HEADERS) and head.startswith(TAPE_SECOND, TAPE_BLOCK):
+        return video("dv")
     if is_transport_stream(head):
         return video("mpegts")
     return by_boxes(head)

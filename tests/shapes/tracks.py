@@ -35,6 +35,7 @@ CONTAINERS = {
     ".ogv": ("ogg", "libvpx"),
     ".3gp": ("3gp", "h263"),
     ".mxf": ("mxf", "mpeg2video"),
+    ".dv": ("dv", "dvvideo"),
 }
 #: The name by which smolwatch knows what such files are.
 FORMATS = {
@@ -54,6 +55,7 @@ FORMATS = {
     ".ogv": "ogg",
     ".3gp": "mp4",
     ".mxf": "mxf",
+    ".dv": "dv",
 }
 #: What these can hold of sound; all others hold AAC.
 SOUNDS = {
@@ -64,11 +66,14 @@ SOUNDS = {
     ".wmv": "wmav2",
     ".avi": "mp2",
     ".mxf": "pcm_s16le",
+    ".dv": "pcm_s16le",
 }
 #: Camcorders put four bytes in front of every packet.
 CAMCORDER = {".mts": {"mpegts_m2ts_mode": "1"}}
 #: DVDs, broadcasts and the like know these rates alone.
-TELEVISION = {".mpg", ".vob", ".m2v", ".mxf"}
+TELEVISION = {".mpg", ".vob", ".m2v", ".mxf", ".dv"}
+#: And this is the size of their picture.
+TAPE = (720, 576)
 MILLISECOND = Fraction(1, 1000)
 SOUND_RATE = 48_000
 

@@ -55,6 +55,8 @@ def test_a_video_is_known_by_its_first_bytes(tmp_path: Path, suffix: str, name: 
         ((bytes(4) + b"G" + bytes(187)) * 3, "mpegts"),
         (b"GGGG is no broadcast" + bytes(600), None),
         (b"G" * 40, None),
+        (b"\x1f\x07\x00\xbf" + bytes(76) + b"\x3f\x07\x00", "dv"),
+        (b"\x1f\x07\x00\x3f" + bytes(76) + b"\x1f\x07\x00", None),
         (b"OggS" + bytes(24) + b"\x01vorbis", None),
         (b"OggS" + bytes(24) + b"\x80theora", "ogg"),
         (ftyp(b"qt  ", b"qt  "), "mov"),
@@ -74,7 +76,7 @@ def test_brands_and_lookalikes_are_told_apart(head: bytes, name: str | None) -> 
     assert (found.name if found else None) == name
 
 
-NEW = {"avif", "jxl", "raw", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "mxf"}
+NEW = {"avif", "jxl", "raw", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "mxf", "dv"}
 BEGINNINGS = [
     b"",
     b"OggS",

@@ -17,7 +17,7 @@ from storage.lifecycle import Cause
 from tests.fakes.decoding import decoding, opened, order, told
 from tests.fakes.readers import forgetting, late, obedient, remembering, unlocked
 from tests.shapes.files import grey_frames, save_image, save_video, some_image, turn_video
-from tests.shapes.tracks import CONTAINERS, Beside, Film, save_film, save_films
+from tests.shapes.tracks import CONTAINERS, TAPE, Beside, Film, save_film, save_films
 
 ROOT = Path(__file__).parents[3]
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
@@ -152,7 +152,8 @@ BESIDE = {
 
 def films_of_every_kind(folder: Path) -> list[Path]:
     frames = grey_frames(8, (128, 96))
-    alone = [save_film(folder / f"film{suffix}", frames) for suffix in CONTAINERS]
+    alone = [save_film(folder / f"film{suffix}", frames) for suffix in sorted(CONTAINERS.keys() - {".dv"})]
+    alone.append(save_film(folder / "film.dv", grey_frames(2, TAPE)))
     films = [Film(frames=frames, fps=25)]
     return alone + [save_films(folder / f"beside{suffix}", films, beside) for suffix, beside in BESIDE.items()]
 

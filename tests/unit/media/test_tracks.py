@@ -15,7 +15,7 @@ from tests.shapes.files import frame_number, grey_frames
 from tests.shapes.tracks import CONTAINERS, Beside, Film, save_films
 from tests.unit.media.reading import read
 
-WITH_SOUND = sorted(CONTAINERS.keys() - {".m2v", ".mxf"})  # these hold no sound alone
+WITH_SOUND = sorted(CONTAINERS.keys() - {".m2v", ".mxf", ".dv"})  # these hold no sound alone
 
 
 def track(

@@ -20,7 +20,7 @@ from daemon.media.kinds import video
 from daemon.media.timing import Length
 from storage.records import MediaKind
 from tests.shapes.files import frame_number, grey_frames, save_video, some_frames, turn_video
-from tests.shapes.tracks import CONTAINERS, FORMATS, TELEVISION, Beside, Film, save_film, save_films
+from tests.shapes.tracks import CONTAINERS, FORMATS, TAPE, TELEVISION, Beside, Film, save_film, save_films
 from tests.unit.media.reading import plan, read
 
 #: So that the pictures come last.
@@ -267,14 +267,18 @@ def test_damage_anywhere_is_either_survived_or_told(tmp_path: Path, suffix: str)
             assert str(error).endswith(".")
 
 
+#: The pixels of H.263 are 12 to 11 wide, those of a tape in PAL 16 to 15.
+SHOWN = {".3gp": (140, 96), ".dv": (768, 576)}
+
+
 @pytest.mark.parametrize("suffix", CONTAINERS)
 def test_every_container_is_read_with_its_facts(tmp_path: Path, suffix: str) -> None:
-    size, rate = (128, 96), 25 if suffix in TELEVISION else 8
+    size, rate = TAPE if suffix == ".dv" else (128, 96), 25 if suffix in TELEVISION else 8
     film = Film(frames=grey_frames(24, size), fps=rate)
     clip = read(save_films(tmp_path / f"a{suffix}", [film]), plan(per_second=4))
     media = clip.media
     assert (media.kind, media.format) == (MediaKind.VIDEO, FORMATS[suffix])
-    assert (media.width, media.height) == ((140, 96) if suffix == ".3gp" else size)  # H.263's pixels are 12 to 11 wide
+    assert (media.width, media.height) == SHOWN.get(suffix, size)
     assert media.frame_rate == rate
     assert media.seconds == pytest.approx(24 / rate, abs=0.2)
     assert numbers(clip) == [round(at * rate) for at in clip.timestamps]

@@ -12,11 +12,11 @@ from PIL import Image
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.media.kinds import HEAD_BYTES, sniff
 from daemon.media.wholeness import EMPTY_BYTES, faults_of
-from tests.shapes.tracks import CONTAINERS, Beside, Film, save_films
+from tests.shapes.tracks import CONTAINERS, TAPE, Beside, Film, save_films
 from tests.unit.media.reading import read
 
 #: Where nothing stands in front that says how long they are.
-UNTOLD = {".m2v"}
+UNTOLD = {".m2v", ".dv"}
 OPTIONS = {".mp4": {"movflags": "faststart"}, ".m4v": {"movflags": "faststart"}, ".mov": {"movflags": "faststart"}}
 PACKETS = {".ts": 188, ".mts": 192}
 #: These number or name their parts, so that it shows when one is missing.
@@ -41,8 +41,9 @@ def made(path: Path, options: dict[str, str] | None = None) -> bytes:
 @cache
 def film(suffix: str, options: tuple[tuple[str, str], ...]) -> bytes:
     """With sound where it can hold any. Noise, so that there is something to break off."""
-    rng = np.random.default_rng(7)
-    noise = [Image.fromarray(rng.integers(0, 255, (144, 176), np.uint8)).convert("RGB") for _ in range(40)]
+    rng, (width, height) = np.random.default_rng(7), TAPE if suffix == ".dv" else (176, 144)
+    grey = (rng.integers(0, 255, (height, width), np.uint8) for _ in range(4 if suffix == ".dv" else 40))
+    noise = [Image.fromarray(pixels).convert("RGB") for pixels in grey]
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"a{suffix}"
         beside = Beside(sounds=suffix != ".m2v")
