@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.models.smolvlm.image_processing_pil_smolvlm import get_resize_output_image_size
 
-from daemon.media.frames import fit_edge, resize, sample_indices, shrink
+from daemon.media.frames import SHORT_FRAMES, chosen_indices, fit_edge, resize, sample_indices, shrink
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden_processor.json"
 SAMPLING = json.loads(GOLDEN.read_text())["sampling"]
@@ -28,6 +28,26 @@ def test_picked_frames_exist_and_rise(total: int, fps: float, per_second: float,
     assert 1 <= len(picked) <= most
     assert picked == sorted(set(picked))
     assert picked[0] >= 0 and picked[-1] < total
+
+
+@given(st.integers(1, 500_000), st.floats(0.01, 240), st.floats(0.1, 4), st.integers(1, 64))
+def test_a_clip_that_the_rule_sees_more_than_once_is_seen_by_the_rule(
+    total: int, fps: float, per_second: float, most: int
+) -> None:
+    stock = sample_indices(total, fps, per_second=per_second, max_frames=most)
+    chosen = chosen_indices(total, fps, per_second=per_second, max_frames=most)
+    if len(stock) > 1 or most == 1:
+        assert chosen == stock
+    else:
+        assert len(chosen) == min(total, most, SHORT_FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("total", "chosen"),
+    [(1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (12, [0, 3, 7, 11]), (34, [0, 11, 22, 33]), (36, [0, 35])],
+)
+def test_of_a_clip_under_a_second_and_a_half_up_to_four_frames_are_seen(total: int, chosen: list[int]) -> None:
+    assert chosen_indices(total, 24, per_second=1, max_frames=64) == chosen
 
 
 @given(SIDES, SIDES, st.sampled_from([64, 364, 512, 1024, 1536, 2048, 4096, 5000]))

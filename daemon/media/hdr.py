@@ -1,0 +1,136 @@
+"""High dynamic range and wide colour as ordinary pixels: white stays white, orange stays orange. Pure.
+
+Sources: Rec. ITU-R BT.2100 (PQ, which is SMPTE ST 2084, and HLG), BT.2408 (how bright white is), BT.709, BT.2020 and
+SMPTE EG 432-1 (primaries), IEC 61966-2-1 (sRGB).
+
+PQ tells how much light a pixel is. HLG tells its share of what a display can do, and is made so that an ordinary
+display may show the signal as it is (BT.2100): only paper white comes out gray. It is shown so here, somewhat
+brightened, which is also right for the ordinary films that are labelled HLG and are not.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.media.clip import Pixels
+
+Transfer = Literal["pq", "hlg", "sdr"]
+Primaries = Literal["bt2020", "bt709", "p3"]
+Light = NDArray[np.float32]
+Signal = NDArray[np.float32] | NDArray[np.uint16]
+
+#: Luminance of a sheet of white paper, in cd/m² (BT.2408). It becomes the white of ordinary pixels.
+WHITE_NITS = 203.0
+PQ_PEAK_NITS = 10_000.0
+#: The HLG signal that becomes white. Paper white, at 75 % (BT.2408), becomes a light gray of 222.
+HLG_WHITE = 0.85
+#: Light up to this share of white is shown as it is. What is brighter comes ever closer to 1: white itself to 0.95.
+KNEE = 0.9
+#: Values of a table that stands for a curve: as many as 16 bits tell apart.
+LEVELS = 1 << 16
+#: So many pixels are in work at once, as many as fit a processor's cache.
+CHUNK_PIXELS = 1 << 15
+
+#: x and y of red, green and blue. All share the white point D65.
+CHROMATICITIES = {
+    "bt709": ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
+    "bt2020": ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    "p3": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+}
+D65 = (0.3127, 0.3290)
+
+
+def to_sdr(signal: Signal, *, transfer: Transfer, primaries: Primaries) -> Pixels:
+    """Ordinary sRGB pixels of a picture in another transfer or with other primaries.
+
+    `signal`: (height, width, 3), non-linear R'G'B' from 0 to 1, or the same in 16 bits, 0 to 65535. With "sdr" the
+    transfer is sRGB's own and only the primaries are converted. Works in chunks: beyond the result it needs few MB.
+    """
+    pixels: Pixels = np.empty(signal.shape, np.uint8)
+    rows = max(CHUNK_PIXELS // max(signal.shape[1], 1), 1)
+    for top in range(0, signal.shape[0], rows):
+        part = slice(top, top + rows)
+        light = mixed(linear(signal[part], transfer), conversion(primaries))
+        np.maximum(light, 0, out=light)
+        if transfer != "sdr":
+            soften(light)
+        for channel, values in enumerate(light):
+            pixels[part, :, channel] = srgb_table()[steps(values)]
+    return pixels
+
+
+def linear(signal: Signal, transfer: Transfer) -> Light:
+    """Light of each channel, (3, rows, width); 1 is white."""
+    table = light_table(transfer)
+    light: Light = np.empty((3, *signal.shape[:2]), np.float32)
+    for channel in range(3):
+        light[channel] = table[steps(signal[..., channel])]
+    return light
+
+
+def mixed(light: Light, matrix: NDArray[np.float64]) -> Light:
+    """`matrix` times each pixel. Without BLAS, which would use threads of its own."""
+    result: Light = np.empty((len(matrix), *light.shape[1:]), np.float32)
+    for row, (red, green, blue) in zip(result, matrix.astype(np.float32), strict=True):
+        np.multiply(light[0], red, out=row)
+        row += light[1] * green
+        row += light[2] * blue
+    return result
+
+
+def soften(light: Light) -> None:
+    """Bring highlights below 1, in place. All channels shrink alike, so that no colour changes its hue."""
+    brightest = light.max(axis=0)
+    bright = brightest > KNEE
+    if bright.any():
+        over = (brightest[bright] - KNEE) / (1 - KNEE)
+        light[:, bright] *= (KNEE + (1 - KNEE) * over / (1 + over)) / brightest[bright]
+
+
+def steps(values: Signal) -> NDArray[np.uint16]:
+    """Where `values` stand in a table of LEVELS. What lies outside 0 to 1 counts as the nearest end."""
+    if values.dtype == np.uint16:
+        return values.astype(np.uint16, copy=False)
+    return (values * (LEVELS - 1) + 0.5).clip(0, LEVELS - 1).astype(np.uint16)
+
+
+@cache
+def light_table(transfer: Transfer) -> NDArray[np.float32]:
+    """Light for each of LEVELS signal values; 1 is white."""
+    signal = np.linspace(0, 1, LEVELS)
+    if transfer == "pq":
+        power = signal ** (1 / 78.84375)
+        light = (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
+        return (light * PQ_PEAK_NITS / WHITE_NITS).astype(np.float32)
+    if transfer == "hlg":
+        signal /= HLG_WHITE
+    light = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
+    return light.astype(np.float32)
+
+
+@cache
+def srgb_table() -> NDArray[np.uint8]:
+    """The pixel value for each of LEVELS steps of light."""
+    light = np.linspace(0, 1, LEVELS)
+    signal = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.round(255 * signal).astype(np.uint8)
+
+
+@cache
+def conversion(primaries: Primaries) -> NDArray[np.float64]:
+    """The matrix from linear light of `primaries` to that of BT.709."""
+    matrix: NDArray[np.float64] = np.linalg.inv(to_xyz("bt709")) @ to_xyz(primaries)
+    return matrix
+
+
+@cache
+def to_xyz(primaries: Primaries) -> NDArray[np.float64]:
+    """The matrix from linear R, G, B to CIE X, Y, Z (SMPTE RP 177)."""
+    columns = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in CHROMATICITIES[primaries]]).T
+    x, y = D65
+    matrix: NDArray[np.float64] = columns * np.linalg.solve(columns, [x / y, 1.0, (1 - x - y) / y])
+    return matrix
