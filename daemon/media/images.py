@@ -22,7 +22,7 @@ from daemon.errors import (
 )
 from daemon.media.animation import read_animation, still
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.formats import gif, heif, heif_boxes, jpeg, png, tiff, webp
+from daemon.media.formats import gif, heif, heif_boxes, jpeg, png, raw, tiff, webp
 from daemon.media.formats.directories import directories
 from daemon.media.kinds import HEAD_BYTES, sniff
 from daemon.media.orientation import BROKEN
@@ -42,8 +42,15 @@ def bitmap(file: BinaryIO, plan: DecodePlan) -> Stored:
     return Stored(picture=picture, size=picture.size)
 
 
-def pages(file: BinaryIO, plan: DecodePlan) -> Stored:
-    return tiff.opened(file, plan, directories(file))
+def tiff_or_raw(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """Most cameras' raw files are TIFF files, whose first picture is a thumbnail."""
+    found = directories(file)
+    return raw.opened(file, plan, found) if raw.is_raw(file, found) else tiff.opened(file, plan, found)
+
+
+def raw_alone(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """Some of these have directories like a TIFF file's all the same."""
+    return raw.opened(file, plan, directories(file))
 
 
 OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], Stored]] = {
@@ -53,7 +60,8 @@ OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], Stored]] = {
     "heif": heif.heic,
     "jpeg": jpeg.opened,
     "png": png.opened,
-    "tiff": pages,
+    "raw": raw_alone,
+    "tiff": tiff_or_raw,
     "webp": webp.opened,
 }
 

@@ -1,0 +1,17 @@
+"""Libraries that are there only where an extra was installed; None where it was not."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+#: Extra "raw": develops what a camera's sensor saw.
+rawpy = library("rawpy")
