@@ -13,5 +13,7 @@ def library(name: str) -> Any:
         return None
 
 
+#: Extra "jxl": Pillow opens JPEG XL once it is loaded.
+pillow_jxl = library("pillow_jxl")
 #: Extra "raw": develops what a camera's sensor saw.
 rawpy = library("rawpy")

@@ -22,12 +22,13 @@ from daemon.errors import (
 )
 from daemon.media.animation import read_animation, still
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.formats import gif, heif, heif_boxes, jpeg, png, raw, tiff, webp
+from daemon.media.formats import gif, heif, heif_boxes, jpeg, jxl, png, raw, tiff, webp
 from daemon.media.formats.directories import directories
 from daemon.media.kinds import HEAD_BYTES, sniff
 from daemon.media.orientation import BROKEN
 from daemon.media.stored import MAX_PIXELS, Stored, open_picture
 from daemon.media.videos import read_video
+from storage.records import MediaKind
 
 #: By Pillow's names; HEIF is opened by pillow-heif.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -59,6 +60,7 @@ OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], Stored]] = {
     "gif": gif.opened,
     "heif": heif.heic,
     "jpeg": jpeg.opened,
+    "jxl": jxl.opened,
     "png": png.opened,
     "raw": raw_alone,
     "tiff": tiff_or_raw,
@@ -72,7 +74,7 @@ def read_image(fd: int, plan: DecodePlan) -> Clip:
     The descriptor stays open. Raises TooLargeError, NotAllowedError, UnreadableError, OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
-    if format is None or format.name not in OPENERS:
+    if format is None or format.kind is not MediaKind.IMAGE:
         raise NotAllowedError("Not a picture that smolwatch knows.")
     with border(), os.fdopen(fd, "rb", closefd=False) as file:
         if format.name == "heif" and len(heif_boxes.delays(heif_boxes.description(file))) > 1:
