@@ -15,7 +15,7 @@ from PIL import Image, features
 from daemon.media import containers, images
 
 #: Formats for which Pillow needs a library that a build may lack.
-LIBRARIES = {"JPEG": "jpg", "PNG": "zlib", "WEBP": "webp"}
+LIBRARIES = {"JPEG": "jpg", "PNG": "zlib", "WEBP": "webp", "AVIF": "avif"}
 #: One of the two decodes AV1.
 EITHER = {"av1", "libdav1d"}
 

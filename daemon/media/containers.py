@@ -31,6 +31,7 @@ DEMUXERS = {
     "ogg": "ogg",
     "mxf": "mxf",
     "dv": "dv",
+    "heif": "mov",  # pictures in sequence
 }
 #: FFmpeg's names of the decoders that may run, by whose files need them.
 CODECS = frozenset(

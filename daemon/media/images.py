@@ -1,65 +1,88 @@
-"""Pictures: JPEG, PNG, WebP, GIF, BMP, TIFF and HEIC as upright RGB pixels, by Pillow. Of many frames, the first."""
+"""Pictures of every format as upright RGB pixels: each format's module opens it, this one says what was seen."""
 
 from __future__ import annotations
 
 import os
-import struct
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-import numpy as np
-import pillow_heif
 from PIL import Image, UnidentifiedImageError
 
 from config.text import safe_text
-from daemon.errors import MediaError, NotAllowedError, OutOfMemoryError, TooLargeError, UnreadableError
+from daemon.errors import (
+    DecoderBrokenError,
+    MediaError,
+    NotAllowedError,
+    OutOfMemoryError,
+    TooLargeError,
+    UnreadableError,
+)
+from daemon.media.animation import read_animation, still
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.frames import shrink
+from daemon.media.formats import gif, heif, heif_boxes, jpeg, jxl, png, raw, tiff, webp
+from daemon.media.formats.directories import directories
 from daemon.media.kinds import HEAD_BYTES, sniff
-from storage.records import Media, MediaKind
+from daemon.media.orientation import BROKEN
+from daemon.media.stored import MAX_PIXELS, Stored, open_picture
+from daemon.media.videos import read_video
+from storage.records import MediaKind
 
-#: A larger picture is refused unopened; as RGB this many pixels take 300 MB.
-MAX_PIXELS = 100_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF")
+#: By Pillow's names; HEIF is opened by pillow-heif.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
-ORIENTATION = 0x0112
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+#: How libraries say it that have no error of its own for it.
+NO_MEMORY = re.compile("out of memory|memory allocation(?!.*security limit)", re.IGNORECASE)
+
+
+def bitmap(file: BinaryIO, plan: DecodePlan) -> Stored:
+    picture = open_picture(file, "BMP")
+    picture.load()
+    return Stored(picture=picture, size=picture.size)
+
+
+def tiff_or_raw(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """Most cameras' raw files are TIFF files, whose first picture is a thumbnail."""
+    found = directories(file)
+    return raw.opened(file, plan, found) if raw.is_raw(file, found) else tiff.opened(file, plan, found)
+
+
+def raw_alone(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """Some of these have directories like a TIFF file's all the same."""
+    return raw.opened(file, plan, directories(file))
+
+
+OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], Stored]] = {
+    "avif": heif.avif,
+    "bmp": bitmap,
+    "gif": gif.opened,
+    "heif": heif.heic,
+    "jpeg": jpeg.opened,
+    "jxl": jxl.opened,
+    "png": png.opened,
+    "raw": raw_alone,
+    "tiff": tiff_or_raw,
+    "webp": webp.opened,
 }
-#: These swap width and height.
-SIDEWAYS = frozenset(TURNS[orientation] for orientation in (5, 6, 7, 8))
-#: What Pillow is known to let out of a broken file.
-BROKEN = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, KeyError, IndexError, TypeError, struct.error)
 
 
 def read_image(fd: int, plan: DecodePlan) -> Clip:
-    """One picture, no longer than `plan.image_edge`. The descriptor stays open.
+    """One picture, no longer than `plan.image_edge`; of one that moves, frames no longer than `plan.frame_edge`.
 
-    Raises TooLargeError, NotAllowedError, UnreadableError, OutOfMemoryError.
+    The descriptor stays open. Raises TooLargeError, NotAllowedError, UnreadableError, OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
     if format is None or format.kind is not MediaKind.IMAGE:
         raise NotAllowedError("Not a picture that smolwatch knows.")
-    with border(), os.fdopen(fd, "rb", closefd=False) as file, opened(file) as picture:
-        size = picture.size
-        # JPEG alone knows drafts: it unpacks at a half, a quarter or an eighth.
-        drafted = plan.sparing and picture.draft("RGB", (plan.image_edge, plan.image_edge)) is not None
-        picture.load()
-        turn = turn_of(picture)
-        whole = flat(picture if turn is None else picture.transpose(turn))
-    width, height = whole.size
-    if drafted:
-        width, height = size[::-1] if turn in SIDEWAYS else size
-    media = Media(kind=MediaKind.IMAGE, format=format.name, width=width, height=height)
-    return Clip(media=media, pictures=(shrink(np.asarray(whole), plan.image_edge),), timestamps=())
+    with border(), os.fdopen(fd, "rb", closefd=False) as file:
+        if format.name == "heif" and len(heif_boxes.delays(heif_boxes.description(file))) > 1:
+            return read_video(fd, plan)
+        file.seek(0)
+        stored = OPENERS[format.name](file, plan)
+        read = read_animation if len(stored.delays) > 1 else still
+        return read(stored, stored.format or format.name, plan)
 
 
 @contextmanager
@@ -76,48 +99,12 @@ def border() -> Iterator[None]:
         raise TooLargeError(f"The picture is too large: more than {MAX_PIXELS // 10**6} megapixels.") from error
     except MemoryError as error:
         raise OutOfMemoryError("The picture takes more memory than there is.") from error
+    except PermissionError as error:  # locked in, nothing can be opened: `preload` lacks a module
+        raise DecoderBrokenError(detail=safe_text(str(error))) from error
     except UnidentifiedImageError as error:
         raise UnreadableError("The picture is damaged, or of a variety that smolwatch cannot read.") from error
     except BROKEN as error:
-        raise UnreadableError(f"The picture is damaged or incomplete ({safe_text(str(error))}).") from error
-
-
-def opened(file: BinaryIO) -> Image.Image:
-    """The picture's header, read; its pixels not yet. A bomb is refused here, before anything is unpacked."""
-    pillow_heif.register_heif_opener(thumbnails=False)
-    Image.MAX_IMAGE_PIXELS = None  # measured below instead, so that the refusal can name the size
-    file.seek(0)
-    picture = Image.open(file, formats=FORMATS)
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    if picture.width * picture.height > MAX_PIXELS:
-        picture.close()
-        size = f"{picture.width}×{picture.height}"
-        raise TooLargeError(f"The picture is too large ({size}); the limit is {MAX_PIXELS // 10**6} megapixels.")
-    return picture
-
-
-def turn_of(picture: Image.Image) -> Image.Transpose | None:
-    """How the camera's orientation tag wants it shown. A tag that cannot be read turns nothing."""
-    try:
-        return TURNS.get(picture.getexif().get(ORIENTATION, 1))
-    except (*BROKEN, MemoryError):
-        return None
-
-
-def flat(picture: Image.Image) -> Image.Image:
-    """RGB, eight bits; what is transparent shows white, as in the stock processor (transformers' `convert_to_rgb`)."""
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("I", "F"):
-        return stretched(np.asarray(picture, dtype=np.float64)).convert("RGB")
-    if "A" in picture.getbands() or picture.info.get("transparency") is not None:
-        layer = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return picture.convert("RGB")
-
-
-def stretched(values: np.ndarray) -> Image.Image:
-    """Deep grey of no agreed range: its own darkest becomes black, its brightest white."""
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    scaled = (values - low) * (255 / (high - low or 1.0))
-    return Image.fromarray(np.nan_to_num(scaled).clip(0, 255).astype(np.uint8))
+        words = safe_text(f"{type(error).__name__}: {error}")
+        if NO_MEMORY.search(words):
+            raise OutOfMemoryError("The picture takes more memory than there is.", detail=words) from error
+        raise UnreadableError("The picture is damaged or incomplete.", detail=words) from error

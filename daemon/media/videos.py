@@ -43,7 +43,7 @@ def read_video(fd: int, plan: DecodePlan) -> Clip:
     NotAllowedError, TooLargeError, UnreadableError, OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
-    if format is None or format.kind is not MediaKind.VIDEO:
+    if format is None or not (format.kind is MediaKind.VIDEO or format.name == "heif"):  # of pictures in sequence
         raise NotAllowedError("Not a video that smolwatch knows.")
     began = time.monotonic()
     stop_at = began + min(DECODE_SECONDS, plan.seconds / 2)

@@ -47,14 +47,16 @@ def frame_number(pixels: np.ndarray) -> int:
     return round((float(pixels.mean()) - 8) / 5)
 
 
-def save_image(path: Path, picture: Image.Image, format: str | None = None, *, orientation: int = 1) -> Path:
+def save_image(
+    path: Path, picture: Image.Image, format: str | None = None, *, orientation: int = 1, **options: object
+) -> Path:
     """Write a picture as `format` (a Pillow name such as "JPEG" or "HEIF"; by the suffix when absent).
 
-    `orientation` is the EXIF tag that is written along; the stored pixels stay as they are.
+    `orientation` is the EXIF tag that is written along; the stored pixels stay as they are. `options` are Pillow's.
     """
     if format is None:
         format = Image.registered_extensions()[path.suffix.lower()]
-    extra = {}
+    extra = dict(options)
     if orientation != 1:
         exif = Image.Exif()
         exif[0x0112] = orientation

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from daemon.media import extras
 from tests.shapes.files import save_image, save_sound, save_video, some_frames, some_image, turn_video
+from tests.shapes.heif import save_deep_heic, save_heic_sequence
+from tests.shapes.profiles import swapped
+from tests.shapes.raws import DNG, Directory, jpeg_of, rgb, save_raw, sensor
 from tests.shapes.tracks import Beside, Film, save_films
 
 MODES = {
@@ -15,7 +19,10 @@ MODES = {
     ".webp": ("RGB", "RGBA"),
     ".tiff": ("RGB", "LAB", "F", "CMYK", "1"),
     ".heic": ("RGB", "RGBA"),
+    ".avif": ("RGB", "RGBA"),
 }
+#: Written only where the extra is installed that reads them.
+EXTRA = {".jxl": ("RGB", "RGBA")}
 FILMS = (
     ("a.mp4", "libx264", {}),
     ("b.mp4", "libx265", {}),
@@ -72,7 +79,7 @@ OLD_FILMS = (
 def pictures(folder: Path) -> list[bytes]:
     made = [
         save_image(folder / f"{mode}{suffix}", some_image(1, (64, 48)).convert(mode))
-        for suffix, modes in MODES.items()
+        for suffix, modes in (MODES | (EXTRA if extras.pillow_jxl else {})).items()
         for mode in modes
     ]
     made.append(save_image(folder / "turned.jpg", some_image(2, (64, 48)), orientation=6))
@@ -80,10 +87,38 @@ def pictures(folder: Path) -> list[bytes]:
         some_image(3, (64, 48)).save(folder / name, **options)
         made.append(folder / name)
     frames = [some_image(seed, (48, 48)).convert("P") for seed in range(3)]
-    for name in ("many.gif", "many.webp", "many.png"):
-        frames[0].save(folder / name, save_all=True, append_images=frames[1:])
+    for name in ("many.gif", "many.webp", "many.png", "many.avif"):
+        frames[0].save(folder / name, save_all=True, append_images=frames[1:], duration=700)
+        made.append(folder / name)
+    frames[0].save(folder / "hidden.png", save_all=True, append_images=frames[1:], default_image=True)
+    made += [folder / "hidden.png", *deep_ones(folder), *raw_ones(folder)]
+    for name in ("profile.jpg", "profile.png", "profile.tiff", "profile.webp"):
+        some_image(4, (64, 48)).save(folder / name, icc_profile=swapped())
         made.append(folder / name)
     return [path.read_bytes() for path in made]
+
+
+def deep_ones(folder: Path) -> list[Path]:
+    """HEIC in tiles, in ten bits, and in sequence."""
+    some_image(5, (192, 128)).save(folder / "tiles.heic", tile_size=64)
+    deep = save_deep_heic(folder / "deep.heic", some_image(5, (64, 48)), transfer=16)
+    return [folder / "tiles.heic", deep, save_heic_sequence(folder / "many.heics", some_frames(6, 1, (64, 48)))]
+
+
+def raw_ones(folder: Path) -> list[Path]:
+    """TIFF of several pages, and cameras' raw files with a preview, and without one that is large enough."""
+    large, small = some_image(6, (512, 384)), some_image(6, (64, 48))
+    first = rgb(small, subfile=1, orientation=6)
+    first.tags.update(DNG)
+    first.children = [sensor(large), Directory({254: [1]}, jpeg=jpeg_of(large))]
+    thumb = rgb(small, subfile=1)
+    thumb.children = [sensor(small)]
+    return [
+        save_raw(folder / "pages.tiff", rgb(small), rgb(small, subfile=1), rgb(small)),
+        save_raw(folder / "preview.dng", first),
+        save_raw(folder / "thumb.nef", thumb),
+        save_raw(folder / "a.orf", Directory({274: [8]}, jpeg=jpeg_of(large)), mark=b"IIRO"),
+    ]
 
 
 def films(folder: Path) -> list[bytes]:

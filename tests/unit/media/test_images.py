@@ -5,11 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from transformers.image_transforms import convert_to_rgb
 
-from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
-from daemon.media.images import TURNS
+from daemon.errors import (
+    DecoderBrokenError,
+    MediaError,
+    NotAllowedError,
+    OutOfMemoryError,
+    TooLargeError,
+    UnreadableError,
+)
+from daemon.media import images
+from daemon.media.orientation import TURNS
+from daemon.media.stored import Stored
 from storage.records import Media, MediaKind
 from tests.fakes.bombs import gif_of, png_of
 from tests.shapes.files import grey_frames, save_image, save_video, some_image
@@ -23,6 +32,7 @@ FORMATS = {
     "BMP": "bmp",
     "TIFF": "tiff",
     "HEIF": "heif",
+    "AVIF": "avif",
 }
 
 
@@ -44,7 +54,7 @@ def test_every_format_is_read(tmp_path: Path, format: str, name: str) -> None:
     assert distance(clip.pictures[0], picture) < 5
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_orientation_tag_is_obeyed(tmp_path: Path, format: str, orientation: int) -> None:
     picture = Image.new("RGB", (64, 32), "black")
@@ -67,12 +77,18 @@ def test_a_large_picture_is_shrunk_and_its_own_size_kept(tmp_path: Path) -> None
     assert (clip.media.width, clip.media.height) == (800, 400)
 
 
-@pytest.mark.parametrize("format", ["GIF", "WEBP", "TIFF", "PNG"])
-def test_of_several_frames_the_first_is_taken(tmp_path: Path, format: str) -> None:
+@pytest.mark.parametrize(
+    ("format", "seen"), [("GIF", 3), ("WEBP", 3), ("PNG", 3), ("AVIF", 3), ("TIFF", 1), ("MPO", 1)]
+)
+def test_of_several_frames_all_are_seen_where_they_move_and_else_the_first(
+    tmp_path: Path, format: str, seen: int
+) -> None:
     path = tmp_path / "a"
-    first, *rest = (Image.new("RGB", (32, 32), colour) for colour in ("red", "blue", "green"))
-    first.save(path, format, save_all=True, append_images=rest)
-    assert distance(read(path).pictures[0], first) < 5
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue", "green")]
+    frames[0].save(path, format, save_all=True, append_images=frames[1:], **({} if seen == 1 else {"duration": 1000}))
+    clip = read(path)
+    assert len(clip.pictures) == len(clip.timestamps) or seen == 1
+    assert [distance(shown, frame) < 9 for shown, frame in zip(clip.pictures, frames, strict=False)] == [True] * seen
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -139,14 +155,48 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, content: bytes)
     assert time.monotonic() - began < 1
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "HEIF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "HEIF", "AVIF"])
 def test_a_truncated_picture_is_refused_with_a_sentence(tmp_path: Path, format: str) -> None:
     path = save_image(tmp_path / "a", Image.effect_noise((200, 200), 60).convert("RGB"), format)
     whole = path.read_bytes()
     for part in range(1, 25):
         path.write_bytes(whole[: max(20, len(whole) * part // 25)])
-        with pytest.raises(UnreadableError, match="picture is damaged"):
+        with pytest.raises(UnreadableError, match="picture is damaged") as refused:
             read(path)
+        assert "(" not in str(refused.value)
+
+
+def refused_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception) -> MediaError:
+    """What a reader's error comes out as."""
+
+    def broken(*_: object) -> Stored:
+        raise error
+
+    monkeypatch.setitem(images.OPENERS, "png", broken)
+    with pytest.raises(MediaError) as refused:
+        read(save_image(tmp_path / "a.png", some_image()))
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "detail"),
+    [
+        (OSError("broken data stream"), UnreadableError, "OSError: broken data stream"),
+        (RuntimeError("Memory allocation error: 603 bytes"), OutOfMemoryError, "RuntimeError: Memory allocation"),
+        (RuntimeError("Memory allocation error: Security limit exceeded"), UnreadableError, "RuntimeError: Memory"),
+        (MemoryError(), OutOfMemoryError, ""),
+        (PermissionError(13, "Permission denied", "late.py"), DecoderBrokenError, "late.py"),
+        (UnidentifiedImageError("cannot identify image file <_io>"), UnreadableError, ""),
+        (Image.DecompressionBombError("Image size exceeds limit"), TooLargeError, ""),
+    ],
+)
+def test_what_libraries_say_becomes_a_sentence_for_people(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, kind: type[MediaError], detail: str
+) -> None:
+    refused = refused_with(monkeypatch, tmp_path, error)
+    assert type(refused) is kind
+    assert detail in refused.detail
+    assert str(error) not in str(refused) or not str(error)
 
 
 @pytest.mark.parametrize(

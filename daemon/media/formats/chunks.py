@@ -1,0 +1,43 @@
+"""The chunks that PNG and RIFF files are made of, without what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+#: More chunks are not looked at.
+MOST_CHUNKS = 1_000_000
+#: Bytes before the first chunk.
+PNG_HEADER, RIFF_HEADER = 8, 12
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`start`: where its content begins in the file."""
+
+    name: bytes
+    start: int
+    size: int
+
+
+def png(file: BinaryIO) -> Iterator[Chunk]:
+    """Length, name, content and checksum, one after the other (PNG, 5.3)."""
+    return walked(file, PNG_HEADER, "big")
+
+
+def riff(file: BinaryIO) -> Iterator[Chunk]:
+    """Name, length and content, filled up to an even length."""
+    return walked(file, RIFF_HEADER, "little")
+
+
+def walked(file: BinaryIO, at: int, order: Literal["big", "little"]) -> Iterator[Chunk]:
+    for _ in range(MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        length, name = (head[:4], head[4:]) if order == "big" else (head[4:], head[:4])
+        size = int.from_bytes(length, order)
+        yield Chunk(name, at + 8, size)
+        at += 8 + size + (4 if order == "big" else size & 1)

@@ -1,0 +1,54 @@
+"""GIF: how long each frame is shown. Source: GIF89a, 1990."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from daemon.media.clip import DecodePlan
+from daemon.media.stored import Stored, open_picture
+
+#: Bytes of the header and the screen's description.
+HEADER_BYTES = 13
+EXTENSION, FRAME, GRAPHIC_CONTROL = 0x21, 0x2C, 0xF9
+#: More frames than this are not looked at.
+MOST_FRAMES = 100_000
+
+
+def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """Frames are yet to be unpacked, but for the first."""
+    frames = delays(file.read())
+    picture = open_picture(file, "GIF")
+    picture.load()
+    return Stored(picture=picture, size=picture.size, delays=frames)
+
+
+def delays(content: bytes) -> list[float]:
+    """Seconds for each frame, as stated, as far as the file goes."""
+    found: list[float] = []
+    at, stated = HEADER_BYTES + palette_bytes(content[10:11]), 0.0
+    while at + 2 < len(content) and len(found) < MOST_FRAMES:
+        if content[at] == EXTENSION:
+            if content[at + 1] == GRAPHIC_CONTROL:
+                stated = int.from_bytes(content[at + 4 : at + 6], "little") / 100
+            at = end_of_data(content, at + 2)
+        elif content[at] == FRAME:
+            found.append(stated)
+            stated = 0.0
+            at = end_of_data(content, at + 11 + palette_bytes(content[at + 9 : at + 10]))
+        else:
+            at += 1
+            if content[at - 1] == 0x3B:
+                break
+    return found
+
+
+def palette_bytes(flags: bytes) -> int:
+    """Three for each colour of the table that follows, if one does."""
+    return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
+
+
+def end_of_data(content: bytes, at: int) -> int:
+    """Behind the chain of blocks, each with its length in front, that ends with one of length 0."""
+    while at < len(content) and content[at]:
+        at += content[at] + 1
+    return at + 1

@@ -1,0 +1,97 @@
+"""HEIC and AVIF: still pictures, grids of tiles, and sequences."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import pillow_heif
+from PIL import AvifImagePlugin, Image
+
+from daemon.errors import UnreadableError
+from daemon.media.clip import DecodePlan
+from daemon.media.formats import heif_boxes as boxes
+from daemon.media.orientation import BROKEN, turn_in, turn_of
+from daemon.media.profiles import Coding
+from daemon.media.stored import LARGE_PIXELS, MAX_PIXELS, Stored, check_pixels
+
+# Depth maps, gain maps and thumbnails are never looked at.
+pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
+
+#: So many rows are copied at once.
+ROWS = 512
+
+
+def heic(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """The main picture. Of more than MAX_PIXELS it is unpacked tile by tile and comes shrunk.
+
+    Its orientation tag counts only where the file does not say itself how it is turned: the standard leaves it to
+    `irot` and `imir`, yet phones have written files with the tag alone, and macOS turns those.
+    """
+    said = boxes.properties(boxes.description(file))
+    image = main_picture(file)
+    check_heic(image)
+    of_tiles = image.info.get("nclx_profile")
+    coding = Coding(of_tiles["color_primaries"], of_tiles["transfer_characteristics"]) if of_tiles else None
+    return Stored(
+        picture=unpacked(image, plan.image_edge),
+        size=image.size,
+        turn=None if said.turned else turn_in(image.info["exif"]),
+        coding=said.coding or coding,
+    )
+
+
+def main_picture(file: BinaryIO) -> Any:
+    """A `pillow_heif.HeifImage`. Its pixels are yet to be unpacked."""
+    file.seek(0)
+    images = pillow_heif.HeifFile(file)  # type: ignore[no-untyped-call]
+    if len(images) == 0:
+        raise UnreadableError("There is no picture in the file.")
+    return images[images.primary_index]
+
+
+def check_heic(image: Any) -> None:
+    """No coded picture is larger than MAX_PIXELS, nor a whole of many than LARGE_PIXELS."""
+    tiles = image.info.get("tiling")
+    width, height = image.size
+    if tiles is not None:
+        check_pixels(tiles["tile_width"], tiles["tile_height"])
+    check_pixels(width, height, MAX_PIXELS if tiles is None else LARGE_PIXELS)
+
+
+def unpacked(image: Any, edge: int) -> Image.Image:
+    """Its pixels; of a very large one averages, so that they are never held twice. At least `edge` long."""
+    values, (width, height), mode = image.data, image.size, image.mode
+    factor = max(max(width, height) // (2 * edge), 1) if width * height > MAX_PIXELS else 1
+    if factor == 1:
+        picture = Image.frombuffer(mode, (width, height), values, "raw", mode, image.stride, 1)
+    else:
+        picture = Image.new(mode, (-(-width // factor), -(-height // factor)))
+        for top in range(0, height, ROWS * factor):
+            rows = min(ROWS * factor, height - top)
+            part = values[top * image.stride : (top + rows) * image.stride]
+            strip = Image.frombuffer(mode, (width, rows), part, "raw", mode, image.stride, 1)
+            picture.paste(strip.reduce(factor), (0, top // factor))
+    picture.info = {"icc_profile": image.info.get("icc_profile")}
+    return picture
+
+
+def avif(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """A still picture, or a sequence whose frames are yet to be unpacked. Of deeper ones Pillow gives eight bits."""
+    top = boxes.description(file)
+    said = boxes.properties(top)
+    file.seek(0)
+    picture = AvifImagePlugin.AvifImageFile(file)
+    check_pixels(*picture.size)
+    turn = turn_alone(file) if "exif" in picture.info and not said.turned else turn_of(picture)
+    delays = boxes.delays(top)[: picture.n_frames]
+    if len(delays) <= 1:
+        picture.load()
+    return Stored(picture=picture, size=picture.size, turn=turn, coding=said.coding, delays=delays)
+
+
+def turn_alone(file: BinaryIO) -> Image.Transpose | None:
+    """By the EXIF data as stored: Pillow sets the orientation in it to what the file says beside it, be it nothing."""
+    try:
+        return turn_in(main_picture(file).info["exif"])
+    except BROKEN:
+        return None

@@ -1,0 +1,60 @@
+"""JPEG: very large ones at a fraction of their size, and those whose end marker is missing."""
+
+from __future__ import annotations
+
+import io
+import random
+from typing import BinaryIO
+
+from PIL import Image, ImageChops
+
+from daemon.media.clip import DecodePlan
+from daemon.media.orientation import turn_of
+from daemon.media.stored import LARGE_PIXELS, MAX_PIXELS, Stored, open_picture
+
+END_MARKER = b"\xff\xd9"
+#: What may follow the values: their end, or others that mean nothing and hold no marker.
+NOISE = bytes(random.Random(1).choices(range(1, 255), k=4096))
+TAILS = (END_MARKER, NOISE + END_MARKER, bytes(255 - value for value in NOISE) + END_MARKER)
+#: By what the decoder can divide both edges while it unpacks.
+FRACTIONS = (8, 4, 2)
+
+
+def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """One picture, also of a file that holds several (MPO)."""
+    picture = open_picture(file, "JPEG", LARGE_PIXELS)
+    size = picture.size
+    try:
+        unpack(picture, plan)
+    except OSError:
+        whole = completed(file, plan)
+        if whole is None:
+            raise
+        picture = whole
+    return Stored(picture=picture, size=size, turn=turn_of(picture))
+
+
+def unpack(picture: Image.Image, plan: DecodePlan) -> None:
+    """At a half, a quarter or an eighth of its size where that is worth more than the last bit of sharpness."""
+    if plan.sparing or picture.width * picture.height > MAX_PIXELS:
+        most = max(picture.size) // plan.image_edge
+        fraction = next((fraction for fraction in FRACTIONS if fraction <= most), 1)
+        picture.draft("RGB", (picture.width // fraction, picture.height // fraction))
+    picture.load()
+
+
+def completed(file: BinaryIO, plan: DecodePlan) -> Image.Image | None:
+    """The picture of a file that breaks off, if what is missing is its end marker alone.
+
+    For missing values the decoder takes what follows. So they are all there when it makes no difference what follows.
+    """
+    file.seek(0)
+    content = file.read().removesuffix(END_MARKER[:1])
+    first: Image.Image | None = None
+    for tail in TAILS:
+        picture = open_picture(io.BytesIO(content + tail), "JPEG", LARGE_PIXELS)
+        unpack(picture, plan)
+        if first is not None and ImageChops.difference(first, picture).getbbox() is not None:
+            return None
+        first = first or picture
+    return first

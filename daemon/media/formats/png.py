@@ -1,0 +1,79 @@
+"""PNG: what of it does not matter for the picture, and how long each frame of a moving one is shown.
+
+Source: Portable Network Graphics (PNG) Specification (Third Edition), W3C 2025.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+from PIL import PngImagePlugin
+
+from daemon.media.clip import DecodePlan
+from daemon.media.formats.chunks import png
+from daemon.media.orientation import turn_of
+from daemon.media.profiles import Coding
+from daemon.media.stored import Stored, open_picture
+
+#: The bit of a chunk's first letter that says: the picture can be shown without this.
+ANCILLARY = 0x20
+#: Ancillary by their letter, yet a moving picture cannot be shown without them.
+ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+
+
+class TolerantStream(PngImagePlugin.PngStream):
+    """Leaves out what the picture can be shown without if that is broken or too large: texts, profiles, dates."""
+
+    def call(self, cid: bytes, pos: int, length: int) -> bytes:
+        try:
+            return super().call(cid, pos, length)
+        except (ValueError, SyntaxError, LookupError, struct.error):
+            if not cid[0] & ANCILLARY or cid in ANIMATION or self.fp is None:
+                raise
+            self.fp.seek(pos + length)
+            return b""
+
+    def crc(self, cid: bytes, data: bytes) -> None:
+        if cid[0] & ANCILLARY:
+            self.crc_skip(cid, data)
+        else:
+            super().crc(cid, data)
+
+
+# Pillow's reader makes one for each file that it opens, and knows no other way to be told.
+PngImagePlugin.PngStream = TolerantStream  # type: ignore[misc]
+
+
+def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """A still picture, or one that moves; of that, a picture for programs that show no movement is not counted."""
+    coding, frames = facts(file)
+    picture = open_picture(file, "PNG")
+    picture.load()
+    hidden = bool(getattr(picture, "default_image", False))
+    return Stored(
+        picture=picture,
+        size=picture.size,
+        turn=turn_of(picture),
+        coding=coding,
+        delays=frames[: getattr(picture, "n_frames", 1) - hidden],
+        first=int(hidden),
+    )
+
+
+def facts(file: BinaryIO) -> tuple[Coding | None, list[float]]:
+    """What `cICP` says of the colours (11.3.2.6), and seconds for each frame, as stated (11.3.7.2).
+
+    These are fractions, whose lower number means 100 where it is 0.
+    """
+    coding: Coding | None = None
+    delays: list[float] = []
+    for chunk in png(file):
+        if chunk.name == b"cICP" and chunk.size == 4:
+            file.seek(chunk.start)
+            coding = Coding(*file.read(2))
+        elif chunk.name == b"fcTL":
+            file.seek(chunk.start + 20)
+            over, under = struct.unpack(">HH", file.read(4).ljust(4, b"\0"))
+            delays.append(over / (under or 100))
+    return coding, delays

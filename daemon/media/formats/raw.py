@@ -1,0 +1,140 @@
+"""Photos as a camera's sensor saw them: by the preview that the camera put beside them, or developed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from daemon.errors import NotAllowedError, TooLargeError
+from daemon.media.clip import DecodePlan, Pixels
+from daemon.media.extras import rawpy
+from daemon.media.formats import directories as tags
+from daemon.media.formats.directories import Directory, beginning_at, directories
+from daemon.media.formats.jpeg import unpack
+from daemon.media.formats.previews import Preview, previews
+from daemon.media.orientation import BROKEN, SIDEWAYS, TURNS, UPRIGHT, orientation_of
+from daemon.media.stored import LARGE_PIXELS, Stored, check_pixels, open_picture
+
+REFUSAL = "It is a camera's raw file without a preview that is large enough to describe."
+ADVICE = "Install smolwatch with its extra for such files: pip install 'smolwatch[raw]'."
+#: A preview whose longer edge is shorter than this is a thumbnail, which shows too little.
+LEAST_EDGE = 500
+#: A preview of at least this share of the sensor's picture is that picture, cut to what the camera shows.
+WHOLE = 0.9
+#: A larger file is not read.
+MAX_BYTES = 600 * 1024**2
+
+#: What the brightest hundredth of a developed picture is brought to, and by how much at most.
+BRIGHT, MOST_BRIGHTENED = 250.0, 6.0
+
+FORMAT = "raw"
+#: PHOTOMETRIC of pictures that can be shown as they are.
+COLOURS = frozenset({2, 6})
+CANON_MARK = slice(8, 10), b"CR"
+#: Where a CR3 file has the directory of its main picture, behind this name.
+CANON_DIRECTORY = b"CMT1"
+
+
+def is_raw(file: BinaryIO, found: Sequence[Directory]) -> bool:
+    """Whether a TIFF file is a camera's: it says DNG, has what a sensor saw, or Canon's mark."""
+    file.seek(0)
+    place, mark = CANON_MARK
+    return file.read(16)[place] == mark or any(
+        directory.is_sensor or tags.DNG_VERSION in directory.tags for directory in found
+    )
+
+
+def opened(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) -> Stored:
+    """`found`: the file's directories, if it has such. Raises NotAllowedError when there is nothing large enough."""
+    file.seek(0)
+    content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise TooLargeError(f"The camera's raw file is too large; the limit is {MAX_BYTES // 1024**2} MB.")
+    for candidate in candidates(content, found):
+        try:
+            picture, own = unpacked(content, candidate, plan)
+        except BROKEN:  # the next one may be whole
+            continue
+        size, turn = as_shown(candidate.size, own, content, found)
+        return Stored(picture=picture, size=size, turn=turn, format=FORMAT)
+    if rawpy is None:
+        raise NotAllowedError(REFUSAL, advice=ADVICE)
+    return developed(content, plan)
+
+
+def candidates(content: bytes, found: Sequence[Directory]) -> list[Preview | Directory]:
+    """The previews that are large enough, the largest first. A piece of a picture in pieces is none."""
+    in_pieces = (directory.tags.get(tag, ()) for directory in found for tag in (tags.TILES, tags.STRIPS))
+    pieces = {offset for offsets in in_pieces if len(offsets) > 1 for offset in offsets}
+    fit: list[Preview | Directory] = [one for one in previews(content) if one.start not in pieces]
+    fit += [one for one in found if one.get(tags.PHOTOMETRIC) in COLOURS]
+    large = [one for one in fit if max(one.size) >= LEAST_EDGE]
+    return sorted(large, key=lambda one: one.size[0] * one.size[1], reverse=True)
+
+
+def unpacked(content: bytes, candidate: Preview | Directory, plan: DecodePlan) -> tuple[Image.Image, int | None]:
+    """The preview, and what it says itself of its orientation."""
+    if isinstance(candidate, Preview):
+        picture = open_picture(io.BytesIO(content[candidate.start : candidate.end]), "JPEG", LARGE_PIXELS)
+        unpack(picture, plan)
+        return picture, orientation_of(picture)
+    picture = open_picture(io.BytesIO(beginning_at(content, candidate.offset)), "TIFF")
+    picture.load()
+    return picture, UPRIGHT if tags.ORIENTATION in candidate.tags else None  # Pillow turned it
+
+
+def as_shown(
+    size: tuple[int, int], own: int | None, content: bytes, found: Sequence[Directory]
+) -> tuple[tuple[int, int], Image.Transpose | None]:
+    """The whole picture's size, stored as the preview is, and how to turn that: as it says itself, or the file."""
+    sensor = sensor_size(found) or size
+    turn = TURNS.get(own or orientation(content, found))
+    if own is None and turn in SIDEWAYS and (sensor[0] > sensor[1]) != (size[0] > size[1]):
+        turn, sensor = None, sensor[::-1]  # the camera turned it already
+    return size if max(size) >= WHOLE * max(sensor) else sensor, turn
+
+
+def sensor_size(found: Sequence[Directory]) -> tuple[int, int] | None:
+    """Of the largest picture that a sensor saw, cut as the file says."""
+    sizes = [directory.crop or directory.size for directory in found if directory.is_sensor]
+    return max((size for size in sizes if min(size) > 0), key=lambda size: size[0] * size[1], default=None)
+
+
+def orientation(content: bytes, found: Sequence[Directory]) -> int:
+    """What the first directory says of all."""
+    at = content.find(CANON_DIRECTORY, 0, 1 << 16)
+    if not found and at >= 0:
+        found = directories(io.BytesIO(content[at + 4 : at + 4 + (1 << 16)]))
+    return found[0].get(tags.ORIENTATION, UPRIGHT) if found else UPRIGHT
+
+
+def developed(content: bytes, plan: DecodePlan) -> Stored:
+    """By LibRaw; of a large one every second pixel, which has seen all three colours."""
+    try:
+        with rawpy.imread(io.BytesIO(content)) as raw:
+            sizes = raw.sizes
+            size = (sizes.height, sizes.width) if sizes.flip in (5, 6) else (sizes.width, sizes.height)
+            check_pixels(*size, LARGE_PIXELS)
+            # Where the camera did not say what is white, LibRaw would take the average of all for it.
+            pixels = raw.postprocess(
+                half_size=max(size) >= 2 * plan.image_edge,
+                use_camera_wb=raw.camera_whitebalance[0] > 0,
+                no_auto_bright=True,
+                output_bps=8,
+            )
+    except rawpy.LibRawError as error:
+        raise NotAllowedError(REFUSAL, detail=str(error)) from error
+    return Stored(picture=Image.fromarray(brightened(pixels)), size=size, format=FORMAT)
+
+
+def brightened(pixels: Pixels) -> Pixels:
+    """So that the brightest hundredth is bright. LibRaw's own way lets an even background lose its colour."""
+    counts = np.bincount(pixels.max(axis=2).ravel(), minlength=256).cumsum()
+    bright = max(float(np.searchsorted(counts, 0.99 * counts[-1])), BRIGHT / MOST_BRIGHTENED)
+    levels = np.arange(256) * max(BRIGHT / bright, 1.0)
+    brighter: Pixels = levels.clip(0, 255).astype(np.uint8)[pixels]
+    return brighter

@@ -1,0 +1,37 @@
+"""TIFF: its first page, and how many there are."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from PIL import TiffImagePlugin, UnidentifiedImageError
+
+from daemon.media.clip import DecodePlan
+from daemon.media.formats import samples
+from daemon.media.formats.directories import ORIENTATION, Directory
+from daemon.media.orientation import TURNS, turn_of
+from daemon.media.stored import Stored, check_pixels, open_picture
+
+# Pillow's own reader of what is not packed misreads planes of 16 bits; libtiff, which unpacks the rest, reads all.
+TiffImagePlugin.READ_LIBTIFF = True
+
+
+def opened(file: BinaryIO, plan: DecodePlan, found: list[Directory]) -> Stored:
+    """The first page, with the number of all. A thumbnail in front of it is passed over."""
+    row = [directory for directory in found if not directory.nested]
+    pages = [place for place, directory in enumerate(row) if directory.is_page]
+    first = pages[0] if pages else 0
+    several = len(pages) if len(pages) > 1 else None
+    try:
+        picture = open_picture(file, "TIFF")
+        if first > 0:
+            picture.seek(first)
+    except (UnidentifiedImageError, SyntaxError):
+        values = samples.picture_of(file, row[first]) if row else None
+        if values is None:
+            raise
+        return Stored(picture=values, size=values.size, turn=TURNS.get(row[first].get(ORIENTATION, 1)), pages=several)
+    check_pixels(*picture.size)
+    size = picture.size
+    picture.load()
+    return Stored(picture=picture, size=size, turn=turn_of(picture), pages=several)

@@ -1,0 +1,61 @@
+"""WebP: how large it is, and how long each frame is shown. Source: RFC 9649."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from PIL import WebPImagePlugin
+
+from daemon.media.clip import DecodePlan
+from daemon.media.formats.chunks import riff
+from daemon.media.orientation import turn_of
+from daemon.media.stored import Stored, check_pixels, open_picture
+
+#: More frames than this are not looked at.
+MOST_FRAMES = 100_000
+
+
+def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """Frames are yet to be unpacked, but for the first."""
+    check_pixels(*size_of(file) or (0, 0))
+    frames = delays(file)
+    picture = open_picture(file, "WEBP")
+    if len(frames) > 1 and isinstance(picture, WebPImagePlugin.WebPImageFile):
+        # Where no frame has alpha, Pillow takes the whole for opaque. Yet what none of them covers is see-through.
+        picture.rawmode = picture._mode = "RGBA"
+    picture.load()
+    frames = frames[: getattr(picture, "n_frames", 1)]
+    return Stored(picture=picture, size=picture.size, turn=turn_of(picture), delays=frames)
+
+
+def size_of(file: BinaryIO) -> tuple[int, int] | None:
+    """Width and height, before memory is taken for them; None where they are not to be found."""
+    first = next(iter(riff(file)), None)
+    if first is None:
+        return None
+    file.seek(first.start)
+    head = file.read(10)
+    if len(head) < 10:
+        return None
+    if first.name == b"VP8X":
+        return little(head[4:7]) + 1, little(head[7:10]) + 1
+    if first.name == b"VP8L" and head[0] == 0x2F:
+        bits = little(head[1:5])
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if first.name == b"VP8 " and head[3:6] == b"\x9d\x01\x2a":
+        return little(head[6:8]) & 0x3FFF, little(head[8:10]) & 0x3FFF
+    return None
+
+
+def delays(file: BinaryIO) -> list[float]:
+    """Seconds for each frame, as stated."""
+    found: list[float] = []
+    for chunk in riff(file):
+        if chunk.name == b"ANMF" and len(found) < MOST_FRAMES:
+            file.seek(chunk.start + 12)
+            found.append(little(file.read(3)) / 1000)
+    return found
+
+
+def little(content: bytes) -> int:
+    return int.from_bytes(content, "little")
