@@ -182,6 +182,7 @@ decisions = Table(
     Column("at", UtcTime, nullable=False),
     Column("detail", Words),
     Column("partner", LargeBinary),
+    Index("decisions_of_a_partner", "partner"),
 )
 
 #: What the running daemon says of itself.

@@ -17,3 +17,4 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("missing_since", sa.Double))
     op.add_column("decisions", sa.Column("detail", sa.Text))
     op.add_column("decisions", sa.Column("partner", sa.LargeBinary))
+    op.create_index("decisions_of_a_partner", "decisions", ["partner"])
