@@ -108,6 +108,7 @@ class Intake:
         again, _ = self._again.take()
         for path in again:
             self._judged.pop(path, None)
+            self._gate.aside.doubt(path)
             self._sight(path)
         heard, lost = self._heard.take()
         for path in heard:
@@ -125,6 +126,9 @@ class Intake:
             self._sweep()
         self._look()
         self._admit_settled()
+        for path in self._gate.aside.take():
+            self._judged.pop(path, None)
+            self._sight(path)
         self._gate.refusals.write()
         self._idle = self._swept and not self._settling.moving
 
@@ -169,6 +173,7 @@ class Intake:
         self.progress.seen = len(present)
         self.progress.last_sweep = self._clock.now()
         self._swept = True
+        self._gate.aside.listed(present)
 
     def _list(self, folder: bytes) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken."""
@@ -249,6 +254,7 @@ class Intake:
         self._rescan.pass_over(path)
         self._settling.forget(path)
         self._judged.pop(path, None)
+        self._gate.aside.doubt(path)
 
     def _turn_away(self, path: bytes, turned: Turned) -> None:
         self._settling.forget(path)

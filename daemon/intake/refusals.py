@@ -24,9 +24,12 @@ class Refusals:
         self._clock = clock
         self._noted: dict[bytes, Refusal] = {}
 
-    def note(self, path: bytes, code: str, reason: str, *, detail: str | None = None) -> None:
-        """May raise StorageError, when many are written down at once."""
-        self._noted[path] = Refusal(path=path, code=code, reason=reason, at=self._clock.now(), detail=detail)
+    def note(
+        self, path: bytes, code: str, reason: str, *, detail: str | None = None, partner: bytes | None = None
+    ) -> None:
+        """`partner`: the path that stands for this one. May raise StorageError, when many are written down at once."""
+        now = self._clock.now()
+        self._noted[path] = Refusal(path=path, code=code, reason=reason, at=now, detail=detail, partner=partner)
         if len(self._noted) >= MOST_NOTED:
             self.write()
 
@@ -44,4 +47,8 @@ class Refusals:
 
 
 def says_the_same(last: Refusal | None, new: Refusal) -> bool:
-    return last is not None and (last.code, last.reason) == (new.code, new.reason)
+    return last is not None and (last.code, last.reason, last.partner) == (
+        new.code,
+        new.reason,
+        new.partner,
+    )

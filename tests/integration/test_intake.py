@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from daemon.intake.watcher import LIMIT_ADVICE
-from storage.lifecycle import JobState
+from storage.lifecycle import Cause, JobState
+from tests.fakes.halves import film, picture
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for
 
@@ -71,3 +72,31 @@ def test_the_state_tells_what_is_watched(house: IntakeHouse) -> None:
     assert state["watching"] is True
     assert state["observer"] != "none"
     assert state["advice"] in ("", LIMIT_ADVICE)
+
+
+def test_what_a_live_photos_picture_stood_for_is_taken_when_it_is_gone_though_nothing_is_watched(
+    tmp_path: Path,
+) -> None:
+    house = IntakeHouse(tmp_path / "home", {"inbox.observer": "poll"})
+    try:
+        (house.inbox / "a.jpg").write_bytes(picture())
+        (house.inbox / "a.mov").write_bytes(film())
+        house.start_and_settle()
+        assert (house.queued(), house.refused("a.mov")) == ({"a.jpg"}, "live-photo")
+        house.finish_all()
+        (house.inbox / "a.jpg").unlink()
+        wait_for(lambda: house.queued() == {"a.jpg", "a.mov"})
+    finally:
+        house.close()
+
+
+def test_the_film_of_a_picture_that_a_worker_gave_up_is_taken(house: IntakeHouse) -> None:
+    (house.inbox / "a.jpg").write_bytes(picture())
+    (house.inbox / "a.mov").write_bytes(film())
+    intake = house.start_and_settle()
+    claim = house.store.claim("worker", lease_seconds=60)
+    assert claim is not None
+    house.store.fail(claim, code="unreadable", reason="Damaged.", cause=Cause.INPUT)
+    intake.look_again(claim.job.path)
+    wait_for(lambda: house.queued() == {"a.jpg", "a.mov"})
+    assert house.refused("a.mov") == ""
