@@ -23,7 +23,7 @@ from daemon.errors import NotDownloadedError
 from daemon.intake.filters import Filters, Turned, of_mode, placeholder_of
 from daemon.lock import holder
 from storage.lifecycle import Cause, JobState
-from storage.records import Job, JobEvent, Refusal, present, stamp
+from storage.records import Job, JobEvent, Refusal, exact, present, stamp
 
 PATIENCE = "Nothing needs doing: it is looked at again by itself."
 
@@ -149,6 +149,8 @@ def what_to_do(known: Known, settings: Settings) -> str:
         return safe_text(f"Give it another name or place, or change the rule in {settings.config_file}.")
     if known.turned:
         return "Nothing needs doing: such files are not described."
+    if known.refusal and known.refusal.partner:
+        return safe_text(f"Its description is read with: smolwatch show {os.fsdecode(known.refusal.partner)}")
     if holder(settings.lock_file) is None:
         return "No daemon is running; start it with: smolwatch run"
     if known.refusal:
@@ -181,7 +183,13 @@ def words(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
         in_inbox=known.inside,
         chain=[present(step=step.name, says=step.says, at=step.at and stamp(step.at)) for step in steps],
         refusal=refusal
-        and present(code=refusal.code, reason=refusal.reason, at=stamp(refusal.at), detail=refusal.detail),
+        and present(
+            code=refusal.code,
+            reason=refusal.reason,
+            at=stamp(refusal.at),
+            detail=refusal.detail,
+            **(exact("partner", refusal.partner) if refusal.partner else {}),
+        ),
         job=known.job and job_words(known.job),
         events=[event_words(event) for event in known.events],
         advice=advice,

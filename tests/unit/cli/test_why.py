@@ -172,3 +172,12 @@ def test_a_job_that_waits_for_the_machine_says_what_to_see_to(house: House) -> N
         told = asked(house, str(house.inbox / "beach.jpg"))
     assert reason in says(told)["now"]
     assert told["advice"] == "See to what its reason says; it is tried again by itself after 2026-11-24T09:01:00Z."
+
+
+def test_the_half_of_a_live_photo_that_is_set_aside_names_the_other(house: House) -> None:
+    house.describe_live_photo()
+    picture = house.inbox.resolve() / "IMG_1.HEIC"
+    told = asked(house, str(house.inbox / "IMG_1.MOV"))
+    assert "It is the moving half of a Live Photo" in says(told)["intake"]
+    assert told["advice"] == f"Its description is read with: smolwatch show {picture}"
+    assert told["refusal"]["partner"] == str(picture)
