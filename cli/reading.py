@@ -44,14 +44,14 @@ def meant_paths(text: str) -> list[bytes]:
 
 
 def job_meant(text: str, library: Library) -> Job:
-    """The job with that number, or the newest of that path; of the path that stands for it. Raises NotFoundError.
+    """The job with that number, or the newest of that path, or of the one that stands for it. Raises NotFoundError.
 
     A file whose name is a number is meant by "./7".
     """
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID:
         return library.job(int(text))
     for path in meant_paths(text):
-        if job := library.job_at(path) or stand_in(path, library):
+        if job := stand_in(path, library) or library.job_at(path):
             return job
     raise NotFoundError(f"No job for {safe_text(text)}.", advice="smolwatch why PATH tells what happened to a file.")
 

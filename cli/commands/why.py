@@ -139,6 +139,8 @@ def job_says(job: Job) -> str:
 
 def what_to_do(known: Known, settings: Settings) -> str:
     """One sentence of advice, safe to show."""
+    if known.refusal and known.refusal.partner:
+        return safe_text(f"Its description is read with: smolwatch show {os.fsdecode(known.refusal.partner)}")
     if known.job:
         return safe_text(job_advice(known.job, known.engine_advice, settings))
     if not known.inside:
@@ -149,8 +151,6 @@ def what_to_do(known: Known, settings: Settings) -> str:
         return safe_text(f"Give it another name or place, or change the rule in {settings.config_file}.")
     if known.turned:
         return "Nothing needs doing: such files are not described."
-    if known.refusal and known.refusal.partner:
-        return safe_text(f"Its description is read with: smolwatch show {os.fsdecode(known.refusal.partner)}")
     if holder(settings.lock_file) is None:
         return "No daemon is running; start it with: smolwatch run"
     if known.refusal:

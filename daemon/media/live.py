@@ -27,7 +27,7 @@ MOST_LIST_BYTES = 65_536
 KEY = b"com.apple.quicktime.content.identifier"
 APPLE_KEYS = b"com.apple.quicktime."
 #: The UUIDs that Apple writes, and what other programs may put in their place; not just zeros.
-IDENTIFIER = re.compile(r"(?=.*[1-9A-Z])[0-9A-Z-]{8,64}")
+IDENTIFIER = re.compile(r"(?=.*[1-9A-Z])[!-~]{4,100}")
 
 #: Live Photos last three seconds at most; without an identifier, a longer film is one of its own.
 LONGEST_SECONDS = 4.0
@@ -157,7 +157,7 @@ def film_half(read: Read, size: int, *, is_quicktime: bool) -> Half:
     for meta in (parts.get(b"meta"), child(read, parts[b"udta"], b"meta") if b"udta" in parts else None):
         words.update(metadata(content_of(read, meta, MOST_LIST_BYTES)) if meta else ())
     identifier = clean(words.get(KEY))
-    is_apples = identifier is None and any(name.startswith(APPLE_KEYS) for name in words)
+    is_apples = KEY not in words and any(name.startswith(APPLE_KEYS) for name in words)
     by_name = is_quicktime and 0 < seconds <= LONGEST_SECONDS and not is_apples
     return Half(MediaKind.VIDEO, identifier, by_name)
 

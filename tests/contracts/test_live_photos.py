@@ -305,6 +305,16 @@ class TestWhichFilesBelongTogether:
         assert set(desk.jobs()) == set(pictures)
         assert [desk.partner(film) for film in films] == pictures
 
+    def test_a_copy_of_a_pair_takes_its_own_film_and_not_one_that_was_described_elsewhere(self, desk: Desk) -> None:
+        desk.drop("a/IMG_1.MOV", film())
+        desk.enter("a/IMG_1.MOV")
+        desk.describe()
+        desk.drop("b/IMG_1.MOV", film())
+        desk.drop("b/IMG_1.HEIC", picture())
+        assert desk.enter("b/IMG_1.MOV") == [QUEUED]
+        assert desk.enter("b/IMG_1.HEIC") == [QUEUED]
+        assert desk.jobs() == {"a/IMG_1.MOV": JobState.DONE, "b/IMG_1.HEIC": JobState.QUEUED}
+
     def test_a_picture_that_was_described_before_identifiers_were_known_is_read_for_its_film(self, pair: Desk) -> None:
         path = pair.path("IMG_1.HEIC")
         file = identify(path, Fingerprint.of(os.lstat(path)), max_bytes=10**6)
@@ -363,9 +373,14 @@ class TestDeparture:
         assert pair.enter("IMG_1.HEIC") == [QUEUED]
 
     @pytest.mark.parametrize("film_first", [False, True])
-    @pytest.mark.parametrize("identifier", [IDENTIFIER, None])
-    def test_a_pair_that_is_moved_stays_one_item(self, desk: Desk, identifier: str | None, film_first: bool) -> None:
-        names = [desk.drop("IMG_1.HEIC", picture(identifier)), desk.drop("IMG_1.MOV", film(identifier))]
+    @pytest.mark.parametrize(
+        ("identifier", "still", "moving"),
+        [(IDENTIFIER, "a.jpg", "a.mov"), (IDENTIFIER, "a.jpg", "clip 7.mov"), (None, "a.jpg", "a.mov")],
+    )
+    def test_a_pair_that_is_moved_stays_one_item(
+        self, desk: Desk, identifier: str | None, still: str, moving: str, film_first: bool
+    ) -> None:
+        names = [desk.drop(still, picture(identifier)), desk.drop(moving, film(identifier))]
         for name in reversed(names) if film_first else names:
             desk.enter(name)
             if desk.library.counts()[JobState.QUEUED]:

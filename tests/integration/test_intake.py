@@ -100,3 +100,13 @@ def test_the_film_of_a_picture_that_a_worker_gave_up_is_taken(house: IntakeHouse
     intake.look_again(claim.job.path)
     wait_for(lambda: house.queued() == {"a.jpg", "a.mov"})
     assert house.refused("a.mov") == ""
+
+
+def test_hundreds_of_pairs_whose_films_come_first_are_one_job_each(house: IntakeHouse) -> None:
+    stems = [f"IMG_{number:03}" for number in range(300)]
+    for end, make in ((".mov", film), (".jpg", picture)):
+        for stem in stems:
+            (house.inbox / f"{stem}{end}").write_bytes(make(f"00000000-0000-0000-0000-0000{stem}"))
+    house.start_and_settle()
+    assert house.queued() == {f"{stem}.jpg" for stem in stems}
+    assert len(house.jobs()) == 300

@@ -85,7 +85,7 @@ def test_identifiers_are_compared_without_regard_to_case_and_padding() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"1", b"00000000-0000-0000-0000-000000000000", b"\xff" * 36, b"A" * 65, b"a b c d e"]
+    "text", [b"", b"1", b"00000000-0000-0000-0000-000000000000", b"\xff" * 36, b"A" * 101, b"a b c d e"]
 )
 def test_what_says_nothing_is_no_identifier(text: bytes) -> None:
     found = half_in(film(metadata({KEY: text})))
@@ -101,8 +101,9 @@ def test_what_says_nothing_is_no_identifier(text: bytes) -> None:
         (0.0, {}, False),
         (3.0, {APPLES: b"Apple"}, False),
         (3.0, {"encoder": b"any"}, True),
+        (3.0, {APPLES: b"Apple", KEY: b""}, True),
     ],
-    ids=["short", "long", "no length", "Apple's own", "another program's"],
+    ids=["short", "long", "no length", "Apple's own", "another program's", "an empty identifier"],
 )
 def test_without_an_identifier_a_short_film_that_is_not_apples_may_pair_by_its_name(
     seconds: float, words: dict[str, bytes], by_name: bool
