@@ -49,6 +49,8 @@ def what_to_do(known: Known, settings: Settings) -> str:
     """Safe to show."""
     if known.look is None:
         return safe_text(of_absent(known, settings))
+    if known.refusal and known.refusal.partner:
+        return safe_text(f"Its description is read with: smolwatch show {os.fsdecode(known.refusal.partner)}")
     if known.refusal and (known.job is None or known.job.state not in LIVE):  # it is newer than the job's end
         refused = of_turned(known.turned, settings) if known.turned else of_refusal(known.refusal, settings)
         return safe_text(refused)

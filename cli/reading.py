@@ -44,13 +44,19 @@ def meant_paths(text: str) -> list[bytes]:
 
 
 def job_meant(text: str, library: Library) -> Job:
-    """The job with that number, or the newest of that path. Raises NotFoundError.
+    """The job with that number, or the newest of that path, or of the one that stands for it. Raises NotFoundError.
 
     A file whose name is a number is meant by "./7".
     """
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID:
         return library.job(int(text))
     for path in meant_paths(text):
-        if job := library.job_at(path):
+        if job := stand_in(path, library) or library.job_at(path):
             return job
     raise NotFoundError(f"No job for {safe_text(text)}.", advice="smolwatch why PATH tells what happened to a file.")
+
+
+def stand_in(path: bytes, library: Library) -> Job | None:
+    """The job of the file that stands for this one: the other half of a Live Photo."""
+    refusal = library.refusal(path)
+    return library.job_at(refusal.partner) if refusal and refusal.partner else None

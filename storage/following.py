@@ -1,4 +1,4 @@
-"""How a job goes along with its file, when that was moved or renamed. Private to storage."""
+"""How a job goes along with its file, when that was moved or renamed, or over to another file. Private to storage."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, or_, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, or_, update
 
 from storage import rows
 from storage.admission import ANEW
 from storage.lifecycle import JobState
-from storage.records import Job
+from storage.records import Job, NewFile
 from storage.tables import decisions, jobs
 from storage.transitions import record
 
@@ -36,8 +36,6 @@ def follow(connection: Connection, now: datetime, job: Job, path: bytes) -> bool
     if after is None:
         return False
     path_id = rows.path_row(connection, path)
-    there = jobs.alias()
-    taken = exists().where(there.c.path_id == path_id, or_(there.c.id > job.id, there.c.state.in_(rows.LIVE)))
     moved = connection.execute(
         update(jobs)
         .where(
@@ -45,7 +43,7 @@ def follow(connection: Connection, now: datetime, job: Job, path: bytes) -> bool
             jobs.c.state == job.state,
             jobs.c.fingerprint == job.fingerprint,
             jobs.c.owner.is_(None),
-            ~taken,
+            ~has_its_own(path_id, job),
         )
         .values(path_id=path_id, state=after, **changes(job.state, after))
     )
@@ -54,6 +52,37 @@ def follow(connection: Connection, now: datetime, job: Job, path: bytes) -> bool
     connection.execute(delete(decisions).where(decisions.c.path_id == path_id))
     record(connection, now, job.id, job.state, after, f"The file was moved here from {os.fsdecode(job.path)}.")
     return True
+
+
+def take_over(connection: Connection, now: datetime, job: Job, file: NewFile) -> bool:
+    """The waiting job of a Live Photo's moving half is about its picture from now on: the two are one item.
+
+    False, and nothing changed, when the job no longer waits, or the picture has a job of its own.
+    """
+    path_id = rows.path_row(connection, file.path)
+    media_id = rows.media_row(connection, file)
+    taken = connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.id == job.id,
+            jobs.c.state == JobState.QUEUED,
+            jobs.c.fingerprint == job.fingerprint,
+            ~has_its_own(path_id, job),
+        )
+        .values(**ANEW, path_id=path_id, media_id=media_id, fingerprint=file.fingerprint)
+    )
+    if taken.rowcount == 0:
+        return False
+    connection.execute(delete(decisions).where(decisions.c.path_id == path_id))
+    note = f"The picture of this Live Photo came: it is described in place of {os.fsdecode(job.path)}."
+    record(connection, now, job.id, JobState.QUEUED, JobState.QUEUED, note)
+    return True
+
+
+def has_its_own(path_id: int, job: Job) -> ColumnElement[bool]:
+    """Whether a path has a job that waits, is worked on, or is newer than `job`."""
+    there = jobs.alias()
+    return exists().where(there.c.path_id == path_id, or_(there.c.id > job.id, there.c.state.in_(rows.LIVE)))
 
 
 def changes(before: JobState, after: JobState) -> dict[str, Any]:

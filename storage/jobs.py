@@ -72,6 +72,14 @@ class JobStore:
         with self._change() as (connection, now):
             return following.follow(connection, now, job, path)
 
+    def take_over(self, job: Job, picture: NewFile) -> bool:
+        """The waiting job of a Live Photo's moving half goes over to its picture, which came later.
+
+        False, and nothing changed, when it no longer waits, or the picture has a job of its own.
+        """
+        with self._change() as (connection, now):
+            return following.take_over(connection, now, job, picture)
+
     def requeue(self, job_id: int) -> Job:
         """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -13,11 +14,24 @@ from storage import refused, results, rows
 from storage.database import Database
 from storage.lifecycle import JobState
 from storage.records import Description, Fingerprint, Job, JobEvent, MediaKind, Refusal
-from storage.tables import descriptions, jobs, media, paths, stats
+from storage.tables import decisions, descriptions, jobs, media, paths, stats
 
 RECENT = 100
 #: Paths in one query: far below what any database takes, and already many times faster than one by one.
 AT_ONCE = 500
+#: A file with a job in one of these states is described, or will be.
+STANDING = (*rows.LIVE, JobState.DONE)
+#: Files with one ContentIdentifier, on average: a Live Photo and its copies are a handful.
+MOST_HALVES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """A path that is not described because `partner` stands for it. `stands`: that has a job that waits or is done."""
+
+    path: bytes
+    partner: bytes
+    stands: bool
 
 
 class Library:
@@ -97,6 +111,52 @@ class Library:
                 )
                 rows_found = connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest)).order_by(jobs.c.id))
                 found += [rows.job_of(row) for row in rows_found]
+        return found
+
+    def halves(self, live_ids: Collection[str]) -> dict[str, list[Job]]:
+        """The jobs of files that carry one of these identifiers and are described, or will be; by identifier and path.
+
+        Of very many files with one identifier, which a program's fault may have made, some are left out.
+        """
+        newest = jobs.alias()
+        last = select(func.max(newest.c.id)).where(newest.c.path_id == jobs.c.path_id).scalar_subquery()
+        asked = list(live_ids)
+        found: dict[str, list[Job]] = {}
+        with self._database.read() as connection:
+            for start in range(0, len(asked), AT_ONCE):
+                query = (
+                    rows.jobs_query()
+                    .add_columns(media.c.live_id)
+                    .where(media.c.live_id.in_(asked[start : start + AT_ONCE]))
+                    .where(jobs.c.state.in_(STANDING), jobs.c.id == last)
+                    .order_by(paths.c.path)
+                    .limit(AT_ONCE * MOST_HALVES)
+                )
+                for row in connection.execute(query):
+                    found.setdefault(row.live_id, []).append(rows.job_of(row))
+        return found
+
+    def set_aside(self, partners: Collection[bytes] | None = None) -> list[SetAside]:
+        """The paths for which another path stands: one of `partners`, or any."""
+        there = paths.alias()
+        state = (
+            select(jobs.c.state)
+            .join(there, there.c.id == jobs.c.path_id)
+            .where(there.c.path == decisions.c.partner)
+            .order_by(jobs.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = select(paths.c.path, decisions.c.partner, state.label("state")).join(
+            paths, paths.c.id == decisions.c.path_id
+        )
+        asked = [] if partners is None else list(partners)
+        chosen = [decisions.c.partner.in_(asked[start : start + AT_ONCE]) for start in range(0, len(asked), AT_ONCE)]
+        found: list[SetAside] = []
+        with self._database.read() as connection:
+            for which in [decisions.c.partner.is_not(None)] if partners is None else chosen:
+                for row in connection.execute(query.where(which)):
+                    found.append(SetAside(path=row.path, partner=row.partner, stands=row.state in STANDING))
         return found
 
     def description(self, job_id: int) -> Description | None:

@@ -183,6 +183,7 @@ decisions = Table(
     Column("kind", Text),
     Column("detail", Words),
     Column("partner", LargeBinary),
+    Index("decisions_of_a_partner", "partner"),
 )
 
 #: What the running daemon says of itself.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,16 @@ def command(home: Path | None, what: str, as_json: bool) -> None:
     with open_library(settings) as library:
         job = job_meant(what, library)
         description = library.description(job.id)
+        others = [one.path for one in library.set_aside([job.path]) if os.path.lexists(one.path)]
     standing = places(job.path, settings.sidecar_folder)
     if as_json:
-        say_json((description.record() if description else {}) | {"job": job_words(job)} | sidecar_words(standing))
+        record = description.record() if description else {}
+        say_json(
+            record | {"job": job_words(job)} | places_words("sidecars", standing) | places_words("live_photo", others)
+        )
         return
-    say_facts((*job_facts(job), *(("sidecar", safe_path(place)) for place in standing)))
+    halves = (("other half", f"{safe_path(other)} (a Live Photo: both are described as one)") for other in others)
+    say_facts((*job_facts(job), *halves, *(("sidecar", safe_path(place)) for place in standing)))
     if description:
         say_description(description)
 
@@ -49,8 +55,8 @@ def job_facts(job: Job) -> Iterator[tuple[str, str]]:
         yield "reason", safe_text(f"{job.reason} ({job.reason_code})" if job.reason_code else job.reason)
 
 
-def sidecar_words(standing: list[bytes]) -> dict[str, Any]:
-    return {"sidecars": [path_words(place) for place in standing]} if standing else {}
+def places_words(key: str, places: list[bytes]) -> dict[str, Any]:
+    return {key: [path_words(place) for place in places]} if places else {}
 
 
 def say_description(description: Description) -> None:

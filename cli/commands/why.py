@@ -24,7 +24,7 @@ from daemon.errors import MediaError
 from daemon.intake.filters import Filters, of_mode, placeholder_of
 from daemon.intake.identity import kind_at
 from daemon.intake.verdicts import sentence_of
-from storage.records import Job, present, stamp
+from storage.records import Job, exact, present, stamp
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,7 @@ def words(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
             reason=sentence_of(refusal),
             at=stamp(refusal.at),
             detail=refusal.detail,
+            **(exact("partner", refusal.partner) if refusal.partner else {}),
         ),
         content=known.verdict
         and present(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,8 +15,10 @@ from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
 from daemon.intake.identity import identify
 from daemon.intake.moves import Moves
+from daemon.intake.pairs import SET_ASIDE, Aside, Pairs, Partner, look_at, reason
 from daemon.intake.refusals import Refusals
 from daemon.media.foreign_kinds import UNSURE_KINDS
+from daemon.media.live import Half
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -30,7 +33,8 @@ class Outcome(StrEnum):
 
     QUEUED = "queued"  #: a job waits for it
     KNOWN = "known"  #: these very bytes had their job before
-    CHANGED = "changed"  #: it was compared, and holds other bytes than its job knew
+    CHANGED = "changed"  #: it holds other bytes than its job knew
+    ASIDE = "aside"  #: its other half stands for it: it is described together with that
     REFUSED = "refused"  #: not taken, until its bytes change
     FOREIGN = "foreign"  #: the same, and sure: its head says what it is instead of a picture or video
     LATER = "later"  #: the machine is in the way: looked at again by the next sweep
@@ -40,7 +44,8 @@ class Outcome(StrEnum):
     @property
     def is_judged(self) -> bool:
         """Nothing more to do until the file changes."""
-        return self in {Outcome.QUEUED, Outcome.KNOWN, Outcome.CHANGED, Outcome.REFUSED, Outcome.FOREIGN}
+        settled = {Outcome.QUEUED, Outcome.KNOWN, Outcome.CHANGED, Outcome.ASIDE, Outcome.REFUSED, Outcome.FOREIGN}
+        return self in settled
 
 
 class Identify(Protocol):
@@ -75,6 +80,7 @@ class Gate:
         self._identify = identify
         self._moves = moves or Moves(store, library)
         self.refusals = Refusals(store, library, clock)
+        self.aside = Aside(library)
 
     def admit_all(self, settled: Mapping[bytes, Fingerprint], compare: Collection[bytes] = ()) -> dict[bytes, Outcome]:
         """What became of some hundreds of files, in one look-up and one transaction; of the first at least.
@@ -85,13 +91,17 @@ class Gate:
         self.refusals.write()  # a file that is queued must not be refused by an older word afterwards
         until = self._clock.monotonic() + READING_SECONDS
         jobs = self._library.jobs_at(settled)
+        new = {path: seen for path, seen in settled.items() if is_undescribed(jobs.get(path), seen)}
+        halves = self._look_at(new, until)
+        pairs = self._pairs(new, halves)
         outcomes: dict[bytes, Outcome] = {}
         files: list[NewFile] = []
         changed: set[bytes] = set()
-        for path, fingerprint in settled.items():
+        for path in pictures_first(settled, new, halves):
+            fingerprint = settled[path]
             had = had_its_job(jobs.get(path), fingerprint)
             known = had and path not in compare and not waits_for_the_machine(jobs[path])
-            found = Outcome.KNOWN if known else self._identified(path, fingerprint)
+            found = Outcome.KNOWN if known else self._found(path, fingerprint, halves.get(path), pairs)
             if known:
                 self.refusals.forget(path)  # what it waited for has passed
             if not isinstance(found, NewFile):
@@ -100,8 +110,9 @@ class Gate:
                 outcomes[path] = Outcome.KNOWN
             else:
                 files.append(found)
-                if had and found.digest != jobs[path].digest:
+                if path in jobs and found.digest != jobs[path].digest:
                     changed.add(path)
+                    self.aside.doubt(path)
             if self._clock.monotonic() > until:
                 break
         outcomes |= self._queue(files)
@@ -111,6 +122,48 @@ class Gate:
     def knows(self, path: bytes, fingerprint: Fingerprint) -> bool:
         """Whether this very file had its job; without reading it."""
         return had_its_job(self._library.job_at(path), fingerprint)
+
+    def _look_at(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, Half | None]:
+        """What of a Live Photo each may be; of as many as there is time for, the first at least."""
+        halves: dict[bytes, Half | None] = {}
+        for path, fingerprint in new.items():
+            halves[path] = look_at(path, self._max_bytes, fingerprint)
+            if self._clock.monotonic() > until:
+                break
+        return halves
+
+    def _pairs(self, new: Mapping[bytes, Fingerprint], halves: Mapping[bytes, Half | None]) -> Pairs:
+        found = {path: half for path, half in halves.items() if half is not None}
+        return Pairs(self._library, new, found, lambda path: look_at(path, self._max_bytes))
+
+    def _found(self, path: bytes, settled: Fingerprint, half: Half | None, pairs: Pairs) -> NewFile | Outcome:
+        """The file, if a job is to be made for it."""
+        if half is None:
+            return self._identified(path, settled)
+        partner = pairs.partner(path, half)
+        if partner is not None and partner.waiting is None:
+            return self._set_aside(path, half.is_picture, partner)
+        found = self._identified(path, settled)
+        if isinstance(found, NewFile):
+            found = replace(found, live_id=half.identifier)
+            if partner is not None and (taken := self._take_over(found, half, partner)) is not None:
+                return taken
+            if half.is_picture:
+                pairs.add_picture(path, half)
+        return found
+
+    def _take_over(self, picture: NewFile, half: Half, film: Partner) -> Outcome | None:
+        """Have the picture take the job of its film; None when that is over, and both are to be described."""
+        path = picture.path
+        if film.waiting is not None and self._store.take_over(film.waiting, picture):
+            self._set_aside(film.path, False, Partner(path, film.by_name))
+            return Outcome.QUEUED
+        begun = self._pairs({path: picture.fingerprint}, {path: half}).partner(path, half)
+        return self._set_aside(path, True, begun) if begun is not None and begun.waiting is None else None
+
+    def _set_aside(self, path: bytes, is_picture: bool, partner: Partner) -> Outcome:
+        self.refusals.note(path, SET_ASIDE, reason(path, is_picture, partner), partner=partner.path)
+        return Outcome.ASIDE
 
     def _identified(self, path: bytes, settled: Fingerprint) -> NewFile | Outcome:
         try:
@@ -142,6 +195,18 @@ class Gate:
         first, more = os.fsdecode(files[0].path), len(files) - 1
         logger.info("Admitted {}{}", first, f" and {more} more" if more else "")
         return outcomes
+
+
+def pictures_first(settled: Iterable[bytes], new: Container[bytes], halves: Mapping[bytes, Half | None]) -> list[bytes]:
+    """The films last: their pictures stand for them. New files that were not looked at yet are left out."""
+    looked_at = [path for path in settled if path not in new or path in halves]
+    return sorted(looked_at, key=lambda path: (half := halves.get(path)) is not None and not half.is_picture)
+
+
+def is_undescribed(job: Job | None, settled: Fingerprint) -> bool:
+    """Nothing was said of the path, nor is about to be: the file may turn out to be half of a Live Photo."""
+    nothing_said = job is None or job.state in (JobState.GONE, JobState.FAILED, JobState.SKIPPED)
+    return nothing_said and not had_its_job(job, settled)
 
 
 def had_its_job(job: Job | None, settled: Fingerprint) -> bool:

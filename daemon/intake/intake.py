@@ -110,6 +110,7 @@ class Intake:
         again, _ = self._again.take()
         for path in again:
             self._judged.pop(path, None)
+            self._gate.aside.doubt(path)
             self._sight(path)
         heard, lost = self._heard.take()
         for path in heard:
@@ -127,6 +128,9 @@ class Intake:
             self._sweep()
         self._look()
         self._admit_settled()
+        for path in self._gate.aside.take():
+            self._judged.pop(path, None)
+            self._sight(path)
         self._gate.refusals.write()
         self._idle = self._swept and not self._settling.moving
 
@@ -175,6 +179,7 @@ class Intake:
         self.progress.seen = len(present)
         self.progress.last_sweep = self._clock.now()
         self._swept = True
+        self._gate.aside.listed(present)
 
     def _list(self, folder: bytes) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken."""
@@ -257,6 +262,7 @@ class Intake:
         self._settling.forget(path)
         self._judged.pop(path, None)
         self._gate.refusals.forget(path)
+        self._gate.aside.doubt(path)
 
     def _turn_away(self, path: bytes, turned: Turned) -> None:
         """What a rule about names turns away is not written down: `smolwatch why` asks the rules itself."""

@@ -31,10 +31,22 @@ class Refusals:
         self._noted: dict[bytes, Refusal] = {}
         self._gone: set[bytes] = set()
 
-    def note(self, path: bytes, code: str, reason: str, *, kind: str | None = None, detail: str | None = None) -> None:
-        """May raise StorageError, when many are written down at once."""
+    def note(
+        self,
+        path: bytes,
+        code: str,
+        reason: str,
+        *,
+        kind: str | None = None,
+        detail: str | None = None,
+        partner: bytes | None = None,
+    ) -> None:
+        """`partner`: the path that stands for this one. May raise StorageError, when many are written down at once."""
         self._gone.discard(path)
-        self._noted[path] = Refusal(path=path, code=code, reason=reason, at=self._clock.now(), kind=kind, detail=detail)
+        now = self._clock.now()
+        self._noted[path] = Refusal(
+            path=path, code=code, reason=reason, at=now, kind=kind, detail=detail, partner=partner
+        )
         if len(self._noted) >= MOST_NOTED:
             self.write()
 
@@ -68,7 +80,11 @@ class Refusals:
 
 
 def says_the_same(last: Refusal | None, new: Refusal) -> bool:
-    return last is not None and (last.code, last.kind, last.reason) == (new.code, new.kind, new.reason)
+    return last is not None and said(last) == said(new)
+
+
+def said(refusal: Refusal) -> tuple[object, ...]:
+    return refusal.code, refusal.kind, refusal.reason, refusal.partner
 
 
 def log(new: Sequence[Refusal]) -> None:

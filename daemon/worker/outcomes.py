@@ -44,8 +44,10 @@ class Outcomes:
                 self._gone(claim, reason)
             elif decision.action is Action.SKIP:
                 store.skip(claim, code=code, reason=reason, detail=detail)
+                self._sight(job.path)  # another file may have been set aside for this one
             elif decision.action is Action.FAIL:
                 store.fail(claim, code=code, reason=reason, cause=cause, detail=detail)
+                self._sight(job.path)
             elif decision.not_before is None:
                 store.release(claim, reason)
             else:

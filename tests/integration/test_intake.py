@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon.intake.watcher import LIMIT_ADVICE
-from storage.lifecycle import JobState
+from storage.lifecycle import Cause, JobState
+from tests.fakes.halves import film, picture
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for
 
@@ -118,3 +119,41 @@ def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Pa
     (house.inbox / "music").rename(tmp_path / "music")
     intake.rescan()
     wait_for(lambda: house.library.refused_paths() == [os.fsencode(house.inbox / "notes.txt")])
+
+
+def test_what_a_live_photos_picture_stood_for_is_taken_when_it_is_gone_though_nothing_is_watched(
+    tmp_path: Path,
+) -> None:
+    house = IntakeHouse(tmp_path / "home", {"inbox.observer": "poll"})
+    try:
+        (house.inbox / "a.jpg").write_bytes(picture())
+        (house.inbox / "a.mov").write_bytes(film())
+        house.start_and_settle()
+        assert (house.queued(), house.refused("a.mov")) == ({"a.jpg"}, "live-photo")
+        house.finish_all()
+        (house.inbox / "a.jpg").unlink()
+        wait_for(lambda: house.queued() == {"a.jpg", "a.mov"})
+    finally:
+        house.close()
+
+
+def test_the_film_of_a_picture_that_a_worker_gave_up_is_taken(house: IntakeHouse) -> None:
+    (house.inbox / "a.jpg").write_bytes(picture())
+    (house.inbox / "a.mov").write_bytes(film())
+    intake = house.start_and_settle()
+    claim = house.store.claim("worker", lease_seconds=60)
+    assert claim is not None
+    house.store.fail(claim, code="unreadable", reason="Damaged.", cause=Cause.INPUT)
+    intake.look_again(claim.job.path)
+    wait_for(lambda: house.queued() == {"a.jpg", "a.mov"})
+    assert house.refused("a.mov") == ""
+
+
+def test_hundreds_of_pairs_whose_films_come_first_are_one_job_each(house: IntakeHouse) -> None:
+    stems = [f"IMG_{number:03}" for number in range(300)]
+    for end, make in ((".mov", film), (".jpg", picture)):
+        for stem in stems:
+            (house.inbox / f"{stem}{end}").write_bytes(make(f"00000000-0000-0000-0000-0000{stem}"))
+    house.start_and_settle()
+    assert house.queued() == {f"{stem}.jpg" for stem in stems}
+    assert len(house.jobs()) == 300

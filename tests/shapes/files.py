@@ -75,15 +75,17 @@ def save_video(
     times: Sequence[float] | None = None,
     group: int = 12,
     options: dict[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write frames (all of one even size) as a video; codec and container follow the suffix when absent.
 
     `times` (seconds, one a frame) makes the frame rate variable; `group` is the distance of key frames;
-    `options` go to the container.
+    `options` and `metadata` go to the container.
     """
     container = container or CONTAINERS[path.suffix.lower()]
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path), "w", format=container, container_options=options or {}) as file:
+        file.metadata.update(metadata or {})
         stream = file.add_stream(codec or CODECS[container], rate=rate)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = frames[0].size

@@ -18,3 +18,4 @@ def upgrade() -> None:
     op.add_column("decisions", sa.Column("kind", sa.Text))
     op.add_column("decisions", sa.Column("detail", sa.Text))
     op.add_column("decisions", sa.Column("partner", sa.LargeBinary))
+    op.create_index("decisions_of_a_partner", "decisions", ["partner"])

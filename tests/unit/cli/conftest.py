@@ -17,7 +17,7 @@ from config.settings import Settings
 from storage.database import Database, open_database
 from storage.jobs import JobStore
 from storage.library import Library
-from storage.records import Claim, NewFile, Quality
+from storage.records import Claim, NewFile, Quality, Refusal
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
 
@@ -79,6 +79,15 @@ class House:
         answers = {"caption": caption, "summary": f"{caption} It is long."}
         self.store.publish(claim, description_of(file, answers=answers, quality=quality, described_at=self.clock.now()))
         self.store.finish(claim)
+        return number
+
+    def describe_live_photo(self) -> int:
+        """IMG_1.HEIC is done, and IMG_1.MOV is set aside for it."""
+        number = self.describe("IMG_1.HEIC", caption="A lighthouse.")
+        picture, film = self.drop("IMG_1.HEIC"), self.drop("IMG_1.MOV", b"moving waves")
+        reason = "It is the moving half of a Live Photo: described together with its picture, IMG_1.HEIC."
+        at = self.clock.now()
+        self.store.refuse(Refusal(path=film.path, code="live-photo", reason=reason, at=at, partner=picture.path))
         return number
 
 

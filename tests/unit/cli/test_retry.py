@@ -70,3 +70,15 @@ def test_no_database_is_made_for_a_retry(house: House) -> None:
 
 def test_without_a_daemon_it_says_how_to_start_one(house: House) -> None:
     assert "smolwatch run" in house.ask("retry", str(failed(house, "a.jpg"))).stderr
+
+
+def test_either_half_of_a_live_photo_has_the_one_item_described_anew(house: House) -> None:
+    house.describe_live_photo()
+    result = house.ask("retry", str(house.inbox / "IMG_1.MOV"))
+    assert result.exit_code == 0
+    assert "IMG_1.HEIC" in result.stdout
+    with house.reading() as library:
+        assert [(job.name, str(job.state)) for job in library.jobs()] == [
+            ("IMG_1.HEIC", "queued"),
+            ("IMG_1.HEIC", "done"),
+        ]

@@ -113,3 +113,19 @@ def test_the_sidecars_are_named_where_they_stand(house: House) -> None:
     assert [line.split()[1] for line in shown if line.startswith("sidecar")] == standing
     document = json.loads(house.ask("show", str(number), "--json").stdout)
     assert [one["path"] for one in document["sidecars"]] == standing
+
+
+def test_the_half_of_a_live_photo_that_is_set_aside_shows_the_description_of_the_other(house: House) -> None:
+    house.queue("IMG_1.MOV", b"moving waves")
+    house.store.gone(house.claim(), "The file is no longer there.")
+    house.describe_live_photo()
+    picture, film = house.inbox / "IMG_1.HEIC", house.inbox / "IMG_1.MOV"
+    for half in (picture, film):
+        shown = house.ask("show", str(half)).stdout
+        assert "A lighthouse." in shown
+        assert f"other half  {film.resolve()} (a Live Photo: both are described as one)" in shown
+        told = json.loads(house.ask("show", str(half), "--json").stdout)
+        assert told["job"]["path"] == str(picture.resolve())
+        assert told["live_photo"] == [{"path": str(film.resolve())}]
+    film.unlink()
+    assert "other half" not in house.ask("show", str(picture)).stdout

@@ -275,3 +275,12 @@ def test_a_missing_inbox_is_told_before_its_files(house: House) -> None:
     house.describe()
     shutil.rmtree(house.inbox)
     assert asked(house, str(house.inbox / "beach.jpg"))["advice"].startswith("The whole inbox is missing")
+
+
+def test_the_half_of_a_live_photo_that_is_set_aside_names_the_other(house: House) -> None:
+    house.describe_live_photo()
+    picture = house.inbox.resolve() / "IMG_1.HEIC"
+    told = asked(house, str(house.inbox / "IMG_1.MOV"))
+    assert "It is the moving half of a Live Photo" in says(told)["intake"]
+    assert told["advice"] == f"Its description is read with: smolwatch show {picture}"
+    assert told["refusal"]["partner"] == str(picture)

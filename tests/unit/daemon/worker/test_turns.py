@@ -200,6 +200,8 @@ def test_a_failure_costs_its_own_file_alone(
     assert job.reason == words
     assert job.detail == ("RuntimeError: unforeseen" if words is UNFORESEEN else None)
     assert bench.state(good) is JobState.DONE
+    given_up = state.is_final()
+    assert bench.sighted == ([job.path] if given_up else []), "intake looks for what was set aside for it"
 
 
 def test_a_transient_failure_ends_after_the_last_attempt(bench: Bench) -> None:

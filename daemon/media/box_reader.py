@@ -1,0 +1,75 @@
+"""Boxes of MP4, QuickTime and HEIF files (ISO/IEC 14496-12), header by header. Pure: the bytes are passed in.
+
+Everything stays bounded on hostile files: a `Reader` gives so many bytes in so many reads, and nothing after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+HEADER_BYTES = 16
+
+
+class Reader:
+    """Reads a file of `size` bytes by `read(length, at)`, as os.pread does; b"" once its bounds are used up."""
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int, *, most_bytes: int, most_reads: int) -> None:
+        self._read = read
+        self._size = size
+        self._bytes_left = most_bytes
+        self._reads_left = most_reads
+
+    def __call__(self, length: int, at: int) -> bytes:
+        if self._reads_left <= 0 or length > self._bytes_left or at >= self._size:
+            return b""
+        found = self._read(length, at)
+        self._reads_left -= 1
+        self._bytes_left -= len(found)
+        return found
+
+
+class Box(NamedTuple):
+    """`start` and `end` enclose the content, in bytes from the start of what is read."""
+
+    name: bytes
+    start: int
+    end: int
+
+
+def boxes(read: Callable[[int, int], bytes], start: int, end: int) -> Iterator[Box]:
+    """The boxes between two places, as far as their sizes make sense. Enters none of them."""
+    at = start
+    while at + 8 <= end:
+        head = read(min(HEADER_BYTES, end - at), at)
+        size, content = number(head, 0, 4), at + 8
+        if size == 1:  # the size stands behind the name
+            size, content = number(head, 8, 8), at + 16
+        elif size == 0:  # to the end
+            size = end - at
+        if len(head) < content - at or size < content - at:
+            return
+        yield Box(head[4:8], content, min(at + size, end))
+        at += size
+
+
+def child(read: Callable[[int, int], bytes], parent: Box, name: bytes) -> Box | None:
+    """The first box of that name directly within another."""
+    return next((box for box in boxes(read, parent.start, parent.end) if box.name == name), None)
+
+
+def content_of(read: Callable[[int, int], bytes], box: Box, most: int) -> bytes:
+    """All of a box; b"" when it has more than `most` bytes, or is not all there."""
+    length = box.end - box.start
+    content = read(length, box.start) if length <= most else b""
+    return content if len(content) == length else b""
+
+
+def within(content: bytes) -> Callable[[int, int], bytes]:
+    """Reads bytes that are at hand, as a file is read."""
+    return lambda length, at: content[at : at + length]
+
+
+def number(content: bytes, at: int, size: int) -> int:
+    """Big-endian and unsigned; what is not there counts as nothing."""
+    return int.from_bytes(content[at : at + size], "big")
