@@ -19,6 +19,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
+from daemon.intake.filters import filters_of
 from daemon.intake.intake import Intake
 from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
@@ -87,6 +88,7 @@ class Daemon:
         self._started = clock.now()
         self._is_clean = False
         self._root = inbox_root(settings)
+        self._filters = filters_of(settings, self._root)
         self._store = JobStore(database, clock.now)
         self._crashes = Crashes(self._store, self._started)
         self._library = Library(database)
@@ -160,9 +162,12 @@ class Daemon:
         taken = self._store.abandon_all("The daemon was restarted.")
         if taken:
             logger.info("{} jobs of the last run were taken back", taken)
-        for folder in (Path(os.fsdecode(self._root)), self._settings.sidecar_folder):
-            sweep_temporaries(folder)
+        sweep_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
+        sweep_temporaries(self._settings.sidecar_folder)
         self._store.set_state("engine", {"state": "starting"})
+
+    def _is_entered(self, folder: bytes) -> bool:
+        return self._filters.of_entry(folder, is_folder=True) is None
 
     def _make_intake(self) -> Intake:
         gate = Gate(
@@ -177,6 +182,7 @@ class Daemon:
         return Intake(
             self._settings.inbox,
             self._root,
+            self._filters,
             gate,
             self._clock,
             stop=self._intake_stop,

@@ -20,7 +20,7 @@ from config.load import load_settings
 from config.settings import Settings
 from config.text import safe_text
 from daemon.errors import NotDownloadedError
-from daemon.intake.filters import Filters, Turned, of_mode, placeholder_of
+from daemon.intake.filters import Turned, filters_of, of_mode, placeholder_of
 from daemon.lock import holder
 from storage.lifecycle import Cause, JobState
 from storage.records import Job, JobEvent, Refusal, present, stamp
@@ -71,9 +71,10 @@ def command(home: Path | None, path: str, as_json: bool) -> None:
 
 def gather(paths: list[bytes], settings: Settings) -> Known:
     """What the disk, the rules and the database say; of a path's names, the one that the database knows."""
-    path = paths[0]
-    inside = is_inside(path, settings)
-    turned = Filters(settings.inbox).of_path(os.fsencode(inbox_root(settings)), path) if inside else None
+    path, root = paths[0], os.fsencode(inbox_root(settings))
+    inside, look = is_inside(path, settings), look_at(path)
+    is_folder = look is not None and stat.S_ISDIR(look.st_mode)
+    turned = filters_of(settings, root).of_path(root, path, is_folder=is_folder)
     seen: dict[str, Any] = {}
     try:
         with open_library(settings) as library:
@@ -86,7 +87,8 @@ def gather(paths: list[bytes], settings: Settings) -> Known:
             seen["engine_advice"] = engine_advice(library.state("engine"))
     except NotFoundError:
         seen = {}  # nothing ran here yet: the disk and the rules still have their say
-    return Known(path=path, look=look_at(path), inside=inside, turned=turned, **seen)
+    look = look if path == paths[0] else look_at(path)
+    return Known(path=path, look=look, inside=inside, turned=turned, **seen)
 
 
 def is_inside(path: bytes, settings: Settings) -> bool:
@@ -145,6 +147,10 @@ def what_to_do(known: Known, settings: Settings) -> str:
         return safe_text(f"Move or copy it into {settings.inbox_path}: only files there are described.")
     if known.refusal and known.refusal.code == NotDownloadedError.code:
         return NotDownloadedError.advice
+    if known.turned and known.turned.allowed_by:
+        return safe_text(
+            f"Give it another name or place; or say {known.turned.allowed_by} in {settings.config_file}, and restart."
+        )
     if known.turned and known.turned.code.startswith("ignored"):
         return safe_text(f"Give it another name or place, or change the rule in {settings.config_file}.")
     if known.turned:

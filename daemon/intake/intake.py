@@ -13,7 +13,7 @@ from config.errors import SmolwatchError
 from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
-from daemon.intake.filters import OURS, Filters, Turned, of_mode
+from daemon.intake.filters import NAME, OURS, Filters, Turned, is_below, of_mode
 from daemon.intake.hearing import Heard
 from daemon.intake.progress import Progress, Telling
 from daemon.intake.rescan import Rescan
@@ -34,6 +34,8 @@ PAUSE_SECONDS = 3.0
 BATCH = 500
 #: Looking at what settles takes a tenth of the time at most, however much that is.
 LOOK_SHARE = 10
+#: Files that nobody wonders about: `why` knows the rule by the name alone, and there may be one beside every picture.
+UNTOLD = frozenset({OURS, NAME})
 #: Where changes are not announced, times are coarse and late: a file must be still for this long at least.
 NETWORK_SETTLE_SECONDS = 5.0
 
@@ -45,6 +47,7 @@ class Intake:
         self,
         settings: InboxSettings,
         root: bytes,
+        filters: Filters,
         gate: Gate,
         clock: Clock,
         *,
@@ -60,7 +63,7 @@ class Intake:
         self._clock = clock
         self._stop = stop
         self._telling = Telling(report)
-        self._filters = Filters(settings)
+        self._filters = filters
         self._heard = Heard()
         self._again = Heard()
         self._asked = Event()
@@ -182,16 +185,20 @@ class Intake:
                 self._turn_away(entry.path, entry.turned)
 
     def _sight(self, path: bytes) -> None:
-        """Look at a path that somebody spoke of: a file, a folder with all below it, or nothing any more."""
-        if path == self._root or not path.startswith(self._root + b"/"):
+        """Look at a path that somebody spoke of: a file, a folder with all below it, or nothing any more.
+
+        What lies in a folder that is not entered is passed over: why that folder is not, was said when it was listed.
+        """
+        if not is_below(path, self._root) or self._filters.of_way(self._root, path) is not None:
             return
         status = self._stat(path)
         if status is None:
             return
-        turned = self._filters.of_path(self._root, path) or of_mode(status.st_mode)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        turned = self._filters.of_entry(path, is_folder=is_folder) or of_mode(status.st_mode)
         if turned is not None:
             self._turn_away(path, turned)
-        elif stat.S_ISDIR(status.st_mode):
+        elif is_folder:
             self._enter(path)
         else:
             self._take_note(path, status)
@@ -252,7 +259,7 @@ class Intake:
 
     def _turn_away(self, path: bytes, turned: Turned) -> None:
         self._settling.forget(path)
-        if turned.code != OURS:
+        if turned.code not in UNTOLD:
             self._gate.refusals.note(path, turned.code, turned.reason)
 
     def _admit_settled(self) -> None:

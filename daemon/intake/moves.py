@@ -6,12 +6,12 @@ A file is the same when device, inode, size, time and digest are, and nothing st
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from loguru import logger
 
+from daemon.intake.filters import folded
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
@@ -87,7 +87,3 @@ class Moves:
 def is_twin(one: bytes, other: bytes) -> bool:
     """Whether two paths differ in case or in the way their accents are written alone."""
     return one != other and folded(one) == folded(other)
-
-
-def folded(path: bytes) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(path)).casefold())

@@ -23,7 +23,7 @@ from storage.sidecars.merging import Form, compose, is_only_ours
 from storage.sidecars.mirror import REFUSED, clear, make_folder, mirrored
 from storage.sidecars.names import is_sidecar_name, sidecar_path
 
-__all__ = ["Kept", "is_sidecar_name", "places", "take_along", "write"]
+__all__ = ["Kept", "beside", "is_sidecar_name", "places", "take_along", "write"]
 
 FORMATS: tuple[Form, ...] = (json, markdown)
 CODES = {
@@ -66,10 +66,14 @@ def write(description: Description, *, existing: Existing = "fill", mirror: Path
         raise SidecarError(code, f"{sentence}: {os.fsdecode(os.path.dirname(description.path))}") from error
 
 
+def beside(path: bytes) -> list[bytes]:
+    """Where the file's sidecars go."""
+    return [sidecar_path(path, form.SUFFIX) for form in FORMATS]
+
+
 def places(path: bytes, mirror: Path) -> list[bytes]:
     """The sidecars that stand for the file, beside it and in the mirror."""
-    beside = [sidecar_path(path, form.SUFFIX) for form in FORMATS]
-    wanted = (*beside, *(mirrored(mirror, one) for one in beside))
+    wanted = (*beside(path), *(mirrored(mirror, one) for one in beside(path)))
     return [place for form, place in zip(FORMATS * 2, wanted, strict=True) if content_of(form, place) is not None]
 
 

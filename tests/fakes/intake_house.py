@@ -16,6 +16,7 @@ from loguru import logger
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
 from daemon.intake.admit import Gate, Identify
+from daemon.intake.filters import filters_of
 from daemon.intake.hearing import Heard
 from daemon.intake.identity import identify
 from daemon.intake.intake import Intake
@@ -71,6 +72,7 @@ class IntakeHouse:
         self.intake = Intake(
             self.settings.inbox,
             self.root,
+            filters_of(self.settings, self.root),
             gate,
             clock,
             stop=self.stop_event,

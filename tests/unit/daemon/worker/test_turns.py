@@ -53,6 +53,14 @@ def test_a_queued_file_is_described_and_delivered(bench: Bench) -> None:
     assert not bench.pulse.is_holding
 
 
+def test_a_job_that_was_queued_under_other_rules_is_skipped_and_its_file_not_opened(bench: Bench) -> None:
+    job = bench.queue(".Trash-1000/beach.png")
+    bench.turn()
+    assert bench.state(job) is JobState.SKIPPED
+    assert "a trash folder" in (bench.library.job(job).reason or "")
+    assert bench.opener.opened == []
+
+
 def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Bench) -> None:
     job = bench.queue()
     bench.employ(SayingEngine("<image>A red car and " + "a red car and " * 12, complete=False))
