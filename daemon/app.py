@@ -106,7 +106,6 @@ class Daemon:
         self._say("running")
         intake = threading.Thread(target=self._intake.run, name="intake", daemon=True)
         intake.start()
-        logger.info("smolwatch watches {}", os.fsdecode(self._root))
         try:
             code = self._main_loop(once)
             self._is_clean = True
@@ -187,6 +186,7 @@ class Daemon:
             self._clock,
             stop=self._intake_stop,
             report=self._report_intake,
+            trouble=self._trouble.meet,
         )
 
     def _report_intake(self, state: dict[str, object]) -> None:

@@ -8,12 +8,15 @@ from loguru import logger
 
 from config.errors import ModelUnavailableError
 from daemon.clock import Clock
+from daemon.episode import Episode, State, tell
 from daemon.errors import EngineError
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 
 #: A model that was fetched, or a device that came back, is noticed within this time.
 LOOK_AGAIN_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 60.0
+#: How many failures running are told one by one.
+TOLD_FAILURES = 3
 
 
 class EngineRoom:
@@ -28,6 +31,7 @@ class EngineRoom:
         self._reported: dict[str, object] = {}
         self._look_due = 0.0
         self._failures = 0
+        self._failing = Episode()
 
     @property
     def info(self) -> EngineInfo | None:
@@ -52,8 +56,9 @@ class EngineRoom:
         except (ModelUnavailableError, EngineError) as error:
             return self._cannot_open(str(error), error.advice)
         except Exception as error:
-            logger.exception("The model cannot be loaded")
-            return self._cannot_open(f"The model cannot be loaded: {type(error).__name__}: {error}", "")
+            reason = f"The model cannot be loaded: {type(error).__name__}: {error}"
+            tell(self._failing.on(State("load", reason), self._clock.monotonic()), error)
+            return self._cannot_open(reason, "")
         self._engine, self._info = engine, info
         self._tell(ready(info))
         return True
@@ -68,16 +73,19 @@ class EngineRoom:
         except EngineError:
             raise
         except Exception as error:
-            logger.exception("The engine failed")
-            raise EngineError(f"The model failed: {type(error).__name__}: {error}") from error
+            reason = f"The model failed: {type(error).__name__}: {error}"
+            tell(self._failing.on(failed(reason), self._clock.monotonic()), error)
+            raise EngineError(reason) from error
         if any(reply.error is None for reply in replies):
             self._failures = 0
+            tell(self._failing.off(self._clock.monotonic()))
         return replies
 
     def fail(self, reason: str) -> None:
         """The engine cannot be trusted any more: close it, and load anew after a pause."""
         self.close()
         self._failures += 1
+        tell(self._failing.on(failed(reason), self._clock.monotonic()))
         self._look_due = self._clock.monotonic() + self._pause()
         self._tell({"state": "restarting", "reason": reason})
 
@@ -106,7 +114,12 @@ class EngineRoom:
         self._reported = state
         self._report(state)
         values = (" ".join(value) if isinstance(value, list) else str(value) for value in state.values() if value)
-        logger.info("Engine: {}", " ".join(values))
+        # Restarted again and again, it would say the same each minute.
+        logger.log("DEBUG" if self._failures > TOLD_FAILURES else "INFO", "Engine: {}", " ".join(values))
+
+
+def failed(reason: str) -> State:
+    return State("failed", reason, "The model answers again")
 
 
 def ready(info: EngineInfo) -> dict[str, object]:

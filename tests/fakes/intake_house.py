@@ -23,6 +23,7 @@ from daemon.intake.intake import Intake
 from daemon.intake.sweep import Scan, inbox_root
 from daemon.intake.watcher import Watcher
 from storage.database import open_database
+from storage.errors import StorageError
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
@@ -46,6 +47,7 @@ class IntakeHouse:
         self.library = Library(self.database)
         self.store = JobStore(self.database, SystemClock().now)
         self.opened: list[bytes] = []
+        self.trouble: list[StorageError] = []
         self.lstat: Callable[[bytes], os.stat_result] = os.lstat
         self.identify: Identify = identify
         self._thread: threading.Thread | None = None
@@ -76,6 +78,7 @@ class IntakeHouse:
             gate,
             clock,
             stop=self.stop_event,
+            trouble=self.trouble.append,
             report=lambda state: self.store.set_state("intake", state),
             watcher=watcher,
             scan=scan,
