@@ -204,3 +204,18 @@ def test_a_picture_is_described_once_under_its_final_name(house: House) -> None:
     final = [f"final-{number}.png" for number in range(len(names))]
     wait_for(lambda: [house.states().get(name) for name in final] == [JobState.DONE] * len(final), 30)
     assert times_described(house) == dict.fromkeys((*final, "beach.sync-conflict-20240102-030405-ABCDEFG.png"), 1)
+
+
+def test_copies_that_come_together_are_described_each_and_asked_about_once(house: House) -> None:
+    daemon = house.start_and_wait()
+    house.worker(daemon).suspend()
+    save_image(house.inbox / "0.png", some_image(0, (64, 48)))
+    for number in range(1, 20):
+        shutil.copy(house.inbox / "0.png", house.inbox / f"{number}.png")
+    wait_for(lambda: list(house.states().values()) == [JobState.QUEUED] * 20)
+    house.worker(daemon).resume()
+    wait_for(lambda: set(house.states().values()) == {JobState.DONE}, 30)
+    with house.reading() as library:
+        said = [library.description(job.id) for job in library.jobs()]
+    assert len({one.described_at for one in said if one}) == 1, "what was said once holds for all"
+    assert sorted(one.name for one in said if one) == sorted(f"{number}.png" for number in range(20))
