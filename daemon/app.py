@@ -20,7 +20,9 @@ from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
 from daemon.intake.filters import filters_of
+from daemon.intake.homecoming import Homecoming
 from daemon.intake.intake import Intake
+from daemon.intake.moves import Moves
 from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
 from daemon.lock import HomeLock
@@ -177,7 +179,9 @@ class Daemon:
             recipe=load_recipe(self._settings.recipe).digest,
             max_attempts=self._settings.work.max_attempts,
             max_bytes=self._settings.work.max_file_bytes,
+            moves=Moves(self._store, self._library, self._settings.sidecar_folder),
         )
+        homecoming = Homecoming(self._store, self._library, self._settings.sidecar_folder, self._root, self._filters)
         return Intake(
             self._settings.inbox,
             self._root,
@@ -187,6 +191,7 @@ class Daemon:
             stop=self._intake_stop,
             report=self._report_intake,
             trouble=self._trouble.meet,
+            swept=homecoming.look,
         )
 
     def _report_intake(self, state: dict[str, object]) -> None:

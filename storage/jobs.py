@@ -67,6 +67,11 @@ class JobStore:
         with self._change() as (connection, now):
             return following.follow(connection, now, job, path)
 
+    def publish_again(self, job_ids: Sequence[int], note: str) -> list[int]:
+        """Have the sidecars of done jobs (some hundreds) written anew, without the model; which of the jobs."""
+        with self._change() as (connection, now):
+            return following.publish_again(connection, now, job_ids, note)
+
     def requeue(self, job_id: int) -> Job:
         """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.
 

@@ -80,7 +80,7 @@ class Globs:
         return next(glob for glob in self._globs if fnmatchcase(name, folded(os.fsencode(glob))))
 
 
-class Names:
+class Rules:
     """The rules for the names of one kind: what the settings allow, what they turn away, and the built-in lists."""
 
     def __init__(self, kind: Kind, chosen: Sequence[str], builtin: Sequence[Group], *, takes_hidden: bool) -> None:
@@ -110,8 +110,8 @@ class Filters:
 
     def __init__(self, settings: InboxSettings, own: Collection[bytes] = ()) -> None:
         self._own = frozenset(own)
-        self._files = Names(FILE, settings.ignore, FILES, takes_hidden=settings.hidden)
-        self._folders = Names(FOLDER, settings.ignore_folders, FOLDERS, takes_hidden=settings.hidden)
+        self._files = Rules(FILE, settings.ignore, FILES, takes_hidden=settings.hidden)
+        self._folders = Rules(FOLDER, settings.ignore_folders, FOLDERS, takes_hidden=settings.hidden)
 
     def of_file(self, name: bytes) -> Turned | None:
         """None when a file of this name is taken."""

@@ -52,6 +52,7 @@ class Intake:
         stop: Event,
         report: Callable[[dict[str, object]], None],
         trouble: Callable[[StorageError], None],
+        swept: Callable[[], None] = lambda: None,
         watcher: Callable[[bytes, Heard], Watcher] | None = None,
         scan: Scan = os.scandir,
         lstat: Callable[[bytes], os.stat_result] = os.lstat,
@@ -64,6 +65,7 @@ class Intake:
         self._telling = Telling(report)
         self._condition = Condition(root, trouble)
         self._filters = filters
+        self._when_swept = swept
         self._heard = Heard()
         self._again = Heard()
         self._asked = Event()
@@ -167,6 +169,7 @@ class Intake:
         self.progress.seen = len(present)
         self.progress.last_sweep = self._clock.now()
         self._swept = True
+        self._when_swept()
 
     def _list(self, folder: bytes) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken."""

@@ -702,6 +702,18 @@ class TestJobStore:
         assert library.counts()[JobState.QUEUED] == 2
         assert {claimed(store).job.path, claimed(store).job.path} == {b"a", b"b"}
 
+    def test_done_jobs_are_published_again_without_being_claimed(self, store: JobStore, library: Library) -> None:
+        job_id, changed = done(store), done(store, new_file(b"/inbox/c.jpg", b"c"))
+        _, waiting = admit(store, new_file(b"/inbox/b.jpg", b"b"))
+        admit(store, new_file(b"/inbox/c.jpg", b"other"))
+        assert store.publish_again([job_id, waiting, changed, 99], "They go home.") == [job_id]
+        job = library.job(job_id)
+        assert (job.state, job.finished_at) == (JobState.PUBLISHING, None)
+        assert library.events(job_id)[-1].note == "They go home."
+        ((claim, description),) = store.take_up("w", lease_seconds=LEASE)
+        assert (claim.job.id, description) == (job_id, library.description(job_id))
+        assert store.publish_again([job_id], "Again.") == []
+
     # Counting and daemon state
 
     def test_what_is_not_finished_is_counted(self, store: JobStore) -> None:

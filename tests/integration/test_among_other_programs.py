@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
+from tests.fakes.disks import make_read_only, make_writable, small_disk
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.processes import House
 from tests.fakes.waiting import wait_for
@@ -67,6 +68,10 @@ def state_of(inbox: Path, names: tuple[str, ...]) -> dict[str, object]:
             look = path.lstat()
             found[name] = (look.st_atime_ns, look.st_mtime_ns, look.st_ino, look.st_size)
     return {name: state for name, state in found.items() if not name.startswith("holiday/sunset.jpg")}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 def times_described(house: House) -> dict[str, int]:
@@ -219,3 +224,28 @@ def test_copies_that_come_together_are_described_each_and_asked_about_once(house
         said = [library.description(job.id) for job in library.jobs()]
     assert len({one.described_at for one in said if one}) == 1, "what was said once holds for all"
     assert sorted(one.name for one in said if one) == sorted(f"{number}.png" for number in range(20))
+
+
+def test_sidecars_of_a_read_only_folder_follow_a_rename_and_go_home_when_it_can_be_written(tmp_path: Path) -> None:
+    environ = {"SMOLWATCH_INBOX__PATH": str(tmp_path / "disk"), "SMOLWATCH_INBOX__SWEEP_SECONDS": "1"}
+    with small_disk(tmp_path / "disk", 10**6) as disk, closing(House(tmp_path / "house", environ)) as house:
+        away = Path(f"{house.settings.sidecar_folder}{disk}")
+        plant(disk, ("a.png", "b.png"))
+        make_read_only(disk)
+        assert house.start("--once").wait(timeout=50) == 0
+        assert names(away) == ["a.png.md", "a.png.smolwatch.json", "b.png.md", "b.png.smolwatch.json"]
+        with (away / "a.png.md").open("a") as file:
+            file.write("\n## Place\n\nSylt\n")
+        make_writable(disk)
+        (disk / "a.png").rename(disk / "c.png")
+        make_read_only(disk)
+        daemon = house.start_and_wait()
+        wait_for(lambda: names(away) == ["b.png.md", "b.png.smolwatch.json", "c.png.md", "c.png.smolwatch.json"], 30)
+        make_writable(disk)
+        files = [f"{name}{ending}" for name in ("b.png", "c.png") for ending in ("", ".md", ".smolwatch.json")]
+        wait_for(lambda: names(disk) == files, 30)
+        wait_for(lambda: set(house.states().values()) == {JobState.DONE}, 30)
+        assert "Sylt" in (disk / "c.png.md").read_text()
+        assert not house.settings.sidecar_folder.exists()
+        assert times_described(house) == {"b.png": 1, "c.png": 1}
+        assert daemon.poll() is None
