@@ -14,7 +14,7 @@ from loguru import logger
 
 from config.crash_point import crash_point
 from daemon.clock import Clock
-from daemon.episode import Episode, State, tell
+from daemon.episode import Episode, State, log_lines
 from daemon.retry import backoff
 from storage.errors import LostClaim, SidecarError
 from storage.jobs import JobStore
@@ -89,13 +89,13 @@ class Delivery:
             self._is_written(claim.job.id)
         self._pending[claim.job.id] = code
         state = State(code, f"{reason} (first for {claim.job.name})", f"Sidecars are written again ({code})")
-        tell(self._episodes.setdefault(code, Episode(calm=0)).on(state, self._clock.monotonic()), error)
+        log_lines(self._episodes.setdefault(code, Episode(calm=0)).on(state, self._clock.monotonic()), error)
 
     def _is_written(self, job: int) -> None:
         """This job no longer waits; over is what it waited for when nobody waits for it any more."""
         code = self._pending.pop(job, None)
         if code is not None and code not in self._pending.values():
-            tell(self._episodes[code].off(self._clock.monotonic()))
+            log_lines(self._episodes[code].off(self._clock.monotonic()))
 
 
 def name_of(kept: Kept) -> str:

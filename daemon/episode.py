@@ -1,7 +1,7 @@
 """States that last: logged when they begin and when they are over, with how long that was, and once an hour meanwhile.
 
 What is logged must not depend on how often somebody looks, or on figures in the words: a full disk that is asked for
-every second is one state, however many megabytes are free each time. Pure, but for `tell`: times are passed in.
+every second is one state, however many megabytes are free each time. Pure, but for `log_lines`: times are passed in.
 """
 
 from __future__ import annotations
@@ -26,44 +26,56 @@ class State:
 
 
 @dataclass(frozen=True)
-class Said:
+class Line:
     """A line for the log, by the name of its level."""
 
     level: str
     text: str
 
 
+@dataclass
+class Spell:
+    """A state since it began: when it was last seen, and last logged."""
+
+    state: State
+    since: float
+    seen: float
+    logged: float
+
+
 class Episode:
-    """One thing that is well, or in one state. `on` and `off` are called whenever it was looked at (monotonic time)."""
+    """One thing that is well, or not. `on` and `off` are called whenever it was looked at (monotonic time).
+
+    States that take turns are each logged once: one is over when it was not seen for `calm` seconds.
+    """
 
     def __init__(self, calm: float = CALM_SECONDS) -> None:
         self._calm = calm
-        self._state: State | None = None
-        self._since = self._seen = self._said = 0.0
+        self._spells: dict[str, Spell] = {}
 
-    def on(self, state: State, now: float) -> list[Said]:
+    def on(self, state: State, now: float) -> list[Line]:
         """It is in this state now. What is to be logged."""
-        before, self._seen = self._state, now
-        if before is None or before.key != state.key:
-            lines = self._end(now) if before else []
-            self._state, self._since, self._said = state, now, now
-            return [*lines, Said("WARNING", state.begins)]
-        if now - self._said < REMIND_SECONDS:
+        spell = self._spells.get(state.key)
+        if spell is None:
+            over = self.off(now)
+            self._spells[state.key] = Spell(state, now, now, now)
+            return [*over, Line("WARNING", state.begins)]
+        spell.seen = now
+        if now - spell.logged < REMIND_SECONDS:
             return []
-        self._said = now
-        return [Said("WARNING", f"{state.begins} That has lasted for {lasting(now - self._since)}.")]
+        spell.logged = now
+        return [Line("WARNING", f"{state.begins} That has lasted for {lasting(now - spell.since)}.")]
 
-    def off(self, now: float) -> list[Said]:
+    def off(self, now: float) -> list[Line]:
         """It is well now. What is to be logged."""
-        if self._state is None or now - self._seen < self._calm:
-            return []
-        return self._end(self._seen)
+        over = [spell for spell in self._spells.values() if spell.seen + self._calm <= now]
+        return [line for spell in over for line in self._end(spell)]
 
-    def _end(self, now: float) -> list[Said]:
-        state, self._state = self._state, None
-        if state is None or not state.ends:
+    def _end(self, spell: Spell) -> list[Line]:
+        del self._spells[spell.state.key]
+        if not spell.state.ends:
             return []
-        return [Said("INFO", f"{state.ends} after {lasting(now - self._since)}.")]
+        return [Line("INFO", f"{spell.state.ends} after {lasting(spell.seen - spell.since)}.")]
 
 
 def lasting(seconds: float) -> str:
@@ -79,7 +91,7 @@ def lasting(seconds: float) -> str:
     return f"{hours // 24} days"
 
 
-def tell(lines: Iterable[Said], error: BaseException | None = None) -> None:
-    """Log the lines; with the traceback of `error`, if there is one."""
+def log_lines(lines: Iterable[Line], error: BaseException | None = None) -> None:
+    """Log the lines; with a beginning, the traceback of `error`, if there is one."""
     for line in lines:
-        logger.opt(exception=error).log(line.level, "{}", line.text)
+        logger.opt(exception=error if line.level == "WARNING" else None).log(line.level, "{}", line.text)

@@ -14,7 +14,7 @@ from loguru import logger
 
 from config.settings import Settings
 from daemon.clock import Clock
-from daemon.episode import Episode, State, tell
+from daemon.episode import Episode, State, log_lines
 from daemon.signals import StopNote
 from daemon.silence import Silence
 from daemon.stage import Stage
@@ -211,9 +211,9 @@ class Supervisor:
         words = f"{self._death} It lived {lived:.0f} s; the next one starts in {pause:.0f} s."
         if pause < LONGEST_PAUSE:
             logger.warning("{}", words)
-            tell(self._dying.off(self._clock.monotonic()))
+            log_lines(self._dying.off(self._clock.monotonic()))
         else:  # from here on the same happens every minute
-            tell(self._dying.on(State("dies", words), self._clock.monotonic()))
+            log_lines(self._dying.on(State("dies", words), self._clock.monotonic()))
 
     def _take_back(self, death: str) -> None:
         """Its jobs at once, without waiting for their leases: this is the only worker."""

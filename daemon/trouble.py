@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from daemon.clock import Clock
-from daemon.episode import Episode, State, tell
+from daemon.episode import Episode, State, log_lines
 from storage.database import Database
 from storage.errors import StorageError
 
@@ -38,7 +38,7 @@ class Trouble:
         else:
             self._database.check_lock()
         with self._lock:
-            tell(self._episode.off(self._clock.monotonic()))
+            log_lines(self._episode.off(self._clock.monotonic()))
 
     def meet(self, error: StorageError) -> None:
         """Something could not be written."""
@@ -48,7 +48,7 @@ class Trouble:
             type(error).__name__, f"The database cannot be used now: {error}", "The database can be used again"
         )
         with self._lock:
-            tell(self._episode.on(state, self._clock.monotonic()))
+            log_lines(self._episode.on(state, self._clock.monotonic()))
 
     def _say(self, text: str) -> None:
         self._told = text

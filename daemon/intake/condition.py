@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from loguru import logger
 
-from daemon.episode import Episode, State, tell
+from daemon.episode import Episode, State, log_lines
 from daemon.intake.standing import AWAY_ERRORS
 from daemon.intake.sweep import unlistable
 from storage.errors import StorageError
@@ -23,11 +23,11 @@ class Condition:
         self._trouble = trouble
         self._problem, self._missed, self._watch = Episode(), Episode(), Episode()
 
-    def is_well(self, now: float) -> None:
+    def round_succeeded(self, now: float) -> None:
         """A round went through."""
-        tell(self._problem.off(now))
+        log_lines(self._problem.off(now))
 
-    def fails(self, error: Exception, now: float) -> str:
+    def round_failed(self, error: Exception, now: float) -> str:
         """A round failed; why, for status."""
         if isinstance(error, StorageError):
             self._trouble(error)
@@ -35,26 +35,26 @@ class Condition:
         if not isinstance(error, OSError):
             what = f"{type(error).__name__}: {error}"
             begins = f"The intake failed unexpectedly, and tries again: {what}"
-            tell(self._problem.on(State(what, begins, "The intake goes on"), now), error)
+            log_lines(self._problem.on(State(type(error).__name__, begins, "The intake goes on"), now), error)
             return what
         if error.errno in AWAY_ERRORS:
             begins = f"Inbox missing: waiting for {self._root}."
-            tell(self._problem.on(State("missing", begins, "The inbox is back"), now))
+            log_lines(self._problem.on(State("missing", begins, "The inbox is back"), now))
             return "inbox missing"
         reason = unlistable(error).reason
-        tell(self._problem.on(State(reason, f"Inbox closed: {reason}", "The inbox can be listed again"), now))
+        log_lines(self._problem.on(State(reason, f"Inbox closed: {reason}", "The inbox can be listed again"), now))
         return reason
 
-    def missed(self, changes: bool, now: float) -> None:
+    def changes_missed(self, changes: bool, now: float) -> None:
         """Whether the system lost changes since the last round."""
-        tell(self._missed.on(MISSED, now) if changes else self._missed.off(now))
+        log_lines(self._missed.on(MISSED, now) if changes else self._missed.off(now))
 
-    def is_watched(self, instead_of: str | None, now: float) -> None:
+    def watch_started(self, instead_of: str | None, now: float) -> None:
         """The watch was set up: for the first time, or instead of one that had fallen ill so."""
         if instead_of is None:
             logger.info("Watching {} for new files", self._root)
         else:
-            tell(self._watch.on(State(instead_of, f"The inbox is watched anew: {instead_of}."), now))
+            log_lines(self._watch.on(State(instead_of, f"The inbox is watched anew: {instead_of}."), now))
 
-    def watch_holds(self, now: float) -> None:
-        tell(self._watch.off(now))
+    def watch_is_intact(self, now: float) -> None:
+        log_lines(self._watch.off(now))

@@ -33,7 +33,7 @@ BATCH = 500
 #: Looking at what settles takes a tenth of the time at most, however much that is.
 LOOK_SHARE = 10
 #: Files that nobody wonders about: `why` knows the rule by the name alone, and there may be one beside every picture.
-UNTOLD = frozenset({OURS, NAME})
+UNRECORDED = frozenset({OURS, NAME})
 #: Where changes are not announced, times are coarse and late: a file must be still for this long at least.
 NETWORK_SETTLE_SECONDS = 5.0
 
@@ -117,7 +117,7 @@ class Intake:
         heard, lost = self._heard.take()
         for path in heard:
             self._sight(path)
-        self._condition.missed(lost, self._clock.monotonic())
+        self._condition.changes_missed(lost, self._clock.monotonic())
         if lost or self._asked.is_set():
             self._asked.clear()
             self._schedule.ask()
@@ -137,10 +137,10 @@ class Intake:
         try:
             self.tick()
         except Exception as error:  # the thread must not die unseen; what it knows is in order after every path
-            self.progress.problem = self._condition.fails(error, now)
+            self.progress.problem = self._condition.round_failed(error, now)
         else:
             self.progress.problem = ""
-            self._condition.is_well(now)
+            self._condition.round_succeeded(now)
         self._tell()
         return not self.progress.problem
 
@@ -148,13 +148,13 @@ class Intake:
         """Arm the watch before the sweep, so that nothing falls between the two."""
         illness, now = self._watcher.illness(), self._clock.monotonic()
         if illness is None:
-            self._condition.watch_holds(now)
+            self._condition.watch_is_intact(now)
             return
         was_watching, self.progress.watching = self.progress.watching, False
         self._watcher.stop()
         self._watcher.start()
         self.progress.watching = True
-        self._condition.is_watched(illness if was_watching else None, now)
+        self._condition.watch_started(illness if was_watching else None, now)
         quiet = self._settings.settle_seconds
         self._settling.quiet_seconds = max(quiet, NETWORK_SETTLE_SECONDS) if self._watcher.network else quiet
         self._judged.clear()  # another volume may stand here now, and jobs of the old one may have been given up
@@ -257,7 +257,7 @@ class Intake:
 
     def _turn_away(self, path: bytes, turned: Turned) -> None:
         self._settling.forget(path)
-        if turned.code not in UNTOLD:
+        if turned.code not in UNRECORDED:
             self._gate.refusals.note(path, turned.code, turned.reason)
 
     def _admit_settled(self) -> None:

@@ -8,7 +8,7 @@ from loguru import logger
 
 from config.errors import ModelUnavailableError
 from daemon.clock import Clock
-from daemon.episode import Episode, State, tell
+from daemon.episode import Episode, State, log_lines
 from daemon.errors import EngineError
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 
@@ -57,7 +57,7 @@ class EngineRoom:
             return self._cannot_open(str(error), error.advice)
         except Exception as error:
             reason = f"The model cannot be loaded: {type(error).__name__}: {error}"
-            tell(self._failing.on(State("load", reason), self._clock.monotonic()), error)
+            log_lines(self._failing.on(State("load", reason), self._clock.monotonic()), error)
             return self._cannot_open(reason, "")
         self._engine, self._info = engine, info
         self._tell(ready(info))
@@ -74,18 +74,18 @@ class EngineRoom:
             raise
         except Exception as error:
             reason = f"The model failed: {type(error).__name__}: {error}"
-            tell(self._failing.on(failed(reason), self._clock.monotonic()), error)
+            log_lines(self._failing.on(failed(reason), self._clock.monotonic()), error)
             raise EngineError(reason) from error
         if any(reply.error is None for reply in replies):
             self._failures = 0
-            tell(self._failing.off(self._clock.monotonic()))
+            log_lines(self._failing.off(self._clock.monotonic()))
         return replies
 
     def fail(self, reason: str) -> None:
         """The engine cannot be trusted any more: close it, and load anew after a pause."""
         self.close()
         self._failures += 1
-        tell(self._failing.on(failed(reason), self._clock.monotonic()))
+        log_lines(self._failing.on(failed(reason), self._clock.monotonic()))
         self._look_due = self._clock.monotonic() + self._pause()
         self._tell({"state": "restarting", "reason": reason})
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
-from daemon.episode import Episode, State, tell
+from daemon.episode import Episode, State, log_lines
 from storage.database import Database
 from storage.errors import PassingError
 from storage.jobs import JobStore
@@ -108,7 +108,7 @@ class PatientStore(JobStore):
 
     def _waits(self, error: PassingError) -> None:
         state = State(type(error).__name__, f"The worker waits: {error}", "The worker goes on")
-        tell(self._episode.on(state, self._monotonic()))
+        log_lines(self._episode.on(state, self._monotonic()))
 
     def _goes_on(self) -> None:
-        tell(self._episode.off(self._monotonic()))
+        log_lines(self._episode.off(self._monotonic()))

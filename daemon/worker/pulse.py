@@ -9,7 +9,7 @@ from typing import Self
 
 from loguru import logger
 
-from daemon.episode import Episode, State, tell
+from daemon.episode import Episode, State, log_lines
 from storage.errors import StorageError
 from storage.jobs import JobStore
 from storage.records import Claim
@@ -75,6 +75,6 @@ class Pulse:
                 state = State(
                     type(error).__name__, f"No heartbeat can be written: {error}", "Heartbeats are written again"
                 )
-                tell(episode.on(state, time.monotonic()))
+                log_lines(episode.on(state, time.monotonic()))
             else:
-                tell(episode.off(time.monotonic()))
+                log_lines(episode.off(time.monotonic()))

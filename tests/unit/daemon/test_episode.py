@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.episode import CALM_SECONDS, REMIND_SECONDS, Episode, Said, State, lasting
+from daemon.episode import CALM_SECONDS, REMIND_SECONDS, Episode, Line, State, lasting
 
 AWAY = State("away", "Inbox missing: waiting for /inbox.", "The inbox is back")
 FULL = State("full", "Disk full: 7 MB are free.", "There is room again")
@@ -10,9 +10,9 @@ FULL = State("full", "Disk full: 7 MB are free.", "There is room again")
 
 def test_a_state_is_said_when_it_begins_and_when_it_is_over() -> None:
     episode = Episode()
-    assert episode.on(AWAY, 100.0) == [Said("WARNING", "Inbox missing: waiting for /inbox.")]
+    assert episode.on(AWAY, 100.0) == [Line("WARNING", "Inbox missing: waiting for /inbox.")]
     assert [line for second in range(101, 280, 3) for line in episode.on(AWAY, second)] == []
-    assert episode.off(279.0 + CALM_SECONDS) == [Said("INFO", "The inbox is back after 3 min.")]
+    assert episode.off(279.0 + CALM_SECONDS) == [Line("INFO", "The inbox is back after 3 min.")]
     assert episode.off(1000.0) == []
 
 
@@ -29,13 +29,20 @@ def test_a_state_that_flickers_is_one_state() -> None:
     for second in range(1, 100):
         lines += episode.off(second) if second % 3 else episode.on(FULL, second)
     assert lines == []
-    assert episode.off(99.0 + CALM_SECONDS) == [Said("INFO", "There is room again after 99 s.")]
+    assert episode.off(99.0 + CALM_SECONDS) == [Line("INFO", "There is room again after 99 s.")]
 
 
-def test_another_state_takes_the_place_of_the_first() -> None:
+def test_a_state_is_over_when_another_has_taken_its_place() -> None:
     episode = Episode()
-    episode.on(AWAY, 0.0)
-    assert [line.text for line in episode.on(FULL, 60.0)] == ["The inbox is back after 60 s.", FULL.begins]
+    for second in range(61):
+        episode.on(AWAY, second)
+    assert [line.text for line in episode.on(FULL, 80.0)] == ["The inbox is back after 60 s.", FULL.begins]
+
+
+def test_states_that_take_turns_are_said_once_each() -> None:
+    episode = Episode()
+    lines = [line.text for second in range(100) for line in episode.on(AWAY if second % 2 else FULL, second)]
+    assert lines == [FULL.begins, AWAY.begins]
 
 
 def test_once_an_hour_it_is_said_that_it_lasts() -> None:
