@@ -105,6 +105,8 @@ def of_turned(turned: Turned, settings: Settings) -> str:
         return NotDownloadedError.advice
     if turned.code in verdicts.SKIPPED:
         return verdicts.kind_of(turned.code, None).advice
+    if turned.allowed_by:
+        return f"Give it another name or place; or write {turned.allowed_by} in {settings.config_file}, and restart."
     if turned.code.startswith("ignored"):
         return f"Give it another name or place, or change the rule in {settings.config_file}."
     return "Nothing needs doing: such files are not described."

@@ -42,38 +42,12 @@ class InboxSettings(Group):
     )
     sweep_seconds: Positive = Field(300.0, description="The whole inbox is listed this often.")
     ignore: tuple[str, ...] = Field(
-        (
-            ".DS_Store",
-            "._*",
-            "desktop.ini",
-            "Thumbs.db",
-            "*.part",
-            "*.crdownload",
-            "*.download",
-            "*.tmp",
-            "~syncthing~*",
-            ".syncthing.*",
-            "*.icloud",
-            ".sw-*",
-        ),
-        description="File names (globs) that are never taken.",
+        (), description="More file names (globs) that are not taken; with ! in front, names that are."
     )
     ignore_folders: tuple[str, ...] = Field(
-        (
-            ".stfolder",
-            ".stversions",
-            ".localized",
-            "@eaDir",
-            ".Spotlight-V100",
-            ".Trashes",
-            "__MACOSX",
-            "_UNPACK_*",
-            "*.photoslibrary",
-            "*.download",
-            ".git",
-        ),
-        description="Folder names (globs) that are never entered.",
+        (), description="More folder names (globs) that are not entered; with ! in front, names that are."
     )
+    hidden: bool = Field(False, description="Also hidden files and folders, whose names begin with a dot.")
 
 
 class ModelSettings(Group):

@@ -19,7 +19,10 @@ from daemon.clock import Clock, SystemClock
 from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
+from daemon.intake.filters import filters_of
+from daemon.intake.homecoming import Homecoming
 from daemon.intake.intake import Intake
+from daemon.intake.moves import Moves
 from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
 from daemon.lock import HomeLock
@@ -87,6 +90,7 @@ class Daemon:
         self._started = clock.now()
         self._is_clean = False
         self._root = inbox_root(settings)
+        self._filters = filters_of(settings, self._root)
         self._store = JobStore(database, clock.now)
         self._crashes = Crashes(self._store, self._started)
         self._library = Library(database)
@@ -104,7 +108,6 @@ class Daemon:
         self._say("running")
         intake = threading.Thread(target=self._intake.run, name="intake", daemon=True)
         intake.start()
-        logger.info("smolwatch watches {}", os.fsdecode(self._root))
         try:
             code = self._main_loop(once)
             self._is_clean = True
@@ -160,9 +163,12 @@ class Daemon:
         taken = self._store.abandon_all("The daemon was restarted.")
         if taken:
             logger.info("{} jobs of the last run were taken back", taken)
-        for folder in (Path(os.fsdecode(self._root)), self._settings.sidecar_folder):
-            sweep_temporaries(folder)
+        sweep_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
+        sweep_temporaries(self._settings.sidecar_folder)
         self._store.set_state("engine", {"state": "starting"})
+
+    def _is_entered(self, folder: bytes) -> bool:
+        return self._filters.of_entry(folder, is_folder=True) is None
 
     def _make_intake(self) -> Intake:
         gate = Gate(
@@ -173,14 +179,19 @@ class Daemon:
             recipe=load_recipe(self._settings.recipe).digest,
             max_attempts=self._settings.work.max_attempts,
             max_bytes=self._settings.work.max_file_bytes,
+            moves=Moves(self._store, self._library, self._settings.sidecar_folder),
         )
+        homecoming = Homecoming(self._store, self._library, self._settings.sidecar_folder, self._root, self._filters)
         return Intake(
             self._settings.inbox,
             self._root,
+            self._filters,
             gate,
             self._clock,
             stop=self._intake_stop,
             report=self._report_intake,
+            trouble=self._trouble.meet,
+            swept=homecoming.look,
         )
 
     def _report_intake(self, state: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from loguru import logger
 
 from config.crash_point import crash_point
 from daemon.clock import Clock
+from daemon.episode import Episode, State, log_lines
 from daemon.retry import backoff
 from storage.errors import LostClaim, SidecarError
 from storage.jobs import JobStore
@@ -37,6 +38,8 @@ class Delivery:
         self._clock = clock
         self._random = random
         self._postponed: Counter[int] = Counter()
+        self._pending: dict[int, str] = {}
+        self._episodes: dict[str, Episode] = {}
 
     def deliver(self, claim: Claim, description: Description) -> None:
         """Raises LostClaim when the job is no longer this claim's."""
@@ -52,6 +55,7 @@ class Delivery:
                 self._finish(claim, description)
             except LostClaim:
                 logger.warning("Job {} was taken by somebody else while it was published", claim.job.id)
+                self._is_written(claim.job.id)
         return len(waiting)
 
     def _finish(self, claim: Claim, description: Description) -> None:
@@ -62,23 +66,39 @@ class Delivery:
             self._postpone(claim, error.code, str(error))
             return
         except Exception as error:  # what nobody foresaw must not stop the publications behind it
-            logger.exception("Job {} {} met something unforeseen while it was published", job.id, job.name)
-            self._postpone(claim, "internal", UNFORESEEN, f"{type(error).__name__}: {error}")
+            self._postpone(claim, "internal", UNFORESEEN, error)
             return
         crash_point("sidecars-written")
         self._store.finish(claim, " ".join(f"{name_of(one)} was not written: {one.reason}." for one in kept))
         crash_point("finished")
         self._postponed.pop(job.id, None)
+        self._is_written(job.id)
         logger.info("Job {} {}: done", job.id, job.name)
 
-    def _postpone(self, claim: Claim, code: str, reason: str, detail: str | None = None) -> None:
+    def _postpone(self, claim: Claim, code: str, reason: str, error: Exception | None = None) -> None:
         """What was said is safe in the database. A try is cheap, so the end of the cause is not waited for for long."""
         job = claim.job
         self._postponed[job.id] += 1
         wait = timedelta(seconds=min(backoff(self._postponed[job.id], self._random), LONGEST_WAIT))
         reason = f"Sidecars pending. {reason}"
+        detail = f"{type(error).__name__}: {error}" if error else None
         self._store.postpone(claim, code=code, reason=reason, not_before=self._clock.now() + wait, detail=detail)
-        logger.warning("Job {} {}: {}", job.id, job.name, reason)
+        logger.debug("Job {} {}: {}", job.id, job.name, reason)
+        self._is_pending(claim, code, reason, error)
+
+    def _is_pending(self, claim: Claim, code: str, reason: str, error: Exception | None) -> None:
+        """One line for all the jobs that wait for the same: a full disk may keep thousands, each tried every minute."""
+        if (other := self._pending.get(claim.job.id)) and other != code:
+            self._is_written(claim.job.id)
+        self._pending[claim.job.id] = code
+        state = State(code, f"{reason} (first for {claim.job.name})", f"Sidecars are written again ({code})")
+        log_lines(self._episodes.setdefault(code, Episode(calm=0)).on(state, self._clock.monotonic()), error)
+
+    def _is_written(self, job: int) -> None:
+        """This job no longer waits; over is what it waited for when nobody waits for it any more."""
+        code = self._pending.pop(job, None)
+        if code is not None and code not in self._pending.values():
+            log_lines(self._episodes[code].off(self._clock.monotonic()))
 
 
 def name_of(kept: Kept) -> str:

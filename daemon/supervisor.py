@@ -14,6 +14,7 @@ from loguru import logger
 
 from config.settings import Settings
 from daemon.clock import Clock
+from daemon.episode import Episode, State, log_lines
 from daemon.signals import StopNote
 from daemon.silence import Silence
 from daemon.stage import Stage
@@ -40,6 +41,11 @@ class Pauses:
 
     def __init__(self) -> None:
         self._next = FIRST_PAUSE
+
+    @property
+    def are_longest(self) -> bool:
+        """Worker after worker has died."""
+        return self._next >= LONGEST_PAUSE
 
     def after_life_of(self, seconds: float, *, has_answered: bool) -> float:
         """A file that kills every worker shall not keep waiting those that are described between the deaths."""
@@ -92,6 +98,7 @@ class Supervisor:
         self._resting = False
         self._start_due = 0.0
         self._death: str | None = None
+        self._dying = Episode(calm=0)
         self._silence = Silence(settings.work.lease_seconds, clock)
         self._stall = Stall(settings.work.stall_seconds, clock)
 
@@ -156,7 +163,7 @@ class Supervisor:
         theirs.close()  # so that the worker's death ends the pipe
         self._worker = Running(process, ours, self._clock.monotonic())
         self._stall.hear(Stage.LOADING)
-        logger.info("Worker {} started", process.pid)
+        logger.log("DEBUG" if self._pauses.are_longest else "INFO", "Worker {} started", process.pid)
 
     def _wait(self, seconds: float) -> None:
         sources: list[Connection | int] = [self._note.wake]
@@ -201,7 +208,12 @@ class Supervisor:
         pause = self._pauses.after_life_of(lived, has_answered=worker.has_answered)
         self._start_due = self._clock.monotonic() + pause
         self._death = worker.ended_for or death_of(code)
-        logger.warning("{} It lived {:.0f} s; the next one starts in {:.0f} s.", self._death, lived, pause)
+        words = f"{self._death} It lived {lived:.0f} s; the next one starts in {pause:.0f} s."
+        if pause < LONGEST_PAUSE:
+            logger.warning("{}", words)
+            log_lines(self._dying.off(self._clock.monotonic()))
+        else:  # from here on the same happens every minute
+            log_lines(self._dying.on(State("dies", words), self._clock.monotonic()))
 
     def _take_back(self, death: str) -> None:
         """Its jobs at once, without waiting for their leases: this is the only worker."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
-from loguru import logger
-
 from daemon.clock import Clock
+from daemon.episode import Episode, State, log_lines
 from storage.database import Database
 from storage.errors import StorageError
 
@@ -14,13 +14,15 @@ LOOK_SECONDS = 5.0
 
 
 class Trouble:
-    """`tell` leaves a sentence beside the lock, "" when all is well."""
+    """`note` leaves a sentence beside the lock, "" when all is well. The main thread may `look`, any may `meet`."""
 
-    def __init__(self, database: Database, clock: Clock, tell: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, clock: Clock, note: Callable[[str], None]) -> None:
         self._database = database
         self._clock = clock
-        self._tell = tell
+        self._note = note
         self._told = ""
+        self._episode = Episode()
+        self._lock = threading.Lock()
         self._look_due = 0.0
 
     def look(self) -> None:
@@ -33,16 +35,21 @@ class Trouble:
         if self._told:  # only a write shows that this is over; without trouble, an idle disk may sleep
             self._database.check_writing()
             self._say("")
-            logger.info("The database can be used again")
         else:
             self._database.check_lock()
+        with self._lock:
+            log_lines(self._episode.off(self._clock.monotonic()))
 
     def meet(self, error: StorageError) -> None:
         """Something could not be written."""
         if str(error) != self._told:
-            logger.warning("The database cannot be used now: {}", error)
             self._say(str(error))
+        state = State(
+            type(error).__name__, f"The database cannot be used now: {error}", "The database can be used again"
+        )
+        with self._lock:
+            log_lines(self._episode.on(state, self._clock.monotonic()))
 
     def _say(self, text: str) -> None:
         self._told = text
-        self._tell(text)
+        self._note(text)

@@ -169,13 +169,16 @@ def sync_folder(folder: bytes) -> None:
         os.close(descriptor)
 
 
-def sweep_temporaries(folder: Path) -> int:
+def sweep_temporaries(folder: Path, enters: Callable[[bytes], bool] = lambda _: True) -> int:
     """Remove what a killed writer left in the folder and below it; how many. Only when no writer runs.
+
+    `enters`: whether a folder below is looked into, by its path.
 
     What the system does not let us remove now (a disk that became read-only) is left for the next start.
     """
     removed = 0
-    for where, _, names in os.walk(os.fsencode(folder)):
+    for where, folders, names in os.walk(os.fsencode(folder)):
+        folders[:] = [name for name in folders if enters(os.path.join(where, name))]
         for name in filter(TEMPORARY.fullmatch, names):
             with contextlib.suppress(OSError):
                 removed += remove(os.path.join(where, name))

@@ -1,8 +1,9 @@
-"""How a job goes along with its file, when that was moved or renamed, or over to another file. Private to storage."""
+"""How a job goes along with its moved file or over to another, and is published again. Private to storage."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from storage.admission import ANEW
 from storage.lifecycle import JobState
 from storage.records import Job, NewFile
 from storage.tables import decisions, jobs
-from storage.transitions import record
+from storage.transitions import record, record_all
 
 #: Where a job goes on when its file stands elsewhere. One that is worked on is left to its worker.
 GOES_ON: dict[JobState, JobState] = {
@@ -83,6 +84,25 @@ def has_its_own(path_id: int, job: Job) -> ColumnElement[bool]:
     """Whether a path has a job that waits, is worked on, or is newer than `job`."""
     there = jobs.alias()
     return exists().where(there.c.path_id == path_id, or_(there.c.id > job.id, there.c.state.in_(rows.LIVE)))
+
+
+def publish_again(connection: Connection, now: datetime, job_ids: Sequence[int], note: str) -> list[int]:
+    """done → publishing, so that the sidecars are written anew; which of the jobs.
+
+    Those that are not done, or whose path has a job that waits or is newer, stay as they are.
+    """
+    there = jobs.alias()
+    newer = exists().where(there.c.path_id == jobs.c.path_id, or_(there.c.id > jobs.c.id, there.c.state.in_(rows.LIVE)))
+    again = connection.execute(
+        update(jobs)
+        .where(jobs.c.id.in_(job_ids), jobs.c.state == JobState.DONE, ~newer)
+        .values(state=JobState.PUBLISHING, **changes(JobState.DONE, JobState.PUBLISHING))
+        .returning(jobs.c.id)
+    )
+    ids = sorted(again.scalars())
+    if ids:
+        record_all(connection, now, ids, JobState.DONE, JobState.PUBLISHING, note)
+    return ids
 
 
 def changes(before: JobState, after: JobState) -> dict[str, Any]:

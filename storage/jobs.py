@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from config.crash_point import crash_point
 from storage import admission, following, recovery, refused, results, rows
@@ -79,6 +79,11 @@ class JobStore:
         """
         with self._change() as (connection, now):
             return following.take_over(connection, now, job, picture)
+
+    def publish_again(self, job_ids: Sequence[int], note: str) -> list[int]:
+        """Have the sidecars of done jobs (some hundreds) written anew, without the model; which of the jobs."""
+        with self._change() as (connection, now):
+            return following.publish_again(connection, now, job_ids, note)
 
     def requeue(self, job_id: int) -> Job:
         """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.
@@ -274,11 +279,17 @@ class JobStore:
 
 
 def next_due(now: datetime) -> Any:
-    """The queued job to claim next. A path whose job is being worked on waits for that one to end."""
-    working = jobs.alias()
+    """The queued job to claim next. A path whose job is being worked on waits for that one to end.
+
+    So do bytes about which the model is being asked for another path: what it says will hold for both. If that fails,
+    they are tried themselves. Whoever is to be asked again (`fresh`) does not wait.
+    """
+    working, asked = jobs.alias(), jobs.alias()
     busy = exists().where(
         working.c.path_id == jobs.c.path_id, working.c.state.in_((JobState.RUNNING, JobState.PUBLISHING))
     )
+    # Without a reference to the outer row: looked up once a claim, not once a job in line.
+    under_way = select(asked.c.media_id).where(asked.c.state == JobState.RUNNING)
     return (
         select(jobs.c.id)
         .where(
@@ -286,6 +297,7 @@ def next_due(now: datetime) -> Any:
             jobs.c.attempts < jobs.c.max_attempts,
             passed(jobs.c.not_before, now),
             ~busy,
+            or_(jobs.c.fresh, jobs.c.media_id.not_in(under_way)),
         )
         .order_by(jobs.c.queued_at, jobs.c.id)
         .limit(1)

@@ -21,7 +21,7 @@ from config.load import load_settings
 from config.settings import Settings
 from config.text import safe_text
 from daemon.errors import MediaError
-from daemon.intake.filters import Filters, of_mode, placeholder_of
+from daemon.intake.filters import filters_of, of_mode, placeholder_of
 from daemon.intake.identity import kind_at
 from daemon.intake.verdicts import sentence_of
 from storage.records import Job, exact, present, stamp
@@ -56,9 +56,10 @@ def command(home: Path | None, path: str, as_json: bool) -> None:
 
 def gather(paths: list[bytes], settings: Settings) -> Known:
     """What the disk, the rules and the database say; of a path's names, the one that the database knows."""
-    path = paths[0]
-    inside = is_inside(path, settings)
-    turned = Filters(settings.inbox).of_path(os.fsencode(inbox_root(settings)), path) if inside else None
+    path, root = paths[0], os.fsencode(inbox_root(settings))
+    inside, look = is_inside(path, settings), look_at(path)
+    is_folder = look is not None and stat.S_ISDIR(look.st_mode)
+    turned = filters_of(settings, root).of_path(root, path, is_folder=is_folder)
     seen: dict[str, Any] = {}
     try:
         with open_library(settings) as library:
@@ -71,7 +72,7 @@ def gather(paths: list[bytes], settings: Settings) -> Known:
             seen["engine_advice"] = engine_advice(library.state("engine"))
     except NotFoundError:
         seen = {}  # nothing ran here yet: the disk and the rules still have their say
-    look = look_at(path)
+    look = look if path == paths[0] else look_at(path)
     unseen = turned is None and not (seen.get("job") or seen.get("refusal"))
     verdict = look_inside(path, settings) if unseen and look and stat.S_ISREG(look.st_mode) else None
     return Known(path=path, look=look, inside=inside, turned=turned, verdict=verdict, **seen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,14 +15,14 @@ from loguru import logger
 from config.settings import Settings
 from daemon.doctor.line import Line, not_applicable, ok, problem, warning
 from daemon.errors import MediaError, NoAccessError
+from daemon.intake.filters import PLACEHOLDER, filters_of
 from daemon.intake.hearing import Heard
+from daemon.intake.sweep import Found, inbox_root, sweep
 from daemon.intake.watcher import Watcher
 from daemon.media.opening import is_elsewhere, open_checked, way_in
 
 #: More files than this are not looked at one by one.
 MOST_FILES = 10_000
-#: What stands in for a file that is in iCloud only, before macOS 14.
-PLACEHOLDER = ".icloud"
 SKEW = timedelta(days=1)
 HERE_ALL_THE_TIME = (
     "What is not here waits. Keep its folder downloaded (in the Finder), or choose an inbox outside of iCloud Drive."
@@ -53,45 +52,50 @@ class Inbox:
 def look_at_inbox(settings: Settings, now: datetime) -> Inbox:
     path, chosen = settings.inbox_path, settings.inbox.path is not None
     try:
-        with os.scandir(path):
-            pass
+        files = list(islice(files_below(settings), MOST_FILES))
     except (FileNotFoundError, NotADirectoryError):
         return Inbox(path=path, chosen=chosen, missing=True)
     except OSError as error:
         return Inbox(path=path, chosen=chosen, barred=error)
-    files = list(islice(files_below(path), MOST_FILES))
     watched, advice = watched_by(path, settings)
     return Inbox(
         path=path,
         chosen=chosen,
-        barred=refusal_of(next((file for file, found in files if not is_elsewhere(found)), None)),
+        barred=refusal_of(next((file.path for file in files if file.is_here), None)),
         writable=os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids),
         watched=watched,
         advice=advice,
         files=len(files),
-        elsewhere=sum(is_elsewhere(found) or file.name.endswith(PLACEHOLDER) for file, found in files),
-        ahead=sum(found.st_mtime > (now + SKEW).timestamp() for _, found in files),
+        elsewhere=sum(not file.is_here for file in files),
+        ahead=sum(file.changed > (now + SKEW).timestamp() for file in files),
     )
 
 
-def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for where, _, names in os.walk(folder):
-        for name in names:
-            file = Path(where, name)
-            try:
-                found = file.lstat()
-            except OSError:
-                continue  # it went away
-            if stat.S_ISREG(found.st_mode):
-                yield file, found
+@dataclass(frozen=True)
+class File:
+    """`changed`: seconds since 1970, 0 for the placeholder of a file that is not here."""
+
+    path: bytes
+    is_here: bool
+    changed: float = 0.0
 
 
-def refusal_of(file: Path | None) -> NoAccessError | None:
+def files_below(settings: Settings) -> Iterator[File]:
+    """What would be taken, and the placeholders of what is not here. Raises OSError when the inbox cannot be listed."""
+    root = inbox_root(settings)
+    for entry in sweep(root, filters_of(settings, root)):
+        if isinstance(entry, Found):
+            yield File(entry.path, not is_elsewhere(entry.stat), entry.stat.st_mtime)
+        elif entry.turned is PLACEHOLDER:
+            yield File(entry.path, is_here=False)
+
+
+def refusal_of(file: bytes | None) -> NoAccessError | None:
     """What the system says to opening a file of the inbox: macOS may allow the listing and no more."""
     if file is None:
         return None
     try:
-        os.close(open_checked(os.fsencode(file), max_bytes=2**62))
+        os.close(open_checked(file, max_bytes=2**62))
     except NoAccessError as error:
         return error
     except MediaError:

@@ -3,60 +3,164 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 
-from config.settings import InboxSettings
+from config.settings import InboxSettings, Settings
+from daemon.intake.builtin import FILES, FOLDERS, Group
 from daemon.intake.settling import NOT_DOWNLOADED
 from storage.sidecars import is_sidecar_name
 
-OURS = "own-file"
+OURS, NAME = "own-file", "ignored-name"
+#: Our temporary files and the parts of `add`: not even where hidden files are taken.
+OWN_PREFIX = b".sw-"
+#: In front of a glob in the settings: names that are taken, whatever the rules say of them.
+ALLOWED = "!"
 
 
 @dataclass(frozen=True)
 class Turned:
-    """Why something is turned away (code, sentence)."""
+    """Why something is turned away (code, sentence). `allowed_by`: the setting that would let it in."""
 
     code: str
     reason: str
+    allowed_by: str = ""
 
 
 OWN_FILE = Turned(OURS, "Written by smolwatch itself.")
+OWN_HOME = Turned(OURS, "Below smolwatch's own home, where nothing but the inbox is looked at.")
 SYMLINK = Turned("symlink", "A symbolic link; links are not followed. Drop the file itself.")
 PLACEHOLDER = Turned(NOT_DOWNLOADED.code, NOT_DOWNLOADED.reason)
 NOT_REGULAR = Turned("not-regular", "Not a regular file: a pipe, socket or device.")
+HIDDEN = "inbox.hidden = true"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files or folders: the code of a refusal, the setting with more names, and the sentences."""
+
+    code: str
+    setting: str
+    chosen: str
+    builtin: str
+    hidden: str
+
+
+FILE = Kind(
+    code=NAME,
+    setting="inbox.ignore",
+    chosen="The name matches {glob!r} of inbox.ignore.",
+    builtin="Named like {group.what} ({glob!r}); {group.then}.",
+    hidden="A hidden file (its name begins with a dot); such files are not taken.",
+)
+FOLDER = Kind(
+    code="ignored-folder",
+    setting="inbox.ignore_folders",
+    chosen="In a folder that matches {glob!r} of inbox.ignore_folders.",
+    builtin="In “{name}”, {group.what}; {group.then}.",
+    hidden="In “{name}”, a hidden folder; such folders are not entered.",
+)
+
+
+class Globs:
+    """Several globs, asked at once. Case counts no more than the way in which accents are written."""
+
+    def __init__(self, globs: Sequence[str]) -> None:
+        self._globs = globs
+        self._any = re.compile("|".join(translate(folded(os.fsencode(glob))) for glob in globs) or r"(?!)")
+
+    def first(self, name: str) -> str | None:
+        """The first glob that the folded name matches."""
+        if self._any.match(name) is None:
+            return None
+        return next(glob for glob in self._globs if fnmatchcase(name, folded(os.fsencode(glob))))
+
+
+class Rules:
+    """The rules for the names of one kind: what the settings allow, what they turn away, and the built-in lists."""
+
+    def __init__(self, kind: Kind, chosen: Sequence[str], builtin: Sequence[Group], *, takes_hidden: bool) -> None:
+        self._kind = kind
+        self._allowed = Globs([glob.removeprefix(ALLOWED) for glob in chosen if glob.startswith(ALLOWED)])
+        self._chosen = Globs([glob for glob in chosen if not glob.startswith(ALLOWED)])
+        self._groups = {glob: group for group in builtin for glob in group.globs}
+        self._builtin = Globs(list(self._groups))
+        self._takes_hidden = takes_hidden
+
+    def judge(self, name: bytes) -> Turned | None:
+        kind, text, shown = self._kind, folded(name), os.fsdecode(name)
+        if self._allowed.first(text) is not None:
+            return None
+        if glob := self._chosen.first(text):
+            return Turned(kind.code, kind.chosen.format(glob=glob))
+        if glob := self._builtin.first(text):
+            reason = kind.builtin.format(name=shown, glob=glob, group=self._groups[glob])
+            return Turned(kind.code, reason, f'{kind.setting} = ["{ALLOWED}{glob}"]')
+        if name.startswith(b".") and not self._takes_hidden:
+            return Turned(kind.code, kind.hidden.format(name=shown), HIDDEN)
+        return None
 
 
 class Filters:
-    """The inbox's rules about names. Globs are compared without regard to case."""
+    """The inbox's rules about names. `own`: folders of the home, which are not looked at."""
 
-    def __init__(self, settings: InboxSettings) -> None:
-        self._files = settings.ignore
-        self._folders = settings.ignore_folders
+    def __init__(self, settings: InboxSettings, own: Collection[bytes] = ()) -> None:
+        self._own = frozenset(own)
+        self._files = Rules(FILE, settings.ignore, FILES, takes_hidden=settings.hidden)
+        self._folders = Rules(FOLDER, settings.ignore_folders, FOLDERS, takes_hidden=settings.hidden)
 
     def of_file(self, name: bytes) -> Turned | None:
         """None when a file of this name is taken."""
-        if is_sidecar_name(name) or (name.startswith(b".sw-") and name.endswith(b".tmp")):
+        if is_sidecar_name(name) or name.startswith(OWN_PREFIX):
             return OWN_FILE
         if name.startswith(b".") and name.endswith(b".icloud"):
             return PLACEHOLDER
-        glob = _first_match(name, self._files)
-        return Turned("ignored-name", f"The name matches {glob!r} of inbox.ignore.") if glob else None
+        return self._files.judge(name)
 
     def of_folder(self, name: bytes) -> Turned | None:
         """None when a folder of this name is entered."""
-        glob = _first_match(name, self._folders)
-        return Turned("ignored-folder", f"In a folder that matches {glob!r} of inbox.ignore_folders.") if glob else None
+        return self._folders.judge(name)
 
-    def of_path(self, root: bytes, path: bytes) -> Turned | None:
-        """The same for a whole path below the inbox: its folders first, then its name."""
-        *folders, name = os.path.relpath(path, root).split(os.sep.encode())
-        for folder in folders:
-            if turned := self.of_folder(folder):
-                return turned
-        return self.of_file(name)
+    def of_entry(self, path: bytes, *, is_folder: bool) -> Turned | None:
+        """The same for what stands in a folder that is entered."""
+        name = os.path.basename(path)
+        if not is_folder:
+            return self.of_file(name)
+        return OWN_HOME if path in self._own else self.of_folder(name)
+
+    def of_way(self, root: bytes, path: bytes) -> Turned | None:
+        """None when every folder between the inbox and the path is entered."""
+        return next(filter(None, (self.of_entry(folder, is_folder=True) for folder in between(root, path))), None)
+
+    def of_path(self, root: bytes, path: bytes, *, is_folder: bool = False) -> Turned | None:
+        """The same for a whole path below the inbox: its folders first, then its name. Elsewhere there are no rules."""
+        if not is_below(path, root):
+            return None
+        return self.of_way(root, path) or self.of_entry(path, is_folder=is_folder)
+
+
+def filters_of(settings: Settings, root: bytes) -> Filters:
+    """The rules of a home whose inbox really lies at `root`. What else is in the home is not looked at."""
+    home = os.fsencode(os.path.realpath(settings.home))
+    places = [home, *(os.path.join(home, name) for name in (b"config", b"data", b"logs"))]
+    return Filters(settings.inbox, [place for place in places if is_below(place, root)])
+
+
+def is_below(path: bytes, folder: bytes) -> bool:
+    return path.startswith(folder.rstrip(b"/") + b"/") and path != folder
+
+
+def between(root: bytes, path: bytes) -> Iterator[bytes]:
+    """The folders below `root` in which the path lies, from the outermost."""
+    folder = root.rstrip(b"/")
+    for name in os.path.dirname(path)[len(folder) :].split(b"/"):
+        if name:
+            folder += b"/" + name
+            yield folder
 
 
 def of_mode(mode: int) -> Turned | None:
@@ -68,9 +172,9 @@ def of_mode(mode: int) -> Turned | None:
     return NOT_REGULAR
 
 
-def _first_match(name: bytes, globs: Sequence[str]) -> str | None:
-    text = os.fsdecode(name).casefold()
-    return next((glob for glob in globs if fnmatchcase(text, glob.casefold())), None)
+def folded(path: bytes) -> str:
+    """What stays the same when only case, or the way accents are written, differ."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(path)).casefold())
 
 
 def placeholder_of(path: bytes) -> bytes:

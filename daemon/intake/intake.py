@@ -7,23 +7,21 @@ import stat
 from collections.abc import Callable, Iterator
 from threading import Event
 
-from loguru import logger
-
-from config.errors import SmolwatchError
 from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
-from daemon.intake.filters import Filters, Turned, of_mode
+from daemon.intake.condition import Condition
+from daemon.intake.filters import NAME, OURS, Filters, Turned, is_below, of_mode
 from daemon.intake.hearing import Heard
 from daemon.intake.progress import Progress, Telling
 from daemon.intake.rescan import Rescan
 from daemon.intake.schedule import Schedule
 from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape
-from daemon.intake.standing import AWAY_ERRORS
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
 from daemon.intake.verdicts import is_kept
 from daemon.intake.watcher import Watcher
 from daemon.retry import is_young
+from storage.errors import StorageError
 from storage.records import Fingerprint
 
 TICK_SECONDS = 0.25
@@ -46,11 +44,14 @@ class Intake:
         self,
         settings: InboxSettings,
         root: bytes,
+        filters: Filters,
         gate: Gate,
         clock: Clock,
         *,
         stop: Event,
         report: Callable[[dict[str, object]], None],
+        trouble: Callable[[StorageError], None],
+        swept: Callable[[], None] = lambda: None,
         watcher: Callable[[bytes, Heard], Watcher] | None = None,
         scan: Scan = os.scandir,
         lstat: Callable[[bytes], os.stat_result] = os.lstat,
@@ -61,7 +62,9 @@ class Intake:
         self._clock = clock
         self._stop = stop
         self._telling = Telling(report)
-        self._filters = Filters(settings)
+        self._condition = Condition(root, trouble)
+        self._filters = filters
+        self._when_swept = swept
         self._heard = Heard()
         self._again = Heard()
         self._asked = Event()
@@ -115,8 +118,7 @@ class Intake:
         heard, lost = self._heard.take()
         for path in heard:
             self._sight(path)
-        if lost:
-            logger.warning("Changes in the inbox were missed; it is listed anew")
+        self._condition.changes_missed(lost, self._clock.monotonic())
         if lost or self._asked.is_set():
             self._asked.clear()
             self._schedule.ask()
@@ -135,32 +137,28 @@ class Intake:
         self._idle = self._swept and not self._settling.moving
 
     def _try_tick(self) -> bool:
+        now = self._clock.monotonic()
         try:
             self.tick()
-            problem = ""
-        except OSError as error:
-            problem = "inbox missing" if error.errno in AWAY_ERRORS else unlistable(error).reason
-        except SmolwatchError as error:
-            problem = str(error)
         except Exception as error:  # the thread must not die unseen; what it knows is in order after every path
-            logger.exception("Intake met something unforeseen")
-            problem = f"{type(error).__name__}: {error}"
-        if problem and problem != self.progress.problem:
-            logger.warning("Intake waits: {}", problem)
-        self.progress.problem = problem
+            self.progress.problem = self._condition.round_failed(error, now)
+        else:
+            self.progress.problem = ""
+            self._condition.round_succeeded(now)
         self._tell()
-        return not problem
+        return not self.progress.problem
 
     def _keep_watching(self) -> None:
         """Arm the watch before the sweep, so that nothing falls between the two."""
-        illness = self._watcher.illness()
+        illness, now = self._watcher.illness(), self._clock.monotonic()
         if illness is None:
+            self._condition.watch_is_intact(now)
             return
-        logger.info("Arming the watch: {}", illness)
-        self.progress.watching = False
+        was_watching, self.progress.watching = self.progress.watching, False
         self._watcher.stop()
         self._watcher.start()
         self.progress.watching = True
+        self._condition.watch_started(illness if was_watching else None, now)
         quiet = self._settings.settle_seconds
         self._settling.quiet_seconds = max(quiet, NETWORK_SETTLE_SECONDS) if self._watcher.network else quiet
         self._judged.clear()  # another volume may stand here now, and jobs of the old one may have been given up
@@ -180,6 +178,7 @@ class Intake:
         self.progress.last_sweep = self._clock.now()
         self._swept = True
         self._gate.aside.listed(present)
+        self._when_swept()
 
     def _list(self, folder: bytes) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken."""
@@ -193,16 +192,20 @@ class Intake:
                 self._turn_away(entry.path, entry.turned)
 
     def _sight(self, path: bytes) -> None:
-        """Look at a path that somebody spoke of: a file, a folder with all below it, or nothing any more."""
-        if path == self._root or not path.startswith(self._root + b"/"):
+        """Look at a path that somebody spoke of: a file, a folder with all below it, or nothing any more.
+
+        What lies in a folder that is not entered is passed over: why that folder is not, was said when it was listed.
+        """
+        if not is_below(path, self._root) or self._filters.of_way(self._root, path) is not None:
             return
         status = self._stat(path)
         if status is None:
             return
-        turned = self._filters.of_path(self._root, path) or of_mode(status.st_mode)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        turned = self._filters.of_entry(path, is_folder=is_folder) or of_mode(status.st_mode)
         if turned is not None:
             self._turn_away(path, turned)
-        elif stat.S_ISDIR(status.st_mode):
+        elif is_folder:
             self._enter(path)
         else:
             self._take_note(path, status)

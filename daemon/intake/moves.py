@@ -6,12 +6,13 @@ A file is the same when device, inode, size, time and digest are, and nothing st
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from loguru import logger
 
+from daemon.intake.filters import folded
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
@@ -27,11 +28,18 @@ class Moved:
 
 
 class Moves:
-    """`names` lists a folder."""
+    """`mirror`: where sidecars stand whose folder cannot be written. `names` lists a folder."""
 
-    def __init__(self, store: JobStore, library: Library, names: Callable[[bytes], list[bytes]] = os.listdir) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        library: Library,
+        mirror: Path | None = None,
+        names: Callable[[bytes], list[bytes]] = os.listdir,
+    ) -> None:
         self._store = store
         self._library = library
+        self._mirror = mirror
         self._names = names
 
     def follow(self, files: Sequence[NewFile]) -> Moved:
@@ -55,7 +63,7 @@ class Moves:
     def _go_along(self, job: Job, path: bytes) -> bool:
         said = self._library.description(job.id)
         if said is not None:
-            take_along(said, path)  # first: from then on, the worker may write at the new place
+            take_along(said, path, self._mirror)  # first: from then on, the worker may write at the new place
         if not self._store.follow(job, path):
             return False
         logger.info("{} was moved to {}; its job {} moved too", os.fsdecode(job.path), os.fsdecode(path), job.id)
@@ -87,7 +95,3 @@ class Moves:
 def is_twin(one: bytes, other: bytes) -> bool:
     """Whether two paths differ in case or in the way their accents are written alone."""
     return one != other and folded(one) == folded(other)
-
-
-def folded(path: bytes) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(path)).casefold())

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable
 
 from watchdog.events import (
+    DirAttribEvent,
     DirCreatedEvent,
     DirMovedEvent,
+    FileAttribEvent,
     FileClosedEvent,
     FileCreatedEvent,
     FileDeletedEvent,
@@ -19,15 +21,17 @@ from watchdog.events import (
 )
 from watchdog.observers.api import BaseObserver
 
-#: Our own reading opens and closes files; only what can change a file's bytes or name is heard.
+#: Our own reading opens and closes files; only what can change a file's bytes, its name or who may read it is heard.
 EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileModifiedEvent,
     FileMovedEvent,
     FileClosedEvent,
     FileDeletedEvent,
+    FileAttribEvent,
     DirCreatedEvent,
     DirMovedEvent,
+    DirAttribEvent,
 ]
 
 

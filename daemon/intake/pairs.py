@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from daemon.errors import MediaError
-from daemon.intake.filters import placeholder_of
-from daemon.intake.moves import folded
+from daemon.intake.filters import folded, placeholder_of
 from daemon.media.live import Half, half_at
 from daemon.media.opening import open_checked
 from storage.library import STANDING, Library

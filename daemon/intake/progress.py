@@ -60,4 +60,4 @@ class Telling:
             self._report(record)
             self._told = record
         except SmolwatchError as error:
-            logger.warning("The intake's state cannot be written down: {}", error)
+            logger.debug("The intake's state cannot be written down: {}", error)  # `report` says so itself

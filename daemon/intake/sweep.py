@@ -44,7 +44,8 @@ def sweep(folder: bytes, filters: Filters, scan: Scan = os.scandir) -> Iterator[
         try:
             with scan(here) as entries:
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False) and filters.of_folder(entry.name) is None:
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    if is_folder and filters.of_entry(entry.path, is_folder=True) is None:
                         folders.append(entry.path)
                     elif (seen := look(entry, filters)) is not None:
                         yield seen
@@ -63,8 +64,7 @@ def look(entry: os.DirEntry[bytes], filters: Filters) -> Found | TurnedAway | No
         return None
     except OSError as error:
         return TurnedAway(entry.path, invisible(error))
-    of_name = filters.of_folder if S_ISDIR(stat.st_mode) else filters.of_file
-    turned = of_name(entry.name) or of_mode(stat.st_mode)
+    turned = filters.of_entry(entry.path, is_folder=S_ISDIR(stat.st_mode)) or of_mode(stat.st_mode)
     return TurnedAway(entry.path, turned) if turned else Found(entry.path, stat)
 
 

@@ -25,14 +25,17 @@ class Awake:
     def __init__(self, assert_: Callable[[], Assertion | None]) -> None:
         self._assert = assert_
         self._held: Assertion | None = None
+        self._is_asked = False
 
     def hold(self, wanted: bool) -> None:
-        if wanted and self._held is None:
+        """Asked often. What the system does not grant is not asked for again until it was not wanted for a while."""
+        if wanted and not self._is_asked:
             self._held = self._assert()
         elif not wanted and self._held is not None:
             self._held.terminate()
             self._held.wait()
             self._held = None
+        self._is_asked = wanted
 
 
 def caffeinate() -> Assertion | None:

@@ -8,6 +8,7 @@ from loguru import logger
 
 from config.errors import ModelUnavailableError
 from daemon.clock import Clock
+from daemon.episode import Episode, State, log_lines
 from daemon.errors import EngineError
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 
@@ -16,6 +17,8 @@ LOOK_AGAIN_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 60.0
 #: Single files come in short succession: to take memory anew for each costs more than to keep it this long.
 REST_SECONDS = 30.0
+#: How many failures running are told one by one.
+TOLD_FAILURES = 3
 
 
 class EngineRoom:
@@ -32,6 +35,7 @@ class EngineRoom:
         self._failures = 0
         self._idle_since: float | None = None
         self._rested = False
+        self._failing = Episode()
 
     @property
     def info(self) -> EngineInfo | None:
@@ -56,8 +60,9 @@ class EngineRoom:
         except (ModelUnavailableError, EngineError) as error:
             return self._cannot_open(str(error), error.advice)
         except Exception as error:
-            logger.exception("The model cannot be loaded")
-            return self._cannot_open(f"The model cannot be loaded: {type(error).__name__}: {error}", "")
+            reason = f"The model cannot be loaded: {type(error).__name__}: {error}"
+            log_lines(self._failing.on(State("load", reason), self._clock.monotonic()), error)
+            return self._cannot_open(reason, "")
         self._engine, self._info = engine, info
         self._tell(ready(info))
         return True
@@ -73,10 +78,12 @@ class EngineRoom:
         except EngineError:
             raise
         except Exception as error:
-            logger.exception("The engine failed")
-            raise EngineError(f"The model failed: {type(error).__name__}: {error}") from error
+            reason = f"The model failed: {type(error).__name__}: {error}"
+            log_lines(self._failing.on(failed(reason), self._clock.monotonic()), error)
+            raise EngineError(reason) from error
         if any(reply.error is None for reply in replies):
             self._failures = 0
+            log_lines(self._failing.off(self._clock.monotonic()))
         return replies
 
     def rest(self) -> None:
@@ -93,6 +100,7 @@ class EngineRoom:
         """The engine cannot be trusted any more: close it, and load anew after a pause."""
         self.close()
         self._failures += 1
+        log_lines(self._failing.on(failed(reason), self._clock.monotonic()))
         self._look_due = self._clock.monotonic() + self._pause()
         self._tell({"state": "restarting", "reason": reason})
 
@@ -121,7 +129,12 @@ class EngineRoom:
         self._reported = state
         self._report(state)
         values = (" ".join(value) if isinstance(value, list) else str(value) for value in state.values() if value)
-        logger.info("Engine: {}", " ".join(values))
+        # Restarted again and again, it would say the same each minute.
+        logger.log("DEBUG" if self._failures > TOLD_FAILURES else "INFO", "Engine: {}", " ".join(values))
+
+
+def failed(reason: str) -> State:
+    return State("failed", reason, "The model answers again")
 
 
 def ready(info: EngineInfo) -> dict[str, object]:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
-from loguru import logger
-
+from daemon.episode import Episode, State, log_lines
 from storage.database import Database
 from storage.errors import PassingError
 from storage.jobs import JobStore
@@ -30,24 +29,31 @@ class PatientStore(JobStore):
     """
 
     def __init__(
-        self, database: Database, clock_now: Callable[[], datetime], sleep: Callable[[float], object] = time.sleep
+        self,
+        database: Database,
+        clock_now: Callable[[], datetime],
+        sleep: Callable[[float], object] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(database, clock_now)
         self._sleep = sleep
-        self._told = ""
+        self._monotonic = monotonic
+        self._episode = Episode()
 
     def claim(self, owner: str, *, lease_seconds: float) -> Claim | None:
         try:
-            return super().claim(owner, lease_seconds=lease_seconds)
+            claim = super().claim(owner, lease_seconds=lease_seconds)
         except PassingError as error:
-            self._tell(error)
+            self._waits(error)
             return None
+        self._goes_on()
+        return claim
 
     def take_up(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
         try:
             return super().take_up(owner, lease_seconds=lease_seconds)
         except PassingError as error:
-            self._tell(error)
+            self._waits(error)
             return []
 
     def known(self, digest: str, *, model: str, recipe: str) -> Description | None:
@@ -96,14 +102,15 @@ class PatientStore(JobStore):
             try:
                 done = way(*args, **kwargs)
             except PassingError as error:
-                self._tell(error)
+                self._waits(error)
                 self._sleep(AGAIN_SECONDS)
             else:
-                self._told = ""
+                self._goes_on()
                 return done
 
-    def _tell(self, error: PassingError) -> None:
-        """Once for each trouble."""
-        if str(error) != self._told:
-            logger.warning("The worker waits: {}", error)
-        self._told = str(error)
+    def _waits(self, error: PassingError) -> None:
+        state = State(type(error).__name__, f"The worker waits: {error}", "The worker goes on")
+        log_lines(self._episode.on(state, self._monotonic()))
+
+    def _goes_on(self) -> None:
+        log_lines(self._episode.off(self._monotonic()))

@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from multiprocessing.connection import Connection
 from socket import gethostname
 
@@ -20,10 +19,12 @@ from loguru import logger
 from config.logs import set_up_logs
 from config.settings import Settings
 from daemon.clock import SystemClock
-from daemon.delivery import Delivery
+from daemon.delivery import Delivery, Write
 from daemon.inference.engine import Engine
 from daemon.inference.libraries import set_up_libraries
 from daemon.inference.start import make_engine
+from daemon.intake.filters import filters_of
+from daemon.intake.sweep import inbox_root
 from daemon.media.decoder import Decoder
 from daemon.media.sandbox.linux import die_with_parent
 from daemon.power.awake import Awake, caffeinate
@@ -41,6 +42,8 @@ from daemon.worker.turns import Worker
 from storage import sidecars
 from storage.database import open_database
 from storage.jobs import JobStore
+from storage.records import Description
+from storage.sidecars import Kept
 
 #: With nothing in hand there is nothing to wait for but the turn's own end.
 IDLE_PATIENCE = 1.0
@@ -82,7 +85,7 @@ def run_worker(
 
         store = PatientStore(database, clock.now, rest)
         room = EngineRoom(lambda: make(settings), clock, report)
-        write = partial(sidecars.write, existing=settings.output.existing, mirror=settings.sidecar_folder)
+        write = writer(settings)
         work = settings.work
         with (
             closing(room),
@@ -116,6 +119,20 @@ def run_worker(
             obeying = (connection, stopping, pulse, work.stop_seconds)
             threading.Thread(target=obey, args=obeying, name="obey", daemon=True).start()
             worker.run(stopping)
+
+
+def writer(settings: Settings) -> Write:
+    """What leaves sidecars beside a file; nothing in folders that the rules of the inbox close."""
+    root = inbox_root(settings)
+    filters = filters_of(settings, root)
+
+    def write(description: Description) -> list[Kept]:
+        if turned := filters.of_path(root, description.path):
+            reason = turned.reason.rstrip(".")
+            return [Kept(path=place, reason=reason) for place in sidecars.beside(description.path)]
+        return sidecars.write(description, existing=settings.output.existing, mirror=settings.sidecar_folder)
+
+    return write
 
 
 def obey(connection: Connection, stopping: threading.Event, pulse: Pulse, stop_seconds: float) -> None:

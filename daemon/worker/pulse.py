@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
 from loguru import logger
 
+from daemon.episode import Episode, State, log_lines
 from storage.errors import StorageError
 from storage.jobs import JobStore
 from storage.records import Claim
@@ -65,8 +67,14 @@ class Pulse:
             return list(self._claims.values())
 
     def _run(self) -> None:
+        episode = Episode()
         while not self._stop.wait(self._beat_seconds):
             try:
                 self.beat()
             except StorageError as error:
-                logger.warning("A heartbeat could not be written: {}", error)
+                state = State(
+                    type(error).__name__, f"No heartbeat can be written: {error}", "Heartbeats are written again"
+                )
+                log_lines(episode.on(state, time.monotonic()))
+            else:
+                log_lines(episode.off(time.monotonic()))

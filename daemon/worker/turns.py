@@ -17,8 +17,9 @@ from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.delivery import Delivery
-from daemon.errors import EngineError, MediaError, UnfinishedError
+from daemon.errors import EngineError, MediaError, NotAllowedError, UnfinishedError
 from daemon.inference.engine import EngineInfo, Reply
+from daemon.intake.filters import filters_of
 from daemon.intake.standing import Inbox
 from daemon.intake.sweep import inbox_root
 from daemon.media.clip import CUT_SHORT, Clip
@@ -79,7 +80,9 @@ class Worker:
         growth: Growth,
     ) -> None:
         self._settings = settings.work
-        self._inbox = Inbox(inbox_root(settings))
+        self._root = inbox_root(settings)
+        self._inbox = Inbox(self._root)
+        self._filters = filters_of(settings, self._root)
         self._recipe = load_recipe(settings.recipe)
         self._store = store
         self._room = room
@@ -165,6 +168,8 @@ class Worker:
         self._pulse.hold(claim)
         began, queued = self._clock.monotonic(), (self._clock.now() - claim.job.queued_at).total_seconds()
         with self._settled(claim):
+            if turned := self._filters.of_path(self._root, claim.job.path):  # queued under other rules
+                raise NotAllowedError(turned.reason)
             if not self._deliver_known(claim):
                 plan = plan_for(self._loaded(), self._settings)
                 self._reader.want(Errand(claim=claim, plan=plan, queued=max(0.0, queued), began=began))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,10 +21,10 @@ from storage.errors import ForeignFileError, SidecarError
 from storage.records import Description
 from storage.sidecars import json, markdown
 from storage.sidecars.merging import Form, compose, is_only_ours
-from storage.sidecars.mirror import REFUSED, clear, make_folder, mirrored
+from storage.sidecars.mirror import REFUSED, clear, make_folder, mirrored, put_in_mirror, writable_again
 from storage.sidecars.names import is_sidecar_name, sidecar_path
 
-__all__ = ["Kept", "is_sidecar_name", "places", "take_along", "write"]
+__all__ = ["Kept", "beside", "homecomers", "is_sidecar_name", "places", "take_along", "write"]
 
 FORMATS: tuple[Form, ...] = (json, markdown)
 CODES = {
@@ -66,11 +67,30 @@ def write(description: Description, *, existing: Existing = "fill", mirror: Path
         raise SidecarError(code, f"{sentence}: {os.fsdecode(os.path.dirname(description.path))}") from error
 
 
+def beside(path: bytes) -> list[bytes]:
+    """Where the file's sidecars go."""
+    return [sidecar_path(path, form.SUFFIX) for form in FORMATS]
+
+
 def places(path: bytes, mirror: Path) -> list[bytes]:
     """The sidecars that stand for the file, beside it and in the mirror."""
-    beside = [sidecar_path(path, form.SUFFIX) for form in FORMATS]
-    wanted = (*beside, *(mirrored(mirror, one) for one in beside))
+    wanted = (*beside(path), *(mirrored(mirror, one) for one in beside(path)))
     return [place for form, place in zip(FORMATS * 2, wanted, strict=True) if content_of(form, place) is not None]
+
+
+def homecomers(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterator[bytes]:
+    """The files whose sidecars stand in the mirror, though their own folder can be written now.
+
+    `write` brings them home. `may_enter`: whether a folder is looked into at all. Where one stands beside the file
+    already, the one in the mirror holds words of a person, and stays.
+    """
+    for folder, names in writable_again(mirror, may_enter):
+        for name in names:
+            place = os.path.join(folder, name)
+            if name.endswith(json.SUFFIX) and not os.path.lexists(place):
+                content = content_of(json, mirrored(mirror, place))
+                if content and (file := json.file_name(content)):
+                    yield os.path.join(folder, file)
 
 
 def mode_of(path: bytes) -> int:
@@ -110,10 +130,11 @@ def write_one(form: Form, description: Description, mode: int, existing: Existin
     return kept
 
 
-def take_along(description: Description, path: bytes) -> None:
+def take_along(description: Description, path: bytes, mirror: Path | None = None) -> None:
     """The file went to `path`: its sidecars leave the old place. Those with words of a person go along, to be filled.
 
-    Raises nothing: one that cannot be read or moved, or in whose new place something stands, stays.
+    Those in the mirror do the same there. Raises nothing: one that cannot be read or moved, or in whose new place
+    something stands, stays.
     """
     for form in FORMATS:
         old, new = sidecar_path(description.path, form.SUFFIX), sidecar_path(path, form.SUFFIX)
@@ -121,6 +142,13 @@ def take_along(description: Description, path: bytes) -> None:
         with suppress(OSError):
             if content == form.render(description) or (content is not None and put_first(old, new)):
                 os.unlink(old)
+        if mirror is None:
+            continue
+        away, there = mirrored(mirror, old), mirrored(mirror, new)
+        content = content_of(form, away)
+        with suppress(OSError):
+            if content == form.render(description) or (content is not None and put_in_mirror(away, there)):
+                clear(away)
 
 
 def compose_over(

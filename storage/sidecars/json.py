@@ -7,7 +7,9 @@ first, where sidecars are appended to.
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
 from typing import Any
 
@@ -74,6 +76,18 @@ def read(content: bytes) -> dict[str, Any] | None:
         return None
     lists = ((WRITTEN, str), (EARLIER, dict))
     return record if all(isinstance(one, kind) for key, kind in lists for one in record.get(key, [])) else None
+
+
+def file_name(content: bytes) -> bytes | None:
+    """The name of the file that the record is about, if it says so."""
+    file = known(content).get("file")
+    if not isinstance(file, dict) or not isinstance(file.get("name"), str):
+        return None
+    try:
+        name = base64.b64decode(file["name_b64"]) if "name_b64" in file else os.fsencode(file["name"])
+    except (TypeError, ValueError):  # a person changed it
+        return None
+    return None if not name or b"/" in name or b"\0" in name else name
 
 
 def known(content: bytes) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from storage.atomic import remove
+from storage.atomic import put_first, remove
 
 #: What the system says of a folder that is not for us to write into.
 REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -30,3 +32,28 @@ def clear(path: bytes) -> None:
         except OSError as error:
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                 raise
+
+
+def put_in_mirror(old: bytes, new: bytes) -> bool:
+    """Give a file in the mirror a second name there, of a file that was moved; False if something has that name."""
+    make_folder(new)
+    return put_first(old, new)
+
+
+def writable_again(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterator[tuple[bytes, list[bytes]]]:
+    """The folders for which the mirror stands in, and that take files now; each with the names that stand there."""
+    above = os.fsencode(mirror)
+    for folder, _, names in os.walk(above):
+        real = folder.removeprefix(above)
+        if names and real and may_enter(real) and takes_files(real):
+            yield real, names
+
+
+def takes_files(folder: bytes) -> bool:
+    """Tried out: a folder's permissions do not tell of privacy settings, nor of what a server allows."""
+    trial = os.path.join(folder, b".sw-" + secrets.token_hex(8).encode() + b".tmp")
+    try:
+        os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    except OSError:
+        return False
+    return remove(trial)

@@ -266,7 +266,7 @@ class TestJobStore:
     def test_the_oldest_is_claimed_first(self, store: JobStore, clock: FakeClock) -> None:
         order = []
         for name in (b"c", b"a", b"b"):
-            order.append(admit(store, new_file(name))[1])
+            order.append(admit(store, new_file(name, content=name))[1])
             clock.advance(1)
         assert [claimed(store).job.id for _ in order] == order
 
@@ -282,7 +282,7 @@ class TestJobStore:
         assert store.claim("w", lease_seconds=LEASE) is None
 
     def test_four_workers_claim_200_jobs_once_each(self, store: JobStore) -> None:
-        ids = {admit(store, new_file(b"/inbox/%d.jpg" % number))[1] for number in range(200)}
+        ids = {admit(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number))[1] for number in range(200)}
         claims: list[Claim] = []
 
         def work(owner: str) -> None:
@@ -296,6 +296,46 @@ class TestJobStore:
             thread.join()
         assert len(claims) == 200
         assert {claim.job.id for claim in claims} == ids
+
+    def test_the_same_bytes_at_another_path_wait_for_what_is_said_of_them(self, store: JobStore) -> None:
+        first, twin, other = new_file(b"/inbox/a.jpg"), new_file(b"/inbox/b.jpg"), new_file(b"/inbox/c.jpg", b"c")
+        ids = [admit(store, file)[1] for file in (first, twin, other)]
+        claim = claimed(store)
+        assert [claim.job.id, claimed(store).job.id] == [ids[0], ids[2]], "others do not wait with them"
+        assert store.claim("x", lease_seconds=LEASE) is None
+        store.publish(claim, description_of(first))
+        assert store.known(twin.digest, model=MODEL, recipe=RECIPE) is not None
+        assert claimed(store).job.id == ids[1], "even while the first one's sidecars are pending"
+
+    @pytest.mark.parametrize("way", ["fail", "skip", "gone", "retry", "wait", "reap", "abandon"])
+    def test_the_same_bytes_are_tried_themselves_when_nothing_was_said_of_them(
+        self, store: JobStore, clock: FakeClock, way: str
+    ) -> None:
+        admit(store, new_file(b"/inbox/a.jpg"))
+        _, twin = admit(store, new_file(b"/inbox/b.jpg"))
+        claim, later = claimed(store), clock.now() + timedelta(seconds=30)
+        why = {"code": "c", "reason": "r"}
+        if way in ("fail", "skip"):
+            store.fail(claim, **why, cause=Cause.INPUT) if way == "fail" else store.skip(claim, **why)
+        elif way == "gone":
+            store.gone(claim, "It went away.")
+        elif way in ("retry", "wait"):
+            put_off = store.retry_later if way == "retry" else store.wait
+            put_off(claim, **why, cause=Cause.TRANSIENT, not_before=later)
+        elif way == "reap":
+            clock.advance(LEASE)
+            store.reap()
+        else:
+            store.abandon_all("The daemon died.")
+        got = [claim.job.id for claim in iter(lambda: store.claim("w", lease_seconds=LEASE), None)]
+        assert got == ([claim.job.id] if way in ("reap", "abandon") else [twin]), "one at a time, and never none"
+
+    def test_who_is_to_be_asked_again_does_not_wait_for_the_same_bytes(self, store: JobStore) -> None:
+        job_id = done(store, new_file(b"/inbox/a.jpg"))
+        admit(store, new_file(b"/inbox/b.jpg"))
+        claimed(store)
+        again = store.requeue(job_id)
+        assert claimed(store).job.id == again.id
 
     def test_a_beat_keeps_the_lease(self, store: JobStore, clock: FakeClock) -> None:
         admit(store)
@@ -548,7 +588,7 @@ class TestJobStore:
         _, silent = admit(store)
         claimed(store)
         clock.advance(LEASE / 2)
-        admit(store, new_file(b"/inbox/b.jpg"))
+        admit(store, new_file(b"/inbox/b.jpg", b"b"))
         claimed(store)
         clock.advance(LEASE / 2)
         assert store.reap() == [silent]
@@ -570,11 +610,11 @@ class TestJobStore:
     def test_at_a_start_every_job_is_taken_back_at_once(self, store: JobStore, library: Library) -> None:
         _, running = admit(store)
         claimed(store)
-        _, last_try = admit(store, new_file(b"/inbox/b.jpg"), max_attempts=1)
+        _, last_try = admit(store, new_file(b"/inbox/b.jpg", b"b"), max_attempts=1)
         claimed(store)
-        _, publishing = admit(store, new_file(b"/inbox/c.jpg"))
+        _, publishing = admit(store, new_file(b"/inbox/c.jpg", b"c"))
         described = claimed(store)
-        store.publish(described, description_of(new_file(b"/inbox/c.jpg")))
+        store.publish(described, description_of(new_file(b"/inbox/c.jpg", b"c")))
         assert store.abandon_all("The daemon died.") == 3
         job = library.job(running)
         assert (job.state, job.attempts, job.reason) == (JobState.QUEUED, 1, "The daemon died.")
@@ -629,7 +669,7 @@ class TestJobStore:
         later = clock.now() + timedelta(seconds=30)
         _, waiting = admit(store)
         store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=later)
-        _, running = admit(store, new_file(b"/inbox/b.jpg"))
+        _, running = admit(store, new_file(b"/inbox/b.jpg", b"b"))
         claimed(store)
         clock.set_wall(clock.now() - timedelta(days=1))
         assert store.reap() == [running]
@@ -696,7 +736,7 @@ class TestJobStore:
 
     def test_all_failed_jobs_start_over_where_they_are_the_last_word(self, store: JobStore, library: Library) -> None:
         for name in (b"a", b"b", b"c"):
-            admit(store, new_file(name))
+            admit(store, new_file(name, content=name))
             store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
         done(store, new_file(b"c", content=b"mended"))
         admit(store, new_file(b"b", content=b"mended"))
@@ -706,15 +746,27 @@ class TestJobStore:
         assert library.counts()[JobState.QUEUED] == 2
         assert {claimed(store).job.path, claimed(store).job.path} == {b"a", b"b"}
 
+    def test_done_jobs_are_published_again_without_being_claimed(self, store: JobStore, library: Library) -> None:
+        job_id, changed = done(store), done(store, new_file(b"/inbox/c.jpg", b"c"))
+        _, waiting = admit(store, new_file(b"/inbox/b.jpg", b"b"))
+        admit(store, new_file(b"/inbox/c.jpg", b"other"))
+        assert store.publish_again([job_id, waiting, changed, 99], "They go home.") == [job_id]
+        job = library.job(job_id)
+        assert (job.state, job.finished_at) == (JobState.PUBLISHING, None)
+        assert library.events(job_id)[-1].note == "They go home."
+        ((claim, description),) = store.take_up("w", lease_seconds=LEASE)
+        assert (claim.job.id, description) == (job_id, library.description(job_id))
+        assert store.publish_again([job_id], "Again.") == []
+
     # Counting and daemon state
 
     def test_what_is_not_finished_is_counted(self, store: JobStore) -> None:
         assert store.waiting() == 0
         done(store)
         for name in (b"a", b"b", b"c"):
-            admit(store, new_file(name))
+            admit(store, new_file(name, content=name))
         claimed(store)
-        store.publish(claimed(store), description_of(new_file(b"b")))
+        store.publish(claimed(store), description_of(new_file(b"b", content=b"b")))
         assert store.waiting() == 3
 
     def test_the_daemon_says_how_it_is(self, store: JobStore, library: Library) -> None:

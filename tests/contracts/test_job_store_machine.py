@@ -154,8 +154,13 @@ class Jobs(RuleBasedStateMachine):
         if claim is None:
             return False
         assert claim.job.id not in self.holders, "two hold one job"
+        asked = [self.library.job(held).digest for held in self.holders if self.is_running(held)]
+        assert claim.job.fresh or claim.job.digest not in asked, "the model is asked twice about the same bytes"
         self.hold(claim)
         return True
+
+    def is_running(self, job_id: int) -> bool:
+        return self.library.job(job_id).state is JobState.RUNNING
 
     def beat(self, which: int) -> None:
         claim = self.claims[which % len(self.claims)]

@@ -16,12 +16,14 @@ from loguru import logger
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
 from daemon.intake.admit import Gate, Identify
+from daemon.intake.filters import filters_of
 from daemon.intake.hearing import Heard
 from daemon.intake.identity import identify
 from daemon.intake.intake import Intake
 from daemon.intake.sweep import Scan, inbox_root
 from daemon.intake.watcher import Watcher
 from storage.database import open_database
+from storage.errors import StorageError
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
@@ -45,6 +47,7 @@ class IntakeHouse:
         self.library = Library(self.database)
         self.store = JobStore(self.database, SystemClock().now)
         self.opened: list[bytes] = []
+        self.trouble: list[StorageError] = []
         self.lstat: Callable[[bytes], os.stat_result] = os.lstat
         self.identify: Identify = identify
         self._thread: threading.Thread | None = None
@@ -71,9 +74,11 @@ class IntakeHouse:
         self.intake = Intake(
             self.settings.inbox,
             self.root,
+            filters_of(self.settings, self.root),
             gate,
             clock,
             stop=self.stop_event,
+            trouble=self.trouble.append,
             report=lambda state: self.store.set_state("intake", state),
             watcher=watcher,
             scan=scan,

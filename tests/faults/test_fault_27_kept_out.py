@@ -6,6 +6,7 @@ Fake for EPERM: only macOS answers so.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,3 +103,30 @@ def test_a_folder_that_cannot_be_listed_is_told_alike_and_nothing_in_it_is_gone(
     assert told is not None
     assert WAYS_IN[number] in told.reason
     assert [str(job.state) for job in intake_house.jobs()] == ["queued"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify tells of permissions")
+def test_a_permission_that_is_given_back_is_noticed_without_a_listing(intake_house: IntakeHouse) -> None:
+    locked, folder = intake_house.inbox / "locked.png", intake_house.inbox / "kept"
+    folder.mkdir()
+    for file in (locked, folder / "inside.png"):
+        file.write_bytes(PNG + file.name.encode())
+    is_locked = True
+
+    def kept_out(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
+        if is_locked:
+            raise refusal(PermissionError(13, os.strerror(13)))
+        return identify(path, settled, max_bytes=max_bytes)
+
+    def scan(path: bytes):  # type: ignore[no-untyped-def]
+        if is_locked and path.endswith(b"/kept"):
+            raise PermissionError(13, os.strerror(13))
+        return os.scandir(path)
+
+    intake_house.identify = kept_out
+    intake_house.run(intake_house.make(scan=scan))
+    wait_for(lambda: intake_house.refused("kept") == intake_house.refused("locked.png") == "no-access")
+    is_locked = False
+    for path in (locked, folder):
+        path.chmod(0o700)
+    wait_for(lambda: intake_house.queued() == {"locked.png", "kept/inside.png"})

@@ -99,6 +99,15 @@ def test_an_ignored_name_names_the_rule(house: House) -> None:
     assert str(house.settings.config_file) in told["advice"]
 
 
+def test_a_file_in_a_folder_that_is_not_entered_names_the_folder_and_what_allows_it(house: House) -> None:
+    (house.inbox / "thumbs").mkdir()
+    house.drop("thumbs/beach.jpg")
+    for name in ("thumbs/beach.jpg", "thumbs"):
+        told = asked(house, str(house.inbox / name))
+        assert says(told)["rules"] == "In “thumbs”, a folder of thumbnails; such folders are not entered."
+        assert 'inbox.ignore_folders = ["!thumbs"]' in told["advice"]
+
+
 def test_a_file_elsewhere_is_not_in_the_inbox(house: House, tmp_path: Path) -> None:
     (tmp_path / "beach.jpg").write_bytes(PNG)
     told = asked(house, str(tmp_path / "beach.jpg"))

@@ -16,6 +16,7 @@ from storage.records import Claim, Description
 from storage.sidecars import Kept
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.fakes.logs import logged
 from tests.unit.daemon.conftest import drop, settled
 
 
@@ -112,6 +113,34 @@ def test_sidecars_that_cannot_be_written_wait_with_a_growing_pause_and_a_reason(
     notes = [event.note for event in library.events(claim.job.id)]
     assert notes.count("Sidecars pending. The disk is full") == 1, "the story does not grow with every try"
     assert not any(note.startswith("Taken up") for note in notes)
+
+
+def test_many_jobs_that_wait_for_the_same_are_logged_once_and_so_is_the_end(
+    store: JobStore, clock: FakeClock, inbox: Path
+) -> None:
+    is_full = True
+
+    def write(description: Description) -> list[Kept]:
+        return full(description) if is_full else []
+
+    delivery = Delivery(store, write, clock, lambda: 1.0)
+    with logged() as lines:
+        for number in range(5):
+            file = settled(drop(inbox, f"{number}.png", b"%d" % number))
+            store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+            claim = store.claim("first", lease_seconds=60)
+            assert claim is not None
+            delivery.deliver(claim, description_of(file))
+        for _ in range(10):
+            clock.advance(60)
+            delivery.take_up("first", lease_seconds=60)
+        assert lines == ["Sidecars pending. The disk is full (first for 0.png)"]
+        is_full = False
+        clock.advance(60)
+        delivery.take_up("first", lease_seconds=60)
+    assert [line for line in lines[1:] if "done" not in line] == [
+        "Sidecars are written again (disk-full) after 10 min."
+    ]
 
 
 def test_what_nobody_foresaw_stops_no_other_publication(

@@ -12,6 +12,7 @@ from storage import sqlite_file
 from storage.database import Database, open_database
 from storage.errors import BusyError, DiskFullError
 from tests.fakes.clock import FakeClock
+from tests.fakes.logs import logged
 
 
 @pytest.fixture
@@ -68,6 +69,27 @@ def test_too_little_room_is_told_until_there_is_enough(
     trouble.look()
     assert told[0].startswith("Disk full: ")
     assert told[1:] == [""]
+
+
+def test_a_disk_that_stays_full_is_logged_once_however_full_it_is_and_so_is_its_end(
+    trouble: Trouble, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [900]
+    monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: free[0])
+    with logged() as lines:
+        for _ in range(20):
+            free[0] -= 1
+            with pytest.raises(DiskFullError) as caught:
+                trouble.look()
+            trouble.meet(caught.value)
+            clock.advance(LOOK_SECONDS)
+        free[0] = 1000
+        for _ in range(4):
+            trouble.look()
+            clock.advance(LOOK_SECONDS)
+    assert len(lines) == 2
+    assert lines[0].startswith("The database cannot be used now: Disk full: ")
+    assert lines[1] == "The database can be used again after 95 s."
 
 
 def test_it_looks_every_few_seconds(trouble: Trouble, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,3 +233,10 @@ def test_temporaries_of_a_killed_writer_are_swept_and_nothing_else(tmp_path: Pat
     assert names(tmp_path) == sorted([*keep, "deep"])
     assert names(tmp_path / "deep" / "er") == []
     assert sweep_temporaries(tmp_path) == 0
+
+
+def test_a_folder_that_is_not_to_be_entered_is_not_swept(tmp_path: Path) -> None:
+    (tmp_path / "theirs" / "deep").mkdir(parents=True)
+    (tmp_path / "theirs" / "deep" / ".sw-0123456789abcdef.tmp").touch()
+    assert sweep_temporaries(tmp_path, lambda folder: not folder.endswith(b"/theirs")) == 0
+    assert sweep_temporaries(tmp_path) == 1

@@ -329,6 +329,72 @@ class TestMirror:
         assert "Sand." in (inbox / "beach.jpg.smolwatch.json").read_text()
         assert not mirror.exists(), "nothing is left there, not even folders"
 
+    def test_sidecars_in_the_mirror_leave_the_old_place_when_the_file_was_moved(
+        self, inbox: Path, mirror: Path, locked: set[str]
+    ) -> None:
+        description = description_of(new_file(on_disk(inbox)))
+        locked.add(str(inbox))
+        sidecars.write(description, mirror=mirror)
+        sidecars.take_along(description, os.fsencode(inbox / "sea.jpg"), mirror)
+        assert not mirror.exists(), "what is ours alone is written anew at the new place"
+
+    def test_a_persons_words_in_the_mirror_follow_a_moved_file_and_go_home_with_it(
+        self, inbox: Path, mirror: Path, locked: set[str]
+    ) -> None:
+        description = description_of(new_file(on_disk(inbox)))
+        locked.add(str(inbox))
+        sidecars.write(description, mirror=mirror)
+        away = Path(f"{mirror}{inbox}")
+        with (away / "beach.jpg.md").open("a") as file:
+            file.write("\n## Place\n\nSylt\n")
+        (inbox / "new").mkdir()
+        (inbox / "beach.jpg").rename(inbox / "new" / "sea.jpg")
+        new = os.fsencode(inbox / "new" / "sea.jpg")
+        sidecars.take_along(description, new, mirror)
+        assert sorted(path.name for path in mirror.rglob("*.*")) == ["sea.jpg.md"]
+        sidecars.write(replace(description, path=new), mirror=mirror)
+        assert "Sylt" in (inbox / "new" / "sea.jpg.md").read_text()
+        assert not mirror.exists()
+
+    @pytest.mark.parametrize("name", [b"beach.jpg", b"b\xff\n.jpg", b"b" * 245 + b".jpg"])
+    def test_files_whose_folder_can_be_written_again_are_found(
+        self, inbox: Path, mirror: Path, locked: set[str], name: bytes
+    ) -> None:
+        path = os.fsencode(inbox) + b"/" + name
+        with open(path, "wb"):  # noqa: PTH123 - a path of bytes
+            pass
+        locked.add(str(inbox))
+        description = description_of(new_file(path))
+        sidecars.write(description, mirror=mirror)
+
+        def found(*, open: bool = True) -> list[bytes]:
+            return list(sidecars.homecomers(mirror, lambda folder: open))
+
+        assert found() == []
+        locked.clear()
+        assert found(open=False) == [], "a folder that is not entered is not tried either"
+        assert found() == [path]
+        assert os.listdir(os.fsencode(inbox)) == [name], "nothing is left of the trial"
+        sidecars.write(description, mirror=mirror)
+        assert found() == []
+        assert not mirror.exists()
+
+    def test_words_that_stay_in_the_mirror_do_not_ask_to_go_home_for_ever(
+        self, inbox: Path, mirror: Path, locked: set[str]
+    ) -> None:
+        description = description_of(new_file(on_disk(inbox)))
+        locked.add(str(inbox))
+        sidecars.write(description, mirror=mirror)
+        record = Path(f"{mirror}{inbox}") / "beach.jpg.smolwatch.json"
+        record.write_text(record.read_text().replace("A beach.", "Our beach.", 1))
+        locked.clear()
+        (inbox / "beach.jpg.smolwatch.json").write_text(
+            '{"schema": 1, "smolwatch": "0.1.0", "answers": {"caption": "x"}}'
+        )
+        sidecars.write(description, mirror=mirror)
+        assert record.exists()
+        assert list(sidecars.homecomers(mirror, lambda folder: True)) == []
+
     def test_a_persons_words_go_along_into_the_mirror(self, inbox: Path, mirror: Path, locked: set[str]) -> None:
         file = new_file(on_disk(inbox))
         sidecars.write(description_of(file), mirror=mirror)

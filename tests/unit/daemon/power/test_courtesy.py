@@ -93,6 +93,14 @@ def test_a_mac_is_kept_awake_only_while_it_works_on_mains_power() -> None:
     assert [held.ended for held in house.held] == [1, 1]
 
 
+def test_a_mac_that_cannot_be_kept_awake_is_not_asked_again_and_again() -> None:
+    asked: list[None] = []
+    awake = Awake(lambda: asked.append(None))
+    for wanted in (True, True, True, False, True, True):
+        awake.hold(wanted)
+    assert len(asked) == 2
+
+
 def test_a_mac_that_does_not_say_what_feeds_it_may_fall_asleep() -> None:
     house = House(PowerState())
     house.courtesy.pace()

@@ -9,6 +9,7 @@ from daemon.worker.engine_room import REST_SECONDS, EngineRoom
 from tests.contracts.test_engine import picture
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine
+from tests.fakes.logs import logged
 
 
 class Unloadable(EchoEngine):
@@ -65,6 +66,31 @@ def test_whatever_keeps_an_engine_from_loading_is_a_reason_not_a_crash() -> None
     room, notes = room_of(Unloadable(), FakeClock())
     assert not room.open()
     assert "no such symbol" in str(notes[-1]["reason"])
+
+
+def test_an_engine_that_does_not_load_is_logged_once_however_often_it_is_tried() -> None:
+    clock = FakeClock()
+    room, _ = room_of(Unloadable(), clock)
+    with logged() as lines:
+        for _ in range(100):
+            assert not room.open()
+            clock.advance(3)
+    assert len([line for line in lines if line.startswith("The model cannot be loaded")]) == 1
+    assert len(lines) <= 3
+
+
+def test_an_engine_that_fails_again_and_again_is_soon_logged_no_more() -> None:
+    clock = FakeClock()
+    room, _ = room_of(BrokenEngine(), clock)
+    with logged() as lines:
+        for _ in range(100):
+            if room.open():
+                with pytest.raises(EngineError):
+                    room.step()
+                room.fail("The model failed.")
+            clock.advance(60)
+    assert len([line for line in lines if line.startswith("The model failed")]) == 2, "its beginning, and after an hour"
+    assert len(lines) < 20
 
 
 def test_whatever_a_step_raises_is_the_engines_error() -> None:

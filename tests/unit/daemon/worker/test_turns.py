@@ -57,6 +57,35 @@ def test_a_queued_file_is_described_and_delivered(bench: Bench) -> None:
     assert not bench.pulse.is_holding
 
 
+def test_a_job_that_was_queued_under_other_rules_is_skipped_and_its_file_not_opened(bench: Bench) -> None:
+    job = bench.queue(".Trash-1000/beach.png")
+    bench.turn()
+    assert bench.state(job) is JobState.SKIPPED
+    assert "a trash folder" in (bench.library.job(job).reason or "")
+    assert bench.opener.opened == []
+
+
+def test_two_files_of_the_same_bytes_that_come_together_are_asked_about_once(bench: Bench) -> None:
+    engine = SayingEngine("A beach.")
+    bench.employ(engine)
+    jobs = [bench.queue(name, PNG + b"same") for name in ("a.png", "b.png", "c.png")]
+    other = bench.queue("other.png")
+    bench.turn(4)
+    assert [bench.state(job) for job in (*jobs, other)] == [JobState.DONE] * 4
+    assert [request.id for request in engine.asked] == [str(jobs[0]), str(other)]
+    said = [bench.library.description(job) for job in jobs]
+    assert [one.name for one in said if one] == ["a.png", "b.png", "c.png"]
+    assert len({one.described_at for one in said if one}) == 1
+
+
+def test_a_file_of_the_same_bytes_is_tried_itself_when_the_first_fails(bench: Bench) -> None:
+    first, twin = (bench.queue(name, PNG + b"same") for name in ("a.png", "b.png"))
+    bench.opener.failures[bench.library.job(first).path] = UnreadableError()
+    bench.clock.set_wall(bench.clock.now() + timedelta(days=1))  # no longer young: nothing more is to come
+    bench.turn(3)
+    assert [bench.state(job) for job in (first, twin)] == [JobState.FAILED, JobState.DONE]
+
+
 def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Bench) -> None:
     job = bench.queue()
     bench.employ(SayingEngine("<image>A red car and " + "a red car and " * 12, complete=False))

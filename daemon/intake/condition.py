@@ -1,0 +1,60 @@
+"""How the intake fares, in words: a sentence for status while it fails; for the log, each state's beginning and end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from loguru import logger
+
+from daemon.episode import Episode, State, log_lines
+from daemon.intake.standing import AWAY_ERRORS
+from daemon.intake.sweep import unlistable
+from storage.errors import StorageError
+
+MISSED = State("missed", "Changes in the inbox were missed; it is listed anew.", "No more changes were missed")
+
+
+class Condition:
+    """`trouble` is told of what concerns the database, and logs it. Times are monotonic."""
+
+    def __init__(self, root: bytes, trouble: Callable[[StorageError], None]) -> None:
+        self._root = os.fsdecode(root)
+        self._trouble = trouble
+        self._problem, self._missed, self._watch = Episode(), Episode(), Episode()
+
+    def round_succeeded(self, now: float) -> None:
+        """A round went through."""
+        log_lines(self._problem.off(now))
+
+    def round_failed(self, error: Exception, now: float) -> str:
+        """A round failed; why, for status."""
+        if isinstance(error, StorageError):
+            self._trouble(error)
+            return str(error)
+        if not isinstance(error, OSError):
+            what = f"{type(error).__name__}: {error}"
+            begins = f"The intake failed unexpectedly, and tries again: {what}"
+            log_lines(self._problem.on(State(type(error).__name__, begins, "The intake goes on"), now), error)
+            return what
+        if error.errno in AWAY_ERRORS:
+            begins = f"Inbox missing: waiting for {self._root}."
+            log_lines(self._problem.on(State("missing", begins, "The inbox is back"), now))
+            return "inbox missing"
+        reason = unlistable(error).reason
+        log_lines(self._problem.on(State(reason, f"Inbox closed: {reason}", "The inbox can be listed again"), now))
+        return reason
+
+    def changes_missed(self, changes: bool, now: float) -> None:
+        """Whether the system lost changes since the last round."""
+        log_lines(self._missed.on(MISSED, now) if changes else self._missed.off(now))
+
+    def watch_started(self, instead_of: str | None, now: float) -> None:
+        """The watch was set up: for the first time, or instead of one that had fallen ill so."""
+        if instead_of is None:
+            logger.info("Watching {} for new files", self._root)
+        else:
+            log_lines(self._watch.on(State(instead_of, f"The inbox is watched anew: {instead_of}."), now))
+
+    def watch_is_intact(self, now: float) -> None:
+        log_lines(self._watch.off(now))

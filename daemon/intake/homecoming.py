@@ -1,0 +1,49 @@
+"""Sidecars that stand in the mirror go home when their folder can be written again. The model is not asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from loguru import logger
+
+from daemon.intake.filters import Filters
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+from storage.records import Fingerprint, Job
+from storage.sidecars import homecomers
+
+#: So many files at once; the next look goes on.
+MOST = 500
+NOTE = "Its folder can be written again: the sidecars go there."
+
+
+class Homecoming:
+    """`root` is the inbox, and `filters` say which folders in it are entered. `look` may raise StorageError."""
+
+    def __init__(self, store: JobStore, library: Library, mirror: Path, root: bytes, filters: Filters) -> None:
+        self._store = store
+        self._library = library
+        self._mirror = mirror
+        self._root = root
+        self._filters = filters
+
+    def look(self) -> None:
+        """Have the sidecars written anew of those files that are there as they were described."""
+        jobs = self._library.jobs_at(homecomers(self._mirror, self._may_enter))
+        fit = [job.id for job in jobs.values() if job.state is JobState.DONE and stands(job)]
+        if home := self._store.publish_again(fit[:MOST], NOTE) if fit else []:
+            logger.info("The sidecars of {} files go home from {}", len(home), self._mirror)
+
+    def _may_enter(self, folder: bytes) -> bool:
+        inside = folder == self._root or folder.startswith(self._root + b"/")
+        return inside and self._filters.of_path(self._root, folder, is_folder=True) is None
+
+
+def stands(job: Job) -> bool:
+    """Whether the very file that was described is there."""
+    try:
+        return Fingerprint.of(os.lstat(job.path)) == job.fingerprint
+    except OSError:
+        return False

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from daemon.worker.process import writer
+from tests.fakes.files import description_of
+from tests.unit.daemon.conftest import drop, settled
+
+
+def test_sidecars_are_written_beside_the_file(settings: Settings, inbox: Path) -> None:
+    path = drop(inbox, "holiday/beach.png")
+    assert writer(settings)(description_of(settled(path))) == []
+    assert sorted(os.listdir(inbox / "holiday")) == ["beach.png", "beach.png.md", "beach.png.smolwatch.json"]
+
+
+@pytest.mark.parametrize("folder", [".Trash-1000", "A.photoslibrary", "holiday/@eaDir"])
+def test_nothing_is_written_into_a_folder_that_is_not_entered_and_why_is_said(
+    settings: Settings, inbox: Path, folder: str
+) -> None:
+    """What was described there under other rules may still be waiting for its sidecars."""
+    path = drop(inbox, f"{folder}/beach.png")
+    kept = writer(settings)(description_of(settled(path)))
+    assert [one.path for one in kept] == [path + b".smolwatch.json", path + b".md"]
+    assert "such folders are not entered" in kept[0].reason
+    assert os.listdir(inbox / folder) == ["beach.png"]
+    assert not settings.sidecar_folder.exists()
