@@ -33,7 +33,7 @@ class Outcome(StrEnum):
 
     QUEUED = "queued"  #: a job waits for it
     KNOWN = "known"  #: these very bytes had their job before
-    CHANGED = "changed"  #: it holds other bytes than its job knew
+    CHANGED = "changed"  #: it was compared, and holds other bytes than its job knew
     ASIDE = "aside"  #: its other half stands for it: it is described together with that
     REFUSED = "refused"  #: not taken, until its bytes change
     FOREIGN = "foreign"  #: the same, and sure: its head says what it is instead of a picture or video
@@ -111,8 +111,8 @@ class Gate:
             else:
                 files.append(found)
                 if path in jobs and found.digest != jobs[path].digest:
-                    changed.add(path)
                     self.aside.doubt(path)
+                    changed.update([path] if had else [])
             if self._clock.monotonic() > until:
                 break
         outcomes |= self._queue(files)
