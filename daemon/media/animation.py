@@ -29,15 +29,19 @@ def read_animation(stored: Stored, format: str, plan: DecodePlan) -> Clip:
     """Frames by the stock sampling rule, on the time line that the file states.
 
     Frames that show nothing do not count before one does. Where only one frame is left, it is a picture that stays
-    still. A file that breaks off gives the frames up to there, and so does one that takes too long.
+    still. A file that breaks off gives the frames up to there, and so does one that takes too long. But of a PNG whose
+    frames are in disorder, the picture for programs that show no movement is shown, as the standard says.
     """
+    standing = still(stored, format, plan) if format == "png" else None
     starts, seconds = time_line(stored.delays)
     frames: list[tuple[int, Pixels]] = []
     defects: tuple[str, ...] = ()
     try:
         for number, layer in layers(stored, sampled(starts, seconds, plan), plan):
             frames.append((number, as_pixels(layer, stored, plan.frame_edge)))
-    except BROKEN:
+    except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        if standing is not None and (isinstance(error, SyntaxError) or not frames):
+            return standing
         if not frames:
             raise
         defects = ("cut-short",)

@@ -136,6 +136,28 @@ def test_a_png_for_programs_that_show_no_movement_is_not_part_of_it(tmp_path: Pa
     assert clip.pictures[0][40, 90].tolist() == [255, 255, 255]
 
 
+def test_of_a_png_whose_frames_are_in_disorder_the_other_picture_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    other = Image.new("RGBA", (96, 48), (0, 0, 255, 255))
+    other.save(path, save_all=True, append_images=frames(6, CLEAR), duration=400, default_image=True)
+    content = bytearray(path.read_bytes())
+    at = [place for place in range(len(content)) if content[place : place + 4] == b"fcTL"][3]
+    content[at + 7] += 1
+    path.write_bytes(content)
+    clip = read(path)
+    assert clip.media == Media(kind=MediaKind.IMAGE, format="png", width=96, height=48)
+    assert clip.pictures[0][0, 0].tolist() == [0, 0, 255]
+
+
+def test_a_frame_that_is_far_too_large_ends_a_moving_picture(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.gif", frames(6), 1)
+    content = path.read_bytes()
+    huge = b",\0\0\0\0\xff\xff\xff\xff\0\2\2D\1\0"
+    path.write_bytes(content[:-1] + huge + b";")
+    clip = read(path)
+    assert (clip.defects, len(clip.pictures)) == (("cut-short",), 5)
+
+
 def test_a_moving_picture_is_turned_as_its_orientation_tag_says(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
