@@ -11,7 +11,7 @@ from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
 from daemon.intake.condition import Condition
-from daemon.intake.filters import NAME, OURS, Filters, Turned, is_below, of_mode
+from daemon.intake.filters import Filters, Turned, is_below, of_mode
 from daemon.intake.hearing import Heard
 from daemon.intake.progress import Progress, Telling
 from daemon.intake.rescan import Rescan
