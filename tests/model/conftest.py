@@ -14,6 +14,7 @@ from daemon.inference.start import make_engine
 from daemon.media.clip import DecodePlan
 from daemon.media.decoder import Decoder
 from storage.records import Fingerprint
+from tests.model.seeing import Eyes, eyes_of
 from tests.shapes.gallery import Exhibit
 
 Ask = Callable[[list[Exhibit], tuple[Question, ...]], list[dict[str, str]]]
@@ -26,6 +27,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Eng
     info = engine.load()
     yield engine, info
     engine.close()
+
+
+@pytest.fixture
+def eyes(demo: tuple[Engine, EngineInfo]) -> Iterator[Eyes]:
+    with eyes_of(*demo) as eyes:
+        yield eyes
 
 
 def request_for(exhibit: Exhibit, decoder: Decoder, info: EngineInfo, questions: tuple[Question, ...]) -> Request:

@@ -1,0 +1,161 @@
+"""Every container, codec, pixel format, range and matrix with every colour and motion: facts, pixels, order and words.
+
+The fast test walks a diagonal of the matrix, the slow ones the whole of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from tests.model.seeing import Eyes, Seen, check_caption
+from tests.shapes.formats.boxes import TURNS, set_matrix
+from tests.shapes.formats.codings import CODINGS, HDR, PLAIN
+from tests.shapes.formats.containers import Coding, record
+from tests.shapes.formats.pictures import UNDO
+from tests.shapes.scenes import Shown, difference, moving
+from tests.shapes.world import BACKGROUNDS, COLOURS, MOTIONS, SHAPES, Film
+
+#: Of 255: what coding costs. A frame of another second differs by more, another colour by much more.
+NEAR = 8.0
+#: Pixels that are not square are shown in this size. Such large films last two seconds here.
+SHOWN_AS = {(720, 576): (768, 576)}
+#: The EXIF orientation that turns alike.
+ORIENTATIONS = dict(zip(TURNS, (1, 2, 3, 4, 5, 6, 7, 8), strict=True))
+
+GROUPS = sorted({name.rpartition(".")[2] for name in CODINGS})
+
+
+def check_film(seen: Seen, scene: Shown, size: tuple[int, int]) -> None:
+    """Facts, times and every frame that was looked at, and the words that the model finds for them."""
+    assert seen.clip is not None, f"{seen.path.name}: {seen.refusal}"
+    [(frames, times)] = scene.sampled()
+    facts = {"kind": "video", "width": size[0], "height": size[1], "frames_seen": len(frames)}
+    facts |= {"seconds": pytest.approx(scene.seconds, abs=0.002), "frame_rate": pytest.approx(scene.rate, abs=0.002)}
+    assert seen.clip.timestamps == pytest.approx(times, abs=0.002)
+    far = [difference(pixels, frame) for pixels, frame in zip(seen.clip.pictures, frames, strict=True)]
+    assert max(far) < NEAR, f"{seen.path.name}: {far}"
+    check_caption(seen, scene.caption, **facts)
+
+
+def check_coding(eyes: Eyes, folder: Path, name: str, film: Film) -> None:
+    coding = CODINGS[name]
+    size = coding.size or (320, 240)
+    scene = eyes.scene(film, rate=float(coding.rate), seconds=2 if size in SHOWN_AS else 4)
+    check_film(eyes.look(record(folder / name, scene.frames, coding)), scene, SHOWN_AS.get(size, size))
+
+
+def film(motion: str, colour: str, background: str, shape: str = "circle") -> Film:
+    second = next(each for each in ("blue", "red") if each != colour) if motion == "turns" else ""
+    return moving(motion, colour, background, shape, second)
+
+
+#: Every coding once, with the next motion, colour and ground each time.
+DIAGONAL = [
+    (name, film(motion, colour, background))
+    for name, motion, colour, background in zip(
+        CODINGS, cycle(MOTIONS), cycle([*COLOURS, "red"]), cycle(BACKGROUNDS), strict=False
+    )
+]
+
+
+@pytest.mark.parametrize("suffix", GROUPS)
+def test_every_way_to_store_a_film_shows_it_truly(
+    eyes: Eyes, tmp_path: Path, suffix: str, subtests: pytest.Subtests
+) -> None:
+    for name, scene in DIAGONAL:
+        if name.endswith(f".{suffix}"):
+            with subtests.test(name):
+                check_coding(eyes, tmp_path, name, scene)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", CODINGS)
+def test_every_colour_in_every_coding(eyes: Eyes, tmp_path: Path, name: str, subtests: pytest.Subtests) -> None:
+    motions, shapes = cycle(MOTIONS), cycle(SHAPES)
+    for colour in COLOURS:
+        for background in BACKGROUNDS:
+            scene = film(next(motions), colour, background, next(shapes))
+            with subtests.test(f"{scene.caption}"):
+                check_coding(eyes, tmp_path, name, scene)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", PLAIN)
+def test_every_motion_in_every_coding(eyes: Eyes, tmp_path: Path, name: str, subtests: pytest.Subtests) -> None:
+    colours = cycle(COLOURS)
+    for motion in MOTIONS:
+        scene = film(motion, next(colours), "white")
+        with subtests.test(f"{scene.caption}"):
+            check_coding(eyes, tmp_path, name, scene)
+
+
+TURNED = ["h264.mp4", "hevc.mov", "h264.m4v", "mpeg4.3gp", "mpeg4.3g2", "prores.mov", "h264-fragments.mp4"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", TURNED)
+def test_every_turn_in_every_container_that_has_them(
+    eyes: Eyes, tmp_path: Path, name: str, subtests: pytest.Subtests
+) -> None:
+    for turn, matrix in TURNS.items():
+        for motion in ("moves to the right", "moves up"):
+            with subtests.test(f"{turn}, {motion}"):
+                scene = eyes.scene(film(motion, "orange", "white"))
+                undo = UNDO[ORIENTATIONS[turn]]
+                frames = scene.frames if undo is None else [frame.transpose(undo) for frame in scene.frames]
+                path = set_matrix(record(tmp_path / name, frames, CODINGS[name]), *matrix)
+                check_film(eyes.look(path), scene, (320, 240))
+
+
+WIDE = ["h264.mp4", "h264.mov", "h264.mkv", "vp9.webm", "mpeg4.avi", "h264.ts", "mpeg2.vob", "mpeg2.mxf", "mpeg4.3gp"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", WIDE)
+def test_every_pixel_shape_in_every_container_that_has_them(
+    eyes: Eyes, tmp_path: Path, name: str, subtests: pytest.Subtests
+) -> None:
+    shapes = {Fraction(4, 3): ((360, 288), (480, 288)), Fraction(16, 11): ((352, 288), (512, 288))}
+    for aspect, (stored, size) in shapes.items():
+        with subtests.test(f"{aspect}"):
+            coding = replace(CODINGS[name], aspect=aspect, size=stored)
+            scene = eyes.scene(film("moves to the right", "purple", "white"), rate=float(coding.rate), size=size)
+            check_film(eyes.look(record(tmp_path / name, scene.frames, coding)), scene, size)
+
+
+LATE = ["h264.mkv", "vp9.webm", "h264.ts", "h264.mts", "mpeg2.mpg", "h264.flv", "wmv2.wmv", "vp8.ogv"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", LATE)
+def test_every_start_in_every_container_that_has_a_clock(
+    eyes: Eyes, tmp_path: Path, name: str, subtests: pytest.Subtests
+) -> None:
+    coding = CODINGS[name]
+    scene = eyes.scene(film("moves down", "green", "white"), rate=float(coding.rate))
+    for start in (0.5, 60.0, 3600.0, 40_000.0):
+        with subtests.test(f"{start}"):
+            path = record(tmp_path / name, scene.frames, coding, start=start)
+            check_film(eyes.look(path), scene, (320, 240))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", HDR)
+def test_every_colour_of_hdr_in_large(eyes: Eyes, tmp_path: Path, name: str, subtests: pytest.Subtests) -> None:
+    """As phones record it: more lines than what is converted at once anywhere."""
+    coding: Coding = HDR[name]
+    for colour in COLOURS:
+        with subtests.test(colour):
+            scene = eyes.scene(film("moves to the left", colour, "white"), size=(1280, 720))
+            check_film(eyes.look(record(tmp_path / name, scene.frames, coding)), scene, (1280, 720))
