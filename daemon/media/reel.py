@@ -77,6 +77,9 @@ class Reel:
         self._start: float | None = None
         self._decoded_pixels = 0
         self._even = length.even
+        self._undated = "avi" in container.format.name.split(
+            ","
+        )  # it stores frames in order, and not when to show them
         self._failed_leaps = MAX_FAILED_LEAPS if length.jumps or length.even or self._tick <= 0 else 0
         self._margin = MARGIN_SECONDS
         self._before: Shot | None = None
@@ -167,12 +170,10 @@ class Reel:
 
     def _reordering(self) -> int:
         """By how much a key frame's entry may precede its picture: MP4 lists when to decode, not when to show."""
-        entries, start = self._stream.index_entries, self._stream.start_time
-        if start is None or len(entries) == 0:
-            return 0
+        entries = self._stream.index_entries
         if entries[0].is_discard:  # of what is cut off before the first shown frame
             return round((self._stream.codec_context.reorder_depth + 1) * self._step / self._tick)
-        return max(0, start - entries[0].timestamp)
+        return max(0, self._ticks(0) - entries[0].timestamp)
 
     def _load_table(self) -> bool:
         """Whether the container lists the key frames of the whole film, and not only of what was read of it so far.
@@ -243,7 +244,7 @@ class Reel:
 
     def _shot(self, frame: VideoFrame) -> Shot:
         self._decoded_pixels += frame.width * frame.height
-        ticks = frame.dts if frame.pts is None else frame.pts
+        ticks = frame.dts if frame.pts is None or self._undated else frame.pts
         if ticks is None or self._even:
             self._latest += self._step
             return Shot(self._latest, frame)

@@ -64,17 +64,11 @@ def length_of(opened: Opener, size: int, check: Check, stop_at: float) -> Length
 
 
 def by_table(container: InputContainer, stream: VideoStream, size: int) -> Length | None:
-    """By the table of all frames that MP4, MOV and AVI have; None when it is not whole, or the rate changes."""
+    """By the table of all frames that MP4, MOV and AVI have; None when the file ends before, or it alone says so."""
     entries, rate = stream.index_entries, steady_rate(stream)
-    if (
-        rate is None
-        or not stream.frames
-        or not len(entries)
-        or not {"mov", "avi"} & set(container.format.name.split(","))
-    ):
+    if rate is None or len(entries) == 0 or not {"mov", "avi"} & set(container.format.name.split(",")):
         return None
-    last = entries[-1]
-    if last.pos + last.size > size:
+    if entries[-1].pos + entries[-1].size > size:
         return None
     shown = len(entries) - sum(map(attrgetter("is_discard"), entries))
     if not (0 < shown <= DAY * rate and agree(shown / rate, seconds_stated(container, stream), rate)):

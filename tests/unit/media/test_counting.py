@@ -102,6 +102,27 @@ def test_the_last_frame_lasts_as_said_or_as_long_as_most(container: str, duratio
     assert tally.end == pytest.approx(1.9 + lasts)
 
 
+@pytest.mark.parametrize(
+    ("stated", "believed"),
+    [
+        (40.0, 40.0),
+        (45.0, 45.0),
+        (3645.0, 45.0),
+        (4.0, 40.0),
+        (400.0, 40.0),
+        (0.0, 40.0),
+    ],
+    ids=["right", "nearly", "by the clock", "short", "long", "not stated"],
+)
+def test_a_length_is_believed_that_the_bytes_do_not_deny(stated: float, believed: float) -> None:
+    """A quarter of the bytes took 10 seconds, from an hour on."""
+    read = packets(100, 10, 10)
+    for number, packet in enumerate(read):
+        packet.pts, packet.dts, packet.pos = packet.pts + 360_000, packet.dts + 360_000, number * 1000
+    tally = tally_of(read, container="matroska", average=10, usual=10)
+    assert tally.estimate(stated, 4 * 99_000) == pytest.approx(believed)
+
+
 def test_frames_of_vp8_that_are_never_shown_do_not_count(tmp_path: Path) -> None:
     path = save_video(tmp_path / "a.webm", grey_frames(24), 8, "libvpx")
     hidden = path.with_name("hidden.webm")

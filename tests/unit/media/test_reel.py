@@ -81,12 +81,38 @@ def test_a_leap_into_nothing_loses_no_time(tmp_path: Path) -> None:
 
 def test_a_cueless_matroska_is_leapt_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = [frame for frame in grey_frames(40, (32, 32)) for _ in range(60)]
-    path = save_video(tmp_path / "a.mkv", frames, 8, group=16, options={"live": "1"})
+    path = save_video(tmp_path / "a.mkv", frames, 8, group=4, options={"live": "1"})
     known = length(path)
     decoded = count_shots(monkeypatch)
     taken = seen(path, known, [float(at) for at in range(0, 300, 30)])
     assert [number for _, number in taken] == [8 * at // 60 for at in range(0, 300, 30)]
-    assert len(decoded) < 0.5 * known.frames
+    assert len(decoded) < 0.2 * known.frames
+
+
+def test_a_film_cut_out_of_another_is_leapt_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It begins 40 seconds behind a key frame, and the others come every 50."""
+    path = edit_video(long_film(tmp_path / "a", container="mp4", codec="libx264", group=400), [(250, 40)])
+    known = length(path)
+    decoded = count_shots(monkeypatch)
+    times = [0.0, 62.0, 112.0, 162.0, 212.0]
+    assert seen(path, known, times) == [(at, int((40 + at) * 8) // 60) for at in times]
+    assert len(decoded) < 150
+
+
+def test_a_film_of_several_edits_is_gone_through_on_foot(tmp_path: Path) -> None:
+    path = edit_video(long_film(tmp_path / "a", container="mp4", codec="libx264"), [(100, 150.5), (100, 20.5)])
+    known = length(path)
+    times = [0.0, 50.0, 150.0, 190.0]
+    numbers = [int(at * 8) // 60 for at in (150.5, 200.5, 70.5, 110.5)]
+    assert seen(path, known, times) == list(zip(times, numbers, strict=True))
+
+
+def test_frames_without_a_time_of_their_own_are_found_by_that_of_their_packet(tmp_path: Path) -> None:
+    """AVI tells when to decode, not when to show; and here frames are stored in another order."""
+    path = long_film(tmp_path / "a", container="avi", codec="libx264")
+    known = length(path)
+    times = [at + 0.125 * k for k, at in enumerate(range(0, 300, 10))]
+    assert seen(path, known, times) == [(at, int(at * 8) // 60) for at in times]
 
 
 def make(path: Path, known: Length, wanted: list[float], stop_at: float) -> tuple[list[float], float | None]:
@@ -179,3 +205,23 @@ def test_a_see_through_film_has_a_decoder_that_sees_it(
     path = encode_video(tmp_path / "b.webm", [layer[..., :3]] * 3, codec=codec, pix_fmt="yuv420p")
     with film(path) as (_, stream):
         assert decoder_of(stream) is stream.codec_context
+
+
+def test_in_a_hurry_a_see_through_film_is_seen_by_its_key_frames_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = np.zeros((32, 32, 4), np.uint8)
+    options = {"g": "10", "keyint_min": "10"}
+    path = encode_video(tmp_path / "a.webm", [layer] * 60, codec="libvpx-vp9", pix_fmt="yuva420p", options=options)
+    decoded = count_shots(monkeypatch)
+    monkeypatch.setattr(reel, "HURRY_PIXELS", 0)
+    with film(path) as (container, stream):
+        made = Reel(
+            container,
+            stream,
+            length=Length(frames=60, rate=8),
+            wanted=[float(k) for k in range(8)],
+            check=unchecked,
+            stop_at=time.monotonic() + 60,
+        )
+        assert len(list(made.shots())) == len(decoded) == 6

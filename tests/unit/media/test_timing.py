@@ -195,6 +195,28 @@ def test_no_length_beyond_a_day_is_told(tmp_path: Path) -> None:
     assert length(path).seconds <= DAY
 
 
+@pytest.mark.parametrize("flags", ["frag_keyframe", "frag_keyframe+empty_moov"])
+def test_a_fragmented_film_is_counted_whole(tmp_path: Path, flags: str) -> None:
+    path = save_video(tmp_path / "a.mp4", grey_frames(48) * 5, 8, options={"movflags": flags})
+    assert (length(path).frames, length(path).seconds) == (240, 30.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert 60 < length(path).frames < 180
+
+
+def test_frames_that_an_avi_left_out_do_not_count(tmp_path: Path) -> None:
+    """It stores nothing in their place, and players show the one before for longer."""
+    path = tmp_path / "a.avi"
+    with av.open(str(save_video(tmp_path / "all.avi", grey_frames(24), 8))) as plain, av.open(str(path), "w") as file:
+        stream = file.add_stream_from_template(plain.streams.video[0])
+        for number, packet in enumerate(packet for packet in plain.demux(video=0) if packet.size):
+            copy = av.Packet(bytes(packet))
+            copy.pts = copy.dts = 3 * number
+            copy.time_base, copy.is_keyframe, copy.stream = packet.time_base, packet.is_keyframe, stream
+            file.mux(copy)
+    assert length(path).rate == pytest.approx(24 / 8.75, abs=0.03)
+    assert length(path).seconds == pytest.approx(8.75, abs=0.01)
+
+
 def test_a_table_is_not_believed_when_its_frames_lie_beyond_the_files_end(tmp_path: Path) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(24), options={"movflags": "faststart"})
     whole = path.read_bytes()

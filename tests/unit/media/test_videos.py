@@ -104,6 +104,14 @@ def test_a_minute_is_seen_second_by_second(tmp_path: Path, suffix: str) -> None:
     assert numbers(clip) == [index // 16 for index in wanted]
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_of_an_avi_are_shown_in_order_however_they_are_stored(tmp_path: Path, codec: str) -> None:
+    path = save_video(tmp_path / "a.avi", grey_frames(24), 8, codec)
+    clip = read(path, plan(per_second=8))
+    assert numbers(clip) == [*range(24)]
+    assert clip.timestamps == tuple(k / 8 for k in range(24))
+
+
 def test_the_times_of_a_broadcast_rate_are_exact(tmp_path: Path) -> None:
     rate = Fraction(30000, 1001)
     clip = read(save_video(tmp_path / "a.mkv", grey_frames(45), rate))
