@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,10 +78,11 @@ def difference(pixels: np.ndarray, truth: Image.Image) -> float:
 
 
 def rougher(pictures: Sequence[Image.Image]) -> list[list[Image.Image]]:
-    """The same pictures as lossy files have them: a little brighter, darker, and blurred."""
+    """The same pictures as lossy files have them: a little brighter, darker, blurred, and in fewer colours."""
 
-    def shifted(by: int) -> list[Image.Image]:
-        return [Image.eval(picture.convert("RGB"), lambda v: min(255, max(0, v + by))) for picture in pictures]
+    def changed(change: Callable[[int], int]) -> list[Image.Image]:
+        return [Image.eval(picture.convert("RGB"), change) for picture in pictures]
 
     blurred = [p.resize((p.width // 3, p.height // 3), Image.Resampling.BOX).resize(p.size) for p in pictures]
-    return [shifted(6), shifted(-6), blurred]
+    fewer = changed(lambda v: v & 0xF8 | v >> 5)  # five bits a channel
+    return [changed(lambda v: min(255, v + 6)), changed(lambda v: max(0, v - 6)), blurred, fewer]

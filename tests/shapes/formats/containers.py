@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -120,10 +121,15 @@ def add_film(file: OutputContainer, coding: Coding, size: tuple[int, int]) -> Vi
     if coding.aspect is not None:
         context.sample_aspect_ratio = coding.aspect
     if coding.tagged:
-        context.colorspace, context.color_range = MATRICES[coding.matrix], 2 if coding.full else 1
-        context.color_primaries = PRIMARIES["bt2020" if coding.signal is not light.sdr else coding.matrix]
-        context.color_trc = TRANSFERS[coding.signal]
+        tag(context, coding)
     return stream
+
+
+def tag(what: VideoCodecContext | VideoFrame, coding: Coding) -> None:
+    """Say how the colours are computed. Some encoders ask the context, others the frame."""
+    what.colorspace, what.color_range = MATRICES[coding.matrix], 2 if coding.full else 1
+    what.color_primaries = PRIMARIES["bt2020" if coding.signal is not light.sdr else coding.matrix]
+    what.color_trc = TRANSFERS[coding.signal]
 
 
 def mux_film(
@@ -154,5 +160,5 @@ def frame_of(picture: Image.Image, coding: Coding) -> VideoFrame:
         whole = VideoFrame.from_ndarray(np.asarray(picture), format="rgba" if picture.mode == "RGBA" else "rgb24")
         frame = whole.reformat(format=coding.pixels)
     if coding.tagged:
-        frame.colorspace, frame.color_range = MATRICES[coding.matrix], 2 if coding.full else 1
+        tag(frame, coding)
     return frame
