@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from daemon.media.counting import Check, JoinedClock
+from daemon.media.packets import packets_of
 from daemon.media.soundness import Soundness
 from daemon.media.timing import Length
 
@@ -31,8 +32,6 @@ HURRY_PIXELS = 10_000_000_000
 MAX_FAILED_LEAPS = 3
 #: FFmpeg's own decoders of these leave out what is transparent; those of libvpx do not.
 SEE_THROUGH = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-#: Beyond so many reads that fail one after the other, the rest of the file is given up.
-MAX_FAILED_READS = 8
 
 
 @dataclass(frozen=True)
@@ -223,24 +222,16 @@ class Reel:
         self._ended = True
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """To the end, or to a torn tail: what came before it counts. Damage on the way is left behind."""
-        failed, newest = 0, -math.inf
-        while failed <= MAX_FAILED_READS:
-            try:
-                for packet in self._container.demux(self._stream):
-                    self._check()
-                    if failed and packet.size:
-                        self._soundness.lose()
-                        failed = 0
-                    newest = max(newest, -math.inf if packet.pts is None else packet.pts * self._tick)
-                    if packet.is_corrupt:  # it, or the one behind it
-                        behind = newest + self._clock.offset - (self._start or 0.0)
-                        self._soundness.suspect(behind + 1.5 * self._step)
-                    if packet.is_keyframe or not packet.size or not self._in_hurry:
-                        yield packet
-                return
-            except av.FFmpegError:
-                failed += 1
+        newest = -math.inf
+        for packet in packets_of(self._container, self._stream, on_loss=self._soundness.lose):
+            self._check()
+            if packet.pts is not None:
+                newest = max(newest, packet.pts * self._tick)
+            if packet.is_corrupt:  # it, or the one behind it
+                behind = newest + self._clock.offset - (self._start or 0.0)
+                self._soundness.suspect(behind + 1.5 * self._step)
+            if packet.is_keyframe or not packet.size or not self._in_hurry:
+                yield packet
 
     def _shot(self, frame: VideoFrame) -> Shot:
         self._decoded_pixels += frame.width * frame.height

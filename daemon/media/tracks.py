@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import av
 from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
@@ -17,6 +16,7 @@ from config.text import safe_text
 from daemon.errors import MediaError, NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.containers import BOUNDS, CODECS, DAMAGED, MAX_PIXELS, opened_container
 from daemon.media.kinds import Format
+from daemon.media.packets import packets_of
 from daemon.media.protection import check_protection
 from daemon.media.wholeness import faults_of
 
@@ -86,19 +86,16 @@ def best_of(tracks: Sequence[Track], has_sound: bool) -> Track | None:
 
 def counted(container: InputContainer, tracks: Sequence[Track], check: Callable[[], None]) -> list[Track]:
     """The same with the frames of the file's beginning: of one track, until it is more than a cover."""
-    streams = [container.streams[track.index] for track in tracks]
+    streams = [picture_stream(container, track.index) for track in tracks]
     keep_only(container, streams)
     enough, stop_at = 2 if len(tracks) == 1 else LOOK_FRAMES, time.monotonic() + LOOK_SECONDS
     counts: Counter[int] = Counter()
-    try:
-        for packet in container.demux(streams):
-            check()
-            if packet.size:
-                counts[packet.stream_index] += 1
-            if counts.total() >= enough or time.monotonic() > stop_at:
-                break
-    except av.FFmpegError:  # as far as it can be read
-        pass
+    for packet in packets_of(container, *streams):
+        check()
+        if packet.size:
+            counts[packet.stream_index] += 1
+        if counts.total() >= enough or time.monotonic() > stop_at:
+            break
     return [replace(track, frames=counts[track.index] or None) for track in tracks]
 
 
