@@ -10,6 +10,9 @@ import json
 import av
 import PIL
 import pillow_heif
+from av.codec import Codec
+from av.codec.codec import UnknownCodecError
+from av.format import ContainerFormat
 from PIL import Image, features
 
 from daemon.media import containers, images
@@ -33,10 +36,24 @@ def missing_pictures() -> list[str]:
 
 
 def missing_videos() -> list[str]:
-    codecs = set(av.codecs_available)
-    formats = {name for names in av.formats_available for name in names.split(",")}
-    wanted = sorted(containers.CODECS - EITHER) + ([] if codecs & EITHER else ["av1"])
-    return [name for name in wanted if name not in codecs] + sorted(set(containers.DEMUXERS.values()) - formats)
+    """Decoders and demuxers by FFmpeg's names. An encoder or a muxer of the same name opens nothing."""
+    codecs = [name for name in sorted(containers.CODECS) if not can_decode(name)]
+    formats = [name for name in sorted(set(containers.DEMUXERS.values())) if not can_demux(name)]
+    return [name for name in codecs if name not in EITHER or set(codecs) >= EITHER] + formats
+
+
+def can_decode(name: str) -> bool:
+    try:
+        return Codec(name, "r").is_decoder
+    except UnknownCodecError:
+        return False
+
+
+def can_demux(name: str) -> bool:
+    try:
+        return ContainerFormat(name, "r").is_input
+    except ValueError:
+        return False
 
 
 if __name__ == "__main__":
