@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
-import av
 from av.container import InputContainer
 from av.format import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
+
+from daemon.media.packets import packets_of
 
 Check = Callable[[], None]
 
@@ -79,15 +80,12 @@ class Tally:
 
     def read_on(self, check: Check, until: float) -> bool:
         """Whether all was read: up to the end, or to the place where the file breaks off, before `until`."""
-        try:
-            for packet in self._container.demux(self._stream):
-                check()
-                if packet.size and not packet.is_discard and not self._hidden(packet):
-                    self._add(packet)
-                if time.monotonic() > until:
-                    return False
-        except av.FFmpegError:
-            pass
+        for packet in packets_of(self._container, self._stream):
+            check()
+            if packet.size and not packet.is_discard and not self._hidden(packet):
+                self._add(packet)
+            if time.monotonic() > until:
+                return False
         return True
 
     def _hidden(self, packet: Packet[VideoStream]) -> bool:

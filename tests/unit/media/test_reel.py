@@ -221,6 +221,7 @@ def test_in_a_hurry_a_see_through_film_is_seen_by_its_key_frames_too(
             stream,
             length=Length(frames=60, rate=8),
             wanted=[float(k) for k in range(8)],
+            soundness=Soundness(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
