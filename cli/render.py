@@ -89,6 +89,11 @@ def when(moment: datetime | None) -> str:
     return stamp(moment) if moment else ""
 
 
+def gone_words(job: Job) -> str:
+    """That a described file is no longer there; empty while it is."""
+    return f"Gone since {when(job.missing_since)}; its description is kept" if job.missing_since else ""
+
+
 def path_words(path: bytes) -> dict[str, str]:
     """A path for programs: undecodable bytes are surrogates in "path" and exact in "path_b64"."""
     return exact("path", path)

@@ -68,6 +68,12 @@ class OutputSettings(Group):
     """What is written beside the files."""
 
     existing: Existing = Field("fill", description="What becomes of a sidecar of ours that stands there already.")
+    orphans: Literal["keep", "remove"] = Field(
+        "keep", description="Sidecars whose file is gone; remove: those in which nobody wrote, after an hour."
+    )
+    missing: Literal["restore", "leave"] = Field(
+        "restore", description="Sidecars that are missing: restore writes them again from the database."
+    )
 
 
 class DatabaseSettings(Group):

@@ -22,7 +22,7 @@ from daemon.intake.admit import Gate
 from daemon.intake.filters import filters_of
 from daemon.intake.homecoming import Homecoming
 from daemon.intake.intake import Intake
-from daemon.intake.moves import Moves
+from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
 from daemon.lock import HomeLock
@@ -179,7 +179,7 @@ class Daemon:
             recipe=load_recipe(self._settings.recipe).digest,
             max_attempts=self._settings.work.max_attempts,
             max_bytes=self._settings.work.max_file_bytes,
-            moves=Moves(self._store, self._library, self._settings.sidecar_folder),
+            mirror=self._settings.sidecar_folder,
         )
         homecoming = Homecoming(self._store, self._library, self._settings.sidecar_folder, self._root, self._filters)
         return Intake(
@@ -187,6 +187,7 @@ class Daemon:
             self._root,
             self._filters,
             gate,
+            Reconciler(self._settings, self._root, self._store, self._library, self._clock),
             self._clock,
             stop=self._intake_stop,
             report=self._report_intake,

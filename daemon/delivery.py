@@ -5,10 +5,10 @@ Killed after the row, the job is taken up again and its sidecars are written aga
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from loguru import logger
 
@@ -19,9 +19,10 @@ from daemon.retry import backoff
 from storage.errors import LostClaim, SidecarError
 from storage.jobs import JobStore
 from storage.records import Claim, Description
-from storage.sidecars import Kept
+from storage.sidecars import ChangedFrom, Kept
 
-Write = Callable[[Description], list[Kept]]
+#: Also given: what the file held before it was changed in place.
+Write = Callable[[Description, ChangedFrom], list[Kept]]
 
 UNFORESEEN = "Something unexpected went wrong; the log says more."
 
@@ -61,7 +62,7 @@ class Delivery:
     def _finish(self, claim: Claim, description: Description) -> None:
         job = claim.job
         try:
-            kept = self._write(description)
+            kept = self._write(description, partial(self._store.changed_from, job.id))
         except SidecarError as error:
             self._postpone(claim, error.code, str(error))
             return
@@ -69,7 +70,7 @@ class Delivery:
             self._postpone(claim, "internal", UNFORESEEN, error)
             return
         crash_point("sidecars-written")
-        self._store.finish(claim, " ".join(f"{name_of(one)} was not written: {one.reason}." for one in kept))
+        self._store.finish(claim, " ".join(one.in_words() for one in kept))
         crash_point("finished")
         self._postponed.pop(job.id, None)
         self._is_written(job.id)
@@ -99,7 +100,3 @@ class Delivery:
         code = self._pending.pop(job, None)
         if code is not None and code not in self._pending.values():
             log_lines(self._episodes[code].off(self._clock.monotonic()))
-
-
-def name_of(kept: Kept) -> str:
-    return os.path.basename(os.fsdecode(kept.path))

@@ -14,6 +14,7 @@ from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Job, NewFile, Refusal
 from storage.tables import decisions, descriptions, jobs
 from storage.transitions import record, record_all
+from storage.whereabouts import mark
 
 #: What a job that starts over looks like.
 ANEW: dict[str, Any] = {
@@ -63,12 +64,15 @@ def admit_again(
     same = waiting or next((job for job in live if job.digest == file.digest), None)
     settled = None if live else settled_job(connection, path_id, file.digest, model, recipe)
     found = same.id if same else settled
+    if file.newcomer and settled is None:
+        mark(connection, now, [file.path])
     if found is None:
         note = OTHER_BYTES if holds_other_bytes(connection, path_id, file) else ADMITTED
         made = enqueue(connection, now, {path_id: file}, max_attempts=max_attempts, note=note)
         return Admission.QUEUED, made[path_id]
     # The same bytes may have been touched, or written anew: the job must know the file that is there.
-    connection.execute(update(jobs).where(jobs.c.id == found).values(fingerprint=file.fingerprint))
+    there = {"fingerprint": file.fingerprint, "missing_since": None}
+    connection.execute(update(jobs).where(jobs.c.id == found).values(**there))
     if waiting and waiting.cause is Cause.ENVIRONMENT:  # it was read just now: nothing is in the way any more
         connection.execute(update(jobs).where(jobs.c.id == found).values(not_before=None))
     return Admission.ALREADY_QUEUED if same else Admission.ALREADY_DESCRIBED, found

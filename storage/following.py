@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,8 @@ from storage.admission import ANEW
 from storage.lifecycle import JobState
 from storage.records import Job, NewFile
 from storage.tables import decisions, jobs
-from storage.transitions import record, record_all
+from storage.transitions import record
+from storage.whereabouts import mark
 
 #: Where a job goes on when its file stands elsewhere. One that is worked on is left to its worker.
 GOES_ON: dict[JobState, JobState] = {
@@ -50,6 +50,7 @@ def follow(connection: Connection, now: datetime, job: Job, path: bytes) -> bool
     )
     if moved.rowcount == 0:
         return False
+    mark(connection, now, [path], unlike=job.fingerprint)  # the file that had this name before is gone
     connection.execute(delete(decisions).where(decisions.c.path_id == path_id))
     record(connection, now, job.id, job.state, after, f"The file was moved here from {os.fsdecode(job.path)}.")
     return True
@@ -86,26 +87,8 @@ def has_its_own(path_id: int, job: Job) -> ColumnElement[bool]:
     return exists().where(there.c.path_id == path_id, or_(there.c.id > job.id, there.c.state.in_(rows.LIVE)))
 
 
-def publish_again(connection: Connection, now: datetime, job_ids: Sequence[int], note: str) -> list[int]:
-    """done → publishing, so that the sidecars are written anew; which of the jobs.
-
-    Those that are not done, or whose path has a job that waits or is newer, stay as they are.
-    """
-    there = jobs.alias()
-    newer = exists().where(there.c.path_id == jobs.c.path_id, or_(there.c.id > jobs.c.id, there.c.state.in_(rows.LIVE)))
-    again = connection.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(job_ids), jobs.c.state == JobState.DONE, ~newer)
-        .values(state=JobState.PUBLISHING, **changes(JobState.DONE, JobState.PUBLISHING))
-        .returning(jobs.c.id)
-    )
-    ids = sorted(again.scalars())
-    if ids:
-        record_all(connection, now, ids, JobState.DONE, JobState.PUBLISHING, note)
-    return ids
-
-
 def changes(before: JobState, after: JobState) -> dict[str, Any]:
     if before is JobState.GONE:
         return ANEW
-    return {"not_before": None, "finished_at": None} if after is JobState.PUBLISHING else {}
+    found: dict[str, Any] = {"missing_since": None}
+    return found | ({"not_before": None, "finished_at": None} if after is JobState.PUBLISHING else {})

@@ -21,6 +21,7 @@ from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, Description, Job, NewFile, Refusal
 from storage.tables import daemon_state, jobs
 from storage.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed, record
+from storage.whereabouts import Whereabouts, changed_from
 
 SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None, "detail": None}
 
@@ -31,6 +32,7 @@ class JobStore:
     def __init__(self, database: Database, clock_now: Callable[[], datetime]) -> None:
         self._database = database
         self._clock_now = clock_now
+        self.whereabouts = Whereabouts(database, clock_now)
 
     # Into the queue
 
@@ -79,11 +81,6 @@ class JobStore:
         """
         with self._change() as (connection, now):
             return following.take_over(connection, now, job, picture)
-
-    def publish_again(self, job_ids: Sequence[int], note: str) -> list[int]:
-        """Have the sidecars of done jobs (some hundreds) written anew, without the model; which of the jobs."""
-        with self._change() as (connection, now):
-            return following.publish_again(connection, now, job_ids, note)
 
     def requeue(self, job_id: int) -> Job:
         """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.
@@ -223,7 +220,7 @@ class JobStore:
     # After a death
 
     def take_up(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
-        """The publishing jobs that are due and that nobody writes for, under new tokens, to be written out."""
+        """Publishing jobs that are due and that nobody writes for, under new tokens; MOST_TAKEN_UP of them at most."""
         with self._change() as (connection, now):
             return recovery.take_up(connection, now, owner, lease_seconds=lease_seconds)
 
@@ -243,6 +240,14 @@ class JobStore:
         """What the same model said to the same questions about the same bytes, at any path."""
         with self._database.read() as connection:
             return results.newest(connection, *results.same_answers(digest, model, recipe))
+
+    def changed_from(self, job_id: int) -> frozenset[str]:
+        """The digests of what the job's file held when it was described before, and from which it was changed in place.
+
+        What was described under the same name before that name was last free, is not among them: it was another file.
+        """
+        with self._database.read() as connection:
+            return changed_from(connection, job_id)
 
     def waiting(self) -> int:
         """How many jobs are not finished."""

@@ -8,13 +8,14 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, func, or_, select
 
 from storage import refused, results, rows
 from storage.database import Database
 from storage.lifecycle import JobState
 from storage.records import Description, Fingerprint, Job, JobEvent, MediaKind, Refusal
 from storage.tables import decisions, descriptions, jobs, media, paths, stats
+from storage.whereabouts import ENDED
 
 RECENT = 100
 #: Paths in one query: far below what any database takes, and already many times faster than one by one.
@@ -158,6 +159,24 @@ class Library:
                 for row in connection.execute(query.where(which)):
                     found.append(SetAside(path=row.path, partner=row.partner, stands=row.state in STANDING))
         return found
+
+    def ended(self) -> list[tuple[int, bytes, bool]]:
+        """Id, path, and whether it is done: of every finished or publishing job whose file is not known to be gone."""
+        query = select(jobs.c.id, paths.c.path, jobs.c.state).join(paths, paths.c.id == jobs.c.path_id)
+        query = query.where(jobs.c.state.in_(ENDED), jobs.c.missing_since.is_(None))
+        with self._database.read() as connection:
+            return [(id, path, state == JobState.DONE) for id, path, state in connection.execute(query).all()]
+
+    def missing(self) -> list[tuple[int, bytes, datetime]]:
+        """Of every described job whose file is gone, and that is the last word on its path: id, path, since when."""
+        later = jobs.alias()
+        superseded = exists().where(
+            later.c.path_id == jobs.c.path_id, later.c.id > jobs.c.id, later.c.state != JobState.GONE
+        )
+        gone = (jobs.c.state == JobState.DONE, jobs.c.missing_since.is_not(None), ~superseded)
+        with self._database.read() as connection:
+            query = select(jobs.c.id, paths.c.path, jobs.c.missing_since).join(paths, paths.c.id == jobs.c.path_id)
+            return [(id, path, since) for id, path, since in connection.execute(query.where(*gone)).all()]
 
     def description(self, job_id: int) -> Description | None:
         """What was said for this job; None while it is not described."""

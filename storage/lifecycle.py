@@ -3,7 +3,8 @@
 queued → running → publishing → done
 running → queued (released, retried, reaped)      queued | running → failed | skipped | gone
 publishing → publishing (written again)           failed → queued when a person, or the cause's end, says so
-done → publishing, gone → queued when the file was moved
+done → publishing when the file was moved or its sidecars are missing; gone → queued when the file was moved
+(nothing) → done when a description is taken back from its sidecar
 """
 
 from __future__ import annotations

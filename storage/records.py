@@ -43,7 +43,8 @@ class Fingerprint:
 class NewFile:
     """A settled file that intake wants described. `digest` is "blake2b:<hex>" over the whole content.
 
-    `live_id`: the ContentIdentifier of a Live Photo's half.
+    `live_id`: the ContentIdentifier of a Live Photo's half. `newcomer`: for all that is known, its name was free before
+    it came, so it is not the file that had that name before.
     """
 
     path: bytes
@@ -52,6 +53,7 @@ class NewFile:
     kind: MediaKind
     format: str
     live_id: str | None = None
+    newcomer: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

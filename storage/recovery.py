@@ -13,6 +13,8 @@ from storage.tables import jobs
 from storage.transitions import UNOWNED, back_to_queue, in_seconds, move, passed, record
 
 DIED = "worker-died"
+#: So many jobs are taken up at once: their sidecars are written well within a lease, and work waits for them no longer.
+MOST_TAKEN_UP = 100
 
 
 def abandon(connection: Connection, now: datetime, note: str, *where: ColumnElement[bool]) -> list[int]:
@@ -57,10 +59,12 @@ def orphan_publishing(connection: Connection) -> int:
 def take_up(
     connection: Connection, now: datetime, owner: str, *, lease_seconds: float
 ) -> list[tuple[Claim, Description]]:
-    """Publishing jobs that nobody writes for, fenced anew, with what is to be written."""
+    """Publishing jobs that nobody writes for, fenced anew, with what is to be written; the oldest first."""
+    free = (jobs.c.state == JobState.PUBLISHING, passed(jobs.c.lease_until, now), passed(jobs.c.not_before, now))
+    oldest = select(jobs.c.id).where(*free).order_by(jobs.c.id).limit(MOST_TAKEN_UP)
     ids = connection.execute(
         update(jobs)
-        .where(jobs.c.state == JobState.PUBLISHING, passed(jobs.c.lease_until, now), passed(jobs.c.not_before, now))
+        .where(jobs.c.id.in_(oldest.scalar_subquery()))
         .values(owner=owner, token=jobs.c.token + 1, lease_until=in_seconds(now, lease_seconds), not_before=None)
         .returning(jobs.c.id)
     ).scalars()

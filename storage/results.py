@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
 from storage.records import (
     Description,
@@ -17,64 +18,84 @@ from storage.records import (
     Segment,
     Stats,
 )
-from storage.rows import made_id, media_row
+from storage.rows import media_rows
 from storage.tables import descriptions, jobs, media, paths, segments, stats
 
 
 def store(connection: Connection, job_id: int, description: Description) -> None:
     """Write the description of a job: media facts, answers, timeline, figures."""
-    row = connection.execute(
-        insert(descriptions).values(
-            job_id=job_id,
-            media_id=store_media(connection, description),
-            fingerprint=description.fingerprint,
-            smolwatch=description.smolwatch,
-            described_at=description.described_at,
-            answers=description.answers,
-            verdict=description.quality.verdict,
-            verdict_reasons=list(description.quality.reasons),
-            model_id=description.model.id,
-            revision=description.model.revision,
-            engine=description.model.engine,
-            device=description.model.device,
-            dtype=description.model.dtype,
-            detail=description.model.detail,
-            recipe_name=description.recipe.name,
-            recipe_version=description.recipe.version,
-            recipe_digest=description.recipe.digest,
-            frames_seen=description.media.frames_seen,
-        )
-    )
-    description_id = made_id(row)
-    connection.execute(insert(stats).values(description_id=description_id, **vars(description.stats)))
-    for position, segment in enumerate(description.timeline):
-        connection.execute(insert(segments).values(description_id=description_id, position=position, **vars(segment)))
+    store_all(connection, {job_id: description})
 
 
-def store_media(connection: Connection, description: Description) -> int:
-    facts = description.media
-    file = NewFile(
-        path=description.path,
-        fingerprint=description.fingerprint,
-        digest=description.digest,
-        kind=facts.kind,
-        format=facts.format,
-    )
-    media_id = media_row(connection, file)
+def store_all(connection: Connection, described: Mapping[int, Description]) -> None:
+    """The same for some hundreds of jobs, by their ids."""
+    media_ids = store_media(connection, list(described.values()))
     connection.execute(
-        update(media)
-        .where(media.c.id == media_id)
-        .values(
-            kind=facts.kind,
-            format=facts.format,
-            width=facts.width,
-            height=facts.height,
-            seconds=facts.seconds,
-            frame_rate=facts.frame_rate,
-            pages=facts.pages,
-        )
+        insert(descriptions), [row_of(job_id, media_ids[one.digest], one) for job_id, one in described.items()]
     )
-    return media_id
+    made = connection.execute(
+        select(descriptions.c.job_id, descriptions.c.id).where(descriptions.c.job_id.in_(described))
+    )
+    ids = {row.job_id: row.id for row in made}
+    connection.execute(
+        insert(stats), [{"description_id": ids[job_id], **vars(one.stats)} for job_id, one in described.items()]
+    )
+    timeline = [
+        {"description_id": ids[job_id], "position": position, **vars(segment)}
+        for job_id, one in described.items()
+        for position, segment in enumerate(one.timeline)
+    ]
+    if timeline:
+        connection.execute(insert(segments), timeline)
+
+
+def row_of(job_id: int, media_id: int, description: Description) -> dict[str, Any]:
+    return {
+        "job_id": job_id,
+        "media_id": media_id,
+        "fingerprint": description.fingerprint,
+        "smolwatch": description.smolwatch,
+        "described_at": description.described_at,
+        "answers": description.answers,
+        "verdict": description.quality.verdict,
+        "verdict_reasons": list(description.quality.reasons),
+        "model_id": description.model.id,
+        "revision": description.model.revision,
+        "engine": description.model.engine,
+        "device": description.model.device,
+        "dtype": description.model.dtype,
+        "detail": description.model.detail,
+        "recipe_name": description.recipe.name,
+        "recipe_version": description.recipe.version,
+        "recipe_digest": description.recipe.digest,
+        "frames_seen": description.media.frames_seen,
+    }
+
+
+def store_media(connection: Connection, described: Sequence[Description]) -> dict[str, int]:
+    """The facts that decoding found; the ids of the contents by their digests."""
+    files = [
+        NewFile(
+            path=one.path, fingerprint=one.fingerprint, digest=one.digest, kind=one.media.kind, format=one.media.format
+        )
+        for one in described
+    ]
+    media_ids = media_rows(connection, files)
+    facts = [
+        {
+            "this": media_ids[one.digest],
+            "kind": one.media.kind,
+            "format": one.media.format,
+            "width": one.media.width,
+            "height": one.media.height,
+            "seconds": one.media.seconds,
+            "frame_rate": one.media.frame_rate,
+            "pages": one.media.pages,
+        }
+        for one in described
+    ]
+    connection.execute(update(media).where(media.c.id == bindparam("this")), facts)
+    return media_ids
 
 
 def newest(connection: Connection, *where: ColumnElement[bool]) -> Description | None:

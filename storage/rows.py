@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, CursorResult, Row, Select, Table, insert, select
+from sqlalchemy import Column, Connection, Row, Select, Table, insert, select
 
 from config.errors import NotFoundError
 from storage.lifecycle import Cause, JobState
@@ -144,9 +144,3 @@ def found_or_made(
 
 def ids_of(connection: Connection, table: Table, key: Column[K], wanted: Collection[K]) -> dict[K, int]:
     return {row[0]: row[1] for row in connection.execute(select(key, table.c.id).where(key.in_(wanted)))}
-
-
-def made_id(inserted: CursorResult[Any]) -> int:
-    """The id of the row just inserted."""
-    assert inserted.inserted_primary_key is not None  # an INSERT of one row always has it
-    return int(inserted.inserted_primary_key[0])

@@ -35,8 +35,8 @@ def restore_advice(file: Path) -> str:
     """What to do about a file that cannot be used."""
     return (
         f"Stop smolwatch, move {file} away, and put a backup in its place: smolwatch db backup makes them, and "
-        "one is made beside it before each change of its schema. Without one the inbox is described anew. "
-        "What is wrong with the file, tells: smolwatch db check"
+        "one is made beside it before each change of its schema. Without one, take the descriptions back from the "
+        "sidecars: smolwatch db rebuild. What is wrong with the file: smolwatch db check"
     )
 
 

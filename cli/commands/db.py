@@ -1,4 +1,4 @@
-"""`smolwatch db`: a copy of the database, its health, and its size."""
+"""`smolwatch db`: a copy of the database, its health, its size, and what brings it back when it was lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from cli.options import json_option
 from cli.render import say, say_facts, say_json, size
 from config.errors import AlreadyRunningError, NotFoundError, SmolwatchError
-from config.load import load_settings
+from config.load import load_settings, prepare_home
 from config.settings import Settings
 from config.text import safe_text
 from daemon.clock import SystemClock
@@ -22,9 +22,20 @@ UPGRADE = (
 )
 
 
-@click.group(short_help="Copy, check or shrink the database.")
+#: Why descriptions were not taken back, as lines for people.
+NOT_TAKEN = {
+    "none": "have no sidecar",
+    "no record": "have only a text (.md), without the record (.smolwatch.json)",
+    "damaged": "have a damaged record",
+    "newer": "have a record of a newer smolwatch",
+    "other bytes": "are not the files that were described: they hold other bytes",
+    "unreadable": "cannot be read, or are no pictures and videos",
+}
+
+
+@click.group(short_help="Copy, check, shrink or rebuild the database.")
 def command() -> None:
-    """Copy, check or shrink the database."""
+    """Copy, check, shrink or rebuild the database."""
 
 
 @command.command(short_help="Copy the database, also while the daemon runs.")
@@ -80,6 +91,53 @@ def vacuum(home: Path | None) -> None:
     before = database.stat().st_size
     shrink(database)
     say(f"{safe_text(str(database))}: {size(before)} before, {size(database.stat().st_size)} now")
+
+
+@command.command(short_help="Take descriptions back from the sidecars, when the database was lost.")
+@json_option
+@click.pass_obj
+def rebuild(home: Path | None, as_json: bool) -> None:
+    """Take descriptions back from the sidecars beside the files, when the database was lost. The model is not asked.
+
+    A sidecar counts if its file still holds the bytes that it is about. What the database knows stays as it is, and so
+    does what you wrote in the sidecars. The daemon must not run meanwhile: it does the same for every file by itself.
+    """
+    report = take_back(load_settings(home=home))
+    if as_json:
+        say_json(report)
+        return
+    say(f"Took back {report['taken_back']} descriptions from their sidecars.")
+    if report["known"]:
+        say(f"{report['known']} files are in the database already.")
+    for reason, count in report["not_taken_back"].items():
+        say(f"{count} files {NOT_TAKEN[reason]}.")
+    if report["not_taken_back"]:
+        say("They are described by: smolwatch run")
+
+
+def take_back(settings: Settings) -> dict[str, Any]:
+    """The whole report, for programs. Raises AlreadyRunningError while the daemon runs."""
+    from contextlib import closing
+
+    from daemon.intake.rebuild import Tally
+    from daemon.intake.rebuild import rebuild as rebuilt
+    from daemon.lock import HomeLock
+    from storage.database import open_database
+    from storage.jobs import JobStore
+    from storage.library import Library
+
+    prepare_home(settings)
+    tally = Tally()
+    with HomeLock(settings.lock_file), closing(open_database(settings.database_place)) as database:
+        database.keep_others_out()
+        for so_far in rebuilt(settings, JobStore(database, SystemClock().now), Library(database)):
+            tally = so_far
+    others = {str(finding): count for finding, count in tally.others.items()} | {"unreadable": tally.unreadable}
+    return {
+        "taken_back": tally.taken,
+        "known": tally.known,
+        "not_taken_back": {reason: count for reason, count in others.items() if count},
+    }
 
 
 def existing(settings: Settings) -> Path:

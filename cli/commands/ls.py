@@ -11,7 +11,7 @@ import click
 
 from cli.options import json_option
 from cli.reading import inbox_root, open_library
-from cli.render import job_words, refusal_words, safe_path, say, say_json, say_table, when
+from cli.render import gone_words, job_words, refusal_words, safe_path, say, say_json, say_table, when
 from config.errors import NotFoundError
 from config.load import load_settings
 from config.text import safe_text
@@ -89,7 +89,7 @@ def job_line(job: Job, library: Library, inbox: Path) -> Line:
     described = library.description(job.id) if job.state in (JobState.DONE, JobState.PUBLISHING) else None
     caption = described.answers.get("caption") if described else None
     at = job.finished_at or job.started_at or job.queued_at
-    said = safe_text(caption or job.reason or "")
+    said = safe_text(". ".join(filter(None, [gone_words(job), caption or job.reason])))
     cells = (str(job.id), str(job.state), when(at), safe_path(job.path, inbox), said)
     return Line(at, cells, job_words(job) | present(caption=caption))
 

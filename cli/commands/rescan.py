@@ -32,6 +32,8 @@ def command(home: Path | None, compare: bool) -> None:
         raise DaemonNotRunningError
     found = ask(settings, compare)
     say(f"Listed: {found['seen']} files.")
+    if restored := found.get("restored"):
+        say(f"The sidecars of {restored} files were missing; they are written again from the database.")
     if compare:
         say(f"Compared: {found['compared']}; {found['changed']} hold other bytes than before, and were queued.")
 

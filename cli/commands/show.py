@@ -11,7 +11,7 @@ import click
 
 from cli.options import json_option
 from cli.reading import job_meant, open_library
-from cli.render import job_words, path_words, safe_path, say, say_facts, say_json, say_table, size, when
+from cli.render import gone_words, job_words, path_words, safe_path, say, say_facts, say_json, say_table, size, when
 from config.load import load_settings
 from config.text import safe_text
 from storage.quality import in_words
@@ -49,6 +49,8 @@ def job_facts(job: Job) -> Iterator[tuple[str, str]]:
     yield "queued", when(job.queued_at)
     if job.finished_at:
         yield "finished", when(job.finished_at)
+    if gone := gone_words(job):
+        yield "the file", gone
     if job.not_before and not job.state.is_final():
         yield "next try", when(job.not_before)
     if job.reason:

@@ -60,7 +60,7 @@ def look(settings: Settings) -> dict[str, Any]:
         "jobs": dict.fromkeys(map(str, JobState), 0),
         "not_taken": {"count": 0, "kinds": {}, "waiting": {}},
         "current": [],
-        "sidecars": {"pending": 0},
+        "sidecars": {"pending": 0, "orphans": 0},
         "speed": {},
     }
     if pid is None and (refused := refusal(settings.home)) is not None:
@@ -76,6 +76,7 @@ def look(settings: Settings) -> dict[str, Any]:
                 report["current"] = [job_words(job) for job in running]
             report["engine"] = library.state("engine") or {}
             report["intake"] = library.state("intake") or {}
+            report["sidecars"]["orphans"] = report["intake"].get("orphans", 0)
             if pid is not None:
                 report["power"] = library.state("power") or {}
             report["jobs"] |= {str(state): count for state, count in library.counts().items()}
@@ -162,6 +163,9 @@ def sidecars_line(sidecars: dict[str, Any]) -> str:
     parts = []
     if sidecars["pending"]:
         parts.append(f"{sidecars['pending']} waiting, and tried again by itself. {sidecars['reason']}.")
+    if orphans := sidecars["orphans"]:
+        gone = "1 described file is gone, but its" if orphans == 1 else f"{orphans} described files are gone, but their"
+        parts.append(f"{gone} sidecars are still there (output.orphans).")
     if "mirror" in sidecars:
         parts.append(f"Those of folders that cannot be written stand below {sidecars['mirror']}.")
     return safe_text(" ".join(parts))

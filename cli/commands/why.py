@@ -106,7 +106,8 @@ def look_at(path: bytes) -> os.stat_result | None:
 
 
 def chain(known: Known, settings: Settings) -> Iterator[Step]:
-    yield Step("file", file_says(known.look))
+    missing = known.job.missing_since if known.job and known.look is None else None
+    yield Step("file", file_says(known.look), missing)
     inbox = safe_text(str(settings.inbox_path))
     yield Step("inbox", f"In the inbox {inbox}." if known.inside else f"Not in the inbox {inbox}.")
     if known.inside:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from loguru import logger
@@ -13,6 +14,7 @@ from loguru import logger
 from config.crash_point import crash_point
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
+from daemon.intake.birth import is_the_same_file
 from daemon.intake.identity import identify
 from daemon.intake.moves import Moves
 from daemon.intake.pairs import SET_ASIDE, Aside, Pairs, Partner, look_at, reason
@@ -23,6 +25,7 @@ from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Fingerprint, Job, NewFile
+from storage.sidecars.recorded import recorded
 
 #: What was read is queued after this long, so that the first of many large files need not wait for the last.
 READING_SECONDS = 0.5
@@ -55,7 +58,10 @@ class Identify(Protocol):
 
 
 class Gate:
-    """Admits settled files. `model` and `recipe` are the keys by which a file counts as described already."""
+    """Admits settled files. `model` and `recipe` are the keys by which a file counts as described already.
+
+    `mirror`: where sidecars stand whose folder cannot be written.
+    """
 
     def __init__(
         self,
@@ -69,6 +75,7 @@ class Gate:
         max_bytes: int,
         identify: Identify = identify,
         moves: Moves | None = None,
+        mirror: Path | None = None,
     ) -> None:
         self._store = store
         self._library = library
@@ -78,15 +85,20 @@ class Gate:
         self._max_attempts = max_attempts
         self._max_bytes = max_bytes
         self._identify = identify
-        self._moves = moves or Moves(store, library)
+        self._moves = moves or Moves(store, library, mirror)
+        self._mirror = mirror
+        self._returned: list[bytes] = []
         self.refusals = Refusals(store, library, clock)
         self.aside = Aside(library)
 
-    def admit_all(self, settled: Mapping[bytes, Fingerprint], compare: Collection[bytes] = ()) -> dict[bytes, Outcome]:
+    def admit_all(
+        self, settled: Mapping[bytes, Fingerprint], compare: Collection[bytes] = (), held: Container[bytes] = ()
+    ) -> dict[bytes, Outcome]:
         """What became of some hundreds of files, in one look-up and one transaction; of the first at least.
 
-        Those in `compare` are read even if they stand untouched since their job. Those for which the time was too
-        short are left out. Raises StorageError alone; then none is judged yet.
+        Those in `compare` are read even if they stand untouched since their job. The names in `held` were never free
+        since they were last judged. Those for which the time was too short are left out. Raises StorageError alone;
+        then none is judged yet.
         """
         self.refusals.write()  # a file that is queued must not be refused by an older word afterwards
         until = self._clock.monotonic() + READING_SECONDS
@@ -109,13 +121,15 @@ class Gate:
             elif had and path in compare and found.digest == jobs[path].digest:
                 outcomes[path] = Outcome.KNOWN
             else:
-                files.append(found)
+                files.append(replace(found, newcomer=is_newcomer(found, jobs.get(path), held)))
                 if path in jobs and found.digest != jobs[path].digest:
                     self.aside.doubt(path)
                     changed.update([path] if had else [])
             if self._clock.monotonic() > until:
                 break
-        outcomes |= self._queue(files)
+        unknown = [file for file in files if file.path not in jobs]
+        outcomes |= self._queue([file for file in files if file.path in jobs], unknown)
+        self._find_again([job for path, job in jobs.items() if outcomes.get(path) is Outcome.KNOWN])
         self.refusals.write()
         return outcomes | dict.fromkeys(changed, Outcome.CHANGED)
 
@@ -165,6 +179,29 @@ class Gate:
         self.refusals.note(path, SET_ASIDE, reason(path, is_picture, partner), partner=partner.path)
         return Outcome.ASIDE
 
+    def _take_back(self, files: Sequence[NewFile]) -> set[bytes]:
+        """Files whose description stands beside them, and that a database that was lost does not know; their paths."""
+        found = [(file, recorded(file, self._mirror).description) for file in files]
+        whole = [(file, description) for file, description in found if description is not None]
+        if not whole:
+            return set()
+        taken = self._store.whereabouts.take_back(whole, max_attempts=self._max_attempts)
+        crash_point("taken-back")
+        logger.info("Took back {} descriptions from their sidecars; the model was not asked", len(taken))
+        return taken
+
+    def _find_again(self, jobs: Sequence[Job]) -> None:
+        """Of these jobs, whose files are there, some were missing: `returned` has their paths until they are taken."""
+        again = [job for job in jobs if job.missing_since is not None]
+        if again:
+            self._store.whereabouts.found([job.id for job in again])
+            self._returned += [job.path for job in again]
+
+    def take_returned(self) -> list[bytes]:
+        """The paths of described files that were missing and came back since this was last asked."""
+        taken, self._returned = self._returned, []
+        return taken
+
     def _identified(self, path: bytes, settled: Fingerprint) -> NewFile | Outcome:
         try:
             return self._identify(path, settled, max_bytes=self._max_bytes)
@@ -179,10 +216,18 @@ class Gate:
             self.refusals.note(path, error.code, f"{error} {error.advice}".strip(), detail=error.detail or None)
             return Outcome.LATER if error.cause is Cause.ENVIRONMENT else Outcome.REFUSED
 
-    def _queue(self, files: Sequence[NewFile]) -> dict[bytes, Outcome]:
-        moved = self._moves.follow(files)
+    def _queue(self, known: Sequence[NewFile], unknown: Sequence[NewFile]) -> dict[bytes, Outcome]:
+        """`unknown`: files at paths that never had a job."""
+        moved = self._moves.follow([*known, *unknown])
         outcomes = dict.fromkeys(moved.followed, Outcome.KNOWN) | dict.fromkeys(moved.ghosts, Outcome.GONE)
-        files = [file for file in files if file.path not in outcomes]
+        outcomes |= dict.fromkeys(
+            self._take_back([file for file in unknown if file.path not in outcomes]), Outcome.KNOWN
+        )
+        files = [
+            replace(file, newcomer=file.newcomer or file.path in moved.came)
+            for file in (*known, *unknown)
+            if file.path not in outcomes
+        ]
         if not files:
             return outcomes
         crash_point("settled")
@@ -207,6 +252,16 @@ def is_undescribed(job: Job | None, settled: Fingerprint) -> bool:
     """Nothing was said of the path, nor is about to be: the file may turn out to be half of a Live Photo."""
     nothing_said = job is None or job.state in (JobState.GONE, JobState.FAILED, JobState.SKIPPED)
     return nothing_said and not had_its_job(job, settled)
+
+
+def is_newcomer(file: NewFile, job: Job | None, held: Container[bytes]) -> bool:
+    """Whether it may have come under a name that was free: other bytes than the path's job was about, and no proof.
+
+    `held`: the names that were never free since they were last judged.
+    """
+    if job is None or job.digest == file.digest or file.path in held:
+        return False
+    return not is_the_same_file(file.path, file.fingerprint, job)
 
 
 def had_its_job(job: Job | None, settled: Fingerprint) -> bool:

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import EVENT_TYPE_DELETED, EVENT_TYPE_MOVED, FileSystemEvent, FileSystemEventHandler
 
 MOST_PATHS = 10_000
+
+
+@dataclass(frozen=True)
+class Left:
+    """The path lost what stood there: it was deleted, or moved `to` another place. Another may stand there since."""
+
+    path: bytes
+    to: bytes | None
+    is_folder: bool
 
 
 class Heard:
@@ -19,6 +29,7 @@ class Heard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._paths: dict[bytes, None] = {}
+        self._left: list[Left] = []
         self._lost = False
 
     def add(self, path: bytes) -> None:
@@ -26,6 +37,13 @@ class Heard:
             self._paths[path] = None
             if len(self._paths) > MOST_PATHS:
                 self._paths.clear()
+                self._lost = True
+
+    def leave(self, left: Left) -> None:
+        with self._lock:
+            self._left.append(left)
+            if len(self._left) > MOST_PATHS:
+                self._left.clear()
                 self._lost = True
 
     def lose(self) -> None:
@@ -40,6 +58,12 @@ class Heard:
             self._paths.clear()
             self._lost = False
         return taken, lost
+
+    def take_left(self) -> list[Left]:
+        """What has left its path since; to be asked for before `take`, which tells whether something was missed."""
+        with self._lock:
+            taken, self._left = self._left, []
+        return taken
 
     @property
     def is_empty(self) -> bool:
@@ -62,6 +86,9 @@ class Listener(FileSystemEventHandler):
         for path in (event.src_path, event.dest_path):
             if path:
                 self._heard.add(self._below_root(os.fsencode(path)))
+        if event.event_type in (EVENT_TYPE_DELETED, EVENT_TYPE_MOVED):
+            to = self._below_root(os.fsencode(event.dest_path)) if event.dest_path else None
+            self._heard.leave(Left(self._below_root(os.fsencode(event.src_path)), to, event.is_directory))
 
     def _below_root(self, path: bytes) -> bytes:
         is_below = path == self._on_disk or path.startswith(self._on_disk + b"/")

@@ -33,8 +33,8 @@ class Homecoming:
         """Have the sidecars written anew of those files that are there as they were described."""
         jobs = self._library.jobs_at(homecomers(self._mirror, self._may_enter))
         fit = [job.id for job in jobs.values() if job.state is JobState.DONE and stands(job)]
-        if home := self._store.publish_again(fit[:MOST], NOTE) if fit else []:
-            logger.info("The sidecars of {} files go home from {}", len(home), self._mirror)
+        if home := self._store.whereabouts.restore(fit[:MOST], NOTE) if fit else 0:
+            logger.info("The sidecars of {} files go home from {}", home, self._mirror)
 
     def _may_enter(self, folder: bytes) -> bool:
         inside = folder == self._root or folder.startswith(self._root + b"/")

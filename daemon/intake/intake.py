@@ -11,12 +11,14 @@ from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
 from daemon.intake.condition import Condition
-from daemon.intake.filters import Filters, Turned, is_below, of_mode
+from daemon.intake.filters import OURS, Filters, Turned, is_below, of_mode
 from daemon.intake.hearing import Heard
+from daemon.intake.names import Names
 from daemon.intake.progress import Progress, Telling
+from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import Rescan
 from daemon.intake.schedule import Schedule
-from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape
+from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape, quiet_seconds
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
 from daemon.intake.verdicts import is_kept
 from daemon.intake.watcher import Watcher
@@ -33,8 +35,6 @@ PAUSE_SECONDS = 3.0
 BATCH = 500
 #: Looking at what settles takes a tenth of the time at most, however much that is.
 LOOK_SHARE = 10
-#: Where changes are not announced, times are coarse and late: a file must be still for this long at least.
-NETWORK_SETTLE_SECONDS = 5.0
 
 
 class Intake:
@@ -46,6 +46,7 @@ class Intake:
         root: bytes,
         filters: Filters,
         gate: Gate,
+        reconciler: Reconciler,
         clock: Clock,
         *,
         stop: Event,
@@ -59,6 +60,7 @@ class Intake:
         self._settings = settings
         self._root = root
         self._gate = gate
+        self._reconciler = reconciler
         self._clock = clock
         self._stop = stop
         self._telling = Telling(report)
@@ -75,6 +77,7 @@ class Intake:
         self._settling = Settling(settings.settle_seconds)
         self._judged: dict[bytes, Shape] = {}
         self._turned_away: set[bytes] = set()
+        self._names = Names(root, filters)
         self._wish: Rescan | None = None
         self._rescan = Rescan()
         self._look_due = 0.0
@@ -115,10 +118,13 @@ class Intake:
             self._judged.pop(path, None)
             self._gate.aside.doubt(path)
             self._sight(path)
+        self._names.hear(self._heard.take_left())
         heard, lost = self._heard.take()
         for path in heard:
             self._sight(path)
         self._condition.changes_missed(lost, self._clock.monotonic())
+        if lost:
+            self._names.doubt_all()
         if lost or self._asked.is_set():
             self._asked.clear()
             self._schedule.ask()
@@ -129,7 +135,10 @@ class Intake:
         if self._schedule.is_due(self._clock.monotonic(), self._clock.now().timestamp()):
             self._sweep()
         self._look()
+        self._reconciler.left(self._names.left)
+        self._names.left.clear()
         self._admit_settled()
+        self._reconciler.returned(self._gate.take_returned())
         for path in self._gate.aside.take():
             self._judged.pop(path, None)
             self._sight(path)
@@ -159,35 +168,38 @@ class Intake:
         self._watcher.start()
         self.progress.watching = True
         self._condition.watch_started(illness if was_watching else None, now)
-        quiet = self._settings.settle_seconds
-        self._settling.quiet_seconds = max(quiet, NETWORK_SETTLE_SECONDS) if self._watcher.network else quiet
+        self._settling.quiet_seconds = quiet_seconds(self._settings.settle_seconds, self._watcher.network)
         self._judged.clear()  # another volume may stand here now, and jobs of the old one may have been given up
+        self._names.doubt_all()
         self._schedule.ask()
 
     def _sweep(self) -> None:
         began = self._clock.monotonic()
+        own: set[bytes] = set()
         self._turned_away.clear()
-        present = set(self._list(self._root))
+        present = set(self._list(self._root, own))
         if self._stop.is_set():  # then the list is not whole
             return
         self._gate.refusals.prune(present | self._turned_away)
         self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
         self._judged = {path: shape for path, shape in self._judged.items() if path in present}
-        self._rescan.listed(present)
         self.progress.seen = len(present)
         self.progress.last_sweep = self._clock.now()
         self._swept = True
         self._gate.aside.listed(present)
+        self._rescan.listed(present, self._reconciler.swept(present, own, is_asked=self._rescan.is_new))
         self._when_swept()
 
-    def _list(self, folder: bytes) -> Iterator[bytes]:
-        """Sight everything below a folder; gives the paths of the files that may be taken."""
+    def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
+        """Sight everything below a folder; gives the paths of the files that may be taken, and gathers our own's."""
         for entry in sweep(folder, self._filters, self._scan):
             if self._stop.is_set():
                 return
             if isinstance(entry, Found):
                 self._take_note(entry.path, entry.stat)
                 yield entry.path
+            elif entry.turned.code == OURS:
+                own.add(entry.path)
             else:
                 self._turn_away(entry.path, entry.turned)
 
@@ -198,8 +210,7 @@ class Intake:
         """
         if not is_below(path, self._root) or self._filters.of_way(self._root, path) is not None:
             return
-        status = self._stat(path)
-        if status is None:
+        if (status := self._stat(path)) is None:
             return
         is_folder = stat.S_ISDIR(status.st_mode)
         turned = self._filters.of_entry(path, is_folder=is_folder) or of_mode(status.st_mode)
@@ -212,8 +223,7 @@ class Intake:
 
     def _enter(self, folder: bytes) -> None:
         try:
-            for _ in self._list(folder):
-                pass
+            set(self._list(folder, set()))
         except FileNotFoundError:
             self._forget(folder)
         except OSError as error:
@@ -225,14 +235,13 @@ class Intake:
         if began < self._look_due:
             return
         for path in self._settling.paths():
-            status = self._stat(path)
-            if status is not None:
+            if (status := self._stat(path)) is not None:
                 self._take_note(path, status)
         self._look_due = began + LOOK_SHARE * (self._clock.monotonic() - began)
 
     def _take_note(self, path: bytes, status: os.stat_result) -> None:
         if self._judged.get(path) == Shape.of(status):
-            self._settling.forget(path)
+            self._judge(path, status)
             return
         young = is_young(status, self._clock.now())
         waiting = self._settling.observe(path, status, self._clock.monotonic(), young=young)
@@ -247,17 +256,19 @@ class Intake:
     def _judge(self, path: bytes, status: os.stat_result) -> None:
         self._settling.forget(path)
         self._judged[path] = Shape.of(status)
+        if not self._watcher.polls:
+            self._names.hold(path)
 
     def _stat(self, path: bytes) -> os.stat_result | None:
         """Of the path itself, never of a link's target; None, and all memory of it gone, when it is not there."""
         try:
             return self._lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            self._forget(path)
-            return None
         except OSError as error:  # one path that the system does not show must not hold up the others
             self._forget(path)
-            self._turn_away(path, invisible(error))
+            if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                self._names.leave(path)
+            else:
+                self._turn_away(path, invisible(error))
             return None
 
     def _forget(self, path: bytes) -> None:
@@ -288,7 +299,7 @@ class Intake:
             self._take_note(path, status)
         still = [path for path in stats if self._settling.is_due(path, self._clock.monotonic())]
         settled = {path: Fingerprint.of(stats[path]) for path in still}
-        for path, outcome in self._gate.admit_all(settled, self._rescan.left).items():
+        for path, outcome in self._gate.admit_all(settled, self._rescan.left, self._names).items():
             self._rescan.tick_off(path, outcome)
             self._settling.forget(path)
             # The head of a young file may only be to come, and without a new time for the file.
@@ -300,8 +311,8 @@ class Intake:
 
     def _tell(self) -> None:
         """Report what changed, for status."""
-        self.progress.observer = self._watcher.kind
-        self.progress.advice = self._watcher.advice
+        self.progress.observer, self.progress.advice = self._watcher.kind, self._watcher.advice
         self.progress.settling = self._settling.moving
+        self.progress.orphans = self._reconciler.orphans
         self.progress.rescan = self._rescan.record()
         self._telling.tell(self.progress.record(), self._clock.monotonic())

@@ -21,10 +21,14 @@ from storage.sidecars import take_along
 
 @dataclass
 class Moved:
-    """Paths that have their job now, and names under which a file can be reached that it does not bear."""
+    """Paths that have their job now, and names under which a file can be reached that it does not bear.
+
+    `came`: files that were moved here, but whose job could not go along.
+    """
 
     followed: set[bytes] = field(default_factory=set)
     ghosts: set[bytes] = field(default_factory=set)
+    came: set[bytes] = field(default_factory=set)
 
 
 class Moves:
@@ -55,9 +59,11 @@ class Moves:
             for file in newcomers.get(job.fingerprint, []):
                 if is_twin(file.path, job.path) and not self._is_listed(file.path):
                     moved.ghosts.add(file.path)
-                elif file.path not in moved.followed and self._is_moved(job, file) and self._go_along(job, file.path):
-                    moved.followed.add(file.path)
-                    break
+                elif file.path not in moved.followed and self._is_moved(job, file):
+                    if self._go_along(job, file.path):
+                        moved.followed.add(file.path)
+                        break
+                    moved.came.add(file.path)
         return moved
 
     def _go_along(self, job: Job, path: bytes) -> bool:

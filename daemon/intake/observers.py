@@ -9,6 +9,7 @@ from collections.abc import Callable
 from watchdog.events import (
     DirAttribEvent,
     DirCreatedEvent,
+    DirDeletedEvent,
     DirMovedEvent,
     FileAttribEvent,
     FileClosedEvent,
@@ -30,6 +31,7 @@ EVENTS: list[type[FileSystemEvent]] = [
     FileDeletedEvent,
     FileAttribEvent,
     DirCreatedEvent,
+    DirDeletedEvent,
     DirMovedEvent,
     DirAttribEvent,
 ]

@@ -18,7 +18,8 @@ TELL_SECONDS = 1.0
 class Progress:
     """`problem` and `advice` are sentences, empty while all is well; `settling` counts files that are waited for.
 
-    `rescan` is what came of the last one that a person asked for.
+    `rescan` is what came of the last one that a person asked for. `orphans` counts files that are gone and of which
+    sidecars still stand.
     """
 
     watching: bool = False
@@ -28,6 +29,7 @@ class Progress:
     last_sweep: datetime | None = None
     seen: int = 0
     settling: int = 0
+    orphans: int = 0
     rescan: dict[str, object] = field(default_factory=dict)
 
     def record(self) -> dict[str, object]:
@@ -39,6 +41,7 @@ class Progress:
             "last_sweep": self.last_sweep.isoformat() if self.last_sweep else None,
             "seen": self.seen,
             "settling": self.settling,
+            "orphans": self.orphans,
             "rescan": self.rescan,
         }
 

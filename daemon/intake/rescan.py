@@ -25,15 +25,23 @@ class Rescan:
     seen: int | None = None
     compared: int = 0
     changed: int = 0
+    restored: int = 0
 
     @classmethod
     def wished(cls, wish: dict[str, object]) -> Rescan:
         return cls(id=str(wish.get("id", "")), compare=bool(wish.get("compare")))
 
-    def listed(self, present: Set[bytes]) -> None:
-        """The first list after the wish counts; later ones are the daemon's own."""
-        if self.id and self.seen is None:
+    @property
+    def is_new(self) -> bool:
+        """Somebody asked for it, and the inbox was not listed since."""
+        return bool(self.id) and self.seen is None
+
+    def listed(self, present: Set[bytes], restored: int = 0) -> None:
+        """The first list after the wish counts; later ones are the daemon's own. `restored`: files whose sidecars were
+        missing."""
+        if self.is_new:
             self.seen = len(present)
+            self.restored = restored
             self.left = set(present) if self.compare else set()
 
     def tick_off(self, path: bytes, outcome: Outcome) -> None:
@@ -55,4 +63,5 @@ class Rescan:
             "left": len(self.left),
             "compared": self.compared,
             "changed": self.changed,
+            "restored": self.restored,
         }

@@ -26,6 +26,10 @@ FINDER_COPYING = frozenset(
 )
 
 
+#: Where changes are not announced, times are coarse and late: a file must be still for this long at least.
+NETWORK_SETTLE_SECONDS = 5.0
+
+
 class Shape(NamedTuple):
     """What must stay still."""
 
@@ -109,6 +113,11 @@ class Settling:
 
     def _is_still(self, seen: Sighting, now: float) -> bool:
         return seen.waiting is None and seen.samples >= 2 and now - seen.since >= self.quiet_seconds
+
+
+def quiet_seconds(chosen: float, network: str | None) -> float:
+    """How long a file must be still; `network`: on which kind of network volume it lies, if it does."""
+    return max(chosen, NETWORK_SETTLE_SECONDS) if network else chosen
 
 
 def on_its_way(stat: os.stat_result, young: bool) -> Waiting | None:

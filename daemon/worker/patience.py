@@ -59,6 +59,9 @@ class PatientStore(JobStore):
     def known(self, digest: str, *, model: str, recipe: str) -> Description | None:
         return self._at_last(super().known, digest, model=model, recipe=recipe)
 
+    def changed_from(self, job_id: int) -> frozenset[str]:
+        return self._at_last(super().changed_from, job_id)
+
     def release(self, claim: Claim, note: str) -> bool:
         return self._at_last(super().release, claim, note)
 

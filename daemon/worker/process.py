@@ -43,7 +43,7 @@ from storage import sidecars
 from storage.database import open_database
 from storage.jobs import JobStore
 from storage.records import Description
-from storage.sidecars import Kept
+from storage.sidecars import ChangedFrom, Kept
 
 #: With nothing in hand there is nothing to wait for but the turn's own end.
 IDLE_PATIENCE = 1.0
@@ -126,11 +126,12 @@ def writer(settings: Settings) -> Write:
     root = inbox_root(settings)
     filters = filters_of(settings, root)
 
-    def write(description: Description) -> list[Kept]:
+    def write(description: Description, changed_from: ChangedFrom) -> list[Kept]:
         if turned := filters.of_path(root, description.path):
             reason = turned.reason.rstrip(".")
             return [Kept(path=place, reason=reason) for place in sidecars.beside(description.path)]
-        return sidecars.write(description, existing=settings.output.existing, mirror=settings.sidecar_folder)
+        existing, mirror = settings.output.existing, settings.sidecar_folder
+        return sidecars.write(description, changed_from, existing=existing, mirror=mirror)
 
     return write
 

@@ -41,6 +41,7 @@ from storage.errors import LostClaim, StorageError
 from storage.jobs import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim, Description, Media
+from storage.recovery import MOST_TAKEN_UP
 
 UNFORESEEN = "Something unexpected went wrong with the file; the log says more."
 MODEL_FAILED = "The model failed while it worked on the file."
@@ -138,8 +139,9 @@ class Worker:
     def _take_up(self) -> None:
         """Publications come first: what was described needs no model."""
         if self._clock.monotonic() >= self._take_up_due:
-            self._take_up_due = self._clock.monotonic() + TAKE_UP_SECONDS
-            self._delivery.take_up(self._owner, lease_seconds=self._settings.lease_seconds)
+            taken = self._delivery.take_up(self._owner, lease_seconds=self._settings.lease_seconds)
+            if taken < MOST_TAKEN_UP:  # else more are waiting
+                self._take_up_due = self._clock.monotonic() + TAKE_UP_SECONDS
 
     def _claim(self) -> bool:
         """Keep the reader busy; True when anything was claimed.

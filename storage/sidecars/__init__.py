@@ -9,24 +9,48 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from config.settings import Existing
-from storage.atomic import compose_atomically, look, put_first
+from storage.atomic import compose_atomically, look, put_first, remove
 from storage.errors import ForeignFileError, SidecarError
 from storage.records import Description
 from storage.sidecars import json, markdown
+from storage.sidecars.apart import ChangedFrom, Composer, nothing
 from storage.sidecars.merging import Form, compose, is_only_ours
-from storage.sidecars.mirror import REFUSED, clear, make_folder, mirrored, put_in_mirror, writable_again
+from storage.sidecars.mirror import (
+    REFUSED,
+    beside_in_mirror,
+    clear,
+    make_folder,
+    mirrored,
+    put_in_mirror,
+    writable_again,
+)
 from storage.sidecars.names import is_sidecar_name, sidecar_path
 
-__all__ = ["Kept", "beside", "homecomers", "is_sidecar_name", "places", "take_along", "write"]
+__all__ = [
+    "ChangedFrom",
+    "Kept",
+    "all_stand",
+    "all_stand_on_disk",
+    "any_stands",
+    "beside",
+    "beside_in_mirror",
+    "discard",
+    "homecomers",
+    "is_sidecar_name",
+    "places",
+    "stands_on_disk",
+    "take_along",
+    "write",
+]
 
 FORMATS: tuple[Form, ...] = (json, markdown)
+APART = "holds what was written about another file, which had this name before"
 CODES = {
     errno.ENOSPC: ("disk-full", "The disk is full"),
     errno.EDQUOT: ("disk-full", "The disk quota is used up"),
@@ -41,15 +65,30 @@ CODES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A sidecar that was not written at `path`, and why: what stands there is not ours, say. Nothing was lost."""
+    """A sidecar that was not written at `path`, and why: what stands there is not ours, say. Nothing was lost.
+
+    `apart`: there stands what was written about another file, which had the same name.
+    """
 
     path: bytes
     reason: str
+    apart: bool = False
+
+    def in_words(self) -> str:
+        name = os.path.basename(os.fsdecode(self.path))
+        return f"{name} {self.reason}." if self.apart else f"{name} was not written: {self.reason}."
 
 
-def write(description: Description, *, existing: Existing = "fill", mirror: Path | None = None) -> list[Kept]:
+def write(
+    description: Description,
+    changed_from: ChangedFrom = nothing,
+    *,
+    existing: Existing = "fill",
+    mirror: Path | None = None,
+) -> list[Kept]:
     """Write every sidecar of the file, with the file's mode; which of them do not stand beside it.
 
+    `changed_from`: what the file held before it was changed in place; asked where a sidecar is about other bytes.
     `existing`: what becomes of a sidecar of ours in which a person may have written. `mirror`: the folder that stands
     in for those that cannot be written. Raises SidecarError when the system does not let us: it may be tried again.
     """
@@ -58,7 +97,7 @@ def write(description: Description, *, existing: Existing = "fill", mirror: Path
         kept = []
         for form in FORMATS:
             try:
-                kept += write_one(form, description, mode, existing, mirror)
+                kept += write_one(Composer(form, description, existing, changed_from, mode), mirror)
             except ForeignFileError as error:
                 kept.append(Kept(path=error.path, reason=error.reason))
         return kept
@@ -93,6 +132,48 @@ def homecomers(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterator[byt
                     yield os.path.join(folder, file)
 
 
+def all_stand(path: bytes, names: Set[bytes]) -> bool:
+    """Whether all sidecars of the file are among these names of sidecars beside their files."""
+    return all(path + form.SUFFIX in names or sidecar_path(path, form.SUFFIX) in names for form in FORMATS)
+
+
+def any_stands(path: bytes, names: Set[bytes]) -> bool:
+    return any(sidecar_path(path, form.SUFFIX) in names for form in FORMATS)
+
+
+def all_stand_on_disk(path: bytes, mirror: Path) -> bool:
+    """Whether each sidecar's name is taken, beside the file or in the mirror; by whatever that is."""
+    return all_stand(path, on_disk(path, mirror))
+
+
+def stands_on_disk(path: bytes, mirror: Path) -> bool:
+    return bool(on_disk(path, mirror))
+
+
+def on_disk(path: bytes, mirror: Path) -> set[bytes]:
+    beside = [sidecar_path(path, form.SUFFIX) for form in FORMATS]
+    return {one for one in beside if os.path.lexists(one) or os.path.lexists(mirrored(mirror, one))}
+
+
+def discard(description: Description, mirror: Path) -> int:
+    """Remove the sidecars in which nobody but smolwatch has a word, beside the file and in the mirror; how many.
+
+    Raises nothing: what cannot be read or removed, stays.
+    """
+    removed = 0
+    for form in FORMATS:
+        beside = sidecar_path(description.path, form.SUFFIX)
+        for place, clear_away in ((beside, remove), (mirrored(mirror, beside), clear)):
+            content = content_of(form, place)
+            if content is None or not form.about(content).holds(description):
+                continue
+            if is_only_ours(form, content, description):
+                with suppress(OSError):
+                    clear_away(place)
+                    removed += 1
+    return removed
+
+
 def mode_of(path: bytes) -> int:
     """The mode for the sidecars of the file: its own, less what runs it.
 
@@ -104,30 +185,41 @@ def mode_of(path: bytes) -> int:
     return stat.S_IMODE(found.st_mode) & 0o666
 
 
-def write_one(form: Form, description: Description, mode: int, existing: Existing, mirror: Path | None) -> list[Kept]:
+def write_one(composer: Composer, mirror: Path | None) -> list[Kept]:
     """Beside the file, or else in the mirror; why it does not stand beside it."""
+    form, description, existing = composer.form, composer.description, composer.existing
     beside = sidecar_path(description.path, form.SUFFIX)
     away = mirrored(mirror, beside) if mirror else None
     elsewhere = content_of(form, away) if away else None
     try:
-        compose_atomically(beside, partial(compose_over, form, description, existing, elsewhere), mode=mode)
+        compose_atomically(beside, composer.at(beside, elsewhere), mode=composer.mode)
     except OSError as error:
         if away is None or error.errno not in REFUSED:
             raise
         make_folder(away)
         ours = content_of(form, beside)
-        compose_atomically(away, partial(compose_over, form, description, existing, ours), mode=mode)
-        return [Kept(path=beside, reason=f"its folder cannot be written, so it stands at {os.fsdecode(away)}")]
+        compose_atomically(away, composer.at(away, ours), mode=composer.mode)
+        why = f"its folder cannot be written, so it stands at {os.fsdecode(away)}"
+        return [Kept(path=beside, reason=why), *set_apart_by(composer)]
     now = content_of(form, beside)
     kept = []
     if existing == "skip" and now != form.render(description):
         kept.append(Kept(path=beside, reason="one stands there already, and output.existing says skip"))
     if away and elsewhere:
-        if now == compose(form, elsewhere, description, existing) or is_only_ours(form, elsewhere, description):
+        is_apart = composer.parts_from(elsewhere, beside)
+        if (
+            is_apart
+            or now == compose(form, elsewhere, description, existing)
+            or is_only_ours(form, elsewhere, description)
+        ):
             clear(away)
         else:
             kept.append(Kept(path=away, reason="it holds words of yours, so it stays beside the one at the file"))
-    return kept
+    return kept + set_apart_by(composer)
+
+
+def set_apart_by(composer: Composer) -> list[Kept]:
+    return [Kept(path=name, reason=APART, apart=True) for name in sorted(composer.apart)]
 
 
 def take_along(description: Description, path: bytes, mirror: Path | None = None) -> None:
@@ -149,13 +241,6 @@ def take_along(description: Description, path: bytes, mirror: Path | None = None
         with suppress(OSError):
             if content == form.render(description) or (content is not None and put_in_mirror(away, there)):
                 clear(away)
-
-
-def compose_over(
-    form: Form, description: Description, existing: Existing, elsewhere: bytes | None, standing: bytes | None
-) -> bytes | None:
-    """What a sidecar shall hold; where none stands, the one that stands elsewhere is taken along."""
-    return compose(form, elsewhere if standing is None else standing, description, existing)
 
 
 def content_of(form: Form, path: bytes) -> bytes | None:

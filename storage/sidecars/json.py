@@ -1,7 +1,8 @@
 """The full record, for programs. Pure.
 
-Three keys are the file's own, and in no database: "written" holds the marks of what we wrote; "model_answers" holds the
-model's words where those of a person stand in "answers"; "earlier" holds the records that were there before, newest
+Five keys are the file's own, and in no database: "written" holds the marks of what we wrote; "model_answers" holds the
+model's words where those of a person stand in "answers"; "words_about" tells for each word of a person that was written
+about other bytes than the record is about, about which; "earlier" holds the records that were there before, newest
 first, where sidecars are appended to.
 """
 
@@ -11,14 +12,15 @@ import base64
 import json
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from storage.records import Description
 from storage.sidecars import merging
-from storage.sidecars.merging import Field
+from storage.sidecars.merging import About, Field
 
 SUFFIX = b".smolwatch.json"
-WRITTEN, MODEL_ANSWERS, EARLIER = "written", "model_answers", "earlier"
+WRITTEN, MODEL_ANSWERS, WORDS_ABOUT, EARLIER = "written", "model_answers", "words_about", "earlier"
 #: Keys of the record that state facts: always ours. Every other key is a field, in which a person may write.
 FACTS = {"schema", "smolwatch", "described_at", "file", "media", "quality", "model", "recipe", "stats"}
 #: What a field's name begins with: an answer's, and that of any other key.
@@ -38,6 +40,11 @@ def is_ours(content: bytes) -> bool:
     return read(content) is not None
 
 
+def about(content: bytes) -> About:
+    record = known(content)
+    return About(digest_of(record), str(record.get("described_at", "")))
+
+
 def fill(content: bytes, description: Description) -> bytes:
     old, new = known(content), description.record()
     standing, written = fields(old), set(old.get(WRITTEN, []))
@@ -48,9 +55,26 @@ def fill(content: bytes, description: Description) -> bytes:
     whole = new | {"answers": answers} | others
     if replaced := {name: text for name, text in new["answers"].items() if answers[name] != text}:
         whole[MODEL_ANSWERS] = replaced
+    if about := dict(words_about_other_bytes(old, standing, written, description)):
+        whole[WORDS_ABOUT] = about
     if EARLIER in old:
         whole[EARLIER] = old[EARLIER]
     return encode(whole | {WRITTEN: merging.marks_of_ours(fields(new), standing, written)})
+
+
+def words_about_other_bytes(
+    old: dict[str, Any], standing: list[Field], written: set[str], description: Description
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """By its name, every field of a person's that was written about other bytes: their digest, and the field's mark.
+
+    With another mark the person has changed it since, when it stood over the bytes that `old` is about.
+    """
+    before: dict[str, dict[str, str]] = old.get(WORDS_ABOUT, {})
+    for field in merging.of_a_person(standing, written):
+        then = before.get(field.name, {})
+        digest = then.get("digest") if then.get("mark") == field.mark else digest_of(old)
+        if digest and digest != description.digest:
+            yield field.name, {"digest": digest, "mark": field.mark}
 
 
 def append(content: bytes, description: Description) -> bytes:
@@ -71,11 +95,13 @@ def read(content: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(record, dict) or not {"schema", "smolwatch"} <= record.keys():
         return None
-    shapes = (("answers", dict), (MODEL_ANSWERS, dict), (WRITTEN, list), (EARLIER, list))
+    shapes = (("answers", dict), (MODEL_ANSWERS, dict), (WORDS_ABOUT, dict), (WRITTEN, list), (EARLIER, list))
     if not all(isinstance(record.get(key, shape()), shape) for key, shape in shapes):
         return None
     lists = ((WRITTEN, str), (EARLIER, dict))
-    return record if all(isinstance(one, kind) for key, kind in lists for one in record.get(key, [])) else None
+    if not all(isinstance(one, kind) for key, kind in lists for one in record.get(key, [])):
+        return None
+    return record if all(isinstance(one, dict) for one in record.get(WORDS_ABOUT, {}).values()) else None
 
 
 def file_name(content: bytes) -> bytes | None:
@@ -96,11 +122,25 @@ def known(content: bytes) -> dict[str, Any]:
     return record
 
 
+def digest_of(record: dict[str, Any]) -> str | None:
+    """Of the bytes that the record is about, where it says so."""
+    file = record.get("file")
+    digest = file.get("digest") if isinstance(file, dict) else None
+    return digest if isinstance(digest, str) else None
+
+
 def fields(record: dict[str, Any]) -> list[Field]:
-    ours = {*FACTS, "answers", WRITTEN, MODEL_ANSWERS, EARLIER}
-    values = {ANSWER + name: text for name, text in record.get("answers", {}).items()}
-    values |= {OTHER + key: value for key, value in record.items() if key not in ours}
-    return [Field(name, json.dumps(value), value in ("", None)) for name, value in values.items()]
+    ours = {*FACTS, "answers", WRITTEN, MODEL_ANSWERS, WORDS_ABOUT, EARLIER}
+    answers = [answer_field(name, text) for name, text in record.get("answers", {}).items()]
+    return answers + [field_of(OTHER + key, value) for key, value in record.items() if key not in ours]
+
+
+def answer_field(name: str, text: object) -> Field:
+    return field_of(ANSWER + name, text)
+
+
+def field_of(name: str, value: object) -> Field:
+    return Field(name, json.dumps(value), value in ("", None))
 
 
 def encode(record: object) -> bytes:

@@ -1,5 +1,8 @@
 """What becomes of a sidecar of ours that stands there already, in which a person may have written. Pure.
 
+Here the sidecar is about the same file as the description, as it is now or as it was before it was changed in place.
+One about another file, which had the same name, is set apart (`apart`).
+
 A sidecar carries a mark (a hash) of every field that we last wrote. A field whose mark is not among them was changed
 by a person. The marks stand in the sidecar itself, not in the database: so they are right for a database that was lost
 or restored, and for a folder that came from another machine.
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from config.settings import Existing
-from storage.records import Description
+from storage.records import Description, stamp
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,20 @@ class Field:
         ).hexdigest()
 
 
+@dataclass(frozen=True)
+class About:
+    """What the newest description in a sidecar is about: the file's bytes, where it says so, and when it was made."""
+
+    digest: str | None
+    described: str
+
+    def holds(self, description: Description) -> bool:
+        """Whether it is about the bytes that this description is about."""
+        if self.digest is None:
+            return self.described == stamp(description.described_at)
+        return self.digest == description.digest
+
+
 class Form(Protocol):
     """A format of sidecar, which can read what it wrote."""
 
@@ -45,8 +62,11 @@ class Form(Protocol):
     def is_ours(self, content: bytes) -> bool:
         """Whether smolwatch wrote it, and it can be read well enough to lose nothing of it."""
 
+    def about(self, content: bytes) -> About:
+        """What it says of itself; of one of ours."""
+
     def fill(self, content: bytes, description: Description) -> bytes:
-        """Our own fields are renewed, those of a person stay."""
+        """Our own fields are renewed, those of a person stay. Where they were written about other bytes, it says so."""
 
     def append(self, content: bytes, description: Description) -> bytes:
         """All that stands there stays, beside what is said now; the same description is never added twice."""
@@ -78,6 +98,11 @@ def marks_of_ours(new: Sequence[Field], standing: Sequence[Field] = (), written:
     """The marks of what we write now. A person's own words stay theirs even where we happen to say the same."""
     theirs = {field.mark for field in standing} - set(written)
     return [field.mark for field in new if field.mark not in theirs]
+
+
+def of_a_person(standing: Sequence[Field], written: Collection[str]) -> list[Field]:
+    """The fields in which a person has a word. `written`: the marks of what we wrote the last time."""
+    return [field for field in standing if not field.empty and field.mark not in written]
 
 
 def fill(standing: Sequence[Field], written: Collection[str], new: Sequence[Field]) -> list[Field]:

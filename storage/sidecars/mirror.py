@@ -57,3 +57,11 @@ def takes_files(folder: bytes) -> bool:
     except OSError:
         return False
     return remove(trial)
+
+
+def beside_in_mirror(mirror: Path) -> set[bytes]:
+    """Where the sidecars that stand in the mirror would stand beside their files."""
+    above = os.fsencode(mirror)
+    return {
+        os.path.join(folder.removeprefix(above) or b"/", name) for folder, _, names in os.walk(above) for name in names
+    }

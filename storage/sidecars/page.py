@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from config.text import safe_text
 from storage.quality import in_words
 from storage.records import Description, MediaKind, stamp
 from storage.sidecars.merging import Field
+
+#: The section that every description ends with.
+FIGURES = "## Figures"
+SINCE = "Since your words were written"
 
 # What Markdown and its dialects read as markup, up to formulas, addresses that become links, and mentions.
 _MARKUP = re.compile(r"[\\`*_\[\]()<>|#&~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -19,13 +23,31 @@ def sections(description: Description) -> Iterator[Field]:
     """The title, the answers, the timeline of a video, and the figures."""
     yield Field("", f"# {plain(description.name)}")
     for name, answer in description.answers.items():
-        yield section(plain(name.replace("_", " ").capitalize()), plain(answer))
+        yield section(heading(name), plain(answer))
     if description.timeline:
         rows = (f"| {clock(part.start)} | {clock(part.end)} | {plain(part.text)} |" for part in description.timeline)
         yield section("Timeline", "| From | To | What is seen |", "| ---: | ---: | --- |", *rows)
     yield section(
-        "Figures", "| | |", "| --- | --- |", *(f"| {name} | {plain(value)} |" for name, value in figures(description))
+        FIGURES.removeprefix("## "),
+        "| | |",
+        "| --- | --- |",
+        *(f"| {name} | {plain(value)} |" for name, value in figures(description)),
     )
+
+
+def changed_since(names: Sequence[str], description: Description) -> Field:
+    """What stands below words of a person (in the sections of these names) that are about the file's earlier bytes."""
+    titles = [name.removeprefix("## ") for name in names]
+    where = ", ".join(plain(title) or "the title" for title in titles)
+    lines = [f"The file holds other bytes now than when these words were written by hand: {where}."]
+    answers = {heading(name): answer for name, answer in description.answers.items()}
+    if said := [f"- {title}: {plain(answers[title])}" for title in titles if title in answers]:
+        lines += ["", "What smolwatch says of it as it is now:", "", *said]
+    return section(SINCE, *lines)
+
+
+def heading(answer: str) -> str:
+    return plain(answer.replace("_", " ").capitalize())
 
 
 def section(name: str, *lines: str) -> Field:
@@ -54,6 +76,11 @@ def plain(text: str) -> str:
     one_line = safe_text(" ".join(text.split()))
     escaped = _MARKUP.sub(r"\\\g<0>", one_line)
     return _LEADING.sub(r"\1\\", escaped)
+
+
+def unescaped(text: str) -> str:
+    """What `plain` made this of, but for control characters and the kinds of space."""
+    return re.sub(r"\\(.)", r"\1", text)
 
 
 def clock(seconds: float) -> str:

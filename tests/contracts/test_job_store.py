@@ -750,13 +750,13 @@ class TestJobStore:
         job_id, changed = done(store), done(store, new_file(b"/inbox/c.jpg", b"c"))
         _, waiting = admit(store, new_file(b"/inbox/b.jpg", b"b"))
         admit(store, new_file(b"/inbox/c.jpg", b"other"))
-        assert store.publish_again([job_id, waiting, changed, 99], "They go home.") == [job_id]
+        assert store.whereabouts.restore([job_id, waiting, changed, 99], "They go home.") == 1
         job = library.job(job_id)
         assert (job.state, job.finished_at) == (JobState.PUBLISHING, None)
         assert library.events(job_id)[-1].note == "They go home."
         ((claim, description),) = store.take_up("w", lease_seconds=LEASE)
         assert (claim.job.id, description) == (job_id, library.description(job_id))
-        assert store.publish_again([job_id], "Again.") == []
+        assert store.whereabouts.restore([job_id], "Again.") == 0
 
     # Counting and daemon state
 

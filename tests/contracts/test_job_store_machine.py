@@ -29,7 +29,7 @@ from tests.fakes.files import MODEL, RECIPE, description_of, new_file
 
 LEASE = 60.0
 MAX_ATTEMPTS = 2
-HERE, THERE = b"/inbox/a.jpg", b"/inbox/b.jpg"
+HERE, THERE, LOST = b"/inbox/a.jpg", b"/inbox/b.jpg", b"/inbox/c.jpg"
 PATHS = st.sampled_from((HERE, HERE, THERE))  # more happens where there is less room
 #: Where the disk is memory: thousands of transactions need not reach a drive.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -44,6 +44,10 @@ EVENTS = (
     *["a file comes"] * 3,
     *["a file moves"] * 2,
     "a file is deleted",
+    "another file takes a name",
+    "the inbox is swept",
+    "sidecars vanish",
+    "a description is taken back",
     *["a worker claims"] * 5,
     *ACTS,
     "a worker takes up",
@@ -96,6 +100,10 @@ class Jobs(RuleBasedStateMachine):
             "a file comes": lambda: self.admit(path, content),
             "a file moves": lambda: self.file_moves(path, THERE if path == HERE else HERE),
             "a file is deleted": lambda: self.files.pop(path, None),  # nobody tells the store
+            "another file takes a name": lambda: self.admit(path, content, newcomer=True),
+            "the inbox is swept": self.sweep,
+            "sidecars vanish": self.sidecars_vanish,
+            "a description is taken back": lambda: self.take_back(content),
             "a worker claims": self.claim_one,
             "a worker takes up": self.take_up,
             "time passes": lambda: self.clock.advance(seconds),
@@ -133,13 +141,13 @@ class Jobs(RuleBasedStateMachine):
         if any(other.path == job.path and other.state is not JobState.GONE for other in jobs):
             assert not self.store.requeue(job.id).state.is_final()
 
-    def admit(self, path: bytes, content: bytes) -> None:
-        file = new_file(path, content)
+    def admit(self, path: bytes, content: bytes, *, newcomer: bool = False) -> None:
+        file = replace(new_file(path, content), newcomer=newcomer)
         settled = self.is_settled(file)
         admission, job_id = self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=MAX_ATTEMPTS)
         self.files[path] = file
         job = self.library.job(job_id)
-        assert (job.path, job.digest) == (path, file.digest)
+        assert (job.path, job.digest, job.missing_since) == (path, file.digest, None)
         assert job.state.is_final() == settled == (admission is Admission.ALREADY_DESCRIBED)
 
     def is_settled(self, file: NewFile) -> bool:
@@ -213,6 +221,36 @@ class Jobs(RuleBasedStateMachine):
             assert (description.path, description.answers) == (claim.job.path, self.said[claim.job.id].answers)
             self.lease_is_over(claim.job.id)
             self.hold(claim)
+
+    def sweep(self) -> None:
+        """The jobs whose file is not there are marked, and no others."""
+        before = {job.id for job in self.library.jobs(limit=1000) if job.missing_since is None}
+        self.store.whereabouts.miss([path for path in (HERE, THERE, LOST) if path not in self.files])
+        for job in self.library.jobs(limit=1000):
+            if job.id in before and job.missing_since is not None:
+                assert job.path not in self.files
+                assert job.state.is_final() or job.state is JobState.PUBLISHING
+
+    def sidecars_vanish(self) -> None:
+        """They are written again of the last word on each path, by whoever takes it up, and never under somebody."""
+        jobs = self.library.jobs(limit=1000)
+        self.store.whereabouts.restore([job.id for job in jobs])
+        for job in jobs:
+            if self.library.job(job.id).state is not job.state:
+                assert (job.state, job.missing_since) == (JobState.DONE, None)
+                assert not any(other.path == job.path and other.id in self.holders for other in jobs)
+
+    def take_back(self, content: bytes) -> None:
+        file = new_file(LOST, content)
+        description = description_of(file, answers={"caption": f"The {len(self.said)}th."})
+        has_job = self.library.job_at(LOST) is not None
+        taken = self.store.whereabouts.take_back([(file, description)], max_attempts=MAX_ATTEMPTS)
+        assert taken == (set() if has_job else {LOST})
+        if taken:
+            self.files[LOST] = file
+            job = self.library.job_at(LOST)
+            assert job is not None
+            self.said[job.id] = description
 
     def file_moves(self, path: bytes, to: bytes) -> None:
         file = self.files.get(path)

@@ -20,6 +20,7 @@ from daemon.intake.filters import filters_of
 from daemon.intake.hearing import Heard
 from daemon.intake.identity import identify
 from daemon.intake.intake import Intake
+from daemon.intake.reconcile import Reconciler
 from daemon.intake.sweep import Scan, inbox_root
 from daemon.intake.watcher import Watcher
 from storage.database import open_database
@@ -69,6 +70,7 @@ class IntakeHouse:
             max_attempts=3,
             max_bytes=10**6,
             identify=self._identify,
+            mirror=self.settings.sidecar_folder,
         )
         self.stop_event = threading.Event()
         self.intake = Intake(
@@ -76,6 +78,7 @@ class IntakeHouse:
             self.root,
             filters_of(self.settings, self.root),
             gate,
+            Reconciler(self.settings, self.root, self.store, self.library, clock),
             clock,
             stop=self.stop_event,
             trouble=self.trouble.append,
@@ -146,6 +149,7 @@ def main() -> int:
     logging.basicConfig(level=logging.ERROR)
     house = IntakeHouse(Path(home), dict(pair.split("=", 1) for pair in pairs))
     house.start_and_settle()
+    wait_for(lambda: house.library.state("intake"))
     print("watching", flush=True)
     sys.stdin.read()
     house.close()

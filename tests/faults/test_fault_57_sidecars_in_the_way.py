@@ -14,7 +14,7 @@ import pytest
 
 from storage.lifecycle import JobState
 from storage.records import Description
-from storage.sidecars import Kept
+from storage.sidecars import ChangedFrom, Kept
 from tests.fakes.disks import fill, make_read_only, make_writable, small_disk
 from tests.fakes.files import standing
 from tests.fakes.publishing_house import PublishingHouse
@@ -160,11 +160,11 @@ def test_a_link_in_the_place_of_the_files_folder_is_not_followed(house: Publishi
 
     write = house.write
 
-    def write_after_the_swap(description: Description) -> list[Kept]:
+    def write_after_the_swap(description: Description, changed_from: ChangedFrom) -> list[Kept]:
         (house.inbox / "album").rename(tmp_path / "elsewhere")
         (house.inbox / "album").symlink_to(tmp_path / "elsewhere")
         house.write = write
-        return write(description)
+        return write(description, changed_from)
 
     house.write = write_after_the_swap
     house.work()

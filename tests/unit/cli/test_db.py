@@ -13,6 +13,8 @@ from config.load import load_settings
 from daemon.lock import HomeLock
 from storage.database import open_database
 from storage.library import Library
+from tests.fakes.intake_house import PNG
+from tests.fakes.lost_database import CAPTION, describe
 from tests.fakes.postgres import common_server
 from tests.unit.cli.conftest import House
 
@@ -125,3 +127,39 @@ def test_a_file_that_is_no_database_is_78(house: House) -> None:
     house.settings.database_file.write_bytes(b"my diary\n" * 500)
     for word in ("backup", "check", "vacuum"):
         assert house.ask("db", word).exit_code == 78
+
+
+class TestRebuild:
+    """The database is lost, the sidecars stand."""
+
+    @pytest.fixture
+    def lost(self, house: House) -> House:
+        for name, content in (("a.png", PNG), ("b.png", PNG + b"b")):
+            describe(house.inbox.resolve() / name, content, CAPTION)
+        (house.inbox / "new.png").write_bytes(PNG + b"new")
+        return house
+
+    def test_it_says_what_was_taken_back_and_what_was_not(self, lost: House) -> None:
+        result = lost.ask("db", "rebuild")
+        assert result.exit_code == 0
+        assert result.stdout == (
+            "Took back 2 descriptions from their sidecars.\n"
+            "1 files have no sidecar.\n"
+            "They are described by: smolwatch run\n"
+        )
+        assert CAPTION in lost.ask("ls").stdout
+        assert json.loads(lost.ask("db", "rebuild", "--json").stdout) == {
+            "taken_back": 0,
+            "known": 2,
+            "not_taken_back": {"none": 1},
+        }
+
+    def test_not_while_the_daemon_runs(self, lost: House) -> None:
+        with HomeLock(lost.settings.lock_file):
+            assert lost.ask("db", "rebuild").exit_code == 75
+
+    def test_over_postgresql(self, lost: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        with common_server().new_database("empty") as address:
+            monkeypatch.setenv("SMOLWATCH_DATABASE__URL", address)
+            told = [json.loads(lost.ask("db", "rebuild", "--json").stdout) for _ in range(2)]
+        assert [(one["taken_back"], one["known"]) for one in told] == [(2, 0), (0, 2)]

@@ -176,3 +176,12 @@ def test_a_home_with_foreign_files_alone_says_where_they_are_listed(house: House
     result = house.ask("ls")
     assert result.exit_code == 3
     assert "1 file was not taken: smolwatch ls --state skipped" in result.stderr
+
+
+def test_a_file_that_is_gone_is_told_as_gone(house: House) -> None:
+    house.describe()
+    house.describe("sea.jpg", b"sea", "A sea.")
+    house.store.whereabouts.miss([bytes((house.inbox / "beach.jpg").resolve())])
+    there, gone = house.ask("ls").stdout.splitlines()[-2:]
+    assert "Gone since 2026-11-24T09:00:00Z; its description is kept. A beach." in gone
+    assert "Gone" not in there

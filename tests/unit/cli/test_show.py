@@ -129,3 +129,12 @@ def test_the_half_of_a_live_photo_that_is_set_aside_shows_the_description_of_the
         assert told["live_photo"] == [{"path": str(film.resolve())}]
     film.unlink()
     assert "other half" not in house.ask("show", str(picture)).stdout
+
+
+def test_a_file_that_is_gone_is_told_as_gone_with_its_description(house: House) -> None:
+    number = house.describe()
+    house.store.whereabouts.miss([bytes((house.inbox / "beach.jpg").resolve())])
+    told = house.ask("show", str(number)).stdout
+    assert "Gone since 2026-11-24T09:00:00Z; its description is kept" in told
+    assert "A beach." in told
+    assert json.loads(house.ask("show", str(number), "--json").stdout)["job"]["missing_since"] == "2026-11-24T09:00:00Z"

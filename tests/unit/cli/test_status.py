@@ -4,6 +4,8 @@ import json
 import os
 from typing import Any
 
+import pytest
+
 from config.errors import ConfigError
 from daemon.lock import HomeLock
 from daemon.service.refusal import refuse
@@ -150,7 +152,25 @@ def test_sidecars_that_do_not_stand_beside_their_files_are_told(house: House) ->
         "1 waiting, and tried again by itself. Sidecars pending. The disk is full: /inbox. "
         f"Those of folders that cannot be written stand below {house.settings.sidecar_folder}."
     )
-    assert told(house)["sidecars"] == {"pending": 1, "reason": reason, "mirror": str(house.settings.sidecar_folder)}
+    assert told(house)["sidecars"] == {
+        "pending": 1,
+        "orphans": 0,
+        "reason": reason,
+        "mirror": str(house.settings.sidecar_folder),
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "1 described file is gone, but its sidecars are still there (output.orphans)."),
+        (2, "2 described files are gone, but their sidecars are still there (output.orphans)."),
+    ],
+)
+def test_sidecars_of_files_that_are_gone_are_counted(house: House, count: int, words: str) -> None:
+    house.store.set_state("intake", {"orphans": count})
+    assert told(house)["sidecars"] == {"pending": 0, "orphans": count}
+    assert words in house.ask("status").stdout
 
 
 def test_what_was_not_taken_is_counted_in_the_users_words(house: House) -> None:

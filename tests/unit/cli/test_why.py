@@ -293,3 +293,13 @@ def test_the_half_of_a_live_photo_that_is_set_aside_names_the_other(house: House
     assert "It is the moving half of a Live Photo" in says(told)["intake"]
     assert told["advice"] == f"Its description is read with: smolwatch show {picture}"
     assert told["refusal"]["partner"] == str(picture)
+
+
+def test_a_described_file_that_is_gone_is_told_as_gone(house: House) -> None:
+    number = house.describe()
+    path = house.inbox / "beach.jpg"
+    path.unlink()
+    assert asked(house, str(path))["advice"] == f"It is gone; its description is kept: smolwatch show {number}"
+    house.store.whereabouts.miss([bytes(path.resolve())])
+    assert says(asked(house, str(path)))["file"] == "Not there."
+    assert "2026-11-24T09:00:00Z  Not there." in house.ask("why", str(path)).stdout

@@ -13,7 +13,7 @@ from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim, Description
-from storage.sidecars import Kept
+from storage.sidecars import ChangedFrom, Kept
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of
 from tests.fakes.logs import logged
@@ -37,11 +37,11 @@ def description(claim: Claim) -> Description:
     return description_of(settled(claim.job.path))
 
 
-def killed(description: Description) -> list[Kept]:
+def killed(description: Description, changed_from: ChangedFrom) -> list[Kept]:
     raise Killed
 
 
-def full(description: Description) -> list[Kept]:
+def full(description: Description, changed_from: ChangedFrom) -> list[Kept]:
     raise SidecarError("disk-full", "The disk is full")
 
 
@@ -60,7 +60,7 @@ def test_a_delivered_job_is_done_and_its_sidecars_stand(
 def test_the_row_stands_before_the_first_sidecar_is_begun(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description
 ) -> None:
-    def look(written: Description) -> list[Kept]:
+    def look(written: Description, changed_from: ChangedFrom) -> list[Kept]:
         assert state(library, claim) is JobState.PUBLISHING
         assert library.description(claim.job.id) == written
         return []
@@ -84,7 +84,7 @@ def test_killed_before_the_sidecars_the_job_is_published_again_and_not_described
 def test_killed_after_the_sidecars_they_are_written_again_to_the_same_bytes(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
-    def write_and_die(written: Description) -> list[Kept]:
+    def write_and_die(written: Description, changed_from: ChangedFrom) -> list[Kept]:
         sidecars.write(written)
         raise Killed
 
@@ -120,8 +120,8 @@ def test_many_jobs_that_wait_for_the_same_are_logged_once_and_so_is_the_end(
 ) -> None:
     is_full = True
 
-    def write(description: Description) -> list[Kept]:
-        return full(description) if is_full else []
+    def write(description: Description, changed_from: ChangedFrom) -> list[Kept]:
+        return full(description, changed_from) if is_full else []
 
     delivery = Delivery(store, write, clock, lambda: 1.0)
     with logged() as lines:
@@ -146,7 +146,7 @@ def test_many_jobs_that_wait_for_the_same_are_logged_once_and_so_is_the_end(
 def test_what_nobody_foresaw_stops_no_other_publication(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description
 ) -> None:
-    def breaks(description: Description) -> list[Kept]:
+    def breaks(description: Description, changed_from: ChangedFrom) -> list[Kept]:
         raise ValueError("unforeseen")
 
     Delivery(store, breaks, clock, lambda: 1.0).deliver(claim, description)

@@ -82,7 +82,7 @@ class TestMarkdown:
         )
         marks = " ".join(sorted(field.mark for field in page.sections(description)))
         assert markdown.render(description).decode() == (
-            f"<!-- smolwatch 1 2026-11-24T09:00:00Z {marks} -->\n"
+            f"<!-- smolwatch 1 2026-11-24T09:00:00Z {description.digest} {marks} -->\n"
             "\n"
             "# beach\\_1.mov\n"
             "\n"

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from daemon.errors import NoAccessError
 from daemon.intake.admit import Gate, Identify, Outcome
+from daemon.intake.birth import birth_of
 from daemon.intake.identity import identify
 from daemon.intake.verdicts import sentence_of
+from storage import sidecars
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Fingerprint, MediaKind, NewFile
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, digest_of
-from tests.unit.daemon.conftest import PNG, drop
+from tests.unit.daemon.conftest import PNG, drop, settled
 
 
 @pytest.fixture
@@ -40,6 +43,31 @@ def make_gate(store: JobStore, library: Library, clock: FakeClock, identify: Ide
 
 def enter(gate: Gate, path: bytes) -> Outcome:
     return gate.admit_all({path: Fingerprint.of(os.lstat(path))})[path]
+
+
+def describe(store: JobStore) -> None:
+    """The job that waits."""
+    claim = store.claim("worker", lease_seconds=60)
+    assert claim is not None
+    store.publish(claim, description_of(settled(claim.job.path)))
+    store.finish(claim)
+
+
+def overwrite(file: Path) -> None:
+    """As a program that writes into the file."""
+    with file.open("r+b") as opened:
+        opened.write(PNG + b"mountain")
+
+
+def rename_over(file: Path) -> None:
+    """As a program that writes a new file and puts it in the place of the old one."""
+    (file.parent / "new").write_bytes(PNG + b"mountain")
+    (file.parent / "new").rename(file)
+
+
+def delete_and_create(file: Path) -> None:
+    file.unlink()
+    file.write_bytes(PNG + b"mountain")
 
 
 def reason(library: Library, path: bytes) -> str:
@@ -179,3 +207,121 @@ def test_a_job_that_waits_for_the_machine_is_due_as_soon_as_its_file_can_be_read
     job = library.job_at(path)
     assert job is not None
     assert (job.id, job.not_before) == (claim.job.id, None)
+
+
+class TestANameThatIsUsedAgain:
+    """Whether a file with other bytes is the one that was described, changed in place, or another one of its name."""
+
+    @pytest.fixture
+    def path(self, gate: Gate, store: JobStore, inbox: Path, clock: FakeClock) -> bytes:
+        """A described file, which was queued in this minute."""
+        path = drop(inbox, "IMG_1.png")
+        clock.set_wall(datetime.now(UTC))
+        enter(gate, path)
+        describe(store)
+        return path
+
+    @pytest.mark.parametrize(
+        ("how", "held", "same"),
+        [
+            (overwrite, True, True),
+            (overwrite, False, True),
+            (rename_over, True, True),
+            (rename_over, False, False),
+            (delete_and_create, False, False),
+        ],
+    )
+    def test_in_place_is_what_was_written_into_the_file_or_over_a_name_that_was_watched(
+        self,
+        gate: Gate,
+        store: JobStore,
+        library: Library,
+        path: bytes,
+        how: Callable[[Path], None],
+        held: bool,
+        same: bool,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        if how is overwrite:
+            if birth_of(path) is None:
+                pytest.skip("this disk knows no time of birth")
+            monkeypatch.setattr("daemon.intake.birth.CLOCK_STEP", -1.0)  # it was queued in the moment of its birth
+        how(Path(os.fsdecode(path)))
+        settled = {path: Fingerprint.of(os.lstat(path))}
+        assert gate.admit_all(settled, held={path} if held else set()) == {path: Outcome.QUEUED}
+        job = library.job_at(path)
+        assert job is not None
+        assert store.changed_from(job.id) == ({digest_of(PNG)} if same else frozenset())
+
+    def test_a_described_file_that_is_moved_over_another_is_not_that_one_changed(
+        self, gate: Gate, store: JobStore, library: Library, inbox: Path, path: bytes
+    ) -> None:
+        other = drop(inbox, "other.png", PNG + b"mountain")
+        enter(gate, other)
+        describe(store)
+        Path(os.fsdecode(other)).rename(os.fsdecode(path))
+        assert gate.admit_all({path: Fingerprint.of(os.lstat(path))}, held={path}) == {path: Outcome.KNOWN}
+        job = library.job_at(path)
+        assert job is not None
+        assert job.digest == digest_of(PNG + b"mountain")
+        assert store.changed_from(job.id) == frozenset()
+
+    def test_nor_is_one_that_cannot_bring_its_job_along(
+        self, gate: Gate, store: JobStore, library: Library, inbox: Path
+    ) -> None:
+        other = drop(inbox, "other.png", PNG + b"mountain")
+        enter(gate, other)
+        describe(store)
+        path = drop(inbox, "IMG_1.png")
+        enter(gate, path)
+        describe(store)
+        Path(os.fsdecode(other)).rename(os.fsdecode(path))
+        assert gate.admit_all({path: Fingerprint.of(os.lstat(path))}, held={path}) == {path: Outcome.QUEUED}
+        job = library.job_at(path)
+        assert job is not None
+        assert store.changed_from(job.id) == frozenset()
+
+    def test_a_missing_file_that_is_back_is_told_once(
+        self, gate: Gate, store: JobStore, library: Library, path: bytes
+    ) -> None:
+        store.whereabouts.miss([path])
+        assert enter(gate, path) is Outcome.KNOWN
+        job = library.job_at(path)
+        assert job is not None
+        assert job.missing_since is None
+        assert (gate.take_returned(), gate.take_returned()) == ([path], [])
+
+
+class TestALostDatabase:
+    """The description stands beside the file, and the database knows nothing of it."""
+
+    def test_is_taken_back_and_nobody_is_asked(
+        self, gate: Gate, store: JobStore, library: Library, inbox: Path
+    ) -> None:
+        path = drop(inbox, "a.png")
+        sidecars.write(said := description_of(settled(path)))
+        before = (inbox / "a.png.md").read_bytes(), (inbox / "a.png.smolwatch.json").read_bytes()
+        assert enter(gate, path) is Outcome.KNOWN
+        job = library.job_at(path)
+        assert job is not None
+        assert (job.state, library.description(job.id)) == (JobState.DONE, said)
+        assert store.claim("worker", lease_seconds=60) is None
+        assert ((inbox / "a.png.md").read_bytes(), (inbox / "a.png.smolwatch.json").read_bytes()) == before
+
+    def test_but_not_where_the_record_is_about_other_bytes_or_damaged(
+        self, gate: Gate, store: JobStore, inbox: Path
+    ) -> None:
+        for name in ("a.png", "b.png"):
+            sidecars.write(description_of(settled(drop(inbox, name))))
+        (inbox / "a.png").write_bytes(PNG + b"mountain")
+        (inbox / "b.png.smolwatch.json").write_text("{")
+        for name in ("a.png", "b.png"):
+            assert enter(gate, os.fsencode(inbox / name)) is Outcome.QUEUED
+
+    def test_nor_where_the_database_knows_the_path(self, gate: Gate, store: JobStore, inbox: Path) -> None:
+        path = drop(inbox, "a.png")
+        enter(gate, path)
+        describe(store)
+        (inbox / "a.png").write_bytes(PNG + b"mountain")
+        sidecars.write(description_of(settled(path)))
+        assert enter(gate, path) is Outcome.QUEUED

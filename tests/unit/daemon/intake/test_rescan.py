@@ -14,7 +14,7 @@ def test_a_plain_rescan_is_over_with_the_list() -> None:
     rescan = Rescan.wished({"id": "1", "compare": False})
     assert rescan.record() == {}
     rescan.listed({b"/a", b"/b"})
-    assert rescan.record() == {"id": "1", "seen": 2, "left": 0, "compared": 0, "changed": 0}
+    assert rescan.record() == {"id": "1", "seen": 2, "left": 0, "compared": 0, "changed": 0, "restored": 0}
 
 
 def test_a_comparison_is_over_when_every_file_was_read_or_cannot_be() -> None:
@@ -26,7 +26,7 @@ def test_a_comparison_is_over_when_every_file_was_read_or_cannot_be() -> None:
     rescan.tick_off(b"/new", Outcome.QUEUED)
     rescan.pass_over(b"/cloud")
     rescan.tick_off(b"/moving", Outcome.AGAIN)
-    assert rescan.record() == {"id": "1", "seen": 5, "left": 1, "compared": 2, "changed": 1}
+    assert rescan.record() == {"id": "1", "seen": 5, "left": 1, "compared": 2, "changed": 1, "restored": 0}
     rescan.listed({b"/same"})
     rescan.tick_off(b"/moving", Outcome.KNOWN)
-    assert rescan.record() == {"id": "1", "seen": 5, "left": 0, "compared": 3, "changed": 1}
+    assert rescan.record() == {"id": "1", "seen": 5, "left": 0, "compared": 3, "changed": 1, "restored": 0}

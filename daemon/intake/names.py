@@ -1,0 +1,66 @@
+"""Names that were never free: what stands there now is what stood there when it was judged, or was put in its place.
+
+A program that saves a file over itself (it writes into the file, or renames a new file over the old one) never frees
+the name. A file that is deleted and another that comes under its name do. Only an unbroken watch can tell.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from daemon.intake.filters import OURS, Filters
+from daemon.intake.hearing import Left
+
+#: When more folders go away at once, every name is doubted.
+MOST_FOLDERS = 100
+
+
+class Names:
+    """The names that are known to have been held since they were judged. Not thread-safe: one thread owns it.
+
+    `left`: the names that were free since its owner last cleared it.
+    """
+
+    def __init__(self, root: bytes, filters: Filters) -> None:
+        self._root = root
+        self._filters = filters
+        self._held: set[bytes] = set()
+        self.left: set[bytes] = set()
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._held
+
+    def hold(self, path: bytes) -> None:
+        """A known file stands there, and from now on every change of the name is heard of."""
+        self._held.add(path)
+
+    def leave(self, path: bytes) -> None:
+        """The name was free for a moment at least."""
+        self._held.discard(path)
+        self.left.add(path)
+
+    def hear(self, left: Iterable[Left]) -> None:
+        """Something went away from these names; others may have taken them since."""
+        gone = [one for one in left if not self._is_kept_aside(one)]
+        for one in gone:
+            self.leave(one.path)
+        folders = [one.path + b"/" for one in gone if one.is_folder]
+        if len(folders) > MOST_FOLDERS:
+            self.doubt_all()
+        elif folders:
+            self._held = {path for path in self._held if not path.startswith(tuple(folders))}
+
+    def doubt_all(self) -> None:
+        """Something was missed: any name may have been free meanwhile."""
+        self._held.clear()
+
+    def _is_kept_aside(self, left: Left) -> bool:
+        """Whether a program that saves a file has put the old one beside it, under a name that a rule turns away.
+
+        So do exiftool ("beach.jpg_original") and many editors ("beach.jpg~"): the new one follows at once.
+        """
+        if left.to is None or os.path.dirname(left.to) != os.path.dirname(left.path):
+            return False
+        turned = self._filters.of_path(self._root, left.to)
+        return turned is not None and turned.code != OURS

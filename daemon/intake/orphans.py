@@ -1,0 +1,80 @@
+"""Orphans: sidecars whose file is gone. They are counted, and removed if that is wished and nobody wrote in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from datetime import timedelta
+from pathlib import Path
+
+from loguru import logger
+
+from daemon.clock import Clock
+from storage import sidecars
+from storage.library import Library
+
+#: A folder that is moved out and in again, a program that syncs by deleting first, a person who takes a deletion back:
+#: all are done by then.
+GRACE = timedelta(hours=1)
+#: So many are removed by one look at most.
+MOST_REMOVED = 1000
+#: Between two looks at the database without a sweep passes so many times what one takes.
+PAUSE_SHARE = 10
+
+
+class Orphans:
+    """`removes`: the setting output.orphans. `is_gone`: whether a path's file is gone, rather than out of sight."""
+
+    def __init__(
+        self, library: Library, clock: Clock, mirror: Path, *, removes: bool, is_gone: Callable[[bytes], bool]
+    ) -> None:
+        self._library = library
+        self._clock = clock
+        self._mirror = mirror
+        self._removes = removes
+        self._is_gone = is_gone
+        self._stand: dict[int, bool] = {}
+        self._tried: set[int] = set()
+        self._is_due = False
+        self._due = 0.0
+
+    @property
+    def count(self) -> int:
+        """For how many files that are gone a sidecar stands."""
+        return sum(self._stand.values())
+
+    def ask(self) -> None:
+        """Files went away or came back: look soon."""
+        self._is_due = True
+
+    def look_if_due(self) -> None:
+        if self._is_due and self._clock.monotonic() >= self._due:
+            self.look(None)
+
+    def look(self, names: Set[bytes] | None) -> None:
+        """`names`: the sidecars that a sweep has just met. Without them, only new orphans are looked for on disk."""
+        began = self._clock.monotonic()
+        missing = self._library.missing()
+        self._stand = {id: self._stands(id, path, names) for id, path, _ in missing}
+        if self._removes and names is not None:
+            before = self._clock.now() - GRACE
+            due = [id for id, _, since in missing if since <= before and self._stand[id] and id not in self._tried]
+            self._remove(due[:MOST_REMOVED])
+        self._is_due = False
+        self._due = began + (1 + PAUSE_SHARE) * (self._clock.monotonic() - began)
+
+    def _stands(self, id: int, path: bytes, names: Set[bytes] | None) -> bool:
+        if names is not None:
+            return sidecars.any_stands(path, names)
+        known = self._stand.get(id)
+        return sidecars.stands_on_disk(path, self._mirror) if known is None else known
+
+    def _remove(self, job_ids: list[int]) -> None:
+        removed = 0
+        for id in job_ids:
+            self._tried.add(id)
+            said = self._library.description(id)
+            if said is not None and self._is_gone(said.path):
+                removed += sidecars.discard(said, self._mirror)
+                self._stand[id] = sidecars.stands_on_disk(said.path, self._mirror)
+        if removed:
+            logger.info("Removed {} sidecars of files that are gone for more than an hour", removed)

@@ -1,0 +1,224 @@
+"""The description that a JSON sidecar holds, read back for a database that does not know it.
+
+It counts only for a file with the very bytes that it is about. What a person wrote in the sidecar stays there: the
+description gets the model's words, from wherever they still stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from storage import records
+from storage.atomic import look
+from storage.errors import ForeignFileError
+from storage.records import Description, MediaKind, NewFile
+from storage.sidecars import json, markdown
+from storage.sidecars.merging import Form
+from storage.sidecars.mirror import mirrored
+from storage.sidecars.names import sidecar_path
+
+
+class Finding(StrEnum):
+    """Whether a sidecar's description can be taken back, and if not, why."""
+
+    WHOLE = "whole"
+    NONE = "none"  #: there is no sidecar
+    NO_RECORD = "no record"  #: the text for people alone
+    DAMAGED = "damaged"  #: the record cannot be read, or lacks something
+    NEWER = "newer"  #: written by a newer smolwatch, in a way that this one does not know
+    OTHER_BYTES = "other bytes"  #: the file is not the one that was described
+
+
+@dataclass(frozen=True)
+class Recorded:
+    finding: Finding
+    description: Description | None = None
+
+
+def storable(text: str) -> str:
+    """Raises ValueError for what a database does not take."""
+    if "\0" in text:
+        raise ValueError("holds the character NUL")
+    text.encode()  # lone surrogates raise a ValueError
+    return text
+
+
+Word = Annotated[str, Field(max_length=1000), AfterValidator(storable)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Group(BaseModel):
+    """What a later version may add is passed over."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class File(Group):
+    digest: Word
+
+
+class Media(Group):
+    kind: Annotated[MediaKind, Field(strict=False)]
+    format: Word
+    width: Count
+    height: Count
+    seconds: Amount | None = None
+    frame_rate: Amount | None = None
+    frames_seen: Count | None = None
+    pages: Count | None = None
+
+
+class Segment(Group):
+    start: float
+    end: float
+    text: str
+
+
+class Quality(Group):
+    verdict: Word
+    reasons: list[str]
+
+
+class Model(Group):
+    id: Word
+    revision: Word
+    engine: Word
+    device: Word
+    dtype: Word
+    detail: Word
+
+
+class Recipe(Group):
+    name: Word
+    version: Count
+    digest: Word
+
+
+class Tokens(Group):
+    # "in" is a word of Python's own.
+    read: Count = Field(alias="in")
+    written: Count = Field(alias="out")
+
+
+class Stats(Group):
+    seconds: dict[str, Amount]
+    tokens: Tokens
+    tokens_per_second: Amount
+    batch_rows: Count
+    peak_memory_bytes: Bytes
+    device_memory_bytes: Bytes
+    cold_start: bool
+    launched_by: Word
+    power: Word | None = None
+
+
+class Record(Group):
+    """The record of the sidecar, in its own layout (`Description.record`)."""
+
+    smolwatch: Word
+    described_at: Annotated[AwareDatetime, Field(strict=False)]
+    file: File
+    media: Media
+    answers: dict[str, Any]
+    timeline: list[Segment] = []
+    quality: Quality
+    model: Model
+    recipe: Recipe
+    stats: Stats
+
+
+def recorded(file: NewFile, mirror: Path | None) -> Recorded:
+    """What the sidecars of the file say, beside it or in the mirror. Raises nothing."""
+    found = [read_at(file, place) for place in ((None, mirror) if mirror else (None,))]
+    whole = (one for one in found if one.finding is Finding.WHOLE)
+    other = (one for one in found if one.finding is not Finding.NONE)
+    return next(whole, None) or next(other, None) or Recorded(Finding.NONE)
+
+
+def finding_without_reading(path: bytes, mirror: Path) -> Finding | None:
+    """What is known of the file's sidecars without reading the file; None where a record stands."""
+    if any(standing(path, json, place) is not None for place in (None, mirror)):
+        return None
+    texts = [standing(path, markdown, place) for place in (None, mirror)]
+    has_text = any(text is not None and markdown.is_ours(text) for text in texts)
+    return Finding.NO_RECORD if has_text else Finding.NONE
+
+
+def read_at(file: NewFile, mirror: Path | None) -> Recorded:
+    content, text = standing(file.path, json, mirror), standing(file.path, markdown, mirror)
+    if text is not None and not markdown.is_ours(text):
+        text = None
+    if content is None:
+        return Recorded(Finding.NONE if text is None else Finding.NO_RECORD)
+    return read_back(content, text, file)
+
+
+def standing(path: bytes, form: Form, mirror: Path | None) -> bytes | None:
+    """What stands in the sidecar's place, whoever wrote it."""
+    beside = sidecar_path(path, form.SUFFIX)
+    try:
+        found = look(mirrored(mirror, beside) if mirror else beside)
+    except (ForeignFileError, OSError):
+        return None
+    return found.content if found else None
+
+
+def read_back(content: bytes, text: bytes | None, file: NewFile) -> Recorded:
+    """`content`: of the JSON sidecar; `text`: of the Markdown one, where there is one of ours. Pure."""
+    record = json.read(content)
+    if record is None:
+        return Recorded(Finding.DAMAGED)
+    if record["schema"] != records.SCHEMA:
+        return Recorded(Finding.NEWER)
+    try:
+        said = Record.model_validate(record)
+    except ValidationError:
+        return Recorded(Finding.DAMAGED)
+    if said.file.digest != file.digest:
+        return Recorded(Finding.OTHER_BYTES)
+    answers = dict(answers_in(record, text))
+    return Recorded(Finding.WHOLE, described(said, answers, file)) if answers else Recorded(Finding.DAMAGED)
+
+
+def answers_in(record: dict[str, Any], text: bytes | None) -> Iterator[tuple[str, str]]:
+    """The model's answers; a person's only where the model's stand nowhere any more."""
+    of_the_model = record.get(json.MODEL_ANSWERS, {})
+    written = set(record.get(json.WRITTEN, []))
+    for name, standing in (of_the_model | record["answers"]).items():
+        answer = standing
+        if json.answer_field(name, standing).mark not in written:
+            elsewhere = of_the_model.get(name) or (text and markdown.answer(text, name))
+            if name in of_the_model or (elsewhere and json.answer_field(name, elsewhere).mark in written):
+                answer = elsewhere
+        if isinstance(answer, str):
+            yield name, answer
+
+
+def described(said: Record, answers: dict[str, str], file: NewFile) -> Description:
+    stats = said.stats
+    return Description(
+        smolwatch=said.smolwatch,
+        described_at=said.described_at,
+        path=file.path,
+        digest=file.digest,
+        fingerprint=file.fingerprint,
+        media=records.Media(**dict(said.media)),
+        answers=answers,
+        timeline=tuple(records.Segment(**dict(segment)) for segment in said.timeline),
+        quality=records.Quality(verdict=said.quality.verdict, reasons=tuple(said.quality.reasons)),
+        model=records.ModelFacts(**dict(said.model)),
+        recipe=records.RecipeFacts(**dict(said.recipe)),
+        stats=records.Stats(
+            **{name: value for name, value in stats if name != "tokens"},
+            tokens_in=stats.tokens.read,
+            tokens_out=stats.tokens.written,
+        ),
+    )

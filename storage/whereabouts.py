@@ -1,0 +1,168 @@
+"""Whereabouts: what becomes of finished jobs as their files and sidecars go away and come back.
+
+Every transaction holds the write lock from its start, like those of `JobStore`, and takes some hundreds of jobs at
+most, so that nobody waits long for it. None needs a claim: a job that somebody works on is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+
+from config.crash_point import crash_point
+from storage import results, rows
+from storage.database import Database
+from storage.lifecycle import JobState
+from storage.records import Description, Fingerprint, NewFile
+from storage.tables import decisions, jobs, media, paths
+from storage.transitions import record_all
+
+#: Paths in one statement.
+AT_ONCE = 500
+#: Jobs that have lost something when their file is no longer there.
+ENDED = (JobState.PUBLISHING, JobState.DONE, JobState.FAILED, JobState.SKIPPED)
+RESTORED = "Its sidecars are missing and are written again."
+TAKEN_BACK = "Taken back from its sidecar: the database did not know it."
+
+T = TypeVar("T")
+
+
+class Whereabouts:
+    """Safe to share between threads and processes."""
+
+    def __init__(self, database: Database, clock_now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock_now = clock_now
+
+    def miss(self, gone: Collection[bytes], replaced: Mapping[bytes, Fingerprint] = {}) -> int:
+        """No file stands at the paths in `gone`; at those in `replaced`, another file than before. How many jobs
+        have lost their file: of a replaced path, all but those about the file that stands there now.
+        """
+        now, lost = self._clock_now(), 0
+        for some in portions(gone):
+            with self._database.write() as connection:
+                lost += mark(connection, now, some)
+        if replaced:
+            with self._database.write() as connection:
+                lost += sum(mark(connection, now, [path], unlike=there) for path, there in replaced.items())
+        return lost
+
+    def found(self, job_ids: Collection[int]) -> None:
+        """The files of these jobs are there again."""
+        with self._database.write() as connection:
+            for some in portions(job_ids):
+                connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(missing_since=None))
+
+    def restore(self, job_ids: Collection[int], note: str = RESTORED) -> int:
+        """done → publishing, so that the sidecars are written again; how many.
+
+        Left out: jobs whose file is missing, and those whose path has a job that is newer or under way.
+        """
+        now, count = self._clock_now(), 0
+        for some in portions(job_ids):
+            with self._database.write() as connection:
+                restored = publish_again(connection, some)
+                if restored:
+                    record_all(connection, now, restored, JobState.DONE, JobState.PUBLISHING, note)
+                crash_point("restoring")
+                count += len(restored)
+        return count
+
+    def take_back(self, described: Sequence[tuple[NewFile, Description]], *, max_attempts: int) -> set[bytes]:
+        """A done job for each file, with the description that its sidecar holds; the paths for which one was made.
+
+        In one transaction, for some hundreds of files, each of another path. A path that ever had a job gets none.
+        """
+        now = self._clock_now()
+        with self._database.write() as connection:
+            taken = take_back(connection, now, unknown(connection, described), max_attempts)
+            crash_point("taking-back")
+            return taken
+
+
+def mark(connection: Connection, now: datetime, some: Sequence[bytes], *, unlike: Fingerprint | None = None) -> int:
+    """The ended jobs of these paths lose their file from now on, if they still have it; how many."""
+    at = select(paths.c.id).where(paths.c.path.in_(some)).scalar_subquery()
+    lost = update(jobs).where(jobs.c.path_id.in_(at), jobs.c.state.in_(ENDED), jobs.c.missing_since.is_(None))
+    if unlike is not None:
+        lost = lost.where(jobs.c.fingerprint != unlike)
+    return connection.execute(lost.values(missing_since=now)).rowcount
+
+
+def publish_again(connection: Connection, job_ids: Sequence[int]) -> list[int]:
+    """The arrow of `restore`; the jobs that took it."""
+    other = jobs.alias()
+    superseded = exists().where(
+        other.c.path_id == jobs.c.path_id,
+        or_(other.c.id > jobs.c.id, other.c.state.in_(rows.LIVE)),
+        other.c.state != JobState.GONE,
+    )
+    done = (jobs.c.id.in_(job_ids), jobs.c.state == JobState.DONE, jobs.c.missing_since.is_(None), ~superseded)
+    again = update(jobs).where(*done).values(state=JobState.PUBLISHING, not_before=None, finished_at=None)
+    return list(connection.execute(again.returning(jobs.c.id)).scalars())
+
+
+def unknown(
+    connection: Connection, described: Sequence[tuple[NewFile, Description]]
+) -> dict[int, tuple[NewFile, Description]]:
+    """By their path's id, those whose path never had a job."""
+    path_ids = rows.path_rows(connection, [file.path for file, _ in described])
+    known = set(connection.execute(select(jobs.c.path_id).where(jobs.c.path_id.in_(path_ids.values()))).scalars())
+    by_id = {path_ids[file.path]: (file, description) for file, description in described}
+    return {path_id: one for path_id, one in by_id.items() if path_id not in known}
+
+
+def take_back(
+    connection: Connection, now: datetime, new: Mapping[int, tuple[NewFile, Description]], max_attempts: int
+) -> set[bytes]:
+    """Done jobs for these files, by the ids of their paths, none of which has a job."""
+    if not new:
+        return set()
+    media_ids = rows.media_rows(connection, [file for file, _ in new.values()])
+    done = {"state": JobState.DONE, "fresh": False, "attempts": 0, "max_attempts": max_attempts, "token": 0}
+    made = [
+        {
+            **done,
+            "path_id": path_id,
+            "media_id": media_ids[file.digest],
+            "fingerprint": file.fingerprint,
+            "queued_at": now,
+            "finished_at": now,
+        }
+        for path_id, (file, _) in new.items()
+    ]
+    connection.execute(insert(jobs), made)
+    job_ids = connection.execute(select(jobs.c.id, jobs.c.path_id).where(jobs.c.path_id.in_(new))).all()
+    results.store_all(connection, {row.id: new[row.path_id][1] for row in job_ids})
+    record_all(connection, now, [row.id for row in job_ids], None, JobState.DONE, TAKEN_BACK)
+    connection.execute(delete(decisions).where(decisions.c.path_id.in_(new)))
+    return {file.path for file, _ in new.values()}
+
+
+def changed_from(connection: Connection, job_id: int) -> frozenset[str]:
+    """The digests of what the job's file held before it was changed in place: see `JobStore.changed_from`."""
+    path_id = select(jobs.c.path_id).where(jobs.c.id == job_id).scalar_subquery()
+    earlier = connection.execute(
+        select(media.c.digest, jobs.c.state, jobs.c.missing_since)
+        .join(media, media.c.id == jobs.c.media_id)
+        .where(jobs.c.path_id == path_id, jobs.c.id < job_id)
+        .order_by(jobs.c.id.desc())
+    )
+    held: set[str] = set()
+    for row in earlier:
+        if row.missing_since is not None:  # what is older was said of a file that is no longer there
+            break
+        if row.state == JobState.DONE:
+            held.add(row.digest)
+    return frozenset(held)
+
+
+def portions(many: Iterable[T], size: int = AT_ONCE) -> Iterator[list[T]]:
+    """`many` in lists that one statement can take."""
+    rest = iter(many)
+    while some := list(islice(rest, size)):
+        yield some

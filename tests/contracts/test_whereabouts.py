@@ -1,0 +1,245 @@
+"""What every store keeps of finished jobs as files and sidecars come and go, whatever database is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import Cause, JobState
+from storage.records import Admission, Description, Job, MediaKind, NewFile, Quality, Refusal, Segment
+from storage.whereabouts import AT_ONCE
+from tests.contracts.stores import MAKERS, Made
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+
+LEASE = 60.0
+FILE = new_file()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=MAKERS)
+def made(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Made]:
+    with MAKERS[request.param](tmp_path, clock) as made:
+        yield made
+        assert made.problems() == []
+
+
+@pytest.fixture
+def store(made: Made) -> JobStore:
+    return made.store
+
+
+@pytest.fixture
+def library(made: Made) -> Library:
+    return made.library
+
+
+def admit(store: JobStore, file: NewFile = FILE) -> tuple[Admission, int]:
+    return store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+
+
+def done(store: JobStore, file: NewFile = FILE) -> int:
+    job = admit(store, file)[1]
+    claim = store.claim("worker", lease_seconds=LEASE)
+    assert claim is not None
+    assert claim.job.id == job
+    store.publish(claim, description_of(file))
+    store.finish(claim)
+    return job
+
+
+def job_at(library: Library, path: bytes = FILE.path) -> Job:
+    job = library.job_at(path)
+    assert job is not None
+    return job
+
+
+class TestMissing:
+    def test_every_finished_job_of_a_path_is_marked_once_and_those_that_wait_are_not(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        ended = done(store)
+        failed = admit(store, new_file(b"/inbox/bad.jpg"))[1]
+        claim = store.claim("worker", lease_seconds=LEASE)
+        assert claim is not None
+        store.fail(claim, code="damaged", reason="Half a file.", cause=Cause.INPUT)
+        waiting = admit(store, new_file(b"/inbox/new.jpg"))[1]
+        began = clock.now()
+        gone = [FILE.path, b"/inbox/bad.jpg", b"/inbox/new.jpg", b"/inbox/never seen.jpg"]
+        assert store.whereabouts.miss(gone) == 2
+        clock.advance(60)
+        assert store.whereabouts.miss(gone) == 0
+        assert [library.job(id).missing_since for id in (ended, failed, waiting)] == [began, began, None]
+        assert [id for id, _, _ in library.ended()] == []
+        assert library.missing() == [(ended, FILE.path, began)]
+
+    def test_more_paths_than_one_statement_takes(self, store: JobStore, library: Library) -> None:
+        files = [new_file(b"/inbox/%d.jpg" % number, b"%d" % number) for number in range(AT_ONCE + 1)]
+        store.whereabouts.take_back([(file, description_of(file)) for file in files], max_attempts=3)
+        assert store.whereabouts.miss([file.path for file in files]) == AT_ONCE + 1
+        ids = [id for id, _, _ in library.missing()]
+        store.whereabouts.found(ids)
+        assert library.missing() == []
+        assert store.whereabouts.restore(ids) == AT_ONCE + 1
+
+    def test_of_a_replaced_path_the_job_about_the_file_that_stands_there_is_spared(
+        self, store: JobStore, library: Library
+    ) -> None:
+        old, new = done(store), done(store, now := new_file(content=b"higher waves", inode=8))
+        assert store.whereabouts.miss([], {FILE.path: now.fingerprint}) == 1
+        assert [library.job(id).missing_since is None for id in (old, new)] == [False, True]
+        assert library.missing() == [], "another job is the last word on the path"
+
+    def test_a_file_that_is_found_again_has_its_job_again(self, store: JobStore, library: Library) -> None:
+        job = done(store)
+        store.whereabouts.miss([FILE.path])
+        store.whereabouts.found([job])
+        assert library.job(job).missing_since is None
+        assert [(id, is_done) for id, _, is_done in library.ended()] == [(job, True)]
+
+    def test_the_same_bytes_that_come_anew_have_their_job_again(self, store: JobStore, library: Library) -> None:
+        job = done(store)
+        store.whereabouts.miss([FILE.path])
+        assert admit(store, new_file(inode=8)) == (Admission.ALREADY_DESCRIBED, job)
+        assert library.job(job).missing_since is None
+
+    def test_a_job_that_goes_along_with_its_file_is_found_and_the_one_it_replaces_is_missing(
+        self, store: JobStore, library: Library
+    ) -> None:
+        there = done(store, new_file(b"/inbox/sea.jpg", b"sea", inode=8))
+        job = done(store)
+        store.whereabouts.miss([FILE.path])
+        assert store.follow(library.job(job), b"/inbox/sea.jpg")
+        assert library.job(job).missing_since is None
+        assert library.job(there).missing_since is not None
+
+
+class TestRestored:
+    def test_a_done_job_is_published_once_more_with_the_same_words(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        job = done(store)
+        assert store.whereabouts.restore([job]) == 1
+        assert store.whereabouts.restore([job]) == 0, "it is under way"
+        assert library.job(job).state is JobState.PUBLISHING
+        ((claim, description),) = store.take_up("worker", lease_seconds=LEASE)
+        assert description == description_of(FILE)
+        store.finish(claim)
+        assert library.job(job).state is JobState.DONE
+        assert "Its sidecars are missing and are written again." in [event.note for event in library.events(job)]
+
+    def test_left_alone_is_a_job_whose_file_is_missing_or_that_is_not_the_last_word_on_its_path(
+        self, store: JobStore, library: Library
+    ) -> None:
+        old, missing = done(store), done(store, new_file(b"/inbox/gone.jpg"))
+        admit(store, new_file(content=b"higher waves", inode=8))
+        store.whereabouts.miss([b"/inbox/gone.jpg"])
+        assert store.whereabouts.restore([old, missing]) == 0
+        assert [library.job(id).state for id in (old, missing)] == [JobState.DONE, JobState.DONE]
+
+    def test_only_so_many_are_taken_up_at_once(self, store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("storage.recovery.MOST_TAKEN_UP", 2)
+        jobs = [done(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number)) for number in range(3)]
+        store.whereabouts.restore(jobs)
+        taken = [[claim.job.id for claim, _ in store.take_up("worker", lease_seconds=LEASE)] for _ in range(3)]
+        assert taken == [jobs[:2], jobs[2:], []]
+
+
+class TestChangedFrom:
+    """What a file held before it was changed in place, and what was another file of the same name."""
+
+    def test_bytes_that_took_the_place_of_described_ones_while_the_name_was_held_are_the_same_file(
+        self, store: JobStore
+    ) -> None:
+        first = done(store)
+        second = done(store, new_file(content=b"higher waves"))
+        third = admit(store, new_file(content=b"storm"))[1]
+        assert store.changed_from(third) == {FILE.digest, new_file(content=b"higher waves").digest}
+        assert store.changed_from(second) == {FILE.digest}
+        assert store.changed_from(first) == frozenset()
+
+    @pytest.mark.parametrize("how", ["seen free", "newcomer", "newcomer while another waits"])
+    def test_a_name_that_was_free_in_between_holds_another_file(self, store: JobStore, how: str) -> None:
+        done(store)
+        other = new_file(content=b"mountains", inode=8)
+        if how == "seen free":
+            store.whereabouts.miss([FILE.path])
+        if how == "newcomer while another waits":
+            admit(store, new_file(content=b"higher waves"))
+        job = admit(store, replace(other, newcomer=how != "seen free"))[1]
+        assert store.changed_from(job) == frozenset()
+
+    def test_what_was_never_described_does_not_join_what_was_before_it(self, store: JobStore) -> None:
+        done(store)
+        admit(store, replace(new_file(content=b"mountains", inode=8), newcomer=True))
+        claim = store.claim("worker", lease_seconds=LEASE)
+        assert claim is not None
+        store.fail(claim, code="damaged", reason="Half a file.", cause=Cause.INPUT)
+        assert store.changed_from(admit(store, new_file(content=b"whole mountains", inode=8))[1]) == frozenset()
+
+    def test_the_same_bytes_that_come_anew_are_no_other_file(self, store: JobStore, library: Library) -> None:
+        job = done(store)
+        assert admit(store, replace(new_file(inode=8), newcomer=True)) == (Admission.ALREADY_DESCRIBED, job)
+        assert library.job(job).missing_since is None
+
+
+class TestTakenBack:
+    def test_a_description_comes_back_as_a_done_job_that_says_the_same(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
+        file = new_file(b"/inbox/bad\xff.mov", kind=MediaKind.VIDEO, format="mov", inode=2**64 - 1)
+        said = description_of(
+            file,
+            timeline=(Segment(start=0, end=1, text="Waves."), Segment(start=1, end=2, text="\udcff")),
+            quality=Quality(verdict="suspect", reasons=("caption: loop",)),
+        )
+        assert store.whereabouts.take_back([(file, said)], max_attempts=3) == {file.path}
+        job = job_at(library, file.path)
+        assert (job.state, job.attempts, job.finished_at) == (JobState.DONE, 0, clock.now())
+        assert library.description(job.id) == replace(
+            said, timeline=(said.timeline[0], Segment(start=1, end=2, text="\\udcff"))
+        )
+        assert [(event.before, event.after) for event in library.events(job.id)] == [(None, JobState.DONE)]
+        assert admit(store, file) == (Admission.ALREADY_DESCRIBED, job.id)
+        assert store.claim("worker", lease_seconds=LEASE) is None
+
+    def test_what_the_database_knows_stays_as_it_is(self, store: JobStore, library: Library) -> None:
+        described, waits = done(store), admit(store, new_file(b"/inbox/new.jpg", b"new"))[1]
+        before = [library.job(id) for id in (described, waits)]
+        files = [FILE, new_file(b"/inbox/new.jpg", b"new"), new_file(b"/inbox/lost.jpg", b"lost")]
+        said = [(file, description_of(file, answers={"caption": "From elsewhere."})) for file in files]
+        assert store.whereabouts.take_back(said, max_attempts=3) == {b"/inbox/lost.jpg"}
+        assert store.whereabouts.take_back(said, max_attempts=3) == set()
+        assert [library.job(id) for id in (described, waits)] == before
+        assert library.description(described) == description_of(FILE)
+
+    def test_two_files_of_the_same_bytes_come_back_each_for_itself(self, store: JobStore, library: Library) -> None:
+        files = [new_file(b"/inbox/%s.jpg" % name) for name in (b"a", b"b")]
+        said: list[tuple[NewFile, Description]] = [
+            (file, description_of(file, answers={"caption": file.path.decode()})) for file in files
+        ]
+        assert len(store.whereabouts.take_back(said, max_attempts=3)) == 2
+        for file, description in said:
+            assert library.description(job_at(library, file.path).id) == description
+
+    def test_a_refusal_of_the_path_is_taken_back_too(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+        store.refuse(Refusal(path=FILE.path, code="not-downloaded", reason="In the cloud.", at=clock.now()))
+        store.whereabouts.take_back([(FILE, description_of(FILE))], max_attempts=3)
+        assert library.refusal(FILE.path) is None
+
+
+def test_times_are_exact(store: JobStore, library: Library, clock: FakeClock) -> None:
+    clock.advance(timedelta(microseconds=123456).total_seconds())
+    job = done(store)
+    store.whereabouts.miss([FILE.path])
+    assert library.job(job).missing_since == clock.now()

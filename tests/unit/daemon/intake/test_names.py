@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from config.settings import InboxSettings
+from daemon.intake.filters import Filters
+from daemon.intake.hearing import Left
+from daemon.intake.names import MOST_FOLDERS, Names
+
+A, B, BELOW = b"/in/a.jpg", b"/in/b.jpg", b"/in/trip/c.jpg"
+
+
+@pytest.fixture
+def names() -> Names:
+    names = Names(b"/in", Filters(InboxSettings(ignore=("*~", "*_original"))))
+    for path in (A, B, BELOW):
+        names.hold(path)
+    return names
+
+
+def held(names: Names) -> list[bytes]:
+    return [path for path in (A, B, BELOW) if path in names]
+
+
+def test_a_name_is_held_until_something_goes_away_from_it(names: Names) -> None:
+    names.hear([Left(A, None, False)])
+    assert (held(names), names.left) == ([B, BELOW], {A})
+    names.hold(A)
+    names.hear([Left(A, b"/in/trip/a.jpg", False)])
+    assert held(names) == [B, BELOW]
+
+
+@pytest.mark.parametrize("kept", [b"/in/a.jpg~", b"/in/a.jpg_original"])
+def test_a_program_that_keeps_the_old_version_beside_the_new_one_does_not_free_the_name(
+    names: Names, kept: bytes
+) -> None:
+    names.hear([Left(A, kept, False)])
+    assert (held(names), names.left) == ([A, B, BELOW], set())
+
+
+@pytest.mark.parametrize("to", [b"/in/other.jpg", b"/in/trip/a.jpg~", b"/in/a.jpg.md"])
+def test_any_other_move_does(names: Names, to: bytes) -> None:
+    names.hear([Left(A, to, False)])
+    assert held(names) == [B, BELOW]
+
+
+def test_a_folder_that_goes_away_takes_the_names_in_it_along(names: Names) -> None:
+    names.hear([Left(b"/in/trip", None, True)])
+    assert (held(names), names.left) == ([A, B], {b"/in/trip"})
+
+
+def test_when_many_folders_go_away_every_name_is_doubted(names: Names) -> None:
+    names.hear([Left(b"/in/%d" % number, None, True) for number in range(MOST_FOLDERS + 1)])
+    assert held(names) == []
+
+
+def test_when_something_was_missed_every_name_is_doubted(names: Names) -> None:
+    names.doubt_all()
+    assert held(names) == []

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from daemon.intake.rebuild import Tally, rebuild
+from storage import sidecars
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+from storage.records import Segment
+from storage.sidecars.recorded import Finding
+from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.unit.daemon.conftest import PNG, drop, settled
+
+
+def rebuilt(settings: Settings, store: JobStore, library: Library) -> Tally:
+    return list(rebuild(settings, store, library))[-1]
+
+
+def describe(inbox: Path, *names: str) -> list[bytes]:
+    """Files with their sidecars, of which no database knows."""
+    paths = [drop(inbox, name, PNG + name.encode()) for name in names]
+    for path in paths:
+        sidecars.write(description_of(settled(path)))
+    return paths
+
+
+def test_what_stands_beside_the_files_comes_back_and_the_rest_is_counted(
+    settings: Settings, store: JobStore, library: Library, inbox: Path
+) -> None:
+    paths = describe(inbox, "a.png", "trip/b.png")
+    describe(inbox, "text.png", "damaged.png", "changed.png", "gone.png")
+    (inbox / "text.png.smolwatch.json").unlink()
+    (inbox / "damaged.png.smolwatch.json").write_text("{")
+    (inbox / "changed.png").write_bytes(PNG + b"mountain")
+    (inbox / "gone.png").unlink()
+    drop(inbox, "new.png")
+    drop(inbox, "notes.txt", b"hello")
+    (inbox / "notes.txt.smolwatch.json").write_bytes((inbox / "a.png.smolwatch.json").read_bytes())
+    store.admit(settled(drop(inbox, "known.png")), model=MODEL, recipe=RECIPE, max_attempts=3)
+    tally = rebuilt(settings, store, library)
+    assert (tally.taken, tally.known, tally.unreadable) == (2, 1, 1)
+    assert tally.others == Counter({Finding.NO_RECORD: 1, Finding.DAMAGED: 1, Finding.OTHER_BYTES: 1, Finding.NONE: 1})
+    for path in paths:
+        job = library.job_at(path)
+        assert job is not None
+        assert (job.state, library.description(job.id)) == (JobState.DONE, description_of(settled(path)))
+
+
+def test_done_again_nothing_is_taken_twice(settings: Settings, store: JobStore, library: Library, inbox: Path) -> None:
+    describe(inbox, "a.png")
+    assert [rebuilt(settings, store, library).taken for _ in range(2)] == [1, 0]
+
+
+def test_those_of_folders_that_cannot_be_written_come_back_from_the_mirror(
+    settings: Settings, store: JobStore, library: Library, inbox: Path
+) -> None:
+    describe(inbox, "a.png")
+    away = Path(f"{settings.sidecar_folder}{inbox}/a.png.smolwatch.json")
+    away.parent.mkdir(parents=True)
+    (inbox / "a.png.smolwatch.json").rename(away)
+    assert rebuilt(settings, store, library).taken == 1
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_broken_off_it_goes_on_where_it_was(
+    settings: Settings, store: JobStore, library: Library, inbox: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr("daemon.intake.rebuild.BATCH", batch)
+    describe(inbox, "a.png", "b.png", "c.png")
+    next(iter(rebuild(settings, store, library)))
+    tally = rebuilt(settings, store, library)
+    assert (tally.known, tally.taken) == (batch, 3 - batch)
+
+
+def test_a_video_comes_back_with_its_timeline(
+    settings: Settings, store: JobStore, library: Library, inbox: Path
+) -> None:
+    (path,) = describe(inbox, "a.png")
+    said = replace(description_of(settled(path)), timeline=(Segment(start=0.0, end=1.5, text="Waves."),))
+    sidecars.write(said)
+    rebuilt(settings, store, library)
+    job = library.job_at(path)
+    assert job is not None
+    assert library.description(job.id) == said
+
+
+def test_a_link_is_not_followed(settings: Settings, store: JobStore, library: Library, inbox: Path) -> None:
+    describe(inbox, "a.png")
+    (inbox / "a.png").rename(inbox.parent / "a.png")
+    (inbox / "a.png").symlink_to(inbox.parent / "a.png")
+    assert list(rebuild(settings, store, library)) == []

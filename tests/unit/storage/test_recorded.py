@@ -1,0 +1,184 @@
+"""A description that is read back from its sidecar says what was written, or is refused with the reason."""
+
+from __future__ import annotations
+
+import json as plain_json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage import sidecars
+from storage.records import Description, MediaKind, Quality, Segment
+from storage.sidecars import json, markdown
+from storage.sidecars.mirror import mirrored
+from storage.sidecars.names import sidecar_path
+from storage.sidecars.page import plain, unescaped
+from storage.sidecars.recorded import Finding, finding_without_reading, read_back, recorded
+from tests.fakes.clock import START
+from tests.fakes.files import description_of, new_file
+
+FILE = new_file()
+CLIP = new_file(b"/inbox/clip.mov", b"clip", kind=MediaKind.VIDEO, format="mov")
+MINE = "Grandma at the beach, 1974."
+
+
+def video() -> Description:
+    said = description_of(
+        CLIP,
+        timeline=(Segment(start=0.0, end=4.04, text="Waves."), Segment(start=4.04, end=8.0, text="A | B")),
+        quality=Quality(verdict="suspect", reasons=("caption: loop",)),
+    )
+    return replace(said, stats=replace(said.stats, power="mains"), media=replace(said.media, pages=3))
+
+
+def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+    record = plain_json.loads(content)
+    change(record)
+    return plain_json.dumps(record).encode()
+
+
+def answers(content: bytes, text: bytes | None = None) -> dict[str, str]:
+    said = read_back(content, text, FILE).description
+    assert said is not None
+    return said.answers
+
+
+@pytest.mark.parametrize("said", [description_of(FILE), video()])
+def test_everything_comes_back(said: Description) -> None:
+    file = CLIP if said.digest == CLIP.digest else FILE
+    assert read_back(json.render(said), None, file).description == said
+
+
+def test_it_is_about_the_file_as_it_stands_now() -> None:
+    elsewhere = new_file(b"/new/place.jpg", inode=99)
+    said = read_back(json.render(description_of(FILE)), None, elsewhere).description
+    assert said is not None
+    assert (said.path, said.fingerprint) == (elsewhere.path, elsewhere.fingerprint)
+
+
+class TestWords:
+    """The database gets the model's words; a person's stay in the sidecar."""
+
+    def test_those_that_a_person_changed_come_from_beside_them(self) -> None:
+        mine = changed(json.render(description_of(FILE)), lambda record: record["answers"].update(caption=MINE))
+        filled = json.fill(mine, description_of(FILE, described_at=START + timedelta(hours=1)))
+        assert answers(filled) == {"caption": "A beach.", "summary": "A beach with waves."}
+
+    def test_or_from_the_text_where_they_stand_unchanged(self) -> None:
+        said = description_of(FILE, answers={"caption": "A *beach* [at] 3. dusk: http://x", "summary": "- Waves & co."})
+        mine = changed(json.render(said), lambda record: record["answers"].update(caption=MINE, summary=""))
+        assert answers(mine, markdown.render(said)) == said.answers
+
+    def test_a_person_who_changed_both_is_taken_at_their_word(self) -> None:
+        said = description_of(FILE)
+        mine = changed(json.render(said), lambda record: record["answers"].update(caption=MINE))
+        text = markdown.render(said).replace(b"A beach.", b"Ours.")
+        assert answers(mine, text) == {"caption": MINE, "summary": "A beach with waves."}
+
+    def test_a_text_about_other_words_proves_nothing(self) -> None:
+        mine = changed(json.render(description_of(FILE)), lambda record: record["answers"].update(caption=MINE))
+        text = markdown.render(description_of(FILE, answers={"caption": "Sand.", "summary": "Much sand."}))
+        assert answers(mine, text)["caption"] == MINE
+
+    def test_what_is_no_text_is_no_answer(self) -> None:
+        mine = changed(json.render(description_of(FILE)), lambda record: record["answers"].update(caption=["x"]))
+        assert answers(mine) == {"summary": "A beach with waves."}
+
+    @given(st.text(max_size=40))
+    def test_what_the_text_says_is_read_back(self, said: str) -> None:
+        assert plain(unescaped(plain(said))) == plain(said)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (lambda record: record.update(schema=2), Finding.NEWER),
+        (lambda record: record["file"].update(digest="blake2b:00"), Finding.OTHER_BYTES),
+        (lambda record: record.pop("stats"), Finding.DAMAGED),
+        (lambda record: record["media"].pop("width"), Finding.DAMAGED),
+        (lambda record: record["media"].update(width=2**31), Finding.DAMAGED),
+        (lambda record: record["media"].update(width=-1), Finding.DAMAGED),
+        (lambda record: record["media"].update(kind="song"), Finding.DAMAGED),
+        (lambda record: record["media"].update(format="\ud800"), Finding.DAMAGED),
+        (lambda record: record["model"].update(device="a\0b"), Finding.DAMAGED),
+        (lambda record: record["stats"].update(peak_memory_bytes=2**63), Finding.DAMAGED),
+        (lambda record: record["stats"].update(tokens_per_second="fast"), Finding.DAMAGED),
+        (lambda record: record.update(described_at="yesterday"), Finding.DAMAGED),
+        (lambda record: record.update(described_at="2026-11-24T09:00:00"), Finding.DAMAGED),
+        (lambda record: record.update(answers={}), Finding.DAMAGED),
+        (lambda record: record.update(file="beach.jpg"), Finding.DAMAGED),
+    ],
+)
+def test_a_record_that_cannot_be_taken_back_says_why(
+    change: Callable[[dict[str, Any]], object], finding: Finding
+) -> None:
+    found = read_back(changed(json.render(description_of(FILE)), change), None, FILE)
+    assert (found.finding, found.description) == (finding, None)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, 400])
+def test_a_record_that_is_cut_off_is_damaged(cut: int) -> None:
+    assert read_back(json.render(description_of(FILE))[:cut], None, FILE).finding is Finding.DAMAGED
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(["described_at", "file", "media", "answers", "timeline", "quality", "model", "stats"]), VALUES)
+def test_whatever_stands_in_a_record_nothing_is_raised(key: str, value: object) -> None:
+    content = changed(json.render(video()), lambda record: record.update({key: value}))
+    assert read_back(content, None, CLIP).finding in Finding
+
+
+class TestOnDisk:
+    @pytest.fixture
+    def said(self, tmp_path: Path) -> Description:
+        (tmp_path / "beach.jpg").write_bytes(b"waves")
+        said = description_of(new_file(os.fsencode(tmp_path / "beach.jpg")))
+        sidecars.write(said)
+        return said
+
+    def test_it_is_found_beside_the_file(self, tmp_path: Path, said: Description) -> None:
+        assert recorded(new_file(said.path), tmp_path / "mirror").description == said
+        assert finding_without_reading(said.path, tmp_path / "mirror") is None
+
+    def test_or_in_the_mirror(self, tmp_path: Path, said: Description) -> None:
+        mirror = tmp_path / "mirror"
+        beside = sidecar_path(said.path, json.SUFFIX)
+        away = Path(os.fsdecode(mirrored(mirror, beside)))
+        away.parent.mkdir(parents=True)
+        Path(os.fsdecode(beside)).rename(away)
+        assert recorded(new_file(said.path), mirror).description == said
+        assert finding_without_reading(said.path, mirror) is None
+
+    def test_a_text_alone_is_no_record_and_a_persons_own_text_is_nothing(
+        self, tmp_path: Path, said: Description
+    ) -> None:
+        (tmp_path / "beach.jpg.smolwatch.json").unlink()
+        for look in (lambda: recorded(new_file(said.path), None).finding, lambda: found(said.path)):
+            assert look() is Finding.NO_RECORD
+        (tmp_path / "beach.jpg.md").write_text("my notes")
+        for look in (lambda: recorded(new_file(said.path), None).finding, lambda: found(said.path)):
+            assert look() is Finding.NONE
+
+    def test_a_record_that_is_only_linked_is_not_followed(self, tmp_path: Path, said: Description) -> None:
+        record = tmp_path / "beach.jpg.smolwatch.json"
+        record.rename(tmp_path / "elsewhere")
+        record.symlink_to(tmp_path / "elsewhere")
+        (tmp_path / "beach.jpg.md").unlink()
+        assert recorded(new_file(said.path), None).finding is Finding.NONE
+
+
+def found(path: bytes) -> Finding | None:
+    return finding_without_reading(path, Path("/nowhere"))
