@@ -19,7 +19,8 @@ from daemon.intake import verdicts
 from daemon.intake.filters import Turned, of_mode
 from daemon.lock import holder
 from storage.lifecycle import Cause, JobState
-from storage.records import Job, JobEvent, Refusal, stamp
+from storage.plain import stamp
+from storage.records import Job, JobEvent, Refusal
 
 PATIENCE = "Nothing needs doing: it is looked at again by itself."
 START = "start it with: smolwatch run"

@@ -17,7 +17,8 @@ import click
 
 from config.text import safe_text
 from daemon.intake.verdicts import advice_of, sentence_of
-from storage.records import Job, JobEvent, Refusal, exact, present, stamp
+from storage.plain import exact, present, stamp
+from storage.records import Job, JobEvent, Refusal
 
 if TYPE_CHECKING:
     from rich.console import Console

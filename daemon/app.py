@@ -20,7 +20,6 @@ from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
 from daemon.intake.filters import filters_of
-from daemon.intake.homecoming import Homecoming
 from daemon.intake.intake import Intake
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import WISH, Rescan
@@ -181,7 +180,6 @@ class Daemon:
             max_bytes=self._settings.work.max_file_bytes,
             mirror=self._settings.sidecar_folder,
         )
-        homecoming = Homecoming(self._store, self._library, self._settings.sidecar_folder, self._root, self._filters)
         return Intake(
             self._settings.inbox,
             self._root,
@@ -192,7 +190,6 @@ class Daemon:
             stop=self._intake_stop,
             report=self._report_intake,
             trouble=self._trouble.meet,
-            swept=homecoming.look,
         )
 
     def _report_intake(self, state: dict[str, object]) -> None:

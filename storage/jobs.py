@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from config.crash_point import crash_point
 from storage import admission, following, recovery, refused, results, rows
 from storage.database import Database
+from storage.dispatch import next_due
 from storage.errors import LostClaim
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, Description, Job, NewFile, Refusal
@@ -281,30 +282,3 @@ class JobStore:
     def _must(moved: bool, claim: Claim) -> None:
         if not moved:
             raise LostClaim(f"Job {claim.job.id} is no longer {claim.owner}'s; nothing was changed.")
-
-
-def next_due(now: datetime) -> Any:
-    """The queued job to claim next. A path whose job is being worked on waits for that one to end.
-
-    So do bytes about which the model is being asked for another path: what it says will hold for both. If that fails,
-    they are tried themselves. Whoever is to be asked again (`fresh`) does not wait.
-    """
-    working, asked = jobs.alias(), jobs.alias()
-    busy = exists().where(
-        working.c.path_id == jobs.c.path_id, working.c.state.in_((JobState.RUNNING, JobState.PUBLISHING))
-    )
-    # Without a reference to the outer row: looked up once a claim, not once a job in line.
-    under_way = select(asked.c.media_id).where(asked.c.state == JobState.RUNNING)
-    return (
-        select(jobs.c.id)
-        .where(
-            jobs.c.state == JobState.QUEUED,
-            jobs.c.attempts < jobs.c.max_attempts,
-            passed(jobs.c.not_before, now),
-            ~busy,
-            or_(jobs.c.fresh, jobs.c.media_id.not_in(under_way)),
-        )
-        .order_by(jobs.c.queued_at, jobs.c.id)
-        .limit(1)
-        .scalar_subquery()
-    )

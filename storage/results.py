@@ -7,17 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
-from storage.records import (
-    Description,
-    Media,
-    MediaKind,
-    ModelFacts,
-    NewFile,
-    Quality,
-    RecipeFacts,
-    Segment,
-    Stats,
-)
+from storage.records import Description, Media, MediaKind, ModelFacts, NewFile, Quality, RecipeFacts, Segment, Stats
 from storage.rows import media_rows
 from storage.tables import descriptions, jobs, media, paths, segments, stats
 

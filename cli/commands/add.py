@@ -14,7 +14,7 @@ from config.load import load_settings, prepare_home
 from config.text import safe_text
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.lock import holder
-from storage.records import present
+from storage.plain import present
 
 
 @click.command(short_help="Fetch files from the web into the inbox.")

@@ -18,7 +18,8 @@ from config.text import safe_text
 from daemon.intake import verdicts
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.records import Job, Refusal, present
+from storage.plain import present
+from storage.records import Job, Refusal
 
 #: No state of a job: of files that intake cannot take yet.
 WAITING = "waiting"

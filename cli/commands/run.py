@@ -23,7 +23,7 @@ from daemon.lock import holder
 from daemon.service.refusal import PERMANENT, forget_refusal, refuse
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.records import stamp
+from storage.plain import stamp
 
 
 def choices(key: str) -> click.Choice[str]:

@@ -22,7 +22,7 @@ from daemon.lock import holder, noted
 from daemon.service.refusal import refusal
 from storage.errors import PassingError
 from storage.lifecycle import JobState
-from storage.records import present, stamp
+from storage.plain import present, stamp
 
 MOST_SHOWN = 20
 MOST_PENDING = 1000

@@ -17,7 +17,7 @@ from daemon.intake.names import Names
 from daemon.intake.progress import Progress, Telling
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import Rescan
-from daemon.intake.schedule import Schedule
+from daemon.intake.schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, Schedule
 from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape, quiet_seconds
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
 from daemon.intake.verdicts import is_kept
@@ -27,14 +27,8 @@ from storage.errors import StorageError
 from storage.records import Fingerprint
 
 TICK_SECONDS = 0.25
-#: Admitting pauses after this long, so that the watch and a stop are not kept waiting by a big backlog.
-BUSY_SECONDS = 0.5
 #: After a failure of the database or the inbox, before the next try.
 PAUSE_SECONDS = 3.0
-#: So many files are admitted at once.
-BATCH = 500
-#: Looking at what settles takes a tenth of the time at most, however much that is.
-LOOK_SHARE = 10
 
 
 class Intake:
@@ -52,27 +46,19 @@ class Intake:
         stop: Event,
         report: Callable[[dict[str, object]], None],
         trouble: Callable[[StorageError], None],
-        swept: Callable[[], None] = lambda: None,
         watcher: Callable[[bytes, Heard], Watcher] | None = None,
         scan: Scan = os.scandir,
         lstat: Callable[[bytes], os.stat_result] = os.lstat,
     ) -> None:
-        self._settings = settings
-        self._root = root
-        self._gate = gate
-        self._reconciler = reconciler
-        self._clock = clock
-        self._stop = stop
+        self._settings, self._root = settings, root
+        self._gate, self._reconciler = gate, reconciler
+        self._clock, self._stop = clock, stop
         self._telling = Telling(report)
         self._condition = Condition(root, trouble)
         self._filters = filters
-        self._when_swept = swept
-        self._heard = Heard()
-        self._again = Heard()
-        self._asked = Event()
+        self._heard, self._again, self._asked = Heard(), Heard(), Event()
         self._watcher = watcher(root, self._heard) if watcher else Watcher(root, self._heard, settings.observer)
-        self._scan = scan
-        self._lstat = lstat
+        self._scan, self._lstat = scan, lstat
         self._schedule = Schedule(settings.sweep_seconds)
         self._settling = Settling(settings.settle_seconds)
         self._judged: dict[bytes, Shape] = {}
@@ -81,7 +67,6 @@ class Intake:
         self._wish: Rescan | None = None
         self._rescan = Rescan()
         self._look_due = 0.0
-        self._swept = False
         self._idle = False
         self.progress = Progress()
 
@@ -113,8 +98,7 @@ class Intake:
         """One round. Raises OSError while the inbox is missing, StorageError while nothing can be written down."""
         self._idle = False
         self._keep_watching()
-        again, _ = self._again.take()
-        for path in again:
+        for path in self._again.take()[0]:
             self._judged.pop(path, None)
             self._gate.aside.doubt(path)
             self._sight(path)
@@ -143,7 +127,7 @@ class Intake:
             self._judged.pop(path, None)
             self._sight(path)
         self._gate.refusals.write()
-        self._idle = self._swept and not self._settling.moving
+        self._idle = self.progress.last_sweep is not None and not self._settling.moving
 
     def _try_tick(self) -> bool:
         now = self._clock.monotonic()
@@ -185,10 +169,8 @@ class Intake:
         self._judged = {path: shape for path, shape in self._judged.items() if path in present}
         self.progress.seen = len(present)
         self.progress.last_sweep = self._clock.now()
-        self._swept = True
         self._gate.aside.listed(present)
         self._rescan.listed(present, self._reconciler.swept(present, own, is_asked=self._rescan.is_new))
-        self._when_swept()
 
     def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken, and gathers our own's."""

@@ -16,6 +16,7 @@ from config.settings import Settings
 from daemon.clock import Clock
 from daemon.intake.absence import gone
 from daemon.intake.filters import filters_of
+from daemon.intake.homecoming import Homecoming
 from daemon.intake.orphans import Orphans
 from storage import sidecars
 from storage.jobs import JobStore
@@ -42,6 +43,7 @@ class Reconciler:
         self._whereabouts = store.whereabouts
         self._library = library
         removes = settings.output.orphans == "remove"
+        self._homecoming = Homecoming(store, library, self._mirror, root, self._filters)
         self._orphans = Orphans(library, clock, self._mirror, removes=removes, is_gone=self._is_gone)
 
     @property
@@ -66,6 +68,7 @@ class Reconciler:
             self._restored.clear()
         restored = self._restore(bare[:MOST_RESTORED])
         self._orphans.look(names)
+        self._homecoming.look()
         return restored
 
     def left(self, paths: Collection[bytes]) -> None:

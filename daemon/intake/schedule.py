@@ -8,6 +8,12 @@ SLEPT_SECONDS = 30.0
 SHORTEST_POLL = 2.0
 LONGEST_POLL = 60.0
 POLL_SHARE = 20
+#: Looking at what settles takes a tenth of the time at most, however much that is.
+LOOK_SHARE = 10
+#: Admitting pauses after this long, so that the watch and a stop are not kept waiting by a big backlog.
+BUSY_SECONDS = 0.5
+#: So many files are admitted at once.
+BATCH = 500
 
 
 class Schedule:

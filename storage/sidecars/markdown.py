@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from storage.records import Description, stamp
+from storage.plain import stamp
+from storage.records import Description
 from storage.sidecars import merging
 from storage.sidecars.merging import About, Field
 from storage.sidecars.page import FIGURES, changed_since, heading, sections, unescaped

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from config.settings import Existing
-from storage.records import Description, stamp
+from storage.plain import stamp
+from storage.records import Description
 
 
 @dataclass(frozen=True)

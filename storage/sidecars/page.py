@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from config.text import safe_text
+from storage.plain import stamp
 from storage.quality import in_words
-from storage.records import Description, MediaKind, stamp
+from storage.records import Description, MediaKind
 from storage.sidecars.merging import Field
 
 #: The section that every description ends with.

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from storage.records import MediaKind, Quality, Segment, moment_of
+from storage.plain import moment_of
+from storage.records import MediaKind, Quality, Segment
 from tests.fakes.files import description_of, new_file
 
 VIDEO = new_file(b"/inbox/beach.mov", kind=MediaKind.VIDEO, format="mov")
