@@ -109,9 +109,16 @@ class House:
 
     def engine(self) -> dict[str, object]:
         """What the daemon last said of its engine; nothing while the database is being made."""
+        return self._state("engine")
+
+    def daemon(self) -> dict[str, object]:
+        """What it last said of itself."""
+        return self._state("daemon")
+
+    def _state(self, key: str) -> dict[str, object]:
         try:
             with self.reading() as library:
-                return library.state("engine") or {}
+                return library.state(key) or {}
         except (NotFoundError, StorageError):
             return {}
 

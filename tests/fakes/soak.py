@@ -83,6 +83,7 @@ class Soak:
             self._daemon is not None
             and self._daemon.poll() is None
             and self._house.engine().get("state") == "safe mode"
+            and self._house.daemon().get("pid") == self._daemon.pid  # else the one before said so
         ):
             self._blows["restart out of safe mode"] += 1
             self._daemon.send_signal(signal.SIGTERM)
