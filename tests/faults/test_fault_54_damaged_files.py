@@ -36,19 +36,19 @@ def test_a_video_cut_off_anywhere_gives_its_frames_up_to_there_or_a_sentence(
     decoder: Decoder, tmp_path: Path, suffix: str
 ) -> None:
     path = save_video(tmp_path / f"a{suffix}", grey_frames(48), group=4)
-    seen = []
+    lasts = []
     for content in cut(path.read_bytes()):
         path.write_bytes(content)
         try:
             frames = [frame_number(frame) for frame in opened(decoder, path).pictures]
             assert frames == sorted(frames)
             assert all(0 <= frame < 48 for frame in frames)
-            seen.append(len(frames))
+            lasts.append(frames[-1])
         except UnreadableError as error:
             assert str(error).endswith(".")
-    assert seen == sorted(seen)
+    assert lasts == sorted(lasts)
     if suffix in (".mkv", ".webm", ".avi"):
-        assert len(seen) > 8, "these can be read as far as they came"
+        assert len(lasts) > 8, "these can be read as far as they came"
 
 
 def test_an_mp4_that_was_written_in_fragments_is_read_as_far_as_it_came(decoder: Decoder, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_video_without_its_table_of_contents_is_refused(decoder: Decoder, tmp_
 
 
 def test_tags_in_no_known_encoding_are_no_obstacle(decoder: Decoder, tmp_path: Path) -> None:
-    assert len(opened(decoder, of_bad_tags(tmp_path / "a.mp4")).pictures) == 1
+    assert len(opened(decoder, of_bad_tags(tmp_path / "a.mp4")).pictures) == 4
 
 
 def test_packets_without_times_are_shown_in_their_order(decoder: Decoder, tmp_path: Path) -> None:
