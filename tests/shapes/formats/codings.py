@@ -101,7 +101,9 @@ PLAIN = {
 }
 #: The tags that say how colours are computed: each matrix in both ranges, by codecs that write them in several ways.
 TAGGED = {
-    f"{codec}-{matrix}-{'full' if full else 'tv'}{suffix}": Coding(codec=codec, matrix=matrix, full=full)
+    f"{codec}-{matrix}-{'full' if full else 'tv'}{suffix}": Coding(
+        codec=codec, matrix=matrix, full=full, signal=light.wide if matrix == "bt2020" else light.sdr
+    )
     for (codec, suffix), matrix, full in product(
         (("libx264", ".mp4"), ("libx265", ".mov"), ("libvpx-vp9", ".webm"), ("libsvtav1", ".mkv"), ("libx264", ".ts")),
         ("bt601", "bt709", "bt2020"),

@@ -58,7 +58,7 @@ PLANAR = {
 #: FFmpeg's numbers (ITU-T H.273): matrix, primaries and transfer.
 MATRICES = {"bt601": 6, "bt709": 1, "bt2020": 9}
 PRIMARIES = {"bt601": 6, "bt709": 1, "bt2020": 9}
-TRANSFERS: dict[Callable[[Image.Image], np.ndarray], int] = {light.sdr: 1, light.pq: 16, light.hlg: 18}
+TRANSFERS: dict[Callable[[Image.Image], np.ndarray], int] = {light.sdr: 1, light.wide: 14, light.pq: 16, light.hlg: 18}
 #: What makes each encoder quick and true to the colours. Of SVT-AV1's presets, 11 and 12 write streams that break off.
 SETTINGS = {
     "libx264": {"preset": "ultrafast", "crf": "12"},
@@ -70,6 +70,8 @@ SETTINGS = {
 }
 COARSE = {"qmin": "1", "qmax": "2"}
 COARSE_CODECS = set("mpeg4 mpeg1video mpeg2video wmv1 wmv2 msmpeg4 msmpeg4v2 h263 h263p flv mjpeg".split())
+#: These encoders do not say that the first picture stands alone. A file without key frames counts as one of them alone.
+NO_KEYS = {"rpza"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +142,10 @@ def mux_film(
         frame = frame_of(picture.resize(coding.size) if coding.size else picture, coding)
         frame.time_base = 1 / rate
         frame.pts = number + round(start * rate)
-        file.mux(stream.encode(frame))
+        for packet in stream.encode(frame):
+            if coding.codec in NO_KEYS:
+                packet.is_keyframe = number == 0
+            file.mux(packet)
     file.mux(stream.encode())
 
 

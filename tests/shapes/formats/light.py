@@ -33,6 +33,12 @@ def sdr(picture: Image.Image) -> Floats:
     return np.asarray(picture.convert("RGB"), dtype=np.float64) / 255
 
 
+def wide(picture: Image.Image) -> Floats:
+    """R'G'B' over BT.2020 primaries with an ordinary curve."""
+    light = np.clip(linear(picture) @ TO_2020.T, 0, 1)
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
 def pq(picture: Image.Image) -> Floats:
     """R'G'B' of SMPTE ST 2084 over BT.2020 primaries."""
     light = linear(picture) @ TO_2020.T * WHITE / PQ_PEAK
