@@ -17,6 +17,7 @@ MEANINGS = {
 DEFECTS = {
     "damaged": "has damaged parts, which were left out",
     "cut-short": "ends before it should",
+    "small-preview": "was seen in a small preview only",
 }
 
 

@@ -101,4 +101,5 @@ def still(stored: Stored, format: str, plan: DecodePlan) -> Clip:
     """One picture: the frame that is unpacked last."""
     width, height = shown_size(stored.size, stored.turn)
     media = Media(kind=MediaKind.IMAGE, format=format, width=width, height=height, pages=stored.pages)
-    return Clip(media=media, pictures=(as_pixels(resizable(stored.picture), stored, plan.image_edge),), timestamps=())
+    pixels = as_pixels(resizable(stored.picture), stored, plan.image_edge)
+    return Clip(media=media, pictures=(pixels,), timestamps=(), defects=stored.defects)

@@ -12,6 +12,7 @@ from storage.records import Media, MediaKind
 #: What of a file could not be seen (storage/quality.py has the words): parts of it are broken, or its end is missing.
 DAMAGED = "damaged"
 CUT_SHORT = "cut-short"
+SMALL_PREVIEW = "small-preview"
 
 #: One picture: (height, width, 3), uint8, RGB, upright.
 Pixels = NDArray[np.uint8]
@@ -48,7 +49,7 @@ class Clip:
     """`pictures`: one for an image, one a sampled frame for a video, with `timestamps` in seconds from the start.
 
     `media` holds the file's own size, not that of the (perhaps shrunk) pictures. `defects` says in codes what of the
-    file could not be seen: DAMAGED, CUT_SHORT.
+    file could not be seen: DAMAGED, CUT_SHORT, SMALL_PREVIEW.
     """
 
     media: Media

@@ -23,7 +23,7 @@ class Stored:
 
     `turn`: what brings it upright; None if it is. `coding`: what its numbers mean, beside an embedded profile.
     `delays`: seconds for each frame of a moving one; `first`: the frame that they begin with. `format`: where it is
-    not the one that the first bytes say.
+    not the one that the first bytes say. `defects`: as those of a Clip.
     """
 
     picture: Image.Image
@@ -34,6 +34,7 @@ class Stored:
     delays: Sequence[float] = ()
     first: int = 0
     format: str | None = None
+    defects: tuple[str, ...] = ()
 
 
 def check_pixels(width: int, height: int, most: int = MAX_PIXELS) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from daemon.errors import NotAllowedError, TooLargeError
-from daemon.media.clip import DecodePlan, Pixels
+from daemon.media.clip import SMALL_PREVIEW, DecodePlan, Pixels
 from daemon.media.extras import rawpy
 from daemon.media.formats import directories as tags
 from daemon.media.formats.directories import Directory, beginning_at, directories
@@ -19,9 +20,10 @@ from daemon.media.formats.previews import Preview, previews
 from daemon.media.orientation import BROKEN, SIDEWAYS, TURNS, UPRIGHT, orientation_of
 from daemon.media.stored import LARGE_PIXELS, Stored, check_pixels, open_picture
 
-REFUSAL = "It is a camera's raw file without a preview that is large enough to describe."
+REFUSAL = "It is a camera's raw file without a preview, which smolwatch does not open."
 ADVICE = "Install smolwatch with its extra for such files: pip install 'smolwatch[raw]'."
-#: A preview whose longer edge is shorter than this is a thumbnail, which shows too little.
+#: A preview whose longer edge is shorter than this is a thumbnail: what the sensor saw is better, where it can be
+#: developed; else the thumbnail is described, and `quality` says so.
 LEAST_EDGE = 500
 #: A preview of at least this share of the sensor's picture is that picture, cut to what the camera shows.
 WHOLE = 0.9
@@ -49,31 +51,48 @@ def is_raw(file: BinaryIO, found: Sequence[Directory]) -> bool:
 
 
 def opened(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) -> Stored:
-    """`found`: the file's directories, if it has such. Raises NotAllowedError when there is nothing large enough."""
+    """`found`: the file's directories, if it has such. Raises NotAllowedError when there is nothing to be shown."""
     file.seek(0)
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise TooLargeError(f"The camera's raw file is too large; the limit is {MAX_BYTES // 1024**2} MB.")
-    for candidate in candidates(content, found):
+    every = candidates(content, found)
+    large = [one for one in every if max(one.size) >= LEAST_EDGE]
+    if (preview := first_whole(large, content, found, plan)) is not None:
+        return preview
+    refusal = NotAllowedError(REFUSAL, advice=ADVICE)
+    if rawpy is not None:
+        try:
+            return developed(content, plan)
+        except NotAllowedError as error:
+            refusal = error
+    thumbnail = first_whole([one for one in every if one not in large], content, found, plan)
+    if thumbnail is None:
+        raise refusal
+    return replace(thumbnail, defects=(SMALL_PREVIEW,))
+
+
+def first_whole(
+    some: Sequence[Preview | Directory], content: bytes, found: Sequence[Directory], plan: DecodePlan
+) -> Stored | None:
+    """The first of these previews that can be unpacked, with the size of the whole picture."""
+    for candidate in some:
         try:
             picture, own = unpacked(content, candidate, plan)
         except BROKEN:  # the next one may be whole
             continue
         size, turn = as_shown(candidate.size, own, content, found)
         return Stored(picture=picture, size=size, turn=turn, format=FORMAT)
-    if rawpy is None:
-        raise NotAllowedError(REFUSAL, advice=ADVICE)
-    return developed(content, plan)
+    return None
 
 
 def candidates(content: bytes, found: Sequence[Directory]) -> list[Preview | Directory]:
-    """The previews that are large enough, the largest first. A piece of a picture in pieces is none."""
+    """The previews, the largest first. A piece of a picture in pieces is none."""
     in_pieces = (directory.tags.get(tag, ()) for directory in found for tag in (tags.TILES, tags.STRIPS))
     pieces = {offset for offsets in in_pieces if len(offsets) > 1 for offset in offsets}
     fit: list[Preview | Directory] = [one for one in previews(content) if one.start not in pieces]
     fit += [one for one in found if one.get(tags.PHOTOMETRIC) in COLOURS]
-    large = [one for one in fit if max(one.size) >= LEAST_EDGE]
-    return sorted(large, key=lambda one: one.size[0] * one.size[1], reverse=True)
+    return sorted(fit, key=lambda one: one.size[0] * one.size[1], reverse=True)
 
 
 def unpacked(content: bytes, candidate: Preview | Directory, plan: DecodePlan) -> tuple[Image.Image, int | None]:
@@ -99,8 +118,9 @@ def as_shown(
 
 
 def sensor_size(found: Sequence[Directory]) -> tuple[int, int] | None:
-    """Of the largest picture that a sensor saw, cut as the file says."""
-    sizes = [directory.crop or directory.size for directory in found if directory.is_sensor]
+    """Of the largest picture that a sensor saw, cut as the file says; where none is known as such, of any."""
+    pictures = [directory for directory in found if directory.is_sensor] or found
+    sizes = [directory.crop or directory.size for directory in pictures]
     return max((size for size in sizes if min(size) > 0), key=lambda size: size[0] * size[1], default=None)
 
 

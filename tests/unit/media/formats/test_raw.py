@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
-from daemon.media.clip import Clip
+from daemon.media.clip import SMALL_PREVIEW, Clip
 from daemon.media.formats import raw
 from storage.records import Media, MediaKind
 from tests.shapes.files import save_image, some_image
@@ -155,15 +155,24 @@ def test_a_damaged_preview_gives_way_to_the_next(tmp_path: Path) -> None:
 
 def test_a_piece_of_a_picture_is_no_preview(tmp_path: Path) -> None:
     """Lossy DNG holds its tiles as JPEG pictures."""
-    tiles = Directory({254: [0], 256: [1200], 257: [800], 262: [34892]}, [jpeg_of(LARGE)] * 2)
-    with pytest.raises(NotAllowedError):
-        read(save_raw(tmp_path / "a.tif", thumbnail(tiles)))
+    tiles = Directory({254: [0], 256: [1200], 257: [800], 262: [34892]}, [jpeg_of(some_image(4, (640, 800)))] * 2)
+    clip = read(save_raw(tmp_path / "a.tif", thumbnail(tiles)))
+    assert (clip.media, clip.defects) == (facts(1200, 800), (SMALL_PREVIEW,))
+    assert shows(clip, SMALL)
 
 
 @pytest.mark.parametrize("dng", [True, False])
-def test_a_thumbnail_is_never_taken_for_the_picture(tmp_path: Path, dng: bool) -> None:
+def test_a_thumbnail_is_described_where_there_is_nothing_else_and_that_is_told(tmp_path: Path, dng: bool) -> None:
+    clip = read(save_raw(tmp_path / "a.tif", thumbnail(sensor(LARGE), dng=dng)))
+    assert (clip.media, clip.defects) == (facts(1200, 800), (SMALL_PREVIEW,))
+    assert shows(clip, SMALL)
+
+
+def test_sensor_data_without_a_preview_is_refused_by_name(tmp_path: Path) -> None:
+    first = sensor(LARGE)
+    first.tags |= DNG
     with pytest.raises(NotAllowedError, match="camera's raw file") as refused:
-        read(save_raw(tmp_path / "a.tif", thumbnail(preview(SMALL), sensor(LARGE), dng=dng)))
+        read(save_raw(tmp_path / "a.tif", first))
     assert "smolwatch[raw]" in refused.value.advice
     assert refused.value.code == "not-allowed"
 
