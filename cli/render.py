@@ -17,6 +17,7 @@ import click
 
 from config.text import safe_text
 from daemon.intake.verdicts import advice_of, sentence_of
+from storage.lifecycle import JobState
 from storage.plain import exact, present, stamp
 from storage.records import Job, JobEvent, Refusal
 
@@ -91,8 +92,11 @@ def when(moment: datetime | None) -> str:
 
 
 def gone_words(job: Job) -> str:
-    """That a described file is no longer there; empty while it is."""
-    return f"Gone since {when(job.missing_since)}; its description is kept" if job.missing_since else ""
+    """That a finished job's file is no longer there; empty while it is."""
+    if job.missing_since is None:
+        return ""
+    kept = "; its description is kept" if job.state is JobState.DONE else ""
+    return f"Gone since {when(job.missing_since)}{kept}"
 
 
 def path_words(path: bytes) -> dict[str, str]:

@@ -179,6 +179,7 @@ class Daemon:
             max_attempts=self._settings.work.max_attempts,
             max_bytes=self._settings.work.max_file_bytes,
             mirror=self._settings.sidecar_folder,
+            existing=self._settings.output.existing,
         )
         return Intake(
             self._settings.inbox,

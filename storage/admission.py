@@ -30,6 +30,7 @@ ANEW: dict[str, Any] = {
 
 ADMITTED = "Admitted."
 OTHER_BYTES = "Admitted: the file holds other bytes than those that were described."
+ANOTHER_FILE = "Admitted: another file than the one of this name that was described before."
 AGAIN = "Asked for again."
 
 
@@ -67,7 +68,8 @@ def admit_again(
     if file.newcomer and settled is None:
         mark(connection, now, [file.path])
     if found is None:
-        note = OTHER_BYTES if holds_other_bytes(connection, path_id, file) else ADMITTED
+        other = ANOTHER_FILE if file.newcomer else OTHER_BYTES
+        note = other if holds_other_bytes(connection, path_id, file) else ADMITTED
         made = enqueue(connection, now, {path_id: file}, max_attempts=max_attempts, note=note)
         return Admission.QUEUED, made[path_id]
     # The same bytes may have been touched, or written anew: the job must know the file that is there.

@@ -12,6 +12,7 @@ from typing import Protocol
 from loguru import logger
 
 from config.crash_point import crash_point
+from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
 from daemon.intake.birth import is_the_same_file
@@ -25,6 +26,7 @@ from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Fingerprint, Job, NewFile
+from storage.sidecars import make_way
 from storage.sidecars.recorded import recorded
 
 #: What was read is queued after this long, so that the first of many large files need not wait for the last.
@@ -60,7 +62,7 @@ class Identify(Protocol):
 class Gate:
     """Admits settled files. `model` and `recipe` are the keys by which a file counts as described already.
 
-    `mirror`: where sidecars stand whose folder cannot be written.
+    `mirror`: where sidecars stand whose folder cannot be written. `existing`: what becomes of those that stand there.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Gate:
         identify: Identify = identify,
         moves: Moves | None = None,
         mirror: Path | None = None,
+        existing: Existing = "fill",
     ) -> None:
         self._store = store
         self._library = library
@@ -87,6 +90,7 @@ class Gate:
         self._identify = identify
         self._moves = moves or Moves(store, library, mirror)
         self._mirror = mirror
+        self._existing = existing
         self._returned: list[bytes] = []
         self.refusals = Refusals(store, library, clock)
         self.aside = Aside(library)
@@ -190,6 +194,11 @@ class Gate:
         logger.info("Took back {} descriptions from their sidecars; the model was not asked", len(taken))
         return taken
 
+    def _make_way(self, file: NewFile) -> None:
+        """What stands beside the file is about another one, which had its name."""
+        for name in make_way(file.path, file.digest, existing=self._existing, mirror=self._mirror):
+            logger.info("{} holds what was written about another file, which had this name before", os.fsdecode(name))
+
     def _find_again(self, jobs: Sequence[Job]) -> None:
         """Of these jobs, whose files are there, some were missing: `returned` has their paths until they are taken."""
         again = [job for job in jobs if job.missing_since is not None]
@@ -233,6 +242,9 @@ class Gate:
         crash_point("settled")
         admitted = self._store.admit_all(files, model=self._model, recipe=self._recipe, max_attempts=self._max_attempts)
         crash_point("admitted")
+        for file in files:
+            if file.newcomer:
+                self._make_way(file)
         for file, (admission, job) in zip(files, admitted, strict=True):
             logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)
             described = admission is Admission.ALREADY_DESCRIBED

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from daemon.intake.filters import OURS, Filters
+from daemon.intake.filters import OWN_FILE, Filters
 from daemon.intake.hearing import Left
 
 #: When more folders go away at once, every name is doubted.
@@ -37,8 +37,9 @@ class Names:
 
     def leave(self, path: bytes) -> None:
         """The name was free for a moment at least."""
-        self._held.discard(path)
-        self.left.add(path)
+        if self._filters.of_file(os.path.basename(path)) is not OWN_FILE:
+            self._held.discard(path)
+            self.left.add(path)
 
     def hear(self, left: Iterable[Left]) -> None:
         """Something went away from these names; others may have taken them since."""
@@ -62,5 +63,4 @@ class Names:
         """
         if left.to is None or os.path.dirname(left.to) != os.path.dirname(left.path):
             return False
-        turned = self._filters.of_path(self._root, left.to)
-        return turned is not None and turned.code != OURS
+        return self._filters.of_path(self._root, left.to) not in (None, OWN_FILE)

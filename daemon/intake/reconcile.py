@@ -92,7 +92,7 @@ class Reconciler:
             return 0
         count = self._whereabouts.miss(lost, replaced)
         if count:
-            logger.info("The files of {} finished jobs are gone", count)
+            logger.info("The files of {} finished jobs were deleted or moved", count)
         return count
 
     def _is_gone(self, path: bytes) -> bool:

@@ -19,7 +19,7 @@ from storage.atomic import compose_atomically, look, put_first, remove
 from storage.errors import ForeignFileError, SidecarError
 from storage.records import Description
 from storage.sidecars import json, markdown
-from storage.sidecars.apart import ChangedFrom, Composer, nothing
+from storage.sidecars.apart import ChangedFrom, Composer, is_kept, nothing, set_apart
 from storage.sidecars.merging import Form, compose, is_only_ours
 from storage.sidecars.mirror import (
     REFUSED,
@@ -43,6 +43,7 @@ __all__ = [
     "discard",
     "homecomers",
     "is_sidecar_name",
+    "make_way",
     "places",
     "stands_on_disk",
     "take_along",
@@ -162,8 +163,7 @@ def discard(description: Description, mirror: Path) -> int:
     """
     removed = 0
     for form in FORMATS:
-        beside = sidecar_path(description.path, form.SUFFIX)
-        for place, clear_away in ((beside, remove), (mirrored(mirror, beside), clear)):
+        for place, clear_away in places_for(description.path, form, mirror):
             content = content_of(form, place)
             if content is None or not form.about(content).holds(description):
                 continue
@@ -172,6 +172,32 @@ def discard(description: Description, mirror: Path) -> int:
                     clear_away(place)
                     removed += 1
     return removed
+
+
+def make_way(path: bytes, digest: str, *, existing: Existing = "fill", mirror: Path | None = None) -> list[bytes]:
+    """Another file has come under the name of one that was described: its sidecars leave the place.
+
+    `digest`: of the new file's bytes. What a person wrote is set apart, and its new names returned; the rest goes.
+    Raises nothing: what cannot be set apart now is so when the new file's sidecars are written.
+    """
+    apart = []
+    for form in FORMATS:
+        for place, clear_away in places_for(path, form, mirror):
+            content = content_of(form, place)
+            if content is None or form.about(content).digest in (None, digest):
+                continue
+            with suppress(OSError, ForeignFileError):
+                if is_kept(form, content, existing):
+                    apart.append(set_apart(place, form, content, mode=mode_of(path)))
+                if content_of(form, place) == content:  # nobody has saved it meanwhile
+                    clear_away(place)
+    return apart
+
+
+def places_for(path: bytes, form: Form, mirror: Path | None) -> list[tuple[bytes, Callable[[bytes], object]]]:
+    """Where a sidecar of the file may stand, and how it is taken away from there."""
+    beside = sidecar_path(path, form.SUFFIX)
+    return [(beside, remove), *([(mirrored(mirror, beside), clear)] if mirror else [])]
 
 
 def mode_of(path: bytes) -> int:

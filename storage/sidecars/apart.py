@@ -15,7 +15,7 @@ from config.settings import Existing
 from storage.atomic import compose_atomically
 from storage.errors import ForeignFileError
 from storage.records import Description
-from storage.sidecars.merging import Form, compose, is_only_ours
+from storage.sidecars.merging import Form, compose
 from storage.sidecars.names import sidecar_path
 
 #: How many days' files are tried before it is given up: each holds words of a person about a file of its own.
@@ -53,7 +53,7 @@ class Composer:
         form, description = self.form, self.description
         if not form.is_ours(standing) or not is_about_another(form, standing, description, self.changed_from):
             return False
-        if is_kept(form, standing, description, self.existing):
+        if is_kept(form, standing, self.existing):
             self.apart.add(set_apart(place, form, standing, mode=self.mode))
         return True
 
@@ -69,11 +69,9 @@ def is_about_another(form: Form, standing: bytes, description: Description, chan
     return not about.holds(description) and about.digest not in changed_from()
 
 
-def is_kept(form: Form, standing: bytes, description: Description, existing: Existing) -> bool:
+def is_kept(form: Form, standing: bytes, existing: Existing) -> bool:
     """Whether a sidecar about another file is kept, rather than replaced: it has words of a person, or is to stay."""
-    if existing in ("skip", "append"):
-        return True
-    return existing != "overwrite" and not is_only_ours(form, standing, description)
+    return existing in ("skip", "append") or (existing != "overwrite" and form.has_words(standing))
 
 
 def set_apart(path: bytes, form: Form, standing: bytes, *, mode: int) -> bytes:

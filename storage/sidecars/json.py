@@ -45,6 +45,11 @@ def about(content: bytes) -> About:
     return About(digest_of(record), str(record.get("described_at", "")))
 
 
+def has_words(content: bytes) -> bool:
+    record = known(content)
+    return EARLIER in record or bool(merging.of_a_person(fields(record), record.get(WRITTEN, [])))
+
+
 def fill(content: bytes, description: Description) -> bytes:
     old, new = known(content), description.record()
     standing, written = fields(old), set(old.get(WRITTEN, []))

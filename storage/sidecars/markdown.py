@@ -60,6 +60,11 @@ def about(content: bytes) -> About:
     return About(last.digest or None, last.described)
 
 
+def has_words(content: bytes) -> bool:
+    standing = parts(content)
+    return len(standing) > 1 or any(merging.of_a_person(part.sections, part.written) for part in standing)
+
+
 def fill(content: bytes, description: Description) -> bytes:
     """Of several parts, the newest is the one that is renewed."""
     *earlier, last = parts(content)

@@ -66,6 +66,9 @@ class Form(Protocol):
     def about(self, content: bytes) -> About:
         """What it says of itself; of one of ours."""
 
+    def has_words(self, content: bytes) -> bool:
+        """Whether a person has a word in it, or it holds more than one description."""
+
     def fill(self, content: bytes, description: Description) -> bytes:
         """Our own fields are renewed, those of a person stay. Where they were written about other bytes, it says so."""
 

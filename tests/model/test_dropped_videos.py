@@ -291,6 +291,28 @@ def test_a_film_may_begin_with_other_boxes(eyes: Eyes, tmp_path: Path, subtests:
             check_caption(eyes.look(path), scene.caption, **FACTS)
 
 
+#: Every tenth frame is called a key frame; the first one alone is.
+FALSE_KEYS = {
+    "h264.mp4": Coding(rate=24, group=1000, false_keys=10),
+    "hevc.mov": Coding(rate=24, group=1000, false_keys=10, codec="libx265"),
+    "hevc.mkv": Coding(rate=24, group=1000, false_keys=10, codec="libx265"),
+    "vp9.webm": Coding(rate=24, group=1000, false_keys=10, codec="libvpx-vp9"),
+    "mpeg4.mp4": Coding(rate=24, group=1000, false_keys=10, codec="mpeg4"),
+    "mpeg4.avi": Coding(rate=24, group=1000, false_keys=10, codec="mpeg4"),
+    "rpza.mov": Coding(rate=24, false_keys=10, codec="rpza", pixels="rgb555le", tagged=False),
+}
+
+
+def test_a_film_whose_table_of_key_frames_is_wrong_is_shown_nevertheless(
+    eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    scene = eyes.scene(moving(), seconds=8, rate=24)
+    for name, coding in FALSE_KEYS.items():
+        with subtests.test(name):
+            seen = eyes.look(record(tmp_path / name, scene.frames, coding))
+            check_caption(seen, scene.caption, **FACTS | {"seconds": 8.0, "frame_rate": 24.0, "frames_seen": 8})
+
+
 Damage = Callable[[bytearray], None]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -80,6 +81,7 @@ class Coding:
 
     `matrix` and `full`: how the colours are computed; they are written into the file where `tagged`. `signal`: the
     transfer curve, with BT.2020 primaries unless it is SDR. `aspect`: width to height of one pixel.
+    `false_keys`: of so many frames one is called a key frame, whatever it is.
     """
 
     codec: str = "libx264"
@@ -93,6 +95,7 @@ class Coding:
     signal: Callable[[Image.Image], np.ndarray] = light.sdr
     aspect: Fraction | None = None
     group: int = 12
+    false_keys: int = 0
     settings: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
 
@@ -142,11 +145,17 @@ def mux_film(
         frame = frame_of(picture.resize(coding.size) if coding.size else picture, coding)
         frame.time_base = 1 / rate
         frame.pts = number + round(start * rate)
-        for packet in stream.encode(frame):
-            if coding.codec in NO_KEYS:
-                packet.is_keyframe = number == 0
-            file.mux(packet)
-    file.mux(stream.encode())
+        mux(file, stream.encode(frame), coding)
+    mux(file, stream.encode(), coding)
+
+
+def mux(file: OutputContainer, packets: Sequence[Packet], coding: Coding) -> None:
+    for packet in packets:
+        if coding.codec in NO_KEYS:
+            packet.is_keyframe = packet.pts == 0
+        if coding.false_keys and packet.pts % coding.false_keys == 0:
+            packet.is_keyframe = True
+        file.mux(packet)
 
 
 def frame_of(picture: Image.Image, coding: Coding) -> VideoFrame:

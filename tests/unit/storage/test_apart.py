@@ -261,6 +261,46 @@ class TestChangedInPlace:
         assert album.record.read_bytes() == json.render(album.said(MOUNTAIN, "A grey beach.", 1))
 
 
+class TestMakeWay:
+    """Another file has come, and nothing was said of it yet."""
+
+    def make_way(self, album: Album, content: bytes, mirror: Path | None = None) -> set[str]:
+        (album.folder / "IMG_1.jpg").write_bytes(content)
+        path = os.fsencode(album.folder / "IMG_1.jpg")
+        apart = sidecars.make_way(path, digest_of(content), existing=album.existing, mirror=mirror)
+        return {os.path.basename(os.fsdecode(name)) for name in apart}
+
+    def test_no_words_about_the_old_one_stand_beside_it_and_none_are_lost(self, album: Album) -> None:
+        album.write_caption()
+        text = album.text.read_bytes()
+        apart = self.make_way(album, MOUNTAIN)
+        assert album.names() == {"IMG_1.jpg", *apart}
+        assert album.apart.read_bytes() == text
+
+    def test_what_is_only_smolwatchs_goes(self, album: Album) -> None:
+        assert self.make_way(album, MOUNTAIN) == set()
+        assert album.names() == {"IMG_1.jpg"}
+
+    def test_what_is_about_it_or_not_ours_stays(self, album: Album) -> None:
+        album.text.write_text("my notes")
+        assert self.make_way(album, BEACH) == set()
+        self.make_way(album, MOUNTAIN)
+        assert album.names() == {"IMG_1.jpg", "IMG_1.jpg.md"}
+
+    def test_a_history_is_kept_whole(self, tmp_path: Path) -> None:
+        album = Album(tmp_path, "append")
+        album.put(BEACH, "A beach.")
+        assert len(self.make_way(album, MOUNTAIN)) == 2
+
+    def test_it_leaves_the_mirror_too(self, tmp_path: Path, album: Album) -> None:
+        mirror = tmp_path / "mirror"
+        away = Path(f"{mirror}{album.text}")
+        away.parent.mkdir(parents=True)
+        album.text.rename(away)
+        self.make_way(album, MOUNTAIN, mirror)
+        assert not away.exists()
+
+
 class TestMirror:
     def test_words_in_the_mirror_about_another_file_are_kept_apart_beside_the_file(
         self, tmp_path: Path, album: Album

@@ -57,3 +57,8 @@ def test_when_many_folders_go_away_every_name_is_doubted(names: Names) -> None:
 def test_when_something_was_missed_every_name_is_doubted(names: Names) -> None:
     names.doubt_all()
     assert held(names) == []
+
+
+def test_what_smolwatch_writes_itself_is_of_no_interest(names: Names) -> None:
+    names.hear([Left(b"/in/.sw-0011223344556677.tmp", b"/in/a.jpg.md", False), Left(b"/in/a.jpg.md", None, False)])
+    assert (held(names), names.left) == ([A, B, BELOW], set())
