@@ -42,12 +42,18 @@ class Shot:
     frame: VideoFrame
 
 
+class LeapMissedError(Exception):
+    """Where the container's table has a key frame there is none: what follows cannot be decoded, or not truly."""
+
+
 class Reel:
     """One pass over a stream that stands at its beginning, for the frames at the `wanted` times (seconds, rising).
 
     `soundness` takes note of all damage, and judges the frames.
 
-    `check` is called before every read and may raise; `stop_at`: monotonic seconds.
+    `check` is called before every read and may raise; `stop_at`: monotonic seconds. Without `leaps`, every frame up to
+    the last wanted one is decoded. Raises LeapMissedError: then the table is wrong, and the reel is to be read again
+    without leaps.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Reel:
         soundness: Soundness,
         check: Check,
         stop_at: float,
+        leaps: bool = True,
     ) -> None:
         self._container = container
         self._stream = stream
@@ -79,7 +86,8 @@ class Reel:
         self._undated = "avi" in container.format.name.split(
             ","
         )  # it stores frames in order, and not when to show them
-        self._failed_leaps = MAX_FAILED_LEAPS if length.jumps or length.even or self._tick <= 0 else 0
+        can_leap = leaps and not (length.jumps or length.even) and self._tick > 0
+        self._failed_leaps = 0 if can_leap else MAX_FAILED_LEAPS
         self._margin = MARGIN_SECONDS
         self._before: Shot | None = None
         self._now: Shot | None = None
@@ -144,7 +152,11 @@ class Reel:
             return
         key = entries[found].timestamp * self._tick - (self._start or 0.0)
         if key - here > WORTH_FRAMES * self._step and self._seek(goal):
-            self._coming = self._decode()
+            coming = self._decode()
+            landed = next(coming, None)
+            if landed is None or landed.at > at + self._step or not landed.frame.key_frame:
+                raise LeapMissedError
+            self._coming = chain((landed,), coming)
 
     def _leap_by_time(self, at: float, here: float) -> None:
         """Where no table tells the key frames, the decoder finds the next one behind the place that is leapt to.

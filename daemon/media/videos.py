@@ -22,7 +22,7 @@ from daemon.media.developing import Developed, developed
 from daemon.media.frames import chosen_indices
 from daemon.media.kinds import HEAD_BYTES, Format, sniff
 from daemon.media.opening import check_size
-from daemon.media.reel import Reel, Shot
+from daemon.media.reel import LeapMissedError, Reel, Shot
 from daemon.media.soundness import Soundness
 from daemon.media.timing import Length, Opener, length_of
 from daemon.media.tracks import check_frame, choose, opened
@@ -106,6 +106,14 @@ class View:
         self, length: Length, threads: int, on_loss: Callable[[], None]
     ) -> tuple[Developed, float | None, tuple[str, ...]]:
         """The frames of the plan, when the last frame ended if the reel came to that, and what was damaged."""
+        try:
+            return self._read(length, threads, on_loss, leaps=True)
+        except LeapMissedError:
+            return self._read(length, threads, on_loss, leaps=False)
+
+    def _read(
+        self, length: Length, threads: int, on_loss: Callable[[], None], leaps: bool
+    ) -> tuple[Developed, float | None, tuple[str, ...]]:
         plan = self.plan
         indices = chosen_indices(
             length.frames, length.rate, per_second=plan.frames_per_second, max_frames=plan.max_frames
@@ -121,6 +129,7 @@ class View:
                 soundness=soundness,
                 check=self.check,
                 stop_at=self.stop_at,
+                leaps=leaps,
             )
             appearance = appearance_of(stream, reel.opening(FRAMES_ASKED))
             seen = developed(judged_frames(reel.shots()), appearance, plan.frame_edge)

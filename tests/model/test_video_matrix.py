@@ -129,7 +129,8 @@ WIDE = ["h264.mp4", "h264.mov", "h264.mkv", "vp9.webm", "mpeg4.avi", "h264.ts", 
 def test_every_pixel_shape_in_every_container_that_has_them(
     eyes: Eyes, tmp_path: Path, name: str, subtests: pytest.Subtests
 ) -> None:
-    shapes = {Fraction(4, 3): ((360, 288), (480, 288)), Fraction(16, 11): ((352, 288), (512, 288))}
+    # Of whole pictures of 4 to 3 and 16 to 9, which are all that MPEG-2 can say.
+    shapes = {Fraction(16, 15): ((360, 288), (384, 288)), Fraction(64, 45): ((360, 288), (512, 288))}
     for aspect, (stored, size) in shapes.items():
         with subtests.test(f"{aspect}"):
             coding = replace(CODINGS[name], aspect=aspect, size=stored)
