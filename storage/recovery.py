@@ -61,7 +61,7 @@ def take_up(
 ) -> list[tuple[Claim, Description]]:
     """Publishing jobs that nobody writes for, fenced anew, with what is to be written; the oldest first."""
     free = (jobs.c.state == JobState.PUBLISHING, passed(jobs.c.lease_until, now), passed(jobs.c.not_before, now))
-    oldest = select(jobs.c.id).where(*free).order_by(jobs.c.id)
+    oldest = select(jobs.c.id).where(*free).order_by(jobs.c.id).limit(MOST_TAKEN_UP)
     ids = connection.execute(
         update(jobs)
         .where(jobs.c.id.in_(oldest.scalar_subquery()))

@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.2
 @click.option("--hash", "compare", is_flag=True, help="Read every file, to find those whose bytes changed unseen.")
 @click.pass_obj
 def command(home: Path | None, compare: bool) -> None:
-    """Have the running daemon list its whole inbox now, rather than at its next time.
+    """Have the running daemon list its whole inbox now, and write sidecars again that are missing.
 
     With --hash it also reads every described file, which finds bytes that were exchanged without a trace in size and
     time; such files are described anew. Ctrl-C stops the waiting, not the daemon's work.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -27,7 +28,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Fingerprint, Job, NewFile
 from storage.sidecars import make_way
-from storage.sidecars.recorded import recorded
+from storage.sidecars.recorded import Finding, recorded
 
 #: What was read is queued after this long, so that the first of many large files need not wait for the last.
 READING_SECONDS = 0.5
@@ -185,8 +186,12 @@ class Gate:
 
     def _take_back(self, files: Sequence[NewFile]) -> set[bytes]:
         """Files whose description stands beside them, and that a database that was lost does not know; their paths."""
-        found = [(file, recorded(file, self._mirror).description) for file in files]
-        whole = [(file, description) for file, description in found if description is not None]
+        mirror = self._mirror if self._mirror and self._mirror.is_dir() else None
+        found = [(file, recorded(file, mirror)) for file in files]
+        for finding, count in Counter(said.finding for _, said in found).items():
+            if finding not in (Finding.WHOLE, Finding.NONE):
+                logger.info("The records beside {} files cannot be taken back: {}", count, finding)
+        whole = [(file, said.description) for file, said in found if said.description is not None]
         if not whole:
             return set()
         taken = self._store.whereabouts.take_back(whole, max_attempts=self._max_attempts)

@@ -136,7 +136,7 @@ class Record(Group):
 
 
 def recorded(file: NewFile, mirror: Path | None) -> Recorded:
-    """What the sidecars of the file say, beside it or in the mirror. Raises nothing."""
+    """What the record of the file says, beside it or in the mirror. Raises nothing."""
     found = [read_at(file, place) for place in ((None, mirror) if mirror else (None,))]
     whole = (one for one in found if one.finding is Finding.WHOLE)
     other = (one for one in found if one.finding is not Finding.NONE)
@@ -153,12 +153,11 @@ def finding_without_reading(path: bytes, mirror: Path) -> Finding | None:
 
 
 def read_at(file: NewFile, mirror: Path | None) -> Recorded:
-    content, text = standing(file.path, json, mirror), standing(file.path, markdown, mirror)
-    if text is not None and not markdown.is_ours(text):
-        text = None
+    content = standing(file.path, json, mirror)
     if content is None:
-        return Recorded(Finding.NONE if text is None else Finding.NO_RECORD)
-    return read_back(content, text, file)
+        return Recorded(Finding.NONE)
+    text = standing(file.path, markdown, mirror)
+    return read_back(content, text if text is not None and markdown.is_ours(text) else None, file)
 
 
 def standing(path: bytes, form: Form, mirror: Path | None) -> bytes | None:

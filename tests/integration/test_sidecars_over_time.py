@@ -26,6 +26,7 @@ from daemon.intake.birth import birth_of
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw
 from tests.fakes.lost_database import describe_many
+from tests.fakes.postgres import common_server
 from tests.fakes.processes import ROOT, House
 from tests.fakes.waiting import wait_for
 from tests.faults.test_fault_31_killed_at_every_step import die_once
@@ -258,6 +259,16 @@ class TestDatabaseLost:
                 assert said is not None
                 # Where both sidecars hold a person's words alone, there are no others.
                 assert said.answers["caption"] == (GRANDMA if job.name == "3.png" else "A picture of 40x30.")
+
+    def test_they_come_back_into_a_database_of_postgresql_as_well(self, house: House) -> None:
+        before = self.a_described_inbox(house)
+        with common_server().new_database("empty") as address:
+            elsewhere = House(house.settings.home, {"SMOLWATCH_DATABASE__URL": address})
+            assert elsewhere.start("--once").wait(timeout=40) == 0
+            assert set(elsewhere.states().values()) == {DONE}
+            assert (len(elsewhere.jobs()), times(elsewhere, "Claimed")) == (12, 0)
+            elsewhere.close()
+        assert contents(house.inbox) == before
 
     def test_killed_on_the_way_the_next_start_goes_on(self, house: House) -> None:
         before = self.a_described_inbox(house)

@@ -166,11 +166,10 @@ class TestOnDisk:
         self, tmp_path: Path, said: Description
     ) -> None:
         (tmp_path / "beach.jpg.smolwatch.json").unlink()
-        for look in (lambda: recorded(new_file(said.path), None).finding, lambda: found(said.path)):
-            assert look() is Finding.NO_RECORD
+        assert recorded(new_file(said.path), None).finding is Finding.NONE
+        assert finding_without_reading(said.path, tmp_path / "mirror") is Finding.NO_RECORD
         (tmp_path / "beach.jpg.md").write_text("my notes")
-        for look in (lambda: recorded(new_file(said.path), None).finding, lambda: found(said.path)):
-            assert look() is Finding.NONE
+        assert finding_without_reading(said.path, tmp_path / "mirror") is Finding.NONE
 
     def test_a_record_that_is_only_linked_is_not_followed(self, tmp_path: Path, said: Description) -> None:
         record = tmp_path / "beach.jpg.smolwatch.json"
@@ -178,7 +177,3 @@ class TestOnDisk:
         record.symlink_to(tmp_path / "elsewhere")
         (tmp_path / "beach.jpg.md").unlink()
         assert recorded(new_file(said.path), None).finding is Finding.NONE
-
-
-def found(path: bytes) -> Finding | None:
-    return finding_without_reading(path, Path("/nowhere"))
