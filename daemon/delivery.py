@@ -26,6 +26,11 @@ Write = Callable[[Description, ChangedFrom], list[Kept]]
 
 UNFORESEEN = "Something unexpected went wrong; the log says more."
 
+#: The code of a SidecarError whose file is not there. Once intake has marked the job's file as missing (never while the
+#: whole inbox is away), no try can help: the description is kept, and is written out should the file come back.
+GONE = "gone"
+MISSING = "Its file is gone; the description is kept."
+
 #: The longest pause between two tries to write sidecars, in seconds.
 LONGEST_WAIT = 60.0
 
@@ -64,7 +69,11 @@ class Delivery:
         try:
             kept = self._write(description, partial(self._store.changed_from, job.id))
         except SidecarError as error:
-            self._postpone(claim, error.code, str(error))
+            if error.code == GONE and job.missing_since is not None:
+                self._store.finish(claim, MISSING)
+                self._is_written(job.id)
+            else:
+                self._postpone(claim, error.code, str(error))
             return
         except Exception as error:  # what nobody foresaw must not stop the publications behind it
             self._postpone(claim, "internal", UNFORESEEN, error)

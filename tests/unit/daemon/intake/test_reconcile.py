@@ -149,6 +149,23 @@ class TestOrphans:
         assert house.sweep() == 0, "they stand there, so they are not missing"
         assert house.reconciler.orphans == int(is_gone)
 
+    def test_a_file_that_goes_before_its_sidecars_come_home_is_an_orphan_and_no_work_without_end(
+        self, house: House
+    ) -> None:
+        house.describe("a.png")
+        for suffix in SUFFIXES:
+            away = Path(f"{house.mirror}{house.inbox}/a.png{suffix}")
+            away.parent.mkdir(parents=True, exist_ok=True)
+            (house.inbox / f"a.png{suffix}").rename(away)
+        house.sweep()
+        assert house.job(house.path("a.png")).state is JobState.PUBLISHING
+        (house.inbox / "a.png").unlink()
+        house.sweep()
+        house.work()
+        assert house.job(house.path("a.png")).state is JobState.DONE
+        house.sweep()
+        assert house.reconciler.orphans == 1
+
     def test_when_wished_ours_go_after_an_hour_and_no_sooner(self, house_removes: House) -> None:
         house = house_removes
         house.describe("a.png", "b.png")
