@@ -69,7 +69,7 @@ class OutputSettings(Group):
 
     existing: Existing = Field("fill", description="What becomes of a sidecar of ours that stands there already.")
     orphans: Literal["keep", "remove"] = Field(
-        "keep", description="Sidecars whose file is gone; remove: those in which nobody wrote, after an hour."
+        "keep", description="Sidecars whose file is gone; remove: unchanged ones are deleted after an hour."
     )
     missing: Literal["restore", "leave"] = Field(
         "restore", description="Sidecars that are missing: restore writes them again from the database."

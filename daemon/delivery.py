@@ -105,7 +105,7 @@ class Delivery:
         log_lines(self._episodes.setdefault(code, Episode(calm=0)).on(state, self._clock.monotonic()), error)
 
     def _is_written(self, job: int) -> None:
-        """This job no longer waits; over is what it waited for when nobody waits for it any more."""
+        """This job no longer waits; the state is over when no other job waits for it."""
         code = self._pending.pop(job, None)
         if code is not None and code not in self._pending.values():
             log_lines(self._episodes[code].off(self._clock.monotonic()))
