@@ -53,7 +53,7 @@ class Decoder:
 
     def sandbox(self) -> Sandbox:
         """What keeps the process in that opens the files; starts it if need be. Raises DecoderMissingError."""
-        return self._running().ready()
+        return self._ready().ready()
 
     def close(self) -> None:
         """Let the processes go. The next `open` starts others."""
@@ -63,11 +63,21 @@ class Decoder:
         self._process = self._next = None
 
     def _ask(self, fd: int, plan: DecodePlan, seconds: float) -> Clip:
-        process = self._running()
+        process = self._ready()
         try:
             return process.ask(fd, plan, seconds)
         finally:
             self._renew(process)
+
+    def _ready(self) -> DecoderProcess:
+        """One that is set up. What ended or froze a process while it started need not befall the next."""
+        process = self._running()
+        try:
+            process.ready()
+        except DecoderMissingError:
+            process = self._running()
+            process.ready()
+        return process
 
     def _running(self) -> DecoderProcess:
         if self._process is not None and not self._process.alive:

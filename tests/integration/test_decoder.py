@@ -157,6 +157,25 @@ def test_a_process_that_never_comes_up_is_no_files_fault(
     assert told.value.cause is Cause.ENVIRONMENT
 
 
+def test_a_process_that_is_killed_while_it_starts_is_replaced_at_once(decoder: Decoder, tmp_path: Path) -> None:
+    decoder._running()
+    (started,) = multiprocessing.active_children()
+    started.kill()
+    assert pid_of(decoder, tmp_path) != started.pid
+
+
+def test_a_process_that_is_frozen_while_it_starts_is_replaced(
+    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_process, "START_SECONDS", 12.0)
+    decoder._running()
+    (started,) = multiprocessing.active_children()
+    assert started.pid is not None
+    os.kill(started.pid, signal.SIGSTOP)
+    assert pid_of(decoder, tmp_path) != started.pid
+    assert not is_running(started.pid)
+
+
 def test_the_process_has_little_to_do_harm_with(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
     opened(decoder, photo)
     opened(decoder, save_video(tmp_path / "a.mp4", grey_frames(8)))
