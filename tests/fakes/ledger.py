@@ -46,9 +46,18 @@ def audit(house: House, accepted: Iterable[str]) -> Ledger:
         wrong += [f"{job.name}: {what}" for job in jobs for what in faults_of(library, job)]
     newest = {job.name: job for job in reversed(jobs)}
     doubled += [name for name, count in Counter(job.name for job in jobs).items() if count > 1]
-    lost = [name for name in accepted if name not in newest or not newest[name].state.is_final()]
+    lost = [
+        story(name, newest.get(name)) for name in accepted if name not in newest or not newest[name].state.is_final()
+    ]
     wrong += [f"left behind: {path}" for path in house.inbox.rglob(".sw-*")]
     return Ledger(states=Counter(job.state for job in jobs), lost=lost, doubled=doubled, wrong=wrong)
+
+
+def story(name: str, job: Job | None) -> str:
+    """What keeps an accepted file from being done."""
+    if job is None:
+        return f"{name}: no job"
+    return f"{name}: {job.state}, attempt {job.attempts}, {job.reason_code}: {job.reason} until {job.not_before}"
 
 
 def was_described_again(library: Library, job: Job) -> bool:
