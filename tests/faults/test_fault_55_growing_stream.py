@@ -18,7 +18,7 @@ from tests.unit.media.reading import plan
 
 @contextmanager
 def written_to(path: Path, more: bytes) -> Iterator[None]:
-    """Somebody appends as fast as the disk takes it, from before until after."""
+    """Bytes are appended all the time, from before until after, but too slowly to reach the cap on bytes."""
     stop, begun = threading.Event(), threading.Event()
 
     def append() -> None:
@@ -26,6 +26,7 @@ def written_to(path: Path, more: bytes) -> Iterator[None]:
             while not stop.is_set() and file.tell() < 2_000_000_000:
                 file.write(more)
                 begun.set()
+                time.sleep(0.0001)
 
     writer = threading.Thread(target=append)
     writer.start()
