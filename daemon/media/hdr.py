@@ -3,9 +3,10 @@
 Sources: Rec. ITU-R BT.2100 (PQ, which is SMPTE ST 2084, and HLG), BT.2408 (how bright white is), BT.709, BT.2020 and
 SMPTE EG 432-1 (primaries), IEC 61966-2-1 (sRGB).
 
-PQ tells how much light a pixel is. HLG tells its share of what a display can do, and is made so that an ordinary
-display may show the signal as it is (BT.2100): only paper white comes out gray. It is shown so here, somewhat
-brightened, which is also right for the ordinary films that are labelled HLG and are not.
+PQ tells how much light a pixel is. HLG tells its share of what a display can do, and an ordinary display may show the
+signal with its own curve (BT.2100). That is done here, with the contrast (system gamma) of the HLG display and a scale
+that brings paper white near white. Ordinary films that are labelled HLG and are not keep their hues in this way, which
+the inverse of HLG's own curve would change.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ Signal = NDArray[np.float32] | NDArray[np.uint16]
 #: Luminance of a sheet of white paper, in cd/m² (BT.2408). It becomes the white of ordinary pixels.
 WHITE_NITS = 203.0
 PQ_PEAK_NITS = 10_000.0
-#: The HLG signal that becomes white. Paper white, at 75 % (BT.2408), becomes a light gray of 222.
-HLG_WHITE = 0.85
+#: The HLG signal that becomes white. Paper white, at 75 % (BT.2408), becomes 239 of 255.
+HLG_WHITE = 0.78
+#: The power of luminance by which the display of an HLG programme adds contrast: system gamma 1.2 (BT.2100) less 1.
+HLG_CONTRAST = 0.2
+#: Luminance of linear BT.2020 red, green and blue.
+LUMINANCE = (0.2627, 0.6780, 0.0593)
 #: Light up to this share of white is shown as it is. What is brighter comes ever closer to 1: white itself to 0.95.
 KNEE = 0.9
 #: Values of a table that stands for a curve: as many as 16 bits tell apart.
@@ -69,6 +74,8 @@ def linear(signal: Signal, transfer: Transfer) -> Light:
     light: Light = np.empty((3, *signal.shape[:2]), np.float32)
     for channel in range(3):
         light[channel] = table[steps(signal[..., channel])]
+    if transfer == "hlg":
+        light *= mixed(light, np.array([LUMINANCE]))[0] ** HLG_CONTRAST
     return light
 
 
