@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,8 @@ from tests.shapes.world import Film, Picture
 RECIPE = load_recipe()
 #: Seeds that a scene may be drawn with, until one is found whose original the model names.
 SEEDS = range(5, 25)
+#: The seed that was found for a scene of so many seconds, this rate and this size. Drawing it again takes no memory.
+NAMED: dict[tuple[Picture | Film, float, float, tuple[int, int]], int] = {}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,6 @@ class Eyes:
 
     def __init__(self, engine: Engine, info: EngineInfo, decoder: Decoder) -> None:
         self._engine, self._info, self._decoder = engine, info, decoder
-        self.scene = cache(self._scene)
         self.plan = DecodePlan(
             image_edge=info.image_edge,
             frame_edge=info.frame_edge,
@@ -80,7 +80,7 @@ class Eyes:
         assert replies[0].error is None, replies[0].error
         return replies[0].answers["caption"].text
 
-    def _scene(
+    def scene(
         self,
         scene: Picture | Film,
         *,
@@ -89,9 +89,11 @@ class Eyes:
         size: tuple[int, int] = (320, 240),
     ) -> Shown:
         """The scene, drawn so that the model names the original: a false caption is then the decoder's fault."""
-        for seed in SEEDS:
+        key = (scene, seconds, rate, size)
+        for seed in [NAMED[key]] if key in NAMED else SEEDS:
             found = shown(scene, seed, seconds=seconds, rate=rate, size=size)
-            if self.names(found):
+            if key in NAMED or self.names(found):
+                NAMED[key] = seed
                 return found
         raise AssertionError(f"the model names no drawing of {scene}")
 

@@ -78,11 +78,12 @@ def difference(pixels: np.ndarray, truth: Image.Image) -> float:
 
 
 def rougher(pictures: Sequence[Image.Image]) -> list[list[Image.Image]]:
-    """The same pictures as lossy files have them: a little brighter, darker, blurred, and in fewer colours."""
+    """The same pictures as lossy files have them: in other brightness and contrast, blurred, and in fewer colours."""
 
     def changed(change: Callable[[int], int]) -> list[Image.Image]:
         return [Image.eval(picture.convert("RGB"), change) for picture in pictures]
 
     blurred = [p.resize((p.width // 3, p.height // 3), Image.Resampling.BOX).resize(p.size) for p in pictures]
     fewer = changed(lambda v: v & 0xF8 | v >> 5)  # five bits a channel
-    return [changed(lambda v: min(255, v + 6)), changed(lambda v: max(0, v - 6)), blurred, fewer]
+    softer, harder = (changed(lambda v, power=power: round(255 * (v / 255) ** power)) for power in (0.8, 1.25))
+    return [changed(lambda v: min(255, v + 6)), changed(lambda v: max(0, v - 6)), softer, harder, blurred, fewer]
