@@ -1,0 +1,82 @@
+"""A device that computes soundly passes its check, whatever it is shown: 200 trials, each with tiles of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from daemon.inference.checkpoint import read_plan
+from daemon.inference.models import DEMO, write_random
+from daemon.inference.processor import Floats
+from daemon.inference.torch_attention import fused, plain
+from daemon.inference.torch_probe import TILES, Alone, Probe
+from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch_trial import Rung, judge, off
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
+
+CPU = torch.device("cpu")
+WAYS = [Rung(kernel, dtype, 8, "") for kernel in (fused, plain) for dtype in (torch.bfloat16, torch.float32)]
+THREADS = (1, 2)
+#: Tiles for the demo model and for random weights at full size: 8 trials of each, 200 in all.
+SEEDS = {"demo": range(1, 22), "full size": range(1, 5)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeededProbe(Probe):
+    """Noise at one seed, drawn tiles of flat colour at the next: what saturates rounds otherwise than what does not."""
+
+    seed: int
+
+    def _tiles(self) -> list[Floats]:
+        random = np.random.default_rng(self.seed)
+        shape = (TILES, 3, self.tile, self.tile)
+        if self.seed % 2:
+            return list(random.standard_normal(shape).astype(np.float32))
+        flat = random.uniform(-1, 1, (TILES, 3, 1, 1)).astype(np.float32)
+        return [np.ascontiguousarray(tile) for tile in np.broadcast_to(flat, shape)]
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("weights", SEEDS)
+def test_a_sound_device_raises_no_alarm(
+    weights: str, tmp_path: Path, subtests: pytest.Subtests, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = DEMO if weights == "demo" else tmp_path / "weights"
+    if weights != "demo":
+        write_random(folder)
+    plan = read_plan(folder)
+    probes = [SeededProbe(tile=plan.tile, image_id=plan.image_id, context=plan.context, seed=k) for k in SEEDS[weights]]
+    reference = TorchRunner.from_folder(folder, CPU, torch.float32)
+    truths = [probe.alone(reference) for probe in probes]
+    del reference
+    for way in WAYS:
+        runner = TorchRunner.from_folder(folder, CPU, way.dtype, kernel=way.kernel)
+        for count in THREADS:
+            torch.set_num_threads(count)
+            worst = dict.fromkeys(("features", "scores", "together"), 0.0)
+            for probe, truth in zip(probes, truths, strict=True):
+                with subtests.test(f"{way.kernel.__name__}, {way.dtype}, {count} threads, tiles {probe.seed}"):
+                    alone, together = probe.alone(runner), probe.together(runner)
+                    note(worst, alone, truth, off(together.scores, alone.scores))
+                    assert judge(alone, together, truth, way) is None
+            with capsys.disabled():
+                shares = ", ".join(f"{name} {far:.4f}" for name, far in worst.items())
+                print(f"\n{weights}, {way.kernel.__name__}, {way.dtype}, {count} threads: at most off {shares}")
+
+
+def note(worst: dict[str, float], alone: Alone, truth: Alone, together: float) -> None:
+    found = (off(alone.features, truth.features), off(alone.scores, truth.scores), together)
+    worst.update({name: max(far, new) for (name, far), new in zip(worst.items(), found, strict=True)})
