@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import Existing
-from storage.atomic import compose_atomically, look, put_first, remove
-from storage.errors import ForeignFileError, SidecarError
+from storage.atomic import compose_atomically, look, put_first, remove, sync_folders
+from storage.errors import ForeignFileError
 from storage.records import Description
 from storage.sidecars import json, markdown
 from storage.sidecars.apart import ChangedFrom, Composer, is_kept, nothing, set_apart
+from storage.sidecars.durable import refused, sync
 from storage.sidecars.merging import Form, compose, is_only_ours
 from storage.sidecars.mirror import (
     REFUSED,
@@ -46,22 +47,13 @@ __all__ = [
     "make_way",
     "places",
     "stands_on_disk",
+    "sync",
     "take_along",
     "write",
 ]
 
 FORMATS: tuple[Form, ...] = (json, markdown)
 APART = "holds what was written about another file, which had this name before"
-CODES = {
-    errno.ENOSPC: ("disk-full", "The disk is full"),
-    errno.EDQUOT: ("disk-full", "The disk quota is used up"),
-    errno.EROFS: ("read-only", "The folder is on a read-only disk"),
-    errno.EACCES: ("no-access", "The system does not let smolwatch write into the folder"),
-    errno.EPERM: ("no-access", "The system does not let smolwatch write into the folder"),
-    errno.ENOENT: ("gone", "The file or its folder is no longer there"),
-    errno.ENOTDIR: ("gone", "The file or its folder is no longer there"),
-    errno.ENAMETOOLONG: ("name-too-long", "The sidecar's path is longer than the system takes"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +75,7 @@ class Kept:
 def write(
     description: Description,
     changed_from: ChangedFrom = nothing,
+    unsynced: set[bytes] | None = None,
     *,
     existing: Existing = "fill",
     mirror: Path | None = None,
@@ -90,21 +83,25 @@ def write(
     """Write every sidecar of the file, with the file's mode; which of them do not stand beside it.
 
     `changed_from`: what the file held before it was changed in place; asked where a sidecar is about other bytes.
-    `existing`: what becomes of a sidecar of ours in which a person may have written. `mirror`: the folder that stands
-    in for those that cannot be written. Raises SidecarError when the system does not let us: it may be tried again.
+    `unsynced`: gets the folders with new names, for the caller to give to `sync`, which makes them outlast a loss of
+    power; without it that is done here. `existing`: what becomes of a sidecar of ours in which a person may have
+    written. `mirror`: the folder that stands in for those that cannot be written.
+    Raises SidecarError when the system does not let us: it may be tried again.
     """
+    folders: set[bytes] = set() if unsynced is None else unsynced
     try:
         mode = mode_of(description.path)
         kept = []
         for form in FORMATS:
             try:
-                kept += write_one(Composer(form, description, existing, changed_from, mode), mirror)
+                kept += write_one(Composer(form, description, existing, changed_from, mode, folders), mirror)
             except ForeignFileError as error:
                 kept.append(Kept(path=error.path, reason=error.reason))
-        return kept
     except OSError as error:
-        code, sentence = CODES.get(error.errno or 0, ("sidecar", error.strerror or "The sidecar cannot be written"))
-        raise SidecarError(code, f"{sentence}: {os.fsdecode(os.path.dirname(description.path))}") from error
+        raise refused(error, os.path.dirname(description.path)) from error
+    if unsynced is None and (failed := sync(folders)):
+        raise next(iter(failed.values()))
+    return kept
 
 
 def beside(path: bytes) -> list[bytes]:
@@ -213,35 +210,41 @@ def mode_of(path: bytes) -> int:
 
 def write_one(composer: Composer, mirror: Path | None) -> list[Kept]:
     """Beside the file, or else in the mirror; why it does not stand beside it."""
-    form, description, existing = composer.form, composer.description, composer.existing
+    form, description, existing, folders = composer.form, composer.description, composer.existing, composer.unsynced
     beside = sidecar_path(description.path, form.SUFFIX)
     away = mirrored(mirror, beside) if mirror else None
     elsewhere = content_of(form, away) if away else None
     try:
-        compose_atomically(beside, composer.at(beside, elsewhere), mode=composer.mode)
+        compose_atomically(beside, composer.at(beside, elsewhere), mode=composer.mode, unsynced=folders)
     except OSError as error:
         if away is None or error.errno not in REFUSED:
             raise
         make_folder(away)
         ours = content_of(form, beside)
-        compose_atomically(away, composer.at(away, ours), mode=composer.mode)
+        compose_atomically(away, composer.at(away, ours), mode=composer.mode, unsynced=folders)
         why = f"its folder cannot be written, so it stands at {os.fsdecode(away)}"
         return [Kept(path=beside, reason=why), *set_apart_by(composer)]
-    now = content_of(form, beside)
     kept = []
-    if existing == "skip" and now != form.render(description):
+    if existing == "skip" and content_of(form, beside) != form.render(description):
         kept.append(Kept(path=beside, reason="one stands there already, and output.existing says skip"))
     if away and elsewhere:
-        is_apart = composer.parts_from(elsewhere, beside)
-        if (
-            is_apart
-            or now == compose(form, elsewhere, description, existing)
-            or is_only_ours(form, elsewhere, description)
-        ):
-            clear(away)
-        else:
-            kept.append(Kept(path=away, reason="it holds words of yours, so it stays beside the one at the file"))
+        kept += bring_home(composer, beside, away, elsewhere)
     return kept + set_apart_by(composer)
+
+
+def bring_home(composer: Composer, beside: bytes, away: bytes, elsewhere: bytes) -> list[Kept]:
+    """Clear the one in the mirror, whose content `elsewhere` the one beside the file holds now, unless it says more."""
+    form, description = composer.form, composer.description
+    if not (
+        composer.parts_from(elsewhere, beside)
+        or content_of(form, beside) == compose(form, elsewhere, description, composer.existing)
+        or is_only_ours(form, elsewhere, description)
+    ):
+        return [Kept(path=away, reason="it holds words of yours, so it stays beside the one at the file")]
+    if failed := sync_folders([os.path.dirname(beside)]):  # its words stand there for good, before they go here
+        raise next(iter(failed.values()))
+    clear(away)
+    return []
 
 
 def set_apart_by(composer: Composer) -> list[Kept]:

@@ -28,13 +28,17 @@ ChangedFrom = Callable[[], Set[str]]
 
 @dataclass(frozen=True)
 class Composer:
-    """What one form of sidecar shall hold at a place. `apart` gathers the names of what was set apart on the way."""
+    """What one form of sidecar shall hold at a place. `apart` gathers the names of what was set apart on the way.
+
+    `unsynced` gathers the folders whose new names the caller brings to the drive.
+    """
 
     form: Form
     description: Description
     existing: Existing
     changed_from: ChangedFrom
     mode: int
+    unsynced: set[bytes]
     apart: set[bytes] = field(default_factory=set)
 
     def at(self, place: bytes, elsewhere: bytes | None) -> Callable[[bytes | None], bytes | None]:

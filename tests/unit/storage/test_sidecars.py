@@ -379,6 +379,29 @@ class TestMirror:
         assert found() == []
         assert not mirror.exists()
 
+    def test_words_in_the_mirror_go_only_when_they_stand_beside_the_file_for_good(
+        self, inbox: Path, mirror: Path, locked: set[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = new_file(on_disk(inbox))
+        locked.add(str(inbox))
+        sidecars.write(description_of(file), mirror=mirror)
+        away = Path(f"{mirror}{inbox}") / "beach.jpg.md"
+        away.write_text(away.read_text().replace("A beach.", "Our beach."))
+        locked.clear()
+
+        def breaks(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(os, "fsync", breaks)
+        with pytest.raises(SidecarError, match="Input/output error"):
+            sidecars.write(description_of(file), unsynced=set(), mirror=mirror)
+        assert "Our beach." in away.read_text()
+        monkeypatch.undo()
+        sidecars.write(description_of(file), unsynced=set(), mirror=mirror)
+        assert "Our beach." in (inbox / "beach.jpg.md").read_text()
+        assert not away.exists()
+
     def test_words_that_stay_in_the_mirror_do_not_ask_to_go_home_for_ever(
         self, inbox: Path, mirror: Path, locked: set[str]
     ) -> None:
@@ -455,3 +478,33 @@ def test_a_link_that_took_the_files_place_gets_no_sidecar(tmp_path: Path) -> Non
     with pytest.raises(SidecarError):
         sidecars.write(description_of(new_file(os.fsencode(tmp_path / "beach.jpg"))))
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_both_sidecars_of_a_file_cost_one_sync_each_and_one_for_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    assert sidecars.write(description_of(new_file(on_disk(tmp_path)))) == []
+    assert synced == [False, False, True]
+
+
+def test_the_folder_is_left_to_whoever_writes_many_sidecars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    unsynced: set[bytes] = set()
+    for name in (b"beach.jpg", b"dunes.jpg", b"sea.jpg"):
+        assert sidecars.write(description_of(new_file(on_disk(tmp_path, name))), unsynced=unsynced) == []
+    assert unsynced == {os.fsencode(tmp_path)}
+    assert synced == [False] * 6
+    assert sidecars.sync(unsynced) == {}
+    assert synced[6:] == [True]
+
+
+def test_a_folder_that_cannot_be_synced_is_named_with_the_reason(tmp_path: Path) -> None:
+    (failed,) = sidecars.sync([os.fsencode(tmp_path / "gone")]).items()
+    assert failed[0] == os.fsencode(tmp_path / "gone")
+    assert (failed[1].code, str(failed[1])) == (
+        "gone",
+        f"The file or its folder is no longer there: {tmp_path / 'gone'}",
+    )
