@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+import torch
+
 from config.errors import SmolwatchError
 from daemon.inference.devices import DTYPES, pick_device, pick_dtype
-from daemon.inference.torch_kernels import OFF, findings
+from daemon.inference.torch_kernels import OFF, findings, product_times
 
 DEVICES = ("cpu", "mps", "cuda")
+#: Whether f16 would be faster than bf16 is not known of every GPU. On CPUs it is slower than both.
+COMPARED = {"cpu": DTYPES, "mps": {**DTYPES, "f16": torch.float16}, "cuda": {**DTYPES, "f16": torch.float16}}
 
 
 def about() -> dict[str, object]:
@@ -26,7 +30,9 @@ def about() -> dict[str, object]:
         dtype = pick_dtype("auto", device)
         facts = {"dtype": next(word for word, known in DTYPES.items() if known is dtype), "most_off": OFF[dtype]}
         try:
-            told[name] = facts | {"shapes": [asdict(found) for found in findings(device, dtype)]}
+            shapes = [asdict(found) for found in findings(device, dtype)]
+            products = {word: product_times(device, each) for word, each in COMPARED[name].items()}
+            told[name] = facts | {"shapes": shapes, "products": products}
         except RuntimeError as error:
             told[name] = facts | {"trouble": str(error), "shapes": []}
     return told

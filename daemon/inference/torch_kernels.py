@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,6 +24,8 @@ WIDTH, HEADS, KV_HEADS, VISION_HEADS = 64, 15, 5, 12
 #: rounding takes the fused kernel 0.005 to 0.010 off, and plain products, which round the weights too, 0.007 to 0.020.
 OFF = {torch.float32: 0.001, torch.bfloat16: 0.06}
 CALLS = 5
+#: Rows, inputs and outputs of the model's most frequent products: of a tile's patches, and of one token in 4 answers.
+PRODUCTS = {"a tile": (1024, 768, 3072), "4 tokens": (4, 960, 2560)}
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,15 @@ def findings(device: torch.device, dtype: torch.dtype) -> Iterator[Finding]:
         yield Finding(shape.name, off(there.attended(fused), truth), *times)
 
 
+def product_times(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
+    """Milliseconds for each of PRODUCTS. Raises RuntimeError when the device does not compute in this dtype."""
+    times = {}
+    for name, (rows, inputs, outputs) in PRODUCTS.items():
+        given, weights = (torch.ones(size, inputs, device=device, dtype=dtype) for size in (rows, outputs))
+        times[name] = best_of(partial(torch.nn.functional.linear, given, weights), device)
+    return times
+
+
 def off(found: Tensor, truth: Tensor) -> float:
     """The greatest distance of a query's result, as a share of the truth's spread; infinite where not a number."""
     far = float(((found.float().cpu() - truth).norm(dim=-1) / truth.norm(dim=-1)).max())
@@ -137,12 +149,16 @@ def off(found: Tensor, truth: Tensor) -> float:
 
 
 def milliseconds(given: Given, kernel: Kernel, device: torch.device) -> float:
-    """The best of some calls."""
+    return best_of(lambda: given.attended(kernel), device)
+
+
+def best_of(compute: Callable[[], Tensor], device: torch.device) -> float:
+    """Milliseconds of the best of some calls."""
     best = math.inf
     for _ in range(CALLS):
         wait_for(device)
         began = time.perf_counter()
-        given.attended(kernel)
+        compute()
         wait_for(device)
         best = min(best, time.perf_counter() - began)
     return 1000 * best

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,11 +22,13 @@ from daemon.doctor.selftest.arithmetic import arithmetic, judged
 from daemon.doctor.selftest.files import sidecars, watching
 from daemon.doctor.selftest.kernels import judged as judged_kernels
 from daemon.doctor.selftest.kernels import kernels
+from daemon.doctor.selftest.machine import power, sandbox, syncs
 from daemon.doctor.selftest.outcome import Outcome, Result, tried
 from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch import services
 from daemon.doctor.selftest.whole_way import compared
 from daemon.inference.models import DEMO
+from daemon.power.state import PowerState, Source
 from tests.fakes.service.person import Person, somebody
 from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder, stage_environ
 
@@ -39,9 +43,22 @@ for sign in itertools.cycle(b"ab"):
         for _ in range(3000):
             file.write(bytes([sign]) * 1000)
 """
+#: The self-test where a sandbox takes hold of nothing.
+UNLOCKED = """
+import sys, pathlib, os
+from daemon.doctor.selftest import machine, outcome
+from daemon.media import about_sandbox
+from daemon.media.sandbox import Sandbox
+about_sandbox.lock_in = lambda: Sandbox(kind="paper")
+machine.told_by = lambda module, folder: about_sandbox.about(os.fsencode(folder))
+print(outcome.tried("sandbox", lambda: machine.sandbox(pathlib.Path(sys.argv[1]))).words)
+"""
 LONG = {
     "watching",
     "sidecars",
+    "syncs",
+    "power",
+    "sandbox",
     "kernels on cpu",
     "arithmetic on cpu",
     "captions",
@@ -86,22 +103,57 @@ def self_tested(home: Path) -> dict[str, Any]:
 
 def test_its_short_trials_pass_here(tmp_path: Path) -> None:
     outcomes = [tried("watching", partial(watching, tmp_path)), tried("sidecars", partial(sidecars, tmp_path))]
-    outcomes += [next(kernels()), next(arithmetic(str(DEMO)))]
+    outcomes.append(next(kernels()))
     assert {outcome.name: str(outcome.result) for outcome in outcomes} == {
         "watching": "passed",
         "sidecars": "passed",
         "kernels on cpu": "passed",
-        "arithmetic on cpu": "passed",
     }
     assert "4 rows over 256 keys: fused" in outcomes[2].words
+    assert "products in f32: a tile" in outcomes[2].words
+
+
+def test_the_arithmetic_of_the_cpu_passes_here() -> None:
+    outcome = next(arithmetic(str(DEMO)))
+    assert (outcome.name, outcome.result) == ("arithmetic on cpu", Result.PASSED)
+
+
+def test_it_measures_every_kind_of_sync_that_the_system_has(tmp_path: Path) -> None:
+    assert re.fullmatch(r"fsync [\d,]+ a second", syncs(tmp_path, {"fsync": None, "F_FULLFSYNC": None}))
+    refused = fcntl.F_GETFD  # any number that the system knows
+    words = syncs(tmp_path, {"fsync": None, "F_BARRIERFSYNC": refused})
+    assert re.fullmatch(r"fsync [\d,]+ a second; F_BARRIERFSYNC [\d,]+ a second", words)
+
+
+def test_it_shows_low_power_mode_as_the_system_has_it() -> None:
+    state = PowerState(source=Source.BATTERY, is_saving=True)
+    said = {("pmset", "-g"): "System-wide power settings:\n powermode            1\n hibernatemode 3\n"}
+    words = power(lambda: state, lambda *command: said[command])
+    assert words == "from battery; Low Power Mode on; hot: false; powermode 1"
+
+
+def test_a_process_locked_in_as_a_decoder_is_can_do_nothing_to_the_person(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("private")
+    words = sandbox(tmp_path)
+    assert words.startswith("locked in by ")
+    assert words.endswith("it cannot list a folder, write a file, open a connection, start a program")
+    assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_what_a_sandbox_lets_through_is_a_failure(tmp_path: Path) -> None:
+    without = [sys.executable, "-c", UNLOCKED, os.fspath(tmp_path)]
+    done = subprocess.run(without, cwd=ROOT, capture_output=True, text=True, timeout=50, check=True)
+    assert "a decoder can still list a folder, write a file, open a connection, start a program." in done.stdout
 
 
 def test_a_kernel_that_is_wrong_fails_with_its_figures() -> None:
     shape = {"name": "9 queries", "fused_ms": 1.0, "plain_ms": 2.0, "off": 0.5}
-    found = {"dtype": "bf16", "most_off": 0.06, "shapes": [shape]}
+    products = {"bf16": {"a tile": 1.5}, "f16": {"a tile": 1.25}}
+    found = {"dtype": "bf16", "most_off": 0.06, "shapes": [shape], "products": products}
     outcome = tried("kernels on mps", partial(judged_kernels, found))
     assert outcome.result is Result.FAILED
     assert "9 queries: fused 1.00 ms, plain 2.00 ms, 50.00% off" in outcome.words
+    assert "products in bf16: a tile 1.50 ms; products in f16: a tile 1.25 ms" in outcome.words
     absent = tried("kernels on mps", partial(judged_kernels, {"trouble": "no such operator", "shapes": []}))
     assert (absent.result, absent.words) == (Result.FAILED, "no such operator")
 

@@ -25,6 +25,8 @@ def judged(found: Mapping[str, Any]) -> str:
     if "trouble" in found:
         raise Failed(found["trouble"])
     words = f"{found['dtype']}; " + "; ".join(map(in_words, found["shapes"]))
+    for dtype, times in found["products"].items():
+        words += f"; products in {dtype}: " + ", ".join(f"{name} {took:.2f} ms" for name, took in times.items())
     if any(not shape["off"] <= found["most_off"] for shape in found["shapes"]):
         raise Failed(words)
     return words

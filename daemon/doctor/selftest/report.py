@@ -22,6 +22,7 @@ from daemon.doctor.line import Line
 from daemon.doctor.selftest.arithmetic import arithmetic
 from daemon.doctor.selftest.files import sidecars, watching
 from daemon.doctor.selftest.kernels import kernels
+from daemon.doctor.selftest.machine import power, sandbox, syncs
 from daemon.doctor.selftest.outcome import Outcome, Result, tried
 from daemon.doctor.selftest.scratch import services
 from daemon.doctor.selftest.whole_way import whole_way
@@ -60,6 +61,9 @@ def run_trials(
 def trials(room: Path, model: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator[Outcome]:
     yield tried("watching", partial(watching, room))
     yield tried("sidecars", partial(sidecars, room))
+    yield tried("syncs", partial(syncs, room))
+    yield tried("power", power)
+    yield tried("sandbox", partial(sandbox, Path.home()))
     yield from kernels()
     yield from arithmetic(str(model))
     yield from whole_way(room)
