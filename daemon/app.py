@@ -19,6 +19,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
+from daemon.intake.disks import renumber_disks
 from daemon.intake.filters import filters_of
 from daemon.intake.intake import Intake
 from daemon.intake.reconcile import Reconciler
@@ -164,6 +165,7 @@ class Daemon:
             logger.info("{} jobs of the last run were taken back", taken)
         sweep_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
         sweep_temporaries(self._settings.sidecar_folder)
+        renumber_disks(self._store, self._root)
         self._store.set_state("engine", {"state": "starting"})
 
     def _is_entered(self, folder: bytes) -> bool:

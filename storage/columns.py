@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Dialect, Double, Text, TypeDecorator
+from sqlalchemy import Column, ColumnElement, Dialect, Double, Text, TypeDecorator, func, literal_column
 
 from storage.records import Fingerprint
 
@@ -43,10 +44,29 @@ class FingerprintText(TypeDecorator[Fingerprint]):
     cache_ok = True
 
     def process_bind_param(self, value: Fingerprint | None, dialect: Dialect) -> Any:
-        return None if value is None else f"{value.device}:{value.inode}:{value.size}:{value.mtime_ns}"
+        return None if value is None else f"{value.device}{apart_from_disk(value)}"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Fingerprint | None:
         if value is None:
             return None
         device, inode, size, mtime_ns = map(int, value.split(":"))
         return Fingerprint(device=device, inode=inode, size=size, mtime_ns=mtime_ns)
+
+
+#: What the number of a disk is written with.
+DIGITS = "-0123456789"
+
+
+def apart_from_disk(file: Fingerprint) -> str:
+    """A fingerprint's text without the number of its disk."""
+    return f":{file.inode}:{file.size}:{file.mtime_ns}"
+
+
+def stored_apart_from_disk(column: Column[Fingerprint]) -> ColumnElement[str]:
+    """The same of a stored one. As the index `jobs_of_a_file` has it, so that the database finds it there."""
+    return func.ltrim(column, literal_column(f"'{DIGITS}'"), type_=Text)
+
+
+def is_one_of(column: Column[Fingerprint], files: Iterable[Fingerprint]) -> ColumnElement[bool]:
+    """Whether a stored fingerprint equals one of these, as `Fingerprint` compares them."""
+    return stored_apart_from_disk(column).in_([apart_from_disk(file) for file in files])

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, or_, update
 
 from storage import rows
 from storage.admission import ANEW
+from storage.columns import is_one_of
 from storage.lifecycle import JobState
 from storage.records import Job, NewFile
 from storage.tables import decisions, jobs
@@ -42,7 +43,7 @@ def follow(connection: Connection, now: datetime, job: Job, path: bytes) -> bool
         .where(
             jobs.c.id == job.id,
             jobs.c.state == job.state,
-            jobs.c.fingerprint == job.fingerprint,
+            is_one_of(jobs.c.fingerprint, [job.fingerprint]),
             jobs.c.owner.is_(None),
             ~has_its_own(path_id, job),
         )
@@ -68,7 +69,7 @@ def take_over(connection: Connection, now: datetime, job: Job, file: NewFile) ->
         .where(
             jobs.c.id == job.id,
             jobs.c.state == JobState.QUEUED,
-            jobs.c.fingerprint == job.fingerprint,
+            is_one_of(jobs.c.fingerprint, [job.fingerprint]),
             ~has_its_own(path_id, job),
         )
         .values(**ANEW, path_id=path_id, media_id=media_id, fingerprint=file.fingerprint)

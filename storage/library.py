@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import exists, func, or_, select
 
 from storage import refused, results, rows
+from storage.columns import is_one_of
 from storage.database import Database
 from storage.lifecycle import JobState
 from storage.records import Description, Fingerprint, Job, JobEvent, MediaKind, Refusal
@@ -107,7 +108,7 @@ class Library:
             for start in range(0, len(asked), AT_ONCE):
                 newest = (
                     select(func.max(jobs.c.id))
-                    .where(jobs.c.fingerprint.in_(asked[start : start + AT_ONCE]))
+                    .where(is_one_of(jobs.c.fingerprint, asked[start : start + AT_ONCE]))
                     .group_by(jobs.c.path_id)
                 )
                 rows_found = connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest)).order_by(jobs.c.id))

@@ -17,6 +17,8 @@ from storage.lifecycle import Cause, JobState
 from storage.plain import exact, moment_of, present, stamp
 
 SCHEMA = 1
+#: The number of a disk that is not known: no disk has it.
+NO_DEVICE = -1
 
 
 class MediaKind(StrEnum):
@@ -26,9 +28,13 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """Which bytes a path held when it was looked at; compared, never interpreted."""
+    """Which bytes a path held when it was looked at; compared, never interpreted.
 
-    device: int
+    The disk's number is left out when two are compared: a restart of the system gives disks other numbers, and a file
+    is no other for that. Whoever asks for a file at another path compares its digest too.
+    """
+
+    device: int = field(compare=False)
     inode: int
     size: int
     mtime_ns: int

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage.columns import FingerprintText, UtcTime, Words
+from storage.columns import DIGITS, FingerprintText, UtcTime, Words
 
 metadata = MetaData()
 
@@ -101,7 +101,7 @@ jobs = Table(
     ),
     Index("jobs_in_line", "state", "queued_at", "id"),
     Index("jobs_of_a_path", "path_id", "id"),
-    Index("jobs_of_a_file", "fingerprint", "id"),
+    Index("jobs_of_a_file", text(f"ltrim(fingerprint, '{DIGITS}')"), "id"),  # whatever number its disk has
 )
 
 #: What was said; never more than one for a job.

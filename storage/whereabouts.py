@@ -11,13 +11,14 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Text, case, delete, exists, insert, or_, select, type_coerce, update
 
 from config.crash_point import crash_point
 from storage import results, rows
+from storage.columns import is_one_of, stored_apart_from_disk
 from storage.database import Database
 from storage.lifecycle import JobState
-from storage.records import Description, Fingerprint, NewFile
+from storage.records import NO_DEVICE, Description, Fingerprint, NewFile
 from storage.tables import decisions, jobs, media, paths
 from storage.transitions import record_all
 
@@ -57,6 +58,24 @@ class Whereabouts:
             for some in portions(job_ids):
                 connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(missing_since=None))
 
+    def renumber(self, before: int, now: int) -> int:
+        """The disk that had the number `before` has the number `now`; which one any other disk has is not known.
+
+        Of how many jobs. In one statement, so that a kill leaves no half of them.
+        """
+        stored = type_coerce(jobs.c.fingerprint, Text)
+        number = case((stored.startswith(f"{before}:"), str(now)), else_=str(NO_DEVICE))
+        with self._database.write() as connection:
+            anew = update(jobs).values(fingerprint=number + stored_apart_from_disk(jobs.c.fingerprint))
+            return connection.execute(anew).rowcount
+
+    def seen(self, files: Mapping[int, Fingerprint]) -> None:
+        """The files of these jobs stand as they did, on disks that have other numbers now. Some hundreds at once."""
+        with self._database.write() as connection:
+            for job_id, there in files.items():
+                same = (jobs.c.id == job_id, is_one_of(jobs.c.fingerprint, [there]))
+                connection.execute(update(jobs).where(*same).values(fingerprint=there))
+
     def restore(self, job_ids: Collection[int], note: str = RESTORED) -> int:
         """done → publishing, so that the sidecars are written again; how many.
 
@@ -89,7 +108,7 @@ def mark(connection: Connection, now: datetime, some: Sequence[bytes], *, unlike
     at = select(paths.c.id).where(paths.c.path.in_(some)).scalar_subquery()
     lost = update(jobs).where(jobs.c.path_id.in_(at), jobs.c.state.in_(ENDED), jobs.c.missing_since.is_(None))
     if unlike is not None:
-        lost = lost.where(jobs.c.fingerprint != unlike)
+        lost = lost.where(~is_one_of(jobs.c.fingerprint, [unlike]))
     return connection.execute(lost.values(missing_since=now)).rowcount
 
 

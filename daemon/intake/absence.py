@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from daemon.intake.filters import Filters
 from daemon.intake.standing import is_away
-
-#: No file lies there: asks `is_away` whether a folder looks as an unmounted one does.
-NO_DEVICE = -1
+from storage.records import NO_DEVICE
 
 
 def gone(
@@ -54,6 +52,7 @@ class Folders:
         self._away: dict[tuple[bytes, int], bool] = {}
 
     def look_unmounted(self, path: bytes) -> bool:
+        """Whether the folder looks as one does whose disk is away."""
         return self.are_away(path, NO_DEVICE)
 
     def are_away(self, path: bytes, device: int) -> bool:

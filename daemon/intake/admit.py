@@ -134,7 +134,9 @@ class Gate:
                 break
         unknown = [file for file in files if file.path not in jobs]
         outcomes |= self._queue([file for file in files if file.path in jobs], unknown)
-        self._find_again([job for path, job in jobs.items() if outcomes.get(path) is Outcome.KNOWN])
+        known_jobs = [job for path, job in jobs.items() if outcomes.get(path) is Outcome.KNOWN]
+        self._find_again(known_jobs)
+        self._renumber(known_jobs, settled)
         self.refusals.write()
         return outcomes | dict.fromkeys(changed, Outcome.CHANGED)
 
@@ -210,6 +212,12 @@ class Gate:
         if again:
             self._store.whereabouts.found([job.id for job in again])
             self._returned += [job.path for job in again]
+
+    def _renumber(self, jobs: Sequence[Job], settled: Mapping[bytes, Fingerprint]) -> None:
+        """The disks that these files lie on may have other numbers than before a restart of the system."""
+        new = {job.id: there for job in jobs if (there := settled[job.path]).device != job.fingerprint.device}
+        if new:
+            self._store.whereabouts.seen(new)
 
     def take_returned(self) -> list[bytes]:
         """The paths of described files that were missing and came back since this was last asked."""

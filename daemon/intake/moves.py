@@ -1,6 +1,7 @@
 """Files that were moved or renamed: the job goes along, and what was said is not asked for again.
 
-A file is the same when device, inode, size, time and digest are, and nothing stands at the old path any more.
+A file is the same when inode, size, time and digest are, and nothing stands at the old path any more. Not the disk: its
+number may be another after a restart of the system.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from loguru import logger
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
 from daemon.intake.admit import Gate, Identify
+from daemon.intake.disks import renumber_disks
 from daemon.intake.filters import filters_of
 from daemon.intake.hearing import Heard
 from daemon.intake.identity import identify
@@ -61,6 +62,7 @@ class IntakeHouse:
     ) -> Intake:
         """An intake for `run`, or for a test that gives it every tick itself."""
         clock = clock or SystemClock()
+        renumber_disks(self.store, self.root)  # as the daemon does before it starts anything
         gate = Gate(
             self.store,
             self.library,
