@@ -8,6 +8,7 @@ from daemon.clock import SystemClock
 from daemon.intake.admit import Gate, Outcome
 from daemon.intake.moves import Moves
 from storage.records import Fingerprint
+from tests.fakes.disk_names import counts_case
 from tests.fakes.files import MODEL, RECIPE
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for
@@ -41,7 +42,9 @@ def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_house: Int
     )
     fingerprint = Fingerprint.of(os.lstat(old))
     assert gate.admit_all({old: fingerprint}) == {old: Outcome.QUEUED}
-    os.link(old, new)  # both names lead to the one file
+    if counts_case(intake_house.inbox):
+        os.link(old, new)
+    assert os.lstat(old).st_ino == os.lstat(new).st_ino, "both names lead to the one file"
     assert gate.admit_all({new: fingerprint}) == {new: Outcome.KNOWN}
     assert gate.admit_all({old: fingerprint}) == {old: Outcome.GONE}
     (job,) = intake_house.jobs()

@@ -23,10 +23,10 @@ from daemon.doctor.selftest.files import sidecars, watching
 from daemon.doctor.selftest.kernels import judged as judged_kernels
 from daemon.doctor.selftest.kernels import kernels
 from daemon.doctor.selftest.machine import power, sandbox, syncs
-from daemon.doctor.selftest.outcome import Outcome, Result, tried
+from daemon.doctor.selftest.outcome import Failed, Outcome, Result, tried
 from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch import services
-from daemon.doctor.selftest.whole_way import compared
+from daemon.doctor.selftest.whole_way import compared, kept
 from daemon.inference.models import DEMO
 from daemon.power.state import PowerState, Source
 from tests.fakes.service.person import Person, somebody
@@ -162,6 +162,14 @@ def test_a_writer_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
     outcome = tried("sidecars", partial(sidecars, tmp_path, [sys.executable, "-c", IN_PLACE]))
     assert outcome.result is Result.FAILED
     assert "torn" in outcome.words
+
+
+def test_a_worker_may_keep_more_where_new_shapes_are_compiled() -> None:
+    assert kept(1_000_000_000, 1_100_000_000, 1_055_000_000, "cpu").endswith("1055 MB after")
+    assert kept(1_000_000_000, 1_300_000_000, 1_250_000_000, "mps").endswith("1250 MB after")
+    for device, after in (("cpu", 1_061_000_000), ("mps", 1_401_000_000)):
+        with pytest.raises(Failed, match="before 24 files"):
+            kept(1_000_000_000, after, after, device)
 
 
 def test_a_device_that_computes_otherwise_fails_with_its_figures() -> None:

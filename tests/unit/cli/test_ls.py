@@ -110,7 +110,7 @@ def test_what_the_model_says_is_neutral_too(house: House) -> None:
 
 
 def refuse(house: House, name: bytes, code: str, kind: str | None = None, reason: str = "") -> None:
-    path = house.drop(name).path
+    path = bytes(house.inbox.resolve()) + b"/" + name
     house.store.refuse(Refusal(path=path, code=code, kind=kind, reason=reason, at=house.clock.now()))
     house.clock.advance(1)
 

@@ -13,6 +13,7 @@ import pytest
 from storage import atomic
 from storage.atomic import compose_atomically, sweep_temporaries, write_atomically
 from storage.errors import ForeignFileError
+from tests.fakes.disk_names import can_name
 from tests.fakes.files import standing
 
 
@@ -207,6 +208,8 @@ def test_a_missing_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_utf_8_are_written(tmp_path: Path) -> None:
+    if not can_name(tmp_path, b"bad\xff.jpg.md"):
+        pytest.skip("no file can have this name on this disk")
     path = os.fsencode(tmp_path) + b"/bad\xff.jpg.md"
     write_atomically(path, b"ours", mode=0o600, replace_ours=ours)
     assert os.listdir(os.fsencode(tmp_path)) == [b"bad\xff.jpg.md"]

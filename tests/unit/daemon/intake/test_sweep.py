@@ -8,6 +8,7 @@ import pytest
 from config.settings import InboxSettings
 from daemon.intake.filters import Filters
 from daemon.intake.sweep import Found, TurnedAway, sweep
+from tests.fakes.disk_names import that_can_be_named
 
 FILTERS = Filters(InboxSettings())
 
@@ -38,9 +39,11 @@ def test_ignored_folders_are_named_and_not_entered(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_text_are_found_as_they_are(tmp_path: Path) -> None:
-    with open(os.fsencode(tmp_path) + b"/bad\xff\n.jpg", "wb"):  # noqa: PTH123 - a path of bytes
-        pass
-    assert names(tmp_path, Found) == {b"bad\xff\n.jpg"}
+    odd = that_can_be_named(tmp_path, [b"bad\xff\n.jpg", b"bad\n.jpg"])
+    for name in odd:
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb"):  # noqa: PTH123 - a path of bytes
+            pass
+    assert names(tmp_path, Found) == set(odd)
 
 
 def test_a_missing_inbox_is_not_an_empty_one(tmp_path: Path) -> None:
