@@ -24,6 +24,13 @@ GONE_SECONDS = 70.0
 RETRIES = (0.5, 1.0, 2.0, 4.0, 8.0)
 #: What bootstrap answers while an older job of that name is still there: EIO, and EALREADY.
 STILL_THERE = {5, 37}
+#: What a person can do about an errno 5 that stays, as others found out: https://github.com/Homebrew/homebrew-services,
+#: issues 321, 528 and 861.
+REFUSED = (
+    "Open System Settings > General > Login Items & Extensions, and switch python or smolwatch on under Allow in the "
+    "Background. If smolwatch or its home is on an external disk, put it on the Mac's own: launchd starts nothing from "
+    "other disks at login. Then: smolwatch service start"
+)
 WITHOUT_SCREEN = (
     "Nobody is logged in at this Mac's screen, so the service was put into the user's own domain: it runs without the "
     "GPU. When you can, log in at the screen and type once more: smolwatch service install"
@@ -143,7 +150,8 @@ class LaunchAgent:
 
     def _must(self, answer: Answer, verb: str) -> None:
         if not answer.ok:
+            is_refused = launchd.error_number(answer.code, answer.said) in STILL_THERE
+            way_out = REFUSED if is_refused else "Log out and in again, then: smolwatch service start"
             raise ServiceError(
-                f"launchd did not {verb} the service: {answer.said}",
-                advice=f"Log out and in again, then: smolwatch service start. The plist is {self.file}",
+                f"launchd did not {verb} the service: {answer.said}", advice=f"{way_out}. The plist is {self.file}"
             )

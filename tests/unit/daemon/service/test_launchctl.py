@@ -52,6 +52,24 @@ def test_when_even_the_kickstart_fails_launchctls_own_words_are_said(tmp_path: P
         agent(launchctl, tmp_path, []).install(PLAN)
 
 
+def test_an_errno_5_that_stays_is_told_with_the_switch_and_the_disk_that_cause_it(tmp_path: Path) -> None:
+    launchctl = Launchctl(bootstrap=EIO)
+    launchctl.answers["kickstart"] = GONE
+    with pytest.raises(ServiceError) as refused:
+        agent(launchctl, tmp_path, []).install(PLAN)
+    assert "System Settings > General > Login Items & Extensions" in refused.value.advice
+    assert "external disk" in refused.value.advice
+    assert str(tmp_path / "test.plist") in refused.value.advice
+
+
+def test_what_else_launchd_refuses_is_told_without_them(tmp_path: Path) -> None:
+    launchctl = Launchctl(bootstrap=Answer(1, err="Bootstrap failed: 125: Domain does not support specified action"))
+    launchctl.answers["kickstart"] = GONE
+    with pytest.raises(ServiceError) as refused:
+        agent(launchctl, tmp_path, []).install(PLAN)
+    assert "Login Items" not in refused.value.advice
+
+
 def test_a_job_that_does_not_go_is_waited_for_and_then_told_of(tmp_path: Path) -> None:
     launchctl, pauses = Launchctl(loaded=True, leaves=False), list[float]()
     with pytest.raises(ServiceError, match="still has test"):
