@@ -73,8 +73,31 @@ def test_landlock_takes_away_all_that_its_version_knows(version: int, fields: tu
 
 
 def test_the_macs_profile_denies_network_and_writing() -> None:
-    assert seatbelt.profile().startswith("(version 1)\n(allow default)\n")
-    assert {"(deny network*)", "(deny file-write*)", "(deny process-exec*)"} <= set(seatbelt.profile().splitlines())
+    profile = seatbelt.profile([])
+    assert profile.startswith("(version 1)\n(allow default)\n")
+    assert {"(deny network*)", "(deny file-write*)", "(deny process-exec*)"} <= set(profile.splitlines())
+
+
+def test_the_macs_profile_denies_peoples_files_and_allows_python_its_own_afterwards() -> None:
+    """The last rule that fits counts. An answer of the system to that is to be had on a Mac alone."""
+    lines = seatbelt.profile(["/Users/me/.venv", '/Users/a "b"\\c', "/Users/me/.venv"]).splitlines()
+    assert lines[-4:] == [
+        '(deny file-read-data (subpath "/Users"))',
+        '(deny file-read-data (subpath "/Volumes"))',
+        '(allow file-read-data (subpath "/Users/me/.venv"))',
+        '(allow file-read-data (subpath "/Users/a \\"b\\"\\\\c"))',
+    ]
+
+
+def test_the_folders_that_python_needs_hold_all_that_reading_loads_and_no_inbox() -> None:
+    needed = [Path(folder) for folder in seatbelt.needed()]
+    script = "from daemon.media.preloading import preload; preload(); import sys; print(*(file for module in "
+    script += "list(sys.modules.values()) if (file := getattr(module, '__file__', None))), sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = [Path(line).resolve() for line in done.stdout.splitlines()]
+    assert any(file.is_relative_to(ROOT / "daemon") for file in loaded)
+    assert [file for file in loaded if not any(file.is_relative_to(folder) for folder in needed)] == []
+    assert not any((ROOT / "inbox").is_relative_to(folder) for folder in needed)
 
 
 def test_what_the_system_refuses_is_said_and_the_rest_holds() -> None:
