@@ -26,6 +26,7 @@ from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
 from daemon.lock import HomeLock
+from daemon.media.dataless import leave_in_the_cloud
 from daemon.signals import StopNote, noted_signals
 from daemon.supervisor import Supervisor, Work, begin_work
 from daemon.trouble import Trouble
@@ -56,6 +57,7 @@ def run(
     and with `once` ModelUnavailableError when jobs wait for a model that is not there.
     """
     prepare_home(settings)
+    leave_in_the_cloud()
     with (
         HomeLock(settings.lock_file) as lock,
         noted_signals() as note,

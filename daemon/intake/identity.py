@@ -8,7 +8,7 @@ import os
 from daemon.errors import ChangedError
 from daemon.media.foreign import foreign_error
 from daemon.media.kinds import HEAD_BYTES, Format, sniff
-from daemon.media.opening import open_checked
+from daemon.media.opening import open_checked, reading
 from storage.records import Fingerprint, NewFile
 
 CHUNK_BYTES = 1024 * 1024
@@ -23,7 +23,9 @@ def identify(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
     try:
         known = format_of(descriptor)
         digest = digest_of(descriptor)
-        if Fingerprint.of(os.fstat(descriptor)) != settled:
+        with reading():
+            there = Fingerprint.of(os.fstat(descriptor))
+        if there != settled:
             raise ChangedError("The file changed while it was read.")
     finally:
         os.close(descriptor)
@@ -40,8 +42,9 @@ def kind_at(path: bytes, *, max_bytes: int) -> Format:
 
 
 def format_of(descriptor: int) -> Format:
-    """By the first bytes. Raises ForeignError, which names what is neither picture nor video."""
-    head = os.pread(descriptor, HEAD_BYTES, 0)
+    """By the first bytes. Raises ForeignError, which names what is neither picture nor video, or as `reading` does."""
+    with reading():
+        head = os.pread(descriptor, HEAD_BYTES, 0)
     known = sniff(head)
     if known is None:
         raise foreign_error(head)
@@ -49,10 +52,14 @@ def format_of(descriptor: int) -> Format:
 
 
 def digest_of(descriptor: int) -> str:
-    """ "blake2b:<hex>" over the whole file; reads by position, so the descriptor's own place does not matter."""
+    """ "blake2b:<hex>" over the whole file; reads by position, so the descriptor's own place does not matter.
+
+    Raises MediaError when the system cannot read it.
+    """
     digest = hashlib.blake2b(digest_size=32)
     place = 0
-    while chunk := os.pread(descriptor, CHUNK_BYTES, place):
-        digest.update(chunk)
-        place += len(chunk)
+    with reading():
+        while chunk := os.pread(descriptor, CHUNK_BYTES, place):
+            digest.update(chunk)
+            place += len(chunk)
     return f"blake2b:{digest.hexdigest()}"

@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from daemon.errors import ChangedError, DecoderMissingError, MediaError, OutOfMemoryError
+from daemon.errors import ChangedError, DecoderMissingError, MediaError, NotDownloadedError, OutOfMemoryError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder_child import LockIn, Reader, read_clip
 from daemon.media.decoder_process import DecoderProcess
-from daemon.media.opening import open_checked
+from daemon.media.opening import is_elsewhere, open_checked
 from daemon.media.sandbox import Sandbox, lock_in
 from storage.records import Fingerprint
 
@@ -107,8 +107,10 @@ def unchanged(path: bytes, expected: Fingerprint, max_bytes: int) -> Iterator[in
     try:
         try:
             yield fd
-        except MediaError:
+        except MediaError as error:
             check_unchanged(fd, expected)
+            if is_elsewhere(os.fstat(fd)):  # its bytes went to the cloud meanwhile, and no library says so
+                raise NotDownloadedError from error
             raise
         check_unchanged(fd, expected)
     finally:

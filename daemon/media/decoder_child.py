@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from config.text import safe_text
-from daemon.errors import DecoderBrokenError, MediaError, OutOfMemoryError, UnreadableError
+from daemon.errors import DecoderBrokenError, MediaError, NotDownloadedError, OutOfMemoryError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.confinement import allow_seconds, confine, follow_parent, limit_memory, obey_parent_alone
+from daemon.media.dataless import leave_in_the_cloud, wanted_the_cloud
 from daemon.media.foreign import foreign_error
 from daemon.media.kinds import HEAD_BYTES, sniff
 from daemon.media.preloading import preload
@@ -44,6 +45,7 @@ def serve(line: socket.socket, read: Reader, lock_in: LockIn) -> None:
     preload()
     confine()
     limit_memory()
+    leave_in_the_cloud()
     sandbox = lock_in()
     follow_parent()
     say(line, {"sandbox": asdict(sandbox)})
@@ -83,15 +85,25 @@ def attempt(read: Reader, fd: int, plan: DecodePlan) -> Clip:
     """Whatever a reader lets out costs this file alone."""
     try:
         return read(fd, plan)
-    except MediaError:
-        raise
-    except MemoryError as error:
-        raise OutOfMemoryError("Opening the file takes more memory than there is.") from error
-    # Locked in, nothing can be loaded and no file be opened: `preload` lacks something, or the disk does.
-    except (ImportError, PermissionError) as error:
-        raise DecoderBrokenError(detail=words_of(error)) from error
     except Exception as error:
-        raise UnreadableError("The file is damaged or incomplete.", detail=words_of(error)) from error
+        meant = meaning_of(error)
+        if meant is error:
+            raise
+        raise meant from error
+
+
+def meaning_of(error: Exception) -> MediaError:
+    """What a reader's failure says of the file."""
+    if wanted_the_cloud(error):  # first: libraries make a damaged file of it
+        return NotDownloadedError(detail=words_of(error))
+    if isinstance(error, MediaError):
+        return error
+    if isinstance(error, MemoryError):
+        return OutOfMemoryError("Opening the file takes more memory than there is.")
+    # Locked in, nothing can be loaded and no file be opened: `preload` lacks something, or the disk does.
+    if isinstance(error, (ImportError, PermissionError)):
+        return DecoderBrokenError(detail=words_of(error))
+    return UnreadableError("The file is damaged or incomplete.", detail=words_of(error))
 
 
 def words_of(error: Exception) -> str:

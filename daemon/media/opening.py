@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from daemon.errors import (
     ChangedError,
@@ -50,6 +52,15 @@ def open_checked(path: bytes, *, max_bytes: int, expected: Fingerprint | None = 
     return descriptor
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """What the system refuses while one file is read costs that file alone: MediaError in place of OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise refusal(error, "read") from error
+
+
 def check(found: os.stat_result, max_bytes: int, expected: Fingerprint | None) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise NotRegularError(f"It is {kind_of(found.st_mode)}, not a file.")
@@ -79,9 +90,11 @@ def kind_of(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def refusal(error: OSError) -> MediaError:
-    """What a failed open means to the person whose file it is."""
+def refusal(error: OSError, verb: str = "open") -> MediaError:
+    """What a failed open or read means to the person whose file it is."""
     match error.errno:
+        case errno.EDEADLK:  # macOS: its bytes went to the cloud after it was looked at
+            return NotDownloadedError(detail=os.strerror(errno.EDEADLK))
         case errno.ENOENT | errno.ENOTDIR:
             return GoneError("The file is no longer there.")
         case errno.ELOOP | errno.EMLINK:
@@ -94,7 +107,7 @@ def refusal(error: OSError) -> MediaError:
             return NoAccessError("The system does not let smolwatch into this folder.", advice=way_in(error))
         case _:
             return NoAccessError(
-                "The system cannot open the file.",
+                f"The system cannot {verb} the file.",
                 advice="Check the disk that it is on; it is tried again by itself.",
                 detail=os.strerror(error.errno or 0),
             )

@@ -25,6 +25,7 @@ from daemon.inference.libraries import set_up_libraries
 from daemon.inference.start import make_engine
 from daemon.intake.filters import filters_of
 from daemon.intake.sweep import inbox_root
+from daemon.media.dataless import leave_in_the_cloud
 from daemon.media.decoder import Decoder
 from daemon.media.sandbox.linux import die_with_parent
 from daemon.power.awake import Awake, caffeinate
@@ -66,6 +67,7 @@ def run_worker(
         die_with_parent()
     set_up_libraries(os.environ)
     let_others_first()
+    leave_in_the_cloud()
     set_up_logs(settings, role="worker", console=False)
     clock = SystemClock()
     with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -77,6 +78,11 @@ def obedient(fd: int, plan: DecodePlan) -> Clip:
             os.kill(os.getpid(), signal.SIGKILL)  # as the system does when memory runs out
         case b"greedy":
             return drawn(plan)
+        case b"evicted":
+            try:
+                raise OSError(errno.EDEADLK, os.strerror(errno.EDEADLK))  # as macOS; the library makes this of it:
+            except OSError:
+                raise UnreadableError("The picture is cut off.")  # noqa: B904 - a context is all there is
         case b"hoard":
             kept.append(np.ones(3 * 1024**3, np.uint8))
         case b"swell":

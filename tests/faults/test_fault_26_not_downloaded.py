@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from daemon.errors import NotDownloadedError
 from daemon.media.opening import DATALESS, check
+from tests.fakes.decoding import decoding, opened, order
 from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.fakes.readers import obedient
 from tests.fakes.stats import on_mac
 from tests.fakes.waiting import wait_for
 
@@ -43,6 +47,40 @@ def test_a_described_file_whose_bytes_went_to_the_cloud_stays_described(intake_h
     intake_house.lstat = lambda path: on_mac(os.lstat(path), st_flags=DATALESS)
     intake_house.start_and_settle()
     assert (intake_house.refused("x.png"), intake_house.opened, len(intake_house.jobs())) == ("", [], 1)
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EDEADLK, "not-downloaded"), (errno.EIO, "no-access")])
+def test_a_read_that_the_system_refuses_costs_that_file_alone(
+    intake_house: IntakeHouse, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    """Its bytes go to the cloud between the look at it and the read: macOS says EDEADLK to whoever shall not fetch."""
+    cloud = intake_house.inbox / "cloud.png"
+    real, refuses = os.pread, [True]
+
+    def pread(descriptor: int, length: int, place: int) -> bytes:
+        if refuses and place == 0 and os.path.sameopenfile(descriptor, held):
+            raise OSError(number, os.strerror(number))
+        return real(descriptor, length, place)
+
+    cloud.write_bytes(PNG)
+    held = os.open(cloud, os.O_RDONLY)
+    monkeypatch.setattr(os, "pread", pread)
+    for name in ("a.png", "z.png"):
+        (intake_house.inbox / name).write_bytes(PNG + name.encode())
+    intake = intake_house.start_and_settle()
+    assert intake_house.queued() == {"a.png", "z.png"}
+    assert intake_house.refused("cloud.png") == code
+    assert intake.progress.problem == ""
+    refuses.clear()
+    intake.rescan()
+    wait_for(lambda: "cloud.png" in intake_house.queued())
+    os.close(held)
+
+
+def test_a_decoder_whose_reads_are_refused_says_so_whatever_its_library_makes_of_it(tmp_path: Path) -> None:
+    with decoding(obedient) as decoder, pytest.raises(NotDownloadedError) as refused:
+        opened(decoder, order(tmp_path, "evicted"))
+    assert refused.value.advice == NotDownloadedError.advice
 
 
 def test_a_file_whose_bytes_went_while_it_was_queued_is_opened_but_not_read(intake_house: IntakeHouse) -> None:
