@@ -34,6 +34,17 @@ _PREAMBLE = re.compile(
     r"(?:[\w-]+,? ){0,4}(?:description|caption|summary|sentence)\b[^:.\n]{0,60}:\s*",
     re.IGNORECASE,
 )
+#: How answers begin that the model was taught (Localized Narratives, ShareGPT4V); what is seen stands behind it. Only
+#: before what can stand alone: "The image shows how to tie a knot." and "The image shows a dog." stay.
+_THINGS = r"(?:image|picture|photo|photograph|video|clip)"
+_SIGHT = re.compile(
+    rf"\A(?:in (?:this|the) {_THINGS}(?:,? (?:we|you|i|one) (?:can )?(?:also )?(?:see|observe|notice)(?: that)?|,|"
+    rf"(?= there (?:is|are)\b))|(?:the|this) {_THINGS} (?:\w+ly )?"
+    r"(?:shows|depicts|displays|features|captures|presents|portrays|showcases|illustrates)):? "
+    r"(?=there (?:is|are) \w|(?:an?|the|one|two|three|four|five|six|seven|eight|nine|ten|\d+|some|several|many|"
+    r"multiple|various|people)(?: [^\s.!?]+){3})",
+    re.IGNORECASE,
+)
 _TURN = re.compile(r"\Aassistant:\s*", re.IGNORECASE)
 #: What `prompts.video_block` puts before the frames, and over each of them.
 _CLOCK = re.compile(r" ?\[H:MM:SS\]")
@@ -66,6 +77,8 @@ def judge(answer: Answer, question: str) -> tuple[str, ...]:
 def clean(text: str, *, question: str = "") -> str:
     """The answer without what was never meant for people: special tokens, the prompt's own words, a preamble.
 
+    What follows a taught beginning ("The image shows a dog on a beach.") gets a capital.
+
     Of an answer that is nothing but the question, or a preamble, the words stay. Cleaning twice changes nothing.
     """
     before = None
@@ -86,6 +99,9 @@ def _strip_once(text: str, question: str) -> str:
         if opening is not None:
             rest = opening.sub("", text, count=1)
             text = rest if _WORD.search(rest) else text
+    if (taught := _SIGHT.match(text)) is not None:
+        text = text[taught.end() :]
+        text = text[0].upper() + text[1:]
     return text.strip()
 
 

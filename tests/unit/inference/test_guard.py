@@ -31,7 +31,20 @@ PIECES = [
     "User:",
     "Assistant:",
 ]
-PIECES += ["Here's a caption:", CAPTION, FRAMES, "a dog", " ", "\n", ".", ",", "- ", "1."]
+PIECES += [
+    "In this image we can see ",
+    "The image shows ",
+    "Here's a caption:",
+    CAPTION,
+    FRAMES,
+    "a dog",
+    " ",
+    "\n",
+    ".",
+    ",",
+    "- ",
+    "1.",
+]
 
 
 def judged(text: str, question: str = CAPTION, *, complete: bool = True) -> tuple[str, ...]:
@@ -197,6 +210,29 @@ class TestCleaning:
             ("A [H:MM:SS] video of a dog.", "A video of a dog."),
             ("Frame from 00:01: A dog.\nFrame from 00:02: A cat.", "A dog.\nA cat."),
             (f"{FRAMES}A dog runs.", "A dog runs."),
+            # How the model was taught to begin.
+            ("In this image we can see a dog and a cat.", "A dog and a cat."),
+            ("In this image, we can see two dogs on a beach.", "Two dogs on a beach."),
+            ("In the picture I can see the sea at dusk.", "The sea at dusk."),
+            ("In this image, a dog runs along.", "A dog runs along."),
+            ("In this image there is a dog.", "There is a dog."),
+            ("In this image, there are 3 dogs.", "There are 3 dogs."),
+            ("The image shows a dog on a beach. It runs.", "A dog on a beach. It runs."),
+            ("This image clearly depicts the old town, seen from afar.", "The old town, seen from afar."),
+            ("The video shows a man with a hat. The video shows a dog.", "A man with a hat. The video shows a dog."),
+            ("The photo captures several boats in fog.", "Several boats in fog."),
+            ("Here's a caption: the image shows a dog with a ball.", "A dog with a ball."),
+            (f"{CAPTION} The image shows a dog with a ball.", "A dog with a ball."),
+            # What would stay is no sentence, or says less.
+            ("The image shows a dog.", "The image shows a dog."),
+            ("The video shows one shape. It is red.", "The video shows one shape. It is red."),
+            ("The image shows", "The image shows"),
+            ("The image shows a", "The image shows a"),
+            ("The image shows how to tie a knot.", "The image shows how to tie a knot."),
+            ("In this image we can see", "In this image we can see"),
+            ("The video shows off the car.", "The video shows off the car."),
+            ("The image is a drawing of a dog.", "The image is a drawing of a dog."),
+            ("A dog. The image shows a cat.", "A dog. The image shows a cat."),
             # Nothing but what would go: kept, for people to see.
             (CAPTION, CAPTION),
             ("Here's a detailed description:", "Here's a detailed description:"),
