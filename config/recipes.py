@@ -1,4 +1,4 @@
-"""What the model is asked: `recipes.toml` as frozen values with a digest."""
+"""What the model is asked: `recipes.toml` as frozen values with a digest, and `wordings.toml`, what it may be asked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from config.errors import ConfigError
 
 SHIPPED = Path(__file__).with_name("recipes.toml")
+WORDINGS = Path(__file__).with_name("wordings.toml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +49,9 @@ def load_recipe(name: str = "default", file: Path = SHIPPED) -> Recipe:
         image=tuple(Question(name=key, **value) for key, value in found["image"].items()),
         video=tuple(Question(name=key, **value) for key, value in found["video"].items()),
     )
+
+
+def caption_wordings(file: Path = WORDINGS) -> dict[str, Question]:
+    """The ways to ask for a picture's caption that are to be compared, by name."""
+    wordings = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {name: Question(name="caption", **wording) for name, wording in wordings.items()}

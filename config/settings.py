@@ -60,7 +60,9 @@ class ModelSettings(Group):
     precision: Literal["auto", "bf16", "f32", "int8"] = Field(
         "auto", description="bf16 where the device has it, else f32; int8 is faster and less exact."
     )
-    detail: Detail = Field("balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule.")
+    detail: Detail = Field(
+        "balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule; see README."
+    )
     rows: Count = Field(32, description="How many answers are written at once.")
 
 
@@ -121,7 +123,9 @@ class Settings(Group):
     """The whole tree. `home` decides where everything else lives."""
 
     home: Path = Field(description="The folder that holds inbox, config, data and logs.")
-    recipe: str = Field("default", description="Which questions of recipes.toml are asked.")
+    recipe: str = Field(
+        "default", description="Which questions are asked: default (caption and summary) or brief (a caption alone)."
+    )
     inbox: InboxSettings = InboxSettings()
     model: ModelSettings = ModelSettings()
     output: OutputSettings = OutputSettings()
