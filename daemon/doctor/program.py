@@ -17,6 +17,8 @@ from daemon.doctor.line import Line, ok, problem, warning
 from storage.health import SQLITE_VERSION, has_wal_reset_bug
 
 OLDEST, TOO_NEW = (3, 11), (3, 15)
+#: Of macOS: the libraries are made for no older one (`pip` by name, November 2026), and newer ones are untried.
+OLDEST_MACOS, NEWEST_MACOS = 14, 26
 OURS = ("cli", "config", "daemon", "storage")
 NEW_ENVIRONMENT = "Install smolwatch in an environment of its own, with pipx or uv tool."
 
@@ -25,10 +27,12 @@ NEW_ENVIRONMENT = "Install smolwatch in an environment of its own, with pipx or 
 class Program:
     """`folders`: where each package of ours is found. `others`: other distributions that bring a package so called.
 
+    `system`: its name, macOS's version (empty elsewhere), and the processor's kind, as `platform` tells them.
     `translated`: made for Intel, and run on an Apple processor.
     """
 
     version: str
+    system: tuple[str, str, str]
     python: tuple[int, ...]
     translated: bool
     sqlite: tuple[int, ...]
@@ -40,6 +44,7 @@ def look_at_program() -> Program:
     brought = packages_distributions()
     return Program(
         version=own_version(),
+        system=(platform.system(), platform.mac_ver()[0], platform.machine()),
         python=sys.version_info[:3],
         translated=is_translated(),
         sqlite=SQLITE_VERSION,
@@ -61,9 +66,30 @@ def is_translated() -> bool:
 
 
 def lines(program: Program) -> Iterator[Line]:
+    yield system_line(*program.system, translated=program.translated)
     yield python_line(program)
     yield packages_line(program)
     yield sqlite_line(program)
+
+
+def system_line(name: str, macos: str, machine: str, *, translated: bool) -> Line:
+    """Whether the libraries are made for this system. A translated Python is a matter of the next line."""
+    if name == "Linux":
+        return ok("system", f"Linux on {machine}")
+    if name != "Darwin":
+        return problem("system", f"smolwatch is untried on {name}", "Use it on macOS or Linux.")
+    major = int(macos.split(".")[0] or 0)
+    if machine != "arm64" and not translated:
+        words = f"macOS {macos} on an Intel processor, for which PyTorch is no longer made"
+        return problem("system", words, "Use a Mac with Apple silicon (M1 or newer), or Linux.")
+    if major < OLDEST_MACOS:
+        words = f"macOS {macos}, for which PyTorch is no longer made"
+        advice = f"Update to macOS {OLDEST_MACOS} or newer under System Settings > General > Software Update."
+        return problem("system", words, advice)
+    words = f"macOS {macos} on Apple silicon"
+    if major > NEWEST_MACOS:
+        return warning("system", f"{words}, where smolwatch is untried", "Try it out: smolwatch doctor --self-test")
+    return ok("system", words)
 
 
 def python_line(program: Program) -> Line:

@@ -87,10 +87,48 @@ def test_a_healthy_home_is_well_in_every_line(patient: Patient) -> None:
     lines = patient.lines()
     assert amiss(lines) == []
     assert exit_code(lines) == 0
-    assert len({line.name for line in lines}) == len(lines) == 20
+    assert len({line.name for line in lines}) == len(lines) == 21
 
 
 class TestTheProgram:
+    @pytest.mark.parametrize(
+        ("system", "translated", "verdict", "words", "advice"),
+        [
+            (("Darwin", "13.7.1", "arm64"), False, PROBLEM, "macOS 13.7.1", "macOS 14 or newer"),
+            (("Darwin", "", "arm64"), False, PROBLEM, "macOS", "macOS 14 or newer"),
+            (("Darwin", "15.3", "x86_64"), False, PROBLEM, "Intel processor", "Apple silicon"),
+            (("Darwin", "27.0", "arm64"), False, WARNING, "untried", "--self-test"),
+            (("FreeBSD", "", "amd64"), False, PROBLEM, "FreeBSD", "macOS or Linux"),
+        ],
+    )
+    def test_a_system_that_its_libraries_are_not_made_for(
+        self,
+        patient: Patient,
+        system: tuple[str, str, str],
+        translated: bool,
+        verdict: Verdict,
+        words: str,
+        advice: str,
+    ) -> None:
+        found = the_one(
+            patient, lambda seen: replace(seen, program=replace(seen.program, system=system, translated=translated))
+        )
+        says(found, "system", verdict, words, advice)
+
+    @pytest.mark.parametrize("macos", ["14.0", "15.7.1", "26.5.2"])
+    def test_a_mac_that_they_are_made_for_is_well(self, patient: Patient, macos: str) -> None:
+        facts = patient.facts()
+        lines = lines_of(replace(facts, program=replace(facts.program, system=("Darwin", macos, "arm64"))))
+        assert amiss(lines) == []
+        assert f"macOS {macos} on Apple silicon" in [line.words for line in lines]
+
+    def test_a_python_for_intel_on_apple_silicon_is_told_once(self, patient: Patient) -> None:
+        system = ("Darwin", "15.3", "x86_64")
+        found = the_one(
+            patient, lambda seen: replace(seen, program=replace(seen.program, system=system, translated=True))
+        )
+        says(found, "python", PROBLEM, "made for Intel and translated", "arm64")
+
     def test_1_a_python_of_another_age(self, patient: Patient) -> None:
         found = the_one(patient, lambda seen: replace(seen, program=replace(seen.program, python=(3, 10, 2))))
         says(found, "python", PROBLEM, "Python 3.10.2", "3.11 to 3.14")
