@@ -12,7 +12,7 @@ import pytest
 from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, Description, Job, MediaKind, NewFile, Quality, Refusal, Segment
+from storage.records import NO_DEVICE, Admission, Description, Job, MediaKind, NewFile, Quality, Refusal, Segment
 from storage.whereabouts import AT_ONCE
 from tests.contracts.stores import MAKERS, Made
 from tests.fakes.clock import FakeClock
@@ -62,6 +62,37 @@ def job_at(library: Library, path: bytes = FILE.path) -> Job:
     job = library.job_at(path)
     assert job is not None
     return job
+
+
+def on_disk(file: NewFile, device: int) -> NewFile:
+    return replace(file, fingerprint=replace(file.fingerprint, device=device))
+
+
+class TestDisks:
+    """The system may give disks other numbers."""
+
+    OTHER = new_file(b"/inbox/card/dune.jpg", b"dune", inode=9)
+
+    def test_the_disk_that_is_known_gets_its_new_number_and_all_others_none(
+        self, store: JobStore, library: Library
+    ) -> None:
+        inbox, card = done(store, on_disk(FILE, 1)), done(store, on_disk(self.OTHER, 11))
+        assert store.whereabouts.renumber(1, 17) == 2
+        assert [library.job(id).fingerprint.device for id in (inbox, card)] == [17, NO_DEVICE]
+        assert library.job(card).fingerprint == self.OTHER.fingerprint, "all else stays"
+
+    def test_a_file_that_is_seen_says_which_number_its_disk_has(self, store: JobStore, library: Library) -> None:
+        job = done(store, on_disk(self.OTHER, NO_DEVICE))
+        store.whereabouts.seen({job: on_disk(self.OTHER, 12).fingerprint})
+        assert library.job(job).fingerprint.device == 12
+        store.whereabouts.seen({job: on_disk(FILE, 13).fingerprint})
+        assert library.job(job).fingerprint.device == 12, "another file than the job's"
+
+    def test_jobs_are_found_by_their_file_on_whatever_disk(self, store: JobStore, library: Library) -> None:
+        job = done(store, on_disk(FILE, 1))
+        assert [found.id for found in library.jobs_of([on_disk(FILE, 4711).fingerprint])] == [job]
+        assert store.whereabouts.miss([], {FILE.path: on_disk(FILE, 4711).fingerprint}) == 0, "no other file"
+        assert store.follow(library.job(job), b"/inbox/moved.jpg")
 
 
 class TestMissing:
