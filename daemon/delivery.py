@@ -1,12 +1,16 @@
 """How a description reaches the person: row, then sidecars, then done. The only place where that order is written.
 
-Killed after the row, the job is taken up again and its sidecars are written again; it is never described again.
+Killed after the row, the job is taken up again and its sidecars are written again; it is never described again. That
+holds for a loss of power too: the row is on the drive before a sidecar is begun (the database flushes each commit), and
+done is written only when the drive has the sidecars, which nobody would write again afterwards.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -16,13 +20,17 @@ from config.crash_point import crash_point
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.retry import backoff
+from storage import sidecars
 from storage.errors import LostClaim, SidecarError
 from storage.jobs import JobStore
 from storage.records import Claim, Description
 from storage.sidecars import ChangedFrom, Kept
 
-#: Also given: what the file held before it was changed in place.
-Write = Callable[[Description, ChangedFrom], list[Kept]]
+#: For several threads at once. Also given: what the file held before it was changed in place, and a set for the folders
+#: that `Sync` is to get.
+Write = Callable[[Description, ChangedFrom, set[bytes]], list[Kept]]
+#: Makes the new names in these folders outlast a loss of power; what failed, by folder.
+Sync = Callable[[Collection[bytes]], Mapping[bytes, SidecarError]]
 
 UNFORESEEN = "Something unexpected went wrong; the log says more."
 
@@ -33,57 +41,106 @@ MISSING = "Its file is gone; the description is kept."
 
 #: The longest pause between two tries to write sidecars, in seconds.
 LONGEST_WAIT = 60.0
+#: So many jobs share their transactions at most: a crash has no more sidecars written again than these.
+MOST_TOGETHER = 32
+#: Threads that write the sidecars of jobs that are delivered together. On ext4, four are done in a fifth of the time.
+WRITERS = 4
+
+
+@dataclass(frozen=True)
+class Written:
+    """A job whose sidecars stand, a note on them, and the folders that they stand in."""
+
+    claim: Claim
+    note: str
+    folders: frozenset[bytes]
 
 
 class Delivery:
-    """`write` leaves the sidecars: `storage.sidecars.write`. `random` gives numbers from 0 to 1."""
+    """`write` leaves the sidecars, `sync` makes them last: `storage.sidecars`. `random` gives numbers from 0 to 1.
 
-    def __init__(self, store: JobStore, write: Write, clock: Clock, random: Callable[[], float]) -> None:
+    For one thread at a time. What was described together is delivered together: two transactions in all.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        write: Write,
+        clock: Clock,
+        random: Callable[[], float],
+        sync: Sync = sidecars.sync,
+    ) -> None:
         self._store = store
         self._write = write
+        self._sync = sync
         self._clock = clock
         self._random = random
         self._postponed: Counter[int] = Counter()
         self._pending: dict[int, str] = {}
         self._episodes: dict[str, Episode] = {}
 
-    def deliver(self, claim: Claim, description: Description) -> None:
-        """Raises LostClaim when the job is no longer this claim's."""
-        self._store.publish(claim, description)
+    def deliver(self, described: Sequence[tuple[Claim, Description]]) -> None:
+        """A job that is no longer its claim's is passed over, and stops no other. Raises StorageError alone."""
+        if not described:
+            return
+        held = self._store.publish_all(described)
         crash_point("published")
-        self._finish(claim, description)
+        for claim, _ in described:
+            if claim.job.id not in held:
+                logger.warning("Job {} was taken back before it was published; nothing was changed", claim.job.id)
+        self._finish([(claim, said) for claim, said in described if claim.job.id in held])
 
     def take_up(self, owner: str, *, lease_seconds: float) -> int:
         """Finish what was described before but stands without its sidecars. Returns how many jobs that were."""
         waiting = self._store.take_up(owner, lease_seconds=lease_seconds)
-        for claim, description in waiting:
-            try:
-                self._finish(claim, description)
-            except LostClaim:
-                logger.warning("Job {} was taken by somebody else while it was published", claim.job.id)
-                self._is_written(claim.job.id)
+        for start in range(0, len(waiting), MOST_TOGETHER):
+            self._finish(waiting[start : start + MOST_TOGETHER])
         return len(waiting)
 
-    def _finish(self, claim: Claim, description: Description) -> None:
-        job = claim.job
-        try:
-            kept = self._write(description, partial(self._store.changed_from, job.id))
-        except SidecarError as error:
-            if error.code == GONE and job.missing_since is not None:
-                self._store.finish(claim, MISSING)
-                self._is_written(job.id)
+    def _finish(self, published: Sequence[tuple[Claim, Description]]) -> None:
+        """All sidecars are brought to the drive before the first of these jobs is done."""
+        written = []
+        for (claim, _), outcome in zip(published, self._write_all(published), strict=True):
+            if isinstance(outcome, Written):
+                written.append(outcome)
+            elif isinstance(outcome, SidecarError):
+                self._postpone(claim, outcome.code, str(outcome))
             else:
-                self._postpone(claim, error.code, str(error))
-            return
-        except Exception as error:  # what nobody foresaw must not stop the publications behind it
-            self._postpone(claim, "internal", UNFORESEEN, error)
-            return
+                self._postpone(claim, "internal", UNFORESEEN, outcome)
+        crash_point("names-unsynced")
+        failed = self._sync(set().union(*(one.folders for one in written)))
+        for one in written:
+            if broken := [failed[folder] for folder in one.folders if folder in failed]:
+                self._postpone(one.claim, broken[0].code, str(broken[0]))
+        safe = [one for one in written if not one.folders & failed.keys()]
         crash_point("sidecars-written")
-        self._store.finish(claim, " ".join(one.in_words() for one in kept))
+        held = self._store.finish_all([(one.claim, one.note) for one in safe]) if safe else set()
         crash_point("finished")
-        self._postponed.pop(job.id, None)
-        self._is_written(job.id)
-        logger.info("Job {} {}: done", job.id, job.name)
+        for job in (one.claim.job for one in safe):
+            self._is_written(job.id)
+            if job.id in held:
+                self._postponed.pop(job.id, None)
+                logger.info("Job {} {}: done", job.id, job.name)
+            else:
+                logger.warning("Job {} was taken by another worker while it was published", job.id)
+
+    def _write_all(self, published: Sequence[tuple[Claim, Description]]) -> list[Written | Exception]:
+        """The outcome for each. Several at a time: a drive takes many flushes as fast as one."""
+        if len(published) < 2:
+            return [self._written(*one) for one in published]
+        with ThreadPoolExecutor(WRITERS, thread_name_prefix="sidecars") as pool:
+            return list(pool.map(lambda one: self._written(*one), published))
+
+    def _written(self, claim: Claim, description: Description) -> Written | Exception:
+        """Or why its sidecars cannot be written now."""
+        job, folders = claim.job, set[bytes]()
+        try:
+            kept = self._write(description, partial(self._store.changed_from, job.id), folders)
+        except SidecarError as error:
+            return Written(claim, MISSING, frozenset()) if error.code == GONE and job.missing_since else error
+        except Exception as error:  # what nobody foresaw must not stop the publications behind it
+            return error
+        return Written(claim, " ".join(one.in_words() for one in kept), frozenset(folders))
 
     def _postpone(self, claim: Claim, code: str, reason: str, error: Exception | None = None) -> None:
         """What was said is safe in the database. A try is cheap, so the end of the cause is not waited for for long."""
@@ -92,7 +149,13 @@ class Delivery:
         wait = timedelta(seconds=min(backoff(self._postponed[job.id], self._random), LONGEST_WAIT))
         reason = f"Sidecars pending. {reason}"
         detail = f"{type(error).__name__}: {error}" if error else None
-        self._store.postpone(claim, code=code, reason=reason, not_before=self._clock.now() + wait, detail=detail)
+        due = self._clock.now() + wait
+        try:
+            self._store.postpone(claim, code=code, reason=reason, not_before=due, detail=detail)
+        except LostClaim as error_of_claim:
+            logger.warning("{}", error_of_claim)
+            self._is_written(job.id)
+            return
         logger.debug("Job {} {}: {}", job.id, job.name, reason)
         self._is_pending(claim, code, reason, error)
 

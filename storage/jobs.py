@@ -6,7 +6,7 @@ was taken back changes nothing. Each arrow writes one event in the same transact
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -14,17 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from config.crash_point import crash_point
-from storage import admission, following, recovery, refused, results, rows
+from storage import admission, dispatch, following, publication, recovery, refused, results, rows
 from storage.database import Database
-from storage.dispatch import next_due
 from storage.errors import LostClaim
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, Description, Job, NewFile, Refusal
 from storage.tables import daemon_state, jobs
-from storage.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed, record
+from storage.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed
 from storage.whereabouts import Whereabouts, changed_from
-
-SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None, "detail": None}
 
 
 class JobStore:
@@ -103,27 +100,16 @@ class JobStore:
 
         Like `admit`, raises DiskFullError while there is too little room to begin anything new.
         """
+        return next(iter(self.claim_all(owner, lease_seconds=lease_seconds, most=1)), None)
+
+    def claim_all(self, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
+        """The same for `most` jobs at most, in one transaction. A job that was tried before is taken alone."""
         self._database.check_room()
         with self._change() as (connection, now):
-            job_id = connection.execute(
-                update(jobs)
-                .where(jobs.c.id == next_due(now))
-                .values(
-                    state=JobState.RUNNING,
-                    attempts=jobs.c.attempts + 1,
-                    token=jobs.c.token + 1,
-                    owner=owner,
-                    lease_until=in_seconds(now, lease_seconds),
-                    not_before=None,
-                    started_at=now,
-                )
-                .returning(jobs.c.id)
-            ).scalar()
-            if job_id is None:
-                return None
-            record(connection, now, job_id, JobState.QUEUED, JobState.RUNNING, f"Claimed by {owner}.")
-            crash_point("claiming")
-            return rows.read_claim(connection, job_id)
+            claims = dispatch.claim_all(connection, now, owner, lease_seconds=lease_seconds, most=most)
+            if claims:
+                crash_point("claiming")
+            return claims
 
     def beat(self, claim: Claim, *, lease_seconds: float) -> bool:
         """Say that the worker lives; False when the job is no longer its own."""
@@ -146,18 +132,25 @@ class JobStore:
 
     def publish(self, claim: Claim, description: Description) -> None:
         """Store what was said; from here on the job is never described again, only written out. May raise LostClaim."""
+        self._must(bool(self.publish_all([(claim, description)])), claim)
+
+    def publish_all(self, described: Sequence[tuple[Claim, Description]]) -> set[int]:
+        """The same for many jobs, in one transaction; the ids of those whose claims held. The others change nothing."""
         with self._change() as (connection, now):
-            self._must(
-                move(connection, now, claim, JobState.RUNNING, JobState.PUBLISHING, "Described.", **SETTLED), claim
-            )
-            results.store(connection, claim.job.id, description)
+            held = publication.publish_all(connection, now, described)
             crash_point("publishing")
+            return held
 
     def finish(self, claim: Claim, note: str = "") -> None:
         """The sidecars stand. May raise LostClaim."""
+        self._must(bool(self.finish_all([(claim, note)])), claim)
+
+    def finish_all(self, written: Sequence[tuple[Claim, str]]) -> set[int]:
+        """The same for many jobs, each with a note, in one transaction; the ids of those whose claims held."""
         with self._change() as (connection, now):
-            self._must(move(connection, now, claim, JobState.PUBLISHING, JobState.DONE, note, **SETTLED), claim)
+            held = publication.finish_all(connection, now, written)
             crash_point("finishing")
+            return held
 
     def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause, detail: str | None = None) -> None:
         """Give the file up until a person says otherwise. `detail`: a library's own words. May raise LostClaim."""
@@ -241,6 +234,11 @@ class JobStore:
         """What the same model said to the same questions about the same bytes, at any path."""
         with self._database.read() as connection:
             return results.newest(connection, *results.same_answers(digest, model, recipe))
+
+    def answered(self, digests: Collection[str], *, model: str, recipe: str) -> set[str]:
+        """Of these bytes, those about which `known` knows something; asked about some hundreds at once."""
+        with self._database.read() as connection:
+            return results.answered(connection, digests, model, recipe)
 
     def changed_from(self, job_id: int) -> frozenset[str]:
         """The digests of what the job's file held when it was described before, and from which it was changed in place.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
@@ -129,6 +129,12 @@ def same_answers(digest: str, model: str, recipe: str) -> tuple[ColumnElement[bo
     )
 
 
+def answered(connection: Connection, digests: Collection[str], model: str, recipe: str) -> set[str]:
+    """The digests of the bytes about which there is such a description."""
+    found = connection.execute(ANSWERED, {"digests": list(digests), "model": model, "recipe": recipe})
+    return set(found.scalars())
+
+
 def timeline(connection: Connection, description_id: int) -> tuple[Segment, ...]:
     rows = connection.execute(
         select(segments).where(segments.c.description_id == description_id).order_by(segments.c.position)
@@ -178,3 +184,15 @@ def description_of(row: Row[Any], timeline: tuple[Segment, ...]) -> Description:
             power=row.power,
         ),
     )
+
+
+#: Made once, since it is asked about every file: it takes longer to make than to answer.
+ANSWERED = (
+    select(media.c.digest)
+    .join(descriptions, descriptions.c.media_id == media.c.id)
+    .where(
+        media.c.digest.in_(bindparam("digests", expanding=True)),
+        descriptions.c.model_id + "@" + descriptions.c.revision == bindparam("model"),
+        descriptions.c.recipe_digest == bindparam("recipe"),
+    )
+)

@@ -58,8 +58,13 @@ def read_job(connection: Connection, job_id: int) -> Job:
 
 
 def read_claim(connection: Connection, job_id: int) -> Claim:
-    row = connection.execute(jobs_query().where(jobs.c.id == job_id)).one()
-    return Claim(job=job_of(row), token=row.token, owner=row.owner)
+    return read_claims(connection, [job_id])[0]
+
+
+def read_claims(connection: Connection, job_ids: Collection[int]) -> list[Claim]:
+    """The claims on some hundreds of jobs, in any order."""
+    found = connection.execute(jobs_query().where(jobs.c.id.in_(job_ids)))
+    return [Claim(job=job_of(row), token=row.token, owner=row.owner) for row in found]
 
 
 def read_events(connection: Connection, job_id: int) -> list[JobEvent]:

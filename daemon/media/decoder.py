@@ -19,6 +19,8 @@ from storage.records import Fingerprint
 
 #: A new process after so many files, so that what a library leaks cannot add up.
 FILES_A_PROCESS = 50
+#: But not sooner than after so long: a start takes as much of the processor as a hundred small pictures.
+SECONDS_A_PROCESS = 30.0
 #: The next one is started when this many files are left to the last, so that nobody waits while it loads.
 FILES_AHEAD = 10
 SECONDS_A_MEGABYTE = 2.0
@@ -36,6 +38,7 @@ class Decoder:
         self._lock_in = lock_in
         self._process: DecoderProcess | None = None
         self._next: DecoderProcess | None = None
+        self._last_file = 0
 
     def open(self, path: bytes, expected: Fingerprint, plan: DecodePlan) -> Clip:
         """The file's pictures, if it is still the one that is expected.
@@ -89,10 +92,12 @@ class Decoder:
 
     def _renew(self, process: DecoderProcess) -> None:
         """Start the next process in time, and let one go that is dead, has done its share, or has grown fat."""
-        if self._next is None and process.files >= FILES_A_PROCESS - FILES_AHEAD:
-            with suppress(DecoderMissingError):  # asked again when it is needed
+        if self._next is None and process.files >= FILES_A_PROCESS - FILES_AHEAD and process.age >= SECONDS_A_PROCESS:
+            with suppress(DecoderMissingError):  # asked again after the next file
                 self._next = self._another()
-        if not process.alive or process.files >= FILES_A_PROCESS or process.leaks:
+                self._last_file = process.files + FILES_AHEAD
+        is_used_up = self._next is not None and process.files >= self._last_file
+        if not process.alive or is_used_up or process.leaks:
             process.close()
             self._process = None
 

@@ -43,6 +43,7 @@ class DecoderProcess:
 
     def __init__(self, read: Reader, lock_in: LockIn) -> None:
         self.files = 0
+        self._since = time.monotonic()
         self._sandbox: Sandbox | None = None
         self._light = 0
         self._line, theirs = socket.socketpair()
@@ -55,6 +56,12 @@ class DecoderProcess:
             except OSError as error:
                 self._line.close()
                 raise DecoderMissingError(detail=str(error)) from error
+        self._weighed: psutil.Process | None = None
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._since
 
     @property
     def alive(self) -> bool:
@@ -132,7 +139,8 @@ class DecoderProcess:
     def _weight(self) -> int:
         """Resident bytes; none when it is gone."""
         try:
-            return int(psutil.Process(self._process.pid).memory_info().rss)
+            self._weighed = self._weighed or psutil.Process(self._process.pid)
+            return int(self._weighed.memory_info().rss)
         except psutil.Error:
             return 0
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 class PatientStore(JobStore):
-    """Waits while the disk is full, the server is away, or another program holds the database.
+    """Waits while the disk is full, the server is away, or another program holds the database. For several threads.
 
     Nothing new is claimed meanwhile. Each of its ways is one transaction that left nothing behind when it failed, so
     it may be gone again; and if the claim was taken back in between, it is LostClaim as ever. So it is where a server
@@ -39,15 +40,16 @@ class PatientStore(JobStore):
         self._sleep = sleep
         self._monotonic = monotonic
         self._episode = Episode()
+        self._lock = threading.Lock()
 
-    def claim(self, owner: str, *, lease_seconds: float) -> Claim | None:
+    def claim_all(self, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
         try:
-            claim = super().claim(owner, lease_seconds=lease_seconds)
+            claims = super().claim_all(owner, lease_seconds=lease_seconds, most=most)
         except PassingError as error:
             self._waits(error)
-            return None
+            return []
         self._goes_on()
-        return claim
+        return claims
 
     def take_up(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
         try:
@@ -59,17 +61,20 @@ class PatientStore(JobStore):
     def known(self, digest: str, *, model: str, recipe: str) -> Description | None:
         return self._at_last(super().known, digest, model=model, recipe=recipe)
 
+    def answered(self, digests: Collection[str], *, model: str, recipe: str) -> set[str]:
+        return self._at_last(super().answered, digests, model=model, recipe=recipe)
+
     def changed_from(self, job_id: int) -> frozenset[str]:
         return self._at_last(super().changed_from, job_id)
 
     def release(self, claim: Claim, note: str) -> bool:
         return self._at_last(super().release, claim, note)
 
-    def publish(self, claim: Claim, description: Description) -> None:
-        self._at_last(super().publish, claim, description)
+    def publish_all(self, described: Sequence[tuple[Claim, Description]]) -> set[int]:
+        return self._at_last(super().publish_all, described)
 
-    def finish(self, claim: Claim, note: str = "") -> None:
-        self._at_last(super().finish, claim, note)
+    def finish_all(self, written: Sequence[tuple[Claim, str]]) -> set[int]:
+        return self._at_last(super().finish_all, written)
 
     def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause, detail: str | None = None) -> None:
         self._at_last(super().fail, claim, code=code, reason=reason, cause=cause, detail=detail)
@@ -113,7 +118,9 @@ class PatientStore(JobStore):
 
     def _waits(self, error: PassingError) -> None:
         state = State(type(error).__name__, f"The worker waits: {error}", "The worker goes on")
-        log_lines(self._episode.on(state, self._monotonic()))
+        with self._lock:
+            log_lines(self._episode.on(state, self._monotonic()))
 
     def _goes_on(self) -> None:
-        log_lines(self._episode.off(self._monotonic()))
+        with self._lock:
+            log_lines(self._episode.off(self._monotonic()))

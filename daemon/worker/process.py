@@ -33,6 +33,7 @@ from daemon.power.courtesy import Courtesy
 from daemon.power.disk import let_others_first
 from daemon.power.reading import read_power
 from daemon.stage import Stage
+from daemon.worker.courier import Courier
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth, resident_bytes
 from daemon.worker.patience import PatientStore
@@ -74,7 +75,13 @@ def run_worker(
         closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
         Reader(Decoder(), clock) as reader,
     ):
-        progress = Progress(lambda stage: connection.send(("stage", stage)), clock)
+        line = threading.Lock()  # the courier speaks too, while it waits for the database
+
+        def say(word: str, value: object) -> None:
+            with line:
+                connection.send((word, value))
+
+        progress = Progress(lambda stage: say("stage", stage), clock)
 
         def rest(seconds: float) -> None:
             progress.again()
@@ -102,25 +109,28 @@ def run_worker(
                 lambda state: store.set_state("power", state),
                 is_polite=work.power == "polite",
             )
-            worker = Worker(
-                settings,
-                store,
-                room,
-                reader,
-                Delivery(store, write, clock, random.random),
-                pulse,
-                clock,
-                owner=f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
-                sight=lambda path: connection.send(("sight", path)),
-                launched_by=launched_by,
-                courtesy=courtesy,
-                progress=progress,
-                growth=Growth(work.growth_bytes, resident_bytes),
-            )
-            stopping = threading.Event()
-            obeying = (connection, stopping, pulse, work.stop_seconds)
-            threading.Thread(target=obey, args=obeying, name="obey", daemon=True).start()
-            worker.run(stopping)
+            owner = f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+            delivery = Delivery(store, write, clock, random.random)
+            with Courier(delivery, pulse, progress, clock, owner=owner, lease_seconds=work.lease_seconds) as courier:
+                worker = Worker(
+                    settings,
+                    store,
+                    room,
+                    reader,
+                    courier,
+                    pulse,
+                    clock,
+                    owner=owner,
+                    sight=lambda path: say("sight", path),
+                    launched_by=launched_by,
+                    courtesy=courtesy,
+                    progress=progress,
+                    growth=Growth(work.growth_bytes, resident_bytes),
+                )
+                stopping = threading.Event()
+                obeying = (connection, stopping, pulse, work.stop_seconds)
+                threading.Thread(target=obey, args=obeying, name="obey", daemon=True).start()
+                worker.run(stopping)
 
 
 def writer(settings: Settings) -> Write:
@@ -128,12 +138,12 @@ def writer(settings: Settings) -> Write:
     root = inbox_root(settings)
     filters = filters_of(settings, root)
 
-    def write(description: Description, changed_from: ChangedFrom) -> list[Kept]:
+    def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
         if turned := filters.of_path(root, description.path):
             reason = turned.reason.rstrip(".")
             return [Kept(path=place, reason=reason) for place in sidecars.beside(description.path)]
         existing, mirror = settings.output.existing, settings.sidecar_folder
-        return sidecars.write(description, changed_from, existing=existing, mirror=mirror)
+        return sidecars.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
 
     return write
 

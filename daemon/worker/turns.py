@@ -1,6 +1,7 @@
 """The worker's story: claim, open, describe, deliver. Every failure is settled as its own job's outcome.
 
-Claimed files go to the reader, which opens them meanwhile; opened ones go to the engine as soon as it has room.
+Claimed files go to the reader, which opens them meanwhile; opened ones go to the engine as soon as it has room, and
+what it said of them to the courier, which delivers it meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from config.crash_point import crash_point
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.clock import Clock
-from daemon.delivery import Delivery
 from daemon.errors import EngineError, MediaError, NotAllowedError, UnfinishedError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
@@ -29,11 +29,13 @@ from daemon.stage import Stage
 from daemon.worker.ahead import FILES_AHEAD, Errand, Opened
 from daemon.worker.asking import plan_for, request_for
 from daemon.worker.blame import Blame
-from daemon.worker.describing import Cost, describe, same_for
+from daemon.worker.courier import Courier
+from daemon.worker.describing import Cost, describe
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth
+from daemon.worker.known import Known
 from daemon.worker.memory import PeakMemory
-from daemon.worker.outcomes import Outcomes, check_unchanged, looks_young
+from daemon.worker.outcomes import Outcomes, looks_young
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.reading import Reader
@@ -41,13 +43,11 @@ from storage.errors import LostClaim, StorageError
 from storage.jobs import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim, Description, Media
-from storage.recovery import MOST_TAKEN_UP
 
 UNFORESEEN = "Something unexpected went wrong with the file; the log says more."
 MODEL_FAILED = "The model failed while it worked on the file."
 
 IDLE_SECONDS = 0.25
-TAKE_UP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Worker:
         store: JobStore,
         room: EngineRoom,
         reader: Reader,
-        delivery: Delivery,
+        courier: Courier,
         pulse: Pulse,
         clock: Clock,
         *,
@@ -86,9 +86,10 @@ class Worker:
         self._filters = filters_of(settings, self._root)
         self._recipe = load_recipe(settings.recipe)
         self._store = store
+        self._known = Known(store, self._recipe)
         self._room = room
         self._reader = reader
-        self._delivery = delivery
+        self._courier = courier
         self._pulse = pulse
         self._clock = clock
         self._owner = owner
@@ -101,10 +102,9 @@ class Worker:
         self._under_way: dict[str, Work] = {}
         self._one_alone = False
         self._blame = Blame()
-        self._take_up_due = 0.0
 
     def run(self, stopping: threading.Event) -> None:
-        """Until told to stop, or to be renewed. What the engine has in hand then is finished; all else goes back."""
+        """Until told to stop, or to be renewed. What the engine has then is delivered; all else goes back."""
         while not (stopping.is_set() or self._growth.is_too_much()):
             began = self._clock.monotonic()
             has_worked = self.turn()
@@ -113,11 +113,14 @@ class Worker:
         self._put_back("Put back in the queue: the worker stops.")
         while self._under_way:
             self._step()
+        self._courier.drain()
+        self._hear_courier()
 
     def turn(self) -> bool:
         """One round; False when there was nothing to do."""
-        self._progress.say(Stage.WORKING if self._in_hand else Stage.IDLE)
-        self._take_up()
+        self._hear_courier()
+        if self._asked_about or not self._in_hand:  # else the courier alone has work, and tells of it itself
+            self._progress.say(Stage.WORKING if self._asked_about else Stage.IDLE)
         is_paused = self._courtesy.pace() is Pace.PAUSED
         if (is_paused and not self._in_hand) or not self._room.open():
             return False
@@ -125,54 +128,60 @@ class Worker:
         if not (claimed or self._in_hand):
             self._room.rest()
             return False
-        if not self._under_way:
+        if not self._asked_about:
+            self._courier.wait(IDLE_SECONDS)
+        elif not self._under_way:
             self._reader.wait(IDLE_SECONDS)
         self._submit()
         self._step()
         self._reader.keep([work.errand.claim.job.id for work in self._under_way.values()])
+        self._hear_courier()
         return True
 
     @property
-    def _in_hand(self) -> int:
+    def _asked_about(self) -> int:
+        """How many files are to be described still."""
         return len(self._reader) + len(self._under_way)
 
-    def _take_up(self) -> None:
-        """Publications come first: what was described needs no model."""
-        if self._clock.monotonic() >= self._take_up_due:
-            taken = self._delivery.take_up(self._owner, lease_seconds=self._settings.lease_seconds)
-            if taken < MOST_TAKEN_UP:  # else more are waiting
-                self._take_up_due = self._clock.monotonic() + TAKE_UP_SECONDS
+    @property
+    def _in_hand(self) -> int:
+        return self._asked_about + len(self._courier)
+
+    def _hear_courier(self) -> None:
+        self._courier.check()
+        for claim, error in self._courier.take_refused():
+            with self._settled(claim):
+                raise error
 
     def _claim(self) -> bool:
-        """Keep the reader busy; True when anything was claimed.
+        """Keep the reader busy; True when anything was claimed. Several at once, since each time the drive must write.
 
         A job that was tried before runs alone: should it be what kills the worker, it takes no other with it.
         """
         self._one_alone = self._one_alone and self._in_hand > 0
-        claimed = False
-        for _ in range(FILES_AHEAD):
-            if self._one_alone or len(self._reader) >= FILES_AHEAD or not self._inbox.is_there():
-                break
-            claim = self._store.claim(self._owner, lease_seconds=self._settings.lease_seconds)
-            if claim is None:
-                break
-            self._one_alone = claim.job.attempts > 1
-            if self._one_alone and self._in_hand:
-                self._store.release(claim, "Tried before: waits to run alone.")
-                break
-            claimed = True
-            self._begin(claim)
-        return claimed
+        most = FILES_AHEAD - len(self._reader)
+        if self._one_alone or most < FILES_AHEAD // 2 or not self._inbox.is_there():
+            return False
+        claims = self._store.claim_all(self._owner, lease_seconds=self._settings.lease_seconds, most=most)
+        self._one_alone = any(claim.job.attempts > 1 for claim in claims)
+        if self._one_alone and self._in_hand:
+            self._store.release(claims[0], "Tried before: waits to run alone.")
+            return False
+        for claim in claims:
+            crash_point("claimed")
+            self._pulse.hold(claim)
+        known = self._known.among(claims, self._loaded())
+        for claim in claims:
+            self._begin(claim, is_known=claim.job.digest in known)
+        return bool(claims)
 
-    def _begin(self, claim: Claim) -> None:
+    def _begin(self, claim: Claim, *, is_known: bool) -> None:
         """Have the file opened, unless what is to be said of it is known."""
-        crash_point("claimed")
-        self._pulse.hold(claim)
         began, queued = self._clock.monotonic(), (self._clock.now() - claim.job.queued_at).total_seconds()
         with self._settled(claim):
             if turned := self._filters.of_path(self._root, claim.job.path):  # queued under other rules
                 raise NotAllowedError(turned.reason)
-            if not self._deliver_known(claim):
+            if not (is_known and self._deliver_known(claim)):
                 plan = plan_for(self._loaded(), self._settings)
                 self._reader.want(Errand(claim=claim, plan=plan, queued=max(0.0, queued), began=began))
 
@@ -234,22 +243,14 @@ class Worker:
             self._progress.say(Stage.ANSWERED)
 
     def _deliver_known(self, claim: Claim) -> bool:
-        """Deliver what this model said to these questions about these very bytes, at whatever path, if it did."""
-        job, info = claim.job, self._loaded()
-        if job.fresh:
-            return False
-        model = f"{info.model_id}@{info.revision}"
-        known = self._store.known(job.digest, model=model, recipe=self._recipe.digest)
-        if known is None:
-            return False
-        self._deliver(claim, same_for(job, known))
-        return True
+        """Deliver what this model said to these questions about these very bytes, if it did."""
+        known = self._known.said_of(claim, self._loaded())
+        if known is not None:
+            self._deliver(claim, known)
+        return known is not None
 
     def _deliver(self, claim: Claim, description: Description) -> None:
-        """What was said holds for the bytes that were read; if others stand there now, it is not delivered."""
-        check_unchanged(claim.job.path, claim.job.fingerprint)
-        self._delivery.deliver(claim, description)
-        self._pulse.drop(claim)
+        self._courier.hand(claim, description)
         self._blame.answered(claim.job.id)
 
     @contextmanager

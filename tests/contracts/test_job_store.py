@@ -281,6 +281,87 @@ class TestJobStore:
     def test_nothing_to_claim_is_none(self, store: JobStore) -> None:
         assert store.claim("w", lease_seconds=LEASE) is None
 
+    def test_several_are_claimed_at_once_in_the_order_in_which_they_wait(
+        self, store: JobStore, library: Library
+    ) -> None:
+        names = [b"/inbox/%d.jpg" % number for number in range(5)]
+        for name in names:
+            admit(store, new_file(name, content=name))
+        claims = store.claim_all("w", lease_seconds=LEASE, most=3)
+        assert [claim.job.path for claim in claims] == names[:3]
+        assert {(claim.job.state, claim.job.attempts, claim.owner) for claim in claims} == {(JobState.RUNNING, 1, "w")}
+        assert [library.events(claim.job.id)[-1].note for claim in claims] == ["Claimed by w."] * 3
+        assert [claim.job.path for claim in store.claim_all("w", lease_seconds=LEASE, most=3)] == names[3:]
+        assert store.claim_all("w", lease_seconds=LEASE, most=3) == []
+        assert all(store.beat(claim, lease_seconds=LEASE) for claim in claims)
+
+    def test_of_files_with_the_same_bytes_one_is_claimed_at_once_unless_it_is_to_be_asked_again(
+        self, store: JobStore
+    ) -> None:
+        for name in (b"/inbox/a.jpg", b"/inbox/b.jpg"):
+            admit(store, new_file(name))
+        admit(store, new_file(b"/inbox/other.jpg", content=b"other"))
+        paths = [claim.job.path for claim in store.claim_all("w", lease_seconds=LEASE, most=8)]
+        assert paths == [b"/inbox/a.jpg", b"/inbox/other.jpg"]
+
+    def test_a_job_that_was_tried_before_is_claimed_alone(self, store: JobStore) -> None:
+        tried = admit(store, new_file(b"/inbox/tried.jpg", content=b"tried"))[1]
+        claimed(store)
+        store.abandon_all("The worker was killed.")
+        first = admit(store, new_file(b"/inbox/new.jpg", content=b"new"))[1]
+        assert [claim.job.id for claim in store.claim_all("w", lease_seconds=LEASE, most=8)] == [tried]
+        store.abandon_all("The worker was killed.")
+        store.release(store.claim_all("w", lease_seconds=LEASE, most=8)[0], "Waits.")
+        assert [claim.job.id for claim in store.claim_all("w", lease_seconds=LEASE, most=8)] == [tried]
+        assert [claim.job.id for claim in store.claim_all("w", lease_seconds=LEASE, most=8)] == [first]
+
+    def test_a_claim_that_was_lost_stops_none_of_those_that_are_published_with_it(
+        self, store: JobStore, library: Library, made: Made
+    ) -> None:
+        files = [new_file(b"/inbox/%d.jpg" % number, content=b"%d" % number) for number in range(3)]
+        for file in files:
+            admit(store, file)
+        kept, lost, also = store.claim_all("w", lease_seconds=LEASE, most=3)
+        store.release(lost, "Given back.")
+        other = claimed(store)
+        said = [(claim, description_of(file)) for claim, file in zip((kept, lost, also), files, strict=True)]
+        assert store.publish_all(said) == {kept.job.id, also.job.id}
+        assert library.job(lost.job.id).state is JobState.RUNNING
+        assert library.description(lost.job.id) is None
+        assert store.beat(other, lease_seconds=LEASE), "the one who holds it now has lost nothing"
+        assert library.description(also.job.id) == said[2][1]
+        assert store.publish_all(said) == set(), "nothing is published twice"
+        store.abandon_all("restart")
+        again = store.claim_all("w2", lease_seconds=LEASE, most=3)
+        assert [claim.job.id for claim in again] == [lost.job.id]
+        assert made.problems() == []
+
+    def test_a_claim_that_was_lost_stops_none_of_those_that_are_finished_with_it(
+        self, store: JobStore, library: Library, made: Made, clock: FakeClock
+    ) -> None:
+        files = [new_file(b"/inbox/%d.jpg" % number, content=b"%d" % number) for number in range(2)]
+        for file in files:
+            admit(store, file)
+        first, second = store.claim_all("w", lease_seconds=LEASE, most=2)
+        store.publish_all([(first, description_of(files[0])), (second, description_of(files[1]))])
+        store.postpone(first, code="disk-full", reason="The disk is full.", not_before=clock.now())
+        assert store.finish_all([(first, ""), (second, "As it should.")]) == {second.job.id}
+        assert [library.job(claim.job.id).state for claim in (first, second)] == [JobState.PUBLISHING, JobState.DONE]
+        assert library.events(second.job.id)[-1].note == "As it should."
+        assert made.problems() == []
+
+    def test_of_many_bytes_those_are_found_about_which_something_was_said(self, store: JobStore) -> None:
+        for name in (b"/inbox/a.jpg", b"/inbox/b.jpg"):
+            admit(store, new_file(name, content=name))
+        file, other = new_file(b"/inbox/a.jpg", content=b"/inbox/a.jpg"), new_file(content=b"/inbox/b.jpg")
+        said = description_of(file)
+        store.publish(claimed(store), said)
+        model, recipe = f"{said.model.id}@{said.model.revision}", said.recipe.digest
+        asked = [file.digest, other.digest, "blake2b:" + "0" * 64]
+        assert store.answered(asked, model=model, recipe=recipe) == {file.digest}
+        assert store.answered(asked, model="other@1", recipe=recipe) == set()
+        assert store.answered(asked, model=model, recipe="other") == set()
+
     def test_four_workers_claim_200_jobs_once_each(self, store: JobStore) -> None:
         ids = {admit(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number))[1] for number in range(200)}
         claims: list[Claim] = []

@@ -23,6 +23,7 @@ from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
+from tests.fakes.courier import CourierWithoutThread
 from tests.fakes.opener import FakeOpener, ReaderWithoutThread
 from tests.unit.daemon.conftest import PNG, drop, settled
 
@@ -57,18 +58,23 @@ class Bench:
         self.reader = ReaderWithoutThread(self.opener, self.clock)
         self.courtesy = Courtesy(lambda: self.power, Awake(lambda: None), self.clock, self.told.append)
         room = EngineRoom(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
+        progress = Progress(self.stages.append, self.clock)
+        delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)
+        self.courier = CourierWithoutThread(
+            delivery, self.pulse, progress, self.clock, owner="worker", lease_seconds=self.settings.work.lease_seconds
+        )
         self.worker = Worker(
             self.settings,
             self.store,
             room,
             self.reader,
-            Delivery(self.store, self._write, self.clock, lambda: 1.0),
+            self.courier,
             self.pulse,
             self.clock,
             owner="worker",
             sight=self.sighted.append,
             launched_by="terminal",
-            progress=Progress(self.stages.append, self.clock),
+            progress=progress,
             growth=Growth(100, lambda: self.held_bytes),
             courtesy=self.courtesy,
         )

@@ -27,7 +27,7 @@ ELSEWHERE = {"rebuilt", "restoring", "set-apart", "taken-back", "taking-back"}
 POINTS = sorted({name for file in SOURCES for name in CALL.findall(file.read_text())} - ELSEWHERE)
 ONCE_A_SIDECAR = [name for name in POINTS if name.startswith(("temporary-", "sidecar-"))]
 #: From here on the answer is stored.
-STORED = {"published", "sidecars-written", "finishing", "finished", *ONCE_A_SIDECAR}
+STORED = {"published", "names-unsynced", "sidecars-written", "finishing", "finished", *ONCE_A_SIDECAR}
 
 
 def test_there_is_a_place_at_every_step_of_the_way() -> None:
@@ -51,6 +51,26 @@ def test_nothing_is_lost_and_what_was_said_is_not_asked_again(house: House, plac
     assert ledger.states == {JobState.DONE: 1}
     if place.partition(":")[0] in STORED:
         assert sum(note.startswith("Claimed") for note in notes(house)) == claimed
+
+
+#: What is done for all files that are delivered together.
+TOGETHER = ["publishing", "published", "temporary-written:3", "sidecar-named:5", "names-unsynced", "finishing"]
+
+
+@pytest.mark.parametrize("place", TOGETHER)
+def test_nor_is_anything_of_files_that_are_delivered_together(house: House, place: str) -> None:
+    names = [f"{number}.png" for number in range(6)]
+    for number, name in enumerate(names):
+        draw(house.inbox / name, f"rgb({20 * number}, 0, 90)")
+    house.environ[VARIABLE] = place
+    die_once(house.start())
+    del house.environ[VARIABLE]
+    assert house.start("--once").wait(timeout=40) == 0
+    ledger = audit(house, names)
+    assert ledger.is_clean, ledger
+    assert ledger.states == {JobState.DONE: len(names)}
+    for job in house.jobs().values():
+        assert house.notes(job).count("Described.") == 1
 
 
 def die_once(daemon: subprocess.Popen[str]) -> None:

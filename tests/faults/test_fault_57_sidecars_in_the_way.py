@@ -160,11 +160,11 @@ def test_a_link_in_the_place_of_the_files_folder_is_not_followed(house: Publishi
 
     write = house.write
 
-    def write_after_the_swap(description: Description, changed_from: ChangedFrom) -> list[Kept]:
+    def write_after_the_swap(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
         (house.inbox / "album").rename(tmp_path / "elsewhere")
         (house.inbox / "album").symlink_to(tmp_path / "elsewhere")
         house.write = write
-        return write(description, changed_from)
+        return write(description, changed_from, unsynced)
 
     house.write = write_after_the_swap
     house.work()

@@ -118,9 +118,23 @@ def test_the_process_is_renewed_after_so_many_files(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 2)
+    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
     monkeypatch.setattr(decoder_module, "FILES_AHEAD", 1)
     pids = [pid_of(decoder, tmp_path) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_small_files_by_the_hundred_do_not_have_it_renewed_all_the_time(
+    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 2)
+    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 1)
+    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 1000.0)
+    first, *more = [pid_of(decoder, tmp_path) for _ in range(4)]
+    assert more == [first] * 3
+    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
+    assert [pid_of(decoder, tmp_path) for _ in range(2)] == [first] * 2, "while the next one is made ready"
+    assert pid_of(decoder, tmp_path) != first
 
 
 def test_a_process_that_keeps_what_it_took_is_renewed(
@@ -136,6 +150,7 @@ def test_the_next_process_is_ready_before_the_last_is_used_up(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 3)
+    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
     monkeypatch.setattr(decoder_module, "FILES_AHEAD", 2)
     first = pid_of(decoder, tmp_path)
     known = {child.pid for child in multiprocessing.active_children()}

@@ -448,6 +448,58 @@ def test_a_worker_that_is_stopped_while_files_are_opened_keeps_none(bench: Bench
     assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 2
 
 
+def test_the_engine_goes_on_while_the_drive_writes_and_a_stop_waits_for_it(bench: Bench) -> None:
+    first, second = bench.queue("a.png"), bench.queue("b.png")
+    bench.employ(SlowEngine(steps=1, rows=1))
+    bench.courier.holding = True
+    bench.turn(2)
+    assert len(bench.courier) == 2
+    assert [bench.state(job) for job in (first, second)] == [JobState.RUNNING] * 2
+    assert bench.pulse.is_holding
+    bench.stopping.set()
+    bench.worker.run(bench.stopping)
+    assert [bench.state(job) for job in (first, second)] == [JobState.DONE] * 2
+    assert not bench.pulse.is_holding
+
+
+def test_while_the_drive_alone_is_busy_the_worker_does_not_say_that_it_goes_on(bench: Bench) -> None:
+    bench.queue()
+    bench.courier.holding = True
+    bench.turn()
+    said = list(bench.stages)
+    bench.turn(3, seconds=2)
+    assert bench.stages == said, "a drive that hangs is a hang"
+    bench.courier.deliver_next()
+    bench.turn(2)
+    assert bench.stages[-1] is Stage.IDLE
+
+
+def test_a_job_that_was_tried_before_waits_until_all_is_delivered(bench: Bench) -> None:
+    tried = bench.queue("tried.png")
+    assert bench.store.claim("dead", lease_seconds=60) is not None
+    new = bench.queue("new.png")
+    assert bench.store.claim("worker", lease_seconds=60) is not None  # so that it is delivered late
+    bench.courier.holding = True
+    bench.store.abandon_all("The worker was killed.")
+    bench.turn()
+    assert len(bench.courier) == 1
+    bench.turn(3)
+    assert sorted([bench.state(tried), bench.state(new)]) == [JobState.QUEUED, JobState.RUNNING]
+    bench.courier.holding = False
+    bench.turn(3)
+    assert [bench.state(job) for job in (tried, new)] == [JobState.DONE] * 2
+
+
+def test_files_are_claimed_several_at_a_time(bench: Bench) -> None:
+    for number in range(24):
+        bench.queue(f"{number}.png")
+    bench.employ(SlowEngine(steps=1, rows=1))
+    bench.turn(30, seconds=1)
+    began = [job.started_at for job in bench.library.jobs()]
+    assert None not in began
+    assert len(set(began)) <= 6
+
+
 def write_through_memory(path: bytes, content: bytes) -> None:
     """At the file's end; its size stays."""
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:  # noqa: PTH123 - a path of bytes

@@ -1,0 +1,70 @@
+"""From what was said to done: many jobs in one transaction, each guarded by its own claim. Private to storage."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, tuple_, update
+
+from storage import results
+from storage.lifecycle import ARROWS, JobState
+from storage.records import Claim, Description
+from storage.tables import events, jobs
+from storage.transitions import UNOWNED
+
+SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None, "detail": None}
+
+
+def publish_all(connection: Connection, now: datetime, described: Sequence[tuple[Claim, Description]]) -> set[int]:
+    """Store what was said about jobs that are claimed still; the ids of those that are."""
+    claims = [claim for claim, _ in described]
+    held = move_all(connection, claims, JobState.RUNNING, JobState.PUBLISHING, SETTLED)
+    record_each(connection, now, dict.fromkeys(sorted(held), "Described."), JobState.RUNNING, JobState.PUBLISHING)
+    if held:
+        results.store_all(connection, {claim.job.id: said for claim, said in described if claim.job.id in held})
+    return held
+
+
+def finish_all(connection: Connection, now: datetime, written: Sequence[tuple[Claim, str]]) -> set[int]:
+    """The sidecars of these jobs stand; each with a note. The ids of those that were claimed still."""
+    done = {**UNOWNED, **SETTLED, "not_before": None, "finished_at": now}
+    held = move_all(connection, [claim for claim, _ in written], JobState.PUBLISHING, JobState.DONE, done)
+    notes = {claim.job.id: note for claim, note in written if claim.job.id in held}
+    record_each(connection, now, notes, JobState.PUBLISHING, JobState.DONE)
+    return held
+
+
+def move_all(
+    connection: Connection,
+    claims: Collection[Claim],
+    before: JobState,
+    after: JobState,
+    values: Mapping[str, Any],
+) -> set[int]:
+    """The arrow for each claim that still holds, and nothing for the others; the ids of the jobs that took it."""
+    if (before, after) not in ARROWS:
+        raise ValueError(f"there is no arrow from {before} to {after}")
+    if not claims:
+        return set()
+    held = tuple_(jobs.c.id, jobs.c.token).in_([(claim.job.id, claim.token) for claim in claims])
+    moved = connection.execute(
+        update(jobs)
+        # The ids alone, too: SQLite looks rows up by them, and not by pairs.
+        .where(jobs.c.id.in_([claim.job.id for claim in claims]), held, jobs.c.state == before)
+        .values(state=after, **values)
+        .returning(jobs.c.id)
+    )
+    return set(moved.scalars())
+
+
+def record_each(
+    connection: Connection, now: datetime, notes: Mapping[int, str], before: JobState, after: JobState
+) -> None:
+    """The same arrow of many jobs, with a note of each."""
+    if notes:
+        arrow = {"at": now, "before": before, "after": after}
+        connection.execute(
+            insert(events), [{"job_id": job_id, "note": note, **arrow} for job_id, note in notes.items()]
+        )

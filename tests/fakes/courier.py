@@ -1,0 +1,31 @@
+"""A courier without a thread."""
+
+from __future__ import annotations
+
+from daemon.worker.courier import Courier
+from storage.records import Claim, Description
+
+
+class CourierWithoutThread(Courier):
+    """Delivers in the caller's time; while `holding`, when a test says `deliver_next`."""
+
+    holding = False
+
+    def hand(self, claim: Claim, description: Description) -> None:
+        super().hand(claim, description)
+        self._catch_up()
+
+    def check(self) -> None:
+        super().check()
+        self._catch_up()
+
+    def wait(self, seconds: float) -> None:
+        """Nothing would come of it."""
+
+    def drain(self) -> None:
+        while self.deliver_next():
+            pass
+
+    def _catch_up(self) -> None:
+        while not self.holding and self.deliver_next():
+            pass

@@ -1,0 +1,210 @@
+"""The thread that delivers; events say when something has happened, and nothing is waited for by the clock."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.delivery import Delivery
+from daemon.errors import ChangedError
+from daemon.stage import Stage
+from daemon.worker.courier import Courier
+from daemon.worker.progress import Progress
+from daemon.worker.pulse import Pulse
+from storage import sidecars
+from storage.database import Database
+from storage.errors import StorageError
+from storage.jobs import JobStore
+from storage.library import Library
+from storage.lifecycle import JobState
+from storage.records import Claim, Description
+from storage.sidecars import ChangedFrom, Kept
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.unit.daemon.conftest import drop, settled
+
+LONG = 30.0
+
+
+class Drive:
+    """Writes sidecars; while it is `stuck`, only when it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+        self.on_write: Callable[[], object] = lambda: None
+
+    def stick(self) -> None:
+        self.go_on.clear()
+
+    def write(self, description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+        self.begun.set()
+        assert self.go_on.wait(LONG)
+        self.on_write()
+        return sidecars.write(description, changed_from, unsynced)
+
+
+class House:
+    def __init__(self, inbox: Path, database: Database, clock: FakeClock) -> None:
+        self.inbox, self.clock = inbox, clock
+        self.store, self.library = JobStore(database, clock.now), Library(database)
+        self.drive, self.stages = Drive(), list[Stage]()
+        self.pulse = Pulse(self.store, beat_seconds=10, lease_seconds=60)
+
+    @contextmanager
+    def courier(self, store: JobStore | None = None, **bounds: int) -> Iterator[Courier]:
+        delivery = Delivery(store or self.store, self.drive.write, self.clock, lambda: 1.0)
+        progress = Progress(self.stages.append, self.clock)
+        with Courier(delivery, self.pulse, progress, self.clock, owner="w", lease_seconds=60, **bounds) as courier:
+            yield courier
+
+    def describe(self, *names: str) -> list[tuple[Claim, Description]]:
+        for name in names:
+            file = settled(drop(self.inbox, name, name.encode()))
+            self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+        claims = self.store.claim_all("w", lease_seconds=60, most=len(names))
+        for claim in claims:
+            self.pulse.hold(claim)
+        return [(claim, description_of(settled(claim.job.path))) for claim in claims]
+
+    def states(self) -> list[JobState]:
+        return [job.state for job in reversed(self.library.jobs())]
+
+
+@pytest.fixture
+def house(inbox: Path, database: Database, clock: FakeClock) -> House:
+    return House(inbox, database, clock)
+
+
+def test_what_is_handed_over_is_delivered_beside_and_its_claims_are_held_until_then(house: House) -> None:
+    house.drive.stick()
+    described = house.describe("a.png", "b.png", "c.png")
+    with house.courier() as courier:
+        for one in described:
+            courier.hand(*one)
+        assert house.drive.begun.wait(LONG)
+        assert len(courier) == 3
+        assert house.pulse.is_holding
+        house.drive.go_on.set()
+        courier.drain()
+        assert len(courier) == 0
+    assert house.states() == [JobState.DONE] * 3
+    assert not house.pulse.is_holding
+    assert sorted(file.name for file in house.inbox.glob("*.md")) == ["a.png.md", "b.png.md", "c.png.md"]
+
+
+def test_a_drive_that_is_slower_than_the_model_makes_the_model_wait(house: House) -> None:
+    house.drive.stick()
+    one, *more = house.describe("a.png", "b.png", "c.png", "d.png")
+    handed = threading.Event()
+    with house.courier(most_waiting=2) as courier:
+        courier.hand(*one)
+        assert house.drive.begun.wait(LONG)
+
+        def hand() -> None:
+            for each in more:
+                courier.hand(*each)
+            handed.set()
+
+        model = threading.Thread(target=hand)
+        model.start()
+        assert not handed.wait(0.05), "one is being delivered, and two wait"
+        house.drive.go_on.set()
+        assert handed.wait(LONG)
+        model.join()
+        courier.drain()
+    assert house.states() == [JobState.DONE] * 4
+
+
+def test_waiting_ends_when_something_was_delivered_and_at_once_when_there_is_nothing(house: House) -> None:
+    with house.courier() as courier:
+        courier.wait(LONG)
+        courier.hand(*house.describe("a.png")[0])
+        while len(courier):
+            courier.wait(LONG)
+    assert house.states() == [JobState.DONE]
+
+
+def test_a_file_that_holds_other_bytes_now_is_not_delivered_and_the_reason_is_handed_back(house: House) -> None:
+    changed, good = house.describe("a.png", "b.png")
+    (house.inbox / "a.png").write_bytes(b"other bytes")
+    with house.courier() as courier:
+        courier.hand(*changed)
+        courier.hand(*good)
+        courier.drain()
+        ((claim, error),) = courier.take_refused()
+        assert courier.take_refused() == []
+    assert claim == changed[0]
+    assert isinstance(error, ChangedError)
+    assert house.states() == [JobState.RUNNING, JobState.DONE]
+    assert house.pulse.is_holding, "the worker has yet to say what becomes of it"
+
+
+def test_a_description_that_no_database_takes_keeps_none_of_the_others(house: House) -> None:
+    good, bad, also = house.describe("a.png", "b.png", "c.png")
+    broken = replace(bad[1], answers={"caption": object()})  # type: ignore[dict-item]
+    house.drive.stick()
+    with house.courier() as courier:
+        courier.hand(*house.describe("first.png")[0])
+        assert house.drive.begun.wait(LONG)
+        for one in (good, (bad[0], broken), also):
+            courier.hand(*one)
+        house.drive.go_on.set()
+        courier.drain()
+        ((claim, error),) = courier.take_refused()
+    assert claim == bad[0]
+    assert not isinstance(error, StorageError)
+    assert house.states() == [JobState.DONE, JobState.RUNNING, JobState.DONE, JobState.DONE]
+
+
+def test_a_database_that_is_lost_is_told_to_the_worker_whatever_it_does_next(house: House) -> None:
+    class Lost(JobStore):
+        def publish_all(self, described: object) -> set[int]:
+            raise StorageError("The database is damaged.")
+
+    (one, two) = house.describe("a.png", "b.png")
+    with house.courier(Lost(house.store._database, house.clock.now)) as courier:
+        courier.hand(*one)
+        for way in (courier.drain, courier.check, lambda: courier.hand(*two)):
+            with pytest.raises(StorageError, match="damaged"):
+                way()
+        courier.wait(LONG)
+
+
+def test_what_an_earlier_worker_left_behind_is_published_without_being_handed_over(house: House) -> None:
+    ((claim, description),) = house.describe("a.png")
+    house.store.publish(claim, description)
+    house.store.abandon_all("The worker was killed.")
+    written = threading.Event()
+    house.drive.on_write = written.set
+    with house.courier():
+        assert written.wait(LONG)
+    assert house.states() == [JobState.DONE]
+
+
+def test_it_tells_that_it_goes_on_so_that_nobody_takes_a_slow_drive_for_a_hang(house: House) -> None:
+    with house.courier() as courier:
+        courier._progress.say(Stage.WORKING)
+        house.clock.advance(2)
+        courier.hand(*house.describe("a.png")[0])
+        courier.drain()
+    assert house.stages == [Stage.WORKING, Stage.WORKING]
+
+
+def test_a_drive_that_hangs_does_not_hold_up_the_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.worker.courier.GRACE_SECONDS", 0.0)
+    house.drive.stick()
+    with house.courier() as courier:
+        courier.hand(*house.describe("a.png")[0])
+        assert house.drive.begun.wait(LONG)
+    assert house.states() == [JobState.PUBLISHING]
+    house.drive.go_on.set()
+    courier._thread.join(LONG)
+    assert os.listdir(house.inbox)
+    assert house.states() == [JobState.DONE]
