@@ -14,6 +14,7 @@ from storage import refused, results, rows
 from storage.columns import is_one_of
 from storage.database import Database
 from storage.lifecycle import JobState
+from storage.listing import Listed, listing
 from storage.records import Description, Fingerprint, Job, JobEvent, MediaKind, Refusal
 from storage.tables import decisions, descriptions, jobs, media, paths, stats
 from storage.whereabouts import ENDED
@@ -58,6 +59,11 @@ class Library:
             query = query.where(jobs.c.state == state)
         with self._database.read() as connection:
             return [rows.job_of(row) for row in connection.execute(query)]
+
+    def listing(self, *, state: JobState | None = None, limit: int = 50) -> list[Listed]:
+        """The same jobs with their captions, in plain values: for long lists."""
+        with self._database.read() as connection:
+            return list(listing(connection, state, limit))
 
     def count_due(self, until: datetime) -> int:
         """How many of the jobs that wait may be tried until then."""

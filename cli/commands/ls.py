@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from cli.options import json_option
 from cli.reading import inbox_root, open_library
-from cli.render import gone_words, job_words, refusal_words, safe_path, say, say_json, say_table, when
+from cli.render import (
+    gone_since,
+    listed_words,
+    refusal_words,
+    safe_path,
+    say,
+    say_json_list,
+    say_table,
+    when,
+    when_of,
+)
 from config.errors import NotFoundError
 from config.load import load_settings
 from config.text import safe_text
 from daemon.intake import verdicts
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.plain import present
-from storage.records import Job, Refusal
+from storage.listing import Listed
+from storage.records import Refusal
 
 #: No state of a job: of files that intake cannot take yet.
 WAITING = "waiting"
 
 
 @dataclass(frozen=True)
-class Line:
-    """One file, for people and for programs."""
-
-    at: datetime
-    cells: tuple[str, ...]
-    words: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Listing:
     """`total` files match; `not_taken` are the files that intake skipped, by kind."""
 
-    lines: list[Line]
+    found: list[Listed | Refusal]
     total: int
     not_taken: dict[str, int]
 
@@ -58,60 +57,65 @@ def command(home: Path | None, state: str | None, limit: int, as_json: bool) -> 
     The exit code is 3 when nothing matches.
     """
     settings = load_settings(home=home)
-    found = Listing([], 0, {})
+    listing = Listing([], 0, {})
     try:
         with open_library(settings) as library:
-            found = look(library, state, limit, inbox_root(settings))
-        if not found.lines:
-            raise NotFoundError(f"No file is {state}." if state else "There are no jobs.", advice=not_taken(found))
+            listing = look(library, state, limit)
+        if not listing.found:
+            raise NotFoundError(f"No file is {state}." if state else "There are no jobs.", advice=not_taken(listing))
     finally:
         if as_json:
-            say_json([line.words for line in found.lines])
+            say_json_list([words_of(one, state) for one in listing.found])
     if not as_json:
-        show(found, state)
+        show(listing, state, inbox_root(settings))
 
 
-def look(library: Library, state: str | None, limit: int, inbox: Path) -> Listing:
+def look(library: Library, state: str | None, limit: int) -> Listing:
     counts, states = library.refusal_counts(), library.counts()
-    total, lines = 0, []
+    total, found = 0, list[Listed | Refusal]()
     if state != WAITING:
         wanted = JobState(state) if state else None
         total = states[wanted] if wanted else sum(states.values())
-        lines = [job_line(job, library, inbox) for job in library.jobs(state=wanted, limit=limit)]
+        found += library.listing(state=wanted, limit=limit)
     if state in (JobState.SKIPPED, WAITING):
         codes = verdicts.SKIPPED if state == JobState.SKIPPED else verdicts.WAITING
         total += sum(count for (code, _), count in counts.items() if code in codes)
-        lines += [refusal_line(one, state, inbox) for one in library.newest_refusals(codes, limit=limit)]
-        lines.sort(key=lambda line: line.at, reverse=True)
-    return Listing(lines[:limit], total, verdicts.skipped(counts))
+        found += library.newest_refusals(codes, limit=limit)
+        found.sort(key=lambda one: one.at if isinstance(one, Listed) else one.at.timestamp(), reverse=True)
+    return Listing(found[:limit], total, verdicts.skipped(counts))
 
 
-def job_line(job: Job, library: Library, inbox: Path) -> Line:
-    described = library.description(job.id) if job.state in (JobState.DONE, JobState.PUBLISHING) else None
-    caption = described.answers.get("caption") if described else None
-    at = job.finished_at or job.started_at or job.queued_at
-    said = safe_text(". ".join(filter(None, [gone_words(job), caption or job.reason])))
-    cells = (str(job.id), str(job.state), when(at), safe_path(job.path, inbox), said)
-    return Line(at, cells, job_words(job) | present(caption=caption))
+def words_of(one: Listed | Refusal, state: str | None) -> dict[str, str | int]:
+    """One file, for programs."""
+    return listed_words(one) if isinstance(one, Listed) else {"state": str(state)} | refusal_words(one)
 
 
-def refusal_line(refusal: Refusal, state: str, inbox: Path) -> Line:
-    reason = safe_text(verdicts.sentence_of(refusal))
-    cells = ("", state, when(refusal.at), safe_path(refusal.path, inbox), reason)
-    return Line(refusal.at, cells, {"state": state} | refusal_words(refusal))
+def cells_of(one: Listed | Refusal, state: str | None, inbox: Path) -> tuple[str, ...]:
+    """The same for people."""
+    if isinstance(one, Refusal):
+        reason = safe_text(verdicts.sentence_of(one))
+        return ("", str(state), when(one.at), safe_path(one.path, inbox), reason)
+    gone = (
+        None
+        if one.missing_since is None
+        else gone_since(when_of(one.missing_since), is_done=one.state == JobState.DONE)
+    )
+    said = safe_text(". ".join(filter(None, [gone, one.caption or one.reason])))
+    return (str(one.id), one.state, when_of(one.at), safe_path(one.path, inbox), said)
 
 
-def show(found: Listing, state: str | None) -> None:
-    say_table(("job", "state", "since", "file", "caption or reason"), (line.cells for line in found.lines))
-    if (more := found.total - len(found.lines)) > 0:
-        say(f"… and {more:,} more (-n {found.total} lists them all)")
-    if state == JobState.SKIPPED and found.not_taken:
-        say(f"Not taken: {verdicts.in_words(found.not_taken)}")
-    elif state is None and found.not_taken:
-        say(not_taken(found))
+def show(listing: Listing, state: str | None, inbox: Path) -> None:
+    cells = (cells_of(one, state, inbox) for one in listing.found)
+    say_table(("job", "state", "since", "file", "caption or reason"), cells)
+    if (more := listing.total - len(listing.found)) > 0:
+        say(f"… and {more:,} more (-n {listing.total} lists them all)")
+    if state == JobState.SKIPPED and listing.not_taken:
+        say(f"Not taken: {verdicts.in_words(listing.not_taken)}")
+    elif state is None and listing.not_taken:
+        say(not_taken(listing))
 
 
-def not_taken(found: Listing) -> str:
-    count = sum(found.not_taken.values())
+def not_taken(listing: Listing) -> str:
+    count = sum(listing.not_taken.values())
     files = "1 file was" if count == 1 else f"{count:,} files were"
     return f"{files} not taken: smolwatch ls --state skipped" if count else ""

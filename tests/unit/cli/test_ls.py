@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 
 import pytest
+from sqlalchemy import event
 
+from cli.render import job_words
 from storage.lifecycle import Cause
 from storage.records import Refusal
+from tests.fakes.files import description_of, new_file
 from tests.unit.cli.conftest import House
 
 
@@ -54,6 +60,50 @@ def test_the_document_has_stable_keys(house: House) -> None:
     }
     assert job["queued_at"] == "2026-11-24T09:00:00Z"
     assert (job["state"], job["caption"]) == ("done", "A lighthouse.")
+
+
+def test_each_job_is_told_in_the_words_of_show_whatever_became_of_it(house: House) -> None:
+    for number, name in enumerate([b"done.jpg", b"bad\xff\n.jpg", b"published.jpg", b"failed.jpg", b"waits.jpg"]):
+        house.queue(name, b"%d" % number)
+    done, odd, published, failed, waits = (house.claim() for _ in range(5))
+    for claim in (done, odd, published):
+        file = new_file(claim.job.path, b"said")
+        said = description_of(file, answers={"caption": 'A "beach"},\n    {" of \u00e9.', "summary": "Sand."})
+        house.store.publish(claim, replace(said, digest=claim.job.digest))
+    house.store.finish(done)
+    house.store.finish(odd)
+    house.store.postpone(published, code="disk-full", reason="The disk is full.", not_before=house.clock.now())
+    house.store.fail(failed, code="unreadable", reason="Damaged.", cause=Cause.INPUT, detail="x\ud800")
+    later = house.clock.now() + timedelta(seconds=5, microseconds=999_999)
+    house.store.retry_later(waits, code="hung", reason="Hung.", cause=Cause.TRANSIENT, not_before=later)
+    house.store.whereabouts.miss([done.job.path])
+    house.queue(b"queued.jpg", b"new")
+    with house.reading() as library:
+        expected = [
+            job_words(job) | ({"caption": said.answers["caption"]} if (said := library.description(job.id)) else {})
+            for job in library.jobs()
+        ]
+    assert len(expected) == 6
+    assert house.ask("ls", "--json").stdout == json.dumps(expected, indent=2) + "\n"
+
+
+def test_a_list_costs_the_same_few_questions_however_long_it_is(house: House) -> None:
+    for number in range(20):
+        house.describe(f"{number}.jpg", b"%d" % number)
+    asked: list[int] = []
+    with house.reading() as library:
+        for limit in (1, 20):
+            statements: list[str] = []
+            count = partial(count_into, statements)
+            event.listen(library._database._engine, "before_cursor_execute", count)
+            assert len(library.listing(limit=limit)) == limit
+            event.remove(library._database._engine, "before_cursor_execute", count)
+            asked.append(len(statements))
+    assert asked[0] == asked[1]
+
+
+def count_into(statements: list[str], connection: object, cursor: object, statement: str, *others: object) -> None:
+    statements.append(statement)
 
 
 def test_a_state_and_a_number_narrow_the_list(house: House) -> None:
