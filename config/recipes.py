@@ -6,6 +6,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from config.errors import ConfigError
@@ -30,7 +31,7 @@ class Recipe:
     image: tuple[Question, ...]
     video: tuple[Question, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes whenever anything that is asked changes."""
         text = json.dumps(asdict(self), sort_keys=True)

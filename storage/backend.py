@@ -37,6 +37,12 @@ class Backend(Protocol):
     def reading(self, engine: Engine) -> Engine:
         """The same pool for transactions that see one state of the database and stop no writer."""
 
+    def one_by_one(self) -> AbstractContextManager[None]:
+        """What the writing threads of this process wait for before their transaction, each until the one before ends.
+
+        Raises BusyError after as long as for another program.
+        """
+
     def as_ours(self) -> AbstractContextManager[None]:
         """The driver's errors as storage's, with the place and what to do."""
 

@@ -38,7 +38,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the only write lock from its start; rolled back when the block raises."""
-        with self.backend.as_ours(), self._engine.begin() as connection:
+        with self.backend.as_ours(), self.backend.one_by_one(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager

@@ -8,7 +8,7 @@ announcement can be lost: whoever waits asks again, as on SQLite.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import psycopg
@@ -157,6 +157,10 @@ class PostgresServer:
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
+
+    def one_by_one(self) -> AbstractContextManager[None]:
+        """The server has them wait for its own lock."""
+        return nullcontext()
 
     @contextmanager
     def as_ours(self) -> Iterator[None]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import Connection, Engine
 
 from storage import sqlite
-from storage.errors import DiskFullError, StorageError
+from storage.errors import BusyError, DiskFullError, StorageError
 from storage.volumes import free_bytes, network_kind
 
 
@@ -21,6 +22,7 @@ class SqliteFile:
         self._file = file
         self._keep_free = keep_free
         self._busy_seconds = busy_seconds
+        self._writing = Lock()
 
     @property
     def name(self) -> str:
@@ -58,6 +60,16 @@ class SqliteFile:
 
     def reading(self, engine: Engine) -> Engine:
         return engine.execution_options(sqlite_begin="DEFERRED")
+
+    @contextmanager
+    def one_by_one(self) -> Iterator[None]:
+        """SQLite has them sleep and look again, for up to a tenth of a second each time."""
+        if not self._writing.acquire(timeout=self._busy_seconds):
+            raise BusyError(f"The database {self._file} is held by another thread of this process.")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def as_ours(self) -> AbstractContextManager[None]:
         return sqlite.as_ours(self._file)

@@ -93,6 +93,7 @@ class Gate:
         self._mirror = mirror
         self._existing = existing
         self._returned: list[bytes] = []
+        self._looked_at: dict[tuple[bytes, Fingerprint], Half] = {}  # the last time, when few may have been judged
         self.refusals = Refusals(store, library, clock)
         self.aside = Aside(library)
 
@@ -147,8 +148,12 @@ class Gate:
     def _look_at(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, Half | None]:
         """What of a Live Photo each may be; of as many as there is time for, the first at least."""
         halves: dict[bytes, Half | None] = {}
+        before, self._looked_at = self._looked_at, {}
         for path, fingerprint in new.items():
-            halves[path] = look_at(path, self._max_bytes, fingerprint)
+            there = (path, fingerprint)
+            halves[path] = half = before.get(there) or look_at(path, self._max_bytes, fingerprint)
+            if half is not None:
+                self._looked_at[there] = half
             if self._clock.monotonic() > until:
                 break
         return halves

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from daemon.media.clip import Clip, DecodePlan
-from storage.records import Claim
+from storage.records import Claim, Media
 
 #: Files that are claimed before the engine has room for them: as many as it may look at in one round.
 FILES_AHEAD = 8
@@ -36,6 +36,16 @@ class Opened:
     @property
     def nbytes(self) -> int:
         return 0 if isinstance(self.clip, Exception) else self.clip.nbytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One job under way in the engine; `decode` is in seconds."""
+
+    errand: Errand
+    media: Media
+    defects: tuple[str, ...]
+    decode: float
 
 
 class Ahead:

@@ -25,7 +25,7 @@ class Known:
 
     def said_of(self, claim: Claim, info: EngineInfo) -> Description | None:
         """The same words, for this job's path."""
-        if not self.among([claim], info):
+        if claim.job.fresh:
             return None
         known = self._store.known(claim.job.digest, model=model_of(info), recipe=self._recipe)
         return None if known is None else same_for(claim.job, known)

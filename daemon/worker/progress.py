@@ -23,7 +23,9 @@ class Progress:
 
     def say(self, stage: Stage) -> None:
         now = self._clock.monotonic()
-        if stage is not self._said or (stage is not Stage.IDLE and now >= self._due):
+        # Small files are answered by the hundred a second: an answer says as well that work goes on.
+        is_said = stage is self._said or (stage is Stage.WORKING and self._said is Stage.ANSWERED)
+        if not is_said or (stage is not Stage.IDLE and now >= self._due):
             self._said, self._due = stage, now + AGAIN_SECONDS
             with suppress(OSError):
                 self._tell(stage)

@@ -7,9 +7,9 @@ what it said of them to the courier, which delivers it meanwhile.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from loguru import logger
 
@@ -26,7 +26,7 @@ from daemon.media.clip import CUT_SHORT, Clip
 from daemon.power.courtesy import Courtesy
 from daemon.power.pace import Pace
 from daemon.stage import Stage
-from daemon.worker.ahead import FILES_AHEAD, Errand, Opened
+from daemon.worker.ahead import FILES_AHEAD, Errand, Opened, Work
 from daemon.worker.asking import plan_for, request_for
 from daemon.worker.blame import Blame
 from daemon.worker.courier import Courier
@@ -42,22 +42,14 @@ from daemon.worker.reading import Reader
 from storage.errors import LostClaim, StorageError
 from storage.jobs import JobStore
 from storage.lifecycle import Cause
-from storage.records import Claim, Description, Media
+from storage.records import Claim, Description
 
 UNFORESEEN = "Something unexpected went wrong with the file; the log says more."
 MODEL_FAILED = "The model failed while it worked on the file."
 
 IDLE_SECONDS = 0.25
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """One job under way in the engine; `decode` is in seconds."""
-
-    errand: Errand
-    media: Media
-    defects: tuple[str, ...]
-    decode: float
+#: Claims wait until there is room for so many: each time, the drive must write.
+CLAIMED_TOGETHER = FILES_AHEAD - 2
 
 
 class Worker:
@@ -99,6 +91,7 @@ class Worker:
         self._progress = progress
         self._growth = growth
         self._memory = PeakMemory()
+        self._opened: deque[Opened] = deque()
         self._under_way: dict[str, Work] = {}
         self._one_alone = False
         self._blame = Blame()
@@ -154,13 +147,13 @@ class Worker:
                 raise error
 
     def _claim(self) -> bool:
-        """Keep the reader busy; True when anything was claimed. Several at once, since each time the drive must write.
+        """Keep the reader busy; True when anything was claimed.
 
         A job that was tried before runs alone: should it be what kills the worker, it takes no other with it.
         """
         self._one_alone = self._one_alone and self._in_hand > 0
         most = FILES_AHEAD - len(self._reader)
-        if self._one_alone or most < FILES_AHEAD // 2 or not self._inbox.is_there():
+        if self._one_alone or most < CLAIMED_TOGETHER or not self._inbox.is_there():
             return False
         claims = self._store.claim_all(self._owner, lease_seconds=self._settings.lease_seconds, most=most)
         self._one_alone = any(claim.job.attempts > 1 for claim in claims)
@@ -187,15 +180,22 @@ class Worker:
 
     def _submit(self) -> None:
         """Give the engine what is open, while it has room."""
-        while len(self._under_way) < self._room.rows and (opened := self._reader.take()) is not None:
-            with self._settled(opened.errand.claim):
-                self._ask(opened)
+        room = self._room.rows - len(self._under_way)
+        self._opened.extend(opened for _ in range(room) if (opened := self._reader.take()) is not None)
+        if not self._opened:
+            return
+        known = self._known.among([opened.errand.claim for opened in self._opened], self._loaded())
+        while self._opened:  # none is left here once the engine has failed
+            opened = self._opened.popleft()
+            claim = opened.errand.claim
+            with self._settled(claim):
+                self._ask(opened, is_known=claim.job.digest in known)
 
-    def _ask(self, opened: Opened) -> None:
+    def _ask(self, opened: Opened, *, is_known: bool) -> None:
         clip, claim = opened.clip, opened.errand.claim
         if isinstance(clip, Exception):
             raise clip
-        if self._deliver_known(claim):  # since it was claimed, the same bytes were described elsewhere
+        if is_known and self._deliver_known(claim):  # the same bytes were described elsewhere, since it was claimed
             return
         self._check_finished(claim, clip)
         crash_point("opened")
@@ -288,7 +288,9 @@ class Worker:
 
     def _put_back(self, note: str) -> None:
         """What the reader has goes back untried."""
-        for claim in self._reader.forget():
+        claims = [opened.errand.claim for opened in self._opened] + self._reader.forget()
+        self._opened.clear()
+        for claim in claims:
             self._store.release(claim, note)
             self._pulse.drop(claim)
 

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -227,6 +228,7 @@ def test_asking_the_library_loads_no_migrations_no_other_database_and_nothing_of
     open_database(file).close()
     program = f"""
 import sys
+import threading
 from storage.database import open_database
 from storage.library import Library
 from storage.migrations import Migrations
@@ -241,3 +243,20 @@ print(sorted({{"alembic", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql", "p
         env={**os.environ},
     )
     assert said.stdout.decode().strip() == "[]"
+
+
+def test_a_thread_that_waits_too_long_for_another_is_told_so(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path / "smolwatch.db", busy_seconds=0.01)) as database, database.write():
+        raised: list[Exception] = []
+
+        def write() -> None:
+            try:
+                with database.write():
+                    pass
+            except BusyError as error:
+                raised.append(error)
+
+        other = threading.Thread(target=write)
+        other.start()
+        other.join(10)
+        assert "another thread" in str(raised[0])
