@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from daemon.inference.engine import Answer
@@ -105,6 +106,7 @@ def _strip_once(text: str, question: str) -> str:
     return text.strip()
 
 
+@lru_cache(maxsize=100)
 def _opening_of(question: str) -> re.Pattern[str] | None:
     """The question at the start of an answer, as a turn or bare; None when too short to be told from chance."""
     words = _WORD.findall(question)

@@ -6,7 +6,6 @@ import multiprocessing
 import signal
 import socket
 import time
-from dataclasses import asdict
 from multiprocessing.connection import wait
 
 import psutil
@@ -90,7 +89,7 @@ class DecoderProcess:
         self.files += 1
         deadline = time.monotonic() + seconds
         try:
-            say(self._line, {"plan": asdict(plan), "seconds": seconds})
+            say(self._line, {"plan": vars(plan), "seconds": seconds})
             give_descriptor(self._line, fd)
             self._watch(deadline)
             message = hear(self._line, deadline)

@@ -181,15 +181,15 @@ class Worker:
     def _submit(self) -> None:
         """Give the engine what is open, while it has room."""
         room = self._room.rows - len(self._under_way)
-        self._opened.extend(opened for _ in range(room) if (opened := self._reader.take()) is not None)
+        while len(self._opened) < room and (opened := self._reader.take()) is not None:
+            self._opened.append(opened)
         if not self._opened:
             return
         known = self._known.among([opened.errand.claim for opened in self._opened], self._loaded())
         while self._opened:  # none is left here once the engine has failed
-            opened = self._opened.popleft()
-            claim = opened.errand.claim
-            with self._settled(claim):
-                self._ask(opened, is_known=claim.job.digest in known)
+            one = self._opened.popleft()
+            with self._settled(one.errand.claim):
+                self._ask(one, is_known=one.errand.claim.job.digest in known)
 
     def _ask(self, opened: Opened, *, is_known: bool) -> None:
         clip, claim = opened.clip, opened.errand.claim
