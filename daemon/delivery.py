@@ -87,7 +87,7 @@ class Delivery:
         crash_point("published")
         for claim, _ in described:
             if claim.job.id not in held:
-                logger.warning("Job {} was taken back before it was published; nothing was changed", claim.job.id)
+                logger.warning("Job {} is no longer {}'s; nothing was changed.", claim.job.id, claim.owner)
         self._finish([(claim, said) for claim, said in described if claim.job.id in held])
 
     def take_up(self, owner: str, *, lease_seconds: float) -> int:
