@@ -7,12 +7,14 @@ done is written only when the drive has the sidecars, which nobody would write a
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from loguru import logger
 
@@ -21,6 +23,7 @@ from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.retry import backoff
 from storage import sidecars
+from storage.atomic import sweep_temporaries
 from storage.errors import LostClaim, SidecarError
 from storage.jobs import JobStore
 from storage.records import Claim, Description
@@ -74,6 +77,7 @@ class Delivery:
         self._write = write
         self._sync = sync
         self._clock = clock
+        self._since = clock.now().timestamp()
         self._random = random
         self._postponed: Counter[int] = Counter()
         self._pending: dict[int, str] = {}
@@ -93,9 +97,15 @@ class Delivery:
     def take_up(self, owner: str, *, lease_seconds: float) -> int:
         """Finish what was described before but stands without its sidecars. Returns how many jobs that were."""
         waiting = self._store.take_up(owner, lease_seconds=lease_seconds)
+        self._clear_away([claim for claim, _ in waiting if claim.job.reason is None])  # else it was only put off
         for start in range(0, len(waiting), MOST_TOGETHER):
             self._finish(waiting[start : start + MOST_TOGETHER])
         return len(waiting)
+
+    def _clear_away(self, orphans: Sequence[Claim]) -> None:
+        """What the worker that began to publish these jobs left half-written when it died, before this one began."""
+        for folder in {os.path.dirname(claim.job.path) for claim in orphans}:
+            sweep_temporaries(Path(os.fsdecode(folder)), lambda _: False, before=self._since)
 
     def _finish(self, published: Sequence[tuple[Claim, Description]]) -> None:
         """All sidecars are brought to the drive before the first of these jobs is done."""

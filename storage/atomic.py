@@ -213,10 +213,13 @@ def sync_folder(folder: bytes, full_sync: int | None = None) -> int:
     return device
 
 
-def sweep_temporaries(folder: Path, enters: Callable[[bytes], bool] = lambda _: True) -> int:
+def sweep_temporaries(
+    folder: Path, enters: Callable[[bytes], bool] = lambda _: True, *, before: float | None = None
+) -> int:
     """Remove what a killed writer left in the folder and below it; how many. Only when no writer runs.
 
-    `enters`: whether a folder below is looked into, by its path.
+    `enters`: whether a folder below is looked into, by its path. `before`: only what was last written before then, in
+    seconds since 1970: then others may write.
 
     What the system does not let us remove now (a disk that became read-only) is left for the next start.
     """
@@ -224,8 +227,10 @@ def sweep_temporaries(folder: Path, enters: Callable[[bytes], bool] = lambda _: 
     for where, folders, names in os.walk(os.fsencode(folder)):
         folders[:] = [name for name in folders if enters(os.path.join(where, name))]
         for name in filter(TEMPORARY.fullmatch, names):
+            path = os.path.join(where, name)
             with contextlib.suppress(OSError):
-                removed += remove(os.path.join(where, name))
+                if before is None or os.lstat(path).st_mtime < before:
+                    removed += remove(path)
     return removed
 
 

@@ -103,6 +103,21 @@ def test_killed_after_the_sidecars_they_are_written_again_to_the_same_bytes(
     assert state(library, claim) is JobState.DONE
 
 
+def test_what_a_killed_worker_left_half_written_goes_and_what_others_write_now_stays(
+    store: JobStore, clock: FakeClock, claim: Claim, description: Description, inbox: Path
+) -> None:
+    with pytest.raises(Killed):
+        Delivery(store, killed, clock, lambda: 1.0).deliver([(claim, description)])
+    store.abandon_all("The worker was killed.")
+    left, written = inbox / ".sw-0123456789abcdef.tmp", inbox / ".sw-fedcba9876543210.tmp"
+    for file, age in ((left, 5.0), (written, -5.0)):
+        file.touch()
+        os.utime(file, (clock.now().timestamp() - age,) * 2)
+    Delivery(store, sidecars.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
+    assert (left.exists(), written.exists()) == (False, True)
+    assert (inbox / "beach.png.md").exists()
+
+
 def test_sidecars_that_cannot_be_written_wait_with_a_growing_pause_and_a_reason(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description
 ) -> None:
