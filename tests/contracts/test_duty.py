@@ -1,0 +1,89 @@
+"""Whether there is anything to do: what a worker is started for, and kept for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.jobs import JobStore
+from storage.lifecycle import Cause
+from storage.records import Claim
+from tests.contracts.stores import MAKERS
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=MAKERS)
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[JobStore]:
+    with MAKERS[request.param](tmp_path, clock) as made:
+        yield made.store
+
+
+def admit(store: JobStore) -> int:
+    return store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=2)[1]
+
+
+def claim(store: JobStore) -> Claim:
+    claimed = store.claim("w", lease_seconds=60)
+    assert claimed
+    return claimed
+
+
+def asked(store: JobStore) -> tuple[bool, bool]:
+    return store.duty.has_file(), store.duty.has_any()
+
+
+def test_without_jobs_there_is_nothing_to_do(store: JobStore) -> None:
+    assert asked(store) == (False, False)
+
+
+def test_a_queued_job_is_something_to_do_until_it_is_claimed(store: JobStore) -> None:
+    admit(store)
+    assert asked(store) == (True, True)
+    claim(store)
+    assert asked(store) == (False, False)
+
+
+def test_a_job_that_is_put_off_is_nothing_to_do_before_its_time(store: JobStore, clock: FakeClock) -> None:
+    admit(store)
+    store.retry_later(
+        claim(store), code="x", reason="x", cause=Cause.TRANSIENT, not_before=clock.now() + timedelta(seconds=30)
+    )
+    assert asked(store) == (False, False)
+    clock.advance(30)
+    assert asked(store) == (True, True)
+
+
+def test_a_failed_job_is_something_to_do_once_a_person_retries_it(store: JobStore) -> None:
+    job = admit(store)
+    store.fail(claim(store), code="x", reason="x", cause=Cause.INPUT)
+    assert asked(store) == (False, False)
+    store.requeue(job)
+    assert asked(store) == (True, True)
+
+
+def test_sidecars_are_something_to_do_without_the_model_until_they_stand(store: JobStore) -> None:
+    admit(store)
+    claimed = claim(store)
+    store.publish(claimed, description_of(new_file()))
+    assert asked(store) == (False, True)
+    store.finish(claimed)
+    assert asked(store) == (False, False)
+
+
+def test_sidecars_that_are_put_off_are_nothing_to_do_before_their_time(store: JobStore, clock: FakeClock) -> None:
+    admit(store)
+    claimed = claim(store)
+    store.publish(claimed, description_of(new_file()))
+    store.postpone(claimed, code="x", reason="x", not_before=clock.now() + timedelta(seconds=30))
+    assert asked(store) == (False, False)
+    clock.advance(30)
+    assert asked(store) == (False, True)
