@@ -19,6 +19,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import model_key
 from daemon.intake.admit import Gate
+from daemon.intake.alarm import Alarm
 from daemon.intake.disks import renumber_disks
 from daemon.intake.filters import filters_of
 from daemon.intake.intake import Intake
@@ -97,7 +98,7 @@ class Daemon:
         self._crashes = Crashes(self._store, self._started)
         self._library = Library(database)
         self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
-        self._intake_stop = threading.Event()
+        self._alarm = Alarm(clock)
         self._intake = self._make_intake()
         self._supervisor = Supervisor(
             settings, self._store, clock, note, launched_by=launched_by, sight=self._intake.look_again, work=work
@@ -118,7 +119,7 @@ class Daemon:
             self._is_clean = True
             raise
         finally:
-            self._intake_stop.set()
+            self._alarm.end()
             self._wind_down()
             intake.join(INTAKE_STOP_SECONDS)
             logger.info("smolwatch stopped")
@@ -192,7 +193,7 @@ class Daemon:
             gate,
             Reconciler(self._settings, self._root, self._store, self._library, self._clock),
             self._clock,
-            stop=self._intake_stop,
+            alarm=self._alarm,
             report=self._report_intake,
             trouble=self._trouble.meet,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, Table, insert, select
+from sqlalchemy import Column, Connection, Row, Select, Table, bindparam, insert, select
 
 from config.errors import NotFoundError
 from storage.lifecycle import Cause, JobState
@@ -100,8 +100,12 @@ def refusal_of(row: Row[Any]) -> Refusal:
     )
 
 
+#: Made once: it is asked all day long, and to make it takes longer than to ask.
+STATE = select(daemon_state.c.value).where(daemon_state.c.key == bindparam("key"))
+
+
 def read_state(connection: Connection, key: str) -> dict[str, Any] | None:
-    found = connection.execute(select(daemon_state.c.value).where(daemon_state.c.key == key)).scalar()
+    found = connection.execute(STATE, {"key": key}).scalar()
     return None if found is None else dict(found)
 
 

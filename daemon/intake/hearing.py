@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from watchdog.events import EVENT_TYPE_DELETED, EVENT_TYPE_MOVED, FileSystemEvent, FileSystemEventHandler
@@ -24,9 +25,13 @@ class Left:
 
 
 class Heard:
-    """The paths that somebody spoke of since the last `take`. Thread-safe and bounded: too many become one sweep."""
+    """The paths that somebody spoke of since the last `take`. Thread-safe and bounded: too many become one sweep.
 
-    def __init__(self) -> None:
+    `ring` is called whenever there is something to take; it must not block or raise.
+    """
+
+    def __init__(self, ring: Callable[[], None] = lambda: None) -> None:
+        self._ring = ring
         self._lock = threading.Lock()
         self._paths: dict[bytes, None] = {}
         self._left: list[Left] = []
@@ -38,6 +43,7 @@ class Heard:
             if len(self._paths) > MOST_PATHS:
                 self._paths.clear()
                 self._lost = True
+        self._ring()
 
     def leave(self, left: Left) -> None:
         with self._lock:
@@ -45,11 +51,13 @@ class Heard:
             if len(self._left) > MOST_PATHS:
                 self._left.clear()
                 self._lost = True
+        self._ring()
 
     def lose(self) -> None:
         """Something was missed: only a sweep can tell what."""
         with self._lock:
             self._lost = True
+        self._ring()
 
     def take(self) -> tuple[list[bytes], bool]:
         """The paths in the order heard, and whether something was missed."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from threading import Event
 
 from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
+from daemon.intake.alarm import Alarm
 from daemon.intake.condition import Condition
 from daemon.intake.filters import OURS, Filters, Turned, is_below, of_mode
 from daemon.intake.hearing import Heard
@@ -17,7 +17,7 @@ from daemon.intake.names import Names
 from daemon.intake.progress import Progress, Telling
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import Rescan
-from daemon.intake.schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, Schedule
+from daemon.intake.schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_SECONDS, Schedule
 from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape, quiet_seconds
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
 from daemon.intake.verdicts import is_kept
@@ -26,13 +26,12 @@ from daemon.retry import is_young
 from storage.errors import StorageError
 from storage.records import Fingerprint
 
-TICK_SECONDS = 0.25
-#: After a failure of the database or the inbox, before the next try.
-PAUSE_SECONDS = 3.0
-
 
 class Intake:
-    """`run` is the thread. Any thread may call `look_again` and `rescan`, the thread's owner alone `tick`."""
+    """`run` is the thread, until the alarm says that it is over. Any thread may call `look_again` and `look_at_all`.
+
+    `queued` is called after files were admitted.
+    """
 
     def __init__(
         self,
@@ -43,20 +42,21 @@ class Intake:
         reconciler: Reconciler,
         clock: Clock,
         *,
-        stop: Event,
+        alarm: Alarm,
         report: Callable[[dict[str, object]], None],
         trouble: Callable[[StorageError], None],
+        queued: Callable[[], None] = lambda: None,
         watcher: Callable[[bytes, Heard], Watcher] | None = None,
         scan: Scan = os.scandir,
         lstat: Callable[[bytes], os.stat_result] = os.lstat,
     ) -> None:
         self._settings, self._root = settings, root
         self._gate, self._reconciler = gate, reconciler
-        self._clock, self._stop = clock, stop
+        self._clock, self._alarm, self._queued = clock, alarm, queued
         self._telling = Telling(report)
         self._condition = Condition(root, trouble)
         self._filters = filters
-        self._heard, self._again, self._asked = Heard(), Heard(), Event()
+        self._heard, self._again = Heard(alarm.ring), Heard(alarm.ring)
         self._watcher = watcher(root, self._heard) if watcher else Watcher(root, self._heard, settings.observer)
         self._scan, self._lstat = scan, lstat
         self._schedule = Schedule(settings.sweep_seconds)
@@ -79,18 +79,15 @@ class Intake:
         """Judge a path anew, whatever was known of it."""
         self._again.add(path)
 
-    def rescan(self) -> None:
-        """List the inbox at the next tick."""
-        self._asked.set()
-
     def look_at_all(self, rescan: Rescan) -> None:
         """A person's wish: forget what was judged and list the inbox now; any thread. What came of it is in status."""
         self._wish = rescan
+        self._alarm.ring()
 
     def run(self) -> None:
         try:
-            while not self._stop.is_set():
-                self._stop.wait(TICK_SECONDS if self._try_tick() else PAUSE_SECONDS)
+            while not self._alarm.is_over:
+                self._alarm.rest(self._try_tick())
         finally:
             self._watcher.stop()
 
@@ -109,8 +106,6 @@ class Intake:
         self._condition.changes_missed(lost, self._clock.monotonic())
         if lost:
             self._names.doubt_all()
-        if lost or self._asked.is_set():
-            self._asked.clear()
             self._schedule.ask()
         if self._wish is not None:
             self._rescan, self._wish = self._wish, None
@@ -129,7 +124,8 @@ class Intake:
         self._gate.refusals.write()
         self._idle = self.progress.last_sweep is not None and not self._settling.moving
 
-    def _try_tick(self) -> bool:
+    def _try_tick(self) -> float:
+        """One round, whatever comes of it; how many seconds there are until the next."""
         now = self._clock.monotonic()
         try:
             self.tick()
@@ -139,7 +135,10 @@ class Intake:
             self.progress.problem = ""
             self._condition.round_succeeded(now)
         self._tell()
-        return not self.progress.problem
+        if self.progress.problem:
+            return PAUSE_SECONDS
+        is_busy = self._settling.moving > 0
+        return self._schedule.pause(now, is_busy=is_busy, is_behind=self._telling.is_behind)
 
     def _keep_watching(self) -> None:
         """Arm the watch before the sweep, so that nothing falls between the two."""
@@ -162,7 +161,7 @@ class Intake:
         own: set[bytes] = set()
         self._turned_away.clear()
         present = set(self._list(self._root, own))
-        if self._stop.is_set():  # then the list is not whole
+        if self._alarm.is_over:  # then the list is not whole
             return
         self._gate.refusals.prune(present | self._turned_away)
         self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
@@ -175,7 +174,7 @@ class Intake:
     def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken, and gathers our own's."""
         for entry in sweep(folder, self._filters, self._scan):
-            if self._stop.is_set():
+            if self._alarm.is_over:
                 return
             if isinstance(entry, Found):
                 self._take_note(entry.path, entry.stat)
@@ -270,7 +269,7 @@ class Intake:
     def _admit_settled(self) -> None:
         until = self._clock.monotonic() + BUSY_SECONDS
         while due := self._settling.due(self._clock.monotonic(), BATCH):
-            if self._stop.is_set() or self._clock.monotonic() > until:
+            if self._alarm.is_over or self._clock.monotonic() > until:
                 return
             self._admit(due)
 
@@ -290,6 +289,7 @@ class Intake:
                 self._judge(path, stats[path])
             elif outcome is Outcome.AGAIN:
                 self._heard.add(path)
+        self._queued()
 
     def _tell(self) -> None:
         """Report what changed, for status."""

@@ -47,20 +47,22 @@ class Progress:
 
 
 class Telling:
-    """Passes on what changed, and only so often."""
+    """Passes on what changed, and only so often. `is_behind`: there is something that was not passed on yet."""
 
     def __init__(self, report: Callable[[dict[str, object]], None]) -> None:
         self._report = report
         self._told: dict[str, object] = {}
         self._due = 0.0
+        self.is_behind = False
 
     def tell(self, record: dict[str, object], now: float) -> None:
         """`now` is monotonic."""
-        if record == self._told or now < self._due:
+        self.is_behind = record != self._told
+        if not self.is_behind or now < self._due:
             return
         self._due = now + TELL_SECONDS
         try:
             self._report(record)
-            self._told = record
+            self._told, self.is_behind = record, False
         except SmolwatchError as error:
             logger.debug("The intake's state cannot be written down: {}", error)  # `report` says so itself

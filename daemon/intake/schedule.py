@@ -1,7 +1,17 @@
-"""When the inbox is listed next. Pure: the times are passed in."""
+"""When the inbox is listed next, and when it is looked after at all. Pure: the times are passed in."""
 
 from __future__ import annotations
 
+import math
+
+from daemon.intake.progress import TELL_SECONDS
+
+#: Between two rounds while anything settles, or is heard of.
+ROUND_SECONDS = 0.25
+#: Between two rounds while nothing happens: a watch that has died, a disk that went away and a sleep tell nobody.
+QUIET_SECONDS = 5.0
+#: After a failure of the database or the inbox, before the next try.
+PAUSE_SECONDS = 3.0
 #: When the wall clock runs ahead of the monotonic one by more, the machine slept, and events were lost.
 SLEPT_SECONDS = 30.0
 #: Without a watch, the inbox is listed this often at most and at least; and listing takes a twentieth of the time.
@@ -36,6 +46,12 @@ class Schedule:
         if slept:
             self.ask()
         return monotonic >= self._due
+
+    def pause(self, monotonic: float, *, is_busy: bool, is_behind: bool) -> float:
+        """Seconds until the next round, unless something is heard of. `is_behind`: status is to be written soon."""
+        if is_busy:
+            return ROUND_SECONDS
+        return max(ROUND_SECONDS, min(QUIET_SECONDS, self._due - monotonic, TELL_SECONDS if is_behind else math.inf))
 
     def swept(self, began: float, ended: float, *, polls: bool) -> None:
         """The inbox was listed whole; `polls`: nothing watches it."""

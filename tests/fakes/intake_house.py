@@ -16,6 +16,7 @@ from loguru import logger
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
 from daemon.intake.admit import Gate, Identify
+from daemon.intake.alarm import Alarm
 from daemon.intake.disks import renumber_disks
 from daemon.intake.filters import filters_of
 from daemon.intake.hearing import Heard
@@ -74,7 +75,7 @@ class IntakeHouse:
             identify=self._identify,
             mirror=self.settings.sidecar_folder,
         )
-        self.stop_event = threading.Event()
+        self.alarm = Alarm(SystemClock())
         self.intake = Intake(
             self.settings.inbox,
             self.root,
@@ -82,7 +83,7 @@ class IntakeHouse:
             gate,
             Reconciler(self.settings, self.root, self.store, self.library, clock),
             clock,
-            stop=self.stop_event,
+            alarm=self.alarm,
             trouble=self.trouble.append,
             report=lambda state: self.store.set_state("intake", state),
             watcher=watcher,
@@ -105,8 +106,13 @@ class IntakeHouse:
         wait_for(lambda: intake.is_idle)
         return intake
 
+    def sweep_now(self) -> None:
+        """List the inbox without a reason; for an intake at rest."""
+        self.intake._schedule.ask()
+        self.alarm.ring()
+
     def stop(self) -> None:
-        self.stop_event.set()
+        self.alarm.end()
         if self._thread is not None:
             self._thread.join()
             self._thread = None

@@ -66,7 +66,7 @@ def test_a_disk_that_fails_is_a_missing_inbox_and_nothing_is_given_up(intake_hou
     intake = intake_house.run(intake_house.make(scan=disk))
     wait_for(lambda: len(intake_house.queued()) == 3)
     disk.error = error
-    intake.rescan()
+    intake_house.sweep_now()
     wait_for(lambda: intake.progress.problem == MISSING)
     assert [job.state for job in intake_house.jobs()] == [JobState.QUEUED] * 3
     (intake_house.inbox / "late.png").write_bytes(PNG + b"late")

@@ -15,11 +15,11 @@ def test_bytes_that_nobody_announced_are_described_anew_after_the_next_listing(
 ) -> None:
     (intake_house.inbox / "x.png").write_bytes(PNG)
     os.link(intake_house.inbox / "x.png", tmp_path / "outside.png")
-    intake = intake_house.start_and_settle()
+    intake_house.start_and_settle()
     intake_house.finish_all()
     with (tmp_path / "outside.png").open("ab") as file:
         file.write(b"more")
-    intake.rescan()
+    intake_house.sweep_now()
     wait_for(lambda: len(intake_house.jobs()) == 2)
     newest, first = intake_house.jobs()
     assert (first.state, newest.state) == (JobState.DONE, JobState.QUEUED)

@@ -70,7 +70,7 @@ def test_who_keeps_it_out_is_told_and_it_is_taken_when_the_way_is_free(intake_ho
 
     intake_house.identify = kept_out
     (intake_house.inbox / "x.png").write_bytes(PNG)
-    intake = intake_house.start()
+    intake_house.start()
     wait_for(lambda: intake_house.refused("x.png") == "no-access")
     told = intake_house.library.refusal(os.fsencode(intake_house.inbox / "x.png"))
     assert told is not None
@@ -78,7 +78,7 @@ def test_who_keeps_it_out_is_told_and_it_is_taken_when_the_way_is_free(intake_ho
     assert WAYS_IN[14 - number] not in told.reason
     assert intake_house.jobs() == []
     intake_house.identify = identify
-    intake.rescan()
+    intake_house.sweep_now()
     wait_for(lambda: intake_house.queued() == {"x.png"})
     assert intake_house.refused("x.png") == ""
 

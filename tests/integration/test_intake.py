@@ -78,10 +78,10 @@ def test_the_state_tells_what_is_watched(house: IntakeHouse) -> None:
 def test_a_young_file_is_looked_at_again_unless_its_head_says_what_it_is(house: IntakeHouse) -> None:
     (house.inbox / "song.mp3").write_bytes(b"ID3\4" + bytes(100))
     (house.inbox / "room.mp3").write_bytes(bytes(100))
-    intake = house.start_and_settle()
+    house.start_and_settle()
     assert house.library.refusal_counts() == {("not-allowed", "mp3"): 1, ("not-allowed", "blank"): 1}
     house.opened.clear()
-    intake.rescan()
+    house.sweep_now()
     wait_for(lambda: os.fsencode(house.inbox / "room.mp3") in house.opened)
     assert os.fsencode(house.inbox / "song.mp3") not in house.opened
     (house.inbox / "song.mp3").write_bytes(PNG)
@@ -98,11 +98,11 @@ def test_a_list_that_was_broken_off_by_a_stop_forgets_nothing(house: IntakeHouse
 
     def scan(folder: bytes) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
         if folder != house.root:
-            house.stop_event.set()
+            house.alarm.end()
         return os.scandir(folder)
 
     house.make(scan=scan).tick()
-    assert house.stop_event.is_set()
+    assert house.alarm.is_over
     assert len(house.library.refused_paths()) == 2
 
 
@@ -112,12 +112,12 @@ def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Pa
         (house.inbox / "music" / f"{number}.mp3").write_bytes(b"ID3\4" + bytes(100))
     (house.inbox / "notes.txt").write_text("hello")
     (house.inbox / "letter.txt").write_text("hello")
-    intake = house.start_and_settle()
+    house.start_and_settle()
     assert len(house.library.refused_paths()) == 7
     (house.inbox / "letter.txt").unlink()
     wait_for(lambda: house.refused("letter.txt") == "")
     (house.inbox / "music").rename(tmp_path / "music")
-    intake.rescan()
+    house.sweep_now()
     wait_for(lambda: house.library.refused_paths() == [os.fsencode(house.inbox / "notes.txt")])
 
 

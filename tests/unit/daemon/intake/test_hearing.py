@@ -58,3 +58,12 @@ def test_too_many_that_went_away_become_one_sweep() -> None:
         heard.leave(Left(b"/%d" % number, None, False))
     assert heard.take_left() == []
     assert heard.take() == ([], True)
+
+
+def test_it_rings_whenever_there_is_something_to_take() -> None:
+    rings: list[int] = []
+    heard = Heard(lambda: rings.append(1))
+    heard.add(b"/a")
+    heard.leave(Left(b"/a", None, False))
+    heard.lose()
+    assert len(rings) == 3

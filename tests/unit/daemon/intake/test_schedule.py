@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from daemon.intake.schedule import Schedule
+from daemon.intake.progress import TELL_SECONDS
+from daemon.intake.schedule import QUIET_SECONDS, ROUND_SECONDS, Schedule
 
 WALL = 1_764_000_000.0
 
@@ -45,3 +46,20 @@ def test_without_a_watch_the_inbox_is_listed_often_but_never_most_of_the_time() 
         end = 100.0 + took
         assert not schedule.is_due(end + wait - 0.1, WALL + end + wait - 0.1)
         assert schedule.is_due(end + wait, WALL + end + wait)
+
+
+def test_while_anything_settles_rounds_follow_quickly() -> None:
+    schedule = schedule_after_a_sweep()
+    assert schedule.pause(110.0, is_busy=True, is_behind=False) == ROUND_SECONDS
+
+
+def test_an_inbox_at_rest_is_looked_after_seldom_but_in_time_for_its_next_list() -> None:
+    schedule = schedule_after_a_sweep()  # the next one at 401
+    assert schedule.pause(110.0, is_busy=False, is_behind=False) == QUIET_SECONDS
+    assert schedule.pause(399.0, is_busy=False, is_behind=False) == 2.0
+    assert schedule.pause(402.0, is_busy=False, is_behind=False) == ROUND_SECONDS
+
+
+def test_what_status_does_not_show_yet_is_written_down_soon() -> None:
+    schedule = schedule_after_a_sweep()
+    assert schedule.pause(110.0, is_busy=False, is_behind=True) == TELL_SECONDS
