@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from contextlib import closing
@@ -17,7 +18,7 @@ from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
 from daemon.crashes import ADVICE, Crashes
-from daemon.inference.models import model_key
+from daemon.inference.models import check_here, model_key
 from daemon.intake.admit import Gate
 from daemon.intake.alarm import Alarm
 from daemon.intake.disks import renumber_disks
@@ -29,6 +30,7 @@ from daemon.intake.sweep import inbox_root
 from daemon.lock import HomeLock
 from daemon.media.dataless import leave_in_the_cloud
 from daemon.signals import StopNote, noted_signals
+from daemon.standby import Standby
 from daemon.supervisor import Supervisor, Work, begin_work
 from daemon.trouble import Trouble
 from storage.atomic import sweep_temporaries
@@ -38,6 +40,7 @@ from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 
+#: With --once the end is to be seen soon; and where the database is in trouble, its end.
 TICK_SECONDS = 0.25
 INTAKE_STOP_SECONDS = 2.0
 #: With --once, a job that may not be tried again for longer than this is left for another run.
@@ -100,8 +103,16 @@ class Daemon:
         self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
         self._alarm = Alarm(clock)
         self._intake = self._make_intake()
+        self._standby = self._make_standby()
         self._supervisor = Supervisor(
-            settings, self._store, clock, note, launched_by=launched_by, sight=self._intake.look_again, work=work
+            settings,
+            self._store,
+            clock,
+            note,
+            launched_by=launched_by,
+            sight=self._intake.look_again,
+            work=work,
+            standby=self._standby,
         )
 
     def run(self, once: bool) -> int:
@@ -128,7 +139,7 @@ class Daemon:
         end = Once(self._library, self._started) if once else None
         while not (self._note.asked or self._stop.is_set()):
             try:
-                self._supervisor.tick(TICK_SECONDS)
+                self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
                 self._hear_wishes()
                 self._trouble.look()
                 if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
@@ -169,7 +180,7 @@ class Daemon:
         sweep_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
         sweep_temporaries(self._settings.sidecar_folder)
         renumber_disks(self._store, self._root)
-        self._store.set_state("engine", {"state": "starting"})
+        self._standby.look()
 
     def _is_entered(self, folder: bytes) -> bool:
         return self._filters.of_entry(folder, is_folder=True) is None
@@ -194,8 +205,17 @@ class Daemon:
             Reconciler(self._settings, self._root, self._store, self._library, self._clock),
             self._clock,
             alarm=self._alarm,
+            queued=self._note.nudge,
             report=self._report_intake,
             trouble=self._trouble.meet,
+        )
+
+    def _make_standby(self) -> Standby:
+        return Standby(
+            lambda: check_here(self._settings),
+            lambda state: self._store.set_state("engine", state),
+            self._clock,
+            model=model_key(self._settings).rpartition("@")[0],
         )
 
     def _report_intake(self, state: dict[str, object]) -> None:

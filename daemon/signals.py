@@ -38,8 +38,13 @@ class StopNote:
         with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
             os.write(self._leave, b"!")
 
+    def nudge(self) -> None:
+        """Wake the main loop, from any thread: there may be something to do."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._leave, b".")
+
     def take(self) -> None:
-        """Empty the pipe, so that the next signal wakes again."""
+        """Empty the pipe, so that the next word wakes again."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.wake, 64)
 

@@ -1,4 +1,4 @@
-"""Keeps the worker alive: starts it, hears it, restarts it with a growing pause when it dies, and stops it cleanly."""
+"""Keeps a worker while there is work: starts it, restarts it with a growing pause when it dies, stops it cleanly."""
 
 from __future__ import annotations
 
@@ -14,53 +14,35 @@ from loguru import logger
 
 from config.settings import Settings
 from daemon.clock import Clock
+from daemon.demand import Demand
 from daemon.episode import Episode, State, log_lines
+from daemon.pauses import LONGEST_PAUSE, Pauses
 from daemon.signals import StopNote
 from daemon.silence import Silence
 from daemon.stage import Stage
 from daemon.stall import Stall
+from daemon.standby import Standby
 from storage.jobs import JobStore
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
-#: A worker that lived this long started well: the next death is a new story.
-LONG_LIFE = 60.0
 #: After its time to stop is over, what the worker gets for the release of its jobs, and then before each signal.
 STOP_MARGIN = 1.0
 #: What a worker that hangs gets between SIGTERM and SIGKILL.
 HANG_GRACE = 3.0
 KILL_PAUSE = 0.5
+#: How a worker ended that was not needed any more.
+LET_GO = "The worker ended: nothing was to be done."
 
 
 #: What a worker process runs: `begin_work`, or in tests a worker that goes wrong on purpose.
 Work = Callable[[Settings, Connection, str], None]
 
 
-class Pauses:
-    """How long to wait before the next start: 1, 2, 4 ... 60 seconds, from 1 again after a good life. Pure."""
-
-    def __init__(self) -> None:
-        self._next = FIRST_PAUSE
-
-    @property
-    def are_longest(self) -> bool:
-        """Worker after worker has died."""
-        return self._next >= LONGEST_PAUSE
-
-    def after_life_of(self, seconds: float, *, has_answered: bool) -> float:
-        """A file that kills every worker shall not keep waiting those that are described between the deaths."""
-        if has_answered or seconds >= LONG_LIFE:
-            self._next = FIRST_PAUSE
-        pause = self._next
-        self._next = min(LONGEST_PAUSE, pause * 2)
-        return pause
-
-
 @dataclass
 class Running:
     """One worker process. `speaks` ends when it closes its end of the pipe; `ended_for`: why we ended it.
 
-    `has_answered`: it has described something.
+    `has_answered`: it has described something. `is_called`: it was told that there is work, and has not begun yet.
+    `is_let_go`: it was asked to end, since there is none.
     """
 
     process: SpawnProcess
@@ -69,6 +51,13 @@ class Running:
     speaks: bool = True
     ended_for: str | None = None
     has_answered: bool = False
+    stage: Stage = Stage.LOADING
+    is_called: bool = False
+    is_let_go: bool = False
+
+    @property
+    def is_at_work(self) -> bool:
+        return self.stage is not Stage.IDLE or self.is_let_go
 
 
 class Supervisor:
@@ -84,6 +73,7 @@ class Supervisor:
         launched_by: str,
         sight: Callable[[bytes], None],
         work: Work,
+        standby: Standby,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -92,11 +82,13 @@ class Supervisor:
         self._launched_by = launched_by
         self._sight = sight
         self._work = work
+        self._standby = standby
+        self._demand = Demand(settings.work.idle_minutes * 60, settings.work.lease_seconds)
         self._worker: Running | None = None
         self._pauses = Pauses()
         self._stopping = False
         self._resting = False
-        self._start_due = 0.0
+        self._start_due = self._pause = 0.0
         self._death: str | None = None
         self._dying = Episode(calm=0)
         self._silence = Silence(settings.work.lease_seconds, clock)
@@ -106,16 +98,18 @@ class Supervisor:
     def worker_pid(self) -> int | None:
         return self._worker.process.pid if self._worker else None
 
-    def tick(self, seconds: float) -> None:
-        """Wait that long, or until something happens, and see to it. Raises StorageError: tick again later."""
-        if self._death is not None:
-            self._take_back(self._death)
-        elif self._worker is None and not self._resting and self._clock.monotonic() >= self._start_due:
-            self._start()
-        self._wait(seconds)
+    def tick(self, longest: float) -> None:
+        """Wait until something happens or the worker is to be seen to, that long at most, and see to it.
+
+        Raises StorageError: tick again later.
+        """
+        self._wait(min(longest, self._pause))
         if self._worker is not None and not self._worker.process.is_alive():
             self._bury(self._worker)
         self._end_hung()
+        if self._death is not None:
+            self._take_back(self._death)
+        self._pause = self._demand.look_again(self._see_to_work())
         self._reap()
 
     def rest(self) -> None:
@@ -153,7 +147,37 @@ class Supervisor:
         if self._death is not None:
             self._take_back(self._death)
 
+    def _see_to_work(self) -> bool:
+        """Start a worker when there is something to do, and let it go when there was nothing for long.
+
+        Whether anything is under way that may need us soon.
+        """
+        worker, now = self._worker, self._clock.monotonic()
+        if worker is None:
+            if self._resting:
+                return False
+            has_work = self._store.duty.has_any()
+            self._demand.note(has_work, now)
+            if not has_work:
+                self._standby.look()
+            elif now >= self._start_due:
+                self._start()
+            return has_work
+        if worker.is_at_work:
+            self._demand.note(True, now)
+            return True
+        has_work = self._store.duty.has_any()
+        self._demand.note(has_work, now)
+        if has_work and not worker.is_called:  # once: nobody empties the pipe of a worker that was stopped (SIGSTOP)
+            self._say("work")
+        worker.is_called = has_work
+        if self._demand.may_end(now):
+            worker.is_let_go = True
+            self._say("stop")
+        return worker.is_let_go
+
     def _start(self) -> None:
+        self._standby.end()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
@@ -182,6 +206,7 @@ class Supervisor:
                 word, value = worker.line.recv()
                 if word == "stage":
                     self._stall.hear(value)
+                    worker.stage = value
                     worker.has_answered |= value is Stage.ANSWERED
                 else:
                     self._sight(value)
@@ -205,6 +230,10 @@ class Supervisor:
         if code == 0 and self._stopping:
             logger.info("Worker {} stopped", worker.process.pid)
             return
+        if code == 0 and worker.is_let_go:
+            logger.info("Worker {} ended: nothing waits for the model", worker.process.pid)
+            self._death = LET_GO
+            return
         pause = self._pauses.after_life_of(lived, has_answered=worker.has_answered)
         self._start_due = self._clock.monotonic() + pause
         self._death = worker.ended_for or death_of(code)
@@ -218,7 +247,8 @@ class Supervisor:
     def _take_back(self, death: str) -> None:
         """Its jobs at once, without waiting for their leases: this is the only worker."""
         self._store.abandon_all(death)
-        self._store.set_state("engine", {"state": "restarting", "reason": death})
+        if death is not LET_GO:
+            self._store.set_state("engine", {"state": "restarting", "reason": death})
         self._death = None
 
     def _end_hung(self) -> None:

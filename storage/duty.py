@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import Connection, and_, exists, or_, select
 
 from storage import rows
 from storage.database import Database
-from storage.dispatch import next_due
+from storage.dispatch import DUE
 from storage.lifecycle import JobState
 from storage.tables import jobs
-from storage.transitions import passed
+from storage.transitions import LONGEST, passed
 
 #: Most often there is nothing at all: asked first, and made once, since to make a statement takes longer than to ask.
 LIVE = select(exists().where(or_(*(jobs.c.state == state for state in rows.LIVE))))
@@ -27,20 +27,23 @@ class Duty:
 
     def has_file(self) -> bool:
         """Whether a job could be claimed: a file waits for the model."""
-        return self._is_so(lambda now: next_due(now).is_not(None))
+        with self._database.read() as connection:
+            return is_live(connection) and has_due(connection, self._clock_now())
 
     def has_any(self) -> bool:
         """The same, or sidecars are to be written now, or a job is being worked on."""
-        running = exists().where(jobs.c.state == JobState.RUNNING)
-
-        def is_so(now: datetime) -> ColumnElement[bool]:
-            publishing = exists().where(jobs.c.state == JobState.PUBLISHING, passed(jobs.c.not_before, now))
-            return or_(next_due(now).is_not(None), running, publishing)
-
-        return self._is_so(is_so)
-
-    def _is_so(self, what: Callable[[datetime], ColumnElement[bool]]) -> bool:
+        now = self._clock_now()
+        publishing = and_(jobs.c.state == JobState.PUBLISHING, passed(jobs.c.not_before, now))
         with self._database.read() as connection:
-            if not connection.execute(LIVE).scalar_one():
+            if not is_live(connection):
                 return False
-            return bool(connection.execute(select(what(self._clock_now()))).scalar_one())
+            begun = select(exists().where(or_(jobs.c.state == JobState.RUNNING, publishing)))
+            return has_due(connection, now) or bool(connection.execute(begun).scalar_one())
+
+
+def is_live(connection: Connection) -> bool:
+    return bool(connection.execute(LIVE).scalar_one())
+
+
+def has_due(connection: Connection, now: datetime) -> bool:
+    return connection.execute(DUE, {"now": now, "latest": now + LONGEST, "most": 1}).first() is not None

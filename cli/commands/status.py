@@ -77,9 +77,10 @@ def look(settings: Settings) -> dict[str, Any]:
             report["engine"] = library.state("engine") or {}
             report["intake"] = library.state("intake") or {}
             report["sidecars"]["orphans"] = report["intake"].get("orphans", 0)
-            if pid is not None:
-                report["power"] = library.state("power") or {}
-            report["jobs"] |= {str(state): count for state, count in library.counts().items()}
+            counts = library.counts()
+            report["jobs"] |= {str(state): count for state, count in counts.items()}
+            if pid is not None and any(counts[state] for state in (JobState.QUEUED, JobState.RUNNING)):
+                report["power"] = library.state("power") or {}  # without work it is not looked at
             report["not_taken"] = not_taken_words(library.refusal_counts())
             pending = [job for job in library.jobs(state=JobState.PUBLISHING, limit=MOST_PENDING) if job.reason]
             report["sidecars"] |= present(pending=len(pending), reason=pending[0].reason if pending else None)
@@ -139,6 +140,8 @@ def engine_line(engine: dict[str, Any], running: bool) -> str:
     """What the engine last said of itself, which without a daemon is history."""
     if not engine or not (running or engine["state"] == "unavailable"):
         return "not loaded"
+    if engine["state"] == "idle":
+        return safe_text(f"idle: {engine['model']} is loaded with the next file")
     if engine["state"] == "ready":
         return safe_text(f"{engine['model']} on {engine['device']}, {engine['dtype']}, {engine['detail']} detail")
     said = ". ".join(str(engine[key]).rstrip(".") for key in ("state", "reason", "advice") if engine.get(key))

@@ -52,6 +52,12 @@ def find_model(settings: Settings) -> ModelFolder:
     return find(settings.model.id, settings.model.revision)
 
 
+def check_here(settings: Settings) -> None:
+    """Raises ModelUnavailableError, with advice, where the chosen engine needs weights that are not here."""
+    if settings.model.engine != "echo":
+        find_model(settings)
+
+
 def find(name: str, revision: str) -> ModelFolder:
     folder, (identity, version) = local_folder(name), identity_of(name, revision)
     if folder is None:

@@ -10,9 +10,10 @@ from datetime import datetime
 from loguru import logger
 
 from daemon.clock import Clock
-from daemon.errors import ChangedError
+from daemon.errors import ChangedError, UnfinishedError
 from daemon.intake.identity import digest_of
 from daemon.intake.standing import Inbox
+from daemon.media.clip import CUT_SHORT, Clip
 from daemon.media.opening import open_checked, refusal
 from daemon.retry import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
 from daemon.worker.pulse import Pulse
@@ -86,6 +87,12 @@ def looks_young(path: bytes, now: datetime) -> bool:
         return is_young(os.lstat(path), now)
     except OSError:
         return False
+
+
+def check_finished(path: bytes, clip: Clip, now: datetime) -> None:
+    """A film can be shown as far as it came; but while its file is young, the rest may come: UnfinishedError."""
+    if CUT_SHORT in clip.defects and looks_young(path, now):
+        raise UnfinishedError("It ends before it should; its end may still be on its way.")
 
 
 def check_unchanged(path: bytes, read: Fingerprint) -> None:

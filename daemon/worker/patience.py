@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from daemon.episode import Episode, State, log_lines
 from storage.database import Database
+from storage.duty import Duty
 from storage.errors import PassingError
 from storage.jobs import JobStore
 from storage.lifecycle import Cause
@@ -19,6 +20,16 @@ AGAIN_SECONDS = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class PatientDuty(Duty):
+    """Where it cannot be asked now, there may be something to do: whoever claims it waits for the database."""
+
+    def has_file(self) -> bool:
+        try:
+            return super().has_file()
+        except PassingError:
+            return True
 
 
 class PatientStore(JobStore):
@@ -37,6 +48,7 @@ class PatientStore(JobStore):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(database, clock_now)
+        self.duty = PatientDuty(database, clock_now)
         self._sleep = sleep
         self._monotonic = monotonic
         self._episode = Episode()

@@ -36,6 +36,7 @@ from daemon.stage import Stage
 from daemon.worker.courier import Courier
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth, resident_bytes
+from daemon.worker.orders import Orders
 from daemon.worker.patience import PatientStore
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
@@ -59,7 +60,8 @@ def run_worker(
 ) -> None:
     """Work until the supervisor says "stop", its end of the pipe closes, or the memory has grown too much.
 
-    Hears "stop" (finish or release what is under way, within `work.stop_seconds`) and "now" (release, at once).
+    Hears "work" (something waits), "stop" (finish or release what is under way, within `work.stop_seconds`) and "now"
+    (release, at once).
     Says ("sight", path): a path whose bytes are no longer those of its job, for intake to look at;
     and ("stage", stage): what it is about to do.
     """
@@ -127,10 +129,10 @@ def run_worker(
                     progress=progress,
                     growth=Growth(work.growth_bytes, resident_bytes),
                 )
-                stopping = threading.Event()
-                obeying = (connection, stopping, pulse, work.stop_seconds)
+                orders = Orders()
+                obeying = (connection, orders, pulse, work.stop_seconds)
                 threading.Thread(target=obey, args=obeying, name="obey", daemon=True).start()
-                worker.run(stopping)
+                worker.run(orders)
 
 
 def writer(settings: Settings) -> Write:
@@ -148,7 +150,7 @@ def writer(settings: Settings) -> Write:
     return write
 
 
-def obey(connection: Connection, stopping: threading.Event, pulse: Pulse, stop_seconds: float) -> None:
+def obey(connection: Connection, orders: Orders, pulse: Pulse, stop_seconds: float) -> None:
     """Runs beside the worker, which may be deep in the model for minutes: ends the process when that must be."""
     patience: float | None = None
     while connection.poll(patience):
@@ -156,9 +158,12 @@ def obey(connection: Connection, stopping: threading.Event, pulse: Pulse, stop_s
             word = connection.recv()
         except (EOFError, OSError):
             os._exit(1)  # the daemon is dead; the next one takes back what is held here
+        if word == "work":
+            orders.work()
+            continue
         if word == "now":
             break
-        stopping.set()
+        orders.stop()
         patience = stop_seconds if pulse.is_holding else IDLE_PATIENCE
     try:
         pulse.release_all("Put back in the queue: smolwatch was stopped.")

@@ -6,7 +6,6 @@ what it said of them to the courier, which delivers it meanwhile.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +16,11 @@ from config.crash_point import crash_point
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.clock import Clock
-from daemon.errors import EngineError, MediaError, NotAllowedError, UnfinishedError
+from daemon.errors import EngineError, MediaError, NotAllowedError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
 from daemon.intake.standing import Inbox
 from daemon.intake.sweep import inbox_root
-from daemon.media.clip import CUT_SHORT, Clip
 from daemon.power.courtesy import Courtesy
 from daemon.power.pace import Pace
 from daemon.stage import Stage
@@ -35,7 +33,8 @@ from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth
 from daemon.worker.known import Known
 from daemon.worker.memory import PeakMemory
-from daemon.worker.outcomes import Outcomes, looks_young
+from daemon.worker.orders import Orders
+from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.reading import Reader
@@ -47,7 +46,8 @@ from storage.records import Claim, Description
 UNFORESEEN = "Something unexpected went wrong with the file; the log says more."
 MODEL_FAILED = "The model failed while it worked on the file."
 
-IDLE_SECONDS = 0.25
+IDLE_SECONDS = 1.0  #: the supervisor calls earlier when there is something to do
+OPENING_SECONDS = 0.25
 #: Claims wait until there is room for so many: each time, the drive must write.
 CLAIMED_TOGETHER = FILES_AHEAD - 2
 
@@ -96,13 +96,13 @@ class Worker:
         self._one_alone = False
         self._blame = Blame()
 
-    def run(self, stopping: threading.Event) -> None:
+    def run(self, orders: Orders) -> None:
         """Until told to stop, or to be renewed. What the engine has then is delivered; all else goes back."""
-        while not (stopping.is_set() or self._growth.is_too_much()):
+        while not (orders.is_stop or self._growth.is_too_much()):
             began = self._clock.monotonic()
             has_worked = self.turn()
             self._courtesy.work(self._in_hand > 0)
-            stopping.wait(self._courtesy.rest(self._clock.monotonic() - began) if has_worked else IDLE_SECONDS)
+            orders.wait(self._courtesy.rest(self._clock.monotonic() - began) if has_worked else IDLE_SECONDS)
         self._put_back("Put back in the queue: the worker stops.")
         while self._under_way:
             self._step()
@@ -114,17 +114,19 @@ class Worker:
         self._hear_courier()
         if self._asked_about or not self._in_hand:  # else the courier alone has work, and tells of it itself
             self._progress.say(Stage.WORKING if self._asked_about else Stage.IDLE)
+        if not (self._in_hand or self._store.duty.has_file()):
+            self._room.rest()
+            return False
         is_paused = self._courtesy.pace() is Pace.PAUSED
         if (is_paused and not self._in_hand) or not self._room.open():
             return False
         claimed = not is_paused and self._claim()
         if not (claimed or self._in_hand):
-            self._room.rest()
             return False
         if not self._asked_about:
-            self._courier.wait(IDLE_SECONDS)
+            self._courier.wait(OPENING_SECONDS)
         elif not self._under_way:
-            self._reader.wait(IDLE_SECONDS)
+            self._reader.wait(OPENING_SECONDS)
         self._submit()
         self._step()
         self._reader.keep([work.errand.claim.job.id for work in self._under_way.values()])
@@ -197,17 +199,12 @@ class Worker:
             raise clip
         if is_known and self._deliver_known(claim):  # the same bytes were described elsewhere, since it was claimed
             return
-        self._check_finished(claim, clip)
+        check_finished(claim.job.path, clip, self._clock.now())
         crash_point("opened")
         self._room.submit(request_for(claim.job, clip, self._recipe))
         self._under_way[str(claim.job.id)] = Work(
             errand=opened.errand, media=clip.media, defects=clip.defects, decode=opened.seconds
         )
-
-    def _check_finished(self, claim: Claim, clip: Clip) -> None:
-        """A film can be shown as far as it came; but while it is young, the rest may come."""
-        if CUT_SHORT in clip.defects and looks_young(claim.job.path, self._clock.now()):
-            raise UnfinishedError("It ends before it should; its end may still be on its way.")
 
     def _step(self) -> None:
         if not self._under_way:

@@ -45,10 +45,12 @@ def test_without_jobs_there_is_nothing_to_do(store: JobStore) -> None:
     assert asked(store) == (False, False)
 
 
-def test_a_queued_job_is_something_to_do_until_it_is_claimed(store: JobStore) -> None:
+def test_a_queued_job_waits_for_the_model_until_it_is_claimed_and_is_under_way_until_it_ends(store: JobStore) -> None:
     admit(store)
     assert asked(store) == (True, True)
-    claim(store)
+    claimed = claim(store)
+    assert asked(store) == (False, True)
+    store.gone(claimed, "gone")
     assert asked(store) == (False, False)
 
 

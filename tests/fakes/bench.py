@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.delivery import Delivery, Write
@@ -15,6 +13,7 @@ from daemon.power.state import PowerState
 from daemon.stage import Stage
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth
+from daemon.worker.orders import Orders
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.turns import Worker
@@ -50,7 +49,7 @@ class Bench:
         self.stages: list[Stage] = []
         self.held_bytes = 0
         self.power, self.told = PowerState(), list[dict[str, object]]()
-        self.stopping = threading.Event()
+        self.orders = Orders()
         self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
         self.employ(EchoEngine())
 

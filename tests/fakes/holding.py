@@ -18,11 +18,17 @@ def draw(file: Path, colour: str = "red", size: tuple[int, int] = (64, 48)) -> P
     return file
 
 
-def hold_a_job(house: House) -> tuple[subprocess.Popen[str], psutil.Process, psutil.Process]:
-    """The daemon, its worker and the worker's decoder, which is stopped in the middle of held.png."""
+def start_with_worker(house: House) -> subprocess.Popen[str]:
+    """The daemon, whose worker has described first.png and waits for more."""
     daemon = house.start_and_wait()
     draw(house.inbox / "first.png")
     wait_for(lambda: house.states() == {"first.png": JobState.DONE}, 30)
+    return daemon
+
+
+def hold_a_job(house: House) -> tuple[subprocess.Popen[str], psutil.Process, psutil.Process]:
+    """The daemon, its worker and the worker's decoder, which is stopped in the middle of held.png."""
+    daemon = start_with_worker(house)
     worker = house.worker(daemon)
     decoder = wait_for(lambda: next(iter(workers(worker.pid)), None))
     decoder.suspend()

@@ -81,14 +81,14 @@ class House:
         return process
 
     def start_and_wait(self) -> subprocess.Popen[str]:
-        """Started, and the engine is loaded."""
+        """Started; where there is work, the engine is loaded or cannot be."""
         process = self.start()
         wait_for(lambda: holder(self.settings.lock_file) == process.pid)
-        wait_for(lambda: self.engine().get("state") not in (None, "starting", "restarting", "loading"), 30)
+        wait_for(lambda: self.engine().get("state") not in (None, "restarting", "loading"), 30)
         return process
 
     def worker(self, daemon: subprocess.Popen[str]) -> psutil.Process:
-        """The daemon's worker: the child that is not Python's own resource tracker."""
+        """The daemon's worker, once it has one."""
         return wait_for(lambda: next(iter(workers(daemon.pid)), None))
 
     @contextmanager
@@ -151,8 +151,9 @@ class House:
 
 
 def workers(pid: int) -> list[psutil.Process]:
+    """The children that work; not Python's own resource tracker, nor one that has only just been forked."""
     try:
         children = psutil.Process(pid).children()
-        return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+        return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
     except psutil.Error:
         return []

@@ -13,6 +13,7 @@ import pytest
 
 from storage.lifecycle import JobState
 from tests.fakes.disks import make_read_only, make_writable, small_disk
+from tests.fakes.holding import start_with_worker
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.processes import House
 from tests.fakes.waiting import wait_for
@@ -118,15 +119,15 @@ def test_a_folder_is_left_when_it_gets_such_a_name_and_entered_when_it_loses_it(
 
 
 def test_a_picture_that_goes_to_the_trash_while_it_waits_is_gone(house: House) -> None:
-    daemon = house.start_and_wait()
+    daemon = start_with_worker(house)
     worker = house.worker(daemon)
     worker.suspend()
     plant(house.inbox, ("holiday/beach.jpg",))
-    wait_for(lambda: house.states() == {"beach.jpg": JobState.QUEUED})
+    wait_for(lambda: house.states().get("beach.jpg") is JobState.QUEUED)
     (house.inbox / "holiday").rename(house.inbox / ".Trash-1000")
     before = state_of(house.inbox, (".Trash-1000/beach.jpg",))
     worker.resume()
-    wait_for(lambda: house.states() == {"beach.jpg": JobState.GONE})
+    wait_for(lambda: house.states()["beach.jpg"] is JobState.GONE)
     assert state_of(house.inbox, (".Trash-1000/beach.jpg",)) == before
     assert [path.name for path in (house.inbox / ".Trash-1000").iterdir()] == ["beach.jpg"]
 
@@ -211,16 +212,16 @@ def test_a_picture_is_described_once_under_its_final_name(house: House) -> None:
 
 
 def test_copies_that_come_together_are_described_each_and_asked_about_once(house: House) -> None:
-    daemon = house.start_and_wait()
+    daemon = start_with_worker(house)
     house.worker(daemon).suspend()
     save_image(house.inbox / "0.png", some_image(0, (64, 48)))
     for number in range(1, 20):
         shutil.copy(house.inbox / "0.png", house.inbox / f"{number}.png")
-    wait_for(lambda: list(house.states().values()) == [JobState.QUEUED] * 20)
+    wait_for(lambda: list(house.states().values()).count(JobState.QUEUED) == 20)
     house.worker(daemon).resume()
     wait_for(lambda: set(house.states().values()) == {JobState.DONE}, 30)
     with house.reading() as library:
-        said = [library.description(job.id) for job in library.jobs()]
+        said = [library.description(job.id) for job in library.jobs() if job.name != "first.png"]
     assert len({one.described_at for one in said if one}) == 1, "what was said once holds for all"
     assert sorted(one.name for one in said if one) == sorted(f"{number}.png" for number in range(20))
 

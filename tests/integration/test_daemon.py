@@ -75,9 +75,9 @@ def test_a_killed_worker_is_replaced_and_its_job_is_done_once(house: House) -> N
 
 def test_a_killed_daemon_takes_its_worker_along_and_the_next_one_finishes(house: House) -> None:
     daemon = house.start_and_wait()
-    worker = house.worker(daemon)
     names = draw_many(house.inbox, 20)
     wait_for(lambda: DONE in house.states().values(), 40, every=0.005)
+    worker = house.worker(daemon)
     daemon.kill()
     wait_for(lambda: not worker.is_running() or worker.status() == "zombie", 1.0)
     house.start_and_wait()

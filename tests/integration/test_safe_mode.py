@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.lock import holder
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw
 from tests.fakes.processes import ROOT, House, workers
@@ -27,7 +26,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 def test_five_deaths_lead_to_safe_mode_and_a_clean_restart_out_of_it(house: House) -> None:
     for _ in range(5):
         daemon = house.start()
-        wait_for(lambda pid=daemon.pid: holder(house.settings.lock_file) == pid and workers(pid))  # type: ignore[misc]
+        wait_for(lambda pid=daemon.pid: house.daemon().get("pid") == pid)  # type: ignore[misc]
         daemon.kill()
         daemon.wait(timeout=5)
     resting = house.start()

@@ -107,6 +107,22 @@ def test_a_ready_model_is_named_with_where_it_runs(house: House) -> None:
         assert line(house, "model").endswith("smolwatch-demo on cpu, float32, balanced detail")
 
 
+def test_a_model_that_is_not_loaded_since_nothing_waits_is_no_fault(house: House) -> None:
+    house.store.set_state("engine", {"state": "idle", "model": "smolwatch-demo"})
+    with HomeLock(house.settings.lock_file):
+        assert line(house, "model").endswith("idle: smolwatch-demo is loaded with the next file")
+        assert told(house)["engine"]["state"] == "idle"
+
+
+def test_power_is_told_while_there_is_work_alone(house: House) -> None:
+    """Without work nobody looks at it: what was said last may be over."""
+    house.store.set_state("power", {"pace": "paused", "reason": "Paused until the machine has cooled down."})
+    with HomeLock(house.settings.lock_file):
+        assert told(house)["power"] == {}
+        house.queue()
+        assert line(house, "power").startswith("power   Paused until the machine has cooled down.")
+
+
 def test_what_the_engine_decided_is_told_while_it_runs(house: House) -> None:
     house.store.set_state("engine", READY | {"notes": ["Threads: 2; measured."]})
     with HomeLock(house.settings.lock_file):

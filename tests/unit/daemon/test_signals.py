@@ -23,6 +23,14 @@ def test_a_second_signal_is_urgent() -> None:
         assert note.urgent
 
 
+def test_a_nudge_wakes_the_loop_and_asks_for_no_stop() -> None:
+    with noted_signals() as note:
+        note.nudge()
+        assert select.select([note.wake], [], [], 5)[0]
+        note.take()
+        assert not note.asked
+
+
 def test_a_taken_note_does_not_wake_again() -> None:
     with noted_signals() as note:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -429,9 +429,9 @@ def test_files_that_wait_when_the_engine_fails_go_back_uncharged(bench: Bench) -
 
 def test_a_stopping_worker_ends_what_the_engine_has_and_gives_the_rest_back_uncharged(bench: Bench) -> None:
     jobs = [bench.queue(f"{number}.png") for number in range(12)]
-    bench.employ(SlowEngine(3, bench.stopping.set))  # with room for 8
+    bench.employ(SlowEngine(3, bench.orders.stop))  # with room for 8
     bench.turn(2)
-    bench.worker.run(bench.stopping)
+    bench.worker.run(bench.orders)
     assert [bench.state(job) for job in jobs] == [JobState.DONE] * 8 + [JobState.QUEUED] * 4
     assert [bench.attempts(job) for job in jobs[8:]] == [0] * 4
     assert "Put back in the queue: the worker stops." in [event.note for event in bench.library.events(jobs[8])]
@@ -443,8 +443,8 @@ def test_a_worker_that_is_stopped_while_files_are_opened_keeps_none(bench: Bench
     bench.reader.holding = True
     bench.turn()
     assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 2
-    bench.stopping.set()
-    bench.worker.run(bench.stopping)
+    bench.orders.stop()
+    bench.worker.run(bench.orders)
     assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 2
 
 
