@@ -35,7 +35,8 @@ from storage.lifecycle import Cause, JobState
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
-from tests.unit.daemon.conftest import PNG
+from tests.fakes.files import description_of
+from tests.unit.daemon.conftest import PNG, settled
 
 
 @pytest.fixture
@@ -504,6 +505,26 @@ def write_through_memory(path: bytes, content: bytes) -> None:
     """At the file's end; its size stays."""
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:  # noqa: PTH123 - a path of bytes
         memory[-len(content) :] = content
+
+
+def test_without_a_file_neither_is_the_model_loaded_nor_the_power_looked_at(bench: Bench) -> None:
+    bench.turn(10, seconds=60)
+    assert bench.library.state("engine") is None
+    assert bench.told == []
+    job = bench.queue()
+    bench.turn()
+    assert bench.state(job) is JobState.DONE
+    assert len(bench.told) == 1
+
+
+def test_sidecars_are_written_without_the_model(bench: Bench) -> None:
+    claim = bench.store.claim("another", lease_seconds=60) if bench.queue() else None
+    assert claim
+    bench.store.publish(claim, description_of(settled(claim.job.path)))
+    bench.clock.advance(61)
+    bench.turn()
+    assert bench.state(claim.job.id) is JobState.DONE
+    assert bench.library.state("engine") is None
 
 
 def test_a_machine_that_saves_power_is_left_alone_and_the_reason_is_told(bench: Bench) -> None:
