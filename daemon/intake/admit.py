@@ -16,16 +16,16 @@ from config.crash_point import crash_point
 from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
-from daemon.intake.birth import is_the_same_file
 from daemon.intake.identity import identify
 from daemon.intake.moves import Moves
 from daemon.intake.pairs import SET_ASIDE, Aside, Pairs, Partner, look_at, reason
+from daemon.intake.prior_job import had_its_job, is_newcomer, is_undescribed, waits_for_the_machine
 from daemon.intake.refusals import Refusals
 from daemon.media.foreign_kinds import UNSURE_KINDS
 from daemon.media.live import Half
 from storage.jobs import JobStore
 from storage.library import Library
-from storage.lifecycle import Cause, JobState
+from storage.lifecycle import Cause
 from storage.records import Admission, Fingerprint, Job, NewFile
 from storage.sidecars import make_way
 from storage.sidecars.recorded import Finding, recorded
@@ -276,29 +276,3 @@ def pictures_first(settled: Iterable[bytes], new: Container[bytes], halves: Mapp
     """The films last: their pictures stand for them. New files that were not looked at yet are left out."""
     looked_at = [path for path in settled if path not in new or path in halves]
     return sorted(looked_at, key=lambda path: (half := halves.get(path)) is not None and not half.is_picture)
-
-
-def is_undescribed(job: Job | None, settled: Fingerprint) -> bool:
-    """Nothing was said of the path, nor is about to be: the file may turn out to be half of a Live Photo."""
-    nothing_said = job is None or job.state in (JobState.GONE, JobState.FAILED, JobState.SKIPPED)
-    return nothing_said and not had_its_job(job, settled)
-
-
-def is_newcomer(file: NewFile, job: Job | None, held: Container[bytes]) -> bool:
-    """Whether it may have come under a name that was free: other bytes than the path's job was about, and no proof.
-
-    `held`: the names that were never free since they were last judged.
-    """
-    if job is None or job.digest == file.digest or file.path in held:
-        return False
-    return not is_the_same_file(file.path, file.fingerprint, job)
-
-
-def had_its_job(job: Job | None, settled: Fingerprint) -> bool:
-    """A cheap answer for a file that stands untouched since its job: a sweep after a restart reads none of them."""
-    return job is not None and job.state is not JobState.GONE and job.fingerprint == settled
-
-
-def waits_for_the_machine(job: Job) -> bool:
-    """Something was in the way of the file when it was to be opened: if it can be read now, the wait is over."""
-    return job.state is JobState.QUEUED and job.cause is Cause.ENVIRONMENT
