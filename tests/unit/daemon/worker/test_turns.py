@@ -457,8 +457,8 @@ def test_the_engine_goes_on_while_the_drive_writes_and_a_stop_waits_for_it(bench
     assert len(bench.courier) == 2
     assert [bench.state(job) for job in (first, second)] == [JobState.RUNNING] * 2
     assert bench.pulse.is_holding
-    bench.stopping.set()
-    bench.worker.run(bench.stopping)
+    bench.orders.stop()
+    bench.worker.run(bench.orders)
     assert [bench.state(job) for job in (first, second)] == [JobState.DONE] * 2
     assert not bench.pulse.is_holding
 
