@@ -9,12 +9,23 @@ FOLDER = Path(__file__).parents[1] / "faults"
 ROW = re.compile(r"^\| (\d+) \| (.+?) \| \[[\w-]+\]\((test_fault_(\d+)_\w+\.py)\) \| (.+?) \|$", re.M)
 FIRST_LINE = re.compile(r'"""Fault (\d\d): ')
 FILES = sorted(FOLDER.glob("test_fault_*.py"))
-ROWS = ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+ROWS = ROW.findall(README)
+MAC_ROW = re.compile(r"^\| ([AB]\d+) \| .+? \| (.+?) \| .+? \|$", re.M)
+LINK = re.compile(r"\[\w+(?:/\w+)*\]\(([\w./]+\.py)\)")
 
 
 def test_each_of_the_sixty_faults_has_a_row() -> None:
     assert [number for number, *_ in ROWS] == sorted((number for number, *_ in ROWS), key=int)
     assert {int(number) for number, *_ in ROWS} == set(range(1, 61))
+
+
+def test_each_finding_about_macs_has_a_test_that_is_there() -> None:
+    found = dict(MAC_ROW.findall(README))
+    assert list(found) == [f"A{number}" for number in range(1, 9)] + [f"B{number}" for number in range(1, 19)]
+    for number, tests in found.items():
+        files = LINK.findall(tests)
+        assert files and [file for file in files if not (FOLDER / file).is_file()] == [], number
 
 
 def test_the_table_names_every_test_file_and_no_other() -> None:

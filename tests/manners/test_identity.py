@@ -41,6 +41,13 @@ def test_every_dependency_is_pinned_at_a_version_that_it_allows() -> None:
         assert pins.get(requirement.name.lower(), "0") in requirement.specifier, requirement
 
 
+def test_no_pytorch_is_installed_whose_attention_is_wrong_or_that_was_never_tried() -> None:
+    """Its attention for tokens on Metal is wrong up to 2.12 (pytorch#181133, #184180)."""
+    (wanted,) = (one for one in map(Requirement, project()["project"]["dependencies"]) if one.name == "torch")
+    versions = ("2.11.0", "2.12.1", "2.13.0", "2.14.1", "2.15.2", "2.16.0")
+    assert list(wanted.specifier.filter(versions)) == ["2.13.0", "2.14.1", "2.15.2"]
+
+
 def test_every_kind_of_package_data_is_there_to_be_shipped() -> None:
     for package, globs in project()["tool"]["setuptools"]["package-data"].items():
         folder = ROOT / package.replace(".", "/")

@@ -43,6 +43,14 @@ def test_macos_says_what_a_path_lies_on(path: str, kind: str) -> None:
     assert kind_at(Path(path), of_mount_command(MAC)) == kind
 
 
+@pytest.mark.parametrize("kind", ["macfuse", "osxfuse", "fusefs", "ftp", "smbfs"])
+def test_a_volume_of_a_mac_that_announces_no_changes_counts_as_a_network_disk(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volumes, "mounts", lambda: of_mount_command(f"cloud on / ({kind}, nodev, mounted by ann)\n"))
+    assert network_kind(Path("/inbox")) == kind
+
+
 def test_where_nothing_is_known_nothing_is_said() -> None:
     assert kind_at(Path("/anywhere"), []) is None
 
