@@ -72,7 +72,7 @@ def test_a_read_that_the_system_refuses_costs_that_file_alone(
     assert intake_house.refused("cloud.png") == code
     assert intake.progress.problem == ""
     refuses.clear()
-    intake.rescan()
+    intake_house.sweep_now()
     wait_for(lambda: "cloud.png" in intake_house.queued())
     os.close(held)
 
