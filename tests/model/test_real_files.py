@@ -123,8 +123,9 @@ def test_what_pillow_can_load_is_described_and_all_else_refused_in_words(
 def doubt_about(path: Path, found: Clip | MediaError) -> str:
     """What is wrong with the outcome; nothing when it is as it should be."""
     with path.open("rb") as file:
-        is_ours = sniff(file.read(HEAD_BYTES)) is not None
-    size = by_pillow(path)
+        head = file.read(HEAD_BYTES)
+    is_ours = sniff(head) is not None
+    size = None if head[4:12] == b"ftypmsf1" else by_pillow(path)  # a sequence first of all; Pillow opens its cover
     if isinstance(found, MediaError):
         if found.code in BAD_CODES:
             return "the decoder's weakness"
