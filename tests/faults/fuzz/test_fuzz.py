@@ -13,8 +13,8 @@ import PIL
 import pytest
 
 from tests.fakes.decoding import decoding
+from tests.fakes.distributions import unpacked
 from tests.fakes.readers import unlocked
-from tests.fakes.sdists import unpacked
 from tests.faults.fuzz.harness import DESCRIBED, put_through
 from tests.faults.fuzz.mutations import mutated
 from tests.faults.fuzz.pieces import pieces
