@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -46,8 +45,6 @@ MISSING = "Its file is gone; the description is kept."
 LONGEST_WAIT = 60.0
 #: So many jobs share their transactions at most: a crash has no more sidecars written again than these.
 MOST_TOGETHER = 32
-#: Threads that write the sidecars of jobs that are delivered together. On ext4, four are done in a fifth of the time.
-WRITERS = 4
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,8 @@ class Delivery:
     def _finish(self, published: Sequence[tuple[Claim, Description]]) -> None:
         """All sidecars are brought to the drive before the first of these jobs is done."""
         written = []
-        for (claim, _), outcome in zip(published, self._write_all(published), strict=True):
+        for claim, description in published:
+            outcome = self._written(claim, description)
             if isinstance(outcome, Written):
                 written.append(outcome)
             elif isinstance(outcome, SidecarError):
@@ -133,13 +131,6 @@ class Delivery:
                 logger.info("Job {} {}: done", job.id, job.name)
             else:
                 logger.warning("Job {} was taken by another worker while it was published", job.id)
-
-    def _write_all(self, published: Sequence[tuple[Claim, Description]]) -> list[Written | Exception]:
-        """The outcome for each. Several at a time: a drive takes many flushes as fast as one."""
-        if len(published) < 2:
-            return [self._written(*one) for one in published]
-        with ThreadPoolExecutor(WRITERS, thread_name_prefix="sidecars") as pool:
-            return list(pool.map(lambda one: self._written(*one), published))
 
     def _written(self, claim: Claim, description: Description) -> Written | Exception:
         """Or why its sidecars cannot be written now."""
