@@ -59,7 +59,8 @@ class Pulse:
     def beat(self) -> None:
         for claim in self._held():
             if not self._store.beat(claim, lease_seconds=self._lease_seconds):
-                logger.warning("Job {} was taken back while it was worked on", claim.job.id)
+                # Finished a moment ago, or taken back: whoever works on it finds that out, and logs it.
+                logger.debug("Job {} is no longer this worker's", claim.job.id)
                 self.drop(claim)
 
     def _held(self) -> list[Claim]:
