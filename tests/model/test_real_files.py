@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import av
 import pytest
 import skimage.data
 from PIL import Image, ImageOps
@@ -120,22 +121,30 @@ def test_what_pillow_can_load_is_described_and_all_else_refused_in_words(
     assert counts["described"]
 
 
+def by_ffmpeg(path: Path) -> tuple[int, int]:
+    """The size of the track with the most frames, and of such of the larger, by FFmpeg alone."""
+    with av.open(path) as container:
+        stream = max(container.streams.video, key=lambda one: (one.frames, one.width))
+        return stream.width, stream.height
+
+
 def doubt_about(path: Path, found: Clip | MediaError) -> str:
     """What is wrong with the outcome; nothing when it is as it should be."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     is_ours = sniff(head) is not None
-    size = None if head[4:12] == b"ftypmsf1" else by_pillow(path)  # a sequence first of all; Pillow opens its cover
+    # A sequence first of all: Pillow opens its cover, which may have another size.
+    size, reader = (by_ffmpeg(path), "FFmpeg") if head[4:12] == b"ftypmsf1" else (by_pillow(path), "Pillow")
     if isinstance(found, MediaError):
         if found.code in BAD_CODES:
             return "the decoder's weakness"
         if not is_for_people(str(found)):
             return "not a sentence for people"
         if is_ours and size is not None and found.code != "too-large":
-            return f"Pillow loads it, at {size[0]}×{size[1]}"
+            return f"{reader} loads it, at {size[0]}×{size[1]}"
         return ""
     if size is not None and (found.media.width, found.media.height) != size:
-        return f"Pillow finds {size[0]}×{size[1]}"
+        return f"{reader} finds {size[0]}×{size[1]}"
     return ""
 
 
