@@ -23,6 +23,7 @@ class Pulse:
         self._beat_seconds = beat_seconds
         self._lease_seconds = lease_seconds
         self._claims: dict[int, Claim] = {}
+        self._lost: dict[int, Claim] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
@@ -49,6 +50,7 @@ class Pulse:
     def drop(self, claim: Claim) -> None:
         with self._lock:
             self._claims.pop(claim.job.id, None)
+            self._lost.pop(claim.job.id, None)
 
     def release_all(self, note: str) -> None:
         """Give every job back, its attempt refunded. Whoever still works on one finds its claim lost."""
@@ -57,11 +59,19 @@ class Pulse:
             self.drop(claim)
 
     def beat(self) -> None:
+        """Renew the lease of every claim that is held.
+
+        A claim may be lost because its job was finished a moment ago: then the worker drops it before the next beat.
+        """
+        with self._lock:
+            lost, self._lost = list(self._lost.values()), {}
+        for claim in lost:
+            logger.warning("Job {} was taken back while it was worked on", claim.job.id)
         for claim in self._held():
             if not self._store.beat(claim, lease_seconds=self._lease_seconds):
-                # Finished a moment ago, or taken back: whoever works on it finds that out, and logs it.
-                logger.debug("Job {} is no longer this worker's", claim.job.id)
-                self.drop(claim)
+                with self._lock:
+                    if self._claims.get(claim.job.id) is claim:
+                        self._lost[claim.job.id] = self._claims.pop(claim.job.id)
 
     def _held(self) -> list[Claim]:
         with self._lock:

@@ -8,7 +8,8 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE
+from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.fakes.logs import logged
 from tests.unit.daemon.conftest import drop, settled
 
 
@@ -52,3 +53,27 @@ def test_a_claim_that_was_taken_back_is_not_beaten_any_more(store: JobStore, inb
     store.abandon_all("taken back")
     pulse.beat()
     assert not pulse.is_holding
+
+
+def test_a_claim_that_was_taken_back_is_logged_once_at_the_next_beat(store: JobStore, inbox: Path) -> None:
+    pulse, claim = Pulse(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    pulse.hold(claim)
+    store.abandon_all("taken back")
+    with logged("WARNING") as lines:
+        for _ in range(3):
+            pulse.beat()
+    assert lines == [f"Job {claim.job.id} was taken back while it was worked on"]
+
+
+def test_a_job_that_is_finished_before_its_claim_is_dropped_is_not_logged_as_taken_back(
+    store: JobStore, inbox: Path
+) -> None:
+    pulse, claim = Pulse(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    pulse.hold(claim)
+    store.publish(claim, description_of(settled(claim.job.path)))
+    store.finish(claim)
+    with logged("WARNING") as lines:
+        pulse.beat()
+        pulse.drop(claim)
+        pulse.beat()
+    assert lines == []
