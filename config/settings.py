@@ -99,7 +99,7 @@ class WorkSettings(Group):
         description="A worker whose model gets no further for this long is ended; loading may take five times it.",
     )
     idle_minutes: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="The model is let go when nothing has waited for it this long; 0: at once, inf: never."
+        10.0, description="The model is unloaded after so many minutes without work; 0: at once, inf: never."
     )
     growth_bytes: Count = Field(1024**3, description="A worker whose memory has grown by more is renewed.")
     keep_free_bytes: Annotated[int, Field(ge=0)] = Field(

@@ -28,8 +28,7 @@ from storage.jobs import JobStore
 from storage.records import Claim, Description
 from storage.sidecars import ChangedFrom, Kept
 
-#: For several threads at once. Also given: what the file held before it was changed in place, and a set for the folders
-#: that `Sync` is to get.
+#: Also given: what the file held before it was changed in place, and a set for the folders that `Sync` is to get.
 Write = Callable[[Description, ChangedFrom, set[bytes]], list[Kept]]
 #: Makes the new names in these folders outlast a loss of power; what failed, by folder.
 Sync = Callable[[Collection[bytes]], Mapping[bytes, SidecarError]]

@@ -30,7 +30,7 @@ def clear(path: bytes) -> None:
         try:
             os.removedirs(os.path.dirname(path))
         except OSError as error:
-            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:  # or another thread took them
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:  # or another process did
                 raise
 
 
