@@ -20,17 +20,17 @@ from daemon.clock import Clock, SystemClock
 from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import check_here, model_key
 from daemon.intake.admit import Gate
-from daemon.intake.alarm import Alarm
-from daemon.intake.disks import renumber_disks
+from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
 from daemon.intake.intake import Intake
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
+from daemon.intake.wakeup import Wakeup
 from daemon.lock import HomeLock
 from daemon.media.dataless import leave_in_the_cloud
+from daemon.model_status import ModelStatus
 from daemon.signals import StopNote, noted_signals
-from daemon.standby import Standby
 from daemon.supervisor import Supervisor, Work, begin_work
 from daemon.trouble import Trouble
 from storage.atomic import sweep_temporaries
@@ -101,9 +101,9 @@ class Daemon:
         self._crashes = Crashes(self._store, self._started)
         self._library = Library(database)
         self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
-        self._alarm = Alarm(clock)
+        self._wakeup = Wakeup(clock)
         self._intake = self._make_intake()
-        self._standby = self._make_standby()
+        self._model_status = self._make_model_status()
         self._supervisor = Supervisor(
             settings,
             self._store,
@@ -112,7 +112,7 @@ class Daemon:
             launched_by=launched_by,
             sight=self._intake.look_again,
             work=work,
-            standby=self._standby,
+            model_status=self._model_status,
         )
 
     def run(self, once: bool) -> int:
@@ -130,7 +130,7 @@ class Daemon:
             self._is_clean = True
             raise
         finally:
-            self._alarm.end()
+            self._wakeup.stop()
             self._wind_down()
             intake.join(INTAKE_STOP_SECONDS)
             logger.info("smolwatch stopped")
@@ -179,8 +179,8 @@ class Daemon:
             logger.info("{} jobs of the last run were taken back", taken)
         sweep_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
         sweep_temporaries(self._settings.sidecar_folder)
-        renumber_disks(self._store, self._root)
-        self._standby.look()
+        update_device_numbers(self._store, self._root)
+        self._model_status.look()
 
     def _is_entered(self, folder: bytes) -> bool:
         return self._filters.of_entry(folder, is_folder=True) is None
@@ -204,14 +204,14 @@ class Daemon:
             gate,
             Reconciler(self._settings, self._root, self._store, self._library, self._clock),
             self._clock,
-            alarm=self._alarm,
+            wakeup=self._wakeup,
             queued=self._note.nudge,
             report=self._report_intake,
             trouble=self._trouble.meet,
         )
 
-    def _make_standby(self) -> Standby:
-        return Standby(
+    def _make_model_status(self) -> ModelStatus:
+        return ModelStatus(
             lambda: check_here(self._settings),
             lambda state: self._store.set_state("engine", state),
             self._clock,

@@ -14,14 +14,14 @@ from loguru import logger
 
 from config.settings import Settings
 from daemon.clock import Clock
-from daemon.demand import Demand
 from daemon.episode import Episode, State, log_lines
-from daemon.pauses import LONGEST_PAUSE, Pauses
+from daemon.idle_policy import IdlePolicy
+from daemon.model_status import ModelStatus
+from daemon.restart_backoff import LONGEST_PAUSE, RestartBackoff
 from daemon.signals import StopNote
 from daemon.silence import Silence
 from daemon.stage import Stage
 from daemon.stall import Stall
-from daemon.standby import Standby
 from storage.jobs import JobStore
 
 #: After its time to stop is over, what the worker gets for the release of its jobs, and then before each signal.
@@ -73,7 +73,7 @@ class Supervisor:
         launched_by: str,
         sight: Callable[[bytes], None],
         work: Work,
-        standby: Standby,
+        model_status: ModelStatus,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -82,10 +82,10 @@ class Supervisor:
         self._launched_by = launched_by
         self._sight = sight
         self._work = work
-        self._standby = standby
-        self._demand = Demand(settings.work.idle_minutes * 60, settings.work.lease_seconds)
+        self._model_status = model_status
+        self._idle_policy = IdlePolicy(settings.work.idle_minutes * 60, settings.work.lease_seconds)
         self._worker: Running | None = None
-        self._pauses = Pauses()
+        self._backoff = RestartBackoff()
         self._stopping = False
         self._resting = False
         self._start_due = self._pause = 0.0
@@ -109,7 +109,7 @@ class Supervisor:
         self._end_hung()
         if self._death is not None:
             self._take_back(self._death)
-        self._pause = self._demand.look_again(self._see_to_work())
+        self._pause = self._idle_policy.look_again(self._see_to_work())
         self._reap()
 
     def rest(self) -> None:
@@ -156,28 +156,28 @@ class Supervisor:
         if worker is None:
             if self._resting:
                 return False
-            has_work = self._store.duty.has_any()
-            self._demand.note(has_work, now)
+            has_work = self._store.pending.has_any()
+            self._idle_policy.note(has_work, now)
             if not has_work:
-                self._standby.look()
+                self._model_status.look()
             elif now >= self._start_due:
                 self._start()
             return has_work
         if worker.is_at_work:
-            self._demand.note(True, now)
+            self._idle_policy.note(True, now)
             return True
-        has_work = self._store.duty.has_any()
-        self._demand.note(has_work, now)
+        has_work = self._store.pending.has_any()
+        self._idle_policy.note(has_work, now)
         if has_work and not worker.is_called:  # once: nobody empties the pipe of a worker that was stopped (SIGSTOP)
             self._say("work")
         worker.is_called = has_work
-        if self._demand.may_end(now):
+        if self._idle_policy.may_end(now):
             worker.is_let_go = True
             self._say("stop")
         return worker.is_let_go
 
     def _start(self) -> None:
-        self._standby.end()
+        self._model_status.end()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
@@ -187,7 +187,7 @@ class Supervisor:
         theirs.close()  # so that the worker's death ends the pipe
         self._worker = Running(process, ours, self._clock.monotonic())
         self._stall.hear(Stage.LOADING)
-        logger.log("DEBUG" if self._pauses.are_longest else "INFO", "Worker {} started", process.pid)
+        logger.log("DEBUG" if self._backoff.is_at_limit else "INFO", "Worker {} started", process.pid)
 
     def _wait(self, seconds: float) -> None:
         sources: list[Connection | int] = [self._note.wake]
@@ -234,7 +234,7 @@ class Supervisor:
             logger.info("Worker {} ended: nothing waits for the model", worker.process.pid)
             self._death = LET_GO
             return
-        pause = self._pauses.after_life_of(lived, has_answered=worker.has_answered)
+        pause = self._backoff.after_life_of(lived, has_answered=worker.has_answered)
         self._start_due = self._clock.monotonic() + pause
         self._death = worker.ended_for or death_of(code)
         words = f"{self._death} It lived {lived:.0f} s; the next one starts in {pause:.0f} s."

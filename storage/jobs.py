@@ -16,9 +16,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from config.crash_point import crash_point
 from storage import admission, dispatch, following, publication, recovery, refused, results, rows
 from storage.database import Database
-from storage.duty import Duty
 from storage.errors import LostClaim
 from storage.lifecycle import Cause, JobState
+from storage.pending_work import PendingWork
 from storage.records import Admission, Claim, Description, Job, NewFile, Refusal
 from storage.tables import daemon_state, jobs
 from storage.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed
@@ -32,7 +32,7 @@ class JobStore:
         self._database = database
         self._clock_now = clock_now
         self.whereabouts = Whereabouts(database, clock_now)
-        self.duty = Duty(database, clock_now)
+        self.pending = PendingWork(database, clock_now)
 
     # Into the queue
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admit import Gate, Outcome
-from daemon.intake.alarm import Alarm
 from daemon.intake.condition import Condition
 from daemon.intake.filters import OURS, Filters, Turned, is_below, of_mode
 from daemon.intake.hearing import Heard
@@ -21,6 +20,7 @@ from daemon.intake.schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_SECOND
 from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape, quiet_seconds
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
 from daemon.intake.verdicts import is_kept
+from daemon.intake.wakeup import Wakeup
 from daemon.intake.watcher import Watcher
 from daemon.retry import is_young
 from storage.errors import StorageError
@@ -28,7 +28,7 @@ from storage.records import Fingerprint
 
 
 class Intake:
-    """`run` is the thread, until the alarm says that it is over. Any thread may call `look_again` and `look_at_all`.
+    """`run` is the thread, until the wakeup says that it is over. Any thread may call `look_again` and `look_at_all`.
 
     `queued` is called after files were admitted.
     """
@@ -42,7 +42,7 @@ class Intake:
         reconciler: Reconciler,
         clock: Clock,
         *,
-        alarm: Alarm,
+        wakeup: Wakeup,
         report: Callable[[dict[str, object]], None],
         trouble: Callable[[StorageError], None],
         queued: Callable[[], None] = lambda: None,
@@ -52,11 +52,11 @@ class Intake:
     ) -> None:
         self._settings, self._root = settings, root
         self._gate, self._reconciler = gate, reconciler
-        self._clock, self._alarm, self._queued = clock, alarm, queued
+        self._clock, self._wakeup, self._queued = clock, wakeup, queued
         self._telling = Telling(report)
         self._condition = Condition(root, trouble)
         self._filters = filters
-        self._heard, self._again = Heard(alarm.ring), Heard(alarm.ring)
+        self._heard, self._again = Heard(wakeup.wake), Heard(wakeup.wake)
         self._watcher = watcher(root, self._heard) if watcher else Watcher(root, self._heard, settings.observer)
         self._scan, self._lstat = scan, lstat
         self._schedule = Schedule(settings.sweep_seconds)
@@ -82,12 +82,12 @@ class Intake:
     def look_at_all(self, rescan: Rescan) -> None:
         """A person's wish: forget what was judged and list the inbox now; any thread. What came of it is in status."""
         self._wish = rescan
-        self._alarm.ring()
+        self._wakeup.wake()
 
     def run(self) -> None:
         try:
-            while not self._alarm.is_over:
-                self._alarm.rest(self._try_tick())
+            while not self._wakeup.is_stopped:
+                self._wakeup.wait(self._try_tick())
         finally:
             self._watcher.stop()
 
@@ -161,7 +161,7 @@ class Intake:
         own: set[bytes] = set()
         self._turned_away.clear()
         present = set(self._list(self._root, own))
-        if self._alarm.is_over:  # then the list is not whole
+        if self._wakeup.is_stopped:  # then the list is not whole
             return
         self._gate.refusals.prune(present | self._turned_away)
         self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
@@ -174,7 +174,7 @@ class Intake:
     def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken, and gathers our own's."""
         for entry in sweep(folder, self._filters, self._scan):
-            if self._alarm.is_over:
+            if self._wakeup.is_stopped:
                 return
             if isinstance(entry, Found):
                 self._take_note(entry.path, entry.stat)
@@ -269,7 +269,7 @@ class Intake:
     def _admit_settled(self) -> None:
         until = self._clock.monotonic() + BUSY_SECONDS
         while due := self._settling.due(self._clock.monotonic(), BATCH):
-            if self._alarm.is_over or self._clock.monotonic() > until:
+            if self._wakeup.is_stopped or self._clock.monotonic() > until:
                 return
             self._admit(due)
 

@@ -10,10 +10,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from daemon.episode import Episode, State, log_lines
 from storage.database import Database
-from storage.duty import Duty
 from storage.errors import PassingError
 from storage.jobs import JobStore
 from storage.lifecycle import Cause
+from storage.pending_work import PendingWork
 from storage.records import Claim, Description
 
 AGAIN_SECONDS = 1.0
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class PatientDuty(Duty):
+class PatientPendingWork(PendingWork):
     """Where it cannot be asked now, there may be something to do: whoever claims it waits for the database."""
 
     def has_file(self) -> bool:
@@ -48,7 +48,7 @@ class PatientStore(JobStore):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(database, clock_now)
-        self.duty = PatientDuty(database, clock_now)
+        self.pending = PatientPendingWork(database, clock_now)
         self._sleep = sleep
         self._monotonic = monotonic
         self._episode = Episode()

@@ -33,10 +33,10 @@ from daemon.power.courtesy import Courtesy
 from daemon.power.disk import let_others_first
 from daemon.power.reading import read_power
 from daemon.stage import Stage
-from daemon.worker.courier import Courier
+from daemon.worker.control import Control
+from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth, resident_bytes
-from daemon.worker.orders import Orders
 from daemon.worker.patience import PatientStore
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
@@ -60,9 +60,9 @@ def run_worker(
 ) -> None:
     """Work until the supervisor says "stop", its end of the pipe closes, or the memory has grown too much.
 
-    Hears "work" (something waits), "stop" (finish or release what is under way, within `work.stop_seconds`) and "now"
-    (release, at once).
-    Says ("sight", path): a path whose bytes are no longer those of its job, for intake to look at;
+    Receives "work" (something waits), "stop" (finish or release what is under way, within `work.stop_seconds`) and
+    "now" (release, at once).
+    Sends ("sight", path): a path whose bytes are no longer those of its job, for intake to look at;
     and ("stage", stage): what it is about to do.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
@@ -77,7 +77,7 @@ def run_worker(
         closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
         Reader(Decoder(), clock) as reader,
     ):
-        line = threading.Lock()  # the courier speaks too, while it waits for the database
+        line = threading.Lock()  # the delivery thread sends too, while it waits for the database
 
         def say(word: str, value: object) -> None:
             with line:
@@ -113,13 +113,15 @@ def run_worker(
             )
             owner = f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
             delivery = Delivery(store, write, clock, random.random)
-            with Courier(delivery, pulse, progress, clock, owner=owner, lease_seconds=work.lease_seconds) as courier:
+            with DeliveryQueue(
+                delivery, pulse, progress, clock, owner=owner, lease_seconds=work.lease_seconds
+            ) as deliveries:
                 worker = Worker(
                     settings,
                     store,
                     room,
                     reader,
-                    courier,
+                    deliveries,
                     pulse,
                     clock,
                     owner=owner,
@@ -129,10 +131,10 @@ def run_worker(
                     progress=progress,
                     growth=Growth(work.growth_bytes, resident_bytes),
                 )
-                orders = Orders()
-                obeying = (connection, orders, pulse, work.stop_seconds)
+                control = Control()
+                obeying = (connection, control, pulse, work.stop_seconds)
                 threading.Thread(target=obey, args=obeying, name="obey", daemon=True).start()
-                worker.run(orders)
+                worker.run(control)
 
 
 def writer(settings: Settings) -> Write:
@@ -150,7 +152,7 @@ def writer(settings: Settings) -> Write:
     return write
 
 
-def obey(connection: Connection, orders: Orders, pulse: Pulse, stop_seconds: float) -> None:
+def obey(connection: Connection, control: Control, pulse: Pulse, stop_seconds: float) -> None:
     """Runs beside the worker, which may be deep in the model for minutes: ends the process when that must be."""
     patience: float | None = None
     while connection.poll(patience):
@@ -159,11 +161,11 @@ def obey(connection: Connection, orders: Orders, pulse: Pulse, stop_seconds: flo
         except (EOFError, OSError):
             os._exit(1)  # the daemon is dead; the next one takes back what is held here
         if word == "work":
-            orders.work()
+            control.wake()
             continue
         if word == "now":
             break
-        orders.stop()
+        control.stop()
         patience = stop_seconds if pulse.is_holding else IDLE_PATIENCE
     try:
         pulse.release_all("Put back in the queue: smolwatch was stopped.")

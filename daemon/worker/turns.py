@@ -1,7 +1,7 @@
 """The worker's story: claim, open, describe, deliver. Every failure is settled as its own job's outcome.
 
 Claimed files go to the reader, which opens them meanwhile; opened ones go to the engine as soon as it has room, and
-what it said of them to the courier, which delivers it meanwhile.
+the descriptions to the delivery queue, which writes them meanwhile.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from daemon.power.courtesy import Courtesy
 from daemon.power.pace import Pace
 from daemon.stage import Stage
 from daemon.worker.ahead import FILES_AHEAD, Errand, Opened, Work
+from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.asking import plan_for, request_for
 from daemon.worker.blame import Blame
-from daemon.worker.courier import Courier
+from daemon.worker.control import Control
+from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.describing import Cost, describe
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth
-from daemon.worker.known import Known
 from daemon.worker.memory import PeakMemory
-from daemon.worker.orders import Orders
 from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
@@ -46,7 +46,7 @@ from storage.records import Claim, Description
 UNFORESEEN = "Something unexpected went wrong with the file; the log says more."
 MODEL_FAILED = "The model failed while it worked on the file."
 
-IDLE_SECONDS = 1.0  #: the supervisor calls earlier when there is something to do
+IDLE_SECONDS = 1.0  #: the supervisor wakes it earlier when there is something to do
 OPENING_SECONDS = 0.25
 #: Claims wait until there is room for so many: each time, the drive must write.
 CLAIMED_TOGETHER = FILES_AHEAD - 2
@@ -61,7 +61,7 @@ class Worker:
         store: JobStore,
         room: EngineRoom,
         reader: Reader,
-        courier: Courier,
+        deliveries: DeliveryQueue,
         pulse: Pulse,
         clock: Clock,
         *,
@@ -78,10 +78,10 @@ class Worker:
         self._filters = filters_of(settings, self._root)
         self._recipe = load_recipe(settings.recipe)
         self._store = store
-        self._known = Known(store, self._recipe)
+        self._known = AnswerCache(store, self._recipe)
         self._room = room
         self._reader = reader
-        self._courier = courier
+        self._deliveries = deliveries
         self._pulse = pulse
         self._clock = clock
         self._owner = owner
@@ -96,25 +96,25 @@ class Worker:
         self._one_alone = False
         self._blame = Blame()
 
-    def run(self, orders: Orders) -> None:
+    def run(self, control: Control) -> None:
         """Until told to stop, or to be renewed. What the engine has then is delivered; all else goes back."""
-        while not (orders.is_stop or self._growth.is_too_much()):
+        while not (control.is_stopping or self._growth.is_too_much()):
             began = self._clock.monotonic()
             has_worked = self.turn()
             self._courtesy.work(self._in_hand > 0)
-            orders.wait(self._courtesy.rest(self._clock.monotonic() - began) if has_worked else IDLE_SECONDS)
+            control.wait(self._courtesy.rest(self._clock.monotonic() - began) if has_worked else IDLE_SECONDS)
         self._put_back("Put back in the queue: the worker stops.")
         while self._under_way:
             self._step()
-        self._courier.drain()
-        self._hear_courier()
+        self._deliveries.drain()
+        self._collect_refused()
 
     def turn(self) -> bool:
         """One round; False when there was nothing to do."""
-        self._hear_courier()
-        if self._asked_about or not self._in_hand:  # else the courier alone has work, and tells of it itself
+        self._collect_refused()
+        if self._asked_about or not self._in_hand:  # else only the delivery thread works, and reports it itself
             self._progress.say(Stage.WORKING if self._asked_about else Stage.IDLE)
-        if not (self._in_hand or self._store.duty.has_file()):
+        if not (self._in_hand or self._store.pending.has_file()):
             self._room.rest()
             return False
         is_paused = self._courtesy.pace() is Pace.PAUSED
@@ -124,13 +124,13 @@ class Worker:
         if not (claimed or self._in_hand):
             return False
         if not self._asked_about:
-            self._courier.wait(OPENING_SECONDS)
+            self._deliveries.wait(OPENING_SECONDS)
         elif not self._under_way:
             self._reader.wait(OPENING_SECONDS)
         self._submit()
         self._step()
         self._reader.keep([work.errand.claim.job.id for work in self._under_way.values()])
-        self._hear_courier()
+        self._collect_refused()
         return True
 
     @property
@@ -140,11 +140,11 @@ class Worker:
 
     @property
     def _in_hand(self) -> int:
-        return self._asked_about + len(self._courier)
+        return self._asked_about + len(self._deliveries)
 
-    def _hear_courier(self) -> None:
-        self._courier.check()
-        for claim, error in self._courier.take_refused():
+    def _collect_refused(self) -> None:
+        self._deliveries.check()
+        for claim, error in self._deliveries.take_refused():
             with self._settled(claim):
                 raise error
 
@@ -247,7 +247,7 @@ class Worker:
         return known is not None
 
     def _deliver(self, claim: Claim, description: Description) -> None:
-        self._courier.hand(claim, description)
+        self._deliveries.put(claim, description)
         self._blame.answered(claim.job.id)
 
     @contextmanager

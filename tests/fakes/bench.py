@@ -11,9 +11,9 @@ from daemon.power.awake import Awake
 from daemon.power.courtesy import Courtesy
 from daemon.power.state import PowerState
 from daemon.stage import Stage
+from daemon.worker.control import Control
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth
-from daemon.worker.orders import Orders
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.turns import Worker
@@ -22,7 +22,7 @@ from storage.jobs import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
-from tests.fakes.courier import CourierWithoutThread
+from tests.fakes.delivery_queue import QueueWithoutThread
 from tests.fakes.opener import FakeOpener, ReaderWithoutThread
 from tests.unit.daemon.conftest import PNG, drop, settled
 
@@ -49,7 +49,7 @@ class Bench:
         self.stages: list[Stage] = []
         self.held_bytes = 0
         self.power, self.told = PowerState(), list[dict[str, object]]()
-        self.orders = Orders()
+        self.control = Control()
         self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
         self.employ(EchoEngine())
 
@@ -59,7 +59,7 @@ class Bench:
         room = EngineRoom(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
         progress = Progress(self.stages.append, self.clock)
         delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)
-        self.courier = CourierWithoutThread(
+        self.deliveries = QueueWithoutThread(
             delivery, self.pulse, progress, self.clock, owner="worker", lease_seconds=self.settings.work.lease_seconds
         )
         self.worker = Worker(
@@ -67,7 +67,7 @@ class Bench:
             self.store,
             room,
             self.reader,
-            self.courier,
+            self.deliveries,
             self.pulse,
             self.clock,
             owner="worker",

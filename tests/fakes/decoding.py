@@ -1,4 +1,4 @@
-"""Opening files through a real decoder process, and orders for the reader that obeys (`tests.fakes.readers`)."""
+"""Opening files through a real decoder process, and control for the reader that obeys (`tests.fakes.readers`)."""
 
 from __future__ import annotations
 

@@ -16,14 +16,14 @@ from loguru import logger
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
 from daemon.intake.admit import Gate, Identify
-from daemon.intake.alarm import Alarm
-from daemon.intake.disks import renumber_disks
+from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
 from daemon.intake.hearing import Heard
 from daemon.intake.identity import identify
 from daemon.intake.intake import Intake
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.sweep import Scan, inbox_root
+from daemon.intake.wakeup import Wakeup
 from daemon.intake.watcher import Watcher
 from storage.database import open_database
 from storage.errors import StorageError
@@ -63,7 +63,7 @@ class IntakeHouse:
     ) -> Intake:
         """An intake for `run`, or for a test that gives it every tick itself."""
         clock = clock or SystemClock()
-        renumber_disks(self.store, self.root)  # as the daemon does before it starts anything
+        update_device_numbers(self.store, self.root)  # as the daemon does before it starts anything
         gate = Gate(
             self.store,
             self.library,
@@ -75,7 +75,7 @@ class IntakeHouse:
             identify=self._identify,
             mirror=self.settings.sidecar_folder,
         )
-        self.alarm = Alarm(SystemClock())
+        self.wakeup = Wakeup(SystemClock())
         self.intake = Intake(
             self.settings.inbox,
             self.root,
@@ -83,7 +83,7 @@ class IntakeHouse:
             gate,
             Reconciler(self.settings, self.root, self.store, self.library, clock),
             clock,
-            alarm=self.alarm,
+            wakeup=self.wakeup,
             trouble=self.trouble.append,
             report=lambda state: self.store.set_state("intake", state),
             watcher=watcher,
@@ -109,10 +109,10 @@ class IntakeHouse:
     def sweep_now(self) -> None:
         """List the inbox without a reason; for an intake at rest."""
         self.intake._schedule.ask()
-        self.alarm.ring()
+        self.wakeup.wake()
 
     def stop(self) -> None:
-        self.alarm.end()
+        self.wakeup.stop()
         if self._thread is not None:
             self._thread.join()
             self._thread = None

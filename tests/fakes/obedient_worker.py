@@ -49,7 +49,7 @@ def make_obedient(settings: Settings) -> Engine:
         logger.info(ASLEEP)
         time.sleep(SLOW_SECONDS)
 
-    orders: dict[int, Callable[[], object]] = {
+    control: dict[int, Callable[[], object]] = {
         CRASH: lambda: os.kill(os.getpid(), signal.SIGSEGV),
         KILLED: lambda: os.kill(os.getpid(), signal.SIGKILL),
         HANG: hang,
@@ -63,7 +63,7 @@ def make_obedient(settings: Settings) -> Engine:
             if FAIL in widths:
                 raise EngineError("The device is lost.")
             for width in widths:
-                orders.get(width, int)()
+                control.get(width, int)()
             return super().step()
 
     def width_of(request: Request) -> int:

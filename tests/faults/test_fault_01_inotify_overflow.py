@@ -19,7 +19,7 @@ LIMIT = Path("/proc/sys/fs/inotify/max_queued_events")
 EVENTS_A_FILE = 3
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has inotify, whose queue overflows here")
 def test_what_was_lost_in_an_overflow_is_queued_once_within_five_seconds(intake_house: IntakeHouse) -> None:
     count = int(LIMIT.read_text()) // EVENTS_A_FILE + 500
     if count > 10_000:

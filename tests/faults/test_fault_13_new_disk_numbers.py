@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import GoneError
-from daemon.intake.disks import KEY
+from daemon.intake.device_numbers import KEY
 from daemon.intake.standing import Inbox
 from daemon.media.opening import DATALESS
 from storage.lifecycle import JobState

@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_listed_is_told_alike_and_nothing_in_it_is_gone(
     assert [str(job.state) for job in intake_house.jobs()] == ["queued"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="inotify tells of permissions")
+@pytest.mark.skipif(sys.platform != "linux", reason="only inotify reports changed permissions")
 def test_a_permission_that_is_given_back_is_noticed_without_a_listing(intake_house: IntakeHouse) -> None:
     locked, folder = intake_house.inbox / "locked.png", intake_house.inbox / "kept"
     folder.mkdir()

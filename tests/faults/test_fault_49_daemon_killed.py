@@ -18,7 +18,9 @@ def test_its_children_and_theirs_are_gone_within_a_second(house: House) -> None:
     kill_and_watch(*begin(house))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process that hears nothing")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux ends a stopped child with its parent (PR_SET_PDEATHSIG)"
+)
 def test_so_is_a_worker_that_hears_nothing_any_more(house: House) -> None:
     daemon, family = begin(house)
     house.worker(daemon).suspend()

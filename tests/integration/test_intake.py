@@ -98,11 +98,11 @@ def test_a_list_that_was_broken_off_by_a_stop_forgets_nothing(house: IntakeHouse
 
     def scan(folder: bytes) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
         if folder != house.root:
-            house.alarm.end()
+            house.wakeup.stop()
         return os.scandir(folder)
 
     house.make(scan=scan).tick()
-    assert house.alarm.is_over
+    assert house.wakeup.is_stopped
     assert len(house.library.refused_paths()) == 2
 
 

@@ -119,11 +119,11 @@ ORDERS = st.lists(st.sampled_from(["add", "take", "cancel", "cancel a late one"]
 @settings(max_examples=50)
 @given(ORDERS, st.integers(min_value=1, max_value=6), st.booleans())
 def test_whatever_the_order_of_events_each_is_taken_once_and_in_order(
-    orders: list[str], most_bytes: int, beside: bool
+    control: list[str], most_bytes: int, beside: bool
 ) -> None:
     kitchen = Kitchen(most_bytes=most_bytes, beside=beside)
     expected, found = list[str](), list[str]()
-    for number, order in enumerate(orders):
+    for number, order in enumerate(control):
         if order == "add":
             kitchen.add(f"r{number}")
             expected.append(f"R{number}")

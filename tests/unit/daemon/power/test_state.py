@@ -18,7 +18,7 @@ ON_UPS = """Now drawing from 'UPS Power'
 DESKTOP = "Now drawing from 'AC Power'\n"
 SAVING = """System-wide power settings:
 Currently in use:
- standby              1
+ model_status              1
  lowpowermode         1
  sleep                1 (sleep prevented by coreaudiod)
 """

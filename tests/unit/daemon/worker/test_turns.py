@@ -430,9 +430,9 @@ def test_files_that_wait_when_the_engine_fails_go_back_uncharged(bench: Bench) -
 
 def test_a_stopping_worker_ends_what_the_engine_has_and_gives_the_rest_back_uncharged(bench: Bench) -> None:
     jobs = [bench.queue(f"{number}.png") for number in range(12)]
-    bench.employ(SlowEngine(3, bench.orders.stop))  # with room for 8
+    bench.employ(SlowEngine(3, bench.control.stop))  # with room for 8
     bench.turn(2)
-    bench.worker.run(bench.orders)
+    bench.worker.run(bench.control)
     assert [bench.state(job) for job in jobs] == [JobState.DONE] * 8 + [JobState.QUEUED] * 4
     assert [bench.attempts(job) for job in jobs[8:]] == [0] * 4
     assert "Put back in the queue: the worker stops." in [event.note for event in bench.library.events(jobs[8])]
@@ -444,33 +444,33 @@ def test_a_worker_that_is_stopped_while_files_are_opened_keeps_none(bench: Bench
     bench.reader.holding = True
     bench.turn()
     assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 2
-    bench.orders.stop()
-    bench.worker.run(bench.orders)
+    bench.control.stop()
+    bench.worker.run(bench.control)
     assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 2
 
 
 def test_the_engine_goes_on_while_the_drive_writes_and_a_stop_waits_for_it(bench: Bench) -> None:
     first, second = bench.queue("a.png"), bench.queue("b.png")
     bench.employ(SlowEngine(steps=1, rows=1))
-    bench.courier.holding = True
+    bench.deliveries.holding = True
     bench.turn(2)
-    assert len(bench.courier) == 2
+    assert len(bench.deliveries) == 2
     assert [bench.state(job) for job in (first, second)] == [JobState.RUNNING] * 2
     assert bench.pulse.is_holding
-    bench.orders.stop()
-    bench.worker.run(bench.orders)
+    bench.control.stop()
+    bench.worker.run(bench.control)
     assert [bench.state(job) for job in (first, second)] == [JobState.DONE] * 2
     assert not bench.pulse.is_holding
 
 
 def test_while_the_drive_alone_is_busy_the_worker_does_not_say_that_it_goes_on(bench: Bench) -> None:
     bench.queue()
-    bench.courier.holding = True
+    bench.deliveries.holding = True
     bench.turn()
     said = list(bench.stages)
     bench.turn(3, seconds=2)
     assert bench.stages == said, "a drive that hangs is a hang"
-    bench.courier.deliver_next()
+    bench.deliveries.deliver_next()
     bench.turn(2)
     assert bench.stages[-1] is Stage.IDLE
 
@@ -480,13 +480,13 @@ def test_a_job_that_was_tried_before_waits_until_all_is_delivered(bench: Bench) 
     assert bench.store.claim("dead", lease_seconds=60) is not None
     new = bench.queue("new.png")
     assert bench.store.claim("worker", lease_seconds=60) is not None  # so that it is delivered late
-    bench.courier.holding = True
+    bench.deliveries.holding = True
     bench.store.abandon_all("The worker was killed.")
     bench.turn()
-    assert len(bench.courier) == 1
+    assert len(bench.deliveries) == 1
     bench.turn(3)
     assert sorted([bench.state(tried), bench.state(new)]) == [JobState.QUEUED, JobState.RUNNING]
-    bench.courier.holding = False
+    bench.deliveries.holding = False
     bench.turn(3)
     assert [bench.state(job) for job in (tried, new)] == [JobState.DONE] * 2
 

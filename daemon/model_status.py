@@ -11,7 +11,7 @@ from daemon.clock import Clock
 LOOK_AGAIN_SECONDS = 3.0
 
 
-class Standby:
+class ModelStatus:
     """`find` raises ModelUnavailableError where the model is not here; `report` writes the state down for status."""
 
     def __init__(

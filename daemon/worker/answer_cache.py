@@ -11,7 +11,7 @@ from storage.jobs import JobStore
 from storage.records import Claim, Description
 
 
-class Known:
+class AnswerCache:
     """Answers to the questions of one recipe. May raise StorageError."""
 
     def __init__(self, store: JobStore, recipe: Recipe) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from config.errors import ModelUnavailableError
-from daemon.standby import LOOK_AGAIN_SECONDS, Standby
+from daemon.model_status import LOOK_AGAIN_SECONDS, ModelStatus
 from storage.errors import BusyError
 from tests.fakes.clock import FakeClock
 
@@ -41,48 +41,50 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def standby(shelf: Shelf, clock: FakeClock) -> Standby:
-    return Standby(shelf.find, shelf.report, clock, model="small")
+def model_status(shelf: Shelf, clock: FakeClock) -> ModelStatus:
+    return ModelStatus(shelf.find, shelf.report, clock, model="small")
 
 
 def test_a_model_that_is_here_is_idle_which_is_looked_for_and_told_once(
-    standby: Standby, shelf: Shelf, clock: FakeClock
+    model_status: ModelStatus, shelf: Shelf, clock: FakeClock
 ) -> None:
     for _ in range(10):
-        standby.look()
+        model_status.look()
         clock.advance(60)
     assert (shelf.told, shelf.looks) == ([IDLE], 1)
 
 
 def test_a_model_that_is_not_here_is_told_with_what_to_do_and_noticed_when_it_comes(
-    standby: Standby, shelf: Shelf, clock: FakeClock
+    model_status: ModelStatus, shelf: Shelf, clock: FakeClock
 ) -> None:
     shelf.is_here = False
     missing = {"state": "unavailable", "reason": "No weights.", "advice": "Fetch them."}
     for _ in range(10):
-        standby.look()
+        model_status.look()
         clock.advance(LOOK_AGAIN_SECONDS / 2)
     assert shelf.told == [missing]
     assert shelf.looks == 5
     shelf.is_here = True
     clock.advance(LOOK_AGAIN_SECONDS)
-    standby.look()
+    model_status.look()
     assert shelf.told == [missing, IDLE]
 
 
-def test_after_a_worker_has_spoken_for_the_model_the_same_is_told_again(standby: Standby, shelf: Shelf) -> None:
-    standby.look()
-    standby.end()
-    standby.look()
+def test_after_a_worker_has_spoken_for_the_model_the_same_is_told_again(
+    model_status: ModelStatus, shelf: Shelf
+) -> None:
+    model_status.look()
+    model_status.end()
+    model_status.look()
     assert shelf.told == [IDLE, IDLE]
 
 
 def test_what_could_not_be_written_down_is_told_at_the_next_look(
-    standby: Standby, shelf: Shelf, clock: FakeClock
+    model_status: ModelStatus, shelf: Shelf, clock: FakeClock
 ) -> None:
     shelf.busy = True
     with pytest.raises(BusyError):
-        standby.look()
+        model_status.look()
     shelf.busy = False
-    standby.look()
+    model_status.look()
     assert shelf.told == [IDLE]

@@ -8,14 +8,14 @@ LONGEST_PAUSE = 60.0
 LONG_LIFE = 60.0
 
 
-class Pauses:
+class RestartBackoff:
     """How long to wait before the next start: 1, 2, 4 ... 60 seconds, from 1 again after a good life."""
 
     def __init__(self) -> None:
         self._next = FIRST_PAUSE
 
     @property
-    def are_longest(self) -> bool:
+    def is_at_limit(self) -> bool:
         """Worker after worker has died."""
         return self._next >= LONGEST_PAUSE
 

@@ -14,7 +14,7 @@ import pytest
 from daemon.delivery import Delivery
 from daemon.errors import ChangedError
 from daemon.stage import Stage
-from daemon.worker.courier import Courier
+from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from storage import sidecars
@@ -58,11 +58,13 @@ class House:
         self.pulse = Pulse(self.store, beat_seconds=10, lease_seconds=60)
 
     @contextmanager
-    def courier(self, store: JobStore | None = None, **bounds: int) -> Iterator[Courier]:
+    def deliveries(self, store: JobStore | None = None, **bounds: int) -> Iterator[DeliveryQueue]:
         delivery = Delivery(store or self.store, self.drive.write, self.clock, lambda: 1.0)
         progress = Progress(self.stages.append, self.clock)
-        with Courier(delivery, self.pulse, progress, self.clock, owner="w", lease_seconds=60, **bounds) as courier:
-            yield courier
+        with DeliveryQueue(
+            delivery, self.pulse, progress, self.clock, owner="w", lease_seconds=60, **bounds
+        ) as deliveries:
+            yield deliveries
 
     def describe(self, *names: str) -> list[tuple[Claim, Description]]:
         for name in names:
@@ -85,15 +87,15 @@ def house(inbox: Path, database: Database, clock: FakeClock) -> House:
 def test_what_is_handed_over_is_delivered_beside_and_its_claims_are_held_until_then(house: House) -> None:
     house.drive.stick()
     described = house.describe("a.png", "b.png", "c.png")
-    with house.courier() as courier:
+    with house.deliveries() as deliveries:
         for one in described:
-            courier.hand(*one)
+            deliveries.put(*one)
         assert house.drive.begun.wait(LONG)
-        assert len(courier) == 3
+        assert len(deliveries) == 3
         assert house.pulse.is_holding
         house.drive.go_on.set()
-        courier.drain()
-        assert len(courier) == 0
+        deliveries.drain()
+        assert len(deliveries) == 0
     assert house.states() == [JobState.DONE] * 3
     assert not house.pulse.is_holding
     assert sorted(file.name for file in house.inbox.glob("*.md")) == ["a.png.md", "b.png.md", "c.png.md"]
@@ -103,13 +105,13 @@ def test_a_drive_that_is_slower_than_the_model_makes_the_model_wait(house: House
     house.drive.stick()
     one, *more = house.describe("a.png", "b.png", "c.png", "d.png")
     handed = threading.Event()
-    with house.courier(most_waiting=2) as courier:
-        courier.hand(*one)
+    with house.deliveries(most_waiting=2) as deliveries:
+        deliveries.put(*one)
         assert house.drive.begun.wait(LONG)
 
         def hand() -> None:
             for each in more:
-                courier.hand(*each)
+                deliveries.put(*each)
             handed.set()
 
         model = threading.Thread(target=hand)
@@ -118,28 +120,28 @@ def test_a_drive_that_is_slower_than_the_model_makes_the_model_wait(house: House
         house.drive.go_on.set()
         assert handed.wait(LONG)
         model.join()
-        courier.drain()
+        deliveries.drain()
     assert house.states() == [JobState.DONE] * 4
 
 
 def test_waiting_ends_when_something_was_delivered_and_at_once_when_there_is_nothing(house: House) -> None:
-    with house.courier() as courier:
-        courier.wait(LONG)
-        courier.hand(*house.describe("a.png")[0])
-        while len(courier):
-            courier.wait(LONG)
+    with house.deliveries() as deliveries:
+        deliveries.wait(LONG)
+        deliveries.put(*house.describe("a.png")[0])
+        while len(deliveries):
+            deliveries.wait(LONG)
     assert house.states() == [JobState.DONE]
 
 
 def test_a_file_that_holds_other_bytes_now_is_not_delivered_and_the_reason_is_handed_back(house: House) -> None:
     changed, good = house.describe("a.png", "b.png")
     (house.inbox / "a.png").write_bytes(b"other bytes")
-    with house.courier() as courier:
-        courier.hand(*changed)
-        courier.hand(*good)
-        courier.drain()
-        ((claim, error),) = courier.take_refused()
-        assert courier.take_refused() == []
+    with house.deliveries() as deliveries:
+        deliveries.put(*changed)
+        deliveries.put(*good)
+        deliveries.drain()
+        ((claim, error),) = deliveries.take_refused()
+        assert deliveries.take_refused() == []
     assert claim == changed[0]
     assert isinstance(error, ChangedError)
     assert house.states() == [JobState.RUNNING, JobState.DONE]
@@ -150,14 +152,14 @@ def test_a_description_that_no_database_takes_keeps_none_of_the_others(house: Ho
     good, bad, also = house.describe("a.png", "b.png", "c.png")
     broken = replace(bad[1], answers={"caption": object()})  # type: ignore[dict-item]
     house.drive.stick()
-    with house.courier() as courier:
-        courier.hand(*house.describe("first.png")[0])
+    with house.deliveries() as deliveries:
+        deliveries.put(*house.describe("first.png")[0])
         assert house.drive.begun.wait(LONG)
         for one in (good, (bad[0], broken), also):
-            courier.hand(*one)
+            deliveries.put(*one)
         house.drive.go_on.set()
-        courier.drain()
-        ((claim, error),) = courier.take_refused()
+        deliveries.drain()
+        ((claim, error),) = deliveries.take_refused()
     assert claim == bad[0]
     assert not isinstance(error, StorageError)
     assert house.states() == [JobState.DONE, JobState.RUNNING, JobState.DONE, JobState.DONE]
@@ -169,12 +171,12 @@ def test_a_database_that_is_lost_is_told_to_the_worker_whatever_it_does_next(hou
             raise StorageError("The database is damaged.")
 
     (one, two) = house.describe("a.png", "b.png")
-    with house.courier(Lost(house.store._database, house.clock.now)) as courier:
-        courier.hand(*one)
-        for way in (courier.drain, courier.check, lambda: courier.hand(*two)):
+    with house.deliveries(Lost(house.store._database, house.clock.now)) as deliveries:
+        deliveries.put(*one)
+        for way in (deliveries.drain, deliveries.check, lambda: deliveries.put(*two)):
             with pytest.raises(StorageError, match="damaged"):
                 way()
-        courier.wait(LONG)
+        deliveries.wait(LONG)
 
 
 def test_what_an_earlier_worker_left_behind_is_published_without_being_handed_over(house: House) -> None:
@@ -183,28 +185,28 @@ def test_what_an_earlier_worker_left_behind_is_published_without_being_handed_ov
     house.store.abandon_all("The worker was killed.")
     written = threading.Event()
     house.drive.on_write = written.set
-    with house.courier():
+    with house.deliveries():
         assert written.wait(LONG)
     assert house.states() == [JobState.DONE]
 
 
 def test_it_tells_that_it_goes_on_so_that_nobody_takes_a_slow_drive_for_a_hang(house: House) -> None:
-    with house.courier() as courier:
-        courier._progress.say(Stage.WORKING)
+    with house.deliveries() as deliveries:
+        deliveries._progress.say(Stage.WORKING)
         house.clock.advance(2)
-        courier.hand(*house.describe("a.png")[0])
-        courier.drain()
+        deliveries.put(*house.describe("a.png")[0])
+        deliveries.drain()
     assert house.stages == [Stage.WORKING, Stage.WORKING]
 
 
 def test_a_drive_that_hangs_does_not_hold_up_the_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.worker.courier.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("daemon.worker.delivery_queue.GRACE_SECONDS", 0.0)
     house.drive.stick()
-    with house.courier() as courier:
-        courier.hand(*house.describe("a.png")[0])
+    with house.deliveries() as deliveries:
+        deliveries.put(*house.describe("a.png")[0])
         assert house.drive.begun.wait(LONG)
     assert house.states() == [JobState.PUBLISHING]
     house.drive.go_on.set()
-    courier._thread.join(LONG)
+    deliveries._thread.join(LONG)
     assert os.listdir(house.inbox)
     assert house.states() == [JobState.DONE]

@@ -1,18 +1,18 @@
-"""A courier without a thread."""
+"""A delivery queue without a thread."""
 
 from __future__ import annotations
 
-from daemon.worker.courier import Courier
+from daemon.worker.delivery_queue import DeliveryQueue
 from storage.records import Claim, Description
 
 
-class CourierWithoutThread(Courier):
+class QueueWithoutThread(DeliveryQueue):
     """Delivers in the caller's time; while `holding`, when a test says `deliver_next`."""
 
     holding = False
 
-    def hand(self, claim: Claim, description: Description) -> None:
-        super().hand(claim, description)
+    def put(self, claim: Claim, description: Description) -> None:
+        super().put(claim, description)
         self._catch_up()
 
     def check(self) -> None:

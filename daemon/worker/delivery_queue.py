@@ -24,7 +24,7 @@ MOST_WAITING = 2 * MOST_TOGETHER
 GRACE_SECONDS = 1.0
 
 
-class Courier:
+class DeliveryQueue:
     """Has the delivery to itself. Its thread lives from `with` to the end of it; all methods are for one other thread.
 
     Descriptions are delivered in the order in which they come, all that wait together; each claim is held until then.
@@ -55,7 +55,7 @@ class Courier:
         self._changed = threading.Condition()
         self._is_over = False
         self._broken: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -74,7 +74,7 @@ class Courier:
         with self._changed:
             return len(self._waiting) + self._under_way
 
-    def hand(self, claim: Claim, description: Description) -> None:
+    def put(self, claim: Claim, description: Description) -> None:
         """Have this delivered. Waits while too many wait already. Raises what broke the delivery: see `check`."""
         with self._changed:
             self._changed.wait_for(lambda: self._broken or len(self._waiting) < self._most_waiting)

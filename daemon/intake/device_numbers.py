@@ -15,7 +15,7 @@ from storage.jobs import JobStore
 KEY = "inbox disk"
 
 
-def renumber_disks(store: JobStore, root: bytes) -> None:
+def update_device_numbers(store: JobStore, root: bytes) -> None:
     """Bring the stored numbers up to date, before anybody goes by them. Raises StorageError.
 
     Of other disks than the inbox's the number is unknown then, until a file on them is seen.

@@ -11,7 +11,7 @@ IDLE_SECONDS = 2.0
 LEASE_SHARE = 8
 
 
-class Demand:
+class IdlePolicy:
     """`idle_seconds`: how long a worker without work is kept. `lease_seconds`: how long one may be silent."""
 
     def __init__(self, idle_seconds: float, lease_seconds: float) -> None:

@@ -18,7 +18,7 @@ from storage.transitions import LONGEST, passed
 LIVE = select(exists().where(or_(*(jobs.c.state == state for state in rows.LIVE))))
 
 
-class Duty:
+class PendingWork:
     """Both questions raise StorageError."""
 
     def __init__(self, database: Database, clock_now: Callable[[], datetime]) -> None:

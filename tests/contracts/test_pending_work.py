@@ -38,7 +38,7 @@ def claim(store: JobStore) -> Claim:
 
 
 def asked(store: JobStore) -> tuple[bool, bool]:
-    return store.duty.has_file(), store.duty.has_any()
+    return store.pending.has_file(), store.pending.has_any()
 
 
 def test_without_jobs_there_is_nothing_to_do(store: JobStore) -> None:
