@@ -17,7 +17,7 @@ from daemon.media.decoder import Decoder
 from daemon.media.decoder_child import LockIn, Reader, read_clip
 from daemon.media.sandbox import lock_in
 from storage.records import Fingerprint
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tests.fakes.clock import START
 from tests.fakes.decoding import decoding, opened, order
 from tests.fakes.readers import obedient, unlocked
 from tests.shapes.files import save_image, some_image
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 
 def test_what_kills_the_decoder_is_tried_once_more_for_less(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from daemon.media import decoder_process
 from tests.fakes.decoding import decoding, is_running, opened, order, pid_of
 from tests.fakes.readers import obedient
 from tests.shapes.files import save_image, some_image
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 
 @pytest.mark.parametrize(("word", "grace"), [("hang", 0.0), ("deaf", 0.5)])

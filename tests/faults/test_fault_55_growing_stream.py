@@ -13,7 +13,7 @@ import pytest
 from daemon.errors import ChangedError, MediaError, TooLargeError
 from tests.fakes.decoding import decoding, opened
 from tests.shapes.files import grey_frames, save_image, save_video, some_image
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from daemon.errors import ChangedError, MediaError, NotRegularError
 from storage.records import Fingerprint
 from tests.fakes.decoding import decoding
 from tests.shapes.files import save_image, some_image
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 ROUNDS = 200
 

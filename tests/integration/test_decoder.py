@@ -33,7 +33,7 @@ from tests.fakes.decoding import decoding, is_running, opened, order, pid_of, to
 from tests.fakes.readers import obedient, sleepy, stillborn, unlocked
 from tests.fakes.waiting import wait_for
 from tests.shapes.files import frame_number, grey_frames, save_image, save_video, some_image
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,7 +18,7 @@ from tests.shapes.formats.containers import Coding, record
 from tests.shapes.formats.long_films import record_long
 from tests.shapes.formats.pngs import SIGNATURE, chunk
 from tests.shapes.scenes import Shown, corner, difference, moving, shown
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -26,7 +26,7 @@ from tests.contracts.test_engine import picture
 from tests.model.conftest import asking
 from tests.model.test_demo_captions import only, right_share
 from tests.shapes.gallery import pictures
-from tests.unit.inference.torch_reference import Reference, scene_of
+from tests.unit.daemon.inference.torch_reference import Reference, scene_of
 
 CPU = torch.device("cpu")
 ASKED = load_recipe().image

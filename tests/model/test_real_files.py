@@ -28,7 +28,7 @@ from tests.fakes.decoding import decoding, opened
 from tests.fakes.distributions import unpacked
 from tests.model.seeing import Eyes
 from tests.shapes.refusals import is_for_people
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

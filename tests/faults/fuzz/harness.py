@@ -14,7 +14,7 @@ from daemon.media import decoder_process
 from daemon.media.decoder import Decoder
 from tests.fakes.decoding import Scales, opened
 from tests.shapes.refusals import is_for_people
-from tests.unit.media.reading import plan
+from tests.unit.daemon.media.reading import plan
 
 #: What one file may take before its process is killed; the size adds up to as much again.
 SECONDS = 10.0

@@ -1,0 +1,184 @@
+"""Ours equals the stock processor: token ids exactly, pixels within 0.008."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from config.errors import ModelUnavailableError
+from daemon.inference.checkpoint import read_plan
+from daemon.inference.processor import Floats, Processor, TileRule, read_tokenizer, rule_for, whole_tiles
+from daemon.inference.prompts import Tiling, chat
+from daemon.media.frames import shrink
+from tests.unit.daemon.inference.golden import REAL_FILES, golden, gradient, spelled_out
+
+CLOSE = 0.008
+
+
+PLAN = read_plan(REAL_FILES)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return read_tokenizer(REAL_FILES, PLAN)
+
+
+def rule_of(settings: dict[str, Any]) -> TileRule:
+    """What the golden case's caller passed, as our rule."""
+    edge = settings.get("size", {}).get("longest_edge", PLAN.stock_edge)
+    return TileRule(edge, split=settings.get("do_image_splitting", True))
+
+
+def assert_pixels(found: Floats, golden_tiles: list[dict[str, Any]]) -> None:
+    for tile, expected in zip(found, golden_tiles, strict=False):
+        np.testing.assert_allclose(tile.mean((1, 2)), expected["mean"], atol=CLOSE)
+        np.testing.assert_allclose(tile.std((1, 2)), expected["std"], atol=CLOSE)
+        for place, values in expected["at"].items():
+            y, x = map(int, place.split(","))
+            np.testing.assert_allclose(tile[:, y, x], values, atol=CLOSE)
+
+
+def name_of(case: dict[str, Any]) -> str:
+    sizes = "+".join(f"{width}x{height}" for width, height in case["sizes"])
+    edge = case["settings"].get("size", {}).get("longest_edge", "stock")
+    return f"{sizes or 'text'}-{edge if case['settings'].get('do_image_splitting', True) else 'whole'}"
+
+
+@pytest.mark.parametrize("case", golden()["images"], ids=name_of)
+def test_pictures_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case: dict[str, Any]) -> None:
+    processor = Processor(PLAN, tokenizer, rule_of(case["settings"]))
+    pictures = [gradient(width, height, case["seed"] + k) for k, (width, height) in enumerate(case["sizes"])]
+    seen = processor.look(pictures)
+    if case["order"] == "image-first":
+        ids = processor.ask(seen, case["text"], system=case["system"])
+    else:
+        ids = processor.encode(chat(case["text"] + seen.block, picture_first=False, system=case["system"]))
+    assert ids == spelled_out(case["ids_rle"])
+    assert len(seen.tiles) == len(case.get("pixels", ()))
+    assert_pixels(processor.normal(seen.tiles), case.get("pixels", []))
+
+
+@pytest.mark.parametrize("case", golden()["videos"], ids=lambda case: f"{case['frames']}-frames")
+def test_frames_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case: dict[str, Any]) -> None:
+    frames = [gradient(*case["size"], case["seed"] + k) for k in range(case["frames"])]
+    prepared = Processor(PLAN, tokenizer, rule_for("full", PLAN)).prepare(
+        frames,
+        case["text"],
+        timestamps=[index / case["fps"] for index in case["indices"]],
+        seconds=case["duration"],
+        system=case["system"],
+    )
+    assert prepared.ids == spelled_out(case["ids_rle"])
+    assert prepared.pixels.shape == (case["frames"], 3, 512, 512)
+    assert len(case["pixels"]) == min(4, case["frames"])
+    assert_pixels(prepared.pixels, case["pixels"])
+
+
+def test_every_number_comes_from_the_checkpoint(tmp_path: Path) -> None:
+    """A model with other tiles, as the 2.2B has them: 384 pixels and 81 tokens."""
+    folder = copy_of_real_files(tmp_path)
+    change(folder / "config.json", vision_config={"image_size": 384, "patch_size": 14}, scale_factor=3)
+    change(folder / "processor_config.json", image_seq_len=81)
+    edge = {"longest_edge": 384}
+    sampling = {"fps": 2, "max_frames": 9, "video_size": edge}
+    change(
+        folder / "preprocessor_config.json",
+        max_image_size=edge,
+        size={"longest_edge": 1536},
+        video_sampling=sampling,
+        image_mean=[0.0, 0.0, 0.0],
+        image_std=[1.0, 1.0, 1.0],
+    )
+    processor = Processor.from_folder(folder, detail="full")
+    assert (processor.tile, processor.tokens_per_tile, processor.image_edge) == (384, 81, 1536)
+    assert (processor.frames_per_second, processor.max_frames, processor.frame_edge) == (2, 9, 384)
+    prepared = processor.prepare([gradient(640, 480, 0)], "What?")
+    assert prepared.pixels.shape == (13, 3, 384, 384)
+    assert prepared.ids.count(processor.image_id) == 13 * 81
+    assert prepared.pixels.min() >= 0
+
+
+@pytest.mark.parametrize(
+    ("detail", "size", "tiling"),
+    [
+        ("fast", (1920, 1080), Tiling(0, 0)),
+        ("balanced", (1920, 1080), Tiling(2, 2)),
+        ("balanced", (640, 480), Tiling(2, 2)),
+        ("balanced", (4000, 300), Tiling(1, 2)),
+        ("balanced", (512, 300), Tiling(0, 0)),
+        ("balanced", (100, 100), Tiling(0, 0)),
+        ("full", (100, 100), Tiling(4, 4)),
+        ("full", (640, 480), Tiling(3, 4)),
+    ],
+)
+def test_detail_decides_how_many_tiles_a_picture_is_worth(
+    tokenizer: Tokenizer, detail: Any, size: tuple[int, int], tiling: Tiling
+) -> None:
+    processor = Processor(PLAN, tokenizer, rule_for(detail, PLAN))
+    assert processor.look([gradient(*size, 0)]).tilings == (tiling,)
+
+
+@pytest.mark.parametrize("detail", ["fast", "balanced", "full"])
+def test_a_picture_shrunk_to_the_edge_beforehand_gives_the_same_pixels(tokenizer: Tokenizer, detail: Any) -> None:
+    processor = Processor(PLAN, tokenizer, rule_for(detail, PLAN))
+    picture = gradient(2500, 1407, 3)
+    before = shrink(picture, processor.image_edge)
+    np.testing.assert_array_equal(processor.look([picture]).tiles, processor.look([before]).tiles)
+
+
+def test_the_longer_edge_is_rounded_up_to_whole_tiles_first() -> None:
+    assert whole_tiles(640, 480, 512) == (1024, 1024)
+    assert whole_tiles(1024, 512, 512) == (1024, 512)
+    assert whole_tiles(300, 1100, 512) == (512, 1536)
+
+
+def test_leaked_special_tokens_and_spaces_are_not_part_of_an_answer(tokenizer: Tokenizer) -> None:
+    stock = Processor(PLAN, tokenizer, rule_for("full", PLAN))
+    ids = stock.encode(" A cat.<row_1_col_1><image><end_of_utterance>")
+    assert stock.decode(ids) == "A cat."
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "tokenizer.json"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    folder = copy_of_real_files(tmp_path)
+    (folder / name).unlink()
+    with pytest.raises(ModelUnavailableError, match=f"{name} (cannot be read|is missing)"):
+        Processor.from_folder(folder, detail="fast")
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json"])
+@pytest.mark.parametrize("content", ["{", "[1]", "{}"])
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str) -> None:
+    folder = copy_of_real_files(tmp_path)
+    (folder / name).write_text(content)
+    with pytest.raises(ModelUnavailableError, match=name):
+        Processor.from_folder(folder, detail="fast")
+
+
+def test_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    folder = copy_of_real_files(tmp_path)
+    change(folder / "processor_config.json", image_seq_len=81)
+    with pytest.raises(ModelUnavailableError, match=r"processor_config\.json has image_seq_len 81"):
+        Processor.from_folder(folder, detail="fast")
+
+
+def test_a_tokenizer_that_numbers_the_image_token_otherwise_is_refused() -> None:
+    plan = replace(PLAN, image_id=7)
+    with pytest.raises(ModelUnavailableError, match=r"tokenizer\.json numbers <image> otherwise"):
+        read_tokenizer(REAL_FILES, plan)
+
+
+def copy_of_real_files(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(REAL_FILES, tmp_path / "checkpoint"))
+
+
+def change(file: Path, **values: Any) -> None:
+    """Other values for some keys of a JSON file."""
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
