@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from config.safe_text import safe_text
 from config.settings import Settings
-from config.text import safe_text
 from daemon.errors import (
     MediaError,
     NoAccessError,

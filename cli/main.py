@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from config.errors import PermissionDeniedError, SmolwatchError
-from config.text import safe_text
+from config.safe_text import safe_text
 
 #: In the order in which they are needed; each is the module of that name in cli.commands.
 COMMANDS = tuple("demo run status ls show why retry add rescan db model service doctor bench".split())

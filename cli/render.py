@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from config.text import safe_text
+from config.safe_text import safe_text
 from daemon.intake.verdicts import advice_of, sentence_of
 from storage.lifecycle import JobState
 from storage.listing import Listed

@@ -6,8 +6,8 @@ import click
 
 from cli.render import console, size
 from config.errors import ModelUnavailableError
+from config.safe_text import safe_text
 from config.settings import DEFAULT_MODEL, Settings
-from config.text import safe_text
 from daemon.inference.models import DEFAULT_BYTES, ModelFolder, find_model, local_folder, pull
 
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from config.safe_text import safe_text
 from config.settings import Settings
-from config.text import safe_text
 
 if TYPE_CHECKING:
     from loguru import Message, Record

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from config.crash_point import crash_point
+from config.failpoints import crash_point
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.retry import backoff

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.crash_point import crash_point
+from config.failpoints import crash_point
 from storage.errors import ForeignFileError
 
 TEMPORARY = re.compile(rb"\.sw-[0-9a-f]{16}\.tmp")

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from config.crash_point import crash_point
+from config.failpoints import crash_point
 from storage import admission, dispatch, following, publication, recovery, refused, results, rows
 from storage.database import Database
 from storage.errors import LostClaim

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Text, case, delete, exists, insert, or_, select, type_coerce, update
 
-from config.crash_point import crash_point
+from config.failpoints import crash_point
 from storage import results, rows
 from storage.columns import is_one_of, stored_apart_from_disk
 from storage.database import Database

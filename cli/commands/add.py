@@ -11,7 +11,7 @@ from cli.options import json_option
 from cli.render import path_words, safe_path, say, say_json, size
 from config.errors import NotFoundError
 from config.load import load_settings, prepare_home
-from config.text import safe_text
+from config.safe_text import safe_text
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.lock import holder
 from storage.plain import present

@@ -15,8 +15,8 @@ from cli.commands.run import absolute_if_folder
 from cli.options import json_option
 from cli.render import say, say_facts, say_json, say_table, size
 from config.load import load_settings, prepare_home
+from config.safe_text import safe_text
 from config.settings import Settings
-from config.text import safe_text
 from daemon.service.errand import run_errand
 from daemon.service.here import service_here
 from daemon.service.plan import plan_for

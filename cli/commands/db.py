@@ -12,8 +12,8 @@ from cli.options import json_option
 from cli.render import say, say_facts, say_json, size
 from config.errors import AlreadyRunningError, NotFoundError, SmolwatchError
 from config.load import load_settings, prepare_home
+from config.safe_text import safe_text
 from config.settings import Settings
-from config.text import safe_text
 from daemon.clock import SystemClock
 
 UPGRADE = (

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import click
 
-from cli.reading import inbox_root, open_library
+from cli.lookup import inbox_root, open_library
 from cli.render import console, say, say_table
 from cli.samples import Sample, drop, shipped_samples
 from config.errors import AlreadyRunningError, ModelUnavailableError, NotFoundError, SmolwatchError
 from config.load import load_settings, prepare_home
+from config.safe_text import safe_text
 from config.settings import Settings
-from config.text import safe_text
 from daemon.lock import holder
 from storage.errors import StorageError
 from storage.library import Library

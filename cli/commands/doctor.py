@@ -12,7 +12,7 @@ import click
 
 from cli.options import json_option
 from cli.render import say, say_facts, say_json
-from config.text import safe_text
+from config.safe_text import safe_text
 from config.version import own_version
 from daemon.clock import SystemClock
 from daemon.doctor.line import Line, exit_code

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from cli.lookup import inbox_root, open_library
 from cli.options import json_option
-from cli.reading import inbox_root, open_library
 from cli.render import (
     gone_since,
     listed_words,
@@ -22,7 +22,7 @@ from cli.render import (
 )
 from config.errors import NotFoundError
 from config.load import load_settings
-from config.text import safe_text
+from config.safe_text import safe_text
 from daemon.intake import verdicts
 from storage.library import Library
 from storage.lifecycle import JobState

@@ -10,7 +10,7 @@ import click
 from cli.options import json_option
 from cli.render import say, say_json, say_table, size
 from config.load import load_settings
-from config.text import safe_text
+from config.safe_text import safe_text
 from storage.plain import present
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.reading import inbox_root, job_meant, open_library
+from cli.lookup import inbox_root, job_meant, open_library
 from cli.render import safe_path, say
 from config.load import load_settings
 from config.settings import Settings

@@ -10,13 +10,13 @@ from typing import get_args
 
 import click
 
-from cli.reading import open_library
+from cli.lookup import open_library
 from cli.render import say
 from config.errors import SmolwatchError
 from config.load import home_meant, load_settings, prepare_home
 from config.logs import set_up_logs
+from config.safe_text import safe_text
 from config.settings import ModelSettings, Settings
-from config.text import safe_text
 from daemon.clock import SystemClock
 from daemon.intake import verdicts
 from daemon.lock import holder

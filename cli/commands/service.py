@@ -13,7 +13,7 @@ from cli.options import json_option
 from cli.render import say, say_facts, say_json
 from config.errors import DaemonNotRunningError
 from config.load import load_settings
-from config.text import safe_text
+from config.safe_text import safe_text
 from daemon.errors import ServiceError
 from daemon.service import verbs
 from daemon.service.here import service_here, user_name

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
+from cli.lookup import job_meant, open_library
 from cli.options import json_option
-from cli.reading import job_meant, open_library
 from cli.render import gone_words, job_words, path_words, safe_path, say, say_facts, say_json, say_table, size, when
 from config.load import load_settings
-from config.text import safe_text
+from config.safe_text import safe_text
 from storage.quality import in_words
 from storage.records import Description, Job
 from storage.sidecars import places

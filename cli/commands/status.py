@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
+from cli.lookup import inbox_root, open_library
 from cli.options import json_option
-from cli.reading import inbox_root, open_library
 from cli.render import job_words, safe_path, say_facts, say_json
 from config.errors import DaemonNotRunningError, NotFoundError
 from config.load import load_settings
+from config.safe_text import safe_text
 from config.settings import Settings
-from config.text import safe_text
 from daemon.intake import verdicts
 from daemon.lock import holder, noted
 from daemon.service.refusal import refusal

@@ -13,13 +13,13 @@ from typing import Any
 import click
 
 from cli.advice import Known, what_to_do
+from cli.lookup import inbox_root, meant_paths, open_library
 from cli.options import json_option
-from cli.reading import inbox_root, meant_paths, open_library
 from cli.render import event_words, job_words, path_words, safe_path, say, say_facts, say_json, size
 from config.errors import NotFoundError
 from config.load import load_settings
+from config.safe_text import safe_text
 from config.settings import Settings
-from config.text import safe_text
 from daemon.errors import MediaError
 from daemon.intake.filters import filters_of, of_mode, placeholder_of
 from daemon.intake.identity import kind_at

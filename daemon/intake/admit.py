@@ -12,7 +12,7 @@ from typing import Protocol
 
 from loguru import logger
 
-from config.crash_point import crash_point
+from config.failpoints import crash_point
 from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from config.crash_point import crash_point
+from config.failpoints import crash_point
 from config.settings import Settings
 from daemon.errors import MediaError
 from daemon.intake.filters import Filters

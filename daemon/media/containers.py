@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import av
 from av.container import InputContainer
 
-from config.text import safe_text
+from config.safe_text import safe_text
 from daemon.errors import MediaError, OutOfMemoryError, UnreadableError
 from daemon.media.kinds import Format
 

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import asdict
 
-from config.text import safe_text
+from config.safe_text import safe_text
 from daemon.errors import DecoderBrokenError, MediaError, NotDownloadedError, OutOfMemoryError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.confinement import allow_seconds, confine, follow_parent, limit_memory, obey_parent_alone

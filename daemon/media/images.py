@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from config.text import safe_text
+from config.safe_text import safe_text
 from daemon.errors import (
     DecoderBrokenError,
     MediaError,

@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
-from config.text import safe_text
+from config.safe_text import safe_text
 from daemon.errors import MediaError, NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.containers import BOUNDS, CODECS, DAMAGED, MAX_PIXELS, opened_container
 from daemon.media.kinds import Format

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from loguru import logger
 
-from config.crash_point import crash_point
+from config.failpoints import crash_point
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.clock import Clock

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 
-from config.crash_point import crash_point
+from config.failpoints import crash_point
 from config.settings import Existing
 from storage.atomic import compose_atomically
 from storage.errors import ForeignFileError

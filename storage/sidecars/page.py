@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from config.text import safe_text
+from config.safe_text import safe_text
 from storage.plain import stamp
 from storage.quality import in_words
 from storage.records import Description, MediaKind

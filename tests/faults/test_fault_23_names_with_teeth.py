@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from config.text import safe_text
+from config.safe_text import safe_text
 from storage.lifecycle import JobState
 from tests.fakes.disk_names import that_can_be_named
 from tests.fakes.processes import ROOT, House

@@ -13,7 +13,7 @@ import subprocess
 import psutil
 import pytest
 
-from config.crash_point import VARIABLE
+from config.failpoints import VARIABLE
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw
 from tests.fakes.ledger import audit

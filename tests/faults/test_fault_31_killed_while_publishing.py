@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from config.crash_point import VARIABLE
+from config.failpoints import VARIABLE
 from storage.lifecycle import JobState
 from tests.fakes.processes import ROOT, House
 from tests.fakes.publishing_house import PublishingHouse

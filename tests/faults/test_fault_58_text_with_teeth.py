@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from config.logs import set_up_logs
-from config.text import safe_text
+from config.safe_text import safe_text
 from storage.lifecycle import JobState
 from tests.fakes.publishing_house import PublishingHouse
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from cli.commands.rescan import ask
-from config.crash_point import VARIABLE
+from config.failpoints import VARIABLE
 from daemon.intake.birth import birth_of
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.lookup import open_library
 from cli.main import smolwatch
-from cli.reading import open_library
 from config.load import load_settings, prepare_home
 from config.settings import Settings
 from storage.database import Database, open_database

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from config.crash_point import VARIABLE
+from config.failpoints import VARIABLE
 from config.settings import Existing
 from storage import sidecars
 from storage.records import Description

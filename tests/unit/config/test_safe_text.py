@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.text import safe_text
+from config.safe_text import safe_text
 
 
 def test_ordinary_text_of_any_language_stays_as_it_is() -> None:

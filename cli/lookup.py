@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from config.errors import NotFoundError
+from config.safe_text import safe_text
 from config.settings import Settings
-from config.text import safe_text
 from storage.database import open_database
 from storage.library import Library
 from storage.records import Job
