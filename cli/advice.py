@@ -18,8 +18,8 @@ from daemon.errors import (
 from daemon.intake import verdicts
 from daemon.intake.filters import Turned, of_mode
 from daemon.lock import holder
+from storage.json_values import stamp
 from storage.lifecycle import Cause, JobState
-from storage.plain import stamp
 from storage.records import Job, JobEvent, Refusal
 
 PATIENCE = "Nothing needs doing: it is looked at again by itself."

@@ -10,7 +10,7 @@ from pathlib import Path
 from config.errors import NotFoundError
 from config.safe_text import safe_text
 from config.settings import Settings
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.library import Library
 from storage.records import Job
 

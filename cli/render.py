@@ -18,9 +18,9 @@ import click
 
 from config.safe_text import safe_text
 from daemon.intake.verdicts import advice_of, sentence_of
+from storage.jobs.listing import Listed
+from storage.json_values import exact, present, stamp
 from storage.lifecycle import JobState
-from storage.listing import Listed
-from storage.plain import exact, present, stamp
 from storage.records import Job, JobEvent, Refusal
 
 if TYPE_CHECKING:

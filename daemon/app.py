@@ -34,9 +34,9 @@ from daemon.signals import StopNote, noted_signals
 from daemon.supervisor import Supervisor, Work, begin_work
 from daemon.trouble import Trouble
 from storage.atomic import sweep_temporaries
-from storage.database import Database, open_database
+from storage.db.database import Database, open_database
 from storage.errors import StorageError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 
 KEY = "starts"
 MOST = 5

@@ -24,9 +24,9 @@ from daemon.retry import backoff
 from storage import sidecars
 from storage.atomic import sweep_temporaries
 from storage.errors import LostClaim, SidecarError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.records import Claim, Description
-from storage.sidecars import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, Kept
 
 #: Also given: what the file held before it was changed in place, and a set for the folders that `Sync` is to get.
 Write = Callable[[Description, ChangedFrom, set[bytes]], list[Kept]]

@@ -22,7 +22,7 @@ from daemon.signals import StopNote
 from daemon.silence import Silence
 from daemon.stage import Stage
 from daemon.stall import Stall
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 
 #: After its time to stop is over, what the worker gets for the release of its jobs, and then before each signal.
 STOP_MARGIN = 1.0

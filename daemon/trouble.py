@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
-from storage.database import Database
+from storage.db.database import Database
 from storage.errors import StorageError
 
 LOOK_SECONDS = 5.0

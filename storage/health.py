@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from storage.database import Database
+from storage.db.database import Database
 from storage.errors import PassingError, StorageError
 from storage.lifecycle import ARROWS, JobState
 

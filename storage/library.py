@@ -10,14 +10,15 @@ from typing import Any
 
 from sqlalchemy import exists, func, or_, select
 
-from storage import refused, results, rows
-from storage.columns import is_one_of
-from storage.database import Database
+from storage.db import description_rows, rows
+from storage.db.column_types import is_one_of
+from storage.db.database import Database
+from storage.db.tables import decisions, descriptions, jobs, media, paths, stats
+from storage.jobs import refused_paths
+from storage.jobs.file_presence import ENDED
+from storage.jobs.listing import Listed, listing
 from storage.lifecycle import JobState
-from storage.listing import Listed, listing
 from storage.records import Description, Fingerprint, Job, JobEvent, MediaKind, Refusal
-from storage.tables import decisions, descriptions, jobs, media, paths, stats
-from storage.whereabouts import ENDED
 
 RECENT = 100
 #: Paths in one query: far below what any database takes, and already many times faster than one by one.
@@ -188,7 +189,7 @@ class Library:
     def description(self, job_id: int) -> Description | None:
         """What was said for this job; None while it is not described."""
         with self._database.read() as connection:
-            return results.of_job(connection, job_id)
+            return description_rows.of_job(connection, job_id)
 
     def events(self, job_id: int) -> list[JobEvent]:
         """The arrows that the job took, oldest first."""
@@ -208,17 +209,17 @@ class Library:
     def refusal_counts(self) -> dict[tuple[str, str | None], int]:
         """How many paths were not taken, by the refusal's code and kind."""
         with self._database.read() as connection:
-            return refused.counts(connection)
+            return refused_paths.counts(connection)
 
     def newest_refusals(self, codes: Collection[str], *, limit: int = 50) -> list[Refusal]:
         """Those with one of these codes, newest first."""
         with self._database.read() as connection:
-            return refused.newest(connection, codes, limit)
+            return refused_paths.newest(connection, codes, limit)
 
     def refused_paths(self) -> list[bytes]:
         """Every path that was not taken."""
         with self._database.read() as connection:
-            return refused.all_paths(connection)
+            return refused_paths.all_paths(connection)
 
     def state(self, key: str) -> dict[str, Any] | None:
         """What the daemon last said of itself under this key."""

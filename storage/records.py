@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from storage.json_values import exact, moment_of, present, stamp
 from storage.lifecycle import Cause, JobState
-from storage.plain import exact, moment_of, present, stamp
 
 SCHEMA = 1
 #: The number of a disk that is not known: no disk has it.

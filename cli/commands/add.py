@@ -14,7 +14,7 @@ from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.lock import holder
-from storage.plain import present
+from storage.json_values import present
 
 
 @click.command(short_help="Fetch files from the web into the inbox.")

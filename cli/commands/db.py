@@ -46,7 +46,7 @@ def backup(home: Path | None, file: Path | None) -> None:
 
     Without FILE: to data/backups in the home, by date and time. A server's database has pg_dump instead.
     """
-    from storage.upkeep import back_up
+    from storage.db.sqlite_maintenance import back_up
 
     settings = load_settings(home=home)
     database = existing(settings)
@@ -79,7 +79,7 @@ def check(home: Path | None, as_json: bool) -> int:
 def vacuum(home: Path | None) -> None:
     """Give the room of what was deleted back to the disk. The daemon must not run meanwhile."""
     from daemon.lock import holder
-    from storage.upkeep import vacuum as shrink
+    from storage.db.sqlite_maintenance import vacuum as shrink
 
     settings = load_settings(home=home)
     database = existing(settings)
@@ -122,8 +122,8 @@ def take_back(settings: Settings) -> dict[str, Any]:
     from daemon.intake.rebuild import Tally
     from daemon.intake.rebuild import rebuild as rebuilt
     from daemon.lock import HomeLock
-    from storage.database import open_database
-    from storage.jobs import JobStore
+    from storage.db.database import open_database
+    from storage.jobs.store import JobStore
     from storage.library import Library
 
     prepare_home(settings)
@@ -142,7 +142,7 @@ def take_back(settings: Settings) -> dict[str, Any]:
 
 def existing(settings: Settings) -> Path:
     """The database's file. Raises NotFoundError, or StorageError when it is none of smolwatch's."""
-    from storage.sqlite import schema_of
+    from storage.db.sqlite import schema_of
 
     if settings.database.url:
         raise SmolwatchError(
@@ -157,7 +157,7 @@ def existing(settings: Settings) -> Path:
 
 def look(settings: Settings) -> dict[str, Any]:
     """The whole report, for programs. A server's database has neither size nor SQLite."""
-    from storage.database import open_database
+    from storage.db.database import open_database
     from storage.health import SQLITE_VERSION, has_wal_reset_bug, problems
 
     database = open_database(settings.database_place, read_only=True)

@@ -17,7 +17,7 @@ from config.version import own_version
 from daemon.clock import SystemClock
 from daemon.doctor.line import Line, exit_code
 from storage.atomic import write_atomically
-from storage.plain import present
+from storage.json_values import present
 
 if TYPE_CHECKING:
     from daemon.doctor.checkup import Facts

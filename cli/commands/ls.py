@@ -24,9 +24,9 @@ from config.errors import NotFoundError
 from config.load import load_settings
 from config.safe_text import safe_text
 from daemon.intake import verdicts
+from storage.jobs.listing import Listed
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.listing import Listed
 from storage.records import Refusal
 
 #: No state of a job: of files that intake cannot take yet.

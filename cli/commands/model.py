@@ -11,7 +11,7 @@ from cli.options import json_option
 from cli.render import say, say_json, say_table, size
 from config.load import load_settings
 from config.safe_text import safe_text
-from storage.plain import present
+from storage.json_values import present
 
 if TYPE_CHECKING:
     from daemon.inference.models import ListedModel

@@ -42,8 +42,8 @@ def ask(settings: Settings, compare: bool) -> dict[str, Any]:
     """Leave the wish, and wait for what comes of it."""
     from daemon.clock import SystemClock
     from daemon.intake.rescan import WISH
-    from storage.database import open_database
-    from storage.jobs import JobStore
+    from storage.db.database import open_database
+    from storage.jobs.store import JobStore
 
     wish = {"id": uuid.uuid4().hex, "compare": compare}
     database = open_database(settings.database_place)

@@ -29,8 +29,8 @@ def command(home: Path | None, what: tuple[str, ...], failed: bool) -> None:
 def retry(jobs: list[int], settings: Settings) -> None:
     """Requeue the jobs, or with none named every failed one."""
     from daemon.clock import SystemClock
-    from storage.database import open_database
-    from storage.jobs import JobStore
+    from storage.db.database import open_database
+    from storage.jobs.store import JobStore
 
     database = open_database(settings.database_place)
     try:

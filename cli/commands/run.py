@@ -21,9 +21,9 @@ from daemon.clock import SystemClock
 from daemon.intake import verdicts
 from daemon.lock import holder
 from daemon.service.refusal import PERMANENT, forget_refusal, refuse
+from storage.json_values import stamp
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.plain import stamp
 
 
 def choices(key: str) -> click.Choice[str]:

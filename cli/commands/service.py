@@ -20,7 +20,7 @@ from daemon.service.here import service_here, user_name
 from daemon.service.plan import plan_for
 from daemon.service.refusal import Refusal, refusal
 from daemon.service.state import ServiceState
-from storage.plain import present
+from storage.json_values import present
 
 
 @click.group(short_help="Run the daemon in the background, from login on.")

@@ -16,7 +16,7 @@ from config.load import load_settings
 from config.safe_text import safe_text
 from storage.quality import in_words
 from storage.records import Description, Job
-from storage.sidecars import places
+from storage.sidecars.writer import places
 
 
 @click.command(short_help="Show one file's description and figures.")

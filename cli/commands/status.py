@@ -21,8 +21,8 @@ from daemon.intake import verdicts
 from daemon.lock import holder, noted
 from daemon.service.refusal import refusal
 from storage.errors import PassingError
+from storage.json_values import present, stamp
 from storage.lifecycle import JobState
-from storage.plain import present, stamp
 
 MOST_SHOWN = 20
 MOST_PENDING = 1000

@@ -13,12 +13,12 @@ from config.errors import ConfigError
 from config.load import home_meant, load_settings
 from config.settings import Settings
 from daemon.doctor.line import Line, ok, problem, warning
-from storage.database import look_at_schema, open_database
+from storage.db.database import look_at_schema, open_database
+from storage.db.sqlite import LOCAL_DISK
 from storage.errors import PassingError, StorageError
+from storage.filesystems import free_bytes, network_kind
 from storage.health import problems
 from storage.migrations import HEAD
-from storage.sqlite import LOCAL_DISK
-from storage.volumes import free_bytes, network_kind
 
 #: Below this much free, beyond what must stay free, somebody should know.
 SCARCE_BYTES = 1_000_000_000

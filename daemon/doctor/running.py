@@ -26,7 +26,7 @@ from daemon.service.here import service_here
 from daemon.service.plan import left_behind, plan_for
 from daemon.service.refusal import Refusal, refusal
 from daemon.service.state import Condition, ServiceState
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.library import Library
 
 AGAIN = "smolwatch service install"

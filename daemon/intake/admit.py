@@ -23,12 +23,12 @@ from daemon.intake.prior_job import had_its_job, is_newcomer, is_undescribed, wa
 from daemon.intake.refusals import Refusals
 from daemon.media.foreign_kinds import UNSURE_KINDS
 from daemon.media.live import Half
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause
 from storage.records import Admission, Fingerprint, Job, NewFile
-from storage.sidecars import make_way
-from storage.sidecars.recorded import Finding, recorded
+from storage.sidecars.json_reader import Finding, recorded
+from storage.sidecars.writer import make_way
 
 #: What was read is queued after this long, so that the first of many large files need not wait for the last.
 READING_SECONDS = 0.5

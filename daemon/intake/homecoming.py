@@ -8,11 +8,11 @@ from pathlib import Path
 from loguru import logger
 
 from daemon.intake.filters import Filters
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job
-from storage.sidecars import homecomers
+from storage.sidecars.writer import homecomers
 
 #: So many files at once; the next look goes on.
 MOST = 500

@@ -14,10 +14,10 @@ from pathlib import Path
 from loguru import logger
 
 from daemon.intake.filters import folded
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
-from storage.sidecars import take_along
+from storage.sidecars.writer import take_along
 
 
 @dataclass

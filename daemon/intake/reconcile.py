@@ -19,7 +19,7 @@ from daemon.intake.filters import filters_of
 from daemon.intake.homecoming import Homecoming
 from daemon.intake.orphans import Orphans
 from storage import sidecars
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job

@@ -14,7 +14,7 @@ from loguru import logger
 
 from daemon.clock import Clock
 from daemon.intake.verdicts import sentence_of
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Refusal
 

@@ -14,7 +14,7 @@ from watchdog.observers.api import BaseObserver
 from daemon.intake.hearing import Heard, Listener
 from daemon.intake.observers import end, illness_of, native_observer, ran_short, watch
 from daemon.intake.standing import is_away, on_disk, root_id
-from storage.volumes import network_kind
+from storage.filesystems import network_kind
 
 #: Too many watches in use, or too many files and inotify instances.
 LIMIT_ERRORS = frozenset({errno.ENOSPC, errno.EMFILE})

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from config.recipes import Recipe
 from daemon.inference.engine import EngineInfo
 from daemon.worker.describing import same_for
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.records import Claim, Description
 
 

@@ -14,8 +14,8 @@ from daemon.worker.outcomes import check_unchanged
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from storage.errors import StorageError
+from storage.jobs.recovery import MOST_TAKEN_UP
 from storage.records import Claim, Description
-from storage.recovery import MOST_TAKEN_UP
 
 TAKE_UP_SECONDS = 5.0
 #: Descriptions that may wait. When the drive is slower than the model, the model waits for it.

@@ -18,7 +18,7 @@ from daemon.media.opening import open_checked, refusal
 from daemon.retry import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
 from daemon.worker.pulse import Pulse
 from storage.errors import LostClaim
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim, Fingerprint, Job
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 from daemon.episode import Episode, State, log_lines
-from storage.database import Database
+from storage.db.database import Database
 from storage.errors import PassingError
-from storage.jobs import JobStore
+from storage.jobs.pending_work import PendingWork
+from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
-from storage.pending_work import PendingWork
 from storage.records import Claim, Description
 
 AGAIN_SECONDS = 1.0

@@ -43,10 +43,10 @@ from daemon.worker.pulse import Pulse
 from daemon.worker.reading import Reader
 from daemon.worker.turns import Worker
 from storage import sidecars
-from storage.database import open_database
-from storage.jobs import JobStore
+from storage.db.database import open_database
+from storage.jobs.store import JobStore
 from storage.records import Description
-from storage.sidecars import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, Kept
 
 #: With nothing in hand there is nothing to wait for but the turn's own end.
 IDLE_PATIENCE = 1.0

@@ -11,7 +11,7 @@ from loguru import logger
 
 from daemon.episode import Episode, State, log_lines
 from storage.errors import StorageError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.records import Claim
 
 

@@ -39,7 +39,7 @@ from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.reading import Reader
 from storage.errors import LostClaim, StorageError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim, Description
 

@@ -15,11 +15,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from storage.plain import stamp
+from storage.json_values import stamp
 from storage.records import Description
 from storage.sidecars import merging
+from storage.sidecars.markdown_sections import FIGURES, changed_since, heading, sections, unescaped
 from storage.sidecars.merging import About, Field
-from storage.sidecars.page import FIGURES, changed_since, heading, sections, unescaped
 
 SUFFIX = b".md"
 MARKER = b"<!-- smolwatch "

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from config.settings import Existing
-from storage.plain import stamp
+from storage.json_values import stamp
 from storage.records import Description
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.health import problems
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
 from tests.fakes.postgres import common_server

@@ -12,7 +12,7 @@ import pytest
 
 from config.errors import NotFoundError
 from storage.errors import LostClaim
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, MediaKind, NewFile, Quality, Refusal, Segment

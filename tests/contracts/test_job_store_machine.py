@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from storage.errors import LostClaim
+from storage.jobs.transitions import LONGEST
 from storage.lifecycle import ARROWS, Cause, JobState
 from storage.records import Admission, Claim, Description, Job, NewFile
-from storage.transitions import LONGEST
 from tests.contracts.stores import MakeStore, on_postgres, on_sqlite
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file

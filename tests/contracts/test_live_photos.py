@@ -12,7 +12,7 @@ import pytest
 
 from daemon.intake.admit import Gate, Outcome
 from daemon.intake.identity import identify
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library, SetAside
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Fingerprint, Job, MediaKind, NewFile

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim
 from tests.contracts.stores import MAKERS

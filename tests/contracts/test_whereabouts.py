@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.jobs import JobStore
+from storage.jobs.file_presence import AT_ONCE
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import NO_DEVICE, Admission, Description, Job, MediaKind, NewFile, Quality, Refusal, Segment
-from storage.whereabouts import AT_ONCE
 from tests.contracts.stores import MAKERS, Made
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
@@ -179,7 +179,7 @@ class TestRestored:
         assert [library.job(id).state for id in (old, missing)] == [JobState.DONE, JobState.DONE]
 
     def test_only_so_many_are_taken_up_at_once(self, store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("storage.recovery.MOST_TAKEN_UP", 2)
+        monkeypatch.setattr("storage.jobs.recovery.MOST_TAKEN_UP", 2)
         jobs = [done(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number)) for number in range(3)]
         store.whereabouts.restore(jobs)
         taken = [[claim.job.id for claim, _ in store.take_up("worker", lease_seconds=LEASE)] for _ in range(3)]

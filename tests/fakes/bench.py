@@ -18,7 +18,7 @@ from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from daemon.worker.turns import Worker
 from storage import sidecars
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock

@@ -19,7 +19,7 @@ from daemon.doctor.running import look_at_running
 from daemon.inference.checkpoint import damaged_weights
 from daemon.inference.models import ModelFolder, identity_of
 from daemon.media.sandbox import Sandbox
-from storage.database import open_database
+from storage.db.database import open_database
 
 SOUND_SQLITE = (3, 51, 3)
 CODECS = {"av": "18.1.0", "pillow": "13.0.0", "missing": []}

@@ -25,9 +25,9 @@ from daemon.intake.reconcile import Reconciler
 from daemon.intake.sweep import Scan, inbox_root
 from daemon.intake.wakeup import Wakeup
 from daemon.intake.watcher import Watcher
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.errors import StorageError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
 from tests.fakes.files import MODEL, RECIPE, description_of

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.health import problems
 from storage.library import Library
 from storage.lifecycle import JobState

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from storage.database import open_database
+from storage.db.database import open_database
 
 #: Debian keeps the server's programs off PATH.
 PROGRAMS = (Path("/usr/lib/postgresql"), "*/bin/pg_ctl")

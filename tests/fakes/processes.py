@@ -17,7 +17,7 @@ from config.load import load_settings, prepare_home
 from config.settings import Settings
 from daemon.intake.verdicts import sentence_of
 from daemon.lock import holder
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.errors import StorageError
 from storage.library import Library
 from storage.lifecycle import JobState

@@ -14,8 +14,8 @@ from config.recipes import load_recipe
 from daemon.delivery import Write
 from daemon.inference.echo_engine import ECHO_ID, ECHO_REVISION
 from storage import sidecars
-from storage.database import open_database
-from storage.jobs import JobStore
+from storage.db.database import open_database
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Description, Fingerprint, Job, MediaKind, NewFile
 from tests.fakes.bench import Bench

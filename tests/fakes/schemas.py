@@ -10,7 +10,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.migrations import HEAD, Migrations
 
 ROOT = Path(__file__).parents[2]

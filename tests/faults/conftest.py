@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from config.load import load_settings, prepare_home
-from storage.database import open_database
-from storage.jobs import JobStore
+from storage.db.database import open_database
+from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FakeClock

@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.health import problems
 from storage.library import Library
 from tests.fakes.processes import ROOT
@@ -17,8 +17,8 @@ QUEUE = """
 import sys
 from pathlib import Path
 from daemon.clock import SystemClock
-from storage.database import open_database
-from storage.jobs import JobStore
+from storage.db.database import open_database
+from storage.jobs.store import JobStore
 from tests.fakes.files import MODEL, RECIPE, new_file
 
 store = JobStore(open_database(Path(sys.argv[1])), SystemClock().now)

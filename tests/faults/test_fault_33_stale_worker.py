@@ -20,8 +20,8 @@ import pytest
 from daemon.clock import SystemClock
 from daemon.intake.identity import identify
 from daemon.supervisor import begin_work
-from storage.database import open_database
-from storage.jobs import JobStore
+from storage.db.database import open_database
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import open_database
-from storage.jobs import JobStore
+from storage.db.database import open_database
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 JOBS, PROCESSES = 400, 3
 CLAIMER = """
 import sys, time
-from storage.database import open_database
-from storage.jobs import JobStore
+from storage.db.database import open_database
+from storage.jobs.store import JobStore
 from tests.fakes.clock import FakeClock
 
 database = open_database(sys.argv[1])

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from daemon.worker.patience import PatientStore
-from storage import jobs as jobs_module
-from storage import postgres
-from storage.database import Database, open_database
+from storage.db import postgres_backend
+from storage.db.database import Database, open_database
 from storage.errors import BusyError, LostClaim, PassingError, UnreachableError
 from storage.health import problems
-from storage.jobs import JobStore
+from storage.jobs import store as jobs_module
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Admission
@@ -156,8 +156,8 @@ def address(relay: Relay, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def database(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """It waits for no answer longer than a second."""
-    monkeypatch.setattr(postgres, "ANSWER_SECONDS", 1.0)
-    monkeypatch.setattr(postgres, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(postgres_backend, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(postgres_backend, "SILENT_SECONDS", 1.0)
     with closing(open_database(address)) as database:
         yield database
 

@@ -17,7 +17,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.worker.patience import PatientStore
-from storage.database import Database, open_database
+from storage.db.database import Database, open_database
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file

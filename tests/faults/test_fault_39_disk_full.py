@@ -16,7 +16,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.worker.patience import PatientStore
-from storage.database import Database, open_database
+from storage.db.database import Database, open_database
 from storage.errors import DiskFullError
 from storage.health import problems
 from storage.library import Library

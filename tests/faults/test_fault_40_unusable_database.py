@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import volumes
-from storage.database import open_database
+from storage import filesystems
+from storage.db.database import open_database
 from storage.errors import StorageError
 from tests.fakes.processes import House
-from tests.unit.storage.test_database import admit_one
+from tests.unit.storage.db.test_database import admit_one
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_newer_schema(file: Path) -> None:
 
 
 def test_a_network_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(volumes, "mounts", lambda: [("/", "ext4"), (str(tmp_path.resolve()), "nfs4")])
+    monkeypatch.setattr(filesystems, "mounts", lambda: [("/", "ext4"), (str(tmp_path.resolve()), "nfs4")])
     file = tmp_path / "home" / "data" / "smolwatch.db"
     with pytest.raises(StorageError, match=r"network disk .nfs4") as caught:
         open_database(file)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.library import Library
 from tests.fakes.schemas import NEXT, killed, next_schema, schema
-from tests.unit.storage.test_database import admit_one
+from tests.unit.storage.db.test_database import admit_one
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_first_start_that_is_killed_half_way_leaves_nothing_and_the_next_one_w
     killed(
         f"""
         from alembic import op
-        from storage.database import open_database
+        from storage.db.database import open_database
         real, calls = {moment}, []
         def dies(*args, **options):
             real(*args, **options)
@@ -65,7 +65,7 @@ def test_killed_while_the_copy_is_made_there_is_no_half_copy_and_the_old_schema(
     open_database(file).close()
     today = schema(file)
     killed(
-        "import storage.upkeep\nstorage.upkeep.look_for_damage = lambda file: os._exit(9)\n"
+        "from storage.db import sqlite_maintenance\nsqlite_maintenance.look_for_damage = lambda file: os._exit(9)\n"
         + upgrade(file, tmp_path / "steps")
     )
     assert schema(file) == today
@@ -78,7 +78,7 @@ def upgrade(file: Path, steps: Path, then: str = "pass") -> str:
     """A program that opens the database with tomorrow's schema."""
     migrations = next_schema(steps, then)
     return (
-        "from storage.database import open_database\n"
+        "from storage.db.database import open_database\n"
         "from storage.migrations import Migrations\n"
         f"steps = Migrations(head={migrations.head!r}, folders={migrations.folders!r})\n"
         f"open_database({str(file)!r}, migrations=steps)\n"

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from daemon.silence import Silence
-from storage.database import Database, open_database
-from storage.jobs import JobStore
+from storage.db.database import Database, open_database
+from storage.jobs.store import JobStore
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock

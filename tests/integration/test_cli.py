@@ -56,7 +56,7 @@ def test_reading_imports_no_model_no_decoder_and_no_migrations(tmp_path: Path, a
 
 def make_database(home: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from storage.database import open_database\n"
+        "import sys; from pathlib import Path; from storage.db.database import open_database\n"
         "open_database(Path(sys.argv[1])).close()"
     )
     file = home / "data" / "smolwatch.db"

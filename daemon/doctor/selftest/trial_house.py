@@ -19,7 +19,7 @@ from config.load import PREFIX, load_settings, prepare_home
 from daemon.doctor.child import command_of, environ_of
 from daemon.doctor.selftest.outcome import Failed, wait_for
 from daemon.lock import holder
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.errors import StorageError
 from storage.library import Library
 from storage.lifecycle import JobState

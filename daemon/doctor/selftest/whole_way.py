@@ -15,7 +15,7 @@ import psutil
 from daemon.doctor.selftest.outcome import Failed, Outcome, tried, wait_for
 from daemon.doctor.selftest.trial_house import TrialHouse
 from daemon.lock import holder
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.health import problems
 from storage.lifecycle import JobState
 

@@ -14,8 +14,8 @@ from cli.lookup import open_library
 from cli.main import smolwatch
 from config.load import load_settings, prepare_home
 from config.settings import Settings
-from storage.database import Database, open_database
-from storage.jobs import JobStore
+from storage.db.database import Database, open_database
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Claim, NewFile, Quality, Refusal
 from tests.fakes.clock import FakeClock

@@ -11,7 +11,7 @@ import pytest
 
 from config.load import load_settings
 from daemon.lock import HomeLock
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.library import Library
 from tests.fakes.intake_house import PNG
 from tests.fakes.lost_database import CAPTION, describe

@@ -10,8 +10,8 @@ import pytest
 
 from config.load import load_settings, prepare_home
 from config.settings import Settings
-from storage.database import Database, open_database
-from storage.jobs import JobStore
+from storage.db.database import Database, open_database
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, MediaKind, NewFile
 from tests.fakes.clock import FakeClock

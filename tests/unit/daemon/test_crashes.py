@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from daemon.crashes import Crashes
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from tests.fakes.clock import START
 
 

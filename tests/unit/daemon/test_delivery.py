@@ -13,13 +13,13 @@ from sqlalchemy import Connection
 
 from daemon.delivery import Delivery
 from storage import sidecars
-from storage.database import Database
+from storage.db.database import Database
 from storage.errors import SidecarError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim, Description
-from storage.sidecars import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, Kept
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of
 from tests.fakes.logs import logged

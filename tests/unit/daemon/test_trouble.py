@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.trouble import LOOK_SECONDS, Trouble
-from storage import sqlite_file
-from storage.database import Database, open_database
+from storage.db import sqlite_backend
+from storage.db.database import Database, open_database
 from storage.errors import BusyError, DiskFullError
 from tests.fakes.clock import FakeClock
 from tests.fakes.logs import logged
@@ -60,12 +60,12 @@ def test_a_database_that_is_held_is_told_once_and_so_is_its_end(
 def test_too_little_room_is_told_until_there_is_enough(
     trouble: Trouble, clock: FakeClock, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: 999)
+    monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 999)
     with pytest.raises(DiskFullError) as caught:
         trouble.look()
     trouble.meet(caught.value)
     clock.advance(LOOK_SECONDS)
-    monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: 1000)
+    monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 1000)
     trouble.look()
     assert told[0].startswith("Disk full: ")
     assert told[1:] == [""]
@@ -75,7 +75,7 @@ def test_a_disk_that_stays_full_is_logged_once_however_full_it_is_and_so_is_its_
     trouble: Trouble, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = [900]
-    monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: free[0])
+    monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: free[0])
     with logged() as lines:
         for _ in range(20):
             free[0] -= 1
@@ -94,7 +94,7 @@ def test_a_disk_that_stays_full_is_logged_once_however_full_it_is_and_so_is_its_
 
 def test_it_looks_every_few_seconds(trouble: Trouble, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     trouble.look()
-    monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: 0)
+    monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 0)
     clock.advance(LOOK_SECONDS - 0.1)
     trouble.look()
     clock.advance(0.1)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Database, open_database
-from storage.jobs import JobStore
+from storage.db.database import Database, open_database
+from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from storage.database import Database
+from storage.db.database import Database
 from storage.health import has_wal_reset_bug, problems
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import NewFile
 from tests.fakes.clock import FakeClock

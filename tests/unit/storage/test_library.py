@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from config.errors import NotFoundError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import MediaKind, Refusal

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from storage.plain import moment_of
+from storage.json_values import moment_of
 from storage.records import MediaKind, Quality, Segment
 from tests.fakes.files import description_of, new_file
 

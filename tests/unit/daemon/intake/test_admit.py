@@ -13,7 +13,7 @@ from daemon.intake.birth import birth_of
 from daemon.intake.identity import identify
 from daemon.intake.verdicts import sentence_of
 from storage import sidecars
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Fingerprint, MediaKind, NewFile

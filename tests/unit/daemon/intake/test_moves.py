@@ -7,7 +7,7 @@ import pytest
 
 from daemon.intake.moves import Moved, Moves, is_twin
 from storage import sidecars
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.files import MODEL, RECIPE, description_of

@@ -9,11 +9,11 @@ import pytest
 from config.settings import Settings
 from daemon.intake.rebuild import Tally, rebuild
 from storage import sidecars
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Segment
-from storage.sidecars.recorded import Finding
+from storage.sidecars.json_reader import Finding
 from tests.fakes.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import PNG, drop, settled
 

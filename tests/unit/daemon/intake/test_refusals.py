@@ -5,7 +5,7 @@ from loguru import logger
 
 from daemon.intake.refusals import MOST_NOTED, Refusals
 from storage.errors import BusyError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
 

@@ -18,13 +18,13 @@ from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse
 from storage import sidecars
-from storage.database import Database
+from storage.db.database import Database
 from storage.errors import StorageError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim, Description
-from storage.sidecars import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, Kept
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import drop, settled

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon.worker.patience import AGAIN_SECONDS, PatientStore
-from storage.database import Database, open_database
+from storage.db.database import Database, open_database
 from storage.errors import LostClaim
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim

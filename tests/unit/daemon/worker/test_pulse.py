@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from daemon.worker.pulse import Pulse
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim

@@ -29,7 +29,7 @@ from daemon.power.courtesy import LOOK_SECONDS
 from daemon.power.state import PowerState, Source
 from daemon.stage import Stage
 from daemon.worker.turns import MODEL_FAILED, UNFORESEEN
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from tests.fakes.bench import Bench

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, Row, Select, Table, bindparam, insert, select
 
 from config.errors import NotFoundError
+from storage.db.tables import daemon_state, decisions, events, jobs, media, paths
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Job, JobEvent, MediaKind, NewFile, Refusal
-from storage.tables import daemon_state, decisions, events, jobs, media, paths
 
 K = TypeVar("K", bytes, str)
 

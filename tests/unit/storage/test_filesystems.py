@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from storage import volumes
-from storage.volumes import free_bytes, kind_at, network_kind, of_mount_command, of_mountinfo
+from storage import filesystems
+from storage.filesystems import free_bytes, kind_at, network_kind, of_mount_command, of_mountinfo
 
 LINUX = """\
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -47,7 +47,9 @@ def test_macos_says_what_a_path_lies_on(path: str, kind: str) -> None:
 def test_a_volume_of_a_mac_that_announces_no_changes_counts_as_a_network_disk(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volumes, "mounts", lambda: of_mount_command(f"cloud on / ({kind}, nodev, mounted by ann)\n"))
+    monkeypatch.setattr(
+        filesystems, "mounts", lambda: of_mount_command(f"cloud on / ({kind}, nodev, mounted by ann)\n")
+    )
     assert network_kind(Path("/inbox")) == kind
 
 
@@ -57,10 +59,10 @@ def test_where_nothing_is_known_nothing_is_said() -> None:
 
 def test_a_network_disk_is_named_and_a_local_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert network_kind(tmp_path) is None
-    monkeypatch.setattr(volumes, "mounts", lambda: [("/", "ext4"), (str(tmp_path.resolve()), "cifs")])
+    monkeypatch.setattr(filesystems, "mounts", lambda: [("/", "ext4"), (str(tmp_path.resolve()), "cifs")])
     assert network_kind(tmp_path / "not there yet") == "cifs"
 
 
 def test_this_machine_has_mounts_and_room(tmp_path: Path) -> None:
-    assert kind_at(Path("/"), volumes.mounts())
+    assert kind_at(Path("/"), filesystems.mounts())
     assert free_bytes(tmp_path) > 0

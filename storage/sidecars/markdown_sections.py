@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from config.safe_text import safe_text
-from storage.plain import stamp
+from storage.json_values import stamp
 from storage.quality import in_words
 from storage.records import Description, MediaKind
 from storage.sidecars.merging import Field

@@ -14,13 +14,13 @@ from typing import TypeVar
 from sqlalchemy import Connection, Text, case, delete, exists, insert, or_, select, type_coerce, update
 
 from config.failpoints import crash_point
-from storage import results, rows
-from storage.columns import is_one_of, stored_apart_from_disk
-from storage.database import Database
+from storage.db import description_rows, rows
+from storage.db.column_types import is_one_of, stored_apart_from_disk
+from storage.db.database import Database
+from storage.db.tables import decisions, jobs, media, paths
+from storage.jobs.transitions import record_all
 from storage.lifecycle import JobState
 from storage.records import NO_DEVICE, Description, Fingerprint, NewFile
-from storage.tables import decisions, jobs, media, paths
-from storage.transitions import record_all
 
 #: Paths in one statement.
 AT_ONCE = 500
@@ -156,7 +156,7 @@ def take_back(
     ]
     connection.execute(insert(jobs), made)
     job_ids = connection.execute(select(jobs.c.id, jobs.c.path_id).where(jobs.c.path_id.in_(new))).all()
-    results.store_all(connection, {row.id: new[row.path_id][1] for row in job_ids})
+    description_rows.store_all(connection, {row.id: new[row.path_id][1] for row in job_ids})
     record_all(connection, now, [row.id for row in job_ids], None, JobState.DONE, TAKEN_BACK)
     connection.execute(delete(decisions).where(decisions.c.path_id.in_(new)))
     return {file.path for file, _ in new.values()}

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from config.errors import NotFoundError
-from storage import results, rows
+from storage.db import description_rows, rows
+from storage.db.tables import decisions, descriptions, jobs
+from storage.jobs.file_presence import mark
+from storage.jobs.transitions import record, record_all
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Job, NewFile, Refusal
-from storage.tables import decisions, descriptions, jobs
-from storage.transitions import record, record_all
-from storage.whereabouts import mark
 
 #: What a job that starts over looks like.
 ANEW: dict[str, Any] = {
@@ -113,7 +113,9 @@ def settled_job(connection: Connection, path_id: int, digest: str, model: str, r
         return None
     if job.state is not JobState.DONE:
         return job.id
-    answered = results.newest(connection, descriptions.c.job_id == job.id, *results.same_answers(digest, model, recipe))
+    answered = description_rows.newest(
+        connection, descriptions.c.job_id == job.id, *description_rows.same_answers(digest, model, recipe)
+    )
     return job.id if answered else None
 
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, exists, or_, select
 
-from storage import rows
-from storage.database import Database
-from storage.dispatch import DUE
+from storage.db import rows
+from storage.db.database import Database
+from storage.db.tables import jobs
+from storage.jobs.dispatch import DUE
+from storage.jobs.transitions import LONGEST, passed
 from storage.lifecycle import JobState
-from storage.tables import jobs
-from storage.transitions import LONGEST, passed
 
 #: Most often there is nothing at all: asked first, and made once, since to make a statement takes longer than to ask.
 LIVE = select(exists().where(or_(*(jobs.c.state == state for state in rows.LIVE))))

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, or_, select, update
 
-from storage import rows
+from storage.db import rows
+from storage.db.tables import jobs
+from storage.jobs.transitions import LONGEST, in_seconds, record_all
 from storage.lifecycle import JobState
 from storage.records import Claim
-from storage.tables import jobs
-from storage.transitions import LONGEST, in_seconds, record_all
 
 
 def claim_all(connection: Connection, now: datetime, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:

@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 from storage.atomic import remove, sync, sync_folder
+from storage.db.sqlite import COMPANIONS, as_ours, connect, look_for_damage, schema_of
 from storage.errors import BackupError, ForeignFileError, StorageError
-from storage.sqlite import COMPANIONS, as_ours, connect, look_for_damage, schema_of
 
 
 def back_up(file: Path, copy: Path) -> None:

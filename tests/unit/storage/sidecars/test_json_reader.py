@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from storage import sidecars
 from storage.records import Description, MediaKind, Quality, Segment
 from storage.sidecars import json, markdown
+from storage.sidecars.json_reader import Finding, finding_without_reading, read_back, recorded
+from storage.sidecars.markdown_sections import plain, unescaped
 from storage.sidecars.mirror import mirrored
 from storage.sidecars.names import sidecar_path
-from storage.sidecars.page import plain, unescaped
-from storage.sidecars.recorded import Finding, finding_without_reading, read_back, recorded
 from tests.fakes.clock import START
 from tests.fakes.files import description_of, new_file
 

@@ -14,15 +14,16 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from config.failpoints import crash_point
-from storage import admission, dispatch, following, publication, recovery, refused, results, rows
-from storage.database import Database
+from storage.db import description_rows, rows
+from storage.db.database import Database
+from storage.db.tables import daemon_state, jobs
 from storage.errors import LostClaim
+from storage.jobs import admission, dispatch, publication, recovery, refused_paths, relocation
+from storage.jobs.file_presence import Whereabouts, changed_from
+from storage.jobs.pending_work import PendingWork
+from storage.jobs.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed
 from storage.lifecycle import Cause, JobState
-from storage.pending_work import PendingWork
 from storage.records import Admission, Claim, Description, Job, NewFile, Refusal
-from storage.tables import daemon_state, jobs
-from storage.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed
-from storage.whereabouts import Whereabouts, changed_from
 
 
 class JobStore:
@@ -64,7 +65,7 @@ class JobStore:
     def forget_refusals(self, paths: Sequence[bytes]) -> None:
         """Nothing stands at these paths any more (the caller knows); some hundreds of them, in one transaction."""
         with self._change() as (connection, _):
-            refused.forget(connection, paths)
+            refused_paths.forget(connection, paths)
 
     def follow(self, job: Job, path: bytes) -> bool:
         """The job goes along with its file, which was moved to `path`. A done one is published there once more.
@@ -72,7 +73,7 @@ class JobStore:
         False, and nothing changed, when somebody works on it, or `path` has a job of its own.
         """
         with self._change() as (connection, now):
-            return following.follow(connection, now, job, path)
+            return relocation.follow(connection, now, job, path)
 
     def take_over(self, job: Job, picture: NewFile) -> bool:
         """The waiting job of a Live Photo's moving half goes over to its picture, which came later.
@@ -80,7 +81,7 @@ class JobStore:
         False, and nothing changed, when it no longer waits, or the picture has a job of its own.
         """
         with self._change() as (connection, now):
-            return following.take_over(connection, now, job, picture)
+            return relocation.take_over(connection, now, job, picture)
 
     def requeue(self, job_id: int) -> Job:
         """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.
@@ -235,12 +236,12 @@ class JobStore:
     def known(self, digest: str, *, model: str, recipe: str) -> Description | None:
         """What the same model said to the same questions about the same bytes, at any path."""
         with self._database.read() as connection:
-            return results.newest(connection, *results.same_answers(digest, model, recipe))
+            return description_rows.newest(connection, *description_rows.same_answers(digest, model, recipe))
 
     def answered(self, digests: Collection[str], *, model: str, recipe: str) -> set[str]:
         """Of these bytes, those about which `known` knows something; asked about some hundreds at once."""
         with self._database.read() as connection:
-            return results.answered(connection, digests, model, recipe)
+            return description_rows.answered(connection, digests, model, recipe)
 
     def changed_from(self, job_id: int) -> frozenset[str]:
         """The digests of what the job's file held when it was described before, and from which it was changed in place.

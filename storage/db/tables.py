@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage.columns import DIGITS, FingerprintText, UtcTime, Words
+from storage.db.column_types import DIGITS, FingerprintText, UtcTime, Words
 
 metadata = MetaData()
 

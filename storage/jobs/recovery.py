@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from storage import results, rows
+from storage.db import description_rows, rows
+from storage.db.tables import jobs
+from storage.jobs.transitions import UNOWNED, back_to_queue, in_seconds, move, passed, record
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Description
-from storage.tables import jobs
-from storage.transitions import UNOWNED, back_to_queue, in_seconds, move, passed, record
 
 DIED = "worker-died"
 #: So many jobs are taken up at once: their sidecars are written well within a lease, and work waits for them no longer.
@@ -73,7 +73,7 @@ def take_up(
         claim = rows.read_claim(connection, job_id)
         if claim.job.reason is None:  # else it was only put off, and is tried again and again
             record(connection, now, job_id, JobState.PUBLISHING, JobState.PUBLISHING, f"Taken up by {owner}.")
-        description = results.of_job(connection, job_id)
+        description = description_rows.of_job(connection, job_id)
         assert description is not None  # stored by the transaction that made the job publishing
         taken.append((claim, description))
     return taken

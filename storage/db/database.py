@@ -12,11 +12,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from config.errors import NotFoundError
-from storage.backend import Backend
+from storage.db.backend import Backend
+from storage.db.sqlite import BUSY_SECONDS
+from storage.db.sqlite_backend import SqliteFile
 from storage.errors import StorageError
 from storage.migrations import Migrations
-from storage.sqlite import BUSY_SECONDS
-from storage.sqlite_file import SqliteFile
 
 #: How the addresses of PostgreSQL's databases begin.
 SCHEMES = ("postgresql://", "postgres://")
@@ -112,7 +112,7 @@ def backend_at(place: Path | str, keep_free: int, busy_seconds: float) -> Backen
     if not str(place).startswith(SCHEMES):
         return SqliteFile(Path(place).absolute(), keep_free=keep_free, busy_seconds=busy_seconds)
     try:
-        from storage.postgres import PostgresServer  # its driver is an extra
+        from storage.db.postgres_backend import PostgresServer  # its driver is an extra
     except ImportError as error:
         raise StorageError(
             f"The database {place} needs a driver that is not installed.",

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, or_, update
 
-from storage import rows
-from storage.admission import ANEW
-from storage.columns import is_one_of
+from storage.db import rows
+from storage.db.column_types import is_one_of
+from storage.db.tables import decisions, jobs
+from storage.jobs.admission import ANEW
+from storage.jobs.file_presence import mark
+from storage.jobs.transitions import record
 from storage.lifecycle import JobState
 from storage.records import Job, NewFile
-from storage.tables import decisions, jobs
-from storage.transitions import record
-from storage.whereabouts import mark
 
 #: Where a job goes on when its file stands elsewhere. One that is worked on is left to its worker.
 GOES_ON: dict[JobState, JobState] = {

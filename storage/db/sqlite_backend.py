@@ -10,9 +10,9 @@ from threading import Lock
 
 from sqlalchemy import Connection, Engine
 
-from storage import sqlite
+from storage.db import sqlite
 from storage.errors import BusyError, DiskFullError, StorageError
-from storage.volumes import free_bytes, network_kind
+from storage.filesystems import free_bytes, network_kind
 
 
 class SqliteFile:
@@ -48,7 +48,7 @@ class SqliteFile:
         sqlite.look_for_damage(self._file)
 
     def keep_copy(self, of: str) -> None:
-        from storage.upkeep import back_up  # seldom due, and short commands count every import
+        from storage.db.sqlite_maintenance import back_up  # seldom due, and short commands count every import
 
         back_up(self._file, self._file.with_name(f"{self._file.name}.before-{of}"))
 

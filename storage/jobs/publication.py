@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, tuple_, update
 
-from storage import results
+from storage.db import description_rows
+from storage.db.tables import events, jobs
+from storage.jobs.transitions import UNOWNED
 from storage.lifecycle import ARROWS, JobState
 from storage.records import Claim, Description
-from storage.tables import events, jobs
-from storage.transitions import UNOWNED
 
 SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None, "detail": None}
 
@@ -23,7 +23,9 @@ def publish_all(connection: Connection, now: datetime, described: Sequence[tuple
     held = move_all(connection, claims, JobState.RUNNING, JobState.PUBLISHING, SETTLED)
     record_each(connection, now, dict.fromkeys(sorted(held), "Described."), JobState.RUNNING, JobState.PUBLISHING)
     if held:
-        results.store_all(connection, {claim.job.id: said for claim, said in described if claim.job.id in held})
+        description_rows.store_all(
+            connection, {claim.job.id: said for claim, said in described if claim.job.id in held}
+        )
     return held
 
 

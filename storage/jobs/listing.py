@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Double, Select, Text, select, type_coerce
 
+from storage.db.tables import descriptions, jobs, media, paths
 from storage.lifecycle import JobState
-from storage.tables import descriptions, jobs, media, paths
 
 #: Rows that are fetched together.
 AT_ONCE = 2000

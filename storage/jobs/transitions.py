@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, exists, insert, or_, select, update
 
+from storage.db.tables import events, jobs
 from storage.lifecycle import ARROWS, JobState
 from storage.records import Claim
-from storage.tables import events, jobs
 
 #: No lease and no wait is longer. One that seems to be was written before the clock was set back.
 LONGEST = timedelta(hours=1)

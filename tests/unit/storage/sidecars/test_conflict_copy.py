@@ -16,8 +16,9 @@ from config.failpoints import VARIABLE
 from config.settings import Existing
 from storage import sidecars
 from storage.records import Description
-from storage.sidecars import ChangedFrom, json, markdown
-from storage.sidecars.apart import dated_names
+from storage.sidecars import json, markdown
+from storage.sidecars.conflict_copy import dated_names
+from storage.sidecars.writer import ChangedFrom
 from tests.fakes.clock import START
 from tests.fakes.files import description_of, digest_of, new_file
 

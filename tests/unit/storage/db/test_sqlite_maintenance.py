@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Database, open_database
+from storage.db.database import Database, open_database
+from storage.db.sqlite import connect
+from storage.db.sqlite_maintenance import back_up, vacuum
 from storage.errors import BackupError, BusyError, ForeignFileError
 from storage.library import Library
-from storage.sqlite import connect
-from storage.upkeep import back_up, vacuum
-from tests.unit.storage.test_database import admit_one
+from tests.unit.storage.db.test_database import admit_one
 
 
 @pytest.fixture

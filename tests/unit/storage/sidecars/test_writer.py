@@ -13,7 +13,8 @@ import pytest
 from storage import sidecars
 from storage.errors import SidecarError
 from storage.records import Description, MediaKind, Quality, Segment
-from storage.sidecars import Kept, json, markdown, page
+from storage.sidecars import json, markdown, markdown_sections
+from storage.sidecars.writer import Kept
 from tests.fakes.disk_names import can_name
 from tests.fakes.files import description_of, new_file
 
@@ -81,7 +82,7 @@ class TestMarkdown:
             timeline=(Segment(start=0.0, end=4.04, text="Waves."), Segment(start=4.04, end=3723.5, text="A | B")),
             quality=Quality(verdict="suspect", reasons=("caption: loop", "summary: cut-off")),
         )
-        marks = " ".join(sorted(field.mark for field in page.sections(description)))
+        marks = " ".join(sorted(field.mark for field in markdown_sections.sections(description)))
         assert markdown.render(description).decode() == (
             f"<!-- smolwatch 1 2026-11-24T09:00:00Z {description.digest} {marks} -->\n"
             "\n"
@@ -125,7 +126,7 @@ class TestMarkdown:
         assert "Quality" not in text
 
     def test_hostile_text_stays_text(self) -> None:
-        text = page.plain(HOSTILE)
+        text = markdown_sections.plain(HOSTILE)
         assert text == (
             r"a\\x1b\[31m\]\(http\://evil\) \<script\>alert\(1\)\</script\> \`x\` \| b"
             r" \# heading \\u202e\\x9b\*\*bold\*\* \\xff"
@@ -162,7 +163,7 @@ class TestMarkdown:
         ],
     )
     def test_no_answer_starts_a_block_or_becomes_a_link(self, said: str, written: str) -> None:
-        assert page.plain(said) == written
+        assert markdown_sections.plain(said) == written
 
     def test_it_knows_its_own(self) -> None:
         assert markdown.is_ours(markdown.render(description_of(new_file())))

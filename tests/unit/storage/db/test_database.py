@@ -15,12 +15,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert
 
 from config.errors import NotFoundError
-from storage import migrations, sqlite_file
-from storage.database import Database, open_database
+from storage import migrations
+from storage.db import sqlite_backend
+from storage.db.database import Database, open_database
+from storage.db.tables import daemon_state, metadata
 from storage.errors import BusyError, DiskFullError, StorageError
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
-from storage.tables import daemon_state, metadata
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, description_of, new_file
 from tests.fakes.schemas import NEXT, as_an_older_version, next_schema, opened_twice_at_once, schema
@@ -200,7 +201,7 @@ class TestTrouble:
         admit_one(database)
         claim = store.claim("w", lease_seconds=60)
         assert claim
-        monkeypatch.setattr(sqlite_file, "free_bytes", lambda folder: 4_999_999)
+        monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 4_999_999)
         with pytest.raises(DiskFullError, match="4 MB are free"):
             admit_one(database, b"/inbox/other.jpg")
         with pytest.raises(DiskFullError, match="until 5 MB are"):
@@ -229,7 +230,7 @@ def test_asking_the_library_loads_no_migrations_no_other_database_and_nothing_of
     program = f"""
 import sys
 import threading
-from storage.database import open_database
+from storage.db.database import open_database
 from storage.library import Library
 from storage.migrations import Migrations
 Library(open_database({str(file)!r}, read_only=True)).counts()
@@ -237,7 +238,7 @@ print(sorted({{"alembic", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql", "p
 """
     said = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
         check=True,
         capture_output=True,
         env={**os.environ},

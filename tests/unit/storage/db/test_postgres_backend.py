@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import MetaData, create_engine, insert, inspect
 
 from config.errors import NotFoundError
-from storage import migrations, postgres
-from storage.database import Database, open_database
+from storage import migrations
+from storage.db import postgres_backend
+from storage.db.database import Database, open_database
+from storage.db.tables import daemon_state, metadata
 from storage.errors import BusyError, DiskFullError, PassingError, StorageError, UnreachableError
 from storage.health import problems
-from storage.jobs import JobStore
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Refusal
-from storage.tables import daemon_state, metadata
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MODEL, RECIPE, new_file
 from tests.fakes.postgres import Server, common_server
@@ -147,7 +148,7 @@ class TestOpening:
         assert (caught.value.exit_code, "database.url" in caught.value.advice) == (78, True)
 
     def test_without_its_driver_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delitem(sys.modules, "storage.postgres")
+        monkeypatch.delitem(sys.modules, "storage.db.postgres_backend")
         monkeypatch.setitem(sys.modules, "psycopg", None)
         with pytest.raises(StorageError, match="driver") as caught:
             open_database(NOWHERE)
@@ -244,9 +245,9 @@ class TestTransactions:
 )
 def test_what_the_server_says_becomes_one_of_our_errors(code: str, ours: type[StorageError]) -> None:
     error = psycopg.errors.lookup(code)("said")
-    assert type(postgres.translated("x", error)) is ours
+    assert type(postgres_backend.translated("x", error)) is ours
 
 
 @pytest.mark.parametrize("code", ["23505", "42601", "22003"])
 def test_mistakes_of_ours_stay_what_they_are(code: str) -> None:
-    assert postgres.translated("x", psycopg.errors.lookup(code)("said")) is None
+    assert postgres_backend.translated("x", psycopg.errors.lookup(code)("said")) is None

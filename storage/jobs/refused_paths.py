@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, delete, exists, func, select
 
-from storage import rows
+from storage.db import rows
+from storage.db.tables import decisions, jobs, paths
 from storage.records import Refusal
-from storage.tables import decisions, jobs, paths
 
 
 def counts(connection: Connection) -> dict[tuple[str, str | None], int]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
+from storage.db.rows import media_rows
+from storage.db.tables import descriptions, jobs, media, paths, segments, stats
 from storage.records import Description, Media, MediaKind, ModelFacts, NewFile, Quality, RecipeFacts, Segment, Stats
-from storage.rows import media_rows
-from storage.tables import descriptions, jobs, media, paths, segments, stats
 
 
 def store(connection: Connection, job_id: int, description: Description) -> None:
