@@ -17,7 +17,6 @@ from config.recipes import load_recipe
 from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
-from daemon.crashes import ADVICE, Crashes
 from daemon.inference.models import check_here, model_key
 from daemon.intake.admit import Gate
 from daemon.intake.device_numbers import update_device_numbers
@@ -29,10 +28,11 @@ from daemon.intake.sweep import inbox_root
 from daemon.intake.wakeup import Wakeup
 from daemon.lock import HomeLock
 from daemon.media.dataless import leave_in_the_cloud
-from daemon.model_status import ModelStatus
 from daemon.signals import StopNote, noted_signals
-from daemon.supervisor import Supervisor, Work, begin_work
-from daemon.trouble import Trouble
+from daemon.supervision.crash_loop import ADVICE, Crashes
+from daemon.supervision.database_health import Trouble
+from daemon.supervision.model_status import ModelStatus
+from daemon.supervision.supervisor import Supervisor, Work, begin_work
 from storage.atomic import sweep_temporaries
 from storage.db.database import Database, open_database
 from storage.errors import StorageError

@@ -28,11 +28,11 @@ from daemon.intake.sweep import inbox_root
 from daemon.media.dataless import leave_in_the_cloud
 from daemon.media.decoder import Decoder
 from daemon.media.sandbox.linux import die_with_parent
+from daemon.messages import Stage
 from daemon.power.awake import Awake, caffeinate
 from daemon.power.courtesy import Courtesy
 from daemon.power.disk import let_others_first
 from daemon.power.reading import read_power
-from daemon.stage import Stage
 from daemon.worker.control import Control
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_room import EngineRoom

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from daemon.clock import Clock
-from daemon.stage import Stage
+from daemon.messages import Stage
 
 #: The same is said again this often at most.
 AGAIN_SECONDS = 1.0

@@ -21,9 +21,9 @@ from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
 from daemon.intake.standing import Inbox
 from daemon.intake.sweep import inbox_root
+from daemon.messages import Stage
 from daemon.power.courtesy import Courtesy
 from daemon.power.pace import Pace
-from daemon.stage import Stage
 from daemon.worker.ahead import FILES_AHEAD, Errand, Opened, Work
 from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.asking import plan_for, request_for

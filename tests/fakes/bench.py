@@ -7,10 +7,10 @@ from config.settings import Settings
 from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
+from daemon.messages import Stage
 from daemon.power.awake import Awake
 from daemon.power.courtesy import Courtesy
 from daemon.power.state import PowerState
-from daemon.stage import Stage
 from daemon.worker.control import Control
 from daemon.worker.engine_room import EngineRoom
 from daemon.worker.growth import Growth

@@ -42,7 +42,7 @@ def start() -> int:
     from config.errors import SmolwatchError
     from config.logs import set_up_logs
     from daemon.app import run
-    from daemon.supervisor import begin_work
+    from daemon.supervision.supervisor import begin_work
     from tests.fakes.obedient_worker import begin_obedient_work
 
     settings = load_settings()

@@ -19,7 +19,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.intake.identity import identify
-from daemon.supervisor import begin_work
+from daemon.supervision.supervisor import begin_work
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.library import Library

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemon.silence import Silence
+from daemon.supervision.lease_monitor import Silence
 from storage.db.database import Database, open_database
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause, JobState

@@ -13,7 +13,7 @@ import pytest
 
 from daemon.delivery import Delivery
 from daemon.errors import ChangedError
-from daemon.stage import Stage
+from daemon.messages import Stage
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.progress import Progress
 from daemon.worker.pulse import Pulse

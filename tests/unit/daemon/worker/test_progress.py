@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.stage import Stage
+from daemon.messages import Stage
 from daemon.worker.progress import AGAIN_SECONDS, Progress
 from tests.fakes.clock import FakeClock
 

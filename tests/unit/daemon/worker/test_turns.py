@@ -25,9 +25,9 @@ from daemon.inference.asking_again import AskingAgain
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
 from daemon.media.clip import CUT_SHORT, DAMAGED
+from daemon.messages import Stage
 from daemon.power.courtesy import LOOK_SECONDS
 from daemon.power.state import PowerState, Source
-from daemon.stage import Stage
 from daemon.worker.turns import MODEL_FAILED, UNFORESEEN
 from storage.jobs.store import JobStore
 from storage.library import Library

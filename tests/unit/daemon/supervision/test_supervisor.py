@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 
-from daemon.supervisor import death_of
+from daemon.supervision.supervisor import death_of
 
 
 def test_a_death_is_told_with_its_signal_and_a_kill_with_its_likely_cause() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from config.errors import ModelUnavailableError
-from daemon.model_status import LOOK_AGAIN_SECONDS, ModelStatus
+from daemon.supervision.model_status import LOOK_AGAIN_SECONDS, ModelStatus
 from storage.errors import BusyError
 from tests.fakes.clock import FakeClock
 

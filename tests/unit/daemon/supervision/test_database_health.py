@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.trouble import LOOK_SECONDS, Trouble
+from daemon.supervision.database_health import LOOK_SECONDS, Trouble
 from storage.db import sqlite_backend
 from storage.db.database import Database, open_database
 from storage.errors import BusyError, DiskFullError

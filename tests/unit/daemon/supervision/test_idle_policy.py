@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from daemon.idle_policy import IDLE_SECONDS, QUICK_SECONDS, IdlePolicy
+from daemon.supervision.idle_policy import IDLE_SECONDS, QUICK_SECONDS, IdlePolicy
 
 LEASE = 60.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon.clock import Clock
-from daemon.stage import Stage
+from daemon.messages import Stage
 
 #: Loading the model the first time, from a slow disk, takes longer than any round of work.
 LOADING_FACTOR = 5.0

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.silence import Silence
+from daemon.supervision.lease_monitor import Silence
 from tests.fakes.clock import FakeClock
 
 LEASE = 60.0

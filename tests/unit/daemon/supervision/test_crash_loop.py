@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from daemon.crashes import Crashes
+from daemon.supervision.crash_loop import Crashes
 from storage.jobs.store import JobStore
 from tests.fakes.clock import START
 

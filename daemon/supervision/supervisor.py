@@ -15,13 +15,13 @@ from loguru import logger
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
-from daemon.idle_policy import IdlePolicy
-from daemon.model_status import ModelStatus
-from daemon.restart_backoff import LONGEST_PAUSE, RestartBackoff
+from daemon.messages import Stage
 from daemon.signals import StopNote
-from daemon.silence import Silence
-from daemon.stage import Stage
-from daemon.stall import Stall
+from daemon.supervision.hang_detector import Stall
+from daemon.supervision.idle_policy import IdlePolicy
+from daemon.supervision.lease_monitor import Silence
+from daemon.supervision.model_status import ModelStatus
+from daemon.supervision.restart_backoff import LONGEST_PAUSE, RestartBackoff
 from storage.jobs.store import JobStore
 
 #: After its time to stop is over, what the worker gets for the release of its jobs, and then before each signal.

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from daemon.stage import Stage
-from daemon.stall import GAP_SECONDS, Stall
+from daemon.messages import Stage
+from daemon.supervision.hang_detector import GAP_SECONDS, Stall
 from tests.fakes.clock import FakeClock
 
 

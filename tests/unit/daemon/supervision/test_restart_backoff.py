@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.restart_backoff import RestartBackoff
+from daemon.supervision.restart_backoff import RestartBackoff
 
 
 def test_pauses_double_up_to_a_minute() -> None:
