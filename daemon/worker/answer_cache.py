@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from config.recipes import Recipe
 from daemon.inference.engine import EngineInfo
-from daemon.worker.describing import same_for
+from daemon.worker.describe import same_for
 from storage.jobs.store import JobStore
 from storage.records import Claim, Description
 

@@ -10,9 +10,9 @@ from typing import Self
 from daemon.clock import Clock
 from daemon.delivery import MOST_TOGETHER, Delivery
 from daemon.errors import MediaError
+from daemon.worker.heartbeat import Pulse
+from daemon.worker.loop_progress import Progress
 from daemon.worker.outcomes import check_unchanged
-from daemon.worker.progress import Progress
-from daemon.worker.pulse import Pulse
 from storage.errors import StorageError
 from storage.jobs.recovery import MOST_TAKEN_UP
 from storage.records import Claim, Description

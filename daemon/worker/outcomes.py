@@ -16,7 +16,7 @@ from daemon.intake.standing import Inbox
 from daemon.media.clip import CUT_SHORT, Clip
 from daemon.media.opening import open_checked, refusal
 from daemon.retry import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
-from daemon.worker.pulse import Pulse
+from daemon.worker.heartbeat import Pulse
 from storage.errors import LostClaim
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause

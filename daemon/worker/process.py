@@ -35,13 +35,13 @@ from daemon.power.disk import let_others_first
 from daemon.power.reading import read_power
 from daemon.worker.control import Control
 from daemon.worker.delivery_queue import DeliveryQueue
-from daemon.worker.engine_room import EngineRoom
-from daemon.worker.growth import Growth, resident_bytes
-from daemon.worker.patience import PatientStore
-from daemon.worker.progress import Progress
-from daemon.worker.pulse import Pulse
-from daemon.worker.reading import Reader
-from daemon.worker.turns import Worker
+from daemon.worker.engine_host import EngineRoom
+from daemon.worker.heartbeat import Pulse
+from daemon.worker.loop import Worker
+from daemon.worker.loop_progress import Progress
+from daemon.worker.memory_growth import Growth, resident_bytes
+from daemon.worker.prefetch import Reader
+from daemon.worker.retrying_store import PatientStore
 from storage import sidecars
 from storage.db.database import open_database
 from storage.jobs.store import JobStore

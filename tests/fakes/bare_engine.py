@@ -12,7 +12,7 @@ from config.settings import Settings
 from daemon.inference.engine import Engine, EngineInfo, Request
 from daemon.inference.start import make_engine
 from daemon.media.decoder import Decoder
-from daemon.worker.asking import plan_for, request_for
+from daemon.worker.decode_task import plan_for, request_for
 from storage.records import Fingerprint
 from tests.fakes.files import claim_of
 

@@ -12,11 +12,11 @@ from daemon.power.awake import Awake
 from daemon.power.courtesy import Courtesy
 from daemon.power.state import PowerState
 from daemon.worker.control import Control
-from daemon.worker.engine_room import EngineRoom
-from daemon.worker.growth import Growth
-from daemon.worker.progress import Progress
-from daemon.worker.pulse import Pulse
-from daemon.worker.turns import Worker
+from daemon.worker.engine_host import EngineRoom
+from daemon.worker.heartbeat import Pulse
+from daemon.worker.loop import Worker
+from daemon.worker.loop_progress import Progress
+from daemon.worker.memory_growth import Growth
 from storage import sidecars
 from storage.jobs.store import JobStore
 from storage.library import Library

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from daemon.media.clip import Clip, DecodePlan
-from daemon.worker.ahead import Errand
-from daemon.worker.reading import Reader
+from daemon.worker.prefetch import Reader
+from daemon.worker.prefetch_window import Errand
 from storage.records import Fingerprint, Media, MediaKind
 
 

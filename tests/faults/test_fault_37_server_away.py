@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.worker.patience import PatientStore
+from daemon.worker.retrying_store import PatientStore
 from storage.db import postgres_backend
 from storage.db.database import Database, open_database
 from storage.errors import BusyError, LostClaim, PassingError, UnreachableError

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.worker.patience import PatientStore
+from daemon.worker.retrying_store import PatientStore
 from storage.db.database import Database, open_database
 from storage.library import Library
 from storage.lifecycle import JobState

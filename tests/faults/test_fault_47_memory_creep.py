@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.worker.growth import WARM_ANSWERS
+from daemon.worker.memory_growth import WARM_ANSWERS
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw
 from tests.fakes.ledger import audit

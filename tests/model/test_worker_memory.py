@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from daemon.inference.torch_runner import CACHE_SHARE
-from daemon.worker.ahead import OPENED_BYTES
+from daemon.worker.prefetch_window import OPENED_BYTES
 from storage.lifecycle import JobState
 from tests.fakes.processes import House, workers
 from tests.fakes.proofs import MODEL, proof_house, run_once, said_by

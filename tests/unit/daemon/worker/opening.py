@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from daemon.media.clip import Clip, DecodePlan
-from daemon.worker.ahead import Errand, Opened
+from daemon.worker.prefetch_window import Errand, Opened
 from storage.records import Media, MediaKind
 from tests.fakes.files import claim_of
 

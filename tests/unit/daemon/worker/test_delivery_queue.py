@@ -15,8 +15,8 @@ from daemon.delivery import Delivery
 from daemon.errors import ChangedError
 from daemon.messages import Stage
 from daemon.worker.delivery_queue import DeliveryQueue
-from daemon.worker.progress import Progress
-from daemon.worker.pulse import Pulse
+from daemon.worker.heartbeat import Pulse
+from daemon.worker.loop_progress import Progress
 from storage import sidecars
 from storage.db.database import Database
 from storage.errors import StorageError

@@ -28,7 +28,7 @@ from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.messages import Stage
 from daemon.power.courtesy import LOOK_SECONDS
 from daemon.power.state import PowerState, Source
-from daemon.worker.turns import MODEL_FAILED, UNFORESEEN
+from daemon.worker.loop import MODEL_FAILED, UNFORESEEN
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState

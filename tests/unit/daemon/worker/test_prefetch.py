@@ -6,8 +6,8 @@ import threading
 
 from daemon.errors import DecoderCrashedError
 from daemon.media.clip import Clip
-from daemon.worker.ahead import Ahead, Opened
-from daemon.worker.reading import Reader
+from daemon.worker.prefetch import Reader
+from daemon.worker.prefetch_window import Ahead, Opened
 from tests.fakes.clock import FakeClock
 from tests.fakes.opener import FakeOpener
 from tests.unit.daemon.worker.opening import errand_of

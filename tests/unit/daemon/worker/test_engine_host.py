@@ -5,7 +5,7 @@ import pytest
 from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
-from daemon.worker.engine_room import REST_SECONDS, EngineRoom
+from daemon.worker.engine_host import REST_SECONDS, EngineRoom
 from tests.contracts.test_engine import picture
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine

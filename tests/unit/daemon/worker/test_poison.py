@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.worker.blame import Blame
+from daemon.worker.poison import Blame
 from storage.lifecycle import Cause
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.worker.patience import AGAIN_SECONDS, PatientStore
+from daemon.worker.retrying_store import AGAIN_SECONDS, PatientStore
 from storage.db.database import Database, open_database
 from storage.errors import LostClaim
 from storage.jobs.store import JobStore

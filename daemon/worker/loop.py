@@ -24,20 +24,20 @@ from daemon.intake.sweep import inbox_root
 from daemon.messages import Stage
 from daemon.power.courtesy import Courtesy
 from daemon.power.pace import Pace
-from daemon.worker.ahead import FILES_AHEAD, Errand, Opened, Work
 from daemon.worker.answer_cache import AnswerCache
-from daemon.worker.asking import plan_for, request_for
-from daemon.worker.blame import Blame
 from daemon.worker.control import Control
+from daemon.worker.decode_task import plan_for, request_for
 from daemon.worker.delivery_queue import DeliveryQueue
-from daemon.worker.describing import Cost, describe
-from daemon.worker.engine_room import EngineRoom
-from daemon.worker.growth import Growth
+from daemon.worker.describe import Cost, describe
+from daemon.worker.engine_host import EngineRoom
+from daemon.worker.heartbeat import Pulse
+from daemon.worker.loop_progress import Progress
 from daemon.worker.memory import PeakMemory
+from daemon.worker.memory_growth import Growth
 from daemon.worker.outcomes import Outcomes, check_finished
-from daemon.worker.progress import Progress
-from daemon.worker.pulse import Pulse
-from daemon.worker.reading import Reader
+from daemon.worker.poison import Blame
+from daemon.worker.prefetch import Reader
+from daemon.worker.prefetch_window import FILES_AHEAD, Errand, Opened, Work
 from storage.errors import LostClaim, StorageError
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause

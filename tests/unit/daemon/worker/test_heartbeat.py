@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.worker.pulse import Pulse
+from daemon.worker.heartbeat import Pulse
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.worker.growth import WARM_ANSWERS, Growth
+from daemon.worker.memory_growth import WARM_ANSWERS, Growth
 
 
 class Held:

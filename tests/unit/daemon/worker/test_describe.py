@@ -8,7 +8,7 @@ import pytest
 from config.recipes import Question, load_recipe
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, Figures, Reply
-from daemon.worker.describing import Cost, describe, same_for
+from daemon.worker.describe import Cost, describe, same_for
 from storage.lifecycle import JobState
 from storage.records import Description, Job, MediaKind, Quality
 from tests.fakes.clock import START

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from daemon.messages import Stage
-from daemon.worker.progress import AGAIN_SECONDS, Progress
+from daemon.worker.loop_progress import AGAIN_SECONDS, Progress
 from tests.fakes.clock import FakeClock
 
 

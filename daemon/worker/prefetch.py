@@ -9,8 +9,8 @@ from typing import Protocol, Self
 
 from daemon.clock import Clock
 from daemon.media.clip import Clip, DecodePlan
-from daemon.worker.ahead import Ahead, Errand, Opened
 from daemon.worker.outcomes import check_digest
+from daemon.worker.prefetch_window import Ahead, Errand, Opened
 from storage.records import Claim, Fingerprint
 
 #: How long the thread is waited for at the end. A file that hangs its decoder keeps nobody: both end with the process.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from daemon.errors import UnreadableError
-from daemon.worker.ahead import Ahead, Errand, Opened
+from daemon.worker.prefetch_window import Ahead, Errand, Opened
 from tests.unit.daemon.worker.opening import errand_of, opened
 
 MOST = 100
