@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from config.errors import SmolwatchError
-from daemon.inference.batch.runner import RunnerError
+from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.checkpoint import read_plan
 from daemon.inference.devices import name_of, pick_device, pick_dtype
 from daemon.inference.models import DEMO

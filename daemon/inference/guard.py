@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from daemon.inference.batch.repetition import ANYWAY, COVERAGE, TIMES, is_loop
 from daemon.inference.engine import Answer
-from daemon.inference.loops import ANYWAY, COVERAGE, TIMES, is_loop
 
 #: A loop is at least so long; shorter ones may be meant: "HA HA HA", "0000000".
 WORDS, CHARACTERS = 24, 64

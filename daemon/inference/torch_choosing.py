@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from daemon.inference.batch.runner import RunnerError
+from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.decoding import Decoding
 
 

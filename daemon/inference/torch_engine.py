@@ -11,8 +11,8 @@ from torch import Tensor
 
 from config.settings import Detail
 from daemon.errors import EngineError
-from daemon.inference.batch.scenes import Scene, Writing
 from daemon.inference.batch.scheduler import Scheduler
+from daemon.inference.batch.sequence import Scene, Writing
 from daemon.inference.decoding import PLAIN
 from daemon.inference.devices import check_int8, give_back, memory_of, pick_device, pick_dtype, trim
 from daemon.inference.engine import EngineInfo, Reply, Request

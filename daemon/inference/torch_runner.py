@@ -14,7 +14,7 @@ from transformers import SmolVLMForConditionalGeneration
 from transformers.utils import logging
 
 from config.errors import ModelUnavailableError
-from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
+from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.devices import free_memory, give_back, wait_for
 from daemon.inference.processor import Floats

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from daemon.errors import EngineError
-from daemon.inference.batch.runner import RunnerError
+from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.devices import NAMES, give_back
 from daemon.inference.torch_attention import Kernel, fused, plain
 from daemon.inference.torch_kernels import trouble_with

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from daemon.errors import EngineError
-from daemon.inference.batch.scenes import Scene
-from daemon.inference.batch.stopping import Stop
+from daemon.inference.batch.sequence import Scene
+from daemon.inference.batch.stop_criteria import Stop
 from daemon.inference.engine import Answer, Figures, Reply, Request
 from daemon.inference.processor import Seen
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from zlib import crc32
 
-from daemon.inference.batch.runner import RunnerError
+from daemon.inference.batch.repetition import LONGEST_PERIOD
+from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.decoding import PLAIN, Decoding
-from daemon.inference.loops import LONGEST_PERIOD
 
 IMAGE, END, WORDS = 90, 0, 40
 POISON = 13  # a tile that no model survives

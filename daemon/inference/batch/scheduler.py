@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from daemon.inference.batch.budget import Budget
-from daemon.inference.batch.runner import Runner, RunnerError, RunnerMemoryError
-from daemon.inference.batch.scenes import Scene, State, Writing
-from daemon.inference.batch.stopping import Stop, stop_of
+from daemon.inference.batch.runner_protocol import Runner, RunnerError, RunnerMemoryError
+from daemon.inference.batch.sequence import Scene, State, Writing
+from daemon.inference.batch.stop_criteria import Stop, stop_of
+from daemon.inference.batch.token_budget import Budget
 
 Tile = TypeVar("Tile")
 Features = TypeVar("Features")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
-from daemon.inference.batch.runner import RunnerError
+from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.torch_choosing import Choosing, by_argmax, by_max
 

@@ -14,7 +14,7 @@ import torch
 from config.errors import ModelUnavailableError
 from config.recipes import Question
 from daemon.errors import EngineError
-from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
+from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.decoding import Decoding
 from daemon.inference.devices import has_bf16, has_int8, pick_device, pick_dtype
 from daemon.inference.engine import Reply

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from config.recipes import Question
-from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
+from daemon.inference.batch.repetition import is_looping
+from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.batch.stopping import LOOK_EVERY, Stop
+from daemon.inference.batch.stop_criteria import LOOK_EVERY, Stop
 from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.engine import Request
-from daemon.inference.loops import is_looping
 from daemon.inference.processor import Floats
 from daemon.inference.tiles import distinct
 from daemon.inference.torch_runner import TorchRunner, failing

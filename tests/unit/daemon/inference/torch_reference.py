@@ -10,7 +10,7 @@ import torch
 from transformers import SmolVLMForConditionalGeneration
 
 from config.recipes import Question
-from daemon.inference.batch.scenes import Scene, Writing
+from daemon.inference.batch.sequence import Scene, Writing
 from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.engine import Request
 from daemon.inference.processor import Floats, Processor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from daemon.inference.batch.scenes import Scene, Writing
+from daemon.inference.batch.sequence import Scene, Writing
 from tests.fakes.batch_runner import IMAGE, answer
 
 HashScene = Scene[int, str]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from daemon.inference.batch.budget import Budget
-from daemon.inference.batch.runner import RunnerMemoryError
-from daemon.inference.batch.scenes import Scene, State, Writing, shared_prefix
+from daemon.inference.batch.runner_protocol import RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.batch.stopping import Stop, stop_of
+from daemon.inference.batch.sequence import Scene, State, Writing, shared_prefix
+from daemon.inference.batch.stop_criteria import Stop, stop_of
+from daemon.inference.batch.token_budget import Budget
 from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
 from tests.unit.daemon.inference.batch.scenes import HashScene, expected, said, scene, talkative
 

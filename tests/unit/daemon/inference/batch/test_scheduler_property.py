@@ -6,10 +6,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from daemon.inference.batch.runner import RunnerError, RunnerMemoryError
-from daemon.inference.batch.scenes import State
+from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.batch.stopping import Stop
+from daemon.inference.batch.sequence import State
+from daemon.inference.batch.stop_criteria import Stop
 from daemon.inference.decoding import PLAIN, Decoding
 from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
 from tests.unit.daemon.inference.batch.scenes import HashScene, expected, said, scene

@@ -8,7 +8,7 @@ from enum import Enum
 from itertools import takewhile
 from typing import Generic, TypeVar
 
-from daemon.inference.batch.stopping import Stop
+from daemon.inference.batch.stop_criteria import Stop
 from daemon.inference.decoding import PLAIN, Decoding
 
 Tile = TypeVar("Tile")

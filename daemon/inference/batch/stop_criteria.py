@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from daemon.inference.loops import is_looping
+from daemon.inference.batch.repetition import is_looping
 
 #: Loops are looked for once in so many tokens, by the answer's own count: what runs beside it changes nothing.
 LOOK_EVERY = 4

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.inference.loops import LONGEST_PERIOD, is_looping
+from daemon.inference.batch.repetition import LONGEST_PERIOD, is_looping
 
 
 @given(pattern=st.lists(st.integers(0, 49_279), min_size=1, max_size=LONGEST_PERIOD), before=st.integers(0, 30))
