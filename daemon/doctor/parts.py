@@ -48,7 +48,9 @@ def look_at_parts(settings: Settings) -> Parts:
     model = look_at_model(settings) if has_model else None
     return Parts(
         codecs=told_or_why("daemon.media.about_codecs"),
-        device=told_or_why("daemon.inference.about_device", chosen.device, chosen.precision) if has_model else None,
+        device=told_or_why("daemon.inference.torch.probe_device", chosen.device, chosen.precision)
+        if has_model
+        else None,
         sandbox=look_at_sandbox(),
         model=model,
         damaged=damaged_weights(model.path) if isinstance(model, ModelFolder) else (),

@@ -13,7 +13,7 @@ from daemon.evaluation.requests import requests_of, warm_up_of
 from daemon.evaluation.turns import Run
 from daemon.inference.engine import Engine, Figures, Reply, Request
 from daemon.inference.processor import Processor
-from daemon.inference.stock import StockLoop
+from daemon.inference.torch.reference import StockLoop
 
 
 class AskingSide:

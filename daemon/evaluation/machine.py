@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from daemon.inference.limits import threads
+from daemon.inference.torch.roofline import threads
 
 LIBRARIES = ("torch", "transformers", "pillow", "av", "numpy", "tokenizers")
 CPU_FACTS = Path("/proc/cpuinfo")

@@ -19,8 +19,8 @@ def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
         return EchoEngine(detail=chosen.detail, rows=chosen.rows)
     model = find_model(settings)
     from daemon.inference.asking_again import AskingAgain
-    from daemon.inference.torch_engine import TorchEngine
-    from daemon.inference.verdicts import Verdicts
+    from daemon.inference.batch_engine import TorchEngine
+    from daemon.inference.torch.device_verdicts import Verdicts
 
     engine = TorchEngine(
         model.path,

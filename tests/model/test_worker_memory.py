@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from daemon.inference.torch_runner import CACHE_SHARE
+from daemon.inference.torch.model_runner import CACHE_SHARE
 from daemon.worker.prefetch_window import OPENED_BYTES
 from storage.lifecycle import JobState
 from tests.fakes.processes import House, workers

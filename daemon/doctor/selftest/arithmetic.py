@@ -18,7 +18,7 @@ ABSENT = {"mps": "There is no Apple GPU that PyTorch can use.", "cuda": "There i
 def arithmetic(folder: str) -> Iterator[Outcome]:
     """For the checkpoint in `folder`: the CPU alone and together, then every other device against it."""
     try:
-        told: Mapping[str, Ways] = told_by("daemon.inference.about_arithmetic", folder, patience=PATIENCE_SECONDS)
+        told: Mapping[str, Ways] = told_by("daemon.inference.torch.probe_numerics", folder, patience=PATIENCE_SECONDS)
     except Silent as error:
         yield Outcome("arithmetic", Result.FAILED, str(error))
         return

@@ -13,7 +13,7 @@ from daemon.doctor.selftest.outcome import Failed, Outcome, Result, tried
 def kernels() -> Iterator[Outcome]:
     """One for each device that is here. Needs no weights."""
     try:
-        told: Mapping[str, Mapping[str, Any]] = told_by("daemon.inference.about_kernels")
+        told: Mapping[str, Mapping[str, Any]] = told_by("daemon.inference.torch.probe_kernels")
     except Silent as error:
         yield Outcome("kernels", Result.FAILED, str(error))
         return

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch.model_runner import TorchRunner
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 ROOMS = (32, 64, 128)

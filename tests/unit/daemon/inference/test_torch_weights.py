@@ -14,11 +14,11 @@ from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from transformers import SmolVLMForConditionalGeneration
 
 from daemon.errors import EngineError
-from daemon.inference.devices import check_int8, has_int8
-from daemon.inference.torch_attention import Reading
-from daemon.inference.torch_linear import gains_by_packing, int8_laid_out, laid_out, packed_linear, together, with_gelu
-from daemon.inference.torch_runner import TorchRunner
-from daemon.inference.torch_vision import attend
+from daemon.inference.torch.attention import Reading
+from daemon.inference.torch.devices import check_int8, has_int8
+from daemon.inference.torch.linear import gains_by_packing, int8_laid_out, laid_out, packed_linear, together, with_gelu
+from daemon.inference.torch.model_runner import TorchRunner
+from daemon.inference.torch.vision_model import attend
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 MAPS = Path("/proc/self/maps")

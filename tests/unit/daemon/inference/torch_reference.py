@@ -14,7 +14,7 @@ from daemon.inference.batch.sequence import Scene, Writing
 from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.engine import Request
 from daemon.inference.processor import Floats, Processor
-from daemon.inference.tiles import distinct
+from daemon.inference.torch.tile_dedup import distinct
 
 TorchScene = Scene[Floats, torch.Tensor]
 

@@ -1,6 +1,6 @@
 """Tells in JSON how far each device's attention is off the CPU's at the real model's shapes, and what it takes.
 
-A program of its own: a device's driver may end it. python -m daemon.inference.about_kernels
+A program of its own: a device's driver may end it. python -m daemon.inference.torch.probe_kernels
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import asdict
 import torch
 
 from config.errors import SmolwatchError
-from daemon.inference.devices import DTYPES, pick_device, pick_dtype
-from daemon.inference.torch_kernels import OFF, findings, product_times
+from daemon.inference.torch.devices import DTYPES, pick_device, pick_dtype
+from daemon.inference.torch.kernel_check import OFF, findings, product_times
 
 DEVICES = ("cpu", "mps", "cuda")
 #: Whether f16 would be faster than bf16 is not known of every GPU. On CPUs it is slower than both.

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from daemon.inference.torch_apart import Apart
-from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch.model_runner import TorchRunner
+from daemon.inference.torch.tile_pool import Apart
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
-from daemon.inference.torch_cache import CacheShape
-from daemon.inference.torch_linear import Layout, laid_out, together
+from daemon.inference.torch.kv_cache import CacheShape
+from daemon.inference.torch.linear import Layout, laid_out, together
 
 #: (layer, queries, keys, values) -> what the queries gather; tokens x heads x width each.
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from daemon.inference.devices import DTYPES, wait_for
+from daemon.inference.torch.devices import DTYPES, wait_for
 
 #: A thing is timed again and again for so long, and the best time counts: what it can do, not what it mostly does.
 TRIED_SECONDS = 0.4

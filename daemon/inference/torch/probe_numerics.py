@@ -1,6 +1,6 @@
 """Tells in JSON how far each device here is off the CPU, and answers written together off those written alone.
 
-A program of its own: a device's driver may end it. python -m daemon.inference.about_arithmetic [FOLDER]
+A program of its own: a device's driver may end it. python -m daemon.inference.torch.probe_numerics [FOLDER]
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import torch
 from config.errors import SmolwatchError
 from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.checkpoint import read_plan
-from daemon.inference.devices import name_of, pick_device, pick_dtype
 from daemon.inference.models import DEMO
-from daemon.inference.torch_probe import Probe
-from daemon.inference.torch_runner import TorchRunner
-from daemon.inference.torch_trial import judge, off, rungs
+from daemon.inference.torch.device_check import judge, off, rungs
+from daemon.inference.torch.device_check_inputs import Probe
+from daemon.inference.torch.devices import name_of, pick_device, pick_dtype
+from daemon.inference.torch.model_runner import TorchRunner
 
 DEVICES = ("cpu", "mps", "cuda")
 ROWS = 32

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from daemon.inference.torch_attention import Kernel, fused, plain
-from daemon.inference.torch_kernels import OFF, SHAPES, findings, trouble_with
+from daemon.inference.torch.attention import Kernel, fused, plain
+from daemon.inference.torch.kernel_check import OFF, SHAPES, findings, trouble_with
 
 CPU, F32, BF16 = torch.device("cpu"), torch.float32, torch.bfloat16
 

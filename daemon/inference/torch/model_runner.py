@@ -16,14 +16,14 @@ from transformers.utils import logging
 from config.errors import ModelUnavailableError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.decoding import PLAIN, Decoding
-from daemon.inference.devices import free_memory, give_back, wait_for
 from daemon.inference.processor import Floats
-from daemon.inference.torch_attention import Kernel, Reading, Writing, best_kernel
-from daemon.inference.torch_cache import Cache
-from daemon.inference.torch_choosing import Choosing
-from daemon.inference.torch_linear import Layout, laid_out
-from daemon.inference.torch_text import TextModel
-from daemon.inference.torch_vision import VisionModel
+from daemon.inference.torch.attention import Kernel, Reading, Writing, best_kernel
+from daemon.inference.torch.devices import free_memory, give_back, wait_for
+from daemon.inference.torch.kv_cache import Cache
+from daemon.inference.torch.linear import Layout, laid_out
+from daemon.inference.torch.sampler import Choosing
+from daemon.inference.torch.text_model import TextModel
+from daemon.inference.torch.vision_model import VisionModel
 
 #: The share of the memory that is free after loading which keys and values may take. Shelves may have twice the slots
 #: that are used, and features, tiles and what is computed in between need theirs.

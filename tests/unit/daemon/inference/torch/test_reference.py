@@ -11,10 +11,10 @@ import pytest
 import torch
 from transformers import SmolVLMForConditionalGeneration
 
+from daemon.inference.batch_engine import TorchEngine
 from daemon.inference.engine import Answer, Engine, Figures, Request
 from daemon.inference.processor import Processor
-from daemon.inference.stock import StockLoop
-from daemon.inference.torch_engine import TorchEngine
+from daemon.inference.torch.reference import StockLoop
 from tests.contracts.test_engine import QUESTIONS, picture, video
 from tests.fakes.checkpoints import write_tiny_checkpoint
 

@@ -6,7 +6,7 @@ from transformers import RepetitionPenaltyLogitsProcessor
 
 from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.decoding import PLAIN, Decoding
-from daemon.inference.torch_choosing import Choosing, by_argmax, by_max
+from daemon.inference.torch.sampler import Choosing, by_argmax, by_max
 
 WORDS = 50
 LESS = Decoding(repetition_penalty=1.3)

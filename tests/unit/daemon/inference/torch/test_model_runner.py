@@ -23,8 +23,8 @@ from daemon.inference.batch.stop_criteria import LOOK_EVERY, Stop
 from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.engine import Request
 from daemon.inference.processor import Floats
-from daemon.inference.tiles import distinct
-from daemon.inference.torch_runner import TorchRunner, failing
+from daemon.inference.torch.model_runner import TorchRunner, failing
+from daemon.inference.torch.tile_dedup import distinct
 from tests.contracts.test_engine import QUESTIONS, picture, video
 from tests.fakes.checkpoints import LOOPING, write_tiny_checkpoint
 from tests.unit.daemon.inference.torch_reference import Reference, TorchScene
@@ -314,5 +314,5 @@ def test_torch_s_errors_say_whether_memory_was_short(raised: Exception, becomes:
 
 def test_the_budget_follows_the_memory_that_is_free(runner: TorchRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     a_token = 2 * 4 * 2 * 32 * 4  # keys and values, layers, heads, width, bytes
-    monkeypatch.setattr("daemon.inference.torch_runner.free_memory", lambda device: 4000 * a_token)
+    monkeypatch.setattr("daemon.inference.torch.model_runner.free_memory", lambda device: 4000 * a_token)
     assert runner.tokens_that_fit == 1000

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from daemon.inference.processor import Floats
-from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch.model_runner import TorchRunner
 
 TILES = 3
 #: Tokens of the prompts after the picture; the first ones of the first three are the same and may be shared.

@@ -15,11 +15,11 @@ from config.errors import ModelUnavailableError
 from config.recipes import Question
 from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
+from daemon.inference.batch_engine import TorchEngine
 from daemon.inference.decoding import Decoding
-from daemon.inference.devices import has_bf16, has_int8, pick_device, pick_dtype
 from daemon.inference.engine import Reply
-from daemon.inference.torch_engine import TorchEngine
-from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch.devices import has_bf16, has_int8, pick_device, pick_dtype
+from daemon.inference.torch.model_runner import TorchRunner
 from tests.contracts.test_engine import drained, picture, replies, torch_engine, video
 from tests.fakes.checkpoints import LOOPING, write_tiny_checkpoint
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from daemon.inference.torch_cache import Row, Shelf
+from daemon.inference.torch.kv_cache import Row, Shelf
 
 
 class Kernel(Protocol):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from daemon.inference.torch_runner import TorchRunner
+from daemon.inference.torch.model_runner import TorchRunner
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 CPU, F32 = torch.device("cpu"), torch.float32

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from daemon.inference.torch_attention import QUERIES_AT_ONCE, Kernel, Reading, Writing, fused, plain
-from daemon.inference.torch_cache import Cache, CacheShape, Row
+from daemon.inference.torch.attention import QUERIES_AT_ONCE, Kernel, Reading, Writing, fused, plain
+from daemon.inference.torch.kv_cache import Cache, CacheShape, Row
 
 HEADS, KV_HEADS, WIDTH = 6, 2, 4
 SHAPE = CacheShape(layers=1, heads=KV_HEADS, width=WIDTH, dtype=torch.float64, device=torch.device("cpu"))

@@ -1,6 +1,6 @@
 """Tells in JSON where a model would run, and in which numbers. A program of its own: a broken PyTorch breaks no other.
 
-python -m daemon.inference.about_device DEVICE PRECISION
+python -m daemon.inference.torch.probe_device DEVICE PRECISION
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import torch
 
 from config.errors import SmolwatchError
-from daemon.inference.devices import check_int8, name_of, pick_device, pick_dtype
+from daemon.inference.torch.devices import check_int8, name_of, pick_device, pick_dtype
 
 
 def about(device: str, precision: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 import torch
 
-from daemon.inference.devices import MOST_KEPT, free_memory, memory_of, trim
+from daemon.inference.torch.devices import MOST_KEPT, free_memory, memory_of, trim
 
 GB = 1024**3
 

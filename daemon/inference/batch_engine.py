@@ -14,18 +14,18 @@ from daemon.errors import EngineError
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.sequence import Scene, Writing
 from daemon.inference.decoding import PLAIN
-from daemon.inference.devices import check_int8, give_back, memory_of, pick_device, pick_dtype, trim
 from daemon.inference.engine import EngineInfo, Reply, Request
 from daemon.inference.processor import Floats, Processor
 from daemon.inference.readying import Readying
-from daemon.inference.threads import settle_threads
-from daemon.inference.tiles import distinct
-from daemon.inference.torch_linear import int8_laid_out, laid_out
-from daemon.inference.torch_probe import Probe
-from daemon.inference.torch_runner import TorchRunner
-from daemon.inference.torch_trial import rungs, sound_runner
+from daemon.inference.torch.device_check import rungs, sound_runner
+from daemon.inference.torch.device_check_inputs import Probe
+from daemon.inference.torch.device_verdicts import Verdicts
+from daemon.inference.torch.devices import check_int8, give_back, memory_of, pick_device, pick_dtype, trim
+from daemon.inference.torch.linear import int8_laid_out, laid_out
+from daemon.inference.torch.model_runner import TorchRunner
+from daemon.inference.torch.threads import settle_threads
+from daemon.inference.torch.tile_dedup import distinct
 from daemon.inference.underway import Impression, Underway
-from daemon.inference.verdicts import Verdicts
 
 #: Between two steps the caller may stop, cancel or beat; so many tokens are written meanwhile.
 TOKENS_A_STEP = 8

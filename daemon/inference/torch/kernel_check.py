@@ -16,8 +16,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from daemon.inference.devices import wait_for
-from daemon.inference.torch_attention import Kernel, fused, mask_of, plain
+from daemon.inference.torch.attention import Kernel, fused, mask_of, plain
+from daemon.inference.torch.devices import wait_for
 
 WIDTH, HEADS, KV_HEADS, VISION_HEADS = 64, 15, 5, 12
 #: How far a kernel may be off plain attention on the CPU in float32, as a share of the result. In bf16 on a CPU

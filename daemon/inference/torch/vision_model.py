@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from daemon.inference.torch_apart import Apart
-from daemon.inference.torch_attention import Kernel, fused
-from daemon.inference.torch_linear import Layout, laid_out, together, with_gelu
+from daemon.inference.torch.attention import Kernel, fused
+from daemon.inference.torch.linear import Layout, laid_out, together, with_gelu
+from daemon.inference.torch.tile_pool import Apart
 
 #: 2 MiB of scores each in bf16, for 1,024 patches.
 HEADS_AT_ONCE = 2

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.devices import NAMES, give_back
-from daemon.inference.torch_attention import Kernel, fused, plain
-from daemon.inference.torch_kernels import trouble_with
-from daemon.inference.torch_probe import Alone, Probe, Together
-from daemon.inference.torch_runner import TorchRunner
-from daemon.inference.verdicts import Verdict, Verdicts, key_of
+from daemon.inference.torch.attention import Kernel, fused, plain
+from daemon.inference.torch.device_check_inputs import Alone, Probe, Together
+from daemon.inference.torch.device_verdicts import Verdict, Verdicts, key_of
+from daemon.inference.torch.devices import NAMES, give_back
+from daemon.inference.torch.kernel_check import trouble_with
+from daemon.inference.torch.model_runner import TorchRunner
 
 #: How far features and scores may be off, as a share of their spread. Rounding in bf16 takes features 0.005 (the demo
 #: model) to 0.010 (random weights at full size), and scores 0.017; patches one position off, 0.14.

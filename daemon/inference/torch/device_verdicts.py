@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from daemon.inference.devices import name_of
+from daemon.inference.torch.devices import name_of
 from storage.atomic import write_atomically
 from storage.errors import ForeignFileError
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from daemon.inference.limits import Product, copy_rate, needs_of, product_rate
-from daemon.inference.stock import StockLoop
+from daemon.inference.torch.reference import StockLoop
+from daemon.inference.torch.roofline import Product, copy_rate, needs_of, product_rate
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 CPU = torch.device("cpu")

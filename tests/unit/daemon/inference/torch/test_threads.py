@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from daemon.inference.threads import PATIENCE_SECONDS, ROUNDS, Choice, choose, median_seconds, settle_threads
+from daemon.inference.torch.threads import PATIENCE_SECONDS, ROUNDS, Choice, choose, median_seconds, settle_threads
 
 
 @pytest.mark.parametrize(
