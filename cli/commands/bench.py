@@ -114,8 +114,8 @@ def settings_for(home: Path | None, model: str) -> Settings:
 
 def random_weights(home: Path) -> Path:
     """The folder of the full-size random weights, which are written the first time."""
-    from daemon.inference.checkpoint import missing_files
-    from daemon.inference.models import write_random
+    from daemon.inference.smolvlm.checkpoint import missing_files
+    from daemon.inference.weights.store import write_random
 
     folder = home.absolute() / "data" / "random500"
     if missing_files(folder):

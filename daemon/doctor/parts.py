@@ -17,8 +17,8 @@ from config.settings import Settings
 from daemon.doctor.child import Silent, told_by
 from daemon.doctor.line import Line, not_applicable, ok, problem, warning
 from daemon.errors import DecoderMissingError
-from daemon.inference.checkpoint import damaged_weights
-from daemon.inference.models import ModelFolder, find_model, identity_of
+from daemon.inference.smolvlm.checkpoint import damaged_weights
+from daemon.inference.weights.store import ModelFolder, find_model, identity_of
 from daemon.media.decoder import Decoder
 from daemon.media.sandbox import Sandbox
 

@@ -12,7 +12,7 @@ from daemon.evaluation.models import Models
 from daemon.evaluation.requests import requests_of, warm_up_of
 from daemon.evaluation.turns import Run
 from daemon.inference.engine import Engine, Figures, Reply, Request
-from daemon.inference.processor import Processor
+from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.reference import StockLoop
 
 

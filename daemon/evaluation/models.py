@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from config.errors import SmolwatchError
 from config.settings import Detail, Settings
-from daemon.inference.checkpoint import read_plan
 from daemon.inference.engine import Engine, EngineInfo
-from daemon.inference.models import find_model
-from daemon.inference.processor import Processor, read_tokenizer, rule_for
-from daemon.inference.start import make_engine
+from daemon.inference.factory import make_engine
+from daemon.inference.smolvlm.checkpoint import read_plan
+from daemon.inference.smolvlm.processor import Processor, read_tokenizer, rule_for
 from daemon.inference.torch.devices import has_int8, name_of, pick_device
 from daemon.inference.torch.reference import StockLoop
+from daemon.inference.weights.store import find_model
 
 
 class Models:

@@ -14,7 +14,7 @@ from daemon.evaluation.requests import requests_of
 from daemon.evaluation.spread import Spread
 from daemon.evaluation.turns import Run
 from daemon.inference.engine import Request
-from daemon.inference.processor import Processor
+from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.roofline import Needs, Product, copy_rate, needs_of, product_rate
 
 COPIED_BYTES = 256 * 1024**2

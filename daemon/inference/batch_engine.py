@@ -13,10 +13,11 @@ from config.settings import Detail
 from daemon.errors import EngineError
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.sequence import Scene, Writing
-from daemon.inference.decoding import PLAIN
 from daemon.inference.engine import EngineInfo, Reply, Request
-from daemon.inference.processor import Floats, Processor
-from daemon.inference.readying import Readying
+from daemon.inference.in_flight import Impression, Underway
+from daemon.inference.preprocess_queue import Readying
+from daemon.inference.sampling_params import PLAIN
+from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.torch.device_check import rungs, sound_runner
 from daemon.inference.torch.device_check_inputs import Probe
 from daemon.inference.torch.device_verdicts import Verdicts
@@ -25,7 +26,6 @@ from daemon.inference.torch.linear import int8_laid_out, laid_out
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.torch.threads import settle_threads
 from daemon.inference.torch.tile_dedup import distinct
-from daemon.inference.underway import Impression, Underway
 
 #: Between two steps the caller may stop, cancel or beat; so many tokens are written meanwhile.
 TOKENS_A_STEP = 8

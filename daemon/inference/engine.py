@@ -11,7 +11,7 @@ from typing import Protocol
 
 from config.recipes import Question
 from daemon.errors import EngineError
-from daemon.inference.decoding import Decoding
+from daemon.inference.sampling_params import Decoding
 from daemon.media.clip import Pixels
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from config.recipes import Recipe
 from config.version import own_version
+from daemon.inference.answers.checks import clean, judge
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply
-from daemon.inference.guard import clean, judge
 from storage.records import Description, Job, Media, MediaKind, ModelFacts, Quality, RecipeFacts, Stats
 
 

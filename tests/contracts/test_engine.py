@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from config.recipes import Question
-from daemon.inference.asking_again import AskingAgain
 from daemon.inference.batch_engine import TorchEngine
-from daemon.inference.decoding import Decoding
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
+from daemon.inference.reask import AskingAgain
+from daemon.inference.sampling_params import Decoding
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 QUESTIONS = (

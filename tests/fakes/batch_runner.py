@@ -9,7 +9,7 @@ from zlib import crc32
 
 from daemon.inference.batch.repetition import LONGEST_PERIOD
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.decoding import PLAIN, Decoding
+from daemon.inference.sampling_params import PLAIN, Decoding
 
 IMAGE, END, WORDS = 90, 0, 40
 POISON = 13  # a tile that no model survives

@@ -16,8 +16,8 @@ from daemon.doctor.line import Line, Verdict
 from daemon.doctor.parts import Parts, look_at_model
 from daemon.doctor.program import look_at_program
 from daemon.doctor.running import look_at_running
-from daemon.inference.checkpoint import damaged_weights
-from daemon.inference.models import ModelFolder, identity_of
+from daemon.inference.smolvlm.checkpoint import damaged_weights
+from daemon.inference.weights.store import ModelFolder, identity_of
 from daemon.media.sandbox import Sandbox
 from storage.db.database import open_database
 

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from daemon.inference.asking_again import AskingAgain
+from daemon.inference.reask import AskingAgain
 from storage.lifecycle import JobState
 from storage.records import Description
 from tests.fakes.bench import Bench

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from daemon.inference.checkpoint import read_plan
-from daemon.inference.models import DEMO, write_random
-from daemon.inference.processor import Floats
+from daemon.inference.smolvlm.checkpoint import read_plan
+from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.attention import fused, plain
 from daemon.inference.torch.device_check import Rung, judge, off
 from daemon.inference.torch.device_check_inputs import TILES, Alone, Probe
 from daemon.inference.torch.model_runner import TorchRunner
+from daemon.inference.weights.store import DEMO, write_random
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 

@@ -27,7 +27,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedTokenizerFast, SmolVLMForConditionalGeneration
 
-from daemon.inference.prompts import Tiling, chat, image_block, video_block
+from daemon.inference.smolvlm.prompts import Tiling, chat, image_block, video_block
 from tests.shapes.checkpoint import TILE, make_config, make_tokenizer, write_processor_files
 from tests.shapes.drawing import draw, film_frames
 from tests.shapes.world import BACKGROUNDS, COLOURS, SHAPES, SIZES, WORDS, Film, Picture, some_film, some_picture

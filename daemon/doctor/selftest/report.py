@@ -26,7 +26,7 @@ from daemon.doctor.selftest.machine import power, sandbox, syncs
 from daemon.doctor.selftest.outcome import Outcome, Result, tried
 from daemon.doctor.selftest.scratch import services
 from daemon.doctor.selftest.whole_way import whole_way
-from daemon.inference.models import DEMO, ModelFolder
+from daemon.inference.weights.store import DEMO, ModelFolder
 
 LIBRARIES = ("torch", "transformers", "av", "pillow", "numpy", "watchdog", "sqlalchemy")
 #: Shorter names stand in ordinary words.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from daemon.inference.decoding import PLAIN, Decoding
+from daemon.inference.sampling_params import PLAIN, Decoding
 
 Tile_contra = TypeVar("Tile_contra", contravariant=True)
 Features = TypeVar("Features")

@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Generic, TypeVar
 
 from daemon.inference.batch.stop_criteria import Stop
-from daemon.inference.decoding import PLAIN, Decoding
+from daemon.inference.sampling_params import PLAIN, Decoding
 
 Tile = TypeVar("Tile")
 Features = TypeVar("Features")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from daemon.inference.processor import Floats
+from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.model_runner import TorchRunner
 
 TILES = 3

@@ -15,8 +15,8 @@ from transformers.utils import logging
 
 from config.errors import ModelUnavailableError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
-from daemon.inference.decoding import PLAIN, Decoding
-from daemon.inference.processor import Floats
+from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.attention import Kernel, Reading, Writing, best_kernel
 from daemon.inference.torch.devices import free_memory, give_back, wait_for
 from daemon.inference.torch.kv_cache import Cache

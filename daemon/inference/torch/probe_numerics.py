@@ -14,12 +14,12 @@ import torch
 
 from config.errors import SmolwatchError
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.checkpoint import read_plan
-from daemon.inference.models import DEMO
+from daemon.inference.smolvlm.checkpoint import read_plan
 from daemon.inference.torch.device_check import judge, off, rungs
 from daemon.inference.torch.device_check_inputs import Probe
 from daemon.inference.torch.devices import name_of, pick_device, pick_dtype
 from daemon.inference.torch.model_runner import TorchRunner
+from daemon.inference.weights.store import DEMO
 
 DEVICES = ("cpu", "mps", "cuda")
 ROWS = 32

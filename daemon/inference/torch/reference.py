@@ -16,7 +16,7 @@ from transformers.generation.streamers import BaseStreamer
 from transformers.utils import logging
 
 from daemon.inference.engine import Answer, Figures, Reply, Request
-from daemon.inference.processor import Prepared, Processor
+from daemon.inference.smolvlm.processor import Prepared, Processor
 from daemon.inference.torch.devices import give_back, memory_of, pick_device, pick_dtype, wait_for
 
 

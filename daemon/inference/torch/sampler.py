@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.decoding import Decoding
+from daemon.inference.sampling_params import Decoding
 
 
 @dataclass(frozen=True)

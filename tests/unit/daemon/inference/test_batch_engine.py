@@ -16,8 +16,8 @@ from config.recipes import Question
 from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch_engine import TorchEngine
-from daemon.inference.decoding import Decoding
 from daemon.inference.engine import Reply
+from daemon.inference.sampling_params import Decoding
 from daemon.inference.torch.devices import has_bf16, has_int8, pick_device, pick_dtype
 from daemon.inference.torch.model_runner import TorchRunner
 from tests.contracts.test_engine import drained, picture, replies, torch_engine, video

@@ -11,9 +11,9 @@ from transformers import SmolVLMForConditionalGeneration
 
 from config.recipes import Question
 from daemon.inference.batch.sequence import Scene, Writing
-from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.engine import Request
-from daemon.inference.processor import Floats, Processor
+from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.torch.tile_dedup import distinct
 
 TorchScene = Scene[Floats, torch.Tensor]

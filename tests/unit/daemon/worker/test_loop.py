@@ -21,9 +21,9 @@ from daemon.errors import (
     NotDownloadedError,
     UnreadableError,
 )
-from daemon.inference.asking_again import AskingAgain
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
+from daemon.inference.reask import AskingAgain
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.messages import Stage
 from daemon.power.courtesy import LOOK_SECONDS

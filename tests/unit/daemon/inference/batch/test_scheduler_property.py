@@ -10,7 +10,7 @@ from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryErro
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.sequence import State
 from daemon.inference.batch.stop_criteria import Stop
-from daemon.inference.decoding import PLAIN, Decoding
+from daemon.inference.sampling_params import PLAIN, Decoding
 from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
 from tests.unit.daemon.inference.batch.scenes import HashScene, expected, said, scene
 

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from daemon.errors import EngineError
-from daemon.inference.checkpoint import read_plan
-from daemon.inference.models import DEMO
+from daemon.inference.smolvlm.checkpoint import read_plan
 from daemon.inference.torch.attention import Kernel, Writing, fused, plain
 from daemon.inference.torch.device_check import Rung, judge, off, rungs, sound_runner
 from daemon.inference.torch.device_check_inputs import MANY_KEYS, Alone, Probe
 from daemon.inference.torch.device_verdicts import Verdict, Verdicts, key_of
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.torch.sampler import Choosing
+from daemon.inference.weights.store import DEMO
 from tests.fakes.checkpoints import write_tiny_checkpoint
 
 CPU, F32, BF16 = torch.device("cpu"), torch.float32, torch.bfloat16

@@ -20,9 +20,9 @@ from daemon.inference.batch.repetition import is_looping
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.stop_criteria import LOOK_EVERY, Stop
-from daemon.inference.decoding import PLAIN, Decoding
 from daemon.inference.engine import Request
-from daemon.inference.processor import Floats
+from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.model_runner import TorchRunner, failing
 from daemon.inference.torch.tile_dedup import distinct
 from tests.contracts.test_engine import QUESTIONS, picture, video

@@ -13,7 +13,7 @@ from transformers import SmolVLMForConditionalGeneration
 
 from daemon.inference.batch_engine import TorchEngine
 from daemon.inference.engine import Answer, Engine, Figures, Request
-from daemon.inference.processor import Processor
+from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.reference import StockLoop
 from tests.contracts.test_engine import QUESTIONS, picture, video
 from tests.fakes.checkpoints import write_tiny_checkpoint

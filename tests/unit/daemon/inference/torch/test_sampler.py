@@ -5,7 +5,7 @@ import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.decoding import PLAIN, Decoding
+from daemon.inference.sampling_params import PLAIN, Decoding
 from daemon.inference.torch.sampler import Choosing, by_argmax, by_max
 
 WORDS = 50

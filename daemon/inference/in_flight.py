@@ -10,7 +10,7 @@ from daemon.errors import EngineError
 from daemon.inference.batch.sequence import Scene
 from daemon.inference.batch.stop_criteria import Stop
 from daemon.inference.engine import Answer, Figures, Reply, Request
-from daemon.inference.processor import Seen
+from daemon.inference.smolvlm.processor import Seen
 
 Tile = TypeVar("Tile")
 Features = TypeVar("Features")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from config.settings import Detail
-from daemon.inference.checkpoint import Plan, read_plan, unusable
-from daemon.inference.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
+from daemon.inference.smolvlm.checkpoint import Plan, read_plan, unusable
+from daemon.inference.smolvlm.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
 from daemon.media.clip import Pixels
 from daemon.media.frames import fit_edge, resize
 

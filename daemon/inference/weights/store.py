@@ -10,9 +10,9 @@ from pathlib import Path
 
 from config.errors import ModelUnavailableError, SmolwatchError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
-from daemon.inference.checkpoint import missing_files
+from daemon.inference.smolvlm.checkpoint import missing_files
 
-DEMO = Path(__file__).parent / "demo_model" / "checkpoint"
+DEMO = Path(__file__).parents[1] / "demo_model" / "checkpoint"
 DEMO_ID, DEMO_REVISION = "smolwatch-demo", "1"
 ECHO_ID, ECHO_REVISION = "echo", "1"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -99,7 +99,7 @@ def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFo
     """
     name, revision = settings.model.id, settings.model.revision
     if local_folder(name) is None:
-        from daemon.inference.hub import fetch
+        from daemon.inference.weights.hub import fetch
 
         fetch(name, revision, on_progress)
     return find(name, revision)
@@ -112,7 +112,7 @@ def write_random(folder: Path, seed: int = 0) -> None:
     """
     if any(folder.glob("*.safetensors")):
         raise SmolwatchError(f"{folder} holds weights already.", advice="Name another folder.")
-    from daemon.inference.random_weights import write
+    from daemon.inference.weights.random import write
 
     write(folder, seed)
 

@@ -13,9 +13,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from config.errors import ModelUnavailableError
-from daemon.inference.checkpoint import read_plan
-from daemon.inference.processor import Floats, Processor, TileRule, read_tokenizer, rule_for, whole_tiles
-from daemon.inference.prompts import Tiling, chat
+from daemon.inference.smolvlm.checkpoint import read_plan
+from daemon.inference.smolvlm.processor import Floats, Processor, TileRule, read_tokenizer, rule_for, whole_tiles
+from daemon.inference.smolvlm.prompts import Tiling, chat
 from daemon.media.frames import shrink
 from tests.unit.daemon.inference.golden import REAL_FILES, golden, gradient, spelled_out
 

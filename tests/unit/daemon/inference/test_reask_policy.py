@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 
 from config.recipes import Question
-from daemon.inference.decoding import PLAIN
+from daemon.inference.answers.checks import judge
 from daemon.inference.engine import Answer
-from daemon.inference.guard import judge
-from daemon.inference.ladder import GRAVITY, OTHERWISE, better, retry_of
+from daemon.inference.reask_policy import GRAVITY, OTHERWISE, better, retry_of
+from daemon.inference.sampling_params import PLAIN
 from storage.quality import MEANINGS
 
 QUESTION = Question(name="caption", ask="Describe this image in one sentence.", tokens=64)

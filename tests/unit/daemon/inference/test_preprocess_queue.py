@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.inference.engine import Request
-from daemon.inference.readying import Readying
+from daemon.inference.preprocess_queue import Readying
 from tests.fakes.waiting import wait_for
 
 

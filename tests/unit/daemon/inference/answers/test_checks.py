@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.recipes import load_recipe
+from daemon.inference.answers.checks import WORDS, clean, judge
 from daemon.inference.batch.repetition import is_going_round
 from daemon.inference.engine import Answer
-from daemon.inference.guard import WORDS, clean, judge
-from daemon.inference.prompts import chat, video_block
+from daemon.inference.smolvlm.prompts import chat, video_block
 from storage.quality import MEANINGS
 from tests.shapes.world import some_film, some_picture
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from loguru import logger
 
 from daemon.inference.engine import Engine, EngineInfo, Figures, Reply, Request
-from daemon.inference.ladder import better, retry_of
+from daemon.inference.reask_policy import better, retry_of
 
 
 @dataclass

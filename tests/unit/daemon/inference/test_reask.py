@@ -9,11 +9,11 @@ import pytest
 
 from config.recipes import Question
 from daemon.errors import EngineError
-from daemon.inference.asking_again import AskingAgain
-from daemon.inference.decoding import PLAIN
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, Figures, Reply, Request
-from daemon.inference.ladder import OTHERWISE
+from daemon.inference.reask import AskingAgain
+from daemon.inference.reask_policy import OTHERWISE
+from daemon.inference.sampling_params import PLAIN
 
 CAPTION = Question(name="caption", ask="Describe this image in one sentence.", tokens=64)
 SUMMARY = Question(name="summary", ask="Describe this image in detail.", tokens=192)

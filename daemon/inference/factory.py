@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config.settings import Settings
 from daemon.inference.engine import Engine
-from daemon.inference.models import find_model
+from daemon.inference.weights.store import find_model
 
 
 def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
@@ -18,8 +18,8 @@ def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
 
         return EchoEngine(detail=chosen.detail, rows=chosen.rows)
     model = find_model(settings)
-    from daemon.inference.asking_again import AskingAgain
     from daemon.inference.batch_engine import TorchEngine
+    from daemon.inference.reask import AskingAgain
     from daemon.inference.torch.device_verdicts import Verdicts
 
     engine = TorchEngine(

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load
 from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
 
-from daemon.inference import random_weights
-from daemon.inference.random_weights import FILES, write, write_tensors
+from daemon.inference.weights import random
+from daemon.inference.weights.random import FILES, write, write_tensors
 from tests.unit.daemon.inference.golden import SHIPPED
 
 SHAPES = {"norm.weight": [64], "norm.bias": [64], "matrix.weight": [100, 3, 5]}
@@ -67,7 +67,7 @@ def test_the_folder_is_a_checkpoint_with_the_real_model_s_files(
     for file in FILES.glob("*.json"):
         (files / file.name).write_bytes(file.read_bytes())
     (files / "tensors.json").write_text(json.dumps({"shapes": SHAPES}))
-    monkeypatch.setattr(random_weights, "FILES", files)
+    monkeypatch.setattr(random, "FILES", files)
     write(tmp_path / "random", seed=0)
     made = {file.name for file in (tmp_path / "random").iterdir()}
     assert made == {file.name for file in FILES.glob("*.json")} - {"tensors.json"} | {"model.safetensors"}

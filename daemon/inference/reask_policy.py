@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from config.recipes import Question
-from daemon.inference.decoding import PLAIN, Decoding
+from daemon.inference.answers.checks import judge
 from daemon.inference.engine import Answer
-from daemon.inference.guard import judge
+from daemon.inference.sampling_params import PLAIN, Decoding
 
 #: From light to grave: what a reader loses by it.
 GRAVITY = ("cut-off", "leaked-token", "timestamps", "echo", "loop", "empty")

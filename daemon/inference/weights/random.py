@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: The model's real files other than its weights, and its tensors' names and shapes.
-FILES = Path(__file__).parent / "smolvlm2_500m"
+FILES = Path(__file__).parents[1] / "smolvlm2_500m"
 TENSORS = "tensors.json"
 SPREAD = 0.02
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.inference.prompts import FAKE, GLOBAL, IMAGE, Tiling, chat, clock_text, image_block, video_block
+from daemon.inference.smolvlm.prompts import FAKE, GLOBAL, IMAGE, Tiling, chat, clock_text, image_block, video_block
 
 
 def test_an_uncut_picture_is_its_global_view_alone() -> None:
