@@ -15,7 +15,7 @@ from daemon.errors import (
     TooLargeError,
     UnreadableError,
 )
-from daemon.intake import verdicts
+from daemon.intake import refusal_texts
 from daemon.intake.filters import Turned, of_mode
 from daemon.lock import holder
 from storage.json_values import stamp
@@ -81,11 +81,11 @@ def of_absent(known: Known, settings: Settings) -> str:
 
 
 def of_refusal(refusal: Refusal, settings: Settings) -> str:
-    if refusal.code in verdicts.SKIPPED:
-        return verdicts.advice_of(refusal)
+    if refusal.code in refusal_texts.SKIPPED:
+        return refusal_texts.advice_of(refusal)
     if refusal.code == NotDownloadedError.code:
         return NotDownloadedError.advice
-    if refusal.code not in verdicts.WAITING:
+    if refusal.code not in refusal_texts.WAITING:
         return "Nothing needs doing."
     if not is_running(settings):
         return f"It waits, and no daemon is running; {START}"
@@ -95,8 +95,8 @@ def of_refusal(refusal: Refusal, settings: Settings) -> str:
 
 
 def of_verdict(verdict: MediaError) -> str:
-    if verdict.code in verdicts.SKIPPED:
-        return verdicts.kind_of(verdict.code, getattr(verdict, "kind", None)).advice
+    if verdict.code in refusal_texts.SKIPPED:
+        return refusal_texts.kind_of(verdict.code, getattr(verdict, "kind", None)).advice
     return verdict.advice or PATIENCE
 
 
@@ -104,8 +104,8 @@ def of_turned(turned: Turned, settings: Settings) -> str:
     """A rule of the inbox turns the name away, or the system says that it is no file."""
     if turned.code == NotDownloadedError.code:
         return NotDownloadedError.advice
-    if turned.code in verdicts.SKIPPED:
-        return verdicts.kind_of(turned.code, None).advice
+    if turned.code in refusal_texts.SKIPPED:
+        return refusal_texts.kind_of(turned.code, None).advice
     if turned.allowed_by:
         return f"Give it another name or place; or write {turned.allowed_by} in {settings.config_file}, and restart."
     if turned.code.startswith("ignored"):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from config.safe_text import safe_text
-from daemon.intake.verdicts import advice_of, sentence_of
+from daemon.intake.refusal_texts import advice_of, sentence_of
 from storage.jobs.listing import Listed
 from storage.json_values import exact, present, stamp
 from storage.lifecycle import JobState

@@ -18,10 +18,10 @@ from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
 from daemon.inference.weights.store import check_here, model_key
-from daemon.intake.admit import Gate
+from daemon.intake.admitter import Gate
 from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
-from daemon.intake.intake import Intake
+from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root

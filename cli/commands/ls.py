@@ -23,7 +23,7 @@ from cli.render import (
 from config.errors import NotFoundError
 from config.load import load_settings
 from config.safe_text import safe_text
-from daemon.intake import verdicts
+from daemon.intake import refusal_texts
 from storage.jobs.listing import Listed
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -78,11 +78,11 @@ def look(library: Library, state: str | None, limit: int) -> Listing:
         total = states[wanted] if wanted else sum(states.values())
         found += library.listing(state=wanted, limit=limit)
     if state in (JobState.SKIPPED, WAITING):
-        codes = verdicts.SKIPPED if state == JobState.SKIPPED else verdicts.WAITING
+        codes = refusal_texts.SKIPPED if state == JobState.SKIPPED else refusal_texts.WAITING
         total += sum(count for (code, _), count in counts.items() if code in codes)
         found += library.newest_refusals(codes, limit=limit)
         found.sort(key=lambda one: one.at if isinstance(one, Listed) else one.at.timestamp(), reverse=True)
-    return Listing(found[:limit], total, verdicts.skipped(counts))
+    return Listing(found[:limit], total, refusal_texts.skipped(counts))
 
 
 def words_of(one: Listed | Refusal, state: str | None) -> dict[str, str | int]:
@@ -93,7 +93,7 @@ def words_of(one: Listed | Refusal, state: str | None) -> dict[str, str | int]:
 def cells_of(one: Listed | Refusal, state: str | None, inbox: Path) -> tuple[str, ...]:
     """The same for people."""
     if isinstance(one, Refusal):
-        reason = safe_text(verdicts.sentence_of(one))
+        reason = safe_text(refusal_texts.sentence_of(one))
         return ("", str(state), when(one.at), safe_path(one.path, inbox), reason)
     gone = (
         None
@@ -110,7 +110,7 @@ def show(listing: Listing, state: str | None, inbox: Path) -> None:
     if (more := listing.total - len(listing.found)) > 0:
         say(f"… and {more:,} more (-n {listing.total} lists them all)")
     if state == JobState.SKIPPED and listing.not_taken:
-        say(f"Not taken: {verdicts.in_words(listing.not_taken)}")
+        say(f"Not taken: {refusal_texts.in_words(listing.not_taken)}")
     elif state is None and listing.not_taken:
         say(not_taken(listing))
 

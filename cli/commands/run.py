@@ -18,7 +18,7 @@ from config.logs import set_up_logs
 from config.safe_text import safe_text
 from config.settings import ModelSettings, Settings
 from daemon.clock import SystemClock
-from daemon.intake import verdicts
+from daemon.intake import refusal_texts
 from daemon.lock import holder
 from daemon.service.refusal import PERMANENT, forget_refusal, refuse
 from storage.json_values import stamp
@@ -92,14 +92,14 @@ def counts_line(library: Library, began: datetime) -> str:
     """What became of the files since then: "described 12 · failed 1 · not taken 412: 300 songs, …"."""
     ended, now = library.counts(finished_since=began), library.counts()
     refused = library.refusal_counts()
-    kinds, waits = verdicts.skipped(refused), verdicts.waiting(refused)
+    kinds, waits = refusal_texts.skipped(refused), refusal_texts.waiting(refused)
     waiting = now[JobState.QUEUED] + now[JobState.PUBLISHING] + sum(waits.values())
     parts = [f"described {ended[JobState.DONE]:,}", f"failed {ended[JobState.FAILED]:,}"]
     if ended[JobState.SKIPPED]:
         parts.append(f"skipped {ended[JobState.SKIPPED]:,}")
     if waiting:
         parts.append(f"waiting {waiting:,}")
-    words = verdicts.in_words(kinds)
+    words = refusal_texts.in_words(kinds)
     return " · ".join([*parts, f"not taken {sum(kinds.values()):,}{f': {words}' if words else ''}"])
 
 

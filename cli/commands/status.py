@@ -17,7 +17,7 @@ from config.errors import DaemonNotRunningError, NotFoundError
 from config.load import load_settings
 from config.safe_text import safe_text
 from config.settings import Settings
-from daemon.intake import verdicts
+from daemon.intake import refusal_texts
 from daemon.lock import holder, noted
 from daemon.service.refusal import refusal
 from storage.errors import PassingError
@@ -110,9 +110,9 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     yield "jobs", " · ".join(f"{state} {count}" for state, count in report["jobs"].items() if count) or none
     not_taken = report["not_taken"]
     if count := not_taken["count"]:
-        yield "not taken", f"{count:,}: {verdicts.in_words(not_taken['kinds'])}"
+        yield "not taken", f"{count:,}: {refusal_texts.in_words(not_taken['kinds'])}"
     if waits := not_taken["waiting"]:
-        yield "waiting", f"{sum(waits.values()):,}: {verdicts.waits_in_words(waits)}"
+        yield "waiting", f"{sum(waits.values()):,}: {refusal_texts.waits_in_words(waits)}"
     for job in report["current"]:
         path = safe_path(os.fsencode(job["path"]), inbox_root(settings))
         yield "now", f"{path} (job {job['id']}, attempt {job['attempts']}, since {job['started_at']})"
@@ -122,10 +122,10 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
         yield "speed", speed
 
 
-def not_taken_words(counts: verdicts.Counts) -> dict[str, Any]:
+def not_taken_words(counts: refusal_texts.Counts) -> dict[str, Any]:
     """What intake did not take: by kind what is never described as it is, by reason what only waits."""
-    kinds = verdicts.skipped(counts)
-    return {"count": sum(kinds.values()), "kinds": kinds, "waiting": verdicts.waiting(counts)}
+    kinds = refusal_texts.skipped(counts)
+    return {"count": sum(kinds.values()), "kinds": kinds, "waiting": refusal_texts.waiting(counts)}
 
 
 def daemon_line(daemon: dict[str, Any]) -> str:

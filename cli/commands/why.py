@@ -23,7 +23,7 @@ from config.settings import Settings
 from daemon.errors import MediaError
 from daemon.intake.filters import filters_of, of_mode, placeholder_of
 from daemon.intake.identity import kind_at
-from daemon.intake.verdicts import sentence_of
+from daemon.intake.refusal_texts import sentence_of
 from storage.json_values import exact, present, stamp
 from storage.records import Job
 

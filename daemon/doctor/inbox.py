@@ -16,9 +16,9 @@ from config.settings import Settings
 from daemon.doctor.line import Line, not_applicable, ok, problem, warning
 from daemon.errors import MediaError, NoAccessError
 from daemon.intake.filters import PLACEHOLDER, filters_of
-from daemon.intake.hearing import Heard
 from daemon.intake.sweep import Found, inbox_root, sweep
-from daemon.intake.watcher import Watcher
+from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.watcher import Watcher
 from daemon.media.opening import is_elsewhere, open_checked, way_in
 
 #: More files than this are not looked at one by one.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 
 from daemon.intake.filters import Filters
-from daemon.intake.standing import is_away
+from daemon.intake.inbox_mount import is_away
 from storage.records import NO_DEVICE
 
 

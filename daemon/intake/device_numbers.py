@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from loguru import logger
 
-from daemon.intake.standing import root_id
+from daemon.intake.inbox_mount import root_id
 from storage.jobs.store import JobStore
 
 #: Under which the inbox's folder is noted: {"device": 16777231, "inode": 12}.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
 from config.settings import InboxSettings, Settings
-from daemon.intake.builtin import FILES, FOLDERS, Group
+from daemon.intake.builtin_filters import FILES, FOLDERS, Group
 from daemon.intake.settling import NOT_DOWNLOADED
 from storage.sidecars.writer import is_sidecar_name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from daemon.intake.birth import is_the_same_file
+from daemon.intake.birth_time import is_the_same_file
 from storage.lifecycle import Cause, JobState
 from storage.records import Fingerprint, Job, NewFile
 

@@ -16,7 +16,7 @@ from config.settings import Settings
 from daemon.clock import Clock
 from daemon.intake.absence import gone
 from daemon.intake.filters import filters_of
-from daemon.intake.homecoming import Homecoming
+from daemon.intake.mirror_return import Homecoming
 from daemon.intake.orphans import Orphans
 from storage import sidecars
 from storage.jobs.store import JobStore

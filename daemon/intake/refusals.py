@@ -13,7 +13,7 @@ from itertools import islice
 from loguru import logger
 
 from daemon.clock import Clock
-from daemon.intake.verdicts import sentence_of
+from daemon.intake.refusal_texts import sentence_of
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Refusal

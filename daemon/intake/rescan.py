@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from daemon.intake.admit import Outcome
+from daemon.intake.admitter import Outcome
 
 #: Under which key the wish stands in the database: {"id": "…", "compare": true}.
 WISH = "rescan"

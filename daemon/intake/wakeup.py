@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from daemon.clock import Clock
-from daemon.intake.schedule import ROUND_SECONDS
+from daemon.intake.sweep_schedule import ROUND_SECONDS
 
 
 class Wakeup:

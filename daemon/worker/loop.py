@@ -19,7 +19,7 @@ from daemon.clock import Clock
 from daemon.errors import EngineError, MediaError, NotAllowedError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
-from daemon.intake.standing import Inbox
+from daemon.intake.inbox_mount import Inbox
 from daemon.intake.sweep import inbox_root
 from daemon.messages import Stage
 from daemon.power.courtesy import Courtesy

@@ -12,7 +12,7 @@ from loguru import logger
 from daemon.clock import Clock
 from daemon.errors import ChangedError, UnfinishedError
 from daemon.intake.identity import digest_of
-from daemon.intake.standing import Inbox
+from daemon.intake.inbox_mount import Inbox
 from daemon.media.clip import CUT_SHORT, Clip
 from daemon.media.opening import open_checked, refusal
 from daemon.retry import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.admit import Gate, Outcome
+from daemon.intake.admitter import Gate, Outcome
 from daemon.intake.identity import identify
 from storage.jobs.store import JobStore
 from storage.library import Library, SetAside

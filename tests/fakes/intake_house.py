@@ -15,16 +15,16 @@ from loguru import logger
 
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
-from daemon.intake.admit import Gate, Identify
+from daemon.intake.admitter import Gate, Identify
 from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
-from daemon.intake.hearing import Heard
 from daemon.intake.identity import identify
-from daemon.intake.intake import Intake
+from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.sweep import Scan, inbox_root
 from daemon.intake.wakeup import Wakeup
-from daemon.intake.watcher import Watcher
+from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.watcher import Watcher
 from storage.db.database import open_database
 from storage.errors import StorageError
 from storage.jobs.store import JobStore

@@ -15,7 +15,7 @@ import psutil
 from config.errors import NotFoundError
 from config.load import load_settings, prepare_home
 from config.settings import Settings
-from daemon.intake.verdicts import sentence_of
+from daemon.intake.refusal_texts import sentence_of
 from daemon.lock import holder
 from storage.db.database import open_database
 from storage.errors import StorageError

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from daemon.intake.hearing import Heard
-from daemon.intake.watcher import Watcher
+from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.watcher import Watcher
 from tests.fakes import fsevents
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for
@@ -22,9 +22,9 @@ MakeWatcher = Callable[..., Watcher]
 @pytest.fixture
 def mac_watcher(monkeypatch: pytest.MonkeyPatch) -> MakeWatcher:
     monkeypatch.setitem(sys.modules, "_watchdog_fsevents", fsevents.native_module())
-    for name in ("watchdog.observers.fsevents", "daemon.intake.fsevents"):
+    for name in ("watchdog.observers.fsevents", "daemon.intake.watch.fsevents"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    from daemon.intake.fsevents import LossTellingObserver
+    from daemon.intake.watch.fsevents import LossTellingObserver
 
     def make(root: bytes, heard: Heard, **more: Any) -> Watcher:
         return Watcher(root, heard, observe=lambda: LossTellingObserver(heard.lose), **more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from daemon.inference.echo_engine import EchoEngine
-from daemon.intake.admit import Gate, Outcome
+from daemon.intake.admitter import Gate, Outcome
 from storage.lifecycle import JobState
 from storage.records import Fingerprint
 from tests.fakes.bench import ECHO, RECIPE, Bench

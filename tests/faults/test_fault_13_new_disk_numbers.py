@@ -15,7 +15,7 @@ import pytest
 
 from daemon.errors import GoneError
 from daemon.intake.device_numbers import KEY
-from daemon.intake.standing import Inbox
+from daemon.intake.inbox_mount import Inbox
 from daemon.media.opening import DATALESS
 from storage.lifecycle import JobState
 from tests.fakes.bench import Bench

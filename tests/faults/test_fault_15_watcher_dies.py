@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from watchdog.observers.api import BaseObserver
 
-from daemon.intake.intake import Intake
+from daemon.intake.loop import Intake
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cli.commands.status import lines, look
-from daemon.intake.watcher import Watcher
+from daemon.intake.watch.watcher import Watcher
 from tests.fakes.clock import FakeClock
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from daemon.clock import SystemClock
-from daemon.intake.admit import Gate, Outcome
+from daemon.intake.admitter import Gate, Outcome
 from daemon.intake.moves import Moves
 from storage.records import Fingerprint
 from tests.fakes.disk_names import counts_case

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.watcher import LIMIT_ADVICE
+from daemon.intake.watch.watcher import LIMIT_ADVICE
 from storage.lifecycle import Cause, JobState
 from tests.fakes.halves import film, picture
 from tests.fakes.intake_house import PNG, IntakeHouse

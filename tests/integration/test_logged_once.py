@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.schedule import PAUSE_SECONDS
+from daemon.intake.sweep_schedule import PAUSE_SECONDS
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw
 from tests.fakes.processes import House

@@ -22,7 +22,7 @@ import pytest
 
 from cli.commands.rescan import ask
 from config.failpoints import VARIABLE
-from daemon.intake.birth import birth_of
+from daemon.intake.birth_time import birth_of
 from storage.lifecycle import JobState
 from tests.fakes.holding import draw
 from tests.fakes.lost_database import describe_many

@@ -11,8 +11,8 @@ from pathlib import Path
 from daemon.doctor.child import command_of, environ_of
 from daemon.doctor.selftest.outcome import Failed, wait_for
 from daemon.doctor.selftest.writer import CONTENTS
-from daemon.intake.hearing import Heard
-from daemon.intake.watcher import Watcher
+from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.watcher import Watcher
 from storage.atomic import sweep_temporaries
 
 #: So that the writer is met at different moments of its work.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.intake.admit import Outcome
+from daemon.intake.admitter import Outcome
 from daemon.intake.rescan import Rescan
 
 

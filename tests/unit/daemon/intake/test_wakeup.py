@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 from daemon.clock import SystemClock
-from daemon.intake.schedule import ROUND_SECONDS
+from daemon.intake.sweep_schedule import ROUND_SECONDS
 from daemon.intake.wakeup import Wakeup
 
 

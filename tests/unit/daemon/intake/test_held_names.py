@@ -4,8 +4,8 @@ import pytest
 
 from config.settings import InboxSettings
 from daemon.intake.filters import Filters
-from daemon.intake.hearing import Left
-from daemon.intake.names import MOST_FOLDERS, Names
+from daemon.intake.held_names import MOST_FOLDERS, Names
+from daemon.intake.watch.event_queue import Left
 
 A, B, BELOW = b"/in/a.jpg", b"/in/b.jpg", b"/in/trip/c.jpg"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import NoAccessError
-from daemon.intake.admit import Gate, Identify, Outcome
-from daemon.intake.birth import birth_of
+from daemon.intake.admitter import Gate, Identify, Outcome
+from daemon.intake.birth_time import birth_of
 from daemon.intake.identity import identify
-from daemon.intake.verdicts import sentence_of
+from daemon.intake.refusal_texts import sentence_of
 from storage import sidecars
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -245,7 +245,7 @@ class TestANameThatIsUsedAgain:
         if how is overwrite:
             if birth_of(path) is None:
                 pytest.skip("this disk knows no time of birth")
-            monkeypatch.setattr("daemon.intake.birth.CLOCK_STEP", -1.0)  # it was queued in the moment of its birth
+            monkeypatch.setattr("daemon.intake.birth_time.CLOCK_STEP", -1.0)  # it was queued in the moment of its birth
         how(Path(os.fsdecode(path)))
         settled = {path: Fingerprint.of(os.lstat(path))}
         assert gate.admit_all(settled, held={path} if held else set()) == {path: Outcome.QUEUED}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.birth import birth_of, is_the_same_file
+from daemon.intake.birth_time import birth_of, is_the_same_file
 from storage.records import Fingerprint, Job
 from tests.fakes.files import claim_of
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from daemon.intake.progress import TELL_SECONDS
-from daemon.intake.schedule import QUIET_SECONDS, ROUND_SECONDS, Schedule
+from daemon.intake.status import TELL_SECONDS
+from daemon.intake.sweep_schedule import QUIET_SECONDS, ROUND_SECONDS, Schedule
 
 WALL = 1_764_000_000.0
 

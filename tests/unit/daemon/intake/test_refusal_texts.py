@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.intake import filters, settling, verdicts
+from daemon.intake import filters, refusal_texts, settling
 from daemon.media.foreign_kinds import KINDS
 from storage.records import Refusal
 from tests.fakes.clock import START
 
-COUNTS: verdicts.Counts = {
+COUNTS: refusal_texts.Counts = {
     ("not-allowed", "mp3"): 200,
     ("not-allowed", "flac"): 100,
     ("not-allowed", "pdf"): 80,
@@ -24,13 +24,13 @@ def refused(code: str, kind: str | None = None, reason: str = "") -> Refusal:
 
 
 def test_what_is_never_described_is_counted_apart_from_what_waits() -> None:
-    assert verdicts.skipped(COUNTS) == {"mp3": 200, "flac": 100, "pdf": 80, "text": 32}
-    assert verdicts.waiting(COUNTS) == {"not-downloaded": 2, "no-access": 1}
-    assert verdicts.waits_in_words(verdicts.waiting(COUNTS)) == "2 not downloaded, 1 not readable"
+    assert refusal_texts.skipped(COUNTS) == {"mp3": 200, "flac": 100, "pdf": 80, "text": 32}
+    assert refusal_texts.waiting(COUNTS) == {"not-downloaded": 2, "no-access": 1}
+    assert refusal_texts.waits_in_words(refusal_texts.waiting(COUNTS)) == "2 not downloaded, 1 not readable"
 
 
 def test_kinds_of_one_family_are_counted_together_in_words() -> None:
-    assert verdicts.in_words(verdicts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 texts"
+    assert refusal_texts.in_words(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 texts"
 
 
 @pytest.mark.parametrize(
@@ -52,29 +52,29 @@ def test_kinds_of_one_family_are_counted_together_in_words() -> None:
     ],
 )
 def test_a_line_of_words_stays_short(kinds: dict[str, int], words: str) -> None:
-    assert verdicts.in_words(kinds) == words
+    assert refusal_texts.in_words(kinds) == words
 
 
 @pytest.mark.parametrize("code", ["own-file", "ignored-name", "ignored-folder", "some-rule-to-come"])
 def test_names_that_a_rule_turns_away_are_not_written_down(code: str) -> None:
-    assert not verdicts.is_kept(code)
+    assert not refusal_texts.is_kept(code)
 
 
 def test_what_the_intake_says_is_written_down() -> None:
     said = [filters.SYMLINK, filters.NOT_REGULAR, filters.PLACEHOLDER]
     said += [filters.Turned(one.code, "") for one in (settling.COPYING, settling.BEING_WRITTEN)]
-    assert all(verdicts.is_kept(one.code) for one in said)
-    assert filters.SYMLINK.code == verdicts.SYMLINK
+    assert all(refusal_texts.is_kept(one.code) for one in said)
+    assert filters.SYMLINK.code == refusal_texts.SYMLINK
 
 
 def test_the_sentence_is_the_refusals_own_or_its_kinds() -> None:
-    assert verdicts.sentence_of(refused("symlink", reason="A link.")) == "A link."
-    assert verdicts.sentence_of(refused("not-allowed", "psd")) == KINDS["psd"].sentence
-    assert "does not know" in verdicts.sentence_of(refused("not-allowed", "from a later version"))
+    assert refusal_texts.sentence_of(refused("symlink", reason="A link.")) == "A link."
+    assert refusal_texts.sentence_of(refused("not-allowed", "psd")) == KINDS["psd"].sentence
+    assert "does not know" in refusal_texts.sentence_of(refused("not-allowed", "from a later version"))
 
 
 def test_advice_is_given_for_what_is_skipped_alone() -> None:
-    assert verdicts.advice_of(refused("not-allowed", "psd")) == "Export it as JPEG or PNG into the inbox."
-    assert verdicts.advice_of(refused("too-large", reason="Too large.")).startswith("Put a smaller copy")
-    assert verdicts.advice_of(refused("not-downloaded", reason="Waiting.")) == ""
-    assert verdicts.advice_of(refused("live-photo", reason="With x.")) == ""
+    assert refusal_texts.advice_of(refused("not-allowed", "psd")) == "Export it as JPEG or PNG into the inbox."
+    assert refusal_texts.advice_of(refused("too-large", reason="Too large.")).startswith("Put a smaller copy")
+    assert refusal_texts.advice_of(refused("not-downloaded", reason="Waiting.")) == ""
+    assert refusal_texts.advice_of(refused("live-photo", reason="With x.")) == ""

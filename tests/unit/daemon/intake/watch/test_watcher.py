@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from watchdog.observers.polling import PollingObserver
 
-from daemon.intake.hearing import Heard
-from daemon.intake.watcher import Choice, Watcher
+from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.watcher import Choice, Watcher
 
 
 class FullObserver(PollingObserver):

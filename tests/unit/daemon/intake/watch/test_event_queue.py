@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from watchdog.events import DirDeletedEvent, FileCreatedEvent, FileDeletedEvent, FileMovedEvent
 
-from daemon.intake.hearing import MOST_PATHS, Heard, Left, Listener
+from daemon.intake.watch.event_queue import MOST_PATHS, Heard, Left, Listener
 
 
 def test_paths_are_heard_once_each_in_order() -> None:

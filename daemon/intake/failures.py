@@ -8,7 +8,7 @@ from collections.abc import Callable
 from loguru import logger
 
 from daemon.episode import Episode, State, log_lines
-from daemon.intake.standing import AWAY_ERRORS
+from daemon.intake.inbox_mount import AWAY_ERRORS
 from daemon.intake.sweep import unlistable
 from storage.errors import StorageError
 

@@ -17,8 +17,8 @@ from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
 from daemon.intake.identity import identify
+from daemon.intake.live_photo_pairs import SET_ASIDE, Aside, Pairs, Partner, look_at, reason
 from daemon.intake.moves import Moves
-from daemon.intake.pairs import SET_ASIDE, Aside, Pairs, Partner, look_at, reason
 from daemon.intake.prior_job import had_its_job, is_newcomer, is_undescribed, waits_for_the_machine
 from daemon.intake.refusals import Refusals
 from daemon.media.foreign_kinds import UNSURE_KINDS

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 
 from daemon.intake.filters import OWN_FILE, Filters
-from daemon.intake.hearing import Left
+from daemon.intake.watch.event_queue import Left
 
 #: When more folders go away at once, every name is doubted.
 MOST_FOLDERS = 100

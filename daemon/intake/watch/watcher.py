@@ -11,9 +11,9 @@ from typing import Literal
 from loguru import logger
 from watchdog.observers.api import BaseObserver
 
-from daemon.intake.hearing import Heard, Listener
-from daemon.intake.observers import end, illness_of, native_observer, ran_short, watch
-from daemon.intake.standing import is_away, on_disk, root_id
+from daemon.intake.inbox_mount import is_away, on_disk, root_id
+from daemon.intake.watch.event_queue import Heard, Listener
+from daemon.intake.watch.observers import end, illness_of, native_observer, ran_short, watch
 from storage.filesystems import network_kind
 
 #: Too many watches in use, or too many files and inotify instances.

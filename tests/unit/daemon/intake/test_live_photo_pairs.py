@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.intake.pairs import Partner, distance, look_at, names_beside, pair_by_name, reason, stem_of
+from daemon.intake.live_photo_pairs import Partner, distance, look_at, names_beside, pair_by_name, reason, stem_of
 from daemon.media.live import Half
 from storage.records import MediaKind
 

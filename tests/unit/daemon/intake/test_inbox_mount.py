@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.standing import Inbox, is_away, root_id
+from daemon.intake.inbox_mount import Inbox, is_away, root_id
 
 
 def test_the_folder_that_lay_on_this_disk_is_there_even_when_empty(tmp_path: Path) -> None:

@@ -70,11 +70,11 @@ def ran_short(observer: BaseObserver) -> bool:
 def native_observer(lose: Callable[[], None]) -> BaseObserver:
     """What the system itself offers for hearing of changes. `lose` is called where it says that it lost some."""
     if sys.platform == "linux":
-        from daemon.intake.inotify import OwnInotifyObserver
+        from daemon.intake.watch.inotify import OwnInotifyObserver
 
         return OwnInotifyObserver(lose)
     if sys.platform == "darwin":
-        from daemon.intake.fsevents import LossTellingObserver
+        from daemon.intake.watch.fsevents import LossTellingObserver
 
         return LossTellingObserver(lose)
     from watchdog.observers import Observer
