@@ -65,8 +65,8 @@ class NewFile:
 class Refusal:
     """The last word on why a path was not taken (code, sentence), or what it waits for.
 
-    `kind`: what the file is instead of a picture or video, as a code of `daemon/media/foreign_kinds.py`. `reason` is
-    empty then: the sentence is the kind's, and 20,000 songs need not all keep it.
+    `kind`: what the file is instead of a picture or video, a code of `daemon/media/foreign/foreign_kinds.py`. `reason`
+    is empty then: the sentence is the kind's, and 20,000 songs need not all keep it.
     `detail`: a library's own words behind it. `partner`: the path that stands for this one.
     """
 

@@ -19,7 +19,7 @@ from daemon.intake.filters import PLACEHOLDER, filters_of
 from daemon.intake.sweep import Found, inbox_root, sweep
 from daemon.intake.watch.event_queue import Heard
 from daemon.intake.watch.watcher import Watcher
-from daemon.media.opening import is_elsewhere, open_checked, way_in
+from daemon.media.safe_open import is_elsewhere, open_checked, way_in
 
 #: More files than this are not looked at one by one.
 MOST_FILES = 10_000

@@ -19,8 +19,8 @@ from daemon.doctor.line import Line, not_applicable, ok, problem, warning
 from daemon.errors import DecoderMissingError
 from daemon.inference.smolvlm.checkpoint import damaged_weights
 from daemon.inference.weights.store import ModelFolder, find_model, identity_of
-from daemon.media.decoder import Decoder
-from daemon.media.sandbox import Sandbox
+from daemon.media.decoder.decoder import Decoder
+from daemon.media.decoder.sandbox.lockdown import Sandbox
 
 NVIDIA = Path("/proc/driver/nvidia/version")
 ANEW = "Install smolwatch anew, in an environment of its own (pipx reinstall smolwatch)."
@@ -47,7 +47,7 @@ def look_at_parts(settings: Settings) -> Parts:
     chosen, has_model = settings.model, settings.model.engine != "echo"
     model = look_at_model(settings) if has_model else None
     return Parts(
-        codecs=told_or_why("daemon.media.about_codecs"),
+        codecs=told_or_why("daemon.media.probe_codecs"),
         device=told_or_why("daemon.inference.torch.probe_device", chosen.device, chosen.precision)
         if has_model
         else None,

@@ -15,7 +15,7 @@ from daemon.fetching.answer import StaleError, read_answer, wish
 from daemon.fetching.asking import Dial, Resolve, addresses_of, allowed_url, ask, dial, resolve
 from daemon.fetching.names import names_for
 from daemon.fetching.part import Facts, Part, open_part, sweep_parts
-from daemon.media.kinds import HEAD_BYTES, Format, sniff
+from daemon.media.sniff import HEAD_BYTES, Format, sniff
 
 MOST_REDIRECTS = 3
 GO_ON = "Repeat the command: it goes on where it was."
@@ -32,7 +32,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that stands in the inbox; `format` as in daemon.media.kinds."""
+    """A file that stands in the inbox; `format` as in daemon.media.sniff."""
 
     path: Path
     bytes: int

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from daemon.media.kinds import MEDIA_SUFFIXES, Format
+from daemon.media.sniff import MEDIA_SUFFIXES, Format
 
 #: File systems hold 255 bytes of a name; sidecars add their own endings, and a number may follow.
 LONGEST_STEM = 160

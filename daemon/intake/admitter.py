@@ -21,8 +21,8 @@ from daemon.intake.live_photo_pairs import SET_ASIDE, Aside, Pairs, Partner, loo
 from daemon.intake.moves import Moves
 from daemon.intake.prior_job import had_its_job, is_newcomer, is_undescribed, waits_for_the_machine
 from daemon.intake.refusals import Refusals
-from daemon.media.foreign_kinds import UNSURE_KINDS
-from daemon.media.live import Half
+from daemon.media.foreign.foreign_kinds import UNSURE_KINDS
+from daemon.media.live_photo import Half
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause

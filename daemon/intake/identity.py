@@ -6,9 +6,9 @@ import hashlib
 import os
 
 from daemon.errors import ChangedError
-from daemon.media.foreign import foreign_error
-from daemon.media.kinds import HEAD_BYTES, Format, sniff
-from daemon.media.opening import open_checked, reading
+from daemon.media.foreign.foreign_files import foreign_error
+from daemon.media.safe_open import open_checked, reading
+from daemon.media.sniff import HEAD_BYTES, Format, sniff
 from storage.records import Fingerprint, NewFile
 
 CHUNK_BYTES = 1024 * 1024

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from daemon.errors import MediaError
 from daemon.intake.filters import folded, placeholder_of
-from daemon.media.live import Half, half_at
-from daemon.media.opening import open_checked
+from daemon.media.live_photo import Half, half_at
+from daemon.media.safe_open import open_checked
 from storage.library import STANDING, Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job, MediaKind

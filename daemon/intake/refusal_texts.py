@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from daemon.errors import NoAccessError, NotAllowedError, NotRegularError, TooLargeError, UnreadableError
 from daemon.intake.settling import BEING_WRITTEN, COPYING, NOT_DOWNLOADED
-from daemon.media.foreign_kinds import KINDS, NOTHING, UNKNOWN, Foreign
+from daemon.media.foreign.foreign_kinds import KINDS, NOTHING, UNKNOWN, Foreign
 from storage.records import Refusal
 
 #: Of a rule in daemon/intake/filters.py, which loads more than `smolwatch status` has time for.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from daemon.media.opening import is_elsewhere
+from daemon.media.safe_open import is_elsewhere
 
 #: Birth times that the Finder gives a file until its copy is complete: kMagicBusyCreationDate of Carbon's headers
 #: (1946), and those that macOS's own CloudDocs tests for (1904 and 1984).

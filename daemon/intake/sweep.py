@@ -10,7 +10,7 @@ from stat import S_ISDIR
 
 from config.settings import Settings
 from daemon.intake.filters import Filters, Turned, of_mode
-from daemon.media.opening import way_in
+from daemon.media.safe_open import way_in
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from daemon.errors import ChangedError, UnfinishedError
 from daemon.intake.identity import digest_of
 from daemon.intake.inbox_mount import Inbox
 from daemon.media.clip import CUT_SHORT, Clip
-from daemon.media.opening import open_checked, refusal
+from daemon.media.safe_open import open_checked, refusal
 from daemon.retry import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
 from daemon.worker.heartbeat import Pulse
 from storage.errors import LostClaim

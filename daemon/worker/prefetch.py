@@ -18,7 +18,7 @@ GRACE_SECONDS = 1.0
 
 
 class Opener(Protocol):
-    """What is needed of `daemon.media.decoder.Decoder`."""
+    """What is needed of `daemon.media.decoder.decoder.Decoder`."""
 
     def open(self, path: bytes, expected: Fingerprint, plan: DecodePlan) -> Clip: ...
 

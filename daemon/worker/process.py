@@ -26,8 +26,8 @@ from daemon.inference.torch.env import set_up_libraries
 from daemon.intake.filters import filters_of
 from daemon.intake.sweep import inbox_root
 from daemon.media.dataless import leave_in_the_cloud
-from daemon.media.decoder import Decoder
-from daemon.media.sandbox.linux import die_with_parent
+from daemon.media.decoder.decoder import Decoder
+from daemon.media.decoder.sandbox.linux import die_with_parent
 from daemon.messages import Stage
 from daemon.power.awake import Awake, caffeinate
 from daemon.power.courtesy import Courtesy

@@ -13,9 +13,9 @@ import pytest
 
 from daemon.errors import UnreadableError
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.decoder import Decoder
-from daemon.media.decoder_child import LockIn, Reader, read_clip
-from daemon.media.sandbox import lock_in
+from daemon.media.decoder.decoder import Decoder
+from daemon.media.decoder.decoder_child import LockIn, Reader, read_clip
+from daemon.media.decoder.sandbox.lockdown import lock_in
 from storage.records import Fingerprint
 from tests.unit.daemon.media.reading import plan
 

@@ -18,7 +18,7 @@ from daemon.doctor.program import look_at_program
 from daemon.doctor.running import look_at_running
 from daemon.inference.smolvlm.checkpoint import damaged_weights
 from daemon.inference.weights.store import ModelFolder, identity_of
-from daemon.media.sandbox import Sandbox
+from daemon.media.decoder.sandbox.lockdown import Sandbox
 from storage.db.database import open_database
 
 SOUND_SQLITE = (3, 51, 3)

@@ -80,7 +80,7 @@ def database() -> bytes:
         return made.serialize()
 
 
-#: What the file is (a code of `daemon/media/foreign_kinds.py`), and how to make its content.
+#: What the file is (a code of `daemon/media/foreign/foreign_kinds.py`), and how to make its content.
 MADE: dict[str, Callable[[], bytes]] = {
     "ico": lambda: picture("ICO"),
     "icns": lambda: picture("ICNS", "RGBA"),

@@ -18,8 +18,8 @@ import numpy as np
 
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.decoder_child import read_clip
-from daemon.media.sandbox import Sandbox, lock_in
+from daemon.media.decoder.decoder_child import read_clip
+from daemon.media.decoder.sandbox.lockdown import Sandbox, lock_in
 from storage.records import Media, MediaKind
 
 #: What "leak" does not let go.

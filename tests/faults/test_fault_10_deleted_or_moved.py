@@ -10,7 +10,7 @@ from loguru import logger
 from PIL import Image
 
 from daemon.errors import GoneError
-from daemon.media.opening import open_checked
+from daemon.media.safe_open import open_checked
 from storage.lifecycle import JobState
 from tests.fakes.bench import Bench
 from tests.fakes.intake_house import PNG, IntakeHouse

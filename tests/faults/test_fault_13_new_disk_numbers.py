@@ -16,7 +16,7 @@ import pytest
 from daemon.errors import GoneError
 from daemon.intake.device_numbers import KEY
 from daemon.intake.inbox_mount import Inbox
-from daemon.media.opening import DATALESS
+from daemon.media.safe_open import DATALESS
 from storage.lifecycle import JobState
 from tests.fakes.bench import Bench
 from tests.fakes.intake_house import PNG, IntakeHouse

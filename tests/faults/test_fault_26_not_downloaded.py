@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import NotDownloadedError
-from daemon.media.opening import DATALESS, check
+from daemon.media.safe_open import DATALESS, check
 from tests.fakes.decoding import decoding, opened, order
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.readers import obedient

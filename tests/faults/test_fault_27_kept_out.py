@@ -15,7 +15,7 @@ import pytest
 
 from daemon.errors import MediaError
 from daemon.intake.identity import identify
-from daemon.media.opening import open_checked, refusal
+from daemon.media.safe_open import open_checked, refusal
 from storage.records import Fingerprint, NewFile
 from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.waiting import wait_for

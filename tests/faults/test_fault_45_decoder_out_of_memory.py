@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import OutOfMemoryError
-from daemon.media import decoder_process
+from daemon.media.decoder import decoder_process
 from daemon.retry import Action, Failure, decide
 from tests.fakes.clock import START
 from tests.fakes.decoding import decoding, opened, order

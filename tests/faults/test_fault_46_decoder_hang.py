@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import DecoderHungError
-from daemon.media import decoder_process
+from daemon.media.decoder import decoder_process
 from tests.fakes.decoding import decoding, is_running, opened, order, pid_of
 from tests.fakes.readers import obedient
 from tests.shapes.files import save_image, some_image

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from daemon.errors import MediaError, TooLargeError, UnreadableError
-from daemon.media.decoder import Decoder
+from daemon.media.decoder.decoder import Decoder
 from tests.fakes.bombs import bmp_of, broadcast_of, gif_of, gif_of_frames, heic_of, mp4_of, png_of, vp8_of
 from tests.fakes.decoding import decoding, opened, pid_of
 from tests.fakes.readers import obedient

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import MediaError, NotAllowedError, UnreadableError
-from daemon.media import decoder as decoder_module
-from daemon.media.decoder import Decoder
-from daemon.media.decoder_child import LockIn
-from daemon.media.sandbox import lock_in
+from daemon.media.decoder import decoder as decoder_module
+from daemon.media.decoder.decoder import Decoder
+from daemon.media.decoder.decoder_child import LockIn
+from daemon.media.decoder.sandbox.lockdown import lock_in
 from tests.fakes.decoding import decoding, opened, order, pid_of, told
 from tests.fakes.hostile import hostile_files
 from tests.fakes.readers import obedient, unlocked

@@ -23,10 +23,10 @@ from daemon.errors import (
     NotRegularError,
     UnreadableError,
 )
-from daemon.media import decoder as decoder_module
-from daemon.media import decoder_process
-from daemon.media.decoder import Decoder
-from daemon.media.decoder_child import LockIn
+from daemon.media.decoder import decoder as decoder_module
+from daemon.media.decoder import decoder_process
+from daemon.media.decoder.decoder import Decoder
+from daemon.media.decoder.decoder_child import LockIn
 from storage.lifecycle import Cause
 from storage.records import Fingerprint
 from tests.fakes.decoding import decoding, is_running, opened, order, pid_of, told
@@ -212,7 +212,7 @@ def test_closing_ends_the_process(decoder: Decoder, tmp_path: Path) -> None:
 PARENT = """
 import os, sys, threading, time
 import psutil
-from daemon.media.decoder import Decoder
+from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
 from tests.fakes.readers import obedient
 from tests.fakes.waiting import wait_for

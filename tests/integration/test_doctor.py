@@ -27,7 +27,7 @@ from daemon.doctor.checkup import Facts, lines_of
 from daemon.doctor.line import Verdict, exit_code
 from daemon.inference.weights.store import DEMO
 from daemon.lock import HomeLock, holder
-from daemon.media.sandbox import Sandbox
+from daemon.media.decoder.sandbox.lockdown import Sandbox
 from daemon.service.refusal import refuse
 from tests.fakes.doctor import Patient, amiss
 from tests.fakes.schemas import as_an_older_version

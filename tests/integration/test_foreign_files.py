@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import smolwatch
 from daemon.errors import NotAllowedError
-from daemon.media.foreign_kinds import KINDS
+from daemon.media.foreign.foreign_kinds import KINDS
 from storage.lifecycle import JobState
 from tests.fakes.decoding import decoding, opened
 from tests.fakes.files import standing

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from daemon.errors import MediaError
-from daemon.media.confinement import MEMORY_BYTES
+from daemon.media.decoder.rlimits import MEMORY_BYTES
 from tests.fakes.decoding import Scales, decoding, opened
 from tests.shapes.formats.containers import Coding, record
 from tests.shapes.formats.long_films import record_long

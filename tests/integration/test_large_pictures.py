@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from daemon.errors import TooLargeError
-from daemon.media.decoder import Decoder
+from daemon.media.decoder.decoder import Decoder
 from tests.fakes.bombs import chunk, png_of
 from tests.fakes.decoding import decoding, opened
 from tests.shapes.files import save_image

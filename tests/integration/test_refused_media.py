@@ -19,7 +19,7 @@ from PIL import Image
 
 from daemon.errors import MediaError
 from daemon.intake.identity import identify
-from daemon.media.decoder import Decoder
+from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
 from tests.fakes.decoding import decoding, opened
 from tests.shapes.files import some_frames, some_image

@@ -12,7 +12,7 @@ from config.settings import ModelSettings, Settings
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 from daemon.inference.factory import make_engine
 from daemon.media.clip import DecodePlan
-from daemon.media.decoder import Decoder
+from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
 from tests.model.seeing import Eyes, eyes_of
 from tests.shapes.gallery import Exhibit

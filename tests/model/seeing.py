@@ -15,7 +15,7 @@ from config.recipes import Question, load_recipe
 from daemon.errors import MediaError
 from daemon.inference.engine import Engine, EngineInfo, Request
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.decoder import Decoder
+from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
 from tests.shapes.refusals import is_for_people
 from tests.shapes.scenes import Shown, rougher, shown

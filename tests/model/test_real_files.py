@@ -21,8 +21,8 @@ from PIL import Image, ImageOps
 from daemon.errors import MediaError
 from daemon.intake.identity import identify
 from daemon.media.clip import Clip
-from daemon.media.decoder import Decoder
-from daemon.media.kinds import HEAD_BYTES, sniff
+from daemon.media.decoder.decoder import Decoder
+from daemon.media.sniff import HEAD_BYTES, sniff
 from storage.records import Fingerprint
 from tests.fakes.decoding import decoding, opened
 from tests.fakes.distributions import unpacked

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from daemon.media.frames import sample_indices
+from daemon.media.sampling import sample_indices
 from tests.shapes.drawing import draw, film_frames
 from tests.shapes.world import Film, Picture
 

@@ -33,7 +33,7 @@ MEASURE = """
 import json, os, resource, sys, time
 from daemon.intake.identity import identify
 from daemon.media.clip import DecodePlan
-from daemon.media.decoder import Decoder
+from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
 
 if __name__ == "__main__":

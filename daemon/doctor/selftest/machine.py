@@ -51,7 +51,7 @@ def power(read: Callable[[], PowerState] = read_power, say: Callable[..., str] =
 
 def sandbox(folder: Path) -> str:
     """A process that is locked in as a decoder is can neither list the person's `folder` nor leave a trace."""
-    told = told_by("daemon.media.about_sandbox", os.fspath(folder))
+    told = told_by("daemon.media.decoder.probe_sandbox", os.fspath(folder))
     if told["kind"] == "none":
         raise Failed(f"The decoder has no sandbox: {told['reason']}")
     if told["allowed"]:

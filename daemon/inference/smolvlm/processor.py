@@ -19,7 +19,7 @@ from config.settings import Detail
 from daemon.inference.smolvlm.checkpoint import Plan, read_plan, unusable
 from daemon.inference.smolvlm.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
 from daemon.media.clip import Pixels
-from daemon.media.frames import fit_edge, resize
+from daemon.media.sampling import fit_edge, resize
 
 Floats = NDArray[np.float32]
 

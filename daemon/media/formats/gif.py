@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from daemon.media.clip import DecodePlan
-from daemon.media.stored import Stored, open_picture
+from daemon.media.picture.stored_picture import Stored, open_picture
 
 #: Bytes of the header and the screen's description.
 HEADER_BYTES = 13

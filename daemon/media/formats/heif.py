@@ -10,9 +10,9 @@ from PIL import AvifImagePlugin, Image
 from daemon.errors import UnreadableError
 from daemon.media.clip import DecodePlan
 from daemon.media.formats import heif_boxes as boxes
-from daemon.media.orientation import BROKEN, turn_in, turn_of
-from daemon.media.profiles import Coding
-from daemon.media.stored import LARGE_PIXELS, MAX_PIXELS, Stored, check_pixels
+from daemon.media.picture.colour_profiles import Coding
+from daemon.media.picture.orientation import BROKEN, turn_in, turn_of
+from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, Stored, check_pixels
 
 # Depth maps, gain maps and thumbnails are never looked at.
 pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False

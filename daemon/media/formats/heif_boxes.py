@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from daemon.media.profiles import Coding
+from daemon.media.picture.colour_profiles import Coding
 
 #: Major brands by which a file is meant to be shown as a sequence.
 SEQUENCE_BRANDS = frozenset({b"hevc", b"hevx", b"hevm", b"hevs", b"msf1", b"avis"})

@@ -9,8 +9,8 @@ from typing import BinaryIO
 from PIL import Image, ImageChops
 
 from daemon.media.clip import DecodePlan
-from daemon.media.orientation import turn_of
-from daemon.media.stored import LARGE_PIXELS, MAX_PIXELS, Stored, open_picture
+from daemon.media.picture.orientation import turn_of
+from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, Stored, open_picture
 
 END_MARKER = b"\xff\xd9"
 #: What may follow the values: their end, or others that mean nothing and hold no marker.

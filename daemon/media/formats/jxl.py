@@ -6,10 +6,10 @@ from typing import BinaryIO
 
 from daemon.errors import NotAllowedError, UnreadableError
 from daemon.media.clip import DecodePlan
-from daemon.media.extras import pillow_jxl
 from daemon.media.formats import heif_boxes as boxes
-from daemon.media.orientation import turn_of
-from daemon.media.stored import Stored, check_pixels, open_picture
+from daemon.media.optional_libraries import pillow_jxl
+from daemon.media.picture.orientation import turn_of
+from daemon.media.picture.stored_picture import Stored, check_pixels, open_picture
 
 ADVICE = "Install smolwatch with its extra for it: pip install 'smolwatch[jxl]'."
 #: Its decoder works with fractions of four bytes, three or four for each pixel, and keeps several copies.

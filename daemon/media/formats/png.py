@@ -12,9 +12,9 @@ from PIL import PngImagePlugin
 
 from daemon.media.clip import DecodePlan
 from daemon.media.formats.chunks import png
-from daemon.media.orientation import turn_of
-from daemon.media.profiles import Coding
-from daemon.media.stored import Stored, open_picture
+from daemon.media.picture.colour_profiles import Coding
+from daemon.media.picture.orientation import turn_of
+from daemon.media.picture.stored_picture import Stored, open_picture
 
 #: The bit of a chunk's first letter that says: the picture can be shown without this.
 ANCILLARY = 0x20

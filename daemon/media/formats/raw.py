@@ -12,13 +12,13 @@ from PIL import Image
 
 from daemon.errors import NotAllowedError, TooLargeError
 from daemon.media.clip import SMALL_PREVIEW, DecodePlan, Pixels
-from daemon.media.extras import rawpy
-from daemon.media.formats import directories as tags
-from daemon.media.formats.directories import Directory, beginning_at, directories
+from daemon.media.formats import tiff_directories as tags
 from daemon.media.formats.jpeg import unpack
 from daemon.media.formats.previews import Preview, previews
-from daemon.media.orientation import BROKEN, SIDEWAYS, TURNS, UPRIGHT, orientation_of
-from daemon.media.stored import LARGE_PIXELS, Stored, check_pixels, open_picture
+from daemon.media.formats.tiff_directories import Directory, beginning_at, directories
+from daemon.media.optional_libraries import rawpy
+from daemon.media.picture.orientation import BROKEN, SIDEWAYS, TURNS, UPRIGHT, orientation_of
+from daemon.media.picture.stored_picture import LARGE_PIXELS, Stored, check_pixels, open_picture
 
 REFUSAL = "It is a camera's raw file without a preview, which smolwatch does not open."
 ADVICE = "Install smolwatch with its extra for such files: pip install 'smolwatch[raw]'."

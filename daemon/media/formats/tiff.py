@@ -7,10 +7,10 @@ from typing import BinaryIO
 from PIL import TiffImagePlugin, UnidentifiedImageError
 
 from daemon.media.clip import DecodePlan
-from daemon.media.formats import samples
-from daemon.media.formats.directories import ORIENTATION, Directory
-from daemon.media.orientation import TURNS, turn_of
-from daemon.media.stored import Stored, check_pixels, open_picture
+from daemon.media.formats import tiff_samples
+from daemon.media.formats.tiff_directories import ORIENTATION, Directory
+from daemon.media.picture.orientation import TURNS, turn_of
+from daemon.media.picture.stored_picture import Stored, check_pixels, open_picture
 
 # Pillow's own reader of what is not packed misreads planes of 16 bits; libtiff, which unpacks the rest, reads all.
 TiffImagePlugin.READ_LIBTIFF = True
@@ -27,7 +27,7 @@ def opened(file: BinaryIO, plan: DecodePlan, found: list[Directory]) -> Stored:
         if first > 0:
             picture.seek(first)
     except (UnidentifiedImageError, SyntaxError):
-        values = samples.picture_of(file, row[first]) if row else None
+        values = tiff_samples.picture_of(file, row[first]) if row else None
         if values is None:
             raise
         return Stored(picture=values, size=values.size, turn=TURNS.get(row[first].get(ORIENTATION, 1)), pages=several)

@@ -8,8 +8,8 @@ from PIL import WebPImagePlugin
 
 from daemon.media.clip import DecodePlan
 from daemon.media.formats.chunks import riff
-from daemon.media.orientation import turn_of
-from daemon.media.stored import Stored, check_pixels, open_picture
+from daemon.media.picture.orientation import turn_of
+from daemon.media.picture.stored_picture import Stored, check_pixels, open_picture
 
 #: More frames than this are not looked at.
 MOST_FRAMES = 100_000

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from daemon import errors
 from daemon.errors import MediaError
-from daemon.media import decoder_process
-from daemon.media.decoder import Decoder
+from daemon.media.decoder import decoder_process
+from daemon.media.decoder.decoder import Decoder
 from tests.fakes.decoding import Scales, opened
 from tests.shapes.refusals import is_for_people
 from tests.unit.daemon.media.reading import plan

@@ -12,7 +12,7 @@ from pathlib import Path
 import pillow_heif
 from av.stream import Disposition
 
-from daemon.media import extras
+from daemon.media import optional_libraries
 from tests.shapes.files import save_image, save_sound, save_video, some_frames, some_image, turn_video
 from tests.shapes.formats import tracks
 from tests.shapes.formats.boxes import TURNS, box, put_in_front, set_edits, set_matrix
@@ -98,7 +98,7 @@ LARGE = {"h263.3gp", "dv.avi", "dv.mov", "dnxhr.mov", "dnxhr.mxf", "cineform.mov
 def modes(folder: Path) -> list[Path]:
     made = [
         save_image(folder / f"{mode}{suffix}", some_image(1, SIZE).convert(mode))
-        for suffix, modes in (MODES | (EXTRA if extras.pillow_jxl else {})).items()
+        for suffix, modes in (MODES | (EXTRA if optional_libraries.pillow_jxl else {})).items()
         for mode in modes
     ]
     made.append(save_image(folder / "turned.jpg", some_image(2, SIZE), orientation=6))

@@ -12,7 +12,7 @@ from config.safe_text import safe_text
 from config.settings import InboxSettings
 from daemon.fetching.names import names_for
 from daemon.intake.filters import Filters
-from daemon.media.kinds import image, video
+from daemon.media.sniff import image, video
 
 FORMATS = [image("jpeg"), image("png"), image("heif"), image("tiff"), video("mp4"), video("mkv")]
 HOSTILE = st.sampled_from(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from daemon.intake.live_photo_pairs import Partner, distance, look_at, names_beside, pair_by_name, reason, stem_of
-from daemon.media.live import Half
+from daemon.media.live_photo import Half
 from storage.records import MediaKind
 
 PICTURE, FILM = (Half(kind, None, True) for kind in (MediaKind.IMAGE, MediaKind.VIDEO))

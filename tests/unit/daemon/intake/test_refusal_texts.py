@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from daemon.intake import filters, refusal_texts, settling
-from daemon.media.foreign_kinds import KINDS
+from daemon.media.foreign.foreign_kinds import KINDS
 from storage.records import Refusal
 from tests.fakes.clock import START
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.intake.settling import BEING_WRITTEN, COPYING, FINDER_COPYING, NOT_DOWNLOADED, Settling
-from daemon.media.opening import DATALESS
+from daemon.media.safe_open import DATALESS
 
 QUIET = 5.0
 PATH = b"/inbox/beach.jpg"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.decoder_child import read_clip
+from daemon.media.decoder.decoder_child import read_clip
 
 
 def plan(

@@ -12,11 +12,11 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from daemon.media.frames import chosen_indices
-from daemon.media.reel import Reel
-from daemon.media.soundness import Soundness
-from daemon.media.timing import Length, length_of
-from daemon.media.tracks import keep_only
+from daemon.media.sampling import chosen_indices
+from daemon.media.video.duration import Length, length_of
+from daemon.media.video.frame_checks import Soundness
+from daemon.media.video.frame_seeker import Reel
+from daemon.media.video.track_selection import keep_only
 from tests.shapes.files import frame_number
 
 

@@ -16,7 +16,7 @@ from config.errors import ModelUnavailableError
 from daemon.inference.smolvlm.checkpoint import read_plan
 from daemon.inference.smolvlm.processor import Floats, Processor, TileRule, read_tokenizer, rule_for, whole_tiles
 from daemon.inference.smolvlm.prompts import Tiling, chat
-from daemon.media.frames import shrink
+from daemon.media.sampling import shrink
 from tests.unit.daemon.inference.golden import REAL_FILES, golden, gradient, spelled_out
 
 CLOSE = 0.008

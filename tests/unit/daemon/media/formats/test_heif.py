@@ -9,7 +9,7 @@ from PIL import Image
 
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import heif
-from daemon.media.orientation import TURNS
+from daemon.media.picture.orientation import TURNS
 from storage.records import Media, MediaKind
 from tests.fakes.bombs import heic_of
 from tests.shapes.files import save_image, some_frames, some_image

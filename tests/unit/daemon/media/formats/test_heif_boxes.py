@@ -17,7 +17,7 @@ from daemon.media.formats.heif_boxes import (
     properties,
     top,
 )
-from daemon.media.profiles import Coding
+from daemon.media.picture.colour_profiles import Coding
 from tests.shapes.files import save_image, some_frames, some_image
 from tests.shapes.heif import recoded, save_heic_sequence
 

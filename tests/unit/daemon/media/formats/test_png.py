@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from daemon.errors import UnreadableError
 from daemon.media.formats.png import facts
-from daemon.media.profiles import Coding
+from daemon.media.picture.colour_profiles import Coding
 from tests.shapes.files import save_image, some_image
 from tests.shapes.profiles import swapped
 from tests.unit.daemon.media.reading import read

@@ -1,0 +1,124 @@
+"""TIFF pictures whose values Pillow has no mode for: fractions in several colours, grey of 16 bits with alpha.
+
+Source: TIFF 6.0, sections 14 and 15; Adobe's Photoshop TIFF Technical Note 3 for fractions stored as differences.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from daemon.media.formats import tiff_directories as tags
+from daemon.media.formats.tiff_directories import Directory
+from daemon.media.picture.bit_depth import Limits, scaled
+from daemon.media.picture.stored_picture import check_pixels
+
+#: How values are packed, by COMPRESSION: not at all, or by zlib.
+PLAIN, ZLIB = 1, frozenset({8, 32946})
+#: What is stored, by PREDICTOR: values, their differences from the left, or those of their bytes.
+VALUES, DIFFERENCES, BYTE_DIFFERENCES = 1, 2, 3
+#: By PHOTOMETRIC and the number of values of a pixel.
+MODES = {(0, 1): "L", (1, 1): "L", (1, 2): "LA", (2, 3): "RGB", (2, 4): "RGBA"}
+KINDS = {1: "u", 2: "i", 3: "f"}
+TOGETHER, IN_PLANES = 1, 2
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How values lie in pieces, which are strips or tiles: each of so many rows, columns, and values for a pixel."""
+
+    directory: Directory
+    rows: int
+    columns: int
+    values: int
+    kind: np.dtype[Any]
+    pieces: tuple[tuple[int, int], ...]
+
+    def places(self) -> Iterator[tuple[int, int, int]]:
+        """Plane, top and left of each piece."""
+        width, height = self.directory.size
+        across, down = -(-width // self.columns), -(-height // self.rows)
+        for number in range(len(self.pieces)):
+            plane, within = divmod(number, across * down)
+            yield plane, within // across * self.rows, within % across * self.columns
+
+
+def picture_of(file: BinaryIO, directory: Directory) -> Image.Image | None:
+    """In eight bits; None where this cannot be read either."""
+    layout = layout_of(directory)
+    mode = MODES.get((directory.get(tags.PHOTOMETRIC), directory.get(tags.SAMPLES, 1)))
+    if layout is None or mode is None:
+        return None
+    width, height = directory.size
+    check_pixels(width, height)
+    limits = Limits.of(values for *_, values in parts(file, layout))
+    pixels = np.zeros((height, width, len(mode)), np.uint8)
+    for plane, top, left, values in parts(file, layout):
+        rows, columns = values.shape[:2]
+        where = slice(plane, plane + 1) if layout.values < len(mode) else slice(None)
+        pixels[top : top + rows, left : left + columns, where] = scaled(values, limits)
+    if directory.get(tags.PHOTOMETRIC) == 0:
+        pixels = 255 - pixels
+    return Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
+
+
+def layout_of(directory: Directory) -> Layout | None:
+    """None for a kind of value, or a way of packing it, that is not read here."""
+    width, height = directory.size
+    bits, samples = directory.get(tags.BITS, 1), directory.get(tags.SAMPLES, 1)
+    letter = KINDS.get(directory.get(tags.SAMPLE_FORMAT, 1))
+    packed, predictor = directory.get(tags.COMPRESSION, PLAIN), directory.get(tags.PREDICTOR, VALUES)
+    if letter is None or bits not in (16, 32, 64) or packed not in {PLAIN, *ZLIB}:
+        return None
+    if not 1 <= predictor <= BYTE_DIFFERENCES or min(width, height) < 1:
+        return None
+    if tags.TILES in directory.tags:
+        rows, columns = directory.get(tags.TILE_HEIGHT), directory.get(tags.TILE_WIDTH)
+        offsets, lengths = tags.TILES, tags.TILE_BYTES
+    else:
+        rows, columns = min(directory.get(tags.STRIP_ROWS, height), height), width
+        offsets, lengths = tags.STRIPS, tags.STRIP_BYTES
+    pieces = tuple(zip(directory.tags.get(offsets, ()), directory.tags.get(lengths, ()), strict=False))
+    if min(rows, columns) < 1 or not pieces:
+        return None
+    values = 1 if directory.get(tags.PLANES, TOGETHER) == IN_PLANES else samples
+    kind = np.dtype(("<" if directory.order == "little" else ">") + letter + str(bits // 8))
+    return Layout(directory, rows, columns, values, kind, pieces)
+
+
+def parts(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, int, int, NDArray[Any]]]:
+    """Each piece's plane, top and left, and its values (rows, columns, values for each pixel), cut to the picture."""
+    width, height = layout.directory.size
+    for (plane, top, left), (offset, length) in zip(layout.places(), layout.pieces, strict=True):
+        rows = layout.rows if tags.TILES in layout.directory.tags else min(layout.rows, height - top)
+        if rows <= 0 or offset >= tags.FAR:
+            continue
+        file.seek(offset)
+        values = unpacked(file.read(length), rows, layout)
+        yield plane, top, left, values[: height - top, : width - left]
+
+
+def unpacked(content: bytes, rows: int, layout: Layout) -> NDArray[Any]:
+    """ValueError when there is too little."""
+    size = rows * layout.columns * layout.values * layout.kind.itemsize
+    if layout.directory.get(tags.COMPRESSION, PLAIN) != PLAIN:
+        content = zlib.decompressobj().decompress(content, size)
+    stored = np.frombuffer(content[:size], np.uint8).reshape(rows, -1)
+    predictor = layout.directory.get(tags.PREDICTOR, VALUES)
+    shape = rows, layout.columns, layout.values
+    if predictor == BYTE_DIFFERENCES:
+        summed = stored.reshape(rows, -1, layout.values).cumsum(axis=1, dtype=np.uint8)
+        by_value = summed.reshape(rows, layout.kind.itemsize, -1).swapaxes(1, 2)
+        return np.ascontiguousarray(by_value).view(layout.kind.newbyteorder(">")).reshape(shape)
+    values = stored.reshape(-1).view(layout.kind).reshape(shape)
+    if predictor == DIFFERENCES:
+        whole = np.dtype(f"u{layout.kind.itemsize}")
+        values = values.view(whole.newbyteorder(layout.kind.byteorder)).astype(whole).cumsum(axis=1, dtype=whole)
+        return values.view(layout.kind.newbyteorder("="))
+    return values

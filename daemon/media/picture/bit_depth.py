@@ -1,0 +1,78 @@
+"""Values of more than eight bits, whole numbers and fractions, in eight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from daemon.media.formats.tiff_directories import BITS, PHOTOMETRIC
+
+WHITE_IS_ZERO = 0
+#: So many values are in work at once.
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What becomes black and what white."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, parts: Iterable[NDArray[Any]]) -> Limits:
+        """Those of whole numbers from 0, 0 and 1 where fractions lie between them, else the least and the greatest."""
+        low, high, fractions = np.inf, -np.inf, True
+        for values in parts:
+            if values.dtype.kind == "u":
+                return cls(0.0, float(np.iinfo(values.dtype).max))
+            fractions = values.dtype.kind == "f"
+            finite = values[np.isfinite(values)]
+            if finite.size:
+                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        if not low < high or (fractions and low >= 0 and high <= 1):
+            return cls(0.0, 1.0)
+        return cls(low, high)
+
+
+def eight_bits(picture: Image.Image) -> Image.Image:
+    """Modes I;16 and its kin, I and F as L; as LA where one value is transparent."""
+    tags = getattr(picture, "tag_v2", {})
+    clear = picture.info.get("transparency")
+    whole = picture.mode.startswith("I;16")
+    shift = min(max(depth(tags), 9), 16) - 8
+    limits = Limits(0.0, 1.0) if whole else Limits.of(values for _, values in strips(picture))
+    shown = Image.new("LA" if isinstance(clear, int) else "L", picture.size)
+    for top, values in strips(picture):
+        grey = (values >> shift).astype(np.uint8) if whole else scaled(values, limits)
+        if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow turns these over only where they have eight bits
+            grey = 255 - grey
+        strip = Image.fromarray(grey)
+        if isinstance(clear, int):
+            strip.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        shown.paste(strip, (0, top))
+    return shown
+
+
+def strips(picture: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The picture's values from top to bottom, some rows at a time, each part with its first row."""
+    rows = max(CHUNK // picture.width, 1)
+    for top in range(0, picture.height, rows):
+        yield top, np.asarray(picture.crop((0, top, picture.width, min(top + rows, picture.height))))
+
+
+def depth(tags: dict[int, tuple[int, ...]]) -> int:
+    """Bits of a value: 16 unless a TIFF says otherwise (12, of X-rays)."""
+    bits = tags.get(BITS) or (16,)
+    return bits[0]
+
+
+def scaled(values: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
+    with np.errstate(invalid="ignore", over="ignore"):
+        stretched = (values.astype(np.float64) - limits.low) * (255 / (limits.high - limits.low))
+    return np.rint(np.nan_to_num(stretched, nan=0.0, posinf=255.0, neginf=0.0)).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,110 @@
+"""Pictures of every format as upright RGB pixels: each format's module opens it, this one says what was seen."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from config.safe_text import safe_text
+from daemon.errors import (
+    DecoderBrokenError,
+    MediaError,
+    NotAllowedError,
+    OutOfMemoryError,
+    TooLargeError,
+    UnreadableError,
+)
+from daemon.media.clip import Clip, DecodePlan
+from daemon.media.formats import gif, heif, heif_boxes, jpeg, jxl, png, raw, tiff, webp
+from daemon.media.formats.tiff_directories import directories
+from daemon.media.picture.animation import read_animation, still
+from daemon.media.picture.orientation import BROKEN
+from daemon.media.picture.stored_picture import MAX_PIXELS, Stored, open_picture
+from daemon.media.sniff import HEAD_BYTES, sniff
+from daemon.media.video.videos import read_video
+from storage.records import MediaKind
+
+#: By Pillow's names; HEIF is opened by pillow-heif.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+
+#: How libraries say it that have no error of its own for it.
+NO_MEMORY = re.compile("out of memory|memory allocation(?!.*security limit)", re.IGNORECASE)
+
+
+def bitmap(file: BinaryIO, plan: DecodePlan) -> Stored:
+    picture = open_picture(file, "BMP")
+    picture.load()
+    return Stored(picture=picture, size=picture.size)
+
+
+def tiff_or_raw(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """Most cameras' raw files are TIFF files, whose first picture is a thumbnail."""
+    found = directories(file)
+    return raw.opened(file, plan, found) if raw.is_raw(file, found) else tiff.opened(file, plan, found)
+
+
+def raw_alone(file: BinaryIO, plan: DecodePlan) -> Stored:
+    """Some of these have directories like a TIFF file's all the same."""
+    return raw.opened(file, plan, directories(file))
+
+
+OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], Stored]] = {
+    "avif": heif.avif,
+    "bmp": bitmap,
+    "gif": gif.opened,
+    "heif": heif.heic,
+    "jpeg": jpeg.opened,
+    "jxl": jxl.opened,
+    "png": png.opened,
+    "raw": raw_alone,
+    "tiff": tiff_or_raw,
+    "webp": webp.opened,
+}
+
+
+def read_image(fd: int, plan: DecodePlan) -> Clip:
+    """One picture, no longer than `plan.image_edge`; of one that moves, frames no longer than `plan.frame_edge`.
+
+    The descriptor stays open. Raises TooLargeError, NotAllowedError, UnreadableError, OutOfMemoryError.
+    """
+    format = sniff(os.pread(fd, HEAD_BYTES, 0))
+    if format is None or format.kind is not MediaKind.IMAGE:
+        raise NotAllowedError("Not a picture that smolwatch knows.")
+    with border(), os.fdopen(fd, "rb", closefd=False) as file:
+        if format.name == "heif" and len(heif_boxes.delays(heif_boxes.description(file))) > 1:
+            return read_video(fd, plan)
+        file.seek(0)
+        stored = OPENERS[format.name](file, plan)
+        read = read_animation if len(stored.delays) > 1 else still
+        return read(stored, stored.format or format.name, plan)
+
+
+@contextmanager
+def border() -> Iterator[None]:
+    """Pillow's warnings, where it has something to say about a file, are no news; its errors become ours."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except MediaError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooLargeError(f"The picture is too large: more than {MAX_PIXELS // 10**6} megapixels.") from error
+    except MemoryError as error:
+        raise OutOfMemoryError("The picture takes more memory than there is.") from error
+    except PermissionError as error:  # locked in, nothing can be opened: `preload` lacks a module
+        raise DecoderBrokenError(detail=safe_text(str(error))) from error
+    except UnidentifiedImageError as error:
+        raise UnreadableError("The picture is damaged, or of a variety that smolwatch cannot read.") from error
+    except BROKEN as error:
+        words = safe_text(f"{type(error).__name__}: {error}")
+        if NO_MEMORY.search(words):
+            raise OutOfMemoryError("The picture takes more memory than there is.", detail=words) from error
+        raise UnreadableError("The picture is damaged or incomplete.", detail=words) from error

@@ -1,0 +1,229 @@
+"""Whether a video file is all there, as its own headers tell: it ends where they say, and nothing between is missing.
+
+Only headers are read. What the pictures themselves have lost, `soundness` finds out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Callable
+from uuid import UUID
+
+from daemon.media.clip import CUT_SHORT, DAMAGED
+from daemon.media.sniff import PACKETS, SYNC, Format
+from daemon.media.video.container_layout import (
+    MOST,
+    Box,
+    asf_objects,
+    content,
+    elements,
+    inside,
+    iso_boxes,
+    riff_chunks,
+    whole,
+)
+
+#: In larger files the many small parts are not looked at one by one.
+SMALL = 64_000_000
+#: In which the last page of an Ogg file must begin, and the notes at the beginning of a Flash video must stand.
+EDGE_BYTES = 70_000
+#: No whole file ends with so many zeros, unless they are called filling.
+EMPTY_BYTES = 4096
+
+SEGMENT, CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
+#: All that may stand in a Matroska file, in its segment, and in a cluster (RFC 9559, 5.1).
+MATROSKA = {
+    bytes.fromhex(name)
+    for name in (
+        "1a45dfa3 18538067 ec bf "
+        "114d9b74 1549a966 1654ae6b 1f43b675 1c53bb6b 1941a469 1043a770 1254c367 "
+        "e7 5854 a7 ab a3 a0 af"
+    ).split()
+}
+LONGEST_HEADER = 12
+
+ASF_PROPERTIES = UUID("8cabdca1-a947-11cf-8ee4-00c00c205365").bytes_le
+ASF_DATA = UUID("75b22636-668e-11cf-a6d9-00aa0062ce6c").bytes_le
+BROADCAST, CORRECTION = 0x01, 0x80
+FILLING = {b"free", b"skip"}
+END_OF_STREAM = 4
+PACK_BYTES, PROGRAM_END = 12, b"\x00\x00\x01\xb9"
+
+
+def faults_of(fd: int, format: Format) -> set[str]:
+    """CUT_SHORT when the file ends before it says, DAMAGED when parts of its structure are gone."""
+    return LOOKS.get(format.name, empty_end)(fd, whole(fd))
+
+
+def iso_faults(fd: int, file: Box) -> set[str]:
+    last = b""
+    for box in iso_boxes(fd, file.start, file.end):
+        if box.end > file.end or (box.name == b"sidx" and end_of_index(fd, box) > file.end):
+            return {CUT_SHORT}
+        last = box.name
+    return set() if last in FILLING else empty_end(fd, file)
+
+
+def end_of_index(fd: int, box: Box) -> int:
+    """Where the last segment ends that an index lists (ISO/IEC 14496-12, 8.16.3)."""
+    index = content(fd, box, 1 << 20)
+    wide = index[:1] == b"\1"
+    at = 28 if wide else 20
+    if len(index) < at + 4:
+        return box.end
+    first = int.from_bytes(index[20:28] if wide else index[16:20], "big")
+    sizes = (int.from_bytes(index[k : k + 4], "big") & 0x7FFFFFFF for k in range(at + 4, len(index) - 3, 12))
+    return box.end + first + sum(sizes)
+
+
+def matroska_faults(fd: int, file: Box) -> set[str]:
+    """An element of no stated size, as recorders write them, goes on until one follows that cannot lie in it."""
+    at, faults = 0, empty_end(fd, file)
+    for _ in range(MOST):
+        if at >= file.end:
+            break
+        box = next(elements(fd, at, file.end), None)
+        if box is None or box.name not in MATROSKA:
+            return faults | ({CUT_SHORT} if file.end - at < LONGEST_HEADER else {DAMAGED})
+        if box.end > file.end:
+            faults.add(CUT_SHORT)
+        goes_inside = box.is_open or box.name == SEGMENT or (box.name == CLUSTER and file.end <= SMALL)
+        at = box.start if goes_inside else box.end
+    return faults
+
+
+def riff_faults(fd: int, file: Box) -> set[str]:
+    """A recorder writes the sizes last. Some count the eight bytes of the header in."""
+    for chunk in riff_chunks(fd, file.start, file.end):
+        if chunk.name == b"RIFF" and (chunk.end == chunk.start or chunk.end - 8 > file.end):
+            return {CUT_SHORT} | broken_lists(fd, file)
+    return empty_end(fd, file) | broken_lists(fd, file)
+
+
+def broken_lists(fd: int, file: Box) -> set[str]:
+    """Every chunk of the pictures' list has a name of letters and digits."""
+    if file.end > SMALL:
+        return set()
+    for parts in inside(fd, riff_chunks, file, b"RIFF"):
+        for part in riff_chunks(fd, parts.start + 4, parts.end):
+            if part.name == b"LIST" and content(fd, part, 4) == b"movi":
+                chunks = riff_chunks(fd, part.start + 4, min(part.end, parts.end))
+                if any(not chunk.name.strip().isalnum() for chunk in chunks):
+                    return {DAMAGED}
+    return set()
+
+
+def asf_faults(fd: int, file: Box) -> set[str]:
+    """A live broadcast knows no sizes. All packets are of one length, and begin alike, mostly with a correction."""
+    objects = list(asf_objects(fd, file.start, file.end))
+    if not objects:
+        return set()
+    header = Box(b"", objects[0].start + 6, objects[0].end)
+    properties = next(inside(fd, asf_objects, header, ASF_PROPERTIES), None)
+    fields = content(fd, properties) if properties else b""
+    if len(fields) < 76 or fields[64] & BROADCAST:
+        return empty_end(fd, file)
+    stated, length = int.from_bytes(fields[16:24], "little"), int.from_bytes(fields[68:72], "little")
+    faults = {CUT_SHORT} if max(stated, objects[-1].end) > file.end else empty_end(fd, file)
+    for data in objects[1:]:
+        if data.name == ASF_DATA and length > 0:
+            starts = range(data.start + 26, min(data.end, file.end, data.start + SMALL), length)
+            marks = [os.pread(fd, 1, at)[0] & CORRECTION for at in starts]
+            faults |= {DAMAGED} if marks and marks[0] and not all(marks) else set()
+    return faults
+
+
+def flash_faults(fd: int, file: Box) -> set[str]:
+    """Where the writer noted the file's size, as most do: a name of eight letters, type 0, a double."""
+    head = os.pread(fd, EDGE_BYTES, 0)
+    at = head.find(b"\0\x08filesize\0") + 11
+    if at >= 11 and len(head) >= at + 8 and struct.unpack(">d", head[at : at + 8])[0] > file.end:
+        return {CUT_SHORT}
+    return empty_end(fd, file)
+
+
+def empty_end(fd: int, file: Box) -> set[str]:
+    """Whoever copies or fetches a file may make room for all of it first."""
+    is_empty = file.end > EMPTY_BYTES and not any(os.pread(fd, EMPTY_BYTES, file.end - EMPTY_BYTES))
+    return {CUT_SHORT} if is_empty else set()
+
+
+def ogg_faults(fd: int, file: Box) -> set[str]:
+    """The last page must be there, and be the last of its stream (RFC 3533, 6)."""
+    tail_at = max(file.end - EDGE_BYTES, 0)
+    tail = os.pread(fd, EDGE_BYTES, tail_at)
+    page = tail[max(tail.rfind(b"OggS"), 0) :]
+    if len(page) < 27 or not page[5] & END_OF_STREAM or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
+        return {CUT_SHORT}
+    return {DAMAGED} if file.end <= SMALL and has_lost_pages(fd, file) else set()
+
+
+def has_lost_pages(fd: int, file: Box) -> bool:
+    """Pages of a stream are numbered."""
+    at, numbers = 0, dict[bytes, int]()
+    while at < file.end:
+        head = os.pread(fd, 27 + 255, at)
+        if head[:4] != b"OggS" or len(head) < 27:
+            return True
+        serial, number = head[14:18], int.from_bytes(head[18:22], "little")
+        if number and number != numbers.get(serial, number - 1) + 1:
+            return True
+        numbers[serial] = number
+        at += 27 + head[26] + sum(head[27 : 27 + head[26]])
+    return False
+
+
+def program_faults(fd: int, file: Box) -> set[str]:
+    """The last packet is as long as it says; a pack or the end's own code follows (ISO/IEC 13818-1, 2.5.3)."""
+    at = max(file.end - EDGE_BYTES, 0)
+    tail = os.pread(fd, EDGE_BYTES, at)
+    for found in list(re.finditer(rb"\x00\x00\x01[\xbb-\xff]", tail))[-1:]:
+        end = found.end() + 2 + int.from_bytes(tail[found.end() : found.end() + 2], "big")
+        rest = tail[end:]
+        if end > len(tail) or (0 < len(rest) < PACK_BYTES and rest != PROGRAM_END):
+            return {CUT_SHORT}
+    return empty_end(fd, file)
+
+
+def transport_faults(fd: int, file: Box) -> set[str]:
+    """Every packet begins alike, and the last one is as long as all others."""
+    head = os.pread(fd, 3 * 192, 0)
+    for length, start in PACKETS:
+        if set(head[start::length][:3]) == {SYNC}:
+            faults = {DAMAGED} if file.end <= SMALL and loses_step(fd, file, length, start) else set[str]()
+            rest = file.end % length
+            if rest > start and os.pread(fd, 1, file.end - rest + start) == bytes([SYNC]):
+                return faults | {CUT_SHORT}
+            return faults | empty_end(fd, file)
+    return empty_end(fd, file)
+
+
+def loses_step(fd: int, file: Box, length: int, start: int) -> bool:
+    step = length * 10_000
+    chunks = (os.pread(fd, step, at)[start::length] for at in range(0, file.end, step))
+    return any(chunk.count(SYNC) < len(chunk) for chunk in chunks)
+
+
+def mxf_faults(fd: int, file: Box) -> set[str]:
+    """The first partition says where the last begins (SMPTE ST 377-1, 7.1), once it is written."""
+    head = os.pread(fd, 64, 0)
+    length = 1 + (head[16] & 0x7F if len(head) > 16 and head[16] & 0x80 else 0)
+    footer = head[16 + length + 24 : 16 + length + 32]
+    return {CUT_SHORT} if int.from_bytes(footer, "big") >= file.end else empty_end(fd, file)
+
+
+LOOKS: dict[str, Callable[[int, Box], set[str]]] = {
+    "mp4": iso_faults,
+    "mov": iso_faults,
+    "mkv": matroska_faults,
+    "webm": matroska_faults,
+    "avi": riff_faults,
+    "asf": asf_faults,
+    "flv": flash_faults,
+    "ogg": ogg_faults,
+    "mpeg": program_faults,
+    "mpegts": transport_faults,
+    "mxf": mxf_faults,
+}

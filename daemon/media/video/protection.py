@@ -1,0 +1,147 @@
+"""What makes a whole video impossible to show: encryption, and Dolby Vision without ordinary colours beneath it.
+
+FFmpeg decodes both, to noise and to wrong colours, so that the containers are asked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from daemon.errors import NotAllowedError
+from daemon.media.sniff import PACKETS, SYNC, Format
+from daemon.media.video.container_layout import Box, asf_objects, content, elements, inside, iso_boxes, whole
+
+#: Sample entries of MP4 that stand for an encrypted one: Common Encryption, and Apple's FairPlay.
+PROTECTED_ENTRIES = frozenset({b"encv", b"drmi"})
+#: A visual sample entry's own fields, in front of the boxes in it (ISO/IEC 14496-12, 12.1.3).
+ENTRY_BYTES = 78
+#: Where Dolby Vision writes its configuration, by profile (Dolby Vision Streams Within the ISO Base Media File Format).
+DOLBY = frozenset({b"dvcC", b"dvvC", b"dvwC"})
+#: Profiles whose colours no ordinary decoder shows, unless the base layer is said to be compatible with something.
+DOLBY_ALONE = frozenset({5, 10, 20})
+
+SEGMENT, TRACKS, TRACK = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae"
+TRACK_TYPE, ENCRYPTION = b"\x83", (b"\x6d\x80", b"\x62\x40", b"\x50\x35")
+ADDITION, ADDITION_TYPE, ADDITION_DATA = b"\x41\xe4", b"\x41\xe7", b"\x41\xed"
+VIDEO_TYPE = 1
+
+#: Content Encryption, and its Extended and Advanced kinds (Advanced Systems Format specification, 10.1).
+ASF_PROTECTED = frozenset(
+    UUID(guid).bytes_le
+    for guid in (
+        "2211b3fb-bd23-11d2-b4b7-00a0c955fc6e",
+        "298ae614-2622-4c17-b935-dae07ee9289c",
+        "43058533-6981-49e6-9b74-ad12cb86d58c",
+    )
+)
+#: How much of a broadcast or a disc is looked at for packets that only the receiver's card can read.
+SAMPLE_BYTES = 4_000_000
+
+
+def check_protection(fd: int, format: Format, container: InputContainer, stream: VideoStream | None) -> None:
+    """Raises NotAllowedError when no frame of the stream, or without one of any, can be shown as it was meant."""
+    match format.name:
+        case "mp4" | "mov":
+            entries = list(sample_entries(fd, stream))
+            is_encrypted = any(entry.name in PROTECTED_ENTRIES for entry in entries)
+            records = [content(fd, box) for entry in entries for box in dolby_boxes(fd, entry)]
+        case "mkv" | "webm":
+            tracks = matroska_tracks(fd, container, stream)
+            is_encrypted = any(True for track in tracks for _ in inside(fd, elements, track, *ENCRYPTION))
+            records = [record for track in tracks for record in dolby_additions(fd, track)]
+        case _:
+            is_encrypted = ENCRYPTED.get(format.name, never)(fd, stream.id if stream else 0)
+            records = []
+    if is_encrypted:
+        raise NotAllowedError("It is encrypted, and cannot be shown without its key.")
+    for profile in filter(None, map(dolby_alone, records)):
+        raise NotAllowedError(f"Its colours are made for Dolby Vision screens alone (profile {profile}).")
+
+
+def sample_entries(fd: int, stream: VideoStream | None) -> Iterator[Box]:
+    """How the samples of an MP4 track are coded, or those of all tracks."""
+    for track in inside(fd, iso_boxes, whole(fd), b"moov", b"trak"):
+        headers = inside(fd, iso_boxes, track, b"tkhd")
+        if stream is None or any(track_id(content(fd, header)) == stream.id for header in headers):
+            for table in inside(fd, iso_boxes, track, b"mdia", b"minf", b"stbl", b"stsd"):
+                yield from iso_boxes(fd, table.start + 8, table.end)
+
+
+def track_id(header: bytes) -> int:
+    at = 20 if header[:1] == b"\1" else 12
+    return int.from_bytes(header[at : at + 4], "big")
+
+
+def dolby_boxes(fd: int, entry: Box) -> Iterator[Box]:
+    return (box for box in iso_boxes(fd, entry.start + ENTRY_BYTES, entry.end) if box.name in DOLBY)
+
+
+def matroska_tracks(fd: int, container: InputContainer, stream: VideoStream | None) -> list[Box]:
+    """The entry of a Matroska track of pictures, or all of them; FFmpeg keeps their order."""
+    table = next(inside(fd, elements, whole(fd), SEGMENT, TRACKS), None)
+    entries = inside(fd, elements, table, TRACK) if table else ()
+    types = ((entry, next(inside(fd, elements, entry, TRACK_TYPE), None)) for entry in entries)
+    videos = [entry for entry, kind in types if kind and int.from_bytes(content(fd, kind), "big") == VIDEO_TYPE]
+    if stream is None:
+        return videos
+    at = container.streams.video.index(stream)
+    return videos[at : at + 1]
+
+
+def dolby_additions(fd: int, track: Box) -> Iterator[bytes]:
+    for mapping in inside(fd, elements, track, ADDITION):
+        if any(content(fd, box) in DOLBY for box in inside(fd, elements, mapping, ADDITION_TYPE)):
+            yield from (content(fd, box) for box in inside(fd, elements, mapping, ADDITION_DATA))
+
+
+def dolby_alone(record: bytes) -> int | None:
+    """The profile, when it needs a Dolby Vision decoder.
+
+    `record`: two bytes of version; profile, level and flags in bits; what else may show the base layer, 0 for nothing.
+    """
+    if len(record) < 5:
+        return None
+    profile, compatible = record[2] >> 1, record[4] >> 4
+    return profile if profile in DOLBY_ALONE and compatible == 0 else None
+
+
+def is_protected_asf(fd: int, stream_id: int) -> bool:
+    header = next(asf_objects(fd, 0, whole(fd).end), None)
+    return header is not None and any(
+        found.name in ASF_PROTECTED for found in asf_objects(fd, header.start + 6, header.end)
+    )
+
+
+def is_scrambled_broadcast(fd: int, stream_id: int) -> bool:
+    """Whether most of the track's packets in a transport stream's beginning are marked so (13818-1, 2.4.3.3)."""
+    head = os.pread(fd, SAMPLE_BYTES, 0)
+    length, start = next((layout for layout in PACKETS if set(head[layout[1] :: layout[0]][:3]) == {SYNC}), PACKETS[0])
+    marks = [
+        head[at + 3] >> 6
+        for at in range(start, len(head) - 3, length)
+        if head[at] == SYNC and (head[at + 1] & 0x1F) << 8 | head[at + 2] == stream_id
+    ]
+    return 2 * sum(mark > 0 for mark in marks) > len(marks)
+
+
+def is_scrambled_disc(fd: int, stream_id: int) -> bool:
+    """Whether a packet of the track in a program stream's beginning is marked so, as on a DVD (13818-1, 2.4.3.7)."""
+    start = re.escape(bytes((0, 0, 1, stream_id & 0xFF)))
+    return re.search(start + rb"..[\x90-\xbf]", os.pread(fd, SAMPLE_BYTES, 0), re.DOTALL) is not None
+
+
+def never(fd: int, stream_id: int) -> bool:
+    return False
+
+
+ENCRYPTED: dict[str, Callable[[int, int], bool]] = {
+    "asf": is_protected_asf,
+    "mpegts": is_scrambled_broadcast,
+    "mpeg": is_scrambled_disc,
+}
