@@ -22,8 +22,8 @@ from daemon.intake.filters import filters_of
 from daemon.intake.inbox_mount import Inbox
 from daemon.intake.sweep import inbox_root
 from daemon.messages import Stage
-from daemon.power.courtesy import Courtesy
-from daemon.power.pace import Pace
+from daemon.power.throttle import Courtesy
+from daemon.power.throttle_policy import Pace
 from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.control import Control
 from daemon.worker.decode_task import plan_for, request_for

@@ -29,10 +29,10 @@ from daemon.media.dataless import leave_in_the_cloud
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.decoder.sandbox.linux import die_with_parent
 from daemon.messages import Stage
-from daemon.power.awake import Awake, caffeinate
-from daemon.power.courtesy import Courtesy
-from daemon.power.disk import let_others_first
-from daemon.power.reading import read_power
+from daemon.power.io_priority import let_others_first
+from daemon.power.sensors import read_power
+from daemon.power.sleep_inhibitor import Awake, caffeinate
+from daemon.power.throttle import Courtesy
 from daemon.worker.control import Control
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineRoom

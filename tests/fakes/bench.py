@@ -8,9 +8,9 @@ from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
 from daemon.messages import Stage
-from daemon.power.awake import Awake
-from daemon.power.courtesy import Courtesy
-from daemon.power.state import PowerState
+from daemon.power.power_state import PowerState
+from daemon.power.sleep_inhibitor import Awake
+from daemon.power.throttle import Courtesy
 from daemon.worker.control import Control
 from daemon.worker.engine_host import EngineRoom
 from daemon.worker.heartbeat import Pulse

@@ -28,7 +28,7 @@ from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch import services
 from daemon.doctor.selftest.whole_way import compared, kept
 from daemon.inference.weights.store import DEMO
-from daemon.power.state import PowerState, Source
+from daemon.power.power_state import PowerState, Source
 from tests.fakes.service.person import Person, somebody
 from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder, stage_environ
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from daemon.doctor.child import told_by
 from daemon.doctor.selftest.outcome import Failed
-from daemon.power.reading import read_power, said
-from daemon.power.state import PowerState
+from daemon.power.power_state import PowerState
+from daemon.power.sensors import read_power, said
 from storage.atomic import BARRIER_SYNC, FULL_SYNC, sync
 
 SYNCS = 40

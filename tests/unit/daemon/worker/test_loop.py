@@ -26,8 +26,8 @@ from daemon.inference.engine import Engine
 from daemon.inference.reask import AskingAgain
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.messages import Stage
-from daemon.power.courtesy import LOOK_SECONDS
-from daemon.power.state import PowerState, Source
+from daemon.power.power_state import PowerState, Source
+from daemon.power.throttle import LOOK_SECONDS
 from daemon.worker.loop import MODEL_FAILED, UNFORESEEN
 from storage.jobs.store import JobStore
 from storage.library import Library

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from daemon.power.state import PowerState, Source
+from daemon.power.power_state import PowerState, Source
 
 
 class Pace(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.power.state import Source, linux_source, mac_is_hot, mac_is_saving, mac_source
+from daemon.power.power_state import Source, linux_source, mac_is_hot, mac_is_saving, mac_source
 
 ON_BATTERY = """Now drawing from 'Battery Power'
  -InternalBattery-0 (id=4653155)\t83%; discharging; 5:12 remaining present: true

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from daemon.power.awake import Awake
-from daemon.power.courtesy import LONGEST_REST, LOOK_SECONDS, Courtesy
-from daemon.power.pace import Pace, manners_for
-from daemon.power.state import PowerState, Source
+from daemon.power.power_state import PowerState, Source
+from daemon.power.sleep_inhibitor import Awake
+from daemon.power.throttle import LONGEST_REST, LOOK_SECONDS, Courtesy
+from daemon.power.throttle_policy import Pace, manners_for
 from tests.fakes.clock import FakeClock
 
 MAINS, BATTERY = PowerState(source=Source.MAINS), PowerState(source=Source.BATTERY)

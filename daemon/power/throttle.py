@@ -7,9 +7,9 @@ from collections.abc import Callable
 from loguru import logger
 
 from daemon.clock import Clock
-from daemon.power.awake import Awake
-from daemon.power.pace import Manners, Pace, manners_for
-from daemon.power.state import PowerState, Source
+from daemon.power.power_state import PowerState, Source
+from daemon.power.sleep_inhibitor import Awake
+from daemon.power.throttle_policy import Manners, Pace, manners_for
 
 LOOK_SECONDS = 15.0
 #: The longest rest after a step, so that a stop and a beat are not kept waiting.

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 from loguru import logger
 
-from daemon.power.state import PowerState, linux_source, mac_is_hot, mac_is_saving, mac_source
+from daemon.power.power_state import PowerState, linux_source, mac_is_hot, mac_is_saving, mac_source
 
 PATIENCE_SECONDS = 5.0
 SUPPLIES = Path("sys/class/power_supply")

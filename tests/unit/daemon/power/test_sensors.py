@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.power.reading import read_linux, read_mac, read_power, said
-from daemon.power.state import PowerState, Source
-from tests.unit.daemon.power.test_state import ON_BATTERY, SAVING
+from daemon.power.power_state import PowerState, Source
+from daemon.power.sensors import read_linux, read_mac, read_power, said
+from tests.unit.daemon.power.test_power_state import ON_BATTERY, SAVING
 
 
 def test_a_mac_is_asked_by_its_own_programs() -> None:
