@@ -17,9 +17,9 @@ from cli.render import say, say_facts, say_json, say_table, size
 from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from config.settings import Settings
-from daemon.service.errand import run_errand
-from daemon.service.here import service_here
-from daemon.service.plan import plan_for
+from daemon.service.detect import service_here
+from daemon.service.one_shot import run_errand
+from daemon.service.service_spec import plan_for
 from storage.atomic import write_atomically
 
 if TYPE_CHECKING:

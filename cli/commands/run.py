@@ -20,7 +20,7 @@ from config.settings import ModelSettings, Settings
 from daemon.clock import SystemClock
 from daemon.intake import refusal_texts
 from daemon.lock import holder
-from daemon.service.refusal import PERMANENT, forget_refusal, refuse
+from daemon.service.start_failure import PERMANENT, forget_refusal, refuse
 from storage.json_values import stamp
 from storage.library import Library
 from storage.lifecycle import JobState

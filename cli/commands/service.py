@@ -15,11 +15,11 @@ from config.errors import DaemonNotRunningError
 from config.load import load_settings
 from config.safe_text import safe_text
 from daemon.errors import ServiceError
-from daemon.service import verbs
-from daemon.service.here import service_here, user_name
-from daemon.service.plan import plan_for
-from daemon.service.refusal import Refusal, refusal
-from daemon.service.state import ServiceState
+from daemon.service import actions
+from daemon.service.detect import service_here, user_name
+from daemon.service.service_spec import plan_for
+from daemon.service.service_state import ServiceState
+from daemon.service.start_failure import Refusal, refusal
 from storage.json_values import present
 
 
@@ -33,7 +33,7 @@ def command() -> None:
 def install_command(home: Path | None) -> int:
     """Install the service and start it. Type it again after an update: the older daemon is stopped cleanly first."""
     service, settings = service_here(), load_settings(home=home)
-    return say_begun(verbs.install(service, settings, os.environ), f"Installed: {service.state().file}")
+    return say_begun(actions.install(service, settings, os.environ), f"Installed: {service.state().file}")
 
 
 @command.command("uninstall", short_help="Stop the service and remove it; keeps all data.")
@@ -41,7 +41,7 @@ def install_command(home: Path | None) -> int:
 def uninstall_command(home: Path | None) -> None:
     """Stop the service and remove it. Descriptions, database, settings and weights stay."""
     settings = load_settings(home=home)
-    if verbs.uninstall(service_here(), settings):
+    if actions.uninstall(service_here(), settings):
         say(f"Uninstalled. Everything in {safe_text(str(settings.home))} is kept.")
     else:
         say("The service is not installed.")
@@ -51,14 +51,14 @@ def uninstall_command(home: Path | None) -> None:
 @click.pass_obj
 def start_command(home: Path | None) -> int:
     """Start the installed service."""
-    return say_begun(verbs.start(service_here(), load_settings(home=home)))
+    return say_begun(actions.start(service_here(), load_settings(home=home)))
 
 
 @command.command("stop", short_help="Stop the service until the next login.")
 @click.pass_obj
 def stop_command(home: Path | None) -> None:
     """Stop the service, once the file in hand is finished or given back. It starts again with the next login."""
-    verbs.stop(service_here(), load_settings(home=home))
+    actions.stop(service_here(), load_settings(home=home))
     say("Stopped, until the next login or: smolwatch service start")
 
 
@@ -66,7 +66,7 @@ def stop_command(home: Path | None) -> None:
 @click.pass_obj
 def restart_command(home: Path | None) -> int:
     """Stop the service and start it again, as after a change of settings."""
-    return say_begun(verbs.restart(service_here(), load_settings(home=home)))
+    return say_begun(actions.restart(service_here(), load_settings(home=home)))
 
 
 @command.command("status", short_help="Tell whether the service is installed and runs.")
@@ -114,7 +114,7 @@ def plist_command(home: Path | None) -> None:
     click.echo(service_here().rendered(plan_for(load_settings(home=home), os.environ)), nl=False)
 
 
-def say_begun(begun: verbs.Begun, done: str = "") -> int:
+def say_begun(begun: actions.Begun, done: str = "") -> int:
     """How it went, and what is to be known; the exit code is that of the daemon that would not start."""
     if done:
         say(safe_text(done))

@@ -19,7 +19,7 @@ from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.intake import refusal_texts
 from daemon.lock import holder, noted
-from daemon.service.refusal import refusal
+from daemon.service.start_failure import refusal
 from storage.errors import PassingError
 from storage.json_values import present, stamp
 from storage.lifecycle import JobState

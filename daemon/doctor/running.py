@@ -22,10 +22,10 @@ from config.version import own_version
 from daemon.doctor.line import Line, not_applicable, ok, problem, warning
 from daemon.errors import ServiceError
 from daemon.lock import holder, noted
-from daemon.service.here import service_here
-from daemon.service.plan import left_behind, plan_for
-from daemon.service.refusal import Refusal, refusal
-from daemon.service.state import Condition, ServiceState
+from daemon.service.detect import service_here
+from daemon.service.service_spec import left_behind, plan_for
+from daemon.service.service_state import Condition, ServiceState
+from daemon.service.start_failure import Refusal, refusal
 from storage.db.database import open_database
 from storage.library import Library
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from daemon.errors import ServiceError
 from daemon.service import launchd
-from daemon.service.definition import place, read, take_away
-from daemon.service.plan import Plan
-from daemon.service.state import ServiceState, condition_of
-from daemon.service.tool import Answer, Tool
+from daemon.service.command import Answer, Tool
+from daemon.service.service_spec import Plan
+from daemon.service.service_state import ServiceState, condition_of
+from daemon.service.unit_file import place, read, take_away
 
 LOOK_SECONDS = 0.25
 #: launchd gives a daemon 60 s (ExitTimeOut) before it kills it.

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from daemon.service.plan import Plan
+from daemon.service.service_spec import Plan
 
 LABEL = "io.github.smolwatch.smolwatch"
 #: In a plist for the user's own domain, which is there without a graphical login: there is no GPU in it.

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from config.errors import ConfigError
-from daemon.service.plan import Plan
+from daemon.service.service_spec import Plan
 
 FORBIDDEN = re.compile(r"""['"\\]""")
 UNIT = "smolwatch.service"

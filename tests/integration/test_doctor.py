@@ -28,7 +28,7 @@ from daemon.doctor.line import Verdict, exit_code
 from daemon.inference.weights.store import DEMO
 from daemon.lock import HomeLock, holder
 from daemon.media.decoder.sandbox.lockdown import Sandbox
-from daemon.service.refusal import refuse
+from daemon.service.start_failure import refuse
 from tests.fakes.doctor import Patient, amiss
 from tests.fakes.schemas import as_an_older_version
 from tests.fakes.service.person import Person, needs_a_person, somebody

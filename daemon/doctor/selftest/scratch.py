@@ -12,9 +12,9 @@ from config.settings import Settings
 from daemon.doctor.line import Verdict
 from daemon.doctor.selftest.outcome import Failed, NotHere, Outcome, tried
 from daemon.errors import ServiceError
-from daemon.service.errand import run_errand
-from daemon.service.here import Service, service_here
-from daemon.service.plan import plan_for
+from daemon.service.detect import Service, service_here
+from daemon.service.one_shot import run_errand
+from daemon.service.service_spec import plan_for
 
 SCRATCH = "self-test"
 SECONDS = 90.0

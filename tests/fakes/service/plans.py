@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.service.plan import Plan
+from daemon.service.service_spec import Plan
 
 HOME = Path('/Users/Jörg Müller/100% "fun" & $HOME <x> \\')
 #: Without quotes and backslashes: systemd runs no such program.

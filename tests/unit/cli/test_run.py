@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from daemon.lock import HomeLock
-from daemon.service.refusal import refusal
+from daemon.service.start_failure import refusal
 from tests.unit.cli.conftest import House
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from config.errors import ConfigError
 from daemon.lock import HomeLock
-from daemon.service.refusal import refuse
+from daemon.service.start_failure import refuse
 from storage.lifecycle import JobState
 from storage.records import Refusal
 from tests.fakes.files import MODEL, RECIPE, description_of

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import ServiceError
+from daemon.service.command import Answer
 from daemon.service.launchctl import GONE_SECONDS, RETRIES, LaunchAgent
-from daemon.service.tool import Answer
 from tests.fakes.service.plans import PLAN
 
 YES = Answer(0)

@@ -12,10 +12,10 @@ from config.load import prepare_home
 from config.settings import Settings
 from daemon.errors import ServiceError
 from daemon.lock import holder
-from daemon.service.here import Service
-from daemon.service.plan import left_behind, plan_for
-from daemon.service.refusal import Refusal, forget_refusal, refusal
-from daemon.service.state import ServiceState
+from daemon.service.detect import Service
+from daemon.service.service_spec import left_behind, plan_for
+from daemon.service.service_state import ServiceState
+from daemon.service.start_failure import Refusal, forget_refusal, refusal
 
 LOOK_SECONDS = 0.1
 ARRIVAL_SECONDS = 20.0

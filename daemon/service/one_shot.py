@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.errors import ServiceError
-from daemon.service.here import Service
-from daemon.service.plan import Plan
-from daemon.service.state import Condition
+from daemon.service.detect import Service
+from daemon.service.service_spec import Plan
+from daemon.service.service_state import Condition
 
 LOOK_SECONDS = 0.2
 

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from daemon.errors import ServiceError
 from daemon.service import launchd, systemd
+from daemon.service.command import tool
 from daemon.service.launchctl import LaunchAgent
-from daemon.service.plan import Plan
-from daemon.service.state import ServiceState
+from daemon.service.service_spec import Plan
+from daemon.service.service_state import ServiceState
 from daemon.service.systemctl import UserUnit
-from daemon.service.tool import tool
 
 
 class Service(Protocol):

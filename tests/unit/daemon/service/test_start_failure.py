@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from config.errors import ConfigError
-from daemon.service.refusal import Refusal, forget_refusal, refusal, refusal_file, refuse
+from daemon.service.start_failure import Refusal, forget_refusal, refusal, refusal_file, refuse
 
 
 def test_a_refusal_is_kept_until_it_is_forgotten_and_the_newest_counts(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from config.errors import ConfigError
 from config.settings import InboxSettings, Settings
 from daemon.errors import ServiceError
-from daemon.service.plan import Plan, left_behind, plan_for
+from daemon.service.service_spec import Plan, left_behind, plan_for
 
 
 @pytest.fixture
