@@ -15,14 +15,14 @@ from cli.render import say, say_facts, say_json
 from config.safe_text import safe_text
 from config.version import own_version
 from daemon.clock import SystemClock
-from daemon.doctor.line import Line, exit_code
+from daemon.doctor.finding import Line, exit_code
 from storage.atomic import write_atomically
 from storage.json_values import present
 
 if TYPE_CHECKING:
     from daemon.doctor.checkup import Facts
-    from daemon.doctor.selftest.outcome import Outcome
     from daemon.doctor.selftest.report import Report
+    from daemon.doctor.selftest.trial_result import Outcome
 
 
 @click.command(short_help="Find what would go wrong, and say what to do.")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from daemon.doctor import house, inbox, parts, program, running
-from daemon.doctor.line import Line
+from daemon.doctor import home_folder, inbox, program, running, runtime
+from daemon.doctor.finding import Line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,20 +16,20 @@ class Facts:
     """Everything that was seen at one moment."""
 
     program: program.Program
-    house: house.House
+    house: home_folder.House
     inbox: inbox.Inbox
-    parts: parts.Parts
+    parts: runtime.Parts
     running: running.Running
 
 
 def look(home: Path | None, environ: Mapping[str, str], now: datetime) -> Facts:
     """Looks, and changes nothing. Raises nothing that a broken home, library or service could bring about."""
-    settings, misconfigured = house.settings_or_why(home)
+    settings, misconfigured = home_folder.settings_or_why(home)
     return Facts(
         program=program.look_at_program(),
-        house=house.look_at_house(settings, misconfigured, now),
+        house=home_folder.look_at_house(settings, misconfigured, now),
         inbox=inbox.look_at_inbox(settings, now),
-        parts=parts.look_at_parts(settings),
+        parts=runtime.look_at_parts(settings),
         running=running.look_at_running(settings, environ),
     )
 
@@ -38,8 +38,8 @@ def lines_of(facts: Facts) -> list[Line]:
     """One line a thing. Pure."""
     return [
         *program.lines(facts.program),
-        *parts.lines(facts.parts, facts.house.settings),
-        *house.lines(facts.house),
+        *runtime.lines(facts.parts, facts.house.settings),
+        *home_folder.lines(facts.house),
         *inbox.lines(facts.inbox),
         *running.lines(facts.running),
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from loguru import logger
 
 from config.settings import Settings
-from daemon.doctor.line import Line, not_applicable, ok, problem, warning
+from daemon.doctor.finding import Line, not_applicable, ok, problem, warning
 from daemon.errors import MediaError, NoAccessError
 from daemon.intake.filters import PLACEHOLDER, filters_of
 from daemon.intake.sweep import Found, inbox_root, sweep

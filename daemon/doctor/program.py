@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from config.version import own_version
-from daemon.doctor.child import ROOT
-from daemon.doctor.line import Line, ok, problem, warning
+from daemon.doctor.finding import Line, ok, problem, warning
+from daemon.doctor.subprocesses import ROOT
 from storage.health import SQLITE_VERSION, has_wal_reset_bug
 
 OLDEST, TOO_NEW = (3, 11), (3, 15)

@@ -19,7 +19,7 @@ from config.errors import SmolwatchError
 from config.load import load_settings
 from config.settings import Settings
 from config.version import own_version
-from daemon.doctor.line import Line, not_applicable, ok, problem, warning
+from daemon.doctor.finding import Line, not_applicable, ok, problem, warning
 from daemon.errors import ServiceError
 from daemon.lock import holder, noted
 from daemon.service.detect import service_here

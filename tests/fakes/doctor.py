@@ -10,12 +10,12 @@ from pathlib import Path
 from config.load import load_settings, prepare_home
 from config.settings import Settings
 from daemon.doctor.checkup import Facts, lines_of
-from daemon.doctor.house import look_at_house, settings_or_why
+from daemon.doctor.finding import Line, Verdict
+from daemon.doctor.home_folder import look_at_house, settings_or_why
 from daemon.doctor.inbox import look_at_inbox
-from daemon.doctor.line import Line, Verdict
-from daemon.doctor.parts import Parts, look_at_model
 from daemon.doctor.program import look_at_program
 from daemon.doctor.running import look_at_running
+from daemon.doctor.runtime import Parts, look_at_model
 from daemon.inference.smolvlm.checkpoint import damaged_weights
 from daemon.inference.weights.store import ModelFolder, identity_of
 from daemon.media.decoder.sandbox.lockdown import Sandbox

@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 
 from config.load import load_settings, prepare_home
-from daemon.doctor.line import ok
-from daemon.doctor.selftest.arithmetic import arithmetic, judged
-from daemon.doctor.selftest.files import sidecars, watching
+from daemon.doctor.finding import ok
+from daemon.doctor.selftest.end_to_end import compared, kept
+from daemon.doctor.selftest.filesystem import sidecars, watching
 from daemon.doctor.selftest.kernels import judged as judged_kernels
 from daemon.doctor.selftest.kernels import kernels
-from daemon.doctor.selftest.machine import power, sandbox, syncs
-from daemon.doctor.selftest.outcome import Failed, Outcome, Result, tried
+from daemon.doctor.selftest.machine_facts import power, sandbox, syncs
+from daemon.doctor.selftest.numerics import arithmetic, judged
 from daemon.doctor.selftest.report import report_on
-from daemon.doctor.selftest.scratch import services
-from daemon.doctor.selftest.whole_way import compared, kept
+from daemon.doctor.selftest.scratch_service import services
+from daemon.doctor.selftest.trial_result import Failed, Outcome, Result, tried
 from daemon.inference.weights.store import DEMO
 from daemon.power.power_state import PowerState, Source
 from tests.fakes.service.person import Person, somebody
@@ -240,7 +240,7 @@ printf '[Service]\nAmbientCapabilities=CAP_DAC_OVERRIDE\n' > "$drop_in/read.conf
 import os, sys
 from pathlib import Path
 from config.load import load_settings
-from daemon.doctor.selftest.scratch import services
+from daemon.doctor.selftest.scratch_service import services
 for outcome in services(Path(sys.argv[1]), load_settings(), os.environ):
     print(outcome.name, outcome.result, outcome.words)
 ' "$HOME/room"

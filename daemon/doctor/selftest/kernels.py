@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from daemon.doctor.child import Silent, told_by
-from daemon.doctor.selftest.outcome import Failed, Outcome, Result, tried
+from daemon.doctor.selftest.trial_result import Failed, Outcome, Result, tried
+from daemon.doctor.subprocesses import Silent, told_by
 
 
 def kernels() -> Iterator[Outcome]:

@@ -18,14 +18,14 @@ import psutil
 
 from config.settings import Settings
 from config.version import own_version
-from daemon.doctor.line import Line
-from daemon.doctor.selftest.arithmetic import arithmetic
-from daemon.doctor.selftest.files import sidecars, watching
+from daemon.doctor.finding import Line
+from daemon.doctor.selftest.end_to_end import whole_way
+from daemon.doctor.selftest.filesystem import sidecars, watching
 from daemon.doctor.selftest.kernels import kernels
-from daemon.doctor.selftest.machine import power, sandbox, syncs
-from daemon.doctor.selftest.outcome import Outcome, Result, tried
-from daemon.doctor.selftest.scratch import services
-from daemon.doctor.selftest.whole_way import whole_way
+from daemon.doctor.selftest.machine_facts import power, sandbox, syncs
+from daemon.doctor.selftest.numerics import arithmetic
+from daemon.doctor.selftest.scratch_service import services
+from daemon.doctor.selftest.trial_result import Outcome, Result, tried
 from daemon.inference.weights.store import DEMO, ModelFolder
 
 LIBRARIES = ("torch", "transformers", "av", "pillow", "numpy", "watchdog", "sqlalchemy")

@@ -14,8 +14,8 @@ from typing import Any
 
 from config.errors import ModelUnavailableError
 from config.settings import Settings
-from daemon.doctor.child import Silent, told_by
-from daemon.doctor.line import Line, not_applicable, ok, problem, warning
+from daemon.doctor.finding import Line, not_applicable, ok, problem, warning
+from daemon.doctor.subprocesses import Silent, told_by
 from daemon.errors import DecoderMissingError
 from daemon.inference.smolvlm.checkpoint import damaged_weights
 from daemon.inference.weights.store import ModelFolder, find_model, identity_of

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from daemon.doctor.selftest.outcome import Failed, Outcome, tried, wait_for
-from daemon.doctor.selftest.trial_house import TrialHouse
+from daemon.doctor.selftest.trial_home import TrialHouse
+from daemon.doctor.selftest.trial_result import Failed, Outcome, tried, wait_for
 from daemon.lock import holder
 from storage.db.database import open_database
 from storage.health import problems

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from daemon.doctor.child import told_by
-from daemon.doctor.selftest.outcome import Failed
+from daemon.doctor.selftest.trial_result import Failed
+from daemon.doctor.subprocesses import told_by
 from daemon.power.power_state import PowerState
 from daemon.power.sensors import read_power, said
 from storage.atomic import BARRIER_SYNC, FULL_SYNC, sync

@@ -16,8 +16,8 @@ import psutil
 import daemon.inference
 from config.errors import NotFoundError
 from config.load import PREFIX, load_settings, prepare_home
-from daemon.doctor.child import command_of, environ_of
-from daemon.doctor.selftest.outcome import Failed, wait_for
+from daemon.doctor.selftest.trial_result import Failed, wait_for
+from daemon.doctor.subprocesses import command_of, environ_of
 from daemon.lock import holder
 from storage.db.database import open_database
 from storage.errors import StorageError

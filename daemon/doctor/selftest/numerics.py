@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from daemon.doctor.child import Silent, told_by
-from daemon.doctor.selftest.outcome import Failed, NotHere, Outcome, Result, tried
+from daemon.doctor.selftest.trial_result import Failed, NotHere, Outcome, Result, tried
+from daemon.doctor.subprocesses import Silent, told_by
 
 Ways = Sequence[Mapping[str, Any]]
 #: A full-size model is tried on every device, the CPU in float32 included.

@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.doctor.child import command_of, environ_of
-from daemon.doctor.selftest.outcome import Failed, wait_for
-from daemon.doctor.selftest.writer import CONTENTS
+from daemon.doctor.selftest.rewriter import CONTENTS
+from daemon.doctor.selftest.trial_result import Failed, wait_for
+from daemon.doctor.subprocesses import command_of, environ_of
 from daemon.intake.watch.event_queue import Heard
 from daemon.intake.watch.watcher import Watcher
 from storage.atomic import sweep_temporaries
@@ -18,7 +18,7 @@ from storage.atomic import sweep_temporaries
 #: So that the writer is met at different moments of its work.
 LETS = (0.02, 0.05, 0.09, 0.14, 0.2)
 HEARD_SECONDS = 10.0
-WRITER = tuple(command_of("daemon.doctor.selftest.writer"))
+WRITER = tuple(command_of("daemon.doctor.selftest.rewriter"))
 
 
 def watching(room: Path) -> str:

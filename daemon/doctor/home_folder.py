@@ -12,7 +12,7 @@ from pathlib import Path
 from config.errors import ConfigError
 from config.load import home_meant, load_settings
 from config.settings import Settings
-from daemon.doctor.line import Line, ok, problem, warning
+from daemon.doctor.finding import Line, ok, problem, warning
 from storage.db.database import look_at_schema, open_database
 from storage.db.sqlite import LOCAL_DISK
 from storage.errors import PassingError, StorageError

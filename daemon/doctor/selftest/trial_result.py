@@ -11,7 +11,7 @@ from typing import TypeVar
 import psutil
 
 from config.errors import SmolwatchError
-from daemon.doctor.child import Silent
+from daemon.doctor.subprocesses import Silent
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.05

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from config.settings import Settings
-from daemon.doctor.line import Verdict
-from daemon.doctor.selftest.outcome import Failed, NotHere, Outcome, tried
+from daemon.doctor.finding import Verdict
+from daemon.doctor.selftest.trial_result import Failed, NotHere, Outcome, tried
 from daemon.errors import ServiceError
 from daemon.service.detect import Service, service_here
 from daemon.service.one_shot import run_errand
