@@ -23,8 +23,8 @@ from daemon.service.service_spec import plan_for
 from storage.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from daemon.evaluation.report import LimitsReport, Report
-    from daemon.evaluation.spread import Spread
+    from daemon.evaluation.bench.report import LimitsReport, Report
+    from daemon.evaluation.bench.stats import Spread
 
 RANDOM = "random"
 QUICK_ROUNDS, QUICK_TOKENS = 1, 8
@@ -66,7 +66,7 @@ def command(
     if in_service:
         say(measured_in_service(settings, options_of(ctx)).decode())
         return
-    from daemon.evaluation.bench import measure
+    from daemon.evaluation.bench.runner import measure
 
     report = measure(
         settings,
@@ -76,7 +76,7 @@ def command(
         quick=quick,
         tell=lambda text: click.echo(safe_text(text), err=True),
     )
-    from daemon.evaluation.report import document
+    from daemon.evaluation.bench.report import document
 
     if file is not None:
         write_atomically(file, json.dumps(document(report)).encode(), mode=0o600, replace_ours=lambda _: False)
@@ -159,7 +159,7 @@ def figure(value: float) -> str:
 
 
 def phases(report: Report) -> Iterator[tuple[str, ...]]:
-    from daemon.evaluation.report import mean_phases
+    from daemon.evaluation.bench.report import mean_phases
 
     for case in report.cases:
         for side, runs in (("stock", case.stock_runs), ("engine", case.engine_runs)):

@@ -11,10 +11,10 @@ import httpx
 
 from config.settings import FetchSettings
 from daemon.errors import FetchError, RefusedUrlError
-from daemon.fetching.answer import StaleError, read_answer, wish
-from daemon.fetching.asking import Dial, Resolve, addresses_of, allowed_url, ask, dial, resolve
-from daemon.fetching.names import names_for
-from daemon.fetching.part import Facts, Part, open_part, sweep_parts
+from daemon.fetching.file_names import names_for
+from daemon.fetching.partial_file import Facts, Part, open_part, sweep_parts
+from daemon.fetching.response import StaleError, read_answer, wish
+from daemon.fetching.transport import Dial, Resolve, addresses_of, allowed_url, ask, dial, resolve
 from daemon.media.sniff import HEAD_BYTES, Format, sniff
 
 MOST_REDIRECTS = 3

@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 
 from cli.commands.bench import command, options_of
-from daemon.evaluation.cases import NAMES
+from daemon.evaluation.bench.cases import NAMES
 from tests.fakes.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import House
 

@@ -15,7 +15,7 @@ import pytest
 from config.settings import FetchSettings, InboxSettings
 from daemon.errors import FetchError
 from daemon.fetching.download import GO_ON, Fetcher
-from daemon.fetching.part import KEPT_SECONDS, Facts, open_part, sweep_parts
+from daemon.fetching.partial_file import KEPT_SECONDS, Facts, open_part, sweep_parts
 from daemon.intake.filters import Filters
 from storage.atomic import sweep_temporaries
 from tests.fakes.web import Names, Website, break_off, redirect, serve, website

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from config.recipes import Question
-from daemon.evaluation.cases import Ask
+from daemon.evaluation.bench.cases import Ask
 from daemon.inference.engine import Request
 from daemon.media.clip import Pixels
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from daemon.errors import EngineError
-from daemon.evaluation.cases import Ask
-from daemon.evaluation.models import Models
-from daemon.evaluation.requests import requests_of, warm_up_of
-from daemon.evaluation.turns import Run
+from daemon.evaluation.bench.cases import Ask
+from daemon.evaluation.bench.interleave import Run
+from daemon.evaluation.bench.loaded_models import Models
+from daemon.evaluation.bench.workload import requests_of, warm_up_of
 from daemon.inference.engine import Engine, Figures, Reply, Request
 from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.reference import StockLoop

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from daemon.evaluation.turns import Run, Turn, take_turns
+from daemon.evaluation.bench.interleave import Run, Turn, take_turns
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from daemon.errors import FetchError, RefusedUrlError
-from daemon.fetching.part import Facts
+from daemon.fetching.partial_file import Facts
 
 RANGE = re.compile(r"bytes (?P<first>\d{1,18})-(?P<last>\d{1,18})/(?P<whole>\d{1,18})")
 

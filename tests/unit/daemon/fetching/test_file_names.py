@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from config.safe_text import safe_text
 from config.settings import InboxSettings
-from daemon.fetching.names import names_for
+from daemon.fetching.file_names import names_for
 from daemon.intake.filters import Filters
 from daemon.media.sniff import image, video
 

@@ -6,10 +6,10 @@ import pytest
 
 from config.settings import ModelSettings, Settings
 from daemon.errors import EngineError
-from daemon.evaluation.asking import EngineSide, StockSide, ask_engine
-from daemon.evaluation.cases import Ask
-from daemon.evaluation.models import Models
-from daemon.evaluation.requests import requests_of, warm_up_of
+from daemon.evaluation.bench.cases import Ask
+from daemon.evaluation.bench.contestants import EngineSide, StockSide, ask_engine
+from daemon.evaluation.bench.loaded_models import Models
+from daemon.evaluation.bench.workload import requests_of, warm_up_of
 from daemon.inference.echo_engine import EchoEngine
 from tests.fakes.engines import FailingEngine
 

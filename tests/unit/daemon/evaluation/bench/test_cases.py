@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from config.errors import NotFoundError
-from daemon.evaluation.cases import GROUPS, NAMES, Ask, chosen, smaller
+from daemon.evaluation.bench.cases import GROUPS, NAMES, Ask, chosen, smaller
 
 
 def names(*wanted: str) -> list[str]:

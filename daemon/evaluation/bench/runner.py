@@ -7,14 +7,14 @@ from contextlib import closing
 from dataclasses import replace
 
 from config.settings import Settings
-from daemon.evaluation.asking import EngineSide, StockSide
-from daemon.evaluation.cases import Ask, Group, Measure, Prepare, Task, chosen, smaller
+from daemon.evaluation.bench.cases import Ask, Group, Measure, Prepare, Task, chosen, smaller
+from daemon.evaluation.bench.contestants import EngineSide, StockSide
+from daemon.evaluation.bench.interleave import Side, take_turns
+from daemon.evaluation.bench.loaded_models import Models
+from daemon.evaluation.bench.report import CaseReport, LimitsReport, ProductReport, Report, compared
+from daemon.evaluation.bench.startup import LimitsSide, PrepareSide, StartSide
+from daemon.evaluation.bench.stats import Spread, quotients
 from daemon.evaluation.machine import machine_facts
-from daemon.evaluation.models import Models
-from daemon.evaluation.report import CaseReport, LimitsReport, ProductReport, Report, compared
-from daemon.evaluation.spread import Spread, quotients
-from daemon.evaluation.starting import LimitsSide, PrepareSide, StartSide
-from daemon.evaluation.turns import Side, take_turns
 
 STOCK, LIMITS = "stock", "limits"
 

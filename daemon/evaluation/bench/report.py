@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from daemon.evaluation.cases import Measure
-from daemon.evaluation.spread import Spread, quotients
-from daemon.evaluation.turns import Run, Turn
+from daemon.evaluation.bench.cases import Measure
+from daemon.evaluation.bench.interleave import Run, Turn
+from daemon.evaluation.bench.stats import Spread, quotients
 
 #: Of the issue's mix of pictures; `ratios` holds these alone.
 MIXES = ("fast", "balanced", "full")

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from daemon.evaluation.cases import Measure
-from daemon.evaluation.report import LimitsReport, ProductReport, Report, compared, document, value_of
-from daemon.evaluation.spread import Spread, quotients
-from daemon.evaluation.turns import Run, Turn
+from daemon.evaluation.bench.cases import Measure
+from daemon.evaluation.bench.interleave import Run, Turn
+from daemon.evaluation.bench.report import LimitsReport, ProductReport, Report, compared, document, value_of
+from daemon.evaluation.bench.stats import Spread, quotients
 
 PHASES = {"preprocess": 0.5, "vision": 3.0, "prefill": 1.0, "generate": 4.0}
 RUN = Run(files=2, phases=PHASES, tokens=40, tokens_in=100, tiles=12, rows=4)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
-from daemon.evaluation.asking import ask_engine, ask_stock
-from daemon.evaluation.cases import ONE_TILE, Prepare, film
-from daemon.evaluation.models import Models
-from daemon.evaluation.requests import requests_of
-from daemon.evaluation.spread import Spread
-from daemon.evaluation.turns import Run
+from daemon.evaluation.bench.cases import ONE_TILE, Prepare, film
+from daemon.evaluation.bench.contestants import ask_engine, ask_stock
+from daemon.evaluation.bench.interleave import Run
+from daemon.evaluation.bench.loaded_models import Models
+from daemon.evaluation.bench.stats import Spread
+from daemon.evaluation.bench.workload import requests_of
 from daemon.inference.engine import Request
 from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.roofline import Needs, Product, copy_rate, needs_of, product_rate
