@@ -8,7 +8,7 @@ from cli.render import console, size
 from config.errors import ModelUnavailableError
 from config.safe_text import safe_text
 from config.settings import DEFAULT_MODEL, Settings
-from daemon.inference.weights.store import DEFAULT_BYTES, ModelFolder, find_model, local_folder, pull
+from daemon.inference.weights.sources import DEFAULT_BYTES, ModelFolder, find_model, local_folder, pull
 
 
 def offer_weights(settings: Settings, *, ask: bool, accept: bool) -> None:

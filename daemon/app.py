@@ -17,7 +17,7 @@ from config.recipes import load_recipe
 from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
-from daemon.inference.weights.store import check_here, model_key
+from daemon.inference.weights.sources import check_here, model_key
 from daemon.intake.admitter import Gate
 from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of

@@ -20,7 +20,7 @@ from loguru import logger
 from config.failpoints import crash_point
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
-from daemon.retry import backoff
+from daemon.retry_policy import backoff
 from storage import sidecars
 from storage.atomic import sweep_temporaries
 from storage.errors import LostClaim, SidecarError

@@ -23,7 +23,7 @@ from daemon.service.service_spec import plan_for
 from storage.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from daemon.evaluation.bench.report import LimitsReport, Report
+    from daemon.evaluation.bench.results import LimitsReport, Report
     from daemon.evaluation.bench.stats import Spread
 
 RANDOM = "random"
@@ -76,7 +76,7 @@ def command(
         quick=quick,
         tell=lambda text: click.echo(safe_text(text), err=True),
     )
-    from daemon.evaluation.bench.report import document
+    from daemon.evaluation.bench.results import document
 
     if file is not None:
         write_atomically(file, json.dumps(document(report)).encode(), mode=0o600, replace_ours=lambda _: False)
@@ -115,7 +115,7 @@ def settings_for(home: Path | None, model: str) -> Settings:
 def random_weights(home: Path) -> Path:
     """The folder of the full-size random weights, which are written the first time."""
     from daemon.inference.smolvlm.checkpoint import missing_files
-    from daemon.inference.weights.store import write_random
+    from daemon.inference.weights.sources import write_random
 
     folder = home.absolute() / "data" / "random500"
     if missing_files(folder):
@@ -159,7 +159,7 @@ def figure(value: float) -> str:
 
 
 def phases(report: Report) -> Iterator[tuple[str, ...]]:
-    from daemon.evaluation.bench.report import mean_phases
+    from daemon.evaluation.bench.results import mean_phases
 
     for case in report.cases:
         for side, runs in (("stock", case.stock_runs), ("engine", case.engine_runs)):

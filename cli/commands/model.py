@@ -14,7 +14,7 @@ from config.safe_text import safe_text
 from storage.json_values import present
 
 if TYPE_CHECKING:
-    from daemon.inference.weights.store import ListedModel
+    from daemon.inference.weights.sources import ListedModel
 
 
 @click.group(short_help="Fetch, list or make models.")
@@ -37,7 +37,7 @@ def pull_command(home: Path | None) -> None:
 @click.pass_obj
 def list_command(home: Path | None, as_json: bool) -> None:
     """List the chosen model, the default one and the demo model, and whether they are here."""
-    from daemon.inference.weights.store import list_models
+    from daemon.inference.weights.sources import list_models
 
     models = list_models(load_settings(home=home))
     if as_json:
@@ -72,7 +72,7 @@ def words(model: ListedModel) -> dict[str, Any]:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which random weights.")
 def random_command(folder: Path, seed: int) -> None:
     """Make a model of the real one's full size with random weights: as fast, and speaks nonsense."""
-    from daemon.inference.weights.store import write_random
+    from daemon.inference.weights.sources import write_random
 
     write_random(folder, seed)
     say(f"Written to {safe_text(str(folder))}; use it with: smolwatch run --model DIR")

@@ -18,7 +18,7 @@ from daemon.doctor.finding import Line, not_applicable, ok, problem, warning
 from daemon.doctor.subprocesses import Silent, told_by
 from daemon.errors import DecoderMissingError
 from daemon.inference.smolvlm.checkpoint import damaged_weights
-from daemon.inference.weights.store import ModelFolder, find_model, identity_of
+from daemon.inference.weights.sources import ModelFolder, find_model, identity_of
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 

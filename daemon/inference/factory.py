@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config.settings import Settings
 from daemon.inference.engine import Engine
-from daemon.inference.weights.store import find_model
+from daemon.inference.weights.sources import find_model
 
 
 def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:

@@ -12,17 +12,17 @@ from daemon.intake.admitter import Gate, Outcome
 from daemon.intake.failures import Condition
 from daemon.intake.filters import OURS, Filters, Turned, is_below, of_mode
 from daemon.intake.held_names import Names
+from daemon.intake.intake_status import Progress, Telling
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.refusal_texts import is_kept
 from daemon.intake.rescan import Rescan
 from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape, quiet_seconds
-from daemon.intake.status import Progress, Telling
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
 from daemon.intake.sweep_schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_SECONDS, Schedule
 from daemon.intake.wakeup import Wakeup
 from daemon.intake.watch.event_queue import Heard
 from daemon.intake.watch.watcher import Watcher
-from daemon.retry import is_young
+from daemon.retry_policy import is_young
 from storage.errors import StorageError
 from storage.records import Fingerprint
 

@@ -85,7 +85,7 @@ class Settling:
     def observe(self, path: bytes, stat: os.stat_result, now: float, *, young: bool = True) -> Waiting | None:
         """Take note of one look at a path. Returns what it waits for, if that is more than the quiet time.
 
-        `young`: the file changed a moment ago (`daemon.retry.is_young`).
+        `young`: the file changed a moment ago (`daemon.retry_policy.is_young`).
         """
         shape = Shape.of(stat)
         seen = self._sightings.get(path)

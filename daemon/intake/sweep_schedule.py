@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from daemon.intake.status import TELL_SECONDS
+from daemon.intake.intake_status import TELL_SECONDS
 
 #: Between two rounds while anything settles, or is heard of.
 ROUND_SECONDS = 0.25

@@ -15,7 +15,7 @@ from daemon.intake.identity import digest_of
 from daemon.intake.inbox_mount import Inbox
 from daemon.media.clip import CUT_SHORT, Clip
 from daemon.media.safe_open import open_checked, refusal
-from daemon.retry import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
+from daemon.retry_policy import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
 from daemon.worker.heartbeat import Pulse
 from storage.errors import LostClaim
 from storage.jobs.store import JobStore

@@ -22,7 +22,7 @@ from daemon.clock import SystemClock
 from daemon.delivery import Delivery, Write
 from daemon.inference.engine import Engine
 from daemon.inference.factory import make_engine
-from daemon.inference.torch.env import set_up_libraries
+from daemon.inference.torch.environment import set_up_libraries
 from daemon.intake.filters import filters_of
 from daemon.intake.sweep import inbox_root
 from daemon.media.dataless import leave_in_the_cloud

@@ -17,7 +17,7 @@ from daemon.doctor.program import look_at_program
 from daemon.doctor.running import look_at_running
 from daemon.doctor.runtime import Parts, look_at_model
 from daemon.inference.smolvlm.checkpoint import damaged_weights
-from daemon.inference.weights.store import ModelFolder, identity_of
+from daemon.inference.weights.sources import ModelFolder, identity_of
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 from storage.db.database import open_database
 

@@ -5,7 +5,7 @@ Jobs back off with jitter, the engine with a pause of its own that grows up to a
 
 from __future__ import annotations
 
-from daemon.retry import FACTOR, FIRST_SECONDS, LONGEST_SECONDS, backoff
+from daemon.retry_policy import FACTOR, FIRST_SECONDS, LONGEST_SECONDS, backoff
 from daemon.worker.engine_host import LONGEST_PAUSE_SECONDS, EngineRoom
 from storage.lifecycle import JobState
 from tests.fakes.bench import Bench

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.errors import OutOfMemoryError
 from daemon.media.decoder import decoder_process
-from daemon.retry import Action, Failure, decide
+from daemon.retry_policy import Action, Failure, decide
 from tests.fakes.clock import START
 from tests.fakes.decoding import decoding, opened, order
 from tests.fakes.readers import obedient, unlocked

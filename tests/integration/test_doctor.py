@@ -25,7 +25,7 @@ import pytest
 from config.errors import ConfigError
 from daemon.doctor.checkup import Facts, lines_of
 from daemon.doctor.finding import Verdict, exit_code
-from daemon.inference.weights.store import DEMO
+from daemon.inference.weights.sources import DEMO
 from daemon.lock import HomeLock, holder
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 from daemon.service.start_failure import refuse

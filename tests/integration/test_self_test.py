@@ -27,7 +27,7 @@ from daemon.doctor.selftest.numerics import arithmetic, judged
 from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch_service import services
 from daemon.doctor.selftest.trial_result import Failed, Outcome, Result, tried
-from daemon.inference.weights.store import DEMO
+from daemon.inference.weights.sources import DEMO
 from daemon.power.power_state import PowerState, Source
 from tests.fakes.service.person import Person, somebody
 from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder, stage_environ

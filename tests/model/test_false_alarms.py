@@ -16,7 +16,7 @@ from daemon.inference.torch.attention import fused, plain
 from daemon.inference.torch.device_check import Rung, judge, off
 from daemon.inference.torch.device_check_inputs import TILES, Alone, Probe
 from daemon.inference.torch.model_runner import TorchRunner
-from daemon.inference.weights.store import DEMO, write_random
+from daemon.inference.weights.sources import DEMO, write_random
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 

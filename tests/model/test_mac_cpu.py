@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.inference.weights.store import write_random
+from daemon.inference.weights.sources import write_random
 from storage.lifecycle import JobState
 from tests.fakes.processes import ROOT, House
 from tests.fakes.proofs import run_once, said_by

@@ -21,7 +21,7 @@ from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.torch.devices import has_int8
 from daemon.inference.torch.linear import Layout, int8_laid_out, laid_out
 from daemon.inference.torch.model_runner import TorchRunner
-from daemon.inference.weights.store import write_random
+from daemon.inference.weights.sources import write_random
 from tests.contracts.test_engine import picture
 from tests.model.conftest import asking
 from tests.model.test_demo_captions import only, right_share

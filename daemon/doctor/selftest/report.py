@@ -26,7 +26,7 @@ from daemon.doctor.selftest.machine_facts import power, sandbox, syncs
 from daemon.doctor.selftest.numerics import arithmetic
 from daemon.doctor.selftest.scratch_service import services
 from daemon.doctor.selftest.trial_result import Outcome, Result, tried
-from daemon.inference.weights.store import DEMO, ModelFolder
+from daemon.inference.weights.sources import DEMO, ModelFolder
 
 LIBRARIES = ("torch", "transformers", "av", "pillow", "numpy", "watchdog", "sqlalchemy")
 #: Shorter names stand in ordinary words.

@@ -12,7 +12,7 @@ from daemon.inference.smolvlm.checkpoint import read_plan
 from daemon.inference.smolvlm.processor import Processor, read_tokenizer, rule_for
 from daemon.inference.torch.devices import has_int8, name_of, pick_device
 from daemon.inference.torch.reference import StockLoop
-from daemon.inference.weights.store import find_model
+from daemon.inference.weights.sources import find_model
 
 
 class Models:

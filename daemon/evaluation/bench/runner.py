@@ -11,7 +11,7 @@ from daemon.evaluation.bench.cases import Ask, Group, Measure, Prepare, Task, ch
 from daemon.evaluation.bench.contestants import EngineSide, StockSide
 from daemon.evaluation.bench.interleave import Side, take_turns
 from daemon.evaluation.bench.loaded_models import Models
-from daemon.evaluation.bench.report import CaseReport, LimitsReport, ProductReport, Report, compared
+from daemon.evaluation.bench.results import CaseReport, LimitsReport, ProductReport, Report, compared
 from daemon.evaluation.bench.startup import LimitsSide, PrepareSide, StartSide
 from daemon.evaluation.bench.stats import Spread, quotients
 from daemon.evaluation.machine import machine_facts

@@ -19,7 +19,7 @@ from daemon.inference.torch.device_check import judge, off, rungs
 from daemon.inference.torch.device_check_inputs import Probe
 from daemon.inference.torch.devices import name_of, pick_device, pick_dtype
 from daemon.inference.torch.model_runner import TorchRunner
-from daemon.inference.weights.store import DEMO
+from daemon.inference.weights.sources import DEMO
 
 DEVICES = ("cpu", "mps", "cuda")
 ROWS = 32

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.intake.status import TELL_SECONDS
+from daemon.intake.intake_status import TELL_SECONDS
 from daemon.intake.sweep_schedule import QUIET_SECONDS, ROUND_SECONDS, Schedule
 
 WALL = 1_764_000_000.0

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.evaluation.bench.cases import Measure
 from daemon.evaluation.bench.interleave import Run, Turn
-from daemon.evaluation.bench.report import LimitsReport, ProductReport, Report, compared, document, value_of
+from daemon.evaluation.bench.results import LimitsReport, ProductReport, Report, compared, document, value_of
 from daemon.evaluation.bench.stats import Spread, quotients
 
 PHASES = {"preprocess": 0.5, "vision": 3.0, "prefill": 1.0, "generate": 4.0}

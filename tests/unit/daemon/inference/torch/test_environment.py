@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from daemon.inference.torch.env import SHAPES, SPINS, SPINS_ON_A_MAC, set_up_libraries
+from daemon.inference.torch.environment import SHAPES, SPINS, SPINS_ON_A_MAC, set_up_libraries
 
 TELL = """
 import os, sys
-from daemon.inference.torch.env import set_up_libraries
+from daemon.inference.torch.environment import set_up_libraries
 import daemon.worker.process
 assert "torch" not in sys.modules
 set_up_libraries(os.environ)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.retry import YOUNG_SECONDS, Action, Decision, Failure, backoff, decide, is_young, patience
+from daemon.retry_policy import YOUNG_SECONDS, Action, Decision, Failure, backoff, decide, is_young, patience
 from storage.lifecycle import Cause
 from tests.fakes.clock import START
 

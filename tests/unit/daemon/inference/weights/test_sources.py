@@ -13,8 +13,8 @@ from config.errors import ModelUnavailableError, SmolwatchError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, ModelSettings, Settings
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.factory import make_engine
-from daemon.inference.weights import store
-from daemon.inference.weights.store import find_model, list_models, model_key, pull, write_random
+from daemon.inference.weights import sources
+from daemon.inference.weights.sources import find_model, list_models, model_key, pull, write_random
 
 
 def asking_for(**chosen: object) -> Settings:
@@ -78,7 +78,7 @@ def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path: Path)
 
 def test_the_demo_is_the_one_in_the_package() -> None:
     assert model_key(asking_for(id="demo")) == "smolwatch-demo@1"
-    assert store.local_folder("demo") == store.DEMO
+    assert sources.local_folder("demo") == sources.DEMO
 
 
 def test_a_hub_model_s_key_is_known_before_its_weights_are_here(cache: Path) -> None:
@@ -143,7 +143,7 @@ def test_random_weights_never_replace_others(tmp_path: Path) -> None:
 def test_naming_models_imports_none_of_their_libraries() -> None:
     """`smolwatch status` must answer at once."""
     script = (
-        "import json, sys; import daemon.inference.weights.store, daemon.inference.factory; "
+        "import json, sys; import daemon.inference.weights.sources, daemon.inference.factory; "
         "heavy = ('torch', 'transformers', 'huggingface_hub', 'tokenizers'); "
         "print(json.dumps([name for name in heavy if name in sys.modules]))"
     )
