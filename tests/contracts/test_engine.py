@@ -15,7 +15,7 @@ from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
 from daemon.inference.reask import AskingAgain
 from daemon.inference.sampling_params import Decoding
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.support.checkpoints import write_tiny_checkpoint
 
 QUESTIONS = (
     Question(name="summary", ask="Describe this image in detail.", tokens=19),

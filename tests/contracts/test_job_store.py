@@ -16,9 +16,9 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, MediaKind, NewFile, Quality, Refusal, Segment
-from tests.contracts.stores import MAKERS, Made
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.stores import MAKERS, Made
 
 LEASE = 60.0
 

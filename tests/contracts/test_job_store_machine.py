@@ -23,9 +23,9 @@ from storage.errors import LostClaim
 from storage.jobs.transitions import LONGEST
 from storage.lifecycle import ARROWS, Cause, JobState
 from storage.records import Admission, Claim, Description, Job, NewFile
-from tests.contracts.stores import MakeStore, on_postgres, on_sqlite
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.stores import MakeStore, on_postgres, on_sqlite
 
 LEASE = 60.0
 MAX_ATTEMPTS = 2

@@ -16,11 +16,11 @@ from storage.jobs.store import JobStore
 from storage.library import Library, SetAside
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Fingerprint, Job, MediaKind, NewFile
-from tests.contracts.stores import MAKERS, Made
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
-from tests.fakes.halves import OTHER, film, picture
-from tests.shapes.live_photos import IDENTIFIER
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.halves import OTHER, film, picture
+from tests.support.media.live_photos import IDENTIFIER
+from tests.support.stores import MAKERS, Made
 
 QUEUED, ASIDE, KNOWN = Outcome.QUEUED, Outcome.ASIDE, Outcome.KNOWN
 

@@ -11,9 +11,9 @@ import pytest
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim
-from tests.contracts.stores import MAKERS
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.stores import MAKERS
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import NO_DEVICE, Admission, Description, Job, MediaKind, NewFile, Quality, Refusal, Segment
-from tests.contracts.stores import MAKERS, Made
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.stores import MAKERS, Made
 
 LEASE = 60.0
 FILE = new_file()

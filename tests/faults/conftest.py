@@ -12,10 +12,10 @@ from config.load import load_settings, prepare_home
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.library import Library
-from tests.fakes.bench import Bench
 from tests.fakes.clock import FakeClock
-from tests.fakes.intake_house import IntakeHouse
-from tests.fakes.processes import House
+from tests.support.intake_home import IntakeHouse
+from tests.support.processes import House
+from tests.support.worker_bench import Bench
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.intake_house import PNG, IntakeHouse, intake_process
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse, intake_process
+from tests.support.waiting import wait_for
 
 LIMIT = Path("/proc/sys/fs/inotify/max_queued_events")
 #: Created, written, closed.

@@ -13,8 +13,8 @@ import pytest
 from daemon.intake.watch.event_queue import Heard
 from daemon.intake.watch.watcher import Watcher
 from tests.fakes import fsevents
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 MakeWatcher = Callable[..., Watcher]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from daemon.clock import SystemClock
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 STEPS = 60
 

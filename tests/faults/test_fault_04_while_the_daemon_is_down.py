@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fakes.intake_house import PNG, IntakeHouse
+from tests.support.intake_home import PNG, IntakeHouse
 
 FILES = 1000
 

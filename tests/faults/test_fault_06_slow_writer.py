@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from storage.lifecycle import JobState
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
-from tests.shapes.files import grey_frames, save_video
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.media.media_files import grey_frames, save_video
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 
 def test_a_slowly_written_file_is_queued_once_with_its_last_bytes(intake_house: IntakeHouse) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 #: The temporary name, and the one that the file gets in the end.
 RENAMED = [

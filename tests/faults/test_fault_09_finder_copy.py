@@ -7,9 +7,9 @@ import os
 import pytest
 
 from daemon.intake.settling import FINDER_COPYING
-from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.stats import on_mac
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.parametrize("birth", sorted(FINDER_COPYING))

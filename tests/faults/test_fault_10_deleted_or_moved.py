@@ -12,10 +12,10 @@ from PIL import Image
 from daemon.errors import GoneError
 from daemon.media.safe_open import open_checked
 from storage.lifecycle import JobState
-from tests.fakes.bench import Bench
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.processes import House
+from tests.support.waiting import wait_for
+from tests.support.worker_bench import Bench
 
 
 def test_a_file_that_is_deleted_while_it_waits_is_gone_without_noise(bench: Bench) -> None:

@@ -8,9 +8,9 @@ from daemon.inference.echo_engine import EchoEngine
 from daemon.intake.admitter import Gate, Outcome
 from storage.lifecycle import JobState
 from storage.records import Fingerprint
-from tests.fakes.bench import ECHO, RECIPE, Bench
 from tests.fakes.engines import SlowEngine
-from tests.fakes.files import digest_of
+from tests.support.files import digest_of
+from tests.support.worker_bench import ECHO, RECIPE, Bench
 from tests.unit.daemon.conftest import PNG
 
 

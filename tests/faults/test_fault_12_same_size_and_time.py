@@ -8,8 +8,8 @@ from PIL import Image
 
 from cli.commands.rescan import ask
 from storage.lifecycle import JobState
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 
 def test_only_a_comparison_finds_it_and_tells_how_many(house: House) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 def test_the_new_inbox_is_watched_and_the_old_one_is_not(intake_house: IntakeHouse, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from daemon.intake.device_numbers import KEY
 from daemon.intake.inbox_mount import Inbox
 from daemon.media.safe_open import DATALESS
 from storage.lifecycle import JobState
-from tests.fakes.bench import Bench
-from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.stats import on_mac
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
+from tests.support.worker_bench import Bench
 
 #: How far all stored numbers are off afterwards.
 SHIFT = 1000

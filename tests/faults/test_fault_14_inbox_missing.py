@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
-from tests.shapes.files import save_image, some_image
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.media.media_files import save_image, some_image
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 MISSING = "inbox missing"
 

@@ -9,8 +9,8 @@ import pytest
 from watchdog.observers.api import BaseObserver
 
 from daemon.intake.loop import Intake
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 def kill_dispatcher(observer: BaseObserver) -> None:

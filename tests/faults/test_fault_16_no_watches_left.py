@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.fakes.intake_house import PNG, IntakeHouse, intake_process
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse, intake_process
+from tests.support.waiting import wait_for
 
 UNSHARE = ("unshare", "--user", "--map-root-user")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cli.commands.status import lines, look
 from daemon.intake.watch.watcher import Watcher
 from tests.fakes.clock import FakeClock
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 def test_it_is_listed_often_and_a_file_must_be_still_for_five_seconds(intake_house: IntakeHouse) -> None:

@@ -8,9 +8,9 @@ import os
 from PIL import Image
 
 from storage.lifecycle import JobState
-from tests.fakes.disk_names import that_can_be_named
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.disk_names import that_can_be_named
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 NAMES = {b"caf\xc3\xa9.png": "red", b"cafe\xcc\x81.png": "green", b"bad\xff.png": "blue"}
 

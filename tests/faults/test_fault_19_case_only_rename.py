@@ -8,10 +8,10 @@ from daemon.clock import SystemClock
 from daemon.intake.admitter import Gate, Outcome
 from daemon.intake.moves import Moves
 from storage.records import Fingerprint
-from tests.fakes.disk_names import counts_case
-from tests.fakes.files import MODEL, RECIPE
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.disk_names import counts_case
+from tests.support.files import MODEL, RECIPE
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 def test_it_makes_no_second_job(intake_house: IntakeHouse) -> None:

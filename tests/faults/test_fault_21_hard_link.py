@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from storage.lifecycle import JobState
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 def test_bytes_that_nobody_announced_are_described_anew_after_the_next_listing(

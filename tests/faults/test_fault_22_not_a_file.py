@@ -14,8 +14,8 @@ import pytest
 from daemon.errors import MediaError
 from daemon.intake.identity import identify
 from storage.records import Fingerprint
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

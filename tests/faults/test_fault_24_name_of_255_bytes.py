@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from storage.lifecycle import JobState
-from tests.fakes.processes import House
+from tests.support.processes import House
 
 #: As long as names may be, in plain letters and in letters of several bytes; the last two differ at their end alone.
 NAMES = ["a" * 251 + ".png", "é" * 125 + "x.png", "🏖" * 62 + "abc.png", "b" * 250 + "1.png", "b" * 250 + "2.png"]

@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.processes import ROOT, House
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.processes import ROOT, House
+from tests.support.waiting import wait_for
 
 FEW = 2_000
 MANY = 100_000

@@ -10,11 +10,11 @@ import pytest
 
 from daemon.errors import NotDownloadedError
 from daemon.media.safe_open import DATALESS, check
-from tests.fakes.decoding import decoding, opened, order
-from tests.fakes.intake_house import PNG, IntakeHouse
 from tests.fakes.readers import obedient
 from tests.fakes.stats import on_mac
-from tests.fakes.waiting import wait_for
+from tests.support.decoding import decoding, opened, order
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 def test_it_waits_unread_until_it_is_here(intake_house: IntakeHouse) -> None:

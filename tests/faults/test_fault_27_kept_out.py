@@ -17,8 +17,8 @@ from daemon.errors import MediaError
 from daemon.intake.identity import identify
 from daemon.media.safe_open import open_checked, refusal
 from storage.records import Fingerprint, NewFile
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 NOBODY = 65534
 WAYS_IN = {1: "System Settings > Privacy & Security > Files and Folders", 13: "Check the permissions of the file"}

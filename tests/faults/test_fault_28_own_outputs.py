@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from storage.lifecycle import JobState
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

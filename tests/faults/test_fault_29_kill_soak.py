@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.postgres import Server, new_server
-from tests.fakes.processes import House
-from tests.fakes.soak import Soak
+from tests.support.postgres import Server, new_server
+from tests.support.processes import House
+from tests.support.soak import Soak
 
 HASTY = {
     "SMOLWATCH_WORK__STALL_SECONDS": "2",

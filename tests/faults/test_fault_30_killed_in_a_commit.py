@@ -10,7 +10,7 @@ from pathlib import Path
 from storage.db.database import open_database
 from storage.health import problems
 from storage.library import Library
-from tests.fakes.processes import ROOT
+from tests.support.processes import ROOT
 
 #: Queues one file after the other, and says so after each commit.
 QUEUE = """
@@ -19,7 +19,7 @@ from pathlib import Path
 from daemon.clock import SystemClock
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
-from tests.fakes.files import MODEL, RECIPE, new_file
+from tests.support.files import MODEL, RECIPE, new_file
 
 store = JobStore(open_database(Path(sys.argv[1])), SystemClock().now)
 for number in range(1_000_000):

@@ -15,10 +15,10 @@ import pytest
 
 from config.failpoints import VARIABLE
 from storage.lifecycle import JobState
-from tests.fakes.holding import draw
-from tests.fakes.ledger import audit
-from tests.fakes.processes import ROOT, House, workers
-from tests.fakes.waiting import wait_for
+from tests.support.holding import draw
+from tests.support.ledger import audit
+from tests.support.processes import ROOT, House, workers
+from tests.support.waiting import wait_for
 
 CALL = re.compile(r'crash_point\("([a-z-]+)"\)')
 SOURCES = [file for room in ("daemon", "storage") for file in (ROOT / room).rglob("*.py")]

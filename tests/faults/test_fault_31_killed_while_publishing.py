@@ -15,9 +15,9 @@ import pytest
 
 from config.failpoints import VARIABLE
 from storage.lifecycle import JobState
-from tests.fakes.processes import ROOT, House
-from tests.fakes.publishing_house import PublishingHouse
-from tests.shapes.files import save_image, some_image
+from tests.support.media.media_files import save_image, some_image
+from tests.support.processes import ROOT, House
+from tests.support.publishing_home import PublishingHouse
 
 SAID = "What the killed process had said."
 

@@ -25,10 +25,10 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint
-from tests.fakes.files import MODEL, RECIPE, description_of
-from tests.fakes.holding import draw, hold_a_job
-from tests.fakes.processes import House, workers
-from tests.fakes.waiting import wait_for
+from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.holding import draw, hold_a_job
+from tests.support.processes import House, workers
+from tests.support.waiting import wait_for
 
 LEASE = 1.5
 

@@ -9,7 +9,7 @@ import signal
 
 from config.errors import AlreadyRunningError
 from daemon.lock import holder
-from tests.fakes.processes import House
+from tests.support.processes import House
 
 
 def test_the_second_is_refused_with_the_firsts_pid_and_the_first_goes_on(house: House) -> None:

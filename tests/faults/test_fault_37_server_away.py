@@ -26,19 +26,19 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Admission
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
-from tests.fakes.holding import draw, start_with_worker
-from tests.fakes.postgres import Server, common_server, new_server
-from tests.fakes.processes import ROOT, House
 from tests.fakes.relay import Relay
-from tests.fakes.waiting import wait_for
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.holding import draw, start_with_worker
+from tests.support.postgres import Server, common_server, new_server
+from tests.support.processes import ROOT, House
+from tests.support.waiting import wait_for
 
 FILES = 12
 #: The daemon, less the command line, whose first look at how far it is finds no server.
 AWAY_FOR_ONE_LOOK = """
 from storage.errors import UnreachableError
 from storage.library import Library
-from tests.fakes.processes import start
+from tests.support.processes import start
 
 counts = Library.counts
 

@@ -20,10 +20,10 @@ from daemon.worker.retrying_store import PatientStore
 from storage.db.database import Database, open_database
 from storage.library import Library
 from storage.lifecycle import JobState
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
-from tests.fakes.holding import draw
-from tests.fakes.processes import ROOT, House
-from tests.fakes.waiting import wait_for
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.holding import draw
+from tests.support.processes import ROOT, House
+from tests.support.waiting import wait_for
 
 
 @contextmanager

@@ -21,11 +21,11 @@ from storage.errors import DiskFullError
 from storage.health import problems
 from storage.library import Library
 from storage.lifecycle import JobState
-from tests.fakes.disks import fill, small_disk
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
-from tests.fakes.holding import draw
-from tests.fakes.processes import ROOT, House
-from tests.fakes.waiting import wait_for
+from tests.support.disks import fill, small_disk
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.holding import draw
+from tests.support.processes import ROOT, House
+from tests.support.waiting import wait_for
 
 DISK = 8_000_000
 

@@ -14,7 +14,7 @@ import pytest
 from storage import filesystems
 from storage.db.database import open_database
 from storage.errors import StorageError
-from tests.fakes.processes import House
+from tests.support.processes import House
 from tests.unit.storage.db.test_database import admit_one
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from storage.db.database import open_database
 from storage.library import Library
-from tests.fakes.schemas import NEXT, killed, next_schema, schema
+from tests.support.schemas import NEXT, killed, next_schema, schema
 from tests.unit.storage.db.test_database import admit_one
 
 

@@ -21,10 +21,10 @@ from storage.jobs.store import JobStore
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, new_file
-from tests.fakes.holding import hold_a_job
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.files import MODEL, RECIPE, new_file
+from tests.support.holding import hold_a_job
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 LEASE, BEAT = 60.0, 10
 HOUR = 3600

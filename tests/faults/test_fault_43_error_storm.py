@@ -8,9 +8,9 @@ from __future__ import annotations
 from daemon.retry_policy import FACTOR, FIRST_SECONDS, LONGEST_SECONDS, backoff
 from daemon.worker.engine_host import LONGEST_PAUSE_SECONDS, EngineRoom
 from storage.lifecycle import JobState
-from tests.fakes.bench import Bench
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import FailingEngine
+from tests.support.worker_bench import Bench
 
 
 def test_a_file_waits_four_times_as_long_each_time_up_to_an_hour_less_up_to_half() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import DecoderCrashedError
-from tests.fakes.decoding import decoding, opened, order
 from tests.fakes.readers import obedient
-from tests.shapes.files import save_image, some_image
+from tests.support.decoding import decoding, opened, order
+from tests.support.media.media_files import save_image, some_image
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from daemon.errors import OutOfMemoryError
 from daemon.media.decoder import decoder_process
 from daemon.retry_policy import Action, Failure, decide
 from tests.fakes.clock import START
-from tests.fakes.decoding import decoding, opened, order
 from tests.fakes.readers import obedient, unlocked
-from tests.shapes.files import save_image, some_image
-from tests.unit.daemon.media.reading import plan
+from tests.support.decoding import decoding, opened, order
+from tests.support.media.media_files import save_image, some_image
+from tests.support.reading import plan
 
 
 def test_what_kills_the_decoder_is_tried_once_more_for_less(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from daemon.errors import DecoderHungError
 from daemon.media.decoder import decoder_process
-from tests.fakes.decoding import decoding, is_running, opened, order, pid_of
 from tests.fakes.readers import obedient
-from tests.shapes.files import save_image, some_image
-from tests.unit.daemon.media.reading import plan
+from tests.support.decoding import decoding, is_running, opened, order, pid_of
+from tests.support.media.media_files import save_image, some_image
+from tests.support.reading import plan
 
 
 @pytest.mark.parametrize(("word", "grace"), [("hang", 0.0), ("deaf", 0.5)])

@@ -9,11 +9,11 @@ import pytest
 
 from daemon.worker.memory_growth import WARM_ANSWERS
 from storage.lifecycle import JobState
-from tests.fakes.holding import draw
-from tests.fakes.ledger import audit
 from tests.fakes.obedient_worker import HOARD, HOARD_BYTES
-from tests.fakes.processes import House, workers
-from tests.fakes.waiting import wait_for
+from tests.support.holding import draw
+from tests.support.ledger import audit
+from tests.support.processes import House, workers
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

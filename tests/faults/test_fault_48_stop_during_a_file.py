@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.holding import draw
 from tests.fakes.obedient_worker import ASLEEP, SLOW
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.holding import draw
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import time
 import psutil
 import pytest
 
-from tests.fakes.holding import draw
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.holding import draw
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 
 def test_its_children_and_theirs_are_gone_within_a_second(house: House) -> None:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from storage.lifecycle import JobState
-from tests.fakes.holding import draw
-from tests.fakes.processes import ROOT, House
-from tests.fakes.waiting import wait_for
+from tests.support.holding import draw
+from tests.support.processes import ROOT, House
+from tests.support.waiting import wait_for
 
 
 def test_a_bad_setting_ends_with_78_and_is_named(house: House) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from daemon.errors import MediaError, TooLargeError, UnreadableError
 from daemon.media.decoder.decoder import Decoder
-from tests.fakes.bombs import bmp_of, broadcast_of, gif_of, gif_of_frames, heic_of, mp4_of, png_of, vp8_of
-from tests.fakes.decoding import decoding, opened, pid_of
 from tests.fakes.readers import obedient
+from tests.support.bombs import bmp_of, broadcast_of, gif_of, gif_of_frames, heic_of, mp4_of, png_of, vp8_of
+from tests.support.decoding import decoding, opened, pid_of
 
 #: What the process may grow by; the bombs would unpack to 480 MB and more. FFmpeg makes tables before it measures.
 GROWTH = 100 * 1024**2

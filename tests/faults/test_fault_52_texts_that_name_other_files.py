@@ -20,11 +20,11 @@ from daemon.media.decoder import decoder as decoder_module
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.decoder.decoder_child import LockIn
 from daemon.media.decoder.sandbox.lockdown import lock_in
-from tests.fakes.decoding import decoding, opened, order, pid_of, told
-from tests.fakes.hostile import hostile_files
 from tests.fakes.readers import obedient, unlocked
-from tests.fakes.waiting import wait_for
-from tests.shapes.files import grey_frames, save_video
+from tests.support.decoding import decoding, opened, order, pid_of, told
+from tests.support.hostile import hostile_files
+from tests.support.media.media_files import grey_frames, save_video
+from tests.support.waiting import wait_for
 
 #: With the sandbox, and without: the reading itself must not ask for other files either.
 LOCKS = pytest.mark.parametrize("lock", [lock_in, unlocked], ids=["locked", "unlocked"])

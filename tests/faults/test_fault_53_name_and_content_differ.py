@@ -11,8 +11,8 @@ import pytest
 from daemon.errors import NotAllowedError
 from daemon.intake.identity import identify
 from storage.records import Fingerprint, MediaKind
-from tests.fakes.decoding import decoding, opened
-from tests.shapes.files import grey_frames, save_image, save_sound, save_video, some_image
+from tests.support.decoding import decoding, opened
+from tests.support.media.media_files import grey_frames, save_image, save_sound, save_video, some_image
 
 CONTENTS: dict[str, Callable[[Path], Path]] = {
     "jpeg": lambda folder: save_image(folder / "a.jpg", some_image()),

@@ -9,10 +9,10 @@ import pytest
 
 from daemon.errors import MediaError, NotAllowedError, UnreadableError
 from daemon.media.decoder.decoder import Decoder
-from tests.fakes.broken import cut, of_bad_tags, of_length, of_no_frames, without_times
-from tests.fakes.decoding import decoding, opened
-from tests.shapes.files import frame_number, grey_frames, save_image, save_sound, save_video, some_image
-from tests.unit.daemon.media.reading import plan
+from tests.support.broken import cut, of_bad_tags, of_length, of_no_frames, without_times
+from tests.support.decoding import decoding, opened
+from tests.support.media.media_files import frame_number, grey_frames, save_image, save_sound, save_video, some_image
+from tests.support.reading import plan
 
 
 @pytest.fixture

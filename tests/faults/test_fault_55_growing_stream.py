@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import ChangedError, MediaError, TooLargeError
-from tests.fakes.decoding import decoding, opened
-from tests.shapes.files import grey_frames, save_image, save_video, some_image
-from tests.unit.daemon.media.reading import plan
+from tests.support.decoding import decoding, opened
+from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
+from tests.support.reading import plan
 
 
 @contextmanager

@@ -14,9 +14,9 @@ import pytest
 
 from daemon.errors import ChangedError, MediaError, NotRegularError
 from storage.records import Fingerprint
-from tests.fakes.decoding import decoding
-from tests.shapes.files import save_image, some_image
-from tests.unit.daemon.media.reading import plan
+from tests.support.decoding import decoding
+from tests.support.media.media_files import save_image, some_image
+from tests.support.reading import plan
 
 ROUNDS = 200
 

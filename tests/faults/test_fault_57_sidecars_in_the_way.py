@@ -15,9 +15,9 @@ import pytest
 from storage.lifecycle import JobState
 from storage.records import Description
 from storage.sidecars.writer import ChangedFrom, Kept
-from tests.fakes.disks import fill, make_read_only, make_writable, small_disk
-from tests.fakes.files import standing
-from tests.fakes.publishing_house import PublishingHouse
+from tests.support.disks import fill, make_read_only, make_writable, small_disk
+from tests.support.files import standing
+from tests.support.publishing_home import PublishingHouse
 
 
 @pytest.fixture

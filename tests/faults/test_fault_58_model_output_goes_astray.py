@@ -12,8 +12,8 @@ import pytest
 from daemon.inference.reask import AskingAgain
 from storage.lifecycle import JobState
 from storage.records import Description
-from tests.fakes.bench import Bench
 from tests.fakes.engines import SayingEngine
+from tests.support.worker_bench import Bench
 
 LOOP = "a red car and " * 12
 ASTRAY = {

@@ -18,7 +18,7 @@ from markdown_it.token import Token
 from config.logs import set_up_logs
 from config.safe_text import safe_text
 from storage.lifecycle import JobState
-from tests.fakes.publishing_house import PublishingHouse
+from tests.support.publishing_home import PublishingHouse
 
 TEETH = (
     "=cmd|' /C calc'!A0 \x1b[31mred\x1b]0;owned\x07 \x9b2J \x00 \u202egnp.exe\u2066 \x7f "

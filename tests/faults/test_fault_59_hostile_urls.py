@@ -15,9 +15,9 @@ import pytest
 from config.settings import FetchSettings
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.fetching.download import Fetcher, Patience
-from tests.fakes.holding import draw
-from tests.fakes.waiting import wait_for
 from tests.fakes.web import PUBLIC, Detour, Names, Page, Website, break_off, redirect, serve, website
+from tests.support.holding import draw
+from tests.support.waiting import wait_for
 
 FORBIDDEN = (
     "127.0.0.1 127.9.9.9 ::1 ::ffff:127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 100.64.0.1 fd00::1 ::ffff:192.168.1.1 "

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from storage.lifecycle import JobState
-from tests.fakes.disks import fill, small_disk
-from tests.fakes.holding import draw
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.disks import fill, small_disk
+from tests.support.holding import draw
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ +(daemon|worker)\[\d+\] .*")
 FORGED = "a\n2026-11-24T09:00:00.000Z INFO    daemon[1] forged\x1b[2J\u202e.png"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.disks import make_read_only, make_writable, small_disk
-from tests.fakes.holding import start_with_worker
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
-from tests.shapes.files import save_image, some_image
+from tests.support.disks import make_read_only, make_writable, small_disk
+from tests.support.holding import start_with_worker
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.media.media_files import save_image, some_image
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 #: What other programs keep in folders of their own, by the place of one picture in each.
 THEIRS = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from config.recipes import load_recipe
-from tests.fakes.processes import ROOT, House
+from tests.support.processes import ROOT, House
 
 NAME = "beach.png"
 

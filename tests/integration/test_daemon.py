@@ -15,9 +15,9 @@ import pytest
 
 from config.errors import ModelUnavailableError
 from storage.lifecycle import JobState
-from tests.fakes.holding import draw, hold_a_job
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.holding import draw, hold_a_job
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 DONE = JobState.DONE
 

@@ -29,11 +29,11 @@ from daemon.media.decoder.decoder import Decoder
 from daemon.media.decoder.decoder_child import LockIn
 from storage.lifecycle import Cause
 from storage.records import Fingerprint
-from tests.fakes.decoding import decoding, is_running, opened, order, pid_of, told
 from tests.fakes.readers import obedient, sleepy, stillborn, unlocked
-from tests.fakes.waiting import wait_for
-from tests.shapes.files import frame_number, grey_frames, save_image, save_video, some_image
-from tests.unit.daemon.media.reading import plan
+from tests.support.decoding import decoding, is_running, opened, order, pid_of, told
+from tests.support.media.media_files import frame_number, grey_frames, save_image, save_video, some_image
+from tests.support.reading import plan
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -215,7 +215,7 @@ import psutil
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
 from tests.fakes.readers import obedient
-from tests.fakes.waiting import wait_for
+from tests.support.waiting import wait_for
 from tests.unit.media.reading import plan
 
 if __name__ == "__main__":

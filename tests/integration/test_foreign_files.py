@@ -20,13 +20,13 @@ from cli.main import smolwatch
 from daemon.errors import NotAllowedError
 from daemon.media.foreign.foreign_kinds import KINDS
 from storage.lifecycle import JobState
-from tests.fakes.decoding import decoding, opened
-from tests.fakes.files import standing
-from tests.fakes.foreign_files import MADE
-from tests.fakes.holding import draw
-from tests.fakes.intake_house import IntakeHouse
-from tests.fakes.processes import ROOT, House
-from tests.fakes.waiting import wait_for
+from tests.support.decoding import decoding, opened
+from tests.support.files import standing
+from tests.support.foreign_files import MADE
+from tests.support.holding import draw
+from tests.support.intake_home import IntakeHouse
+from tests.support.processes import ROOT, House
+from tests.support.waiting import wait_for
 
 PSD = b"8BPS\0\1" + bytes(6) + b"\0\3\0\0\0\x40\0\0\0\x40\0\x08\0\3"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.costs import cost_of
-from tests.fakes.holding import draw
-from tests.fakes.processes import ROOT, House, workers
-from tests.fakes.waiting import wait_for
+from tests.support.costs import cost_of
+from tests.support.holding import draw
+from tests.support.processes import ROOT, House, workers
+from tests.support.waiting import wait_for
 
 DONE = JobState.DONE
 MOST_WAKEUPS = 1.0

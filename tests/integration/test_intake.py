@@ -12,9 +12,9 @@ import pytest
 
 from daemon.intake.watch.watcher import LIMIT_ADVICE
 from storage.lifecycle import Cause, JobState
-from tests.fakes.halves import film, picture
-from tests.fakes.intake_house import PNG, IntakeHouse
-from tests.fakes.waiting import wait_for
+from tests.support.halves import film, picture
+from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from PIL import Image
 
 from daemon.errors import MediaError
 from daemon.media.decoder.rlimits import MEMORY_BYTES
-from tests.fakes.decoding import Scales, decoding, opened
-from tests.shapes.formats.containers import Coding, record
-from tests.shapes.formats.long_films import record_long
-from tests.shapes.formats.pngs import SIGNATURE, chunk
-from tests.shapes.scenes import Shown, corner, difference, moving, shown
-from tests.unit.daemon.media.reading import plan
+from tests.support.decoding import Scales, decoding, opened
+from tests.support.demo_world.scenes import Shown, corner, difference, moving, shown
+from tests.support.media.formats.containers import Coding, record
+from tests.support.media.formats.long_films import record_long
+from tests.support.media.formats.pngs import SIGNATURE, chunk
+from tests.support.reading import plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

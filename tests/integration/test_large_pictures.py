@@ -13,9 +13,9 @@ from PIL import Image
 
 from daemon.errors import TooLargeError
 from daemon.media.decoder.decoder import Decoder
-from tests.fakes.bombs import chunk, png_of
-from tests.fakes.decoding import decoding, opened
-from tests.shapes.files import save_image
+from tests.support.bombs import chunk, png_of
+from tests.support.decoding import decoding, opened
+from tests.support.media.media_files import save_image
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from cli.main import smolwatch
 from storage.lifecycle import JobState
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
-from tests.shapes.live_photos import IDENTIFIER, save_moving, save_still
+from tests.support.media.live_photos import IDENTIFIER, save_moving, save_still
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 DONE = JobState.DONE
 

@@ -12,9 +12,9 @@ import pytest
 
 from daemon.intake.sweep_schedule import PAUSE_SECONDS
 from storage.lifecycle import JobState
-from tests.fakes.holding import draw
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
+from tests.support.holding import draw
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

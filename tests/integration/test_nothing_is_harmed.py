@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.processes import House
-from tests.shapes.files import grey_frames, save_image, save_video, some_image
+from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
+from tests.support.processes import House
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.disk_names import can_name, counts_case
+from tests.support.disk_names import can_name, counts_case
 
 ROOT = Path(__file__).parents[2]
 #: By the helper that they ask for such names, and so those of tomorrow too; `tests/unit/cli` asks in its conftest.
-ASKS = "from tests.fakes.disk_names import"
+ASKS = "from tests.support.disk_names import"
 FAULTS = sorted(str(file) for file in (ROOT / "tests" / "faults").glob("test_*.py") if ASKS in file.read_text("utf-8"))
 UNITS = sorted(str(file) for file in (ROOT / "tests" / "unit").rglob("test_*.py") if ASKS in file.read_text("utf-8"))
 COMMANDS = [str(ROOT / "tests" / "unit" / "cli" / f"test_{name}.py") for name in ("ls", "show", "why")]
@@ -41,7 +41,7 @@ def test_such_a_disk_is_known_for_what_it_is(tmp_path: Path) -> None:
     """Here, and in a process with the calls of a Mac."""
     assert can_name(tmp_path, b"bad\n.jpg", "\u202e.jpg".encode())
     (tmp_path / "test_there.py").write_text(
-        "from tests.fakes.disk_names import can_name, counts_case, that_can_be_named\n"
+        "from tests.support.disk_names import can_name, counts_case, that_can_be_named\n"
         "def test_it(tmp_path):\n"
         "    assert can_name(tmp_path, b'bad\\n.jpg') and not can_name(tmp_path, b'bad\\xff.jpg')\n"
         "    assert not counts_case(tmp_path) and not can_name(tmp_path, b'\\xc3\\xa9', b'e\\xcc\\x81')\n"

@@ -21,12 +21,12 @@ from daemon.errors import MediaError
 from daemon.intake.identity import identify
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
-from tests.fakes.decoding import decoding, opened
-from tests.shapes.files import some_frames, some_image
-from tests.shapes.formats import tracks
-from tests.shapes.formats.boxes import FILM, box, changed
-from tests.shapes.formats.containers import Coding, record
-from tests.shapes.refusals import is_for_people
+from tests.support.decoding import decoding, opened
+from tests.support.media.formats import tracks
+from tests.support.media.formats.boxes import FILM, box, changed
+from tests.support.media.formats.containers import Coding, record
+from tests.support.media.media_files import some_frames, some_image
+from tests.support.refusals import is_for_people
 
 FRAMES = some_frames(32, 1)
 

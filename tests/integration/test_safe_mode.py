@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.holding import draw
-from tests.fakes.processes import ROOT, House, workers
-from tests.fakes.waiting import wait_for
+from tests.support.holding import draw
+from tests.support.processes import ROOT, House, workers
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from daemon.lock import HomeLock
 from tests.fakes.service import job
 from tests.fakes.service.person import ROOT, Person, needs_a_person, somebody
-from tests.fakes.waiting import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = needs_a_person
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes.service.person import Person, needs_a_person, somebody
-from tests.fakes.waiting import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = needs_a_person
 

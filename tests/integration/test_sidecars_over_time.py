@@ -24,12 +24,12 @@ from cli.commands.rescan import ask
 from config.failpoints import VARIABLE
 from daemon.intake.birth_time import birth_of
 from storage.lifecycle import JobState
-from tests.fakes.holding import draw
-from tests.fakes.lost_database import describe_many
-from tests.fakes.postgres import common_server
-from tests.fakes.processes import ROOT, House
-from tests.fakes.waiting import wait_for
 from tests.faults.test_fault_31_killed_at_every_step import die_once
+from tests.support.holding import draw
+from tests.support.lost_database import describe_many
+from tests.support.postgres import common_server
+from tests.support.processes import ROOT, House
+from tests.support.waiting import wait_for
 
 GRANDMA = "Grandma at the beach, 1974."
 SUFFIXES = (".md", ".smolwatch.json")

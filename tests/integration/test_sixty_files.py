@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.processes import House
-from tests.fakes.waiting import wait_for
-from tests.shapes.gallery import Exhibit, hang_film, hang_picture
-from tests.shapes.world import some_film, some_picture
+from tests.support.demo_world.gallery import Exhibit, hang_film, hang_picture
+from tests.support.demo_world.world import some_film, some_picture
+from tests.support.processes import House
+from tests.support.waiting import wait_for
 
 PICTURES = (".jpg", ".heic", ".png", ".webp", ".gif")
 FILMS = (".mp4", ".mov", ".webm")

@@ -18,10 +18,10 @@ import pytest
 from cli.samples import shipped_samples
 from daemon.lock import holder
 from storage.migrations import HEAD
-from tests.fakes.processes import House
-from tests.fakes.schemas import as_an_older_version
 from tests.fakes.service.person import Person, needs_a_person, somebody
-from tests.fakes.waiting import wait_for
+from tests.support.processes import House
+from tests.support.schemas import as_an_older_version
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 FIRST = "0001"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from tests.manners.house import PACKAGES, ROOT
+from tests.support.checkout import PACKAGES, ROOT
 
 
 def project() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.manners.house import PACKAGES, ROOT, modules
+from tests.support.checkout import PACKAGES, ROOT, modules
 
 MAX_WORDS = 12
 

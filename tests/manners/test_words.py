@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.manners.house import ROOT, modules
+from tests.support.checkout import ROOT, modules
 
 BANNED = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "handler", "base"}
 MAX_LINES = 300

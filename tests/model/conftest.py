@@ -14,8 +14,8 @@ from daemon.inference.factory import make_engine
 from daemon.media.clip import DecodePlan
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
-from tests.model.seeing import Eyes, eyes_of
-from tests.shapes.gallery import Exhibit
+from tests.support.demo_world.gallery import Exhibit
+from tests.support.seeing import Eyes, eyes_of
 
 Ask = Callable[[list[Exhibit], tuple[Question, ...]], list[dict[str, str]]]
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from storage.lifecycle import JobState
-from tests.fakes.processes import House
-from tests.fakes.proofs import IS_FULL_SIZE, MODEL, TOKENS, program, proof_house, run_once, said_by
+from tests.support.processes import House
+from tests.support.proofs import IS_FULL_SIZE, MODEL, TOKENS, program, proof_house, run_once, said_by
 
 PICTURES = 200
 #: Of the bare engine's time. The demo's model is so small that what the daemon does counts for as much: it shows that
@@ -31,7 +31,7 @@ def draw_pictures(folder: Path) -> None:
 
 
 def bare_seconds(house: House) -> float:
-    return float(said_by(program(house, "tests.fakes.bare_engine")))
+    return float(said_by(program(house, "tests.support.bare_engine")))
 
 
 def daemon_seconds(house: House) -> float:

@@ -8,8 +8,8 @@ import pytest
 
 from config.recipes import Question, load_recipe
 from tests.model.conftest import Ask
-from tests.shapes.gallery import Exhibit, films, pictures
-from tests.shapes.world import Picture
+from tests.support.demo_world.gallery import Exhibit, films, pictures
+from tests.support.demo_world.world import Picture
 
 RECIPE = load_recipe()
 

@@ -11,14 +11,14 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from tests.model.seeing import Eyes, check_caption, check_refusal
-from tests.shapes.formats.boxes import add_brands, box
-from tests.shapes.formats.pictures import KINDS, UNDO, animate, save_turned, see_through
-from tests.shapes.formats.pngs import add_chunks, chunk
-from tests.shapes.formats.raws import RAWS, jpeg
-from tests.shapes.formats.tiffs import COMPRESSION, ORIENTATION, Folder, tiff
-from tests.shapes.scenes import corner, difference, moving
-from tests.shapes.world import BACKGROUNDS, COLOURS, MOTIONS, Picture
+from tests.support.demo_world.scenes import corner, difference, moving
+from tests.support.demo_world.world import BACKGROUNDS, COLOURS, MOTIONS, Picture
+from tests.support.media.formats.boxes import add_brands, box
+from tests.support.media.formats.pictures import KINDS, UNDO, animate, save_turned, see_through
+from tests.support.media.formats.pngs import add_chunks, chunk
+from tests.support.media.formats.raws import RAWS, jpeg
+from tests.support.media.formats.tiffs import COMPRESSION, ORIENTATION, Folder, tiff
+from tests.support.seeing import Eyes, check_caption, check_refusal
 
 SIZE = {"width": 320, "height": 240}
 #: Of 255: lossy coding stays well below, a white of 255 for one of 248 with it; another place or colour does not.

@@ -17,12 +17,12 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from tests.model.seeing import Eyes, check_caption
-from tests.shapes.formats import light, tracks
-from tests.shapes.formats.boxes import TURNS, box, put_in_front, set_edits, set_matrix
-from tests.shapes.formats.containers import Coding, record
-from tests.shapes.scenes import corner, moving
-from tests.shapes.world import MOTIONS
+from tests.support.demo_world.scenes import corner, moving
+from tests.support.demo_world.world import MOTIONS
+from tests.support.media.formats import light, tracks
+from tests.support.media.formats.boxes import TURNS, box, put_in_front, set_edits, set_matrix
+from tests.support.media.formats.containers import Coding, record
+from tests.support.seeing import Eyes, check_caption
 
 T = Image.Transpose
 FACTS = {"width": 320, "height": 240, "seconds": 4.0, "frame_rate": 8.0, "frames_seen": 4}

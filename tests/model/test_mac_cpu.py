@@ -13,8 +13,8 @@ from PIL import Image
 
 from daemon.inference.weights.sources import write_random
 from storage.lifecycle import JobState
-from tests.fakes.processes import ROOT, House
-from tests.fakes.proofs import run_once, said_by
+from tests.support.processes import ROOT, House
+from tests.support.proofs import run_once, said_by
 
 MAC = ROOT / "tests" / "fakes" / "mac_cpu"
 

@@ -25,8 +25,8 @@ from daemon.inference.weights.sources import write_random
 from tests.contracts.test_engine import picture
 from tests.model.conftest import asking
 from tests.model.test_demo_captions import only, right_share
-from tests.shapes.gallery import pictures
-from tests.unit.daemon.inference.torch_reference import Reference, scene_of
+from tests.support.demo_world.gallery import pictures
+from tests.support.torch_reference import Reference, scene_of
 
 CPU = torch.device("cpu")
 ASKED = load_recipe().image

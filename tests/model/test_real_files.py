@@ -24,11 +24,11 @@ from daemon.media.clip import Clip
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.sniff import HEAD_BYTES, sniff
 from storage.records import Fingerprint
-from tests.fakes.decoding import decoding, opened
-from tests.fakes.distributions import unpacked
-from tests.model.seeing import Eyes
-from tests.shapes.refusals import is_for_people
-from tests.unit.daemon.media.reading import plan
+from tests.support.decoding import decoding, opened
+from tests.support.distributions import unpacked
+from tests.support.reading import plan
+from tests.support.refusals import is_for_people
+from tests.support.seeing import Eyes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

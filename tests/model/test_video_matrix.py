@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.model.seeing import Eyes, Seen, check_caption
-from tests.shapes.formats import light
-from tests.shapes.formats.boxes import TURNS, set_matrix
-from tests.shapes.formats.codings import CODINGS, HDR, PLAIN
-from tests.shapes.formats.containers import Coding, record
-from tests.shapes.formats.pictures import UNDO
-from tests.shapes.scenes import Shown, difference, moving
-from tests.shapes.world import BACKGROUNDS, COLOURS, MOTIONS, SHAPES, Film
+from tests.support.demo_world.scenes import Shown, difference, moving
+from tests.support.demo_world.world import BACKGROUNDS, COLOURS, MOTIONS, SHAPES, Film
+from tests.support.media.formats import light
+from tests.support.media.formats.boxes import TURNS, set_matrix
+from tests.support.media.formats.codings import CODINGS, HDR, PLAIN
+from tests.support.media.formats.containers import Coding, record
+from tests.support.media.formats.pictures import UNDO
+from tests.support.seeing import Eyes, Seen, check_caption
 
 #: Of 255: what coding costs. A frame of another second differs by more, another colour by much more.
 NEAR = 4.0

@@ -18,10 +18,10 @@ from PIL import Image
 from daemon.inference.torch.model_runner import CACHE_SHARE
 from daemon.worker.prefetch_window import OPENED_BYTES
 from storage.lifecycle import JobState
-from tests.fakes.processes import House, workers
-from tests.fakes.proofs import MODEL, proof_house, run_once, said_by
-from tests.fakes.waiting import wait_for
-from tests.shapes.files import save_video
+from tests.support.media.media_files import save_video
+from tests.support.processes import House, workers
+from tests.support.proofs import MODEL, proof_house, run_once, said_by
+from tests.support.waiting import wait_for
 
 FILES, CLIPS = 500, 50
 #: In the first ones every size has been seen, and memory that is kept for reuse has grown to what is needed.

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from daemon.service.launchd import LABEL
-from tests.fakes.waiting import wait_for
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 FAKES = Path(__file__).parent

@@ -12,9 +12,9 @@ from daemon import errors
 from daemon.errors import MediaError
 from daemon.media.decoder import decoder_process
 from daemon.media.decoder.decoder import Decoder
-from tests.fakes.decoding import Scales, opened
-from tests.shapes.refusals import is_for_people
-from tests.unit.daemon.media.reading import plan
+from tests.support.decoding import Scales, opened
+from tests.support.reading import plan
+from tests.support.refusals import is_for_people
 
 #: What one file may take before its process is killed; the size adds up to as much again.
 SECONDS = 10.0

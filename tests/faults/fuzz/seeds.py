@@ -13,17 +13,17 @@ import pillow_heif
 from av.stream import Disposition
 
 from daemon.media import optional_libraries
-from tests.shapes.files import save_image, save_sound, save_video, some_frames, some_image, turn_video
-from tests.shapes.formats import tracks
-from tests.shapes.formats.boxes import TURNS, box, put_in_front, set_edits, set_matrix
-from tests.shapes.formats.codings import CODINGS
-from tests.shapes.formats.containers import Coding, record
-from tests.shapes.formats.pictures import KINDS, animate, save_turned, see_through
-from tests.shapes.formats.raws import RAWS
-from tests.shapes.heif import save_deep_heic, save_heic_sequence
-from tests.shapes.profiles import swapped
-from tests.shapes.raws import DNG, Directory, jpeg_of, rgb, save_raw, sensor
-from tests.shapes.tracks import Beside, Film, save_films
+from tests.support.media.formats import tracks
+from tests.support.media.formats.boxes import TURNS, box, put_in_front, set_edits, set_matrix
+from tests.support.media.formats.codings import CODINGS
+from tests.support.media.formats.containers import Coding, record
+from tests.support.media.formats.pictures import KINDS, animate, save_turned, see_through
+from tests.support.media.formats.raws import RAWS
+from tests.support.media.heif import save_deep_heic, save_heic_sequence
+from tests.support.media.media_files import save_image, save_sound, save_video, some_frames, some_image, turn_video
+from tests.support.media.odd_profiles import swapped
+from tests.support.media.tiny_raws import DNG, Directory, jpeg_of, rgb, save_raw, sensor
+from tests.support.media.track_kinds import Beside, Film, save_films
 
 Maker = Callable[[Path], list[Path]]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import PIL
 import pytest
 
-from tests.fakes.decoding import decoding
-from tests.fakes.distributions import unpacked
 from tests.fakes.readers import unlocked
 from tests.faults.fuzz.harness import DESCRIBED, put_through
 from tests.faults.fuzz.mutations import mutated
 from tests.faults.fuzz.pieces import pieces
 from tests.faults.fuzz.seeds import PICTURES, VIDEOS, made_by
+from tests.support.decoding import decoding
+from tests.support.distributions import unpacked
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 PILLOW_IMAGES = os.environ.get("PILLOW_TEST_IMAGES", "")

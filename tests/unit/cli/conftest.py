@@ -19,8 +19,8 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Claim, NewFile, Quality, Refusal
 from tests.fakes.clock import FakeClock
-from tests.fakes.disk_names import can_name
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.support.disk_names import can_name
+from tests.support.files import MODEL, RECIPE, description_of, new_file
 
 
 @dataclass

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from daemon.lock import HomeLock
-from tests.fakes.holding import draw
 from tests.fakes.web import Website, serve, website
+from tests.support.holding import draw
 from tests.unit.cli.conftest import House
 
 

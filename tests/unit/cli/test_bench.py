@@ -8,7 +8,7 @@ from click.testing import Result
 
 from cli.commands.bench import command, options_of
 from daemon.evaluation.bench.cases import NAMES
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.support.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import House
 
 SPREAD = {"median", "min", "max", "values"}

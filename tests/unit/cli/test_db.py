@@ -13,9 +13,9 @@ from config.load import load_settings
 from daemon.lock import HomeLock
 from storage.db.database import open_database
 from storage.library import Library
-from tests.fakes.intake_house import PNG
-from tests.fakes.lost_database import CAPTION, describe
-from tests.fakes.postgres import common_server
+from tests.support.intake_home import PNG
+from tests.support.lost_database import CAPTION, describe
+from tests.support.postgres import common_server
 from tests.unit.cli.conftest import House
 
 

@@ -10,8 +10,8 @@ from cli.samples import FOLDER, Sample, drop, shipped_samples
 from config.errors import ModelUnavailableError
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
-from tests.shapes.samples import SCENES
-from tests.shapes.world import Film
+from tests.support.demo_world.samples import SCENES
+from tests.support.demo_world.world import Film
 from tests.unit.cli.conftest import House
 
 PID = 4711

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from cli.render import job_words
 from storage.lifecycle import Cause
 from storage.records import Refusal
-from tests.fakes.files import description_of, new_file
+from tests.support.files import description_of, new_file
 from tests.unit.cli.conftest import House
 
 

@@ -11,7 +11,7 @@ from daemon.lock import HomeLock
 from daemon.service.start_failure import refuse
 from storage.lifecycle import JobState
 from storage.records import Refusal
-from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.cli.conftest import House
 
 KEYS = {

@@ -13,7 +13,7 @@ from config.load import load_settings, prepare_home
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
 from storage.records import Refusal
-from tests.fakes.intake_house import PNG
+from tests.support.intake_home import PNG
 from tests.unit.cli.conftest import House
 
 

@@ -15,7 +15,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, MediaKind, NewFile
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import digest_of
+from tests.support.files import digest_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(80)
 

@@ -21,8 +21,8 @@ from storage.lifecycle import JobState
 from storage.records import Claim, Description
 from storage.sidecars.writer import ChangedFrom, Kept
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of
-from tests.fakes.logs import logged
+from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.logs import logged
 from tests.unit.daemon.conftest import drop, settled
 
 

@@ -13,8 +13,8 @@ import pytest
 from storage import atomic
 from storage.atomic import compose_atomically, sweep_temporaries, write_atomically
 from storage.errors import ForeignFileError
-from tests.fakes.disk_names import can_name
-from tests.fakes.files import standing
+from tests.support.disk_names import can_name
+from tests.support.files import standing
 
 
 def ours(content: bytes) -> bool:

@@ -8,7 +8,7 @@ from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import NewFile
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, description_of, new_file
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import MediaKind, Refusal
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, description_of, new_file
 
 
 def admit(store: JobStore, name: bytes, kind: MediaKind = MediaKind.IMAGE) -> int:

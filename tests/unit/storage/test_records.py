@@ -8,7 +8,7 @@ import pytest
 
 from storage.json_values import moment_of
 from storage.records import MediaKind, Quality, Segment
-from tests.fakes.files import description_of, new_file
+from tests.support.files import description_of, new_file
 
 VIDEO = new_file(b"/inbox/beach.mov", kind=MediaKind.VIDEO, format="mov")
 

@@ -19,7 +19,7 @@ from daemon.fetching.partial_file import KEPT_SECONDS, Facts, open_part, sweep_p
 from daemon.intake.filters import Filters
 from storage.atomic import sweep_temporaries
 from tests.fakes.web import Names, Website, break_off, redirect, serve, website
-from tests.shapes.files import save_image, some_image
+from tests.support.media.media_files import save_image, some_image
 
 ALLOWED = FetchSettings(private_addresses=True)
 NAMES = Names(pictures_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])

@@ -21,7 +21,7 @@ from daemon.inference.sampling_params import Decoding
 from daemon.inference.torch.devices import has_bf16, has_int8, pick_device, pick_dtype
 from daemon.inference.torch.model_runner import TorchRunner
 from tests.contracts.test_engine import drained, picture, replies, torch_engine, video
-from tests.fakes.checkpoints import LOOPING, write_tiny_checkpoint
+from tests.support.checkpoints import LOOPING, write_tiny_checkpoint
 
 REQUESTS = [picture("a"), video("b", 3), picture("c")]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daemon.inference.engine import Request
 from daemon.inference.preprocess_queue import Readying
-from tests.fakes.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 class Kitchen:

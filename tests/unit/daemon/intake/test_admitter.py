@@ -18,7 +18,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Fingerprint, MediaKind, NewFile
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, digest_of
+from tests.support.files import MODEL, RECIPE, description_of, digest_of
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.intake.birth_time import birth_of, is_the_same_file
 from storage.records import Fingerprint, Job
-from tests.fakes.files import claim_of
+from tests.support.files import claim_of
 
 
 @pytest.fixture

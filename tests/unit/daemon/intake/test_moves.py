@@ -10,7 +10,7 @@ from storage import sidecars
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
-from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import drop, settled
 
 

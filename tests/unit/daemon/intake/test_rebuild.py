@@ -14,7 +14,7 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Segment
 from storage.sidecars.json_reader import Finding
-from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 

@@ -16,7 +16,7 @@ from daemon.intake.reconcile import REST_SECONDS, Reconciler
 from storage import sidecars
 from storage.library import Library
 from storage.lifecycle import JobState
-from tests.fakes.publishing_house import PublishingHouse
+from tests.support.publishing_home import PublishingHouse
 
 SUFFIXES = (".md", ".smolwatch.json")
 

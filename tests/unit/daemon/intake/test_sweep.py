@@ -8,7 +8,7 @@ import pytest
 from config.settings import InboxSettings
 from daemon.intake.filters import Filters
 from daemon.intake.sweep import Found, TurnedAway, sweep
-from tests.fakes.disk_names import that_can_be_named
+from tests.support.disk_names import that_can_be_named
 
 FILTERS = Filters(InboxSettings())
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from daemon.media.live_photo import MOST_BYTES, MOST_READS, Half, half_at, half_of
 from storage.records import MediaKind
-from tests.fakes.halves import OTHER, box, metadata
-from tests.fakes.halves import bare_film as film
-from tests.shapes.files import save_image, save_sound, save_video, some_frames, some_image
-from tests.shapes.live_photos import IDENTIFIER, KEY, exif, save_moving, save_still
+from tests.support.halves import OTHER, box, metadata
+from tests.support.halves import bare_film as film
+from tests.support.media.live_photos import IDENTIFIER, KEY, exif, save_moving, save_still
+from tests.support.media.media_files import save_image, save_sound, save_video, some_frames, some_image
 
 APPLES = "com.apple.quicktime.make"
 

@@ -18,7 +18,7 @@ from daemon.errors import (
 )
 from daemon.media.safe_open import open_checked, refusal
 from storage.records import Fingerprint
-from tests.fakes.disk_names import can_name
+from tests.support.disk_names import can_name
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daemon.media.sniff import HEAD_BYTES, MEDIA_SUFFIXES, sniff
 from storage.records import MediaKind
-from tests.shapes.files import grey_frames, save_image, save_video, some_image
+from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
 
 IMAGES = {"jpg": "jpeg", "png": "png", "webp": "webp", "gif": "gif", "bmp": "bmp", "tiff": "tiff", "heic": "heif"}
 VIDEOS = {"mp4": "mp4", "mov": "mov", "mkv": "mkv", "webm": "webm", "avi": "avi"}

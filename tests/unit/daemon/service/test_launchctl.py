@@ -7,7 +7,7 @@ import pytest
 from daemon.errors import ServiceError
 from daemon.service.command import Answer
 from daemon.service.launchctl import GONE_SECONDS, RETRIES, LaunchAgent
-from tests.fakes.service.plans import PLAN
+from tests.support.service_plans import PLAN
 
 YES = Answer(0)
 GONE = Answer(113, err="Could not find service")

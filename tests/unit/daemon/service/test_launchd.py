@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.service.launchd import LABEL, error_number, exit_code_in, facts, home_in, is_ours, pid_in, render
-from tests.fakes.service.plans import HOME, PLAN, PROGRAM
+from tests.support.service_plans import HOME, PLAN, PROGRAM
 
 LOGS = HOME / "Library" / "Logs" / "smolwatch"
 SNAPSHOT = Path(__file__).parents[3] / "data" / "smolwatch.plist"

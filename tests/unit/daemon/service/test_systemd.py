@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from config.errors import ConfigError
 from daemon.service.systemd import UNIT, exit_code_in, facts, home_in, is_ours, pid_in, quoted, render, unquoted
-from tests.fakes.service.plans import HOME, PLAN
+from tests.support.service_plans import HOME, PLAN
 
 SNAPSHOT = Path(__file__).parents[3] / "data" / "smolwatch.service"
 

@@ -12,7 +12,7 @@ from storage.db import sqlite_backend
 from storage.db.database import Database, open_database
 from storage.errors import BusyError, DiskFullError
 from tests.fakes.clock import FakeClock
-from tests.fakes.logs import logged
+from tests.support.logs import logged
 
 
 @pytest.fixture

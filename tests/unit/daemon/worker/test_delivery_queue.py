@@ -26,7 +26,7 @@ from storage.lifecycle import JobState
 from storage.records import Claim, Description
 from storage.sidecars.writer import ChangedFrom, Kept
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import drop, settled
 
 LONG = 30.0

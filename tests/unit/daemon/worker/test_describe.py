@@ -12,7 +12,7 @@ from daemon.worker.describe import Cost, describe, same_for
 from storage.lifecycle import JobState
 from storage.records import Description, Job, MediaKind, Quality
 from tests.fakes.clock import START
-from tests.fakes.files import description_of, new_file
+from tests.support.files import description_of, new_file
 
 RECIPE = load_recipe()
 COST = Cost(queued=0.5, decode=0.25, total=3.0, peak_memory_bytes=1000, launched_by="terminal")

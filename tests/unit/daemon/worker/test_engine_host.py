@@ -9,7 +9,7 @@ from daemon.worker.engine_host import REST_SECONDS, EngineRoom
 from tests.contracts.test_engine import picture
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine
-from tests.fakes.logs import logged
+from tests.support.logs import logged
 
 
 class Unloadable(EchoEngine):

@@ -8,8 +8,8 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of
-from tests.fakes.logs import logged
+from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.logs import logged
 from tests.unit.daemon.conftest import drop, settled
 
 

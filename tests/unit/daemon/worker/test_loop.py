@@ -32,10 +32,10 @@ from daemon.worker.loop import MODEL_FAILED, UNFORESEEN
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
-from tests.fakes.bench import Bench
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
-from tests.fakes.files import description_of
+from tests.support.files import description_of
+from tests.support.worker_bench import Bench
 from tests.unit.daemon.conftest import PNG, settled
 
 

@@ -10,7 +10,7 @@ from daemon.worker.prefetch import Reader
 from daemon.worker.prefetch_window import Ahead, Opened
 from tests.fakes.clock import FakeClock
 from tests.fakes.opener import FakeOpener
-from tests.unit.daemon.worker.opening import errand_of
+from tests.support.errands import errand_of
 
 LONG = 30.0
 

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from daemon.errors import UnreadableError
 from daemon.worker.prefetch_window import Ahead, Errand, Opened
-from tests.unit.daemon.worker.opening import errand_of, opened
+from tests.support.errands import errand_of, opened
 
 MOST = 100
 

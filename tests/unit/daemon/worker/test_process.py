@@ -7,7 +7,7 @@ import pytest
 
 from config.settings import Settings
 from daemon.worker.process import writer
-from tests.fakes.files import description_of
+from tests.support.files import description_of
 from tests.unit.daemon.conftest import drop, settled
 
 

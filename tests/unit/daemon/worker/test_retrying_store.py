@@ -15,7 +15,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, description_of, new_file
 
 
 class Rival:

@@ -23,8 +23,8 @@ from storage.errors import BusyError, DiskFullError, StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, description_of, new_file
-from tests.fakes.schemas import NEXT, as_an_older_version, next_schema, opened_twice_at_once, schema
+from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.schemas import NEXT, as_an_older_version, next_schema, opened_twice_at_once, schema
 
 
 def admit_one(database: Database, path: bytes = b"/inbox/beach.jpg") -> None:

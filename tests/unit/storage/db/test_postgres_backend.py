@@ -20,9 +20,9 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Refusal
 from tests.fakes.clock import FakeClock
-from tests.fakes.files import MODEL, RECIPE, new_file
-from tests.fakes.postgres import Server, common_server
-from tests.fakes.schemas import next_schema, opened_twice_at_once
+from tests.support.files import MODEL, RECIPE, new_file
+from tests.support.postgres import Server, common_server
+from tests.support.schemas import next_schema, opened_twice_at_once
 
 NOWHERE = "postgresql://somebody@/name?host=/nowhere"
 

@@ -20,7 +20,7 @@ from storage.sidecars import json, markdown
 from storage.sidecars.conflict_copy import dated_names
 from storage.sidecars.writer import ChangedFrom
 from tests.fakes.clock import START
-from tests.fakes.files import description_of, digest_of, new_file
+from tests.support.files import description_of, digest_of, new_file
 
 GRANDMA = "Grandma at the beach, 1974."
 BEACH, MOUNTAIN = b"beach", b"mountain"

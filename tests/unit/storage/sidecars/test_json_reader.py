@@ -22,7 +22,7 @@ from storage.sidecars.markdown_sections import plain, unescaped
 from storage.sidecars.mirror import mirrored
 from storage.sidecars.names import sidecar_path
 from tests.fakes.clock import START
-from tests.fakes.files import description_of, new_file
+from tests.support.files import description_of, new_file
 
 FILE = new_file()
 CLIP = new_file(b"/inbox/clip.mov", b"clip", kind=MediaKind.VIDEO, format="mov")

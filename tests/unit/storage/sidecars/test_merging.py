@@ -15,7 +15,7 @@ from storage.records import Description
 from storage.sidecars import json, markdown
 from storage.sidecars.merging import Field, Form, compose, fill
 from tests.fakes.clock import START
-from tests.fakes.files import description_of, new_file
+from tests.support.files import description_of, new_file
 
 KEEPING: tuple[Existing, ...] = ("fill", "skip", "append")
 FILE = new_file()

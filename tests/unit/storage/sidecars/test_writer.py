@@ -15,8 +15,8 @@ from storage.errors import SidecarError
 from storage.records import Description, MediaKind, Quality, Segment
 from storage.sidecars import json, markdown, markdown_sections
 from storage.sidecars.writer import Kept
-from tests.fakes.disk_names import can_name
-from tests.fakes.files import description_of, new_file
+from tests.support.disk_names import can_name
+from tests.support.files import description_of, new_file
 
 HOSTILE = "a\x1b[31m](http://evil) <script>alert(1)</script> `x` | b\n# heading\n\u202e\x9b**bold** \udcff"
 

@@ -12,7 +12,7 @@ from daemon.inference.batch.repetition import is_going_round
 from daemon.inference.engine import Answer
 from daemon.inference.smolvlm.prompts import chat, video_block
 from storage.quality import MEANINGS
-from tests.shapes.world import some_film, some_picture
+from tests.support.demo_world.world import some_film, some_picture
 
 CAPTION = "Describe this image in one sentence."
 FRAMES = "You are provided the following series of eight frames from a 0:00:08 [H:MM:SS] video.\n"

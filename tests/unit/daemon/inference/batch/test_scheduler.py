@@ -12,7 +12,7 @@ from daemon.inference.batch.sequence import Scene, State, Writing, shared_prefix
 from daemon.inference.batch.stop_criteria import Stop, stop_of
 from daemon.inference.batch.token_budget import Budget
 from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
-from tests.unit.daemon.inference.batch.scenes import HashScene, expected, said, scene, talkative
+from tests.support.batch_scenes import HashScene, expected, said, scene, talkative
 
 
 @pytest.fixture

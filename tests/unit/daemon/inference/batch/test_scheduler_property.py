@@ -12,7 +12,7 @@ from daemon.inference.batch.sequence import State
 from daemon.inference.batch.stop_criteria import Stop
 from daemon.inference.sampling_params import PLAIN, Decoding
 from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
-from tests.unit.daemon.inference.batch.scenes import HashScene, expected, said, scene
+from tests.support.batch_scenes import HashScene, expected, said, scene
 
 QUESTIONS = st.lists(st.lists(st.integers(1, 4), max_size=5), max_size=4)
 

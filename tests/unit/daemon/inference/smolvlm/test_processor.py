@@ -17,7 +17,7 @@ from daemon.inference.smolvlm.checkpoint import read_plan
 from daemon.inference.smolvlm.processor import Floats, Processor, TileRule, read_tokenizer, rule_for, whole_tiles
 from daemon.inference.smolvlm.prompts import Tiling, chat
 from daemon.media.sampling import shrink
-from tests.unit.daemon.inference.golden import REAL_FILES, golden, gradient, spelled_out
+from tests.support.golden import REAL_FILES, golden, gradient, spelled_out
 
 CLOSE = 0.008
 

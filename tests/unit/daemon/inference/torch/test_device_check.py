@@ -20,7 +20,7 @@ from daemon.inference.torch.device_verdicts import Verdict, Verdicts, key_of
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.torch.sampler import Choosing
 from daemon.inference.weights.sources import DEMO
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.support.checkpoints import write_tiny_checkpoint
 
 CPU, F32, BF16 = torch.device("cpu"), torch.float32, torch.bfloat16
 

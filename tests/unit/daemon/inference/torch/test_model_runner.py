@@ -26,8 +26,8 @@ from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.model_runner import TorchRunner, failing
 from daemon.inference.torch.tile_dedup import distinct
 from tests.contracts.test_engine import QUESTIONS, picture, video
-from tests.fakes.checkpoints import LOOPING, write_tiny_checkpoint
-from tests.unit.daemon.inference.torch_reference import Reference, TorchScene
+from tests.support.checkpoints import LOOPING, write_tiny_checkpoint
+from tests.support.torch_reference import Reference, TorchScene
 
 LONGEST = 20
 STILL = replace(video("still", 4), pictures=video("still", 1).pictures * 4)  # four frames, all the same

@@ -16,7 +16,7 @@ from daemon.inference.engine import Answer, Engine, Figures, Request
 from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.reference import StockLoop
 from tests.contracts.test_engine import QUESTIONS, picture, video
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.support.checkpoints import write_tiny_checkpoint
 
 REQUESTS = [picture("a"), video("b", 3), picture("c")]
 

@@ -8,7 +8,7 @@ import torch
 
 from daemon.inference.torch.reference import StockLoop
 from daemon.inference.torch.roofline import Product, copy_rate, needs_of, product_rate
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.support.checkpoints import write_tiny_checkpoint
 
 CPU = torch.device("cpu")
 

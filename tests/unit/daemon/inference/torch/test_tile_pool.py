@@ -12,7 +12,7 @@ import torch
 
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.torch.tile_pool import Apart
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.support.checkpoints import write_tiny_checkpoint
 
 
 @pytest.fixture(autouse=True)

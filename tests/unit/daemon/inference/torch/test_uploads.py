@@ -10,7 +10,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from daemon.inference.torch.model_runner import TorchRunner
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.support.checkpoints import write_tiny_checkpoint
 
 ROOMS = (32, 64, 128)
 

@@ -19,7 +19,7 @@ from daemon.inference.torch.devices import check_int8, has_int8
 from daemon.inference.torch.linear import gains_by_packing, int8_laid_out, laid_out, packed_linear, together, with_gelu
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.torch.vision_model import attend
-from tests.fakes.checkpoints import write_tiny_checkpoint
+from tests.support.checkpoints import write_tiny_checkpoint
 
 MAPS = Path("/proc/self/maps")
 EIGHT_BITS = pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this processor has no VNNI instructions")

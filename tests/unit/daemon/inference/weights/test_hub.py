@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.hub import FakeHub, running
-from tests.unit.daemon.inference.golden import REAL_FILES
+from tests.support.golden import REAL_FILES
 
 NAME, REVISION = "someone/tiny", "0123456789abcdef0123456789abcdef01234567"
 #: Larger than the pieces, of 10 MiB, in which the library writes to disk.

@@ -15,7 +15,7 @@ from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
 
 from daemon.inference.weights import random
 from daemon.inference.weights.random import FILES, write, write_tensors
-from tests.unit.daemon.inference.golden import SHIPPED
+from tests.support.golden import SHIPPED
 
 SHAPES = {"norm.weight": [64], "norm.bias": [64], "matrix.weight": [100, 3, 5]}
 

@@ -14,7 +14,7 @@ from daemon.media.foreign import foreign_files, foreign_texts
 from daemon.media.foreign.foreign_files import foreign_error, name_foreign
 from daemon.media.foreign.foreign_kinds import KINDS, UNSURE_KINDS
 from daemon.media.sniff import HEAD_BYTES, sniff
-from tests.fakes.foreign_files import MADE
+from tests.support.foreign_files import MADE
 
 
 def named(content: bytes) -> str | None:

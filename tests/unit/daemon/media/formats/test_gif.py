@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from daemon.media.formats.gif import delays
-from tests.fakes.bombs import gif_of, gif_of_frames
-from tests.shapes.files import some_frames
+from tests.support.bombs import gif_of, gif_of_frames
+from tests.support.media.media_files import some_frames
 
 SCREEN = b"GIF89a\x02\0\x02\0\0\0\0"
 FRAME = b",\0\0\0\0\x02\0\x02\0\0\x02\x02D\x01\0"

@@ -18,8 +18,8 @@ from daemon.media.formats.heif_boxes import (
     top,
 )
 from daemon.media.picture.colour_profiles import Coding
-from tests.shapes.files import save_image, some_frames, some_image
-from tests.shapes.heif import recoded, save_heic_sequence
+from tests.support.media.heif import recoded, save_heic_sequence
+from tests.support.media.media_files import save_image, some_frames, some_image
 
 
 def box(name: bytes, content: bytes = b"") -> bytes:

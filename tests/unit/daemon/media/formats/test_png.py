@@ -12,9 +12,9 @@ from PIL import Image, PngImagePlugin
 from daemon.errors import UnreadableError
 from daemon.media.formats.png import facts
 from daemon.media.picture.colour_profiles import Coding
-from tests.shapes.files import save_image, some_image
-from tests.shapes.profiles import swapped
-from tests.unit.daemon.media.reading import read
+from tests.support.media.media_files import save_image, some_image
+from tests.support.media.odd_profiles import swapped
+from tests.support.reading import read
 
 PICTURE = some_image(2, (64, 48))
 

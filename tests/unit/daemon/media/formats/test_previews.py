@@ -6,8 +6,8 @@ import random
 import pytest
 
 from daemon.media.formats.previews import Preview, previews
-from tests.shapes.files import some_image
-from tests.shapes.raws import jpeg_of
+from tests.support.media.media_files import some_image
+from tests.support.media.tiny_raws import jpeg_of
 
 JUNK = random.Random(1).randbytes(2000).replace(b"\xff\xd8", b"  ")
 LARGE, SMALL = jpeg_of(some_image(1, (320, 240))), jpeg_of(some_image(2, (64, 48)))

@@ -7,8 +7,8 @@ import pytest
 
 from daemon.media.formats import tiff_directories as tags
 from daemon.media.formats.tiff_directories import beginning_at, directories
-from tests.shapes.files import some_image
-from tests.shapes.raws import Directory, rgb, tiff_of
+from tests.support.media.media_files import some_image
+from tests.support.media.tiny_raws import Directory, rgb, tiff_of
 
 SMALL = some_image(1, (32, 24))
 

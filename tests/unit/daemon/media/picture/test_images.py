@@ -20,9 +20,9 @@ from daemon.media.picture import images
 from daemon.media.picture.orientation import TURNS
 from daemon.media.picture.stored_picture import Stored
 from storage.records import Media, MediaKind
-from tests.fakes.bombs import gif_of, png_of
-from tests.shapes.files import grey_frames, save_image, save_video, some_image
-from tests.unit.daemon.media.reading import plan, read
+from tests.support.bombs import gif_of, png_of
+from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
+from tests.support.reading import plan, read
 
 FORMATS = {
     "JPEG": "jpeg",

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from daemon.media.video.display_geometry import Appearance, appearance_of, oriented
-from tests.shapes.boxes import orient_video
-from tests.shapes.encoding import encode_video
-from tests.shapes.files import save_video, turn_video
-from tests.unit.daemon.media.reading import read
-from tests.unit.daemon.media.watching import film
+from tests.support.media.encoding import encode_video
+from tests.support.media.media_files import save_video, turn_video
+from tests.support.media.mp4_boxes import orient_video
+from tests.support.reading import read
+from tests.support.watching import film
 
 ONE = 1 << 16
 #: An SEI message of H.264, with its length before it: shown turned by 90 degrees (Rec. ITU-T H.264, D.1.27).

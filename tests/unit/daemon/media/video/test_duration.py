@@ -13,10 +13,10 @@ import pytest
 from daemon.errors import UnreadableError
 from daemon.media.video import duration, packet_counter
 from daemon.media.video.packet_counter import DAY
-from tests.shapes.boxes import Edit, edit_video
-from tests.shapes.files import grey_frames, save_video
-from tests.unit.daemon.media.reading import read
-from tests.unit.daemon.media.watching import length, seen, wanted_of
+from tests.support.media.media_files import grey_frames, save_video
+from tests.support.media.mp4_boxes import Edit, edit_video
+from tests.support.reading import read
+from tests.support.watching import length, seen, wanted_of
 
 #: Where Matroska says how long the segment is: its identifier, and that eight bytes follow.
 DURATION = b"\x44\x89\x88"

@@ -12,7 +12,7 @@ from daemon.media.sampling import shrink
 from daemon.media.video.display_geometry import Appearance
 from daemon.media.video.frame_conversion import developed
 from daemon.media.video.frame_seeker import Shot
-from tests.shapes.files import some_image
+from tests.support.media.media_files import some_image
 
 
 def shots(*sizes: tuple[int, int]) -> Iterator[Shot]:

@@ -10,10 +10,10 @@ from daemon.media.video import frame_seeker
 from daemon.media.video.duration import Length
 from daemon.media.video.frame_checks import Soundness
 from daemon.media.video.frame_seeker import Reel, decoder_of
-from tests.shapes.boxes import edit_video
-from tests.shapes.encoding import encode_video
-from tests.shapes.files import frame_number, grey_frames, save_video
-from tests.unit.daemon.media.watching import film, length, seen, unchecked, wanted_of
+from tests.support.media.encoding import encode_video
+from tests.support.media.media_files import frame_number, grey_frames, save_video
+from tests.support.media.mp4_boxes import edit_video
+from tests.support.watching import film, length, seen, unchecked, wanted_of
 
 #: Containers without a table of key frames, and what is put into them.
 UNLISTED = {"mpegts": "libx264", "flv": "libx264", "asf": "wmv2", "ogg": "libvpx"}

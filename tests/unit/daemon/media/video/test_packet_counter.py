@@ -14,8 +14,8 @@ from av.format import ContainerFormat
 
 from daemon.media.video.packet_counter import JoinedClock, Tally
 from daemon.media.video.track_selection import keep_only
-from tests.shapes.files import grey_frames, save_video
-from tests.unit.daemon.media.watching import film, length, seen, unchecked
+from tests.support.media.media_files import grey_frames, save_video
+from tests.support.watching import film, length, seen, unchecked
 
 
 def opened_as(container: str) -> Any:

@@ -10,8 +10,8 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from daemon.media.video.packets import MAX_FAILED_READS, packets_of
-from tests.shapes.files import grey_frames
-from tests.shapes.tracks import save_film
+from tests.support.media.media_files import grey_frames
+from tests.support.media.track_kinds import save_film
 
 #: A packet of one byte, a read that fails, and PyAV's stumble at the end.
 WHOLE, BROKEN, STUMBLE = "whole", "broken", "stumble"

@@ -15,10 +15,10 @@ from daemon.errors import DecoderBrokenError, MediaError
 from daemon.media.decoder.sandbox import landlock, seatbelt, seccomp
 from daemon.media.decoder.sandbox.lockdown import Sandbox, locked_by
 from storage.lifecycle import Cause
-from tests.fakes.decoding import decoding, opened, order, told
 from tests.fakes.readers import forgetting, late, obedient, remembering, unlocked
-from tests.shapes.files import grey_frames, save_image, save_video, some_image, turn_video
-from tests.shapes.tracks import CONTAINERS, TAPE, Beside, Film, save_film, save_films
+from tests.support.decoding import decoding, opened, order, told
+from tests.support.media.media_files import grey_frames, save_image, save_video, some_image, turn_video
+from tests.support.media.track_kinds import CONTAINERS, TAPE, Beside, Film, save_film, save_films
 
 ROOT = Path(__file__).parents[6]
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
@@ -215,7 +215,7 @@ READS = """
 import sys
 from pathlib import Path
 from daemon.errors import DecoderBrokenError, MediaError
-from tests.fakes.decoding import decoding, opened
+from tests.support.decoding import decoding, opened
 from tests.fakes.readers import late, remembering
 if __name__ == "__main__":
     with decoding(late, remembering) as decoder:

@@ -1,0 +1,34 @@
+"""A tiny SmolVLM with random weights: the real architecture and files, to test how it is run, not what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import SmolVLMForConditionalGeneration
+
+from config.recipes import load_recipe
+from tests.support.demo_world.checkpoint import make_config, make_tokenizer, write_processor_files
+
+#: Wide enough that answers differ from each other; the usual spread makes one token the likeliest everywhere.
+SPREAD = 0.12
+#: Most answers go round in circles after a few words, in a pattern of their own.
+LOOPING = 0.03
+
+
+def write_tiny_checkpoint(folder: Path, seed: int = 0, spread: float = SPREAD) -> Path:
+    """Fills `folder` with the demo model's untrained twin, in float32."""
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = load_recipe()
+    tokenizer = make_tokenizer(folder, [question.ask for question in recipe.image + recipe.video])
+    model = SmolVLMForConditionalGeneration(make_config(tokenizer)).float()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            if tensor.ndim > 1:
+                tensor.normal_(0, spread, generator=generator)
+            elif "bias" in name:
+                tensor.zero_()
+    model.save_pretrained(folder)
+    write_processor_files(folder)
+    return folder

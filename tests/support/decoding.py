@@ -1,0 +1,105 @@
+"""Opening files through a real decoder process, and control for the reader that obeys (`tests.fakes.readers`)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daemon.errors import UnreadableError
+from daemon.media.clip import Clip, DecodePlan
+from daemon.media.decoder.decoder import Decoder
+from daemon.media.decoder.decoder_child import LockIn, Reader, read_clip
+from daemon.media.decoder.sandbox.lockdown import lock_in
+from storage.records import Fingerprint
+from tests.support.reading import plan
+
+
+@contextmanager
+def decoding(read: Reader = read_clip, lock_in: LockIn = lock_in) -> Iterator[Decoder]:
+    with closing(Decoder(read=read, lock_in=lock_in)) as decoder:
+        yield decoder
+
+
+def order(tmp_path: Path, word: str) -> Path:
+    """A file that makes the obedient reader do as the word says."""
+    path = tmp_path / f"{word}.jpg"
+    path.write_text(f"{word} ")
+    return path
+
+
+def opened(decoder: Decoder, path: Path, how: DecodePlan | None = None) -> Clip:
+    return decoder.open(os.fsencode(path), Fingerprint.of(path.lstat()), how or plan())
+
+
+def told(decoder: Decoder, path: Path) -> str:
+    """What the reader says of itself, of the file, or of what it can do."""
+    with pytest.raises(UnreadableError) as refused:
+        opened(decoder, path)
+    return str(refused.value)
+
+
+def pid_of(decoder: Decoder, tmp_path: Path) -> int:
+    return int(told(decoder, order(tmp_path, "self")).split()[0])
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Scales:
+    """Weighs this process's children all the time: a decoder that grew fat is gone as soon as it has answered.
+
+    Where the system tells nothing of the kind, everything weighs 0.
+    """
+
+    EVERY_SECONDS = 0.02
+
+    def __init__(self) -> None:
+        self._most = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._weigh_again_and_again)
+
+    def __enter__(self) -> Scales:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def most_bytes(self) -> int:
+        """The most that one of them has had resident since this was asked last."""
+        self._weigh()
+        most, self._most = self._most, 0
+        for pid in children():
+            with suppress(OSError):
+                Path(f"/proc/{pid}/clear_refs").write_text("5")  # its own mark begins anew: proc_pid_clear_refs(5)
+        return most
+
+    def _weigh_again_and_again(self) -> None:
+        while not self._over.wait(self.EVERY_SECONDS):
+            self._weigh()
+
+    def _weigh(self) -> None:
+        for pid in children():
+            with suppress(OSError, IndexError):
+                mark = Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]
+                self._most = max(self._most, 1024 * int(mark))
+
+
+def children() -> list[str]:
+    """Process ids. Asked of the kernel: `multiprocessing.active_children` would reap them from this thread."""
+    found: list[str] = []
+    for task in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            found += task.read_text().split()
+    return found

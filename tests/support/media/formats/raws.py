@@ -1,0 +1,101 @@
+"""Raw pictures as cameras of several makers build them: the sensor's values, with or without JPEG previews beside."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from tests.support.media.formats.tiffs import (
+    BITS,
+    CFA_PATTERN,
+    CFA_SIZE,
+    COMPRESSION,
+    DNG_VERSION,
+    HEIGHT,
+    MAKE,
+    ORIENTATION,
+    PHOTOMETRIC,
+    ROWS,
+    SAMPLES,
+    SUBFILE,
+    WIDTH,
+    Folder,
+    tiff,
+)
+
+RGB, YCBCR, CFA = 2, 6, 32803
+THUMB = (160, 120)
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=92)
+    return content.getvalue()
+
+
+def sized(picture: Image.Image) -> dict[int, object]:
+    return {WIDTH: picture.width, HEIGHT: picture.height}
+
+
+def thumbnail(picture: Image.Image, make: str, orientation: int) -> Folder:
+    """A small RGB picture, unpacked: what a program that knows TIFF alone finds first."""
+    small = picture.resize(THUMB)
+    tags = {SUBFILE: 1, BITS: [8, 8, 8], COMPRESSION: 1, PHOTOMETRIC: RGB, SAMPLES: 3, ROWS: small.height}
+    return Folder(sized(small) | tags | {MAKE: make, ORIENTATION: orientation}, strip=small.tobytes())
+
+
+def sensor(picture: Image.Image, compression: int = 1) -> Folder:
+    values = np.asarray(picture.convert("L")).astype("<u2") * 16
+    tags = {SUBFILE: 0, BITS: 16, COMPRESSION: compression, PHOTOMETRIC: CFA, SAMPLES: 1, ROWS: picture.height}
+    return Folder(sized(picture) | tags | {CFA_SIZE: [2, 2], CFA_PATTERN: b"\0\1\1\2"}, strip=values.tobytes())
+
+
+def dng(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
+    """Adobe's: below the thumbnail lie the sensor's values and a preview as the strip of a folder of its own."""
+    first = thumbnail(picture, "ACME", orientation)
+    first.tags[DNG_VERSION] = b"\1\4\0\0"
+    first.below.append(sensor(picture))
+    if preview:
+        tags = {SUBFILE: 1, BITS: [8, 8, 8], COMPRESSION: 7, PHOTOMETRIC: YCBCR, SAMPLES: 3, ROWS: picture.height}
+        first.below.append(Folder(sized(picture) | tags, strip=jpeg(picture)))
+    return tiff([first])
+
+
+def sensor_first_dng(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
+    only = sensor(picture)
+    only.tags |= {DNG_VERSION: b"\1\4\0\0", MAKE: "ACME", ORIENTATION: orientation}
+    if preview:
+        only.below.append(Folder({SUBFILE: 1, COMPRESSION: 6}, jpeg=jpeg(picture)))
+    return tiff([only])
+
+
+def nef(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
+    """Nikon's: the preview is pointed at, and not said to be a picture of any size."""
+    first = thumbnail(picture, "NIKON CORPORATION", orientation)
+    if preview:
+        first.below.append(Folder({SUBFILE: 1, COMPRESSION: 6}, jpeg=jpeg(picture)))
+    first.below.append(sensor(picture, compression=34713))
+    return tiff([first])
+
+
+def cr2(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
+    """Canon's second: the preview is the strip of the first folder, a thumbnail hangs on the next."""
+    folders = [Folder({COMPRESSION: 6}, jpeg=jpeg(picture.resize(THUMB))), sensor(picture, compression=6)]
+    if preview:
+        tags = {BITS: [8, 8, 8], COMPRESSION: 6, MAKE: "Canon", ORIENTATION: orientation}
+        folders.insert(0, Folder(sized(picture) | tags, strip=jpeg(picture)))
+    else:
+        folders[0].tags[MAKE] = "Canon"
+    return tiff(folders, after=b"CR\2\0" + bytes(4))
+
+
+def arw(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
+    """Sony's: the first folder is the preview, which it points at."""
+    tags = {SUBFILE: 1, COMPRESSION: 6, MAKE: "SONY", ORIENTATION: orientation}
+    first = Folder(tags, jpeg=jpeg(picture if preview else picture.resize(THUMB)), below=[sensor(picture, 32767)])
+    return tiff([first])
+
+
+RAWS = {"a.dng": dng, "sensor-first.dng": sensor_first_dng, "a.nef": nef, "a.cr2": cr2, "a.arw": arw}

@@ -1,0 +1,159 @@
+"""The daemon as a real process, with the echo engine, short waits and a home of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from config.errors import NotFoundError
+from config.load import load_settings, prepare_home
+from config.settings import Settings
+from daemon.intake.refusal_texts import sentence_of
+from daemon.lock import holder
+from storage.db.database import open_database
+from storage.errors import StorageError
+from storage.library import Library
+from storage.lifecycle import JobState
+from storage.records import Job
+from tests.support.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+#: Starts the daemon as the command line does, less the command line.
+START = """
+from tests.support.processes import start
+raise SystemExit(start())
+"""
+QUICK = {
+    "SMOLWATCH_INBOX__SETTLE_SECONDS": "0.3",
+    "SMOLWATCH_MODEL__ENGINE": "echo",
+    "SMOLWATCH_WORK__BEAT_SECONDS": "0.5",
+}
+
+
+def start() -> int:
+    """In the new process: errors become exit codes."""
+    from config.errors import SmolwatchError
+    from config.logs import set_up_logs
+    from daemon.app import run
+    from daemon.supervision.supervisor import begin_work
+    from tests.fakes.obedient_worker import begin_obedient_work
+
+    settings = load_settings()
+    prepare_home(settings)
+    set_up_logs(settings, role="daemon", console=False)
+    try:
+        work = begin_obedient_work if "--obedient" in sys.argv else begin_work
+        return run(settings, once="--once" in sys.argv, launched_by="terminal", work=work)
+    except SmolwatchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+class House:
+    """A home and the processes that were started on it."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str] = {}, *, obedient: bool = False) -> None:
+        """`obedient`: its worker does what pictures tell it, see `obedient_worker`."""
+        self.obedient = obedient
+        self.environ = {**os.environ, **QUICK, **environ, "SMOLWATCH_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        self.settings: Settings = load_settings(home=home, environ=self.environ)
+        prepare_home(self.settings)
+        self.inbox = self.settings.inbox_path
+        self._started: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", START, *arguments, *(["--obedient"] if self.obedient else [])],
+            cwd=ROOT,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def start_and_wait(self) -> subprocess.Popen[str]:
+        """Started; where there is work, the engine is loaded or cannot be."""
+        process = self.start()
+        wait_for(lambda: holder(self.settings.lock_file) == process.pid)
+        wait_for(lambda: self.engine().get("state") not in (None, "restarting", "loading"), 30)
+        return process
+
+    def worker(self, daemon: subprocess.Popen[str]) -> psutil.Process:
+        """The daemon's worker, once it has one."""
+        return wait_for(lambda: next(iter(workers(daemon.pid)), None))
+
+    @contextmanager
+    def reading(self) -> Iterator[Library]:
+        database = open_database(self.settings.database_place, read_only=True)
+        try:
+            yield Library(database)
+        finally:
+            database.close()
+
+    def jobs(self) -> dict[str, Job]:
+        """The newest job of every file, by name."""
+        with self.reading() as library:
+            return {job.name: job for job in reversed(library.jobs(limit=10_000))}
+
+    def states(self) -> dict[str, JobState]:
+        return {name: job.state for name, job in self.jobs().items()}
+
+    def engine(self) -> dict[str, object]:
+        """What the daemon last said of its engine; nothing while the database is being made."""
+        return self._state("engine")
+
+    def daemon(self) -> dict[str, object]:
+        """What it last said of itself."""
+        return self._state("daemon")
+
+    def _state(self, key: str) -> dict[str, object]:
+        try:
+            with self.reading() as library:
+                return library.state(key) or {}
+        except (NotFoundError, StorageError):
+            return {}
+
+    def notes(self, job: Job) -> list[str]:
+        with self.reading() as library:
+            return [event.note for event in library.events(job.id)]
+
+    def logged(self, words: str) -> int:
+        """How often the log says so."""
+        file = self.settings.log_folder / "smolwatch.log"
+        return file.read_text().count(words) if file.exists() else 0
+
+    def why(self, name: str) -> str:
+        """The refusal of a file, or its job's reason."""
+        with self.reading() as library:
+            refusal = library.refusal(os.fsencode(self.inbox / name))
+            job = library.job_at(os.fsencode(self.inbox / name))
+        return sentence_of(refusal) if refusal else (job.reason or "") if job else ""
+
+    def close(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._started:
+            try:
+                process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
+def workers(pid: int) -> list[psutil.Process]:
+    """The children that work; not Python's own resource tracker, nor one that has only just been forked."""
+    try:
+        children = psutil.Process(pid).children()
+        return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
+    except psutil.Error:
+        return []
