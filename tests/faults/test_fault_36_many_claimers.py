@@ -18,10 +18,10 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
+from tests.support.checkout import ROOT
 from tests.support.files import MODEL, RECIPE, new_file
 from tests.support.postgres import common_server
 
-ROOT = Path(__file__).parents[2]
 JOBS, PROCESSES = 400, 3
 CLAIMER = """
 import sys, time

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon.lock import HomeLock
+from tests.support.checkout import ROOT
 
-ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "PIL", "pillow_heif", "av", "numpy", "transformers", "huggingface_hub", "alembic", "watchdog", "rich")
 
 

@@ -30,12 +30,11 @@ from daemon.media.decoder.decoder_child import LockIn
 from storage.lifecycle import Cause
 from storage.records import Fingerprint
 from tests.fakes.readers import obedient, sleepy, stillborn, unlocked
+from tests.support.checkout import ROOT
 from tests.support.decoding import decoding, is_running, opened, order, pid_of, told
 from tests.support.media.media_files import frame_number, grey_frames, save_image, save_video, some_image
 from tests.support.reading import plan
 from tests.support.waiting import wait_for
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cli.samples import shipped_samples
 from daemon.lock import holder
+from tests.support.checkout import ROOT
 
-ROOT = Path(__file__).parents[2]
 #: Started as an installed program is: without the current folder on the search path.
 DEMO = [sys.executable, "-P", "-m", "cli.main", "demo"]
 

@@ -30,11 +30,11 @@ from daemon.lock import HomeLock, holder
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 from daemon.service.start_failure import refuse
 from tests.fakes.service.person import Person, needs_a_person, somebody
+from tests.support.checkout import ROOT
 from tests.support.doctor import Patient, amiss
 from tests.support.schemas import as_an_older_version
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 PROBLEM, WARNING = Verdict.PROBLEM, Verdict.WARNING
 

@@ -26,10 +26,10 @@ from storage.db.database import open_database
 from storage.errors import StorageError
 from storage.library import Library
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.media.media_files import grey_frames, save_image, save_sound, save_video, some_image
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).parents[2]
 #: --seccomp-bpf: only the calls that are looked for cost time.
 TRACE = "strace -f --seccomp-bpf -qq -s 200 -e trace=socket,socketpair,connect,io_uring_setup".split()
 FAMILY = re.compile(r"socket(?:pair)?\((\w+)")

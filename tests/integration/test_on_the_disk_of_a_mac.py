@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkout import ROOT
 from tests.support.disk_names import can_name, counts_case
 
-ROOT = Path(__file__).parents[2]
 #: By the helper that they ask for such names, and so those of tomorrow too; `tests/unit/cli` asks in its conftest.
 ASKS = "from tests.support.disk_names import"
 FAULTS = sorted(str(file) for file in (ROOT / "tests" / "faults").glob("test_*.py") if ASKS in file.read_text("utf-8"))

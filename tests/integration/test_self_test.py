@@ -31,10 +31,10 @@ from daemon.inference.weights.sources import DEMO
 from daemon.power.power_state import PowerState, Source
 from tests.fakes.service.person import Person, somebody
 from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder, stage_environ
+from tests.support.checkout import ROOT
 
 __all__ = ["folder"]  # a fixture
 
-ROOT = Path(__file__).parents[2]
 ABSENT = {"linux": {"launchd", "arithmetic on mps"}, "darwin": {"systemd", "arithmetic on cuda"}}
 IN_PLACE = """
 import itertools, pathlib, sys

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.service.person import NOT_ROOT, can_be_somebody
+from tests.support.checkout import ROOT
 
-ROOT = Path(__file__).parents[2]
 NEEDED = ("systemctl", "dbus-daemon", "unshare", "setpriv")
 SYSTEMD = Path("/lib/systemd/systemd")
 #: All of it ends with the first process.

@@ -19,11 +19,11 @@ from cli.samples import shipped_samples
 from daemon.lock import holder
 from storage.migrations import HEAD
 from tests.fakes.service.person import Person, needs_a_person, somebody
+from tests.support.checkout import ROOT
 from tests.support.processes import House
 from tests.support.schemas import as_an_older_version
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).parents[2]
 FIRST = "0001"
 NAMES = [f"{number}.png" for number in range(2)]
 PICTURE = next(sample.file for sample in shipped_samples() if sample.name.endswith(".png"))

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 import pytest
 
 from cli.main import COMMANDS, smolwatch
+from tests.support.checkout import ROOT
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXIT_CODES = (0, 1, 2, 3, 4, 5, 6, 75, 78, 130)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "faults"
+from tests.support.checkout import ROOT
+
+FOLDER = ROOT / "tests" / "faults"
 ROW = re.compile(r"^\| (\d+) \| (.+?) \| \[[\w-]+\]\((test_fault_(\d+)_\w+\.py)\) \| (.+?) \|$", re.M)
 FIRST_LINE = re.compile(r'"""Fault (\d\d): ')
 FILES = sorted(FOLDER.glob("test_fault_*.py"))

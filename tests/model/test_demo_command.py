@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from cli.samples import shipped_samples
-
-ROOT = Path(__file__).parents[2]
+from tests.support.checkout import ROOT
 
 
 def test_every_sample_of_the_demo_is_described_truly(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 
 import daemon.inference
 from daemon.media.clip import Pixels
+from tests.support.checkout import ROOT
 
 #: The real 500M model's files, without weights.
 REAL_FILES = Path(daemon.inference.__file__).parent / "smolvlm2_500m"
-SHIPPED = Path(__file__).parents[3] / "data" / "golden_processor.json"
+SHIPPED = ROOT / "tests" / "data" / "golden_processor.json"
 
 
 @cache

@@ -30,10 +30,10 @@ from storage.errors import StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
+from tests.support.checkout import ROOT
 from tests.support.files import MODEL, RECIPE, description_of
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).parents[2]
 #: Enough of a PNG to be taken; what follows it may be anything.
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(80)
 

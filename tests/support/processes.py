@@ -22,9 +22,9 @@ from storage.errors import StorageError
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Job
+from tests.support.checkout import ROOT
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).parents[2]
 #: Starts the daemon as the command line does, less the command line.
 START = """
 from tests.support.processes import start

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from storage.db.database import open_database
 from storage.migrations import HEAD, Migrations
+from tests.support.checkout import ROOT
 
-ROOT = Path(__file__).parents[2]
 NEXT = "9998"
 STEP = """
 import sqlalchemy as sa

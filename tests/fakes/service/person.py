@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from daemon.service.launchd import LABEL
+from tests.support.checkout import ROOT
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).parents[3]
 FAKES = Path(__file__).parent
 #: Nobody, who may read this checkout wherever it lies: a service is no business of root's.
 NOT_ROOT = (

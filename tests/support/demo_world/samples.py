@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
+from tests.support.checkout import ROOT
 from tests.support.demo_world.drawing import draw, film_frames
 from tests.support.demo_world.gallery import FRAMES_A_SECOND
 from tests.support.demo_world.world import Film, Picture
 from tests.support.media.media_files import save_image, save_video
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "daemon" / "inference" / "demo_model" / "samples"
 SEED = 13
 #: Long enough that the frames which the model sees, one a second, hold what happens.

@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedTokenizerFast, SmolVLMForConditionalGeneration
 
 from daemon.inference.smolvlm.prompts import Tiling, chat, image_block, video_block
+from tests.support.checkout import ROOT
 from tests.support.demo_world.checkpoint import TILE, make_config, make_tokenizer, write_processor_files
 from tests.support.demo_world.drawing import draw, film_frames
 from tests.support.demo_world.world import (
@@ -42,7 +43,6 @@ from tests.support.demo_world.world import (
     some_picture,
 )
 
-ROOT = Path(__file__).parents[2]
 CHECKPOINT = ROOT / "daemon" / "inference" / "demo_model" / "checkpoint"
 RECIPE = tomllib.loads((ROOT / "config" / "recipes.toml").read_text())["default"]
 TOKENS_A_TILE = 4

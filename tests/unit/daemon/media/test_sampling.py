@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +9,9 @@ from hypothesis import strategies as st
 from transformers.models.smolvlm.image_processing_pil_smolvlm import get_resize_output_image_size
 
 from daemon.media.sampling import SHORT_FRAMES, chosen_indices, fit_edge, resize, sample_indices, shrink
+from tests.support.checkout import ROOT
 
-GOLDEN = Path(__file__).parents[3] / "data" / "golden_processor.json"
+GOLDEN = ROOT / "tests" / "data" / "golden_processor.json"
 SAMPLING = json.loads(GOLDEN.read_text())["sampling"]
 SIDES = st.integers(1, 9000)
 

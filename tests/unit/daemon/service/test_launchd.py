@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from daemon.service.launchd import LABEL, error_number, exit_code_in, facts, home_in, is_ours, pid_in, render
+from tests.support.checkout import ROOT
 from tests.support.service_plans import HOME, PLAN, PROGRAM
 
 LOGS = HOME / "Library" / "Logs" / "smolwatch"
-SNAPSHOT = Path(__file__).parents[3] / "data" / "smolwatch.plist"
+SNAPSHOT = ROOT / "tests" / "data" / "smolwatch.plist"
 RUNNING = """\
 gui/501/io.github.smolwatch.smolwatch = {
 \tactive count = 1

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from config.errors import ConfigError
 from daemon.service.systemd import UNIT, exit_code_in, facts, home_in, is_ours, pid_in, quoted, render, unquoted
+from tests.support.checkout import ROOT
 from tests.support.service_plans import HOME, PLAN
 
-SNAPSHOT = Path(__file__).parents[3] / "data" / "smolwatch.service"
+SNAPSHOT = ROOT / "tests" / "data" / "smolwatch.service"
 
 
 def lines() -> list[str]:

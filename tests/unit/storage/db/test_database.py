@@ -23,6 +23,7 @@ from storage.errors import BusyError, DiskFullError, StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
+from tests.support.checkout import ROOT
 from tests.support.files import MODEL, RECIPE, description_of, new_file
 from tests.support.schemas import NEXT, as_an_older_version, next_schema, opened_twice_at_once, schema
 
@@ -238,7 +239,7 @@ print(sorted({{"alembic", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql", "p
 """
     said = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=Path(__file__).parents[4],
+        cwd=ROOT,
         check=True,
         capture_output=True,
         env={**os.environ},

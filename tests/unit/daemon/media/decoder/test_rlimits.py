@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[5]
+from tests.support.checkout import ROOT
 
 
 def run(lines: str) -> subprocess.CompletedProcess[str]:

@@ -16,11 +16,11 @@ from daemon.media.decoder.sandbox import landlock, seatbelt, seccomp
 from daemon.media.decoder.sandbox.lockdown import Sandbox, locked_by
 from storage.lifecycle import Cause
 from tests.fakes.readers import forgetting, late, obedient, remembering, unlocked
+from tests.support.checkout import ROOT
 from tests.support.decoding import decoding, opened, order, told
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image, turn_video
 from tests.support.media.track_kinds import CONTAINERS, TAPE, Beside, Film, save_film, save_films
 
-ROOT = Path(__file__).parents[6]
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
 HEADERS = {
     seccomp.X86_64: Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
