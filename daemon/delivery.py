@@ -21,11 +21,11 @@ from config.failpoints import crash_point
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.retry_policy import backoff
-from storage import sidecars
 from storage.atomic import sweep_temporaries
 from storage.errors import LostClaim, SidecarError
 from storage.jobs.store import JobStore
 from storage.records import Claim, Description
+from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, Kept
 
 #: Also given: what the file held before it was changed in place, and a set for the folders that `Sync` is to get.
@@ -67,7 +67,7 @@ class Delivery:
         write: Write,
         clock: Clock,
         random: Callable[[], float],
-        sync: Sync = sidecars.sync,
+        sync: Sync = writer.sync,
     ) -> None:
         self._store = store
         self._write = write

@@ -9,8 +9,8 @@ from pathlib import Path
 from loguru import logger
 
 from daemon.clock import Clock
-from storage import sidecars
 from storage.library import Library
+from storage.sidecars import writer
 
 #: A folder that is moved out and in again, a program that syncs by deleting first, a person who takes a deletion back:
 #: all are done by then.
@@ -64,9 +64,9 @@ class Orphans:
 
     def _stands(self, id: int, path: bytes, names: Set[bytes] | None) -> bool:
         if names is not None:
-            return sidecars.any_stands(path, names)
+            return writer.any_stands(path, names)
         known = self._stand.get(id)
-        return sidecars.stands_on_disk(path, self._mirror) if known is None else known
+        return writer.stands_on_disk(path, self._mirror) if known is None else known
 
     def _remove(self, job_ids: list[int]) -> None:
         removed = 0
@@ -74,7 +74,7 @@ class Orphans:
             self._tried.add(id)
             said = self._library.description(id)
             if said is not None and self._is_gone(said.path):
-                removed += sidecars.discard(said, self._mirror)
-                self._stand[id] = sidecars.stands_on_disk(said.path, self._mirror)
+                removed += writer.discard(said, self._mirror)
+                self._stand[id] = writer.stands_on_disk(said.path, self._mirror)
         if removed:
             logger.info("Removed {} sidecars of files that are gone for more than an hour", removed)

@@ -18,11 +18,11 @@ from daemon.intake.absence import gone
 from daemon.intake.filters import filters_of
 from daemon.intake.mirror_return import Homecoming
 from daemon.intake.orphans import Orphans
-from storage import sidecars
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job
+from storage.sidecars import writer
 
 #: A program that removes them again and again, as a mirror does, does not have them written more often.
 REST_SECONDS = 3600.0
@@ -56,12 +56,12 @@ class Reconciler:
 
         `is_asked`: a person asked for the sweep.
         """
-        names |= sidecars.beside_in_mirror(self._mirror)
+        names |= writer.beside_in_mirror(self._mirror)
         lost, bare = [], []
         for _, path, is_done in self._library.ended():
             if path not in present:
                 lost.append(path)
-            elif is_done and self._restores and not sidecars.all_stand(path, names):
+            elif is_done and self._restores and not writer.all_stand(path, names):
                 bare.append(path)
         self._miss(lost)
         if is_asked:
@@ -116,7 +116,7 @@ class Reconciler:
         """Whether the very file that was described is there, and not all of its sidecars are."""
         if job.state is not JobState.DONE or job.id in self._restored or fingerprint_of(job.path) != job.fingerprint:
             return False
-        return not sidecars.all_stand_on_disk(job.path, self._mirror)
+        return not writer.all_stand_on_disk(job.path, self._mirror)
 
 
 def fingerprint_of(path: bytes) -> Fingerprint | None:

@@ -42,10 +42,10 @@ from daemon.worker.loop_progress import Progress
 from daemon.worker.memory_growth import Growth, resident_bytes
 from daemon.worker.prefetch import Reader
 from daemon.worker.retrying_store import PatientStore
-from storage import sidecars
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.records import Description
+from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, Kept
 
 #: With nothing in hand there is nothing to wait for but the turn's own end.
@@ -96,7 +96,7 @@ def run_worker(
 
         store = PatientStore(database, clock.now, rest)
         room = EngineRoom(lambda: make(settings), clock, report)
-        write = writer(settings)
+        write = sidecar_writer(settings)
         work = settings.work
         with (
             closing(room),
@@ -137,7 +137,7 @@ def run_worker(
                 worker.run(control)
 
 
-def writer(settings: Settings) -> Write:
+def sidecar_writer(settings: Settings) -> Write:
     """What leaves sidecars beside a file; nothing in folders that the rules of the inbox close."""
     root = inbox_root(settings)
     filters = filters_of(settings, root)
@@ -145,9 +145,9 @@ def writer(settings: Settings) -> Write:
     def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
         if turned := filters.of_path(root, description.path):
             reason = turned.reason.rstrip(".")
-            return [Kept(path=place, reason=reason) for place in sidecars.beside(description.path)]
+            return [Kept(path=place, reason=reason) for place in writer.beside(description.path)]
         existing, mirror = settings.output.existing, settings.sidecar_folder
-        return sidecars.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
+        return writer.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
 
     return write
 

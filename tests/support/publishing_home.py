@@ -13,11 +13,11 @@ from config.load import load_settings, prepare_home
 from config.recipes import load_recipe
 from daemon.delivery import Write
 from daemon.inference.echo_engine import ECHO_ID, ECHO_REVISION
-from storage import sidecars
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Description, Fingerprint, Job, MediaKind, NewFile
+from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import SayingEngine
 from tests.support.files import digest_of
@@ -37,7 +37,7 @@ class PublishingHouse:
         self.database = open_database(self.settings.database_file)
         self.store = JobStore(self.database, self.clock.now)
         self.library = Library(self.database)
-        self.write: Write = partial(sidecars.write, existing=self.settings.output.existing, mirror=self.mirror)
+        self.write: Write = partial(writer.write, existing=self.settings.output.existing, mirror=self.mirror)
 
     def drop(self, name: bytes | str, content: bytes = b"waves") -> bytes:
         """A file in the inbox, queued; its path."""

@@ -17,10 +17,10 @@ from daemon.worker.heartbeat import Pulse
 from daemon.worker.loop import Worker
 from daemon.worker.loop_progress import Progress
 from daemon.worker.memory_growth import Growth
-from storage import sidecars
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
+from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.fakes.delivery_queue import QueueWithoutThread
 from tests.fakes.opener import FakeOpener, ReaderWithoutThread
@@ -39,7 +39,7 @@ class Bench:
         store: JobStore,
         library: Library,
         clock: FakeClock,
-        write: Write = sidecars.write,
+        write: Write = writer.write,
     ) -> None:
         self._write = write
         self.settings, self.store, self.library, self.clock = settings, store, library, clock

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import sidecars
 from storage.lifecycle import Cause
 from storage.records import Quality
+from storage.sidecars import writer
 from storage.sidecars.mirror import mirrored
 from tests.unit.cli.conftest import House
 
@@ -104,7 +104,7 @@ def test_the_sidecars_are_named_where_they_stand(house: House) -> None:
     with house.reading() as library:
         description = library.description(number)
     assert description is not None
-    sidecars.write(description)
+    writer.write(description)
     away = Path(os.fsdecode(mirrored(house.settings.sidecar_folder, description.path + b".md")))
     away.parent.mkdir(parents=True)
     (house.inbox / "beach.jpg.md").rename(away)

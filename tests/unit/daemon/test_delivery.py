@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import Connection
 
 from daemon.delivery import Delivery
-from storage import sidecars
 from storage.db.database import Database
 from storage.errors import SidecarError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim, Description
+from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, Kept
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of
@@ -58,7 +58,7 @@ def state(library: Library, claim: Claim) -> JobState:
 def test_a_delivered_job_is_done_and_its_sidecars_stand(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
-    Delivery(store, sidecars.write, clock, lambda: 1.0).deliver([(claim, description)])
+    Delivery(store, writer.write, clock, lambda: 1.0).deliver([(claim, description)])
     assert state(library, claim) is JobState.DONE
     assert {file.name for file in inbox.iterdir()} == {"beach.png", "beach.png.md", "beach.png.smolwatch.json"}
 
@@ -82,7 +82,7 @@ def test_killed_before_the_sidecars_the_job_is_published_again_and_not_described
         Delivery(store, killed, clock, lambda: 1.0).deliver([(claim, description)])
     store.abandon_all("restart")
     assert store.claim("second", lease_seconds=60) is None
-    assert Delivery(store, sidecars.write, clock, lambda: 1.0).take_up("second", lease_seconds=60) == 1
+    assert Delivery(store, writer.write, clock, lambda: 1.0).take_up("second", lease_seconds=60) == 1
     assert state(library, claim) is JobState.DONE
     assert (inbox / "beach.png.smolwatch.json").exists()
 
@@ -91,14 +91,14 @@ def test_killed_after_the_sidecars_they_are_written_again_to_the_same_bytes(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
     def write_and_die(written: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
-        sidecars.write(written)
+        writer.write(written)
         raise Killed
 
     with pytest.raises(Killed):
         Delivery(store, write_and_die, clock, lambda: 1.0).deliver([(claim, description)])
     first = (inbox / "beach.png.smolwatch.json").read_bytes()
     store.abandon_all("restart")
-    Delivery(store, sidecars.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
+    Delivery(store, writer.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
     assert (inbox / "beach.png.smolwatch.json").read_bytes() == first
     assert state(library, claim) is JobState.DONE
 
@@ -113,7 +113,7 @@ def test_what_a_killed_worker_left_half_written_goes_and_what_others_write_now_s
     for file, age in ((left, 5.0), (written, -5.0)):
         file.touch()
         os.utime(file, (clock.now().timestamp() - age,) * 2)
-    Delivery(store, sidecars.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
+    Delivery(store, writer.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
     assert (left.exists(), written.exists()) == (False, True)
     assert (inbox / "beach.png.md").exists()
 
@@ -181,7 +181,7 @@ def test_a_lost_claim_delivers_nothing(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
     store.abandon_all("taken back")
-    Delivery(store, sidecars.write, clock, lambda: 1.0).deliver([(claim, description)])
+    Delivery(store, writer.write, clock, lambda: 1.0).deliver([(claim, description)])
     assert [file.name for file in inbox.iterdir()] == ["beach.png"]
     assert library.description(claim.job.id) is None
 
@@ -190,7 +190,7 @@ def test_what_was_kept_is_told_in_the_jobs_story(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
     (inbox / "beach.png.md").write_text("my own notes")
-    Delivery(store, sidecars.write, clock, lambda: 1.0).deliver([(claim, description)])
+    Delivery(store, writer.write, clock, lambda: 1.0).deliver([(claim, description)])
     assert state(library, claim) is JobState.DONE
     assert (inbox / "beach.png.md").read_text() == "my own notes"
     note = "beach.png.md was not written: a file that smolwatch did not write stands there."
@@ -241,7 +241,7 @@ class TestTogether:
     ) -> None:
         before, synced = counting.writes, list[bool]()
         monkeypatch.setattr(os, "fsync", lambda fd: synced.append(S_ISDIR(os.fstat(fd).st_mode)))
-        Delivery(store, sidecars.write, clock, lambda: 1.0).deliver(described)
+        Delivery(store, writer.write, clock, lambda: 1.0).deliver(described)
         assert counting.writes - before == 2
         assert synced == [False] * 2 * len(described) + [True]
         assert library.counts()[JobState.DONE] == len(described)
@@ -254,12 +254,12 @@ class TestTogether:
         def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
             assert library.counts()[JobState.PUBLISHING] == len(described)
             seen.append("written")
-            return sidecars.write(description, changed_from, unsynced)
+            return writer.write(description, changed_from, unsynced)
 
         def sync(folders: Collection[bytes]) -> dict[bytes, SidecarError]:
             assert library.counts()[JobState.PUBLISHING] == len(described)
             seen.append(f"{len(folders)} synced")
-            return sidecars.sync(folders)
+            return writer.sync(folders)
 
         Delivery(store, write, clock, lambda: 1.0, sync).deliver(described)
         assert seen == ["written"] * len(described) + ["1 synced"]
@@ -275,7 +275,7 @@ class TestTogether:
     ) -> None:
         lost = described[3][0]
         store.release(lost, "Given back.")
-        Delivery(store, sidecars.write, clock, lambda: 1.0).deliver(described)
+        Delivery(store, writer.write, clock, lambda: 1.0).deliver(described)
         assert state(library, lost) is JobState.QUEUED
         assert library.counts()[JobState.DONE] == len(described) - 1
         assert len(list(inbox.glob("*.md"))) == len(described) - 1
@@ -292,11 +292,11 @@ class TestTogether:
             return {one: SidecarError("sidecar", "Input/output error") for one in folders if one.endswith(b"/bad")}
 
         described = [(claim, description_of(settled(claim.job.path))) for claim in (bad, good)]
-        Delivery(store, sidecars.write, clock, lambda: 1.0, sync).deliver(described)
+        Delivery(store, writer.write, clock, lambda: 1.0, sync).deliver(described)
         assert (state(library, bad), state(library, good)) == (JobState.PUBLISHING, JobState.DONE)
         assert library.job(bad.job.id).reason == "Sidecars pending. Input/output error"
         clock.advance(60)
-        assert Delivery(store, sidecars.write, clock, lambda: 1.0).take_up("first", lease_seconds=60) == 1
+        assert Delivery(store, writer.write, clock, lambda: 1.0).take_up("first", lease_seconds=60) == 1
         assert state(library, bad) is JobState.DONE
 
     def test_one_whose_sidecars_cannot_be_written_waits_and_the_others_are_done(
@@ -305,7 +305,7 @@ class TestTogether:
         def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
             if description.name == "3.png":
                 return full(description, changed_from, unsynced)
-            return sidecars.write(description, changed_from, unsynced)
+            return writer.write(description, changed_from, unsynced)
 
         Delivery(store, write, clock, lambda: 1.0).deliver(described)
         counts = library.counts()
@@ -318,12 +318,12 @@ class TestTogether:
         def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
             if description.name == "3.png":
                 raise Killed
-            return sidecars.write(description, changed_from, unsynced)
+            return writer.write(description, changed_from, unsynced)
 
         with pytest.raises(Killed):
             Delivery(store, write, clock, lambda: 1.0).deliver(described)
         store.abandon_all("restart")
         assert store.claim("second", lease_seconds=60) is None
-        taken = Delivery(store, sidecars.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
+        taken = Delivery(store, writer.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
         assert taken == len(described)
         assert library.counts()[JobState.DONE] == len(described)

@@ -12,11 +12,11 @@ from daemon.intake.admitter import Gate, Identify, Outcome
 from daemon.intake.birth_time import birth_of
 from daemon.intake.identity import identify
 from daemon.intake.refusal_texts import sentence_of
-from storage import sidecars
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Fingerprint, MediaKind, NewFile
+from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of, digest_of
 from tests.unit.daemon.conftest import PNG, drop, settled
@@ -299,7 +299,7 @@ class TestALostDatabase:
         self, gate: Gate, store: JobStore, library: Library, inbox: Path
     ) -> None:
         path = drop(inbox, "a.png")
-        sidecars.write(said := description_of(settled(path)))
+        writer.write(said := description_of(settled(path)))
         before = (inbox / "a.png.md").read_bytes(), (inbox / "a.png.smolwatch.json").read_bytes()
         assert enter(gate, path) is Outcome.KNOWN
         job = library.job_at(path)
@@ -312,7 +312,7 @@ class TestALostDatabase:
         self, gate: Gate, store: JobStore, inbox: Path
     ) -> None:
         for name in ("a.png", "b.png"):
-            sidecars.write(description_of(settled(drop(inbox, name))))
+            writer.write(description_of(settled(drop(inbox, name))))
         (inbox / "a.png").write_bytes(PNG + b"mountain")
         (inbox / "b.png.smolwatch.json").write_text("{")
         for name in ("a.png", "b.png"):
@@ -323,5 +323,5 @@ class TestALostDatabase:
         enter(gate, path)
         describe(store)
         (inbox / "a.png").write_bytes(PNG + b"mountain")
-        sidecars.write(description_of(settled(path)))
+        writer.write(description_of(settled(path)))
         assert enter(gate, path) is Outcome.QUEUED

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from daemon.intake.moves import Moved, Moves, is_twin
-from storage import sidecars
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
+from storage.sidecars import writer
 from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import drop, settled
 
@@ -28,7 +28,7 @@ def describe(store: JobStore, path: bytes) -> int:
     claim = store.claim("w", lease_seconds=60)
     assert claim is not None
     store.publish(claim, description_of(settled(path)))
-    sidecars.write(description_of(settled(path)))
+    writer.write(description_of(settled(path)))
     store.finish(claim)
     return job
 

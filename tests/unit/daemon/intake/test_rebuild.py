@@ -8,11 +8,11 @@ import pytest
 
 from config.settings import Settings
 from daemon.intake.rebuild import Tally, rebuild
-from storage import sidecars
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Segment
+from storage.sidecars import writer
 from storage.sidecars.json_reader import Finding
 from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import PNG, drop, settled
@@ -26,7 +26,7 @@ def describe(inbox: Path, *names: str) -> list[bytes]:
     """Files with their sidecars, of which no database knows."""
     paths = [drop(inbox, name, PNG + name.encode()) for name in names]
     for path in paths:
-        sidecars.write(description_of(settled(path)))
+        writer.write(description_of(settled(path)))
     return paths
 
 
@@ -83,7 +83,7 @@ def test_a_video_comes_back_with_its_timeline(
 ) -> None:
     (path,) = describe(inbox, "a.png")
     said = replace(description_of(settled(path)), timeline=(Segment(start=0.0, end=1.5, text="Waves."),))
-    sidecars.write(said)
+    writer.write(said)
     rebuilt(settings, store, library)
     job = library.job_at(path)
     assert job is not None

@@ -17,13 +17,13 @@ from daemon.messages import Stage
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.heartbeat import Pulse
 from daemon.worker.loop_progress import Progress
-from storage import sidecars
 from storage.db.database import Database
 from storage.errors import StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim, Description
+from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, Kept
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of
@@ -47,7 +47,7 @@ class Drive:
         self.begun.set()
         assert self.go_on.wait(LONG)
         self.on_write()
-        return sidecars.write(description, changed_from, unsynced)
+        return writer.write(description, changed_from, unsynced)
 
 
 class House:

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from daemon.worker.process import writer
+from daemon.worker.process import sidecar_writer
 from tests.support.files import description_of
 from tests.unit.daemon.conftest import drop, settled
 
 
 def test_sidecars_are_written_beside_the_file(settings: Settings, inbox: Path) -> None:
     path = drop(inbox, "holiday/beach.png")
-    assert writer(settings)(description_of(settled(path)), frozenset, set()) == []
+    assert sidecar_writer(settings)(description_of(settled(path)), frozenset, set()) == []
     assert sorted(os.listdir(inbox / "holiday")) == ["beach.png", "beach.png.md", "beach.png.smolwatch.json"]
 
 
@@ -23,7 +23,7 @@ def test_nothing_is_written_into_a_folder_that_is_not_entered_and_why_is_said(
 ) -> None:
     """What was described there under other rules may still be waiting for its sidecars."""
     path = drop(inbox, f"{folder}/beach.png")
-    kept = writer(settings)(description_of(settled(path)), frozenset, set())
+    kept = sidecar_writer(settings)(description_of(settled(path)), frozenset, set())
     assert [one.path for one in kept] == [path + b".smolwatch.json", path + b".md"]
     assert "such folders are not entered" in kept[0].reason
     assert os.listdir(inbox / folder) == ["beach.png"]

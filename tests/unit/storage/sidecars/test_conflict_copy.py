@@ -14,9 +14,8 @@ import pytest
 
 from config.failpoints import VARIABLE
 from config.settings import Existing
-from storage import sidecars
 from storage.records import Description
-from storage.sidecars import json, markdown
+from storage.sidecars import json, markdown, writer
 from storage.sidecars.conflict_copy import dated_names
 from storage.sidecars.writer import ChangedFrom
 from tests.fakes.clock import START
@@ -54,7 +53,7 @@ class Album:
     def put(self, content: bytes, caption: str, hours: int = 0, held_before: ChangedFrom = frozenset) -> list[str]:
         """The picture, described; what is told of it. `held_before`: what it was changed from in place."""
         (self.folder / "IMG_1.jpg").write_bytes(content)
-        written = sidecars.write(self.said(content, caption, hours), held_before, existing=self.existing)
+        written = writer.write(self.said(content, caption, hours), held_before, existing=self.existing)
         return [one.in_words() for one in written]
 
     def write_caption(self, words: str = GRANDMA) -> None:
@@ -169,7 +168,7 @@ class TestAnotherFile:
             name = next(
                 dated_names(os.fsencode(album.folder / "IMG_1.jpg") + form.SUFFIX, form, "2026-11-24T09:00:00Z")
             )
-            assert sidecars.is_sidecar_name(os.path.basename(name))
+            assert writer.is_sidecar_name(os.path.basename(name))
 
     def test_sidecars_of_before_the_first_line_held_the_digest_say_it_in_their_figures(self, album: Album) -> None:
         album.write_caption()
@@ -268,7 +267,7 @@ class TestMakeWay:
     def make_way(self, album: Album, content: bytes, mirror: Path | None = None) -> set[str]:
         (album.folder / "IMG_1.jpg").write_bytes(content)
         path = os.fsencode(album.folder / "IMG_1.jpg")
-        apart = sidecars.make_way(path, digest_of(content), existing=album.existing, mirror=mirror)
+        apart = writer.make_way(path, digest_of(content), existing=album.existing, mirror=mirror)
         return {os.path.basename(os.fsdecode(name)) for name in apart}
 
     def test_no_words_about_the_old_one_stand_beside_it_and_none_are_lost(self, album: Album) -> None:
@@ -313,6 +312,6 @@ class TestMirror:
         text = album.text.read_bytes()
         album.text.rename(away)
         (album.folder / "IMG_1.jpg").write_bytes(MOUNTAIN)
-        sidecars.write(album.said(MOUNTAIN, "A mountain.", 1), mirror=mirror)
+        writer.write(album.said(MOUNTAIN, "A mountain.", 1), mirror=mirror)
         assert (album.caption(), album.apart.read_bytes()) == ("A mountain.", text)
         assert not away.exists()

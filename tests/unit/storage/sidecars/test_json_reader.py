@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import sidecars
 from storage.records import Description, MediaKind, Quality, Segment
-from storage.sidecars import json, markdown
+from storage.sidecars import json, markdown, writer
 from storage.sidecars.json_reader import Finding, finding_without_reading, read_back, recorded
 from storage.sidecars.markdown_sections import plain, unescaped
 from storage.sidecars.mirror import mirrored
@@ -146,7 +145,7 @@ class TestOnDisk:
     def said(self, tmp_path: Path) -> Description:
         (tmp_path / "beach.jpg").write_bytes(b"waves")
         said = description_of(new_file(os.fsencode(tmp_path / "beach.jpg")))
-        sidecars.write(said)
+        writer.write(said)
         return said
 
     def test_it_is_found_beside_the_file(self, tmp_path: Path, said: Description) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import sidecars
 from storage.errors import SidecarError
 from storage.records import Description, MediaKind, Quality, Segment
-from storage.sidecars import json, markdown, markdown_sections
+from storage.sidecars import json, markdown, markdown_sections, writer
 from storage.sidecars.writer import Kept
 from tests.support.disk_names import can_name
 from tests.support.files import description_of, new_file
@@ -175,7 +174,7 @@ class TestMarkdown:
 class TestWrite:
     def test_both_stand_beside_the_file_with_its_mode(self, tmp_path: Path) -> None:
         description = description_of(new_file(on_disk(tmp_path, mode=0o750)))
-        assert sidecars.write(description) == []
+        assert writer.write(description) == []
         for name, content in {
             "beach.jpg.smolwatch.json": json.render(description),
             "beach.jpg.md": markdown.render(description),
@@ -186,15 +185,15 @@ class TestWrite:
 
     def test_written_again_they_say_the_new_words(self, tmp_path: Path) -> None:
         file = new_file(on_disk(tmp_path))
-        sidecars.write(description_of(file))
-        assert sidecars.write(description_of(file, answers={"caption": "Dunes."})) == []
+        writer.write(description_of(file))
+        assert writer.write(description_of(file, answers={"caption": "Dunes."})) == []
         assert "Dunes." in (tmp_path / "beach.jpg.md").read_text()
         assert "Dunes." in (tmp_path / "beach.jpg.smolwatch.json").read_text()
 
     def test_a_users_own_file_is_kept_and_the_other_sidecar_is_written(self, tmp_path: Path) -> None:
         description = description_of(new_file(on_disk(tmp_path)))
         (tmp_path / "beach.jpg.md").write_text("my notes")
-        (kept,) = sidecars.write(description)
+        (kept,) = writer.write(description)
         assert kept == Kept(
             path=os.fsencode(tmp_path / "beach.jpg.md"), reason="a file that smolwatch did not write stands there"
         )
@@ -203,14 +202,14 @@ class TestWrite:
 
     def test_a_name_of_255_bytes_gets_both_with_the_full_name_inside(self, tmp_path: Path) -> None:
         name = b"a" * 251 + b".jpg"
-        assert sidecars.write(description_of(new_file(on_disk(tmp_path, name)))) == []
+        assert writer.write(description_of(new_file(on_disk(tmp_path, name)))) == []
         (found,) = tmp_path.glob("*.smolwatch.json")
         assert plain_json.loads(found.read_bytes())["file"]["name"] == name.decode()
         assert len(list(tmp_path.iterdir())) == 3
 
     def test_a_file_that_went_away_gets_none(self, tmp_path: Path) -> None:
         with pytest.raises(SidecarError) as caught:
-            sidecars.write(description_of(new_file(os.fsencode(tmp_path / "beach.jpg"))))
+            writer.write(description_of(new_file(os.fsencode(tmp_path / "beach.jpg"))))
         assert caught.value.code == "gone"
         assert list(tmp_path.iterdir()) == []
 
@@ -236,7 +235,7 @@ class TestWrite:
 
         monkeypatch.setattr(os, "open", refuses_to_write)
         with pytest.raises(SidecarError, match=str(tmp_path)) as caught:
-            sidecars.write(description_of(new_file(path)))
+            writer.write(description_of(new_file(path)))
         assert caught.value.code == code
 
 
@@ -246,22 +245,22 @@ class TestTakeAlong:
     @pytest.fixture
     def moved(self, tmp_path: Path) -> Description:
         description = description_of(new_file(on_disk(tmp_path)))
-        sidecars.write(description)
+        writer.write(description)
         (tmp_path / "beach.jpg").rename(tmp_path / "sea.jpg")
         return description
 
     def test_untouched_sidecars_go(self, tmp_path: Path, moved: Description) -> None:
         for _ in range(2):
-            sidecars.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
+            writer.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
             assert [file.name for file in tmp_path.iterdir()] == ["sea.jpg"]
 
     def test_those_with_words_of_a_person_go_along_and_are_filled(self, tmp_path: Path, moved: Description) -> None:
         with (tmp_path / "beach.jpg.md").open("a") as file:
             file.write("\n## Place\n\nSylt")
         new = os.fsencode(tmp_path / "sea.jpg")
-        sidecars.take_along(moved, new)
+        writer.take_along(moved, new)
         assert {file.name for file in tmp_path.iterdir()} == {"sea.jpg", "sea.jpg.md"}
-        sidecars.write(replace(moved, path=new))
+        writer.write(replace(moved, path=new))
         text = (tmp_path / "sea.jpg.md").read_text()
         assert "# sea.jpg\n" in text
         assert text.endswith("## Place\n\nSylt\n")
@@ -273,7 +272,7 @@ class TestTakeAlong:
         (tmp_path / "beach.jpg.smolwatch.json").rename(tmp_path / "record")
         (tmp_path / "beach.jpg.smolwatch.json").symlink_to(tmp_path / "record")
         before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-        sidecars.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
+        writer.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
         assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
@@ -308,7 +307,7 @@ class TestMirror:
     ) -> None:
         description = description_of(new_file(on_disk(inbox)))
         locked.add(str(inbox))
-        kept = sidecars.write(description, mirror=mirror)
+        kept = writer.write(description, mirror=mirror)
         away = Path(f"{mirror}{inbox}")
         assert (away / "beach.jpg.md").read_bytes() == markdown.render(description)
         assert (away / "beach.jpg.smolwatch.json").read_bytes() == json.render(description)
@@ -322,11 +321,11 @@ class TestMirror:
     ) -> None:
         file = new_file(on_disk(inbox))
         locked.add(str(inbox))
-        sidecars.write(description_of(file), mirror=mirror)
+        writer.write(description_of(file), mirror=mirror)
         away = Path(f"{mirror}{inbox}") / "beach.jpg.md"
         away.write_text(away.read_text().replace("A beach.", "Our beach."))
         locked.clear()
-        assert sidecars.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror) == []
+        assert writer.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror) == []
         assert "Our beach." in (inbox / "beach.jpg.md").read_text()
         assert "Sand." in (inbox / "beach.jpg.smolwatch.json").read_text()
         assert not mirror.exists(), "nothing is left there, not even folders"
@@ -336,8 +335,8 @@ class TestMirror:
     ) -> None:
         description = description_of(new_file(on_disk(inbox)))
         locked.add(str(inbox))
-        sidecars.write(description, mirror=mirror)
-        sidecars.take_along(description, os.fsencode(inbox / "sea.jpg"), mirror)
+        writer.write(description, mirror=mirror)
+        writer.take_along(description, os.fsencode(inbox / "sea.jpg"), mirror)
         assert not mirror.exists(), "what is ours alone is written anew at the new place"
 
     def test_a_persons_words_in_the_mirror_follow_a_moved_file_and_go_home_with_it(
@@ -345,16 +344,16 @@ class TestMirror:
     ) -> None:
         description = description_of(new_file(on_disk(inbox)))
         locked.add(str(inbox))
-        sidecars.write(description, mirror=mirror)
+        writer.write(description, mirror=mirror)
         away = Path(f"{mirror}{inbox}")
         with (away / "beach.jpg.md").open("a") as file:
             file.write("\n## Place\n\nSylt\n")
         (inbox / "new").mkdir()
         (inbox / "beach.jpg").rename(inbox / "new" / "sea.jpg")
         new = os.fsencode(inbox / "new" / "sea.jpg")
-        sidecars.take_along(description, new, mirror)
+        writer.take_along(description, new, mirror)
         assert sorted(path.name for path in mirror.rglob("*.*")) == ["sea.jpg.md"]
-        sidecars.write(replace(description, path=new), mirror=mirror)
+        writer.write(replace(description, path=new), mirror=mirror)
         assert "Sylt" in (inbox / "new" / "sea.jpg.md").read_text()
         assert not mirror.exists()
 
@@ -369,17 +368,17 @@ class TestMirror:
             pass
         locked.add(str(inbox))
         description = description_of(new_file(path))
-        sidecars.write(description, mirror=mirror)
+        writer.write(description, mirror=mirror)
 
         def found(*, open: bool = True) -> list[bytes]:
-            return list(sidecars.homecomers(mirror, lambda folder: open))
+            return list(writer.homecomers(mirror, lambda folder: open))
 
         assert found() == []
         locked.clear()
         assert found(open=False) == [], "a folder that is not entered is not tried either"
         assert found() == [path]
         assert os.listdir(os.fsencode(inbox)) == [name], "nothing is left of the trial"
-        sidecars.write(description, mirror=mirror)
+        writer.write(description, mirror=mirror)
         assert found() == []
         assert not mirror.exists()
 
@@ -388,7 +387,7 @@ class TestMirror:
     ) -> None:
         file = new_file(on_disk(inbox))
         locked.add(str(inbox))
-        sidecars.write(description_of(file), mirror=mirror)
+        writer.write(description_of(file), mirror=mirror)
         away = Path(f"{mirror}{inbox}") / "beach.jpg.md"
         away.write_text(away.read_text().replace("A beach.", "Our beach."))
         locked.clear()
@@ -399,10 +398,10 @@ class TestMirror:
 
         monkeypatch.setattr(os, "fsync", breaks)
         with pytest.raises(SidecarError, match="Input/output error"):
-            sidecars.write(description_of(file), unsynced=set(), mirror=mirror)
+            writer.write(description_of(file), unsynced=set(), mirror=mirror)
         assert "Our beach." in away.read_text()
         monkeypatch.undo()
-        sidecars.write(description_of(file), unsynced=set(), mirror=mirror)
+        writer.write(description_of(file), unsynced=set(), mirror=mirror)
         assert "Our beach." in (inbox / "beach.jpg.md").read_text()
         assert not away.exists()
 
@@ -411,38 +410,38 @@ class TestMirror:
     ) -> None:
         description = description_of(new_file(on_disk(inbox)))
         locked.add(str(inbox))
-        sidecars.write(description, mirror=mirror)
+        writer.write(description, mirror=mirror)
         record = Path(f"{mirror}{inbox}") / "beach.jpg.smolwatch.json"
         record.write_text(record.read_text().replace("A beach.", "Our beach.", 1))
         locked.clear()
         (inbox / "beach.jpg.smolwatch.json").write_text(
             '{"schema": 1, "smolwatch": "0.1.0", "answers": {"caption": "x"}}'
         )
-        sidecars.write(description, mirror=mirror)
+        writer.write(description, mirror=mirror)
         assert record.exists()
-        assert list(sidecars.homecomers(mirror, lambda folder: True)) == []
+        assert list(writer.homecomers(mirror, lambda folder: True)) == []
 
     def test_a_persons_words_go_along_into_the_mirror(self, inbox: Path, mirror: Path, locked: set[str]) -> None:
         file = new_file(on_disk(inbox))
-        sidecars.write(description_of(file), mirror=mirror)
+        writer.write(description_of(file), mirror=mirror)
         beside = inbox / "beach.jpg.md"
         beside.write_text(beside.read_text().replace("A beach.", "Our beach."))
         locked.add(str(inbox))
-        sidecars.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror)
+        writer.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror)
         assert "Our beach." in (Path(f"{mirror}{inbox}") / "beach.jpg.md").read_text()
 
     def test_words_of_a_person_in_both_places_are_lost_in_neither(
         self, inbox: Path, mirror: Path, locked: set[str]
     ) -> None:
         file = new_file(on_disk(inbox))
-        sidecars.write(description_of(file), mirror=mirror)
+        writer.write(description_of(file), mirror=mirror)
         locked.add(str(inbox))
-        sidecars.write(description_of(file, answers={"caption": "Dunes."}), mirror=mirror)
+        writer.write(description_of(file, answers={"caption": "Dunes."}), mirror=mirror)
         beside, away = inbox / "beach.jpg.md", Path(f"{mirror}{inbox}") / "beach.jpg.md"
         away.write_text(away.read_text().replace("Dunes.", "Our beach."))
         beside.write_text(beside.read_text().replace("A beach.", "My beach."))
         locked.clear()
-        (kept,) = sidecars.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror)
+        (kept,) = writer.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror)
         assert kept.path == os.fsencode(away)
         assert "Our beach." in away.read_text()
         assert "My beach." in beside.read_text()
@@ -452,15 +451,15 @@ class TestMirror:
         path = on_disk(inbox)
         locked.add(str(inbox))
         with pytest.raises(SidecarError) as caught:
-            sidecars.write(description_of(new_file(path)))
+            writer.write(description_of(new_file(path)))
         assert caught.value.code == "read-only"
 
 
 def test_an_existing_sidecar_is_left_alone_where_that_is_the_choice_and_it_is_told(tmp_path: Path) -> None:
     file = new_file(on_disk(tmp_path))
-    assert sidecars.write(description_of(file), existing="skip") == []
+    assert writer.write(description_of(file), existing="skip") == []
     before = (tmp_path / "beach.jpg.md").read_bytes()
-    kept = sidecars.write(description_of(file, answers={"caption": "Sand."}), existing="skip")
+    kept = writer.write(description_of(file, answers={"caption": "Sand."}), existing="skip")
     assert [one.path for one in kept] == [
         os.fsencode(tmp_path / f"beach.jpg{end}") for end in (".smolwatch.json", ".md")
     ]
@@ -472,7 +471,7 @@ def test_nothing_is_written_through_a_link_that_took_the_folders_place(tmp_path:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     on_disk(tmp_path / "real")
     with pytest.raises(SidecarError) as caught:
-        sidecars.write(description_of(new_file(os.fsencode(tmp_path / "link" / "beach.jpg"))))
+        writer.write(description_of(new_file(os.fsencode(tmp_path / "link" / "beach.jpg"))))
     assert caught.value.code == "gone"
     assert len(list((tmp_path / "real").iterdir())) == 1
 
@@ -480,7 +479,7 @@ def test_nothing_is_written_through_a_link_that_took_the_folders_place(tmp_path:
 def test_a_link_that_took_the_files_place_gets_no_sidecar(tmp_path: Path) -> None:
     (tmp_path / "beach.jpg").symlink_to("/etc/hostname")
     with pytest.raises(SidecarError):
-        sidecars.write(description_of(new_file(os.fsencode(tmp_path / "beach.jpg"))))
+        writer.write(description_of(new_file(os.fsencode(tmp_path / "beach.jpg"))))
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -489,7 +488,7 @@ def test_both_sidecars_of_a_file_cost_one_sync_each_and_one_for_their_folder(
 ) -> None:
     synced: list[bool] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
-    assert sidecars.write(description_of(new_file(on_disk(tmp_path)))) == []
+    assert writer.write(description_of(new_file(on_disk(tmp_path)))) == []
     assert synced == [False, False, True]
 
 
@@ -498,15 +497,15 @@ def test_the_folder_is_left_to_whoever_writes_many_sidecars(tmp_path: Path, monk
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
     unsynced: set[bytes] = set()
     for name in (b"beach.jpg", b"dunes.jpg", b"sea.jpg"):
-        assert sidecars.write(description_of(new_file(on_disk(tmp_path, name))), unsynced=unsynced) == []
+        assert writer.write(description_of(new_file(on_disk(tmp_path, name))), unsynced=unsynced) == []
     assert unsynced == {os.fsencode(tmp_path)}
     assert synced == [False] * 6
-    assert sidecars.sync(unsynced) == {}
+    assert writer.sync(unsynced) == {}
     assert synced[6:] == [True]
 
 
 def test_a_folder_that_cannot_be_synced_is_named_with_the_reason(tmp_path: Path) -> None:
-    (failed,) = sidecars.sync([os.fsencode(tmp_path / "gone")]).items()
+    (failed,) = writer.sync([os.fsencode(tmp_path / "gone")]).items()
     assert failed[0] == os.fsencode(tmp_path / "gone")
     assert (failed[1].code, str(failed[1])) == (
         "gone",
