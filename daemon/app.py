@@ -29,8 +29,8 @@ from daemon.intake.wakeup import Wakeup
 from daemon.lock import HomeLock
 from daemon.media.dataless import leave_in_the_cloud
 from daemon.signals import StopNote, noted_signals
-from daemon.supervision.crash_loop import ADVICE, Crashes
-from daemon.supervision.database_health import Trouble
+from daemon.supervision.crash_loop import ADVICE, CrashLoop
+from daemon.supervision.database_health import DatabaseHealth
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.supervisor import Supervisor, Work, begin_work
 from storage.atomic import sweep_temporaries
@@ -69,7 +69,7 @@ def run(
     ):
         database.keep_others_out()
         clock = SystemClock()
-        trouble = Trouble(database, clock, lock.note)
+        trouble = DatabaseHealth(database, clock, lock.note)
         return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by, work).run(once)
 
 
@@ -80,7 +80,7 @@ class Daemon:
         self,
         settings: Settings,
         database: Database,
-        trouble: Trouble,
+        trouble: DatabaseHealth,
         clock: Clock,
         note: StopNote,
         stop: threading.Event,
@@ -98,7 +98,7 @@ class Daemon:
         self._root = inbox_root(settings)
         self._filters = filters_of(settings, self._root)
         self._store = JobStore(database, clock.now)
-        self._crashes = Crashes(self._store, self._started)
+        self._crashes = CrashLoop(self._store, self._started)
         self._library = Library(database)
         self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
         self._wakeup = Wakeup(clock)

@@ -12,19 +12,19 @@ from torch import Tensor
 from config.settings import Detail
 from daemon.errors import EngineError
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.batch.sequence import Scene, Writing
+from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
 from daemon.inference.engine import EngineInfo, Reply, Request
-from daemon.inference.in_flight import Impression, Underway
-from daemon.inference.preprocess_queue import Readying
-from daemon.inference.sampling_params import PLAIN
+from daemon.inference.in_flight import ImageFeatures, InFlight
+from daemon.inference.preprocess_queue import PreprocessQueue
+from daemon.inference.sampling_params import GREEDY
 from daemon.inference.smolvlm.processor import Floats, Processor
-from daemon.inference.torch.device_check import rungs, sound_runner
-from daemon.inference.torch.device_check_inputs import Probe
-from daemon.inference.torch.device_verdicts import Verdicts
-from daemon.inference.torch.devices import check_int8, give_back, memory_of, pick_device, pick_dtype, trim
+from daemon.inference.torch.device_check import checked_runner, run_modes
+from daemon.inference.torch.device_check_inputs import CheckInputs
+from daemon.inference.torch.device_verdicts import DeviceVerdicts
+from daemon.inference.torch.devices import check_int8, empty_cache, memory_of, pick_device, pick_dtype, trim
 from daemon.inference.torch.linear import int8_laid_out, laid_out
 from daemon.inference.torch.model_runner import TorchRunner
-from daemon.inference.torch.threads import settle_threads
+from daemon.inference.torch.threads import choose_threads
 from daemon.inference.torch.tile_dedup import distinct
 
 #: Between two steps the caller may stop, cancel or beat; so many tokens are written meanwhile.
@@ -35,7 +35,7 @@ class TorchEngine:
     """The model in `folder` behind the Engine protocol; at most `rows` answers are written at once.
 
     `cache_tokens` bounds the keys and values of all rows; by itself it follows the memory that is free after loading.
-    `threads` is how many torch computes on, on a CPU; by itself what `settle_threads` measures to be best.
+    `threads` is how many torch computes on, on a CPU; by itself what `choose_threads` measures to be best.
     `verdicts` keeps what a GPU's trial found; without it, a GPU is tried at every start.
     Without `stop_at_end` every answer goes on to its limit, loops too, so that runs of equal length can be timed.
     """
@@ -53,7 +53,7 @@ class TorchEngine:
         cache_tokens: int | None = None,
         threads: int | None = None,
         stop_at_end: bool = True,
-        verdicts: Verdicts | None = None,
+        verdicts: DeviceVerdicts | None = None,
     ) -> None:
         self.runner: TorchRunner | None = None
         self._folder, self._model_id, self._revision = folder, model_id, revision
@@ -62,15 +62,17 @@ class TorchEngine:
         self._stop_at_end = stop_at_end
         self._verdicts = verdicts
         self._batch: Scheduler[Floats, Tensor] | None = None
-        self._readying: Readying[Underway[Floats, Tensor] | EngineError] = Readying(self._ready, tile_bytes)
-        self._underway: dict[str, Underway[Floats, Tensor]] = {}
+        self._preprocessing: PreprocessQueue[InFlight[Floats, Tensor] | EngineError] = PreprocessQueue(
+            self._ready, tile_bytes
+        )
+        self._in_flight: dict[str, InFlight[Floats, Tensor]] = {}
         self._is_cold = True
 
     def load(self) -> EngineInfo:
         device = pick_device(self._device)
         self._processor = Processor.from_folder(self._folder, detail=self._detail)
         runner, notes = self._runner_on(device)
-        self._readying.is_beside = runner.device.type != "cpu"
+        self._preprocessing.is_beside = runner.device.type != "cpu"
         self.run_on(runner)
         return EngineInfo(
             model_id=self._model_id,
@@ -92,7 +94,7 @@ class TorchEngine:
         if self._threads is not None:
             torch.set_num_threads(self._threads)
             return f"Threads: {self._threads}."
-        choice = settle_threads(dtype)
+        choice = choose_threads(dtype)
         return f"Threads: {choice.threads}; {choice.reason}."
 
     def _runner_on(self, device: torch.device) -> tuple[TorchRunner, tuple[str, ...]]:
@@ -105,10 +107,10 @@ class TorchEngine:
         if device.type == "cpu":
             return self._runner_on_cpu()
         processor = self._processor
-        probe = Probe(tile=processor.tile, image_id=processor.image_id, context=processor.context)
-        ways = list(rungs(pick_dtype(self._precision, device), self._rows))
+        probe = CheckInputs(tile=processor.tile, image_id=processor.image_id, context=processor.context)
+        ways = list(run_modes(pick_dtype(self._precision, device), self._rows))
         try:
-            runner, way, notes = sound_runner(self._folder, device, ways, probe, self._verdicts)
+            runner, way, notes = checked_runner(self._folder, device, ways, probe, self._verdicts)
         except EngineError as error:
             if self._device != "auto":
                 raise
@@ -131,23 +133,23 @@ class TorchEngine:
         self._batch = Scheduler(runner, rows=self._rows, tokens=tokens, end_id=end_id)
 
     def submit(self, request: Request) -> None:
-        if request.id in self._underway or request.id in self._readying:
+        if request.id in self._in_flight or request.id in self._preprocessing:
             raise ValueError(f"request {request.id} is under way already")
-        self._readying.add(request)
+        self._preprocessing.add(request)
 
     def cancel(self, request_id: str) -> None:
-        self._readying.cancel(request_id)
-        underway = self._underway.pop(request_id, None)
-        if underway is not None and self._batch is not None:
-            self._batch.cancel(underway.scene)
+        self._preprocessing.cancel(request_id)
+        in_flight = self._in_flight.pop(request_id, None)
+        if in_flight is not None and self._batch is not None:
+            self._batch.cancel(in_flight.scene)
 
     def close(self) -> None:
-        self._readying.clear()
-        self._underway.clear()
+        self._preprocessing.clear()
+        self._in_flight.clear()
         self._batch = None
         if self.runner is not None:
             device, self.runner = self.runner.device, None
-            give_back(device)
+            empty_cache(device)
 
     def step(self) -> list[Reply]:
         """Reads prompts while there are new ones, and writes a few more tokens of the answers under way."""
@@ -158,13 +160,13 @@ class TorchEngine:
             replies += self._feed(self._batch)
             cache_bytes = self.runner.cache_bytes  # before the rows of what is over are dropped
             over = set(self._batch.step())
-            for underway in [one for one in self._underway.values() if one.scene in over]:
-                del self._underway[underway.request.id]
+            for in_flight in [one for one in self._in_flight.values() if one.scene in over]:
+                del self._in_flight[in_flight.request.id]
                 memory = memory_of(self.runner.device)
-                replies.append(underway.reply(self._processor.decode, memory, cache_bytes))
-            if replies or not self._batch.is_only_writing:
+                replies.append(in_flight.reply(self._processor.decode, memory, cache_bytes))
+            if replies or not self._batch.is_decode_only:
                 break
-        self._is_cold = self._is_cold and not self._underway and not replies
+        self._is_cold = self._is_cold and not self._in_flight and not replies
         if replies:
             trim(self.runner.device)
         return replies
@@ -172,22 +174,22 @@ class TorchEngine:
     def rest(self) -> None:
         """What a GPU's driver keeps for more work is missed by all other programs."""
         if self.runner is not None and self.runner.device.type != "cpu":
-            self.runner.give_back()
+            self.runner.empty_cache()
 
     def _feed(self, batch: Scheduler[Floats, Tensor]) -> list[Reply]:
         """Give the batch what is ready while it can take it; the replies to requests that cannot be read."""
         replies = []
-        while batch.is_hungry and (taken := self._readying.take(wait=not self._underway)) is not None:
+        while batch.can_accept and (taken := self._preprocessing.take(wait=not self._in_flight)) is not None:
             request, made = taken
             if isinstance(made, EngineError):
                 replies.append(Reply(id=request.id, error=made))
                 continue
             made.cold = self._is_cold
-            self._underway[request.id] = made
+            self._in_flight[request.id] = made
             batch.add(made.scene)
         return replies
 
-    def _ready(self, request: Request) -> Underway[Floats, Tensor] | EngineError:
+    def _ready(self, request: Request) -> InFlight[Floats, Tensor] | EngineError:
         """What becomes of a request, on whatever thread."""
         try:
             return self._look(request)
@@ -196,21 +198,23 @@ class TorchEngine:
         except Exception as error:  # whatever odd pictures lead to concerns this request alone
             return EngineError(f"The pictures failed: {error!r}")
 
-    def _look(self, request: Request) -> Underway[Floats, Tensor]:
+    def _look(self, request: Request) -> InFlight[Floats, Tensor]:
         began = time.perf_counter()
         impression, tiles = request.impression, list[Floats]()
-        if not isinstance(impression, Impression):
+        if not isinstance(impression, ImageFeatures):
             seen = self._processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
             different, places = distinct(seen.tiles)
             tiles = list(self._processor.normal(different))
-            impression = Impression(replace(seen, tiles=()), places, ())
+            impression = ImageFeatures(replace(seen, tiles=()), places, ())
         writings = []
         for question in request.questions:
             ids = self._processor.ask(impression.prompt, question.ask)
-            limit = min(question.tokens, self._room(ids, len(impression.places)))
-            writings.append(Writing(ids, limit, request.decoding.get(question.name, PLAIN)))
-        scene: Scene[Floats, Tensor] = Scene(tiles, impression.places, writings, impression.features)
-        return Underway(request, scene, impression.prompt, time.perf_counter() - began)
+            limit = min(question.tokens, self._room(ids, len(impression.tile_indices)))
+            writings.append(TokenSequence(ids, limit, request.decoding.get(question.name, GREEDY)))
+        scene: SequenceGroup[Floats, Tensor] = SequenceGroup(
+            tiles, impression.tile_indices, writings, impression.features
+        )
+        return InFlight(request, scene, impression.prompt, time.perf_counter() - began)
 
     def _room(self, ids: list[int], tiles: int) -> int:
         """How many tokens may follow the prompt; raises EngineError when it is not one that the model can read."""
@@ -223,5 +227,5 @@ class TorchEngine:
         return room
 
 
-def tile_bytes(made: Underway[Floats, Tensor] | EngineError) -> int:
+def tile_bytes(made: InFlight[Floats, Tensor] | EngineError) -> int:
     return 0 if isinstance(made, EngineError) else sum(tile.nbytes for tile in made.scene.tiles)

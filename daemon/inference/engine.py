@@ -11,7 +11,7 @@ from typing import Protocol
 
 from config.recipes import Question
 from daemon.errors import EngineError
-from daemon.inference.sampling_params import Decoding
+from daemon.inference.sampling_params import SamplingParams
 from daemon.media.clip import Pixels
 
 
@@ -28,7 +28,7 @@ class Request:
     questions: tuple[Question, ...]
     timestamps: tuple[float, ...] = ()
     seconds: float | None = None
-    decoding: Mapping[str, Decoding] = field(default_factory=dict)
+    decoding: Mapping[str, SamplingParams] = field(default_factory=dict)
     impression: object = field(default=None, repr=False)
 
     @property

@@ -19,8 +19,8 @@ def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
         return EchoEngine(detail=chosen.detail, rows=chosen.rows)
     model = find_model(settings)
     from daemon.inference.batch_engine import TorchEngine
-    from daemon.inference.reask import AskingAgain
-    from daemon.inference.torch.device_verdicts import Verdicts
+    from daemon.inference.reask import ReaskingEngine
+    from daemon.inference.torch.device_verdicts import DeviceVerdicts
 
     engine = TorchEngine(
         model.path,
@@ -31,6 +31,6 @@ def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
         detail=chosen.detail,
         rows=chosen.rows,
         stop_at_end=stop_at_end,
-        verdicts=Verdicts(settings.device_file),
+        verdicts=DeviceVerdicts(settings.device_file),
     )
-    return AskingAgain(engine) if stop_at_end else engine
+    return ReaskingEngine(engine) if stop_at_end else engine

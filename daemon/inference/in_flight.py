@@ -7,34 +7,34 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from daemon.errors import EngineError
-from daemon.inference.batch.sequence import Scene
-from daemon.inference.batch.stop_criteria import Stop
+from daemon.inference.batch.sequence import SequenceGroup
+from daemon.inference.batch.stop_criteria import StopReason
 from daemon.inference.engine import Answer, Figures, Reply, Request
-from daemon.inference.smolvlm.processor import Seen
+from daemon.inference.smolvlm.processor import ImagePrompt
 
 Tile = TypeVar("Tile")
 Features = TypeVar("Features")
 
 
 @dataclass(frozen=True, eq=False)
-class Impression(Generic[Features]):
+class ImageFeatures(Generic[Features]):
     """What was seen in a request's pictures: their part of the `prompt`, without its tiles, and the features.
 
-    `places` says which of them stands where. Without `features`, the tiles are still to be looked at.
+    `tile_indices` says which of them stands where. Without `features`, the tiles are still to be looked at.
     """
 
-    prompt: Seen
-    places: Sequence[int]
+    prompt: ImagePrompt
+    tile_indices: Sequence[int]
     features: Sequence[Features]
 
 
 @dataclass(eq=False)
-class Underway(Generic[Tile, Features]):
+class InFlight(Generic[Tile, Features]):
     """One request, and what became of it in the batch; `cold`: it was the first that the engine was asked."""
 
     request: Request
-    scene: Scene[Tile, Features]
-    prompt: Seen
+    scene: SequenceGroup[Tile, Features]
+    prompt: ImagePrompt
     preprocess: float
     cold: bool = False
 
@@ -42,24 +42,24 @@ class Underway(Generic[Tile, Features]):
         """The reply once the scene is over; `decode` makes words of tokens."""
         if self.scene.failure is not None:
             return Reply(id=self.request.id, error=EngineError(f"The model failed: {self.scene.failure}"))
-        writings = self.scene.writings
+        writings = self.scene.sequences
         answers = {
             question.name: Answer(
-                text=decode(one.said),
-                tokens=len(one.said),
-                complete=one.stop is Stop.END,
-                looped=one.stop is Stop.LOOP,
+                text=decode(one.output_ids),
+                tokens=len(one.output_ids),
+                complete=one.stop is StopReason.END,
+                looped=one.stop is StopReason.LOOP,
             )
             for question, one in zip(self.request.questions, writings, strict=True)
         }
         figures = Figures(
             seconds={"preprocess": self.preprocess} | self.scene.seconds,
             tokens_in=sum(len(one.ids) for one in writings),
-            tokens_out=sum(len(one.said) for one in writings),
-            batch_rows=self.scene.rows_beside,
+            tokens_out=sum(len(one.output_ids) for one in writings),
+            batch_rows=self.scene.peak_batch_size,
             device_memory_bytes=device_memory_bytes,
             cold_start=self.cold,
             cache_bytes=cache_bytes,
         )
-        impression = Impression(self.prompt, self.scene.places, self.scene.seen)
+        impression = ImageFeatures(self.prompt, self.scene.tile_indices, self.scene.tile_features)
         return Reply(id=self.request.id, answers=answers, figures=figures, impression=impression)

@@ -19,7 +19,7 @@ Made = TypeVar("Made")
 MOST_BYTES = 64 * 1024**2
 
 
-class Readying(Generic[Made]):
+class PreprocessQueue(Generic[Made]):
     """`make` must not raise; `weigh` gives the bytes of what it made. Set `is_beside`, for the thread, first.
 
     The thread lives while there is something to do. All methods are for one other thread.

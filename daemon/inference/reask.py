@@ -18,7 +18,7 @@ class Asked:
     first: Reply | None = None
 
 
-class AskingAgain:
+class ReaskingEngine:
     """Behind the Engine protocol, as the one that it asks. Only the questions that went wrong are asked again.
 
     The pictures are not looked at again by an engine that gives an impression; the prompt is read again.

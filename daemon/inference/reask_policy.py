@@ -11,31 +11,31 @@ from dataclasses import dataclass, replace
 from config.recipes import Question
 from daemon.inference.answers.checks import judge
 from daemon.inference.engine import Answer
-from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 
 #: From light to grave: what a reader loses by it.
 GRAVITY = ("cut-off", "leaked-token", "timestamps", "echo", "loop", "empty")
-OTHERWISE = Decoding(repetition_penalty=1.15)
+OTHERWISE = SamplingParams(repetition_penalty=1.15)
 ROOM = 2
 
 
 @dataclass(frozen=True)
-class Retry:
+class Reask:
     """The question as it is to be asked again, and why."""
 
     question: Question
-    decoding: Decoding
+    decoding: SamplingParams
     codes: tuple[str, ...]
 
 
-def retry_of(question: Question, answer: Answer) -> Retry | None:
+def retry_of(question: Question, answer: Answer) -> Reask | None:
     """How to ask again after a first answer; None when nothing speaks against it."""
     codes = judge(answer, question.ask)
     if not codes:
         return None
     if codes == ("cut-off",):
-        return Retry(replace(question, tokens=ROOM * question.tokens), PLAIN, codes)
-    return Retry(question, OTHERWISE, codes)
+        return Reask(replace(question, tokens=ROOM * question.tokens), GREEDY, codes)
+    return Reask(question, OTHERWISE, codes)
 
 
 def better(question: Question, first: Answer, second: Answer) -> Answer:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decoding:
+class SamplingParams:
     """`repetition_penalty`: what stands in the prompt or the answer already becomes less likely; 1 changes nothing.
 
     Scores above 0 are divided by it and those below multiplied, once however often the token stands there, as in
@@ -16,4 +16,4 @@ class Decoding:
     repetition_penalty: float = 1.0
 
 
-PLAIN = Decoding()
+GREEDY = SamplingParams()

@@ -12,7 +12,7 @@ WITHIN = timedelta(minutes=10)
 ADVICE = "Look into the log; then stop smolwatch and start it again."
 
 
-class Crashes:
+class CrashLoop:
     """`now` is the time of this start."""
 
     def __init__(self, store: JobStore, now: datetime) -> None:

@@ -13,7 +13,7 @@ from storage.errors import StorageError
 LOOK_SECONDS = 5.0
 
 
-class Trouble:
+class DatabaseHealth:
     """`note` leaves a sentence beside the lock, "" when all is well. The main thread may `look`, any may `meet`."""
 
     def __init__(self, database: Database, clock: Clock, note: Callable[[str], None]) -> None:

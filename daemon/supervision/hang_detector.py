@@ -13,7 +13,7 @@ LONGEST_FACTOR = 8.0
 GAP_SECONDS = 10.0
 
 
-class Stall:
+class HangDetector:
     """The worker says what it is about to do; from then on it has `seconds`, or as often as it says so again.
 
     The clock that counts stands still while the machine sleeps.

@@ -8,7 +8,7 @@ from daemon.clock import Clock
 JUMP_SECONDS = 10.0
 
 
-class Silence:
+class LeaseMonitor:
     """Leases are wall time, and a worker that was asleep too, or whose beats found no database, is not dead.
 
     After each of these everybody has a whole lease to beat before silence counts again.

@@ -17,9 +17,9 @@ from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.messages import Stage
 from daemon.signals import StopNote
-from daemon.supervision.hang_detector import Stall
+from daemon.supervision.hang_detector import HangDetector
 from daemon.supervision.idle_policy import IdlePolicy
-from daemon.supervision.lease_monitor import Silence
+from daemon.supervision.lease_monitor import LeaseMonitor
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.restart_backoff import LONGEST_PAUSE, RestartBackoff
 from storage.jobs.store import JobStore
@@ -91,8 +91,8 @@ class Supervisor:
         self._start_due = self._pause = 0.0
         self._death: str | None = None
         self._dying = Episode(calm=0)
-        self._silence = Silence(settings.work.lease_seconds, clock)
-        self._stall = Stall(settings.work.stall_seconds, clock)
+        self._silence = LeaseMonitor(settings.work.lease_seconds, clock)
+        self._stall = HangDetector(settings.work.stall_seconds, clock)
 
     @property
     def worker_pid(self) -> int | None:

@@ -10,8 +10,8 @@ from typing import Self
 from daemon.clock import Clock
 from daemon.delivery import MOST_TOGETHER, Delivery
 from daemon.errors import MediaError
-from daemon.worker.heartbeat import Pulse
-from daemon.worker.loop_progress import Progress
+from daemon.worker.heartbeat import Heartbeat
+from daemon.worker.loop_progress import LoopProgress
 from daemon.worker.outcomes import check_unchanged
 from storage.errors import StorageError
 from storage.jobs.recovery import MOST_TAKEN_UP
@@ -33,8 +33,8 @@ class DeliveryQueue:
     def __init__(
         self,
         delivery: Delivery,
-        pulse: Pulse,
-        progress: Progress,
+        pulse: Heartbeat,
+        progress: LoopProgress,
         clock: Clock,
         *,
         owner: str,

@@ -21,7 +21,7 @@ REST_SECONDS = 30.0
 TOLD_FAILURES = 3
 
 
-class EngineRoom:
+class EngineHost:
     """`make` gives a new engine, not loaded yet; `report` writes the engine's state down for status."""
 
     def __init__(self, make: Callable[[], Engine], clock: Clock, report: Callable[[dict[str, object]], None]) -> None:

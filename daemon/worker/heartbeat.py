@@ -15,7 +15,7 @@ from storage.jobs.store import JobStore
 from storage.records import Claim
 
 
-class Pulse:
+class Heartbeat:
     """Beats from `with` to its end. Claims are held and dropped by the worker; any thread may let go of all of them."""
 
     def __init__(self, store: JobStore, *, beat_seconds: float, lease_seconds: float) -> None:

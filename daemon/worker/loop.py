@@ -29,15 +29,15 @@ from daemon.worker.control import Control
 from daemon.worker.decode_task import plan_for, request_for
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.describe import Cost, describe
-from daemon.worker.engine_host import EngineRoom
-from daemon.worker.heartbeat import Pulse
-from daemon.worker.loop_progress import Progress
+from daemon.worker.engine_host import EngineHost
+from daemon.worker.heartbeat import Heartbeat
+from daemon.worker.loop_progress import LoopProgress
 from daemon.worker.memory import PeakMemory
-from daemon.worker.memory_growth import Growth
+from daemon.worker.memory_growth import MemoryGrowth
 from daemon.worker.outcomes import Outcomes, check_finished
-from daemon.worker.poison import Blame
-from daemon.worker.prefetch import Reader
-from daemon.worker.prefetch_window import FILES_AHEAD, Errand, Opened, Work
+from daemon.worker.poison import PoisonDetector
+from daemon.worker.prefetch import Prefetcher
+from daemon.worker.prefetch_window import FILES_AHEAD, DecodeTask, Opened, Work
 from storage.errors import LostClaim, StorageError
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
@@ -59,18 +59,18 @@ class Worker:
         self,
         settings: Settings,
         store: JobStore,
-        room: EngineRoom,
-        reader: Reader,
+        room: EngineHost,
+        reader: Prefetcher,
         deliveries: DeliveryQueue,
-        pulse: Pulse,
+        pulse: Heartbeat,
         clock: Clock,
         *,
         owner: str,
         sight: Callable[[bytes], None],
         launched_by: str,
         courtesy: Courtesy,
-        progress: Progress,
-        growth: Growth,
+        progress: LoopProgress,
+        growth: MemoryGrowth,
     ) -> None:
         self._settings = settings.work
         self._root = inbox_root(settings)
@@ -94,7 +94,7 @@ class Worker:
         self._opened: deque[Opened] = deque()
         self._under_way: dict[str, Work] = {}
         self._one_alone = False
-        self._blame = Blame()
+        self._blame = PoisonDetector()
 
     def run(self, control: Control) -> None:
         """Until told to stop, or to be renewed. What the engine has then is delivered; all else goes back."""
@@ -178,7 +178,7 @@ class Worker:
                 raise NotAllowedError(turned.reason)
             if not (is_known and self._deliver_known(claim)):
                 plan = plan_for(self._loaded(), self._settings)
-                self._reader.want(Errand(claim=claim, plan=plan, queued=max(0.0, queued), began=began))
+                self._reader.want(DecodeTask(claim=claim, plan=plan, queued=max(0.0, queued), began=began))
 
     def _submit(self) -> None:
         """Give the engine what is open, while it has room."""

@@ -12,7 +12,7 @@ from daemon.messages import Stage
 AGAIN_SECONDS = 1.0
 
 
-class Progress:
+class LoopProgress:
     """`tell` brings a word to the supervisor; nobody hears it when the daemon is dead."""
 
     def __init__(self, tell: Callable[[Stage], None], clock: Clock) -> None:

@@ -11,7 +11,7 @@ import psutil
 WARM_ANSWERS = 8
 
 
-class Growth:
+class MemoryGrowth:
     """`most_bytes` may come on top. `measure` gives the bytes that the process holds, without those on a device.
 
     Measured at each answer, without the keys and values of the answers under way: how many these are differs from

@@ -16,7 +16,7 @@ from daemon.intake.inbox_mount import Inbox
 from daemon.media.clip import CUT_SHORT, Clip
 from daemon.media.safe_open import open_checked, refusal
 from daemon.retry_policy import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
-from daemon.worker.heartbeat import Pulse
+from daemon.worker.heartbeat import Heartbeat
 from storage.errors import LostClaim
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
@@ -27,7 +27,7 @@ class Outcomes:
     """`inbox` tells whether it is there; `sight` tells intake of a path to look at anew."""
 
     def __init__(
-        self, store: JobStore, pulse: Pulse, clock: Clock, inbox: Inbox, sight: Callable[[bytes], None]
+        self, store: JobStore, pulse: Heartbeat, clock: Clock, inbox: Inbox, sight: Callable[[bytes], None]
     ) -> None:
         self._store = store
         self._pulse = pulse

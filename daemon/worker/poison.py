@@ -7,7 +7,7 @@ from collections import Counter
 from storage.lifecycle import Cause
 
 
-class Blame:
+class PoisonDetector:
     """A file is to blame when the model failed on it as often as it may be tried, and answered others in between.
 
     Until then nobody is charged. One on which it failed so often with no answer in between steps aside for others.

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from daemon.clock import Clock
 from daemon.media.clip import Clip, DecodePlan
 from daemon.worker.outcomes import check_digest
-from daemon.worker.prefetch_window import Ahead, Errand, Opened
+from daemon.worker.prefetch_window import DecodeTask, Opened, PrefetchWindow
 from storage.records import Claim, Fingerprint
 
 #: How long the thread is waited for at the end. A file that hangs its decoder keeps nobody: both end with the process.
@@ -25,15 +25,15 @@ class Opener(Protocol):
     def close(self) -> None: ...
 
 
-class Reader:
+class Prefetcher:
     """Has the opener to itself. Its thread lives from `with` to the end of it; all methods are for one other thread."""
 
     def __init__(
-        self, opener: Opener, clock: Clock, ahead: Ahead | None = None, *, grace_seconds: float = GRACE_SECONDS
+        self, opener: Opener, clock: Clock, ahead: PrefetchWindow | None = None, *, grace_seconds: float = GRACE_SECONDS
     ) -> None:
         self._opener = opener
         self._clock = clock
-        self._ahead = Ahead() if ahead is None else ahead
+        self._ahead = PrefetchWindow() if ahead is None else ahead
         self._grace_seconds = grace_seconds
         self._changed = threading.Condition()
         self._is_over = False
@@ -56,7 +56,7 @@ class Reader:
         with self._changed:
             return len(self._ahead)
 
-    def want(self, errand: Errand) -> None:
+    def want(self, errand: DecodeTask) -> None:
         """Open this file after those wanted before."""
         with self._changed:
             self._ahead.want(errand)
@@ -95,7 +95,7 @@ class Reader:
             self._changed.notify_all()
         return True
 
-    def _open(self, errand: Errand) -> Opened:
+    def _open(self, errand: DecodeTask) -> Opened:
         job, began = errand.claim.job, self._clock.monotonic()
         clip: Clip | Exception
         try:

@@ -16,7 +16,7 @@ OPENED_BYTES = 512 * 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class DecodeTask:
     """A claimed file that is to be opened; it had `queued` seconds to wait, and was claimed at `began` (monotonic)."""
 
     claim: Claim
@@ -29,7 +29,7 @@ class Errand:
 class Opened:
     """The clip, or what went wrong instead; `seconds` is how long that took."""
 
-    errand: Errand
+    errand: DecodeTask
     clip: Clip | Exception
     seconds: float
 
@@ -42,13 +42,13 @@ class Opened:
 class Work:
     """One job under way in the engine; `decode` is in seconds."""
 
-    errand: Errand
+    errand: DecodeTask
     media: Media
     defects: tuple[str, ...]
     decode: float
 
 
-class Ahead:
+class PrefetchWindow:
     """What is to be opened, what is open, and how much memory that takes.
 
     Pictures count from their opening for as long as they are kept, wherever they are.
@@ -56,8 +56,8 @@ class Ahead:
 
     def __init__(self, most_bytes: int = OPENED_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._wanted: deque[Errand] = deque()
-        self._opening: Errand | None = None
+        self._wanted: deque[DecodeTask] = deque()
+        self._opening: DecodeTask | None = None
         self._opened: deque[Opened] = deque()
         self._taken: dict[int, int] = {}  # bytes by job
 
@@ -75,10 +75,10 @@ class Ahead:
     def may_take(self) -> bool:
         return bool(self._opened)
 
-    def want(self, errand: Errand) -> None:
+    def want(self, errand: DecodeTask) -> None:
         self._wanted.append(errand)
 
-    def next(self) -> Errand | None:
+    def next(self) -> DecodeTask | None:
         """What to open now, if anything."""
         if not self.may_open:
             return None

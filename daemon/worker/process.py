@@ -35,13 +35,13 @@ from daemon.power.sleep_inhibitor import Awake, caffeinate
 from daemon.power.throttle import Courtesy
 from daemon.worker.control import Control
 from daemon.worker.delivery_queue import DeliveryQueue
-from daemon.worker.engine_host import EngineRoom
-from daemon.worker.heartbeat import Pulse
+from daemon.worker.engine_host import EngineHost
+from daemon.worker.heartbeat import Heartbeat
 from daemon.worker.loop import Worker
-from daemon.worker.loop_progress import Progress
-from daemon.worker.memory_growth import Growth, resident_bytes
-from daemon.worker.prefetch import Reader
-from daemon.worker.retrying_store import PatientStore
+from daemon.worker.loop_progress import LoopProgress
+from daemon.worker.memory_growth import MemoryGrowth, resident_bytes
+from daemon.worker.prefetch import Prefetcher
+from daemon.worker.retrying_store import RetryingStore
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.records import Description
@@ -75,7 +75,7 @@ def run_worker(
     clock = SystemClock()
     with (
         closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
-        Reader(Decoder(), clock) as reader,
+        Prefetcher(Decoder(), clock) as reader,
     ):
         line = threading.Lock()  # the delivery thread sends too, while it waits for the database
 
@@ -83,7 +83,7 @@ def run_worker(
             with line:
                 connection.send((word, value))
 
-        progress = Progress(lambda stage: say("stage", stage), clock)
+        progress = LoopProgress(lambda stage: say("stage", stage), clock)
 
         def rest(seconds: float) -> None:
             progress.again()
@@ -94,13 +94,13 @@ def run_worker(
                 progress.say(Stage.LOADING)
             store.set_state("engine", state)
 
-        store = PatientStore(database, clock.now, rest)
-        room = EngineRoom(lambda: make(settings), clock, report)
+        store = RetryingStore(database, clock.now, rest)
+        room = EngineHost(lambda: make(settings), clock, report)
         write = sidecar_writer(settings)
         work = settings.work
         with (
             closing(room),
-            Pulse(
+            Heartbeat(
                 JobStore(database, clock.now), beat_seconds=work.beat_seconds, lease_seconds=work.lease_seconds
             ) as pulse,
         ):
@@ -129,7 +129,7 @@ def run_worker(
                     launched_by=launched_by,
                     courtesy=courtesy,
                     progress=progress,
-                    growth=Growth(work.growth_bytes, resident_bytes),
+                    growth=MemoryGrowth(work.growth_bytes, resident_bytes),
                 )
                 control = Control()
                 obeying = (connection, control, pulse, work.stop_seconds)
@@ -152,7 +152,7 @@ def sidecar_writer(settings: Settings) -> Write:
     return write
 
 
-def obey(connection: Connection, control: Control, pulse: Pulse, stop_seconds: float) -> None:
+def obey(connection: Connection, control: Control, pulse: Heartbeat, stop_seconds: float) -> None:
     """Runs beside the worker, which may be deep in the model for minutes: ends the process when that must be."""
     patience: float | None = None
     while connection.poll(patience):

@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class PatientPendingWork(PendingWork):
+class RetryingPendingWork(PendingWork):
     """Where it cannot be asked now, there may be something to do: whoever claims it waits for the database."""
 
     def has_file(self) -> bool:
@@ -32,7 +32,7 @@ class PatientPendingWork(PendingWork):
             return True
 
 
-class PatientStore(JobStore):
+class RetryingStore(JobStore):
     """Waits while the disk is full, the server is away, or another program holds the database. For several threads.
 
     Nothing new is claimed meanwhile. Each of its ways is one transaction that left nothing behind when it failed, so
@@ -48,7 +48,7 @@ class PatientStore(JobStore):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(database, clock_now)
-        self.pending = PatientPendingWork(database, clock_now)
+        self.pending = RetryingPendingWork(database, clock_now)
         self._sleep = sleep
         self._monotonic = monotonic
         self._episode = Episode()

@@ -13,8 +13,8 @@ from config.recipes import Question
 from daemon.inference.batch_engine import TorchEngine
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
-from daemon.inference.reask import AskingAgain
-from daemon.inference.sampling_params import Decoding
+from daemon.inference.reask import ReaskingEngine
+from daemon.inference.sampling_params import SamplingParams
 from tests.support.checkpoints import write_tiny_checkpoint
 
 QUESTIONS = (
@@ -39,8 +39,8 @@ def torch_engine(folder: Path, rows: int = 4, precision: str = "f32") -> TorchEn
 MAKERS: dict[str, Callable[[Path], Engine]] = {
     "echo": lambda _: EchoEngine(),
     "torch": torch_engine,
-    "asking echo again": lambda _: AskingAgain(EchoEngine()),
-    "asking torch again": lambda checkpoint: AskingAgain(torch_engine(checkpoint)),
+    "asking echo again": lambda _: ReaskingEngine(EchoEngine()),
+    "asking torch again": lambda checkpoint: ReaskingEngine(torch_engine(checkpoint)),
 }
 
 
@@ -95,12 +95,12 @@ def test_every_request_gets_one_reply_with_every_answer(engine: Engine) -> None:
         assert reply.figures is not None
         kept = sum(answer.tokens for answer in reply.answers.values())
         assert 0 < kept <= reply.figures.tokens_out, "what was said and not kept was paid for too"
-        assert kept == reply.figures.tokens_out or isinstance(engine, AskingAgain)
+        assert kept == reply.figures.tokens_out or isinstance(engine, ReaskingEngine)
 
 
 def test_a_question_may_be_decoded_otherwise_and_its_neighbours_do_not_notice(engine: Engine) -> None:
     (plain,) = replies(engine, [picture("a")])
-    decoding = {"summary": Decoding(repetition_penalty=1.3)}
+    decoding = {"summary": SamplingParams(repetition_penalty=1.3)}
     (reply,) = replies(engine, [replace(picture("a"), decoding=decoding)])
     assert list(reply.answers) == ["summary", "caption"]
     assert reply.answers["caption"] == plain.answers["caption"]

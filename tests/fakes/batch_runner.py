@@ -9,7 +9,7 @@ from zlib import crc32
 
 from daemon.inference.batch.repetition import LONGEST_PERIOD
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 
 IMAGE, END, WORDS = 90, 0, 40
 POISON = 13  # a tile that no model survives
@@ -17,10 +17,10 @@ DRONE = 91  # a word in a prompt, upon which the model goes round in circles
 
 
 @dataclass
-class Row:
+class HeldTokens:
     to_read: list[object]
     room: int
-    decoding: Decoding = PLAIN
+    decoding: SamplingParams = GREEDY
     held: list[object] = field(default_factory=list)
 
 
@@ -32,9 +32,9 @@ def filled(ids: Sequence[int], features: Sequence[str]) -> list[object]:
     return text
 
 
-def next_token(held: Sequence[object], decoding: Decoding = PLAIN) -> int:
+def next_token(held: Sequence[object], decoding: SamplingParams = GREEDY) -> int:
     """A row with another decoding says other things, and finds its way out of circles."""
-    if decoding != PLAIN:
+    if decoding != GREEDY:
         return hash_of([*held, decoding.repetition_penalty]) % WORDS
     if DRONE in held:
         return 1 + (hash_of(held[: held.index(DRONE)]) + len(held)) % period_of(held)
@@ -50,10 +50,10 @@ def hash_of(held: Sequence[object]) -> int:
     return crc32(repr(list(held)).encode())
 
 
-def answer(ids: Sequence[int], tiles: Sequence[int], limit: int, decoding: Decoding = PLAIN) -> list[int]:
+def answer(ids: Sequence[int], tiles: Sequence[int], limit: int, decoding: SamplingParams = GREEDY) -> list[int]:
     """What must be said, whatever else is under way."""
     held = filled(ids, [f"tile {tile}" for tile in tiles])
-    if DRONE in held and decoding == PLAIN:
+    if DRONE in held and decoding == GREEDY:
         # Until the pattern stands there four times and 24 tokens do; looked at after every fourth.
         limit = min(limit, max(24, 4 * period_of(held)))
     said: list[int] = []
@@ -71,7 +71,7 @@ class HashRunner:
     block = 8
 
     def __init__(self) -> None:
-        self.rows: dict[int, Row] = {}
+        self.rows: dict[int, HeldTokens] = {}
         self.failures: list[RunnerError] = []
         self.looked: list[list[int]] = []
         self.reads: list[int] = []
@@ -79,16 +79,16 @@ class HashRunner:
         self.peak = 0
         self._numbers = count()
 
-    def see(self, tiles: Sequence[int]) -> list[str]:
-        self._begin("see")
+    def encode_images(self, tiles: Sequence[int]) -> list[str]:
+        self._begin("encode_images")
         self.looked.append(list(tiles))
         if POISON in tiles:
             raise RunnerError("poisoned")
         return [f"tile {tile}" for tile in tiles]
 
-    def open(self, ids: Sequence[int], features: Sequence[str], room: int, decoding: Decoding = PLAIN) -> int:
-        self._begin("open")
-        return self._new(Row(filled(ids, features), room, decoding))
+    def add(self, ids: Sequence[int], features: Sequence[str], room: int, decoding: SamplingParams = GREEDY) -> int:
+        self._begin("add")
+        return self._new(HeldTokens(filled(ids, features), room, decoding))
 
     def fork(
         self,
@@ -97,31 +97,31 @@ class HashRunner:
         ids: Sequence[int],
         features: Sequence[str],
         room: int,
-        decoding: Decoding = PLAIN,
+        decoding: SamplingParams = GREEDY,
     ) -> int:
         self._begin("fork")
         text = filled(ids, features)
         assert self.rows[row].held[:shared] == text[:shared]
-        return self._new(Row(text[shared:], room, decoding, self.rows[row].held[:shared]))
+        return self._new(HeldTokens(text[shared:], room, decoding, self.rows[row].held[:shared]))
 
-    def read(self, parts: Sequence[tuple[int, int]]) -> list[int]:
-        self._begin("read")
+    def prefill(self, parts: Sequence[tuple[int, int]]) -> list[int]:
+        self._begin("prefill")
         self.reads.append(sum(count for _, count in parts))
         return [self._take(row, count) for row, count in parts]
 
-    def write(self, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
-        self._begin("write")
+    def decode(self, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
+        self._begin("decode")
         assert len(set(rows)) == len(rows)
         for row, token in zip(rows, tokens, strict=True):
             assert not self.rows[row].to_read
             self.rows[row].to_read.append(token)
         return [self._take(row, 1) for row in rows]
 
-    def drop(self, row: int) -> None:
+    def free(self, row: int) -> None:
         del self.rows[row]
 
-    def give_back(self) -> None:
-        self.calls.append("give_back")
+    def empty_cache(self) -> None:
+        self.calls.append("empty_cache")
 
     @property
     def used(self) -> int:
@@ -132,7 +132,7 @@ class HashRunner:
         if self.failures:
             raise self.failures.pop()
 
-    def _new(self, row: Row) -> int:
+    def _new(self, row: HeldTokens) -> int:
         number = next(self._numbers)
         self.rows[number] = row
         self.peak = max(self.peak, self.used)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from daemon.media.clip import Clip, DecodePlan
-from daemon.worker.prefetch import Reader
-from daemon.worker.prefetch_window import Errand
+from daemon.worker.prefetch import Prefetcher
+from daemon.worker.prefetch_window import DecodeTask
 from storage.records import Fingerprint, Media, MediaKind
 
 
@@ -40,12 +40,12 @@ class FakeOpener:
         self.is_closed = True
 
 
-class ReaderWithoutThread(Reader):
+class ReaderWithoutThread(Prefetcher):
     """Opens files in the caller's time, as soon as they may be; while `holding`, when a test says `open_next`."""
 
     holding = False
 
-    def want(self, errand: Errand) -> None:
+    def want(self, errand: DecodeTask) -> None:
         super().want(errand)
         self._catch_up()
 

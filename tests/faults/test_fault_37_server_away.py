@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.worker.retrying_store import PatientStore
+from daemon.worker.retrying_store import RetryingStore
 from storage.db import postgres_backend
 from storage.db.database import Database, open_database
 from storage.errors import BusyError, LostClaim, PassingError, UnreachableError
@@ -123,7 +123,7 @@ class TestRestart:
 
     def test_a_worker_asks_once_more_what_it_asked_meanwhile(self, server: Server) -> None:
         with server.new_database() as address, closing(open_database(address)) as database:
-            store = PatientStore(database, FakeClock().now, lambda seconds: server.start())
+            store = RetryingStore(database, FakeClock().now, lambda seconds: server.start())
             server.stop()
             assert store.known("blake2b:none", model=MODEL, recipe=RECIPE) is None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.worker.retrying_store import PatientStore
+from daemon.worker.retrying_store import RetryingStore
 from storage.db.database import Database, open_database
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -49,7 +49,7 @@ def test_a_description_is_kept_until_the_lock_is_free(impatient: Database) -> No
         waiting.set()
         freed.wait(10)
 
-    store = PatientStore(impatient, SystemClock().now, sleep)
+    store = RetryingStore(impatient, SystemClock().now, sleep)
     store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
     claim = store.claim("w", lease_seconds=60)
     assert claim

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.worker.retrying_store import PatientStore
+from daemon.worker.retrying_store import RetryingStore
 from storage.db.database import Database, open_database
 from storage.errors import DiskFullError
 from storage.health import problems
@@ -57,7 +57,7 @@ def test_what_was_said_is_kept_until_there_is_room_and_the_database_is_sound(tmp
             if len(waits) == 3:
                 limit(database, 10_000)
 
-        store = PatientStore(database, SystemClock().now, sleep)
+        store = RetryingStore(database, SystemClock().now, sleep)
         file = new_file()
         store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
         claim = store.claim("w", lease_seconds=60)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemon.supervision.lease_monitor import Silence
+from daemon.supervision.lease_monitor import LeaseMonitor
 from storage.db.database import Database, open_database
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause, JobState
@@ -49,7 +49,7 @@ class Watch:
     def __init__(self, database: Database, clock: FakeClock) -> None:
         self.clock = clock
         self.store = JobStore(database, clock.now)
-        self.silence = Silence(LEASE, clock)
+        self.silence = LeaseMonitor(LEASE, clock)
         self.store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
         self.claim = self.claimed()
         self.alive = True

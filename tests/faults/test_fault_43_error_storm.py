@@ -6,7 +6,7 @@ Jobs back off with jitter, the engine with a pause of its own that grows up to a
 from __future__ import annotations
 
 from daemon.retry_policy import FACTOR, FIRST_SECONDS, LONGEST_SECONDS, backoff
-from daemon.worker.engine_host import LONGEST_PAUSE_SECONDS, EngineRoom
+from daemon.worker.engine_host import LONGEST_PAUSE_SECONDS, EngineHost
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import FailingEngine
@@ -28,7 +28,7 @@ def test_the_engine_is_loaded_anew_after_a_pause_that_doubles_up_to_a_minute() -
         loads += 1
         return FailingEngine()
 
-    room = EngineRoom(make, clock, lambda state: None)
+    room = EngineHost(make, clock, lambda state: None)
     pauses = []
     for _ in range(20):
         assert room.open()

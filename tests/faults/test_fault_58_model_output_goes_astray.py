@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from daemon.inference.reask import AskingAgain
+from daemon.inference.reask import ReaskingEngine
 from storage.lifecycle import JobState
 from storage.records import Description
 from tests.fakes.engines import SayingEngine
@@ -28,7 +28,7 @@ ASTRAY = {
 
 def described(bench: Bench, engine: SayingEngine) -> Description:
     job = bench.queue()
-    bench.employ(AskingAgain(engine))
+    bench.employ(ReaskingEngine(engine))
     bench.turn(3)
     assert (bench.state(job), bench.attempts(job)) == (JobState.DONE, 1)
     description = bench.library.description(job)

@@ -13,22 +13,22 @@ import torch
 from daemon.inference.smolvlm.checkpoint import read_plan
 from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.attention import fused, plain
-from daemon.inference.torch.device_check import Rung, judge, off
-from daemon.inference.torch.device_check_inputs import TILES, Alone, Probe
+from daemon.inference.torch.device_check import RunMode, judge, off
+from daemon.inference.torch.device_check_inputs import TILES, CheckInputs, SingleResults
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import DEMO, write_random
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 
 CPU = torch.device("cpu")
-WAYS = [Rung(kernel, dtype, 8, "") for kernel in (fused, plain) for dtype in (torch.bfloat16, torch.float32)]
+WAYS = [RunMode(kernel, dtype, 8, "") for kernel in (fused, plain) for dtype in (torch.bfloat16, torch.float32)]
 THREADS = (1, 2)
 #: Tiles for the demo model and for random weights at full size: 8 trials of each, 200 in all.
 SEEDS = {"demo": range(1, 22), "full size": range(1, 5)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeededProbe(Probe):
+class SeededProbe(CheckInputs):
     """Noise at one seed, drawn tiles of flat colour at the next: what saturates rounds otherwise than what does not."""
 
     seed: int
@@ -77,6 +77,6 @@ def test_a_sound_device_raises_no_alarm(
                 print(f"\n{weights}, {way.kernel.__name__}, {way.dtype}, {count} threads: at most off {shares}")
 
 
-def note(worst: dict[str, float], alone: Alone, truth: Alone, together: float) -> None:
+def note(worst: dict[str, float], alone: SingleResults, truth: SingleResults, together: float) -> None:
     found = (off(alone.features, truth.features), off(alone.scores, truth.scores), together)
     worst.update({name: max(far, new) for (name, far), new in zip(worst.items(), found, strict=True)})

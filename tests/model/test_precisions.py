@@ -95,8 +95,8 @@ def test_the_full_shape_in_fewer_bits_is_near_float32(precision: str, folder: Pa
     needs_int8(precision)
     dtype, lay = PRECISIONS[precision]
     tiles = list(np.random.default_rng(0).standard_normal((2, 3, 512, 512), np.float32))
-    exact = torch.stack(TorchRunner.from_folder(folder, CPU, torch.float32).see(tiles))
-    near = torch.stack(TorchRunner.from_folder(folder, CPU, dtype, lay).see(tiles)).float()
+    exact = torch.stack(TorchRunner.from_folder(folder, CPU, torch.float32).encode_images(tiles))
+    near = torch.stack(TorchRunner.from_folder(folder, CPU, dtype, lay).encode_images(tiles)).float()
     off = float((near - exact).norm() / exact.norm())
     print(f"{precision}: what is seen is {off:.4f} off float32")
     assert off < 0.1

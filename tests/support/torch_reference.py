@@ -10,13 +10,13 @@ import torch
 from transformers import SmolVLMForConditionalGeneration
 
 from config.recipes import Question
-from daemon.inference.batch.sequence import Scene, Writing
+from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
 from daemon.inference.engine import Request
-from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.torch.tile_dedup import distinct
 
-TorchScene = Scene[Floats, torch.Tensor]
+TorchScene = SequenceGroup[Floats, torch.Tensor]
 
 
 class Reference:
@@ -25,16 +25,16 @@ class Reference:
     def __init__(self, folder: Path) -> None:
         self.processor = Processor.from_folder(folder, detail="fast")
         self._model: Any = SmolVLMForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
-        self._known: dict[tuple[str, str, int, Decoding], list[int]] = {}
+        self._known: dict[tuple[str, str, int, SamplingParams], list[int]] = {}
 
-    def written(self, request: Request, question: Question, limit: int, decoding: Decoding = PLAIN) -> list[int]:
+    def written(self, request: Request, question: Question, limit: int, decoding: SamplingParams = GREEDY) -> list[int]:
         """The tokens of an answer, without the end token; `request.id` must stand for its pictures."""
         key = (request.id, question.ask, limit, decoding)
         if key not in self._known:
             self._known[key] = self._generate(request, question, limit, decoding)
         return self._known[key]
 
-    def _generate(self, request: Request, question: Question, limit: int, decoding: Decoding) -> list[int]:
+    def _generate(self, request: Request, question: Question, limit: int, decoding: SamplingParams) -> list[int]:
         prepared = self.processor.prepare(
             request.pictures, question.ask, timestamps=request.timestamps, seconds=request.seconds
         )
@@ -57,8 +57,8 @@ def scene_of(processor: Processor, request: Request, questions: Sequence[Questio
     seen = processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
     different, places = distinct(seen.tiles)
     ids = [(processor.ask(seen, question.ask), question.name) for question in questions]
-    return Scene(
+    return SequenceGroup(
         list(processor.normal(different)),
         places,
-        [Writing(asked, limit, request.decoding.get(name, PLAIN)) for asked, name in ids],
+        [TokenSequence(asked, limit, request.decoding.get(name, GREEDY)) for asked, name in ids],
     )

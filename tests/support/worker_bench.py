@@ -12,11 +12,11 @@ from daemon.power.power_state import PowerState
 from daemon.power.sleep_inhibitor import Awake
 from daemon.power.throttle import Courtesy
 from daemon.worker.control import Control
-from daemon.worker.engine_host import EngineRoom
-from daemon.worker.heartbeat import Pulse
+from daemon.worker.engine_host import EngineHost
+from daemon.worker.heartbeat import Heartbeat
 from daemon.worker.loop import Worker
-from daemon.worker.loop_progress import Progress
-from daemon.worker.memory_growth import Growth
+from daemon.worker.loop_progress import LoopProgress
+from daemon.worker.memory_growth import MemoryGrowth
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -50,14 +50,14 @@ class Bench:
         self.held_bytes = 0
         self.power, self.told = PowerState(), list[dict[str, object]]()
         self.control = Control()
-        self.pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
+        self.pulse = Heartbeat(store, beat_seconds=10, lease_seconds=60)
         self.employ(EchoEngine())
 
     def employ(self, engine: Engine) -> None:
         self.reader = ReaderWithoutThread(self.opener, self.clock)
         self.courtesy = Courtesy(lambda: self.power, Awake(lambda: None), self.clock, self.told.append)
-        room = EngineRoom(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
-        progress = Progress(self.stages.append, self.clock)
+        room = EngineHost(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
+        progress = LoopProgress(self.stages.append, self.clock)
         delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)
         self.deliveries = QueueWithoutThread(
             delivery, self.pulse, progress, self.clock, owner="worker", lease_seconds=self.settings.work.lease_seconds
@@ -74,7 +74,7 @@ class Bench:
             sight=self.sighted.append,
             launched_by="terminal",
             progress=progress,
-            growth=Growth(100, lambda: self.held_bytes),
+            growth=MemoryGrowth(100, lambda: self.held_bytes),
             courtesy=self.courtesy,
         )
 

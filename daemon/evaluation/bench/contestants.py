@@ -13,7 +13,7 @@ from daemon.evaluation.bench.loaded_models import Models
 from daemon.evaluation.bench.workload import requests_of, warm_up_of
 from daemon.inference.engine import Engine, Figures, Reply, Request
 from daemon.inference.smolvlm.processor import Processor
-from daemon.inference.torch.reference import StockLoop
+from daemon.inference.torch.reference import ReferenceLoop
 
 
 class AskingSide:
@@ -96,7 +96,7 @@ def ask_engine(engine: Engine, requests: Sequence[Request], *, tiles: int = 0) -
     return run_of(requests, figures, phases, tiles)
 
 
-def ask_stock(loop: StockLoop, processor: Processor, requests: Sequence[Request], *, tiles: int = 0) -> Run:
+def ask_stock(loop: ReferenceLoop, processor: Processor, requests: Sequence[Request], *, tiles: int = 0) -> Run:
     figures = [checked(loop.reply(request, processor), request) for request in requests]
     return run_of(requests, figures, [one.seconds for one in figures], tiles)
 

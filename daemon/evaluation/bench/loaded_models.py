@@ -11,7 +11,7 @@ from daemon.inference.factory import make_engine
 from daemon.inference.smolvlm.checkpoint import read_plan
 from daemon.inference.smolvlm.processor import Processor, read_tokenizer, rule_for
 from daemon.inference.torch.devices import has_int8, name_of, pick_device
-from daemon.inference.torch.reference import StockLoop
+from daemon.inference.torch.reference import ReferenceLoop
 from daemon.inference.weights.sources import find_model
 
 
@@ -26,7 +26,7 @@ class Models:
         self.info: EngineInfo | None = None  # of the engine in the settings' own precision
         self._settings = settings
         self._tokenizer = read_tokenizer(self.folder.path, self.plan)
-        self._stock: StockLoop | None = None
+        self._stock: ReferenceLoop | None = None
         self._engine: Engine | None = None
         self._engine_is: tuple[Detail, int, str | None] | None = None
 
@@ -43,14 +43,14 @@ class Models:
         plan = replace(self.plan, frame_edge=self.plan.stock_edge) if stock_frames else self.plan
         return Processor(plan, self._tokenizer, rule_for(detail, self.plan))
 
-    def new_stock(self) -> StockLoop:
+    def new_stock(self) -> ReferenceLoop:
         """Loaded in the place of an earlier one."""
         self.close_stock()
         chosen = self._settings.model
-        self._stock = StockLoop.from_folder(self.folder.path, device=chosen.device, precision=chosen.precision)
+        self._stock = ReferenceLoop.from_folder(self.folder.path, device=chosen.device, precision=chosen.precision)
         return self._stock
 
-    def stock(self) -> StockLoop:
+    def stock(self) -> ReferenceLoop:
         return self._stock or self.new_stock()
 
     def new_engine(self, detail: Detail, rows: int, precision: str | None = None) -> Engine:

@@ -15,7 +15,7 @@ from daemon.evaluation.bench.stats import Spread
 from daemon.evaluation.bench.workload import requests_of
 from daemon.inference.engine import Request
 from daemon.inference.smolvlm.processor import Processor
-from daemon.inference.torch.roofline import Needs, Product, copy_rate, needs_of, product_rate
+from daemon.inference.torch.roofline import MatrixProduct, ModelCost, copy_rate, needs_of, product_rate
 
 COPIED_BYTES = 256 * 1024**2
 
@@ -92,15 +92,15 @@ class LimitsSide:
 
     def __init__(self, models: Models) -> None:
         self._models = models
-        self._products: dict[Product, list[float]] = {}
+        self._products: dict[MatrixProduct, list[float]] = {}
         self._copies: list[float] = []
 
     @cached_property
-    def needs(self) -> Needs:
+    def needs(self) -> ModelCost:
         return needs_of(self._models.stock().model)
 
     @property
-    def products(self) -> dict[Product, Spread]:
+    def products(self) -> dict[MatrixProduct, Spread]:
         return {product: Spread(tuple(rates)) for product, rates in self._products.items()}
 
     @property

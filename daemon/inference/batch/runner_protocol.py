@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 
 Tile_contra = TypeVar("Tile_contra", contravariant=True)
 Features = TypeVar("Features")
@@ -19,20 +19,22 @@ class RunnerMemoryError(RunnerError):
     """There was no memory for what was asked. Rows are as they were before."""
 
 
-class Runner(Protocol[Tile_contra, Features]):
+class ModelRunner(Protocol[Tile_contra, Features]):
     """One loaded model. A row takes memory in whole blocks of `block` tokens.
 
-    All but `drop` and `give_back` raise RunnerError.
+    All but `free` and `empty_cache` raise RunnerError.
     """
 
     block: int
 
-    def see(self, tiles: Sequence[Tile_contra]) -> Sequence[Features]:
+    def encode_images(self, tiles: Sequence[Tile_contra]) -> Sequence[Features]:
         """What the model sees in each tile."""
         ...
 
-    def open(self, ids: Sequence[int], features: Sequence[Features], room: int, decoding: Decoding = PLAIN) -> int:
-        """A new row that is to read `ids`, with `features` in their places, and never holds more than `room` tokens.
+    def add(
+        self, ids: Sequence[int], features: Sequence[Features], capacity: int, decoding: SamplingParams = GREEDY
+    ) -> int:
+        """A new row for the prompt `ids`, with `features` at its image positions, and room for `capacity` tokens.
 
         Its next tokens are chosen by its `decoding`.
         """
@@ -44,24 +46,24 @@ class Runner(Protocol[Tile_contra, Features]):
         shared: int,
         ids: Sequence[int],
         features: Sequence[Features],
-        room: int,
-        decoding: Decoding = PLAIN,
+        capacity: int,
+        decoding: SamplingParams = GREEDY,
     ) -> int:
-        """As `open`, but the first `shared` tokens, which `row` has read as well, are taken from there."""
+        """As `add`, but the first `shared` tokens, which `row` has read as well, are taken from there."""
         ...
 
-    def read(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
+    def prefill(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
         """Each row reads so many more of its tokens; the next token after each."""
         ...
 
-    def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
+    def decode(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
         """Each row takes its token; the next token after each."""
         ...
 
-    def drop(self, row: int) -> None:
+    def free(self, row: int) -> None:
         """Forget a row."""
         ...
 
-    def give_back(self) -> None:
+    def empty_cache(self) -> None:
         """Hand freed memory back to the system; called after a failure."""
         ...

@@ -8,8 +8,8 @@ from enum import Enum
 from itertools import takewhile
 from typing import Generic, TypeVar
 
-from daemon.inference.batch.stop_criteria import Stop
-from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.batch.stop_criteria import StopReason
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 
 Tile = TypeVar("Tile")
 Features = TypeVar("Features")
@@ -17,17 +17,17 @@ Features = TypeVar("Features")
 PHASES = ("vision", "prefill", "generate")
 
 
-class State(Enum):
+class SequenceState(Enum):
     WAITING = "waits for a place in the batch"
     ADMITTED = "has a place; its pictures or the prefix that it shares are not ready"
-    READING = "its prompt is being read"
-    WRITING = "its tokens are being written"
+    PREFILL = "its prompt is being read"
+    DECODE = "its tokens are being written"
     DONE = "is over"
     CANCELLED = "is no longer wanted"
 
 
 @dataclass(eq=False)
-class Writing:
+class TokenSequence:
     """One answer: the prompt's token ids, what is said so far, and at most `limit` tokens of it, chosen by `decoding`.
 
     While `row` is set the runner holds the first `read` tokens of the prompt there.
@@ -35,79 +35,85 @@ class Writing:
 
     ids: Sequence[int]
     limit: int
-    decoding: Decoding = PLAIN
-    state: State = State.WAITING
+    decoding: SamplingParams = GREEDY
+    state: SequenceState = SequenceState.WAITING
     row: int | None = None
     read: int = 0
-    said: list[int] = field(default_factory=list)
-    stop: Stop | None = None
+    output_ids: list[int] = field(default_factory=list)
+    stop: StopReason | None = None
 
     @property
-    def has_place(self) -> bool:
-        return self.state in (State.ADMITTED, State.READING, State.WRITING)
+    def is_scheduled(self) -> bool:
+        return self.state in (SequenceState.ADMITTED, SequenceState.PREFILL, SequenceState.DECODE)
 
     @property
-    def is_over(self) -> bool:
-        return self.state in (State.DONE, State.CANCELLED)
+    def is_finished(self) -> bool:
+        return self.state in (SequenceState.DONE, SequenceState.CANCELLED)
 
-    def begin_again(self) -> None:
+    def reset(self) -> None:
         """Back into line, as if it had never been begun."""
-        self.state, self.row, self.read, self.stop = State.WAITING, None, 0, None
-        self.said.clear()
+        self.state, self.row, self.read, self.stop = SequenceState.WAITING, None, 0, None
+        self.output_ids.clear()
 
 
-class Scene(Generic[Tile, Features]):
+class SequenceGroup(Generic[Tile, Features]):
     """Pictures and the answers that are to be written about them.
 
-    `tiles` are looked at once; `places` says which of them stands where in the prompts. `seen` are those that were
-    looked at before, for an earlier scene, and are no longer among `tiles`. `seconds` by phase are as a
-    clock on the wall shows them, whatever ran beside; `rows_beside` is the most answers that were written together.
+    Each of `tiles` is encoded once; `tile_indices` gives the tile of each image position in the prompts.
+    `tile_features` are the features of tiles that were encoded before, for an earlier group, and are not in `tiles`.
+    `seconds` are wall-clock seconds by phase; `peak_batch_size` is the largest batch that one of the sequences was in.
     """
 
     def __init__(
         self,
         tiles: Sequence[Tile],
-        places: Sequence[int],
-        writings: Sequence[Writing],
-        seen: Sequence[Features] = (),
+        tile_indices: Sequence[int],
+        sequences: Sequence[TokenSequence],
+        tile_features: Sequence[Features] = (),
     ) -> None:
-        self.tiles, self.places, self.writings = tiles, places, writings
-        self.seen = list(seen)  # tile by tile
-        self.prefix = shared_prefix([writing.ids for writing in writings])
+        self.tiles, self.tile_indices, self.sequences = tiles, tile_indices, sequences
+        self.tile_features = list(tile_features)  # tile by tile
+        self.prefix_length = shared_prefix([sequence.ids for sequence in sequences])
         self.failure: str | None = None
         self.seconds = dict.fromkeys(PHASES, 0.0)
-        self.rows_beside = 0
+        self.peak_batch_size = 0
 
     @property
-    def unseen(self) -> Sequence[Tile]:
-        return self.tiles[len(self.seen) :]
+    def pending_tiles(self) -> Sequence[Tile]:
+        return self.tiles[len(self.tile_features) :]
 
-    def see(self, features: Features) -> None:
+    def add_features(self, features: Features) -> None:
         """What the model sees in the next tile; when that was the last, the tiles are let go."""
-        self.seen.append(features)
-        if not self.unseen:
+        self.tile_features.append(features)
+        if not self.pending_tiles:
             self.tiles = ()
 
     @property
     def features(self) -> list[Features]:
         """Of every place in the prompts, in their order."""
-        return [self.seen[place] for place in self.places]
+        return [self.tile_features[place] for place in self.tile_indices]
 
     @property
-    def is_over(self) -> bool:
-        return self.failure is not None or all(writing.is_over for writing in self.writings)
+    def is_finished(self) -> bool:
+        return self.failure is not None or all(sequence.is_finished for sequence in self.sequences)
 
     @property
-    def stem(self) -> Writing | None:
+    def prefix_owner(self) -> TokenSequence | None:
         """The writing whose row has read most, so that others may fork from it."""
-        return max((one for one in self.writings if one.row is not None), key=lambda one: one.read, default=None)
+        return max((one for one in self.sequences if one.row is not None), key=lambda one: one.read, default=None)
 
-    def spent(self) -> list[Writing]:
+    def releasable(self) -> list[TokenSequence]:
         """Those that are over and whose row nobody needs: no other is to fork, or another row holds the prefix too."""
-        to_come = self.prefix and any(one.state in (State.WAITING, State.ADMITTED) for one in self.writings)
-        holding = [one for one in self.writings if one.row is not None]
-        over = [one for one in holding if one.is_over]
-        kept = over[:1] if to_come and not any(one.read >= self.prefix for one in holding if not one.is_over) else []
+        to_come = self.prefix_length and any(
+            one.state in (SequenceState.WAITING, SequenceState.ADMITTED) for one in self.sequences
+        )
+        holding = [one for one in self.sequences if one.row is not None]
+        over = [one for one in holding if one.is_finished]
+        kept = (
+            over[:1]
+            if to_come and not any(one.read >= self.prefix_length for one in holding if not one.is_finished)
+            else []
+        )
         return [one for one in over if one not in kept]
 
 

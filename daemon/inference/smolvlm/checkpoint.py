@@ -14,7 +14,7 @@ NEEDED = ("config.json", "tokenizer.json", "preprocessor_config.json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ModelSpec:
     """How the model is fed: edges in pixels, channel means and deviations of 0..1 values, tokens.
 
     `stock_edge` is the longest edge that the stock processor resizes pictures to; `context` the most tokens in and out.
@@ -57,7 +57,7 @@ def read_json(file: Path) -> dict[str, Any]:
     return found
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> ModelSpec:
     """The plan from config.json, preprocessor_config.json and processor_config.json (which older models lack)."""
     config_file, pictures_file = folder / "config.json", folder / "preprocessor_config.json"
     config, pictures = read_json(config_file), read_json(pictures_file)
@@ -70,7 +70,7 @@ def read_plan(folder: Path) -> Plan:
         raise unusable(config_file, f"lacks {error}") from error
     try:
         sampling = pictures["video_sampling"]
-        plan = Plan(
+        plan = ModelSpec(
             tile=int(pictures["max_image_size"]["longest_edge"]),
             tokens_per_tile=tokens,
             stock_edge=int(pictures["size"]["longest_edge"]),
@@ -88,7 +88,7 @@ def read_plan(folder: Path) -> Plan:
     return plan
 
 
-def check(plan: Plan, folder: Path, config: dict[str, Any]) -> None:
+def check(plan: ModelSpec, folder: Path, config: dict[str, Any]) -> None:
     """Files that contradict each other would make wrong descriptions, not errors, so they are compared here."""
     if config.get("model_type") != "smolvlm":
         raise unusable(folder / "config.json", f"is of a {config.get('model_type')} model, not of a smolvlm")

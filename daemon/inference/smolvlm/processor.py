@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from config.settings import Detail
-from daemon.inference.smolvlm.checkpoint import Plan, read_plan, unusable
+from daemon.inference.smolvlm.checkpoint import ModelSpec, read_plan, unusable
 from daemon.inference.smolvlm.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
 from daemon.media.clip import Pixels
 from daemon.media.sampling import fit_edge, resize
@@ -37,7 +37,7 @@ class TileRule:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImagePrompt:
     """Pictures cut up: uint8 `tiles`, (tile, tile, 3) each; `block`, the text that stands for them."""
 
     tiles: tuple[Pixels, ...]
@@ -54,7 +54,7 @@ class Prepared:
     pixels: Floats
 
 
-def rule_for(detail: Detail, plan: Plan) -> TileRule:
+def rule_for(detail: Detail, plan: ModelSpec) -> TileRule:
     """fast: one tile; balanced: two tiles an edge, never enlarged for it; full: the stock rule."""
     if detail == "full":
         return TileRule(plan.stock_edge)
@@ -69,7 +69,7 @@ class Processor:
     To `image_edge` and `frame_edge`, in pixels, pictures and frames may be shrunk beforehand: the result is the same.
     """
 
-    def __init__(self, plan: Plan, tokenizer: Tokenizer, rule: TileRule) -> None:
+    def __init__(self, plan: ModelSpec, tokenizer: Tokenizer, rule: TileRule) -> None:
         self.rule = rule
         self.plan = plan
         self.tile = plan.tile
@@ -91,16 +91,16 @@ class Processor:
 
     def look(
         self, pictures: Sequence[Pixels], *, timestamps: Sequence[float] = (), seconds: float | None = None
-    ) -> Seen:
+    ) -> ImagePrompt:
         """Cut pictures up; those of a video (`seconds` long) are its frames, one tile each."""
         if seconds is not None:
             frames = tuple(self._frame(picture) for picture in pictures)
             block = video_block(timestamps, seconds, self.tokens_per_tile)
-            return Seen(frames, (Tiling(0, 0),) * len(frames), block, True)
+            return ImagePrompt(frames, (Tiling(0, 0),) * len(frames), block, True)
         cut = [self._cut(picture) for picture in pictures]
         tilings = tuple(tiling for _, tiling in cut)
         block = "".join(image_block(tiling, self.tokens_per_tile) for tiling in tilings)
-        return Seen(tuple(tile for tiles, _ in cut for tile in tiles), tilings, block, False)
+        return ImagePrompt(tuple(tile for tiles, _ in cut for tile in tiles), tilings, block, False)
 
     def normal(self, tiles: Sequence[Pixels]) -> Floats:
         """uint8 (tile, tile, 3) each -> float32 (tiles, 3, tile, tile), with the checkpoint's mean and deviation."""
@@ -112,7 +112,7 @@ class Processor:
             place /= std
         return pixels
 
-    def ask(self, seen: Seen, question: str, *, system: str | None = None) -> list[int]:
+    def ask(self, seen: ImagePrompt, question: str, *, system: str | None = None) -> list[int]:
         """The token ids of a question about what was seen."""
         picture_first = bool(seen.tilings) and not seen.is_video
         return self.encode(chat(seen.block + question, picture_first=picture_first, system=system))
@@ -178,7 +178,7 @@ def whole_tiles(width: int, height: int, tile: int) -> tuple[int, int]:
     return round_up(int(high * ratio), tile), high
 
 
-def read_tokenizer(folder: Path, plan: Plan) -> Tokenizer:
+def read_tokenizer(folder: Path, plan: ModelSpec) -> Tokenizer:
     """The folder's tokenizer, with every sign of the prompts in it as one token."""
     file = folder / "tokenizer.json"
     if not file.is_file():

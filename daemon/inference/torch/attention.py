@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from daemon.inference.torch.kv_cache import Row, Shelf
+from daemon.inference.torch.kv_cache import Bucket, Slot
 
 
-class Kernel(Protocol):
+class AttentionKernel(Protocol):
     """As torch's scaled_dot_product_attention: queries (…, heads, queries, width), keys and values alike."""
 
     def __call__(
@@ -30,7 +30,7 @@ class Kernel(Protocol):
     ) -> Tensor: ...
 
 
-fused: Kernel = scaled_dot_product_attention
+fused: AttentionKernel = scaled_dot_product_attention
 
 #: Of a prompt: few enough that little is computed which nobody sees, and enough for products to be quick.
 QUERIES_AT_ONCE = 128
@@ -67,7 +67,7 @@ def plain_block(query: Tensor, key: Tensor, value: Tensor, first: int, last: int
     return plain(query[..., first:last, :], key[..., :last, :], value[..., :last, :], attn_mask=mask)
 
 
-def best_kernel(device: torch.device) -> Kernel:
+def best_kernel(device: torch.device) -> AttentionKernel:
     """A CPU's own kernel multiplies head by head, which takes it twice as long as products of all heads at once."""
     return plain if device.type == "cpu" else fused
 
@@ -78,10 +78,10 @@ def mask_of(seen: Tensor, like: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Part:
+class PrefillSegment:
     """Tokens `first`..`last` of those that are read together, which belong to one row."""
 
-    row: Row
+    row: Slot
     first: int
     last: int
     mask: Tensor | None
@@ -91,20 +91,20 @@ class Part:
         return self.row.length + self.last - self.first
 
 
-class Reading:
+class PrefillAttention:
     """Several tokens a row: attention row by row, each token over itself and what stands before it."""
 
-    def __init__(self, rows: Sequence[tuple[Row, int]], kernel: Kernel = fused) -> None:
+    def __init__(self, rows: Sequence[tuple[Slot, int]], kernel: AttentionKernel = fused) -> None:
         self._attend = kernel
-        self.parts: list[Part] = []
+        self.parts: list[PrefillSegment] = []
         first = 0
         for row, count in rows:
             mask = None
             if row.length and count > 1:
-                device = row.unread.device
+                device = row.pending.device
                 places = torch.arange(row.length + count, device=device)
-                mask = mask_of(places <= places[row.length :, None], row.unread)
-            self.parts.append(Part(row, first, first + count, mask))
+                mask = mask_of(places <= places[row.length :, None], row.pending)
+            self.parts.append(PrefillSegment(row, first, first + count, mask))
             first += count
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class Reading:
         attended = torch.empty_like(queries)
         for part in self.parts:
             row, new = part.row, slice(part.first, part.last)
-            old_keys, old_values = row.shelf.keys[layer][row.slot], row.shelf.values[layer][row.slot]
+            old_keys, old_values = row.bucket.keys[layer][row.index], row.bucket.values[layer][row.index]
             old_keys[:, row.length : part.end] = keys[new].transpose(0, 1)
             old_values[:, row.length : part.end] = values[new].transpose(0, 1)
             attended[new] = self._attend(
@@ -126,28 +126,28 @@ class Reading:
         return attended
 
 
-class ShelfWriting:
-    """The part of `Writing` that concerns one shelf: tokens from `first` on, one for each of `rows`, by their slots.
+class BucketDecodeAttention:
+    """The part of `DecodeAttention` in one bucket: `tokens`, one for each row that takes one, by their slots.
 
     Attention runs over all slots to their full capacity, as they lie: a CPU would copy what has gaps, and a GPU may
     take its time over every new shape. What rows get that take no token is lost.
     """
 
     def __init__(
-        self, shelf: Shelf, tokens: slice, slots: Tensor, places: Tensor, ends: Tensor, kernel: Kernel
+        self, bucket: Bucket, tokens: slice, slots: Tensor, places: Tensor, ends: Tensor, kernel: AttentionKernel
     ) -> None:
         """`slots` and `places` (length) of the rows that take a token, `ends` of all rows on the shelf."""
         self._attend = kernel
-        self.shelf, self.tokens = shelf, tokens
+        self.bucket, self.tokens = bucket, tokens
         self.slots, self.places = slots, places
-        self.count = len(shelf.rows)
+        self.count = len(bucket.rows)
         self.is_full = len(slots) == self.count
-        seen = torch.arange(shelf.capacity, device=ends.device) < ends[:, None]
-        self.mask = mask_of(seen, shelf.keys[0])[:, None, None]
+        seen = torch.arange(bucket.capacity, device=ends.device) < ends[:, None]
+        self.mask = mask_of(seen, bucket.keys[0])[:, None, None]
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """As Reading's, for this shelf's tokens. Heads that share keys stand beside each other like tokens."""
-        all_keys, all_values = self.shelf.keys[layer], self.shelf.values[layer]
+        all_keys, all_values = self.bucket.keys[layer], self.bucket.values[layer]
         all_keys[self.slots, :, self.places] = keys
         all_values[self.slots, :, self.places] = values
         grouped = queries.reshape(*keys.shape[:2], -1, keys.shape[2])
@@ -159,7 +159,7 @@ class ShelfWriting:
         return (attended if self.is_full else attended[self.slots]).flatten(1, 2)
 
 
-class Writing:
+class DecodeAttention:
     """One token a row: attention shelf by shelf, in the `order` of the rows' shelves and slots.
 
     `tokens` and `places` (rows) are the tokens that were given, in that order, and their positions. All numbers that a
@@ -167,28 +167,28 @@ class Writing:
     in PyTorch's Copy.mm).
     """
 
-    def __init__(self, rows: Sequence[Row], tokens: Sequence[int], kernel: Kernel = fused) -> None:
-        self.order = sorted(range(len(rows)), key=lambda number: (rows[number].shelf.capacity, rows[number].slot))
+    def __init__(self, rows: Sequence[Slot], tokens: Sequence[int], kernel: AttentionKernel = fused) -> None:
+        self.order = sorted(range(len(rows)), key=lambda number: (rows[number].bucket.capacity, rows[number].index))
         self.rows = [rows[number] for number in self.order]
-        shelves = [(shelf, list(standing)) for shelf, standing in groupby(self.rows, key=lambda row: row.shelf)]
+        buckets = [(bucket, list(standing)) for bucket, standing in groupby(self.rows, key=lambda row: row.bucket)]
         numbers = [
             [tokens[number] for number in self.order],
             [row.length for row in self.rows],
-            [row.slot for row in self.rows],
-            *([row.length + 1 for row in shelf.rows] for shelf, _ in shelves),
+            [row.index for row in self.rows],
+            *([row.length + 1 for row in bucket.rows] for bucket, _ in buckets),
         ]
-        packed = torch.tensor(list(chain(*numbers)), device=self.rows[0].shelf.shape.device)
+        packed = torch.tensor(list(chain(*numbers)), device=self.rows[0].bucket.shape.device)
         self.tokens, self.places, slots, *ends = torch.split(packed, [len(some) for some in numbers])
-        self.shelves: list[ShelfWriting] = []
+        self.buckets: list[BucketDecodeAttention] = []
         first = 0
-        for (shelf, standing), end in zip(shelves, ends, strict=True):
+        for (bucket, standing), end in zip(buckets, ends, strict=True):
             some = slice(first, first + len(standing))
-            self.shelves.append(ShelfWriting(shelf, some, slots[some], self.places[some], end, kernel))
+            self.buckets.append(BucketDecodeAttention(bucket, some, slots[some], self.places[some], end, kernel))
             first = some.stop
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Queries (rows, heads, width), keys and values (rows, fewer heads, width) -> as the queries."""
         attended = [
-            shelf(layer, queries[shelf.tokens], keys[shelf.tokens], values[shelf.tokens]) for shelf in self.shelves
+            bucket(layer, queries[bucket.tokens], keys[bucket.tokens], values[bucket.tokens]) for bucket in self.buckets
         ]
         return attended[0] if len(attended) == 1 else torch.cat(attended)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.torch.attention import Kernel, fused, plain
-from daemon.inference.torch.device_check_inputs import Alone, Probe, Together
-from daemon.inference.torch.device_verdicts import Verdict, Verdicts, key_of
-from daemon.inference.torch.devices import NAMES, give_back
-from daemon.inference.torch.kernel_check import trouble_with
+from daemon.inference.torch.attention import AttentionKernel, fused, plain
+from daemon.inference.torch.device_check_inputs import BatchResults, CheckInputs, SingleResults
+from daemon.inference.torch.device_verdicts import DeviceVerdict, DeviceVerdicts, key_of
+from daemon.inference.torch.devices import NAMES, empty_cache
+from daemon.inference.torch.kernel_check import kernel_error
 from daemon.inference.torch.model_runner import TorchRunner
 
 #: How far features and scores may be off, as a share of their spread. Rounding in bf16 takes features 0.005 (the demo
@@ -28,27 +28,31 @@ MISS = 0.25
 
 
 @dataclass(frozen=True)
-class Rung:
+class RunMode:
     """A way to compute; the later, the slower and the surer."""
 
-    kernel: Kernel
+    kernel: AttentionKernel
     dtype: torch.dtype
     rows: int
     words: str
 
 
-def rungs(dtype: torch.dtype, rows: int) -> Iterator[Rung]:
+def run_modes(dtype: torch.dtype, rows: int) -> Iterator[RunMode]:
     """All ways from the fastest on, for a device that is to compute in `dtype` with so many `rows`."""
-    yield Rung(fused, dtype, rows, "its own attention")
-    yield Rung(plain, dtype, rows, "plain attention")
+    yield RunMode(fused, dtype, rows, "its own attention")
+    yield RunMode(plain, dtype, rows, "plain attention")
     if dtype is not torch.float32:
-        yield Rung(plain, torch.float32, rows, "plain attention in float32")
-    yield Rung(plain, torch.float32, 1, "plain attention in float32, one answer at a time")
+        yield RunMode(plain, torch.float32, rows, "plain attention in float32")
+    yield RunMode(plain, torch.float32, 1, "plain attention in float32, one answer at a time")
 
 
-def sound_runner(
-    folder: Path, device: torch.device, ways: Sequence[Rung], probe: Probe, verdicts: Verdicts | None = None
-) -> tuple[TorchRunner, Rung, tuple[str, ...]]:
+def checked_runner(
+    folder: Path,
+    device: torch.device,
+    ways: Sequence[RunMode],
+    probe: CheckInputs,
+    verdicts: DeviceVerdicts | None = None,
+) -> tuple[TorchRunner, RunMode, tuple[str, ...]]:
     """The model on that device by the first way that computes soundly, and why the ways before it do not.
 
     The CPU in float32 is the truth. A verdict that `verdicts` has kept spares the trial. Raises EngineError when no way
@@ -63,16 +67,16 @@ def sound_runner(
     notes: list[str] = []
     for way in ways:
         try:
-            trouble = trouble_with(way.kernel, device, way.dtype, rows=way.rows)
+            trouble = kernel_error(way.kernel, device, way.dtype, rows=way.rows)
             if trouble is None:
                 runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)
                 trouble = judge(probe.alone(runner), probe.together(runner), truth, way)
         except (RunnerError, RuntimeError) as error:  # the second: the weights do not fit on the device
             trouble = str(error).rstrip(".")
-        give_back(device)
+        empty_cache(device)
         if trouble is None:
             if verdicts is not None:
-                verdicts.keep(key, Verdict(way.words, tuple(notes)))
+                verdicts.keep(key, DeviceVerdict(way.words, tuple(notes)))
             return runner, way, tuple(notes)
         notes.append(f"With {way.words}: {trouble}.")
     raise EngineError(
@@ -80,7 +84,7 @@ def sound_runner(
     )
 
 
-def judge(alone: Alone, together: Together, truth: Alone, way: Rung) -> str | None:
+def judge(alone: SingleResults, together: BatchResults, truth: SingleResults, way: RunMode) -> str | None:
     """What is wrong with a way, in words, or None. Pure."""
     if (far := off(alone.features, truth.features)) > OFF_SEEN:
         return f"what it sees in a tile is {far:.0%} off what a CPU sees"

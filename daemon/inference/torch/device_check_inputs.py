@@ -31,7 +31,7 @@ SMALL, LARGE = 256, 1536
 
 
 @dataclass(frozen=True)
-class Alone:
+class SingleResults:
     """What is computed of tiles and prompts one by one, on the CPU in float32.
 
     `features` (tiles, tokens, hidden), `scores` (prompts x steps, vocabulary). `misses`: by how many standard
@@ -44,7 +44,7 @@ class Alone:
 
 
 @dataclass(frozen=True)
-class Together:
+class BatchResults:
     """The same features and scores, of tiles and prompts that were computed at once."""
 
     features: Tensor
@@ -62,24 +62,24 @@ class Prompt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class CheckInputs:
     """For a model whose tiles have `tile` pixels on a side, and which reads `context` tokens."""
 
     tile: int
     image_id: int
     context: int
 
-    def alone(self, runner: TorchRunner) -> Alone:
+    def alone(self, runner: TorchRunner) -> SingleResults:
         """Raises RunnerError."""
-        features = [runner.see([tile])[0] for tile in self._tiles()]
+        features = [runner.encode_images([tile])[0] for tile in self._tiles()]
         steps = [steps_alone(runner, prompt) for prompt in self._prompts(features)]
         scores, misses = zip(*steps, strict=True)
-        return Alone(on_cpu(features), torch.cat(scores), torch.cat(misses))
+        return SingleResults(on_cpu(features), torch.cat(scores), torch.cat(misses))
 
-    def together(self, runner: TorchRunner) -> Together:
+    def together(self, runner: TorchRunner) -> BatchResults:
         """Raises RunnerError."""
-        features = runner.see(self._tiles())
-        return Together(on_cpu(features), torch.cat(steps_together(runner, self._prompts(features))))
+        features = runner.encode_images(self._tiles())
+        return BatchResults(on_cpu(features), torch.cat(steps_together(runner, self._prompts(features))))
 
     def _tiles(self) -> list[Floats]:
         return list(np.random.default_rng(0).standard_normal((TILES, 3, self.tile, self.tile)).astype(np.float32))
@@ -100,11 +100,11 @@ def prompts_about(features: Sequence[Tensor], image_id: int, context: int) -> li
 
 def steps_alone(runner: TorchRunner, prompt: Prompt) -> tuple[Tensor, Tensor]:
     """After the prompt and after each token written: scores (steps, vocabulary), and misses (steps)."""
-    row = runner.open(prompt.ids, prompt.features, prompt.room)
-    scores = [runner.read_scores([(row, len(prompt.ids))])]
-    scores += [runner.write_scores([row], [token]) for token in WRITTEN]
-    chosen = [runner.choose([row], some)[0] for some in scores]
-    runner.drop(row)
+    row = runner.add(prompt.ids, prompt.features, prompt.room)
+    scores = [runner.prefill_scores([(row, len(prompt.ids))])]
+    scores += [runner.decode_scores([row], [token]) for token in WRITTEN]
+    chosen = [runner.sample([row], some)[0] for some in scores]
+    runner.free(row)
     found = on_cpu(scores).flatten(0, 1)
     return found, missed(found, chosen)
 
@@ -112,21 +112,21 @@ def steps_alone(runner: TorchRunner, prompt: Prompt) -> tuple[Tensor, Tensor]:
 def steps_together(runner: TorchRunner, prompts: Sequence[Prompt]) -> list[Tensor]:
     """The same scores, of prompts that are read and written at once; some rows take their last token later."""
     first = prompts[0]
-    rows = [runner.open(first.ids, first.features, first.room)]
-    runner.read_scores([(rows[0], first.shared)])
+    rows = [runner.add(first.ids, first.features, first.room)]
+    runner.prefill_scores([(rows[0], first.shared)])
     for prompt in prompts[1:]:
         given = (prompt.ids, prompt.features, prompt.room)
-        rows.append(runner.fork(rows[0], prompt.shared, *given) if prompt.shared else runner.open(*given))
+        rows.append(runner.fork(rows[0], prompt.shared, *given) if prompt.shared else runner.add(*given))
     counts = [len(prompt.ids) - prompt.shared for prompt in prompts]
-    read = runner.read_scores(list(zip(rows, counts, strict=True)))
-    written = runner.write_scores(rows, [WRITTEN[0]] * len(rows))
+    read = runner.prefill_scores(list(zip(rows, counts, strict=True)))
+    written = runner.decode_scores(rows, [WRITTEN[0]] * len(rows))
     early, late = rows[::2], rows[1::2]
     last: dict[int, Tensor] = {}
     for some in (early, late):
-        last |= dict(zip(some, runner.write_scores(some, [WRITTEN[1]] * len(some)), strict=True))
+        last |= dict(zip(some, runner.decode_scores(some, [WRITTEN[1]] * len(some)), strict=True))
     scores = [on_cpu([read[number], written[number], last[row]]) for number, row in enumerate(rows)]
     for row in rows:
-        runner.drop(row)
+        runner.free(row)
     return scores
 
 

@@ -26,7 +26,7 @@ CHIP = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DeviceVerdict:
     """The way that was sound, by its words, and why the ways before it were not."""
 
     way: str
@@ -34,21 +34,21 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class DeviceVerdicts:
     """The last verdict, in `file`."""
 
     file: Path
 
-    def find(self, key: str) -> Verdict | None:
+    def find(self, key: str) -> DeviceVerdict | None:
         try:
             kept = json.loads(self.file.read_bytes())
             if kept["key"] != key:
                 return None
-            return Verdict(str(kept["way"]), tuple(map(str, kept["notes"])))
+            return DeviceVerdict(str(kept["way"]), tuple(map(str, kept["notes"])))
         except (OSError, ValueError, LookupError, TypeError):
             return None
 
-    def keep(self, key: str, verdict: Verdict) -> None:
+    def keep(self, key: str, verdict: DeviceVerdict) -> None:
         content = json.dumps({"key": key, **asdict(verdict)}, indent=2).encode()
         with suppress(OSError, ForeignFileError):
             write_atomically(self.file, content, mode=0o600, replace_ours=lambda _: True)

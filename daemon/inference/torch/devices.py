@@ -63,7 +63,7 @@ def check_int8(device: torch.device) -> None:
         )
 
 
-def wait_for(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     """Returns when the work given to the device is done, so that a clock read next is true."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -94,7 +94,7 @@ def free_memory(device: torch.device) -> int:
     return psutil.virtual_memory().available
 
 
-def give_back(device: torch.device) -> None:
+def empty_cache(device: torch.device) -> None:
     """Hands freed memory back to the system."""
     gc.collect()
     if device.type == "cuda":

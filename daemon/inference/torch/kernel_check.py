@@ -16,8 +16,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from daemon.inference.torch.attention import Kernel, fused, mask_of, plain
-from daemon.inference.torch.devices import wait_for
+from daemon.inference.torch.attention import AttentionKernel, fused, mask_of, plain
+from daemon.inference.torch.devices import synchronize
 
 WIDTH, HEADS, KV_HEADS, VISION_HEADS = 64, 15, 5, 12
 #: How far a kernel may be off plain attention on the CPU in float32, as a share of the result. In bf16 on a CPU
@@ -58,7 +58,7 @@ SHAPES = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class KernelReport:
     """`off` the truth, and what `fused` and `plain` took, in milliseconds."""
 
     name: str
@@ -89,7 +89,7 @@ class Given:
         query, key, value = (one.to(device, dtype) for one in (self.query, self.key, self.value))
         return Given(query, key, value, mask, self.is_causal)
 
-    def attended(self, kernel: Kernel) -> Tensor:
+    def attended(self, kernel: AttentionKernel) -> Tensor:
         with torch.inference_mode():
             return kernel(
                 self.query,
@@ -110,7 +110,7 @@ def seen(shape: Shape) -> Tensor:
     return keys <= torch.arange(shape.keys - shape.queries, shape.keys)[:, None]
 
 
-def trouble_with(kernel: Kernel, device: torch.device, dtype: torch.dtype, *, rows: int) -> str | None:
+def kernel_error(kernel: AttentionKernel, device: torch.device, dtype: torch.dtype, *, rows: int) -> str | None:
     """Where a kernel is wrong on a device that is to write so many rows at once, in words, or None.
 
     Raises RuntimeError when the device has no such kernel.
@@ -124,13 +124,13 @@ def trouble_with(kernel: Kernel, device: torch.device, dtype: torch.dtype, *, ro
     return None
 
 
-def findings(device: torch.device, dtype: torch.dtype) -> Iterator[Finding]:
+def findings(device: torch.device, dtype: torch.dtype) -> Iterator[KernelReport]:
     """Every shape's, for a report. Raises RuntimeError when the device has no such kernel."""
     for shape in SHAPES:
         given = Given.of(shape)
         there, truth = given.to(device, dtype), given.attended(plain)
         times = [milliseconds(there, kernel, device) for kernel in (fused, plain)]
-        yield Finding(shape.name, off(there.attended(fused), truth), *times)
+        yield KernelReport(shape.name, off(there.attended(fused), truth), *times)
 
 
 def product_times(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
@@ -148,7 +148,7 @@ def off(found: Tensor, truth: Tensor) -> float:
     return math.inf if math.isnan(far) else far
 
 
-def milliseconds(given: Given, kernel: Kernel, device: torch.device) -> float:
+def milliseconds(given: Given, kernel: AttentionKernel, device: torch.device) -> float:
     return best_of(lambda: given.attended(kernel), device)
 
 
@@ -156,9 +156,9 @@ def best_of(compute: Callable[[], Tensor], device: torch.device) -> float:
     """Milliseconds of the best of some calls."""
     best = math.inf
     for _ in range(CALLS):
-        wait_for(device)
+        synchronize(device)
         began = time.perf_counter()
         compute()
-        wait_for(device)
+        synchronize(device)
         best = min(best, time.perf_counter() - began)
     return 1000 * best

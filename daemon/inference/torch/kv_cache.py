@@ -24,17 +24,17 @@ class CacheShape:
 
 
 @dataclass(eq=False)
-class Row:
-    """Holds `length` tokens in a slot of its shelf; `unread` (tokens, hidden) is what it is to read next."""
+class Slot:
+    """Holds `length` tokens in a slot of its shelf; `pending` (tokens, hidden) is what it is to read next."""
 
-    shelf: Shelf
-    slot: int
-    unread: Tensor
+    bucket: Bucket
+    index: int
+    pending: Tensor
     length: int = 0
 
 
 @dataclass(eq=False)
-class Shelf:
+class Bucket:
     """Slots without gaps, row after row. `keys` and `values` have (slots, heads, capacity, width) in every layer.
 
     A step that runs out of memory may be repeated: whatever was grown or written by then is grown or written anew.
@@ -42,26 +42,26 @@ class Shelf:
 
     shape: CacheShape
     capacity: int
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Slot] = field(default_factory=list)
     keys: list[Tensor] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)
 
-    def add(self, unread: Tensor) -> Row:
+    def add(self, pending: Tensor) -> Slot:
         """A row that holds nothing yet: zeros, as masks do not hide what is not a number."""
-        row = Row(self, len(self.rows), unread)
-        self._make_slots(row.slot + 1)
+        row = Slot(self, len(self.rows), pending)
+        self._make_slots(row.index + 1)
         for held in (*self.keys, *self.values):
-            held[row.slot].zero_()
+            held[row.index].zero_()
         self.rows.append(row)
         return row
 
-    def remove(self, row: Row) -> None:
+    def remove(self, row: Slot) -> None:
         """The last row takes the slot; an empty shelf takes no memory."""
         last = self.rows.pop()
         if last is not row:
-            copy(last, row.slot, self, self.capacity)
-            last.slot = row.slot
-            self.rows[row.slot] = last
+            copy(last, row.index, self, self.capacity)
+            last.index = row.index
+            self.rows[row.index] = last
         if not self.rows:
             self.keys.clear()
             self.values.clear()
@@ -83,46 +83,46 @@ class Shelf:
                     layers[layer] = new
 
 
-def copy(row: Row, slot: int, shelf: Shelf, length: int) -> None:
+def copy(row: Slot, slot: int, bucket: Bucket, length: int) -> None:
     """The first `length` tokens of a row, into a slot of some shelf."""
-    for source, target in ((row.shelf.keys, shelf.keys), (row.shelf.values, shelf.values)):
+    for source, target in ((row.bucket.keys, bucket.keys), (row.bucket.values, bucket.values)):
         for old, new in zip(source, target, strict=True):
-            new[slot, :, :length] = old[row.slot, :, :length]
+            new[slot, :, :length] = old[row.index, :, :length]
 
 
-class Cache:
+class KVCache:
     """All rows, by number."""
 
     def __init__(self, shape: CacheShape) -> None:
         self.shape = shape
-        self._shelves: dict[int, Shelf] = {}
-        self._rows: dict[int, Row] = {}
+        self._buckets: dict[int, Bucket] = {}
+        self._slots_by_id: dict[int, Slot] = {}
         self._next = 0
 
-    def __getitem__(self, number: int) -> Row:
-        return self._rows[number]
+    def __getitem__(self, number: int) -> Slot:
+        return self._slots_by_id[number]
 
     @property
     def nbytes(self) -> int:
         """What all shelves take."""
-        return sum(held.nbytes for shelf in self._shelves.values() for held in (*shelf.keys, *shelf.values))
+        return sum(held.nbytes for bucket in self._buckets.values() for held in (*bucket.keys, *bucket.values))
 
-    def add(self, unread: Tensor, capacity: int) -> int:
-        shelf = self._shelves.setdefault(capacity, Shelf(self.shape, capacity))
+    def add(self, pending: Tensor, capacity: int) -> int:
+        bucket = self._buckets.setdefault(capacity, Bucket(self.shape, capacity))
         self._next += 1
-        self._rows[self._next] = shelf.add(unread)
+        self._slots_by_id[self._next] = bucket.add(pending)
         return self._next
 
-    def fork(self, number: int, shared: int, unread: Tensor, capacity: int) -> int:
+    def fork(self, number: int, shared: int, pending: Tensor, capacity: int) -> int:
         """A new row that holds the first `shared` tokens of another."""
-        forked = self.add(unread, capacity)
-        row = self._rows[forked]
-        copy(self._rows[number], row.slot, row.shelf, shared)
+        forked = self.add(pending, capacity)
+        row = self._slots_by_id[forked]
+        copy(self._slots_by_id[number], row.index, row.bucket, shared)
         row.length = shared
         return forked
 
-    def drop(self, number: int) -> None:
-        row = self._rows.pop(number)
-        row.shelf.remove(row)
-        if not row.shelf.rows:
-            del self._shelves[row.shelf.capacity]
+    def free(self, number: int) -> None:
+        row = self._slots_by_id.pop(number)
+        row.bucket.remove(row)
+        if not row.bucket.rows:
+            del self._buckets[row.bucket.capacity]

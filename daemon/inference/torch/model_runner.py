@@ -15,13 +15,13 @@ from transformers.utils import logging
 
 from config.errors import ModelUnavailableError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
-from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats
-from daemon.inference.torch.attention import Kernel, Reading, Writing, best_kernel
-from daemon.inference.torch.devices import free_memory, give_back, wait_for
-from daemon.inference.torch.kv_cache import Cache
+from daemon.inference.torch.attention import AttentionKernel, DecodeAttention, PrefillAttention, best_kernel
+from daemon.inference.torch.devices import empty_cache, free_memory, synchronize
+from daemon.inference.torch.kv_cache import KVCache
 from daemon.inference.torch.linear import Layout, laid_out
-from daemon.inference.torch.sampler import Choosing
+from daemon.inference.torch.sampler import Sampler
 from daemon.inference.torch.text_model import TextModel
 from daemon.inference.torch.vision_model import VisionModel
 
@@ -56,7 +56,7 @@ class TorchRunner:
         device: torch.device,
         dtype: torch.dtype,
         lay: Layout = laid_out,
-        kernel: Kernel | None = None,
+        kernel: AttentionKernel | None = None,
     ) -> None:
         self.device = device
         self.dtype = dtype
@@ -65,8 +65,8 @@ class TorchRunner:
         with torch.inference_mode():
             self._vision = VisionModel(model, lay, self._kernel)
             self._text = TextModel(model, lay)
-        self._cache = Cache(self._text.cache_shape)
-        self._choosing = Choosing(model.config.text_config.vocab_size, device)
+        self._cache = KVCache(self._text.cache_shape)
+        self._sampler = Sampler(model.config.text_config.vocab_size, device)
 
     @classmethod
     def from_folder(
@@ -75,7 +75,7 @@ class TorchRunner:
         device: torch.device,
         dtype: torch.dtype,
         lay: Layout = laid_out,
-        kernel: Kernel | None = None,
+        kernel: AttentionKernel | None = None,
     ) -> TorchRunner:
         """Load the weights straight in `dtype`; raises ModelUnavailableError unless all of them are there and fit."""
         silence: Any = logging.disable_progress_bar
@@ -107,16 +107,18 @@ class TorchRunner:
         return self._cache.nbytes
 
     @failing()
-    def see(self, tiles: Sequence[Floats]) -> list[Tensor]:
+    def encode_images(self, tiles: Sequence[Floats]) -> list[Tensor]:
         pixels = torch.from_numpy(np.stack(tiles)).to(self.device, self.dtype)
         seen = self._vision(pixels)
-        wait_for(self.device)
+        synchronize(self.device)
         return list(seen)
 
     @failing()
-    def open(self, ids: Sequence[int], features: Sequence[Tensor], room: int, decoding: Decoding = PLAIN) -> int:
-        row = self._cache.add(self._embed(ids, features), room)
-        self._choosing.begin(row, ids, decoding)
+    def add(
+        self, ids: Sequence[int], features: Sequence[Tensor], capacity: int, decoding: SamplingParams = GREEDY
+    ) -> int:
+        row = self._cache.add(self._embed(ids, features), capacity)
+        self._sampler.begin(row, ids, decoding)
         return row
 
     @failing()
@@ -126,78 +128,78 @@ class TorchRunner:
         shared: int,
         ids: Sequence[int],
         features: Sequence[Tensor],
-        room: int,
-        decoding: Decoding = PLAIN,
+        capacity: int,
+        decoding: SamplingParams = GREEDY,
     ) -> int:
-        forked = self._cache.fork(row, shared, self._embed(ids, features)[shared:], room)
-        self._choosing.begin(forked, ids, decoding)
+        forked = self._cache.fork(row, shared, self._embed(ids, features)[shared:], capacity)
+        self._sampler.begin(forked, ids, decoding)
         return forked
 
     @failing()
-    def read(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
-        chosen = self._choosing([number for number, _ in parts], self._read(parts))
-        self._have_read(parts)
+    def prefill(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
+        chosen = self._sampler([number for number, _ in parts], self._prefill(parts))
+        self._mark_prefilled(parts)
         return chosen
 
     @failing()
-    def read_scores(self, parts: Sequence[tuple[int, int]]) -> Tensor:
-        """As `read`, but how likely every token is to come next in each row, (rows, vocabulary)."""
-        scores = self._read(parts)
-        self._have_read(parts)
+    def prefill_scores(self, parts: Sequence[tuple[int, int]]) -> Tensor:
+        """As `prefill`, but how likely every token is to come next in each row, (rows, vocabulary)."""
+        scores = self._prefill(parts)
+        self._mark_prefilled(parts)
         return scores
 
     @failing()
-    def write(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
-        scores, order = self._write(rows, tokens)
-        self._choosing.take(rows, tokens)
-        chosen = dict(zip(order, self._choosing([rows[number] for number in order], scores), strict=True))
-        self._have_written(rows)
+    def decode(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
+        scores, order = self._decode(rows, tokens)
+        self._sampler.take(rows, tokens)
+        chosen = dict(zip(order, self._sampler([rows[number] for number in order], scores), strict=True))
+        self._mark_decoded(rows)
         return [chosen[number] for number in range(len(rows))]
 
     @failing()
-    def write_scores(self, rows: Sequence[int], tokens: Sequence[int]) -> Tensor:
-        """As `write`, but how likely every token is to come next in each row, (rows, vocabulary)."""
-        scores, order = self._write(rows, tokens)
-        self._have_written(rows)
+    def decode_scores(self, rows: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """As `decode`, but how likely every token is to come next in each row, (rows, vocabulary)."""
+        scores, order = self._decode(rows, tokens)
+        self._mark_decoded(rows)
         return torch.stack([scores[order.index(number)] for number in range(len(rows))])
 
     @failing()
-    def choose(self, rows: Sequence[int], scores: Tensor) -> Sequence[int]:
+    def sample(self, rows: Sequence[int], scores: Tensor) -> Sequence[int]:
         """The next token of each row by its scores, (rows, vocabulary)."""
-        return self._choosing(rows, scores)
+        return self._sampler(rows, scores)
 
-    def _read(self, parts: Sequence[tuple[int, int]]) -> Tensor:
+    def _prefill(self, parts: Sequence[tuple[int, int]]) -> Tensor:
         rows = [(self._cache[number], count) for number, count in parts]
         places = [place for row, count in rows for place in range(row.length, row.length + count)]
-        tokens = torch.cat([row.unread[:count] for row, count in rows])
-        reading = Reading(rows, self._kernel)
+        tokens = torch.cat([row.pending[:count] for row, count in rows])
+        reading = PrefillAttention(rows, self._kernel)
         packed = torch.tensor([*places, *(part.last - 1 for part in reading.parts)], device=self.device)
         return self._text.scores(self._text(tokens, packed[: len(places)], reading, packed[len(places) :]))
 
-    def _have_read(self, parts: Sequence[tuple[int, int]]) -> None:
+    def _mark_prefilled(self, parts: Sequence[tuple[int, int]]) -> None:
         """Only what has succeeded to the end counts: until then it may be repeated."""
         for number, count in parts:
             row = self._cache[number]
             # Copied, so that what was read is let go.
-            row.length, row.unread = row.length + count, row.unread[count:].clone()
+            row.length, row.pending = row.length + count, row.pending[count:].clone()
 
-    def _write(self, rows: Sequence[int], tokens: Sequence[int]) -> tuple[Tensor, list[int]]:
+    def _decode(self, rows: Sequence[int], tokens: Sequence[int]) -> tuple[Tensor, list[int]]:
         """Scores (rows, vocabulary), and which of the rows each is of."""
-        writing = Writing([self._cache[number] for number in rows], tokens, self._kernel)
+        writing = DecodeAttention([self._cache[number] for number in rows], tokens, self._kernel)
         hidden = self._text(self._text.embed(writing.tokens), writing.places, writing)
         return self._text.scores(hidden), writing.order
 
-    def _have_written(self, rows: Sequence[int]) -> None:
+    def _mark_decoded(self, rows: Sequence[int]) -> None:
         for number in rows:
             self._cache[number].length += 1
 
-    def drop(self, row: int) -> None:
-        self._choosing.drop(row)
+    def free(self, row: int) -> None:
+        self._sampler.free(row)
         with torch.inference_mode():
-            self._cache.drop(row)
+            self._cache.free(row)
 
-    def give_back(self) -> None:
-        give_back(self.device)
+    def empty_cache(self) -> None:
+        empty_cache(self.device)
 
     def _embed(self, ids: Sequence[int], features: Sequence[Tensor]) -> Tensor:
         """A prompt's tokens (tokens, hidden), with the features where `<image>` stands."""

@@ -15,8 +15,8 @@ import torch
 from config.errors import SmolwatchError
 from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.smolvlm.checkpoint import read_plan
-from daemon.inference.torch.device_check import judge, off, rungs
-from daemon.inference.torch.device_check_inputs import Probe
+from daemon.inference.torch.device_check import judge, off, run_modes
+from daemon.inference.torch.device_check_inputs import CheckInputs
 from daemon.inference.torch.devices import name_of, pick_device, pick_dtype
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import DEMO
@@ -28,7 +28,7 @@ ROWS = 32
 def about(folder: Path) -> dict[str, list[dict[str, object]]]:
     """By device, the ways to compute up to the first that is sound; none for a device that is not here."""
     plan = read_plan(folder)
-    probe = Probe(tile=plan.tile, image_id=plan.image_id, context=plan.context)
+    probe = CheckInputs(tile=plan.tile, image_id=plan.image_id, context=plan.context)
     truth = probe.alone(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
 
     def ways(name: str) -> Iterator[dict[str, object]]:
@@ -36,7 +36,7 @@ def about(folder: Path) -> dict[str, list[dict[str, object]]]:
             device = pick_device(name)
         except SmolwatchError:
             return
-        for way in rungs(pick_dtype("auto", device), ROWS):
+        for way in run_modes(pick_dtype("auto", device), ROWS):
             told: dict[str, object] = {"device": name_of(device), "way": way.words, "dtype": str(way.dtype)}
             try:
                 runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)

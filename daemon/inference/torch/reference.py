@@ -17,7 +17,7 @@ from transformers.utils import logging
 
 from daemon.inference.engine import Answer, Figures, Reply, Request
 from daemon.inference.smolvlm.processor import Prepared, Processor
-from daemon.inference.torch.devices import give_back, memory_of, pick_device, pick_dtype, wait_for
+from daemon.inference.torch.devices import empty_cache, memory_of, pick_device, pick_dtype, synchronize
 
 
 class FirstToken(BaseStreamer):
@@ -36,7 +36,7 @@ class FirstToken(BaseStreamer):
         pass
 
 
-class StockLoop:
+class ReferenceLoop:
     """A model loaded by transformers. Its phases are an engine's; of vision, the connector counts as prefill here."""
 
     def __init__(self, model: Any, device: torch.device) -> None:
@@ -47,7 +47,7 @@ class StockLoop:
         model.model.vision_model.register_forward_hook(self._looked)
 
     @classmethod
-    def from_folder(cls, folder: Path, *, device: str, precision: str) -> StockLoop:
+    def from_folder(cls, folder: Path, *, device: str, precision: str) -> ReferenceLoop:
         """Loaded on the device and in the numbers that these settings mean for the engine too."""
         place = pick_device(device)
         silence: Any = logging.disable_progress_bar
@@ -59,7 +59,7 @@ class StockLoop:
 
     def close(self) -> None:
         self.model = None
-        give_back(self.device)
+        empty_cache(self.device)
 
     def reply(self, request: Request, processor: Processor) -> Reply:
         """Every question is prepared and answered by itself, with exactly as many tokens as it allows."""
@@ -108,9 +108,9 @@ class StockLoop:
         return written
 
     def _look(self, *_: object) -> None:
-        wait_for(self.device)
+        synchronize(self.device)
         self._vision_began = time.perf_counter()
 
     def _looked(self, *_: object) -> None:
-        wait_for(self.device)
+        synchronize(self.device)
         self._vision += time.perf_counter() - self._vision_began

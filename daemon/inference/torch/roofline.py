@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from daemon.inference.torch.devices import DTYPES, wait_for
+from daemon.inference.torch.devices import DTYPES, synchronize
 
 #: A thing is timed again and again for so long, and the best time counts: what it can do, not what it mostly does.
 TRIED_SECONDS = 0.4
@@ -18,7 +18,7 @@ TILES_TOGETHER = 8
 
 
 @dataclass(frozen=True)
-class Product:
+class MatrixProduct:
     """(rows, inner) times (inner, columns) in `dtype`."""
 
     dtype: str
@@ -32,7 +32,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Needs:
+class ModelCost:
     """What the model's shape demands: operations for a tile, bytes of weights that every written token reads.
 
     `widths` are the (inner, columns) of the vision tower's products, and `patches` a tile's rows in them.
@@ -43,13 +43,13 @@ class Needs:
     patches: int
     widths: tuple[tuple[int, int], ...]
 
-    def products(self, dtype: str) -> list[Product]:
+    def products(self, dtype: str) -> list[MatrixProduct]:
         """The vision tower's, for one tile and for many together."""
         rows = (self.patches, TILES_TOGETHER * self.patches)
-        return [Product(dtype, count, *width) for count in rows for width in self.widths]
+        return [MatrixProduct(dtype, count, *width) for count in rows for width in self.widths]
 
 
-def needs_of(model: Any) -> Needs:
+def needs_of(model: Any) -> ModelCost:
     """Counted over a loaded SmolVLMForConditionalGeneration; additions and norms are left out."""
     vision, connector = model.model.vision_model, model.model.connector
     config = vision.config
@@ -61,7 +61,7 @@ def needs_of(model: Any) -> Needs:
     attending = 2 * patches**2 * config.hidden_size * config.num_hidden_layers
     text = sum(part.numel() * part.element_size() for part in model.model.text_model.layers.parameters())
     head = model.lm_head.weight
-    return Needs(
+    return ModelCost(
         operations_a_tile=2 * (looking + joining + attending),
         bytes_a_token=text + head.numel() * head.element_size(),
         patches=patches,
@@ -74,7 +74,7 @@ def weights(part: Any) -> int:
     return count
 
 
-def product_rate(product: Product, device: torch.device) -> float:
+def product_rate(product: MatrixProduct, device: torch.device) -> float:
     """Operations a second."""
     dtype = DTYPES[product.dtype]
     left = torch.randn(product.rows, product.inner, device=device).to(dtype)
@@ -96,11 +96,11 @@ def best_seconds(act: Callable[[], object], device: torch.device) -> float:
     best, deadline = float("inf"), time.perf_counter() + TRIED_SECONDS
     with torch.inference_mode():
         while time.perf_counter() < deadline:
-            wait_for(device)
+            synchronize(device)
             began = time.perf_counter()
             for _ in range(CALLS):
                 act()
-            wait_for(device)
+            synchronize(device)
             best = min(best, (time.perf_counter() - began) / CALLS)
     return best
 

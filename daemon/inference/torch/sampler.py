@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.sampling_params import Decoding
+from daemon.inference.sampling_params import SamplingParams
 
 
 @dataclass(frozen=True)
-class Penalty:
+class RepetitionPenalty:
     """`stands` (vocabulary), of bools: the tokens that the row holds."""
 
     stands: Tensor
@@ -25,18 +25,18 @@ class Penalty:
         return torch.where(self.stands, torch.where(scores < 0, scores * self.by, scores / self.by), scores)
 
 
-class Choosing:
+class Sampler:
     """Keeps what decodings need to know of the rows that have one; the others cost nothing and are not touched."""
 
     def __init__(self, vocabulary: int, device: torch.device) -> None:
         self._vocabulary, self._device = vocabulary, device
-        self._penalties: dict[int, Penalty] = {}
+        self._penalties: dict[int, RepetitionPenalty] = {}
 
-    def begin(self, row: int, prompt: Sequence[int], decoding: Decoding) -> None:
+    def begin(self, row: int, prompt: Sequence[int], decoding: SamplingParams) -> None:
         if decoding.repetition_penalty != 1:
             stands = torch.zeros(self._vocabulary, dtype=torch.bool, device=self._device)
             stands[torch.tensor(prompt, device=self._device)] = True
-            self._penalties[row] = Penalty(stands, decoding.repetition_penalty)
+            self._penalties[row] = RepetitionPenalty(stands, decoding.repetition_penalty)
 
     def take(self, rows: Sequence[int], tokens: Sequence[int]) -> None:
         """Each row holds its token too. Taking it once more, after a failure, changes nothing."""
@@ -44,7 +44,7 @@ class Choosing:
             if row in self._penalties:
                 self._penalties[row].stands[token] = True
 
-    def drop(self, row: int) -> None:
+    def free(self, row: int) -> None:
         self._penalties.pop(row, None)
 
     def __call__(self, rows: Sequence[int], scores: Tensor) -> list[int]:

@@ -22,27 +22,27 @@ PATIENCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Choice:
+class ThreadChoice:
     threads: int
     reason: str
 
 
-def choose(seconds: Mapping[int, float]) -> Choice:
+def choose(seconds: Mapping[int, float]) -> ThreadChoice:
     """Of numbers of threads, with the time that the same work took on each: the most, unless fewer are much faster."""
     most, best = max(seconds), min(seconds, key=lambda count: seconds[count])
     chosen = best if seconds[most] >= FASTER * seconds[best] else most
     times = ", ".join(f"{1000 * seconds[count]:.1f} ms on {count}" for count in sorted(seconds, reverse=True))
-    return Choice(chosen, f"{PRODUCTS} small products take {times}")
+    return ThreadChoice(chosen, f"{PRODUCTS} small products take {times}")
 
 
-def settle_threads(dtype: torch.dtype) -> Choice:
+def choose_threads(dtype: torch.dtype) -> ThreadChoice:
     """Measure and choose, in a fraction of a second; torch computes on that many threads from then on.
 
     Where there is one core, or OMP_NUM_THREADS says how many, nothing is measured.
     """
     most = torch.get_num_threads()
     if most == 1 or "OMP_NUM_THREADS" in os.environ:
-        return Choice(most, "as OMP_NUM_THREADS says" if "OMP_NUM_THREADS" in os.environ else "there is one core")
+        return ThreadChoice(most, "as OMP_NUM_THREADS says" if "OMP_NUM_THREADS" in os.environ else "there is one core")
     choice = choose(median_seconds((most, most - 1), small_products(dtype), torch.set_num_threads))
     torch.set_num_threads(choice.threads)
     return choice

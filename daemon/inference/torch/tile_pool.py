@@ -14,7 +14,7 @@ Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
 
-class Apart:
+class TilePool:
     """Threads that compute by themselves, where torch's own would share each product and wait for each other.
 
     It is faster by a twentieth when nobody else is busy, and one that is held up holds up no other. The results are the

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from daemon.inference.torch.attention import Kernel, fused
+from daemon.inference.torch.attention import AttentionKernel, fused
 from daemon.inference.torch.linear import Layout, laid_out, together, with_gelu
-from daemon.inference.torch.tile_pool import Apart
+from daemon.inference.torch.tile_pool import TilePool
 
 #: 2 MiB of scores each in bf16, for 1,024 patches.
 HEADS_AT_ONCE = 2
@@ -23,7 +23,7 @@ HEADS_AT_ONCE = 2
 class VisionLayer:
     """One layer's weights; those that are multiplied with the same thing lie together."""
 
-    def __init__(self, layer: Any, lay: Layout, kernel: Kernel) -> None:
+    def __init__(self, layer: Any, lay: Layout, kernel: AttentionKernel) -> None:
         self._kernel = kernel
         attention, mlp = layer.self_attn, layer.mlp
         self.heads: int = attention.num_heads
@@ -45,7 +45,7 @@ class VisionLayer:
         return rows.view(hidden.shape)
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor, kernel: Kernel = fused) -> Tensor:
+def attend(queries: Tensor, keys: Tensor, values: Tensor, kernel: AttentionKernel = fused) -> Tensor:
     """Everything sees everything: (tiles, heads, patches, width) each -> the same.
 
     On a CPU plain products of contiguous matrices beat the fused kernel, a few heads at a time, so that their scores
@@ -70,7 +70,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, kernel: Kernel = fused
 class VisionModel:
     """Takes the weights out of a loaded SmolVLMForConditionalGeneration, whose vision layers are empty afterwards."""
 
-    def __init__(self, model: Any, lay: Layout = laid_out, kernel: Kernel = fused) -> None:
+    def __init__(self, model: Any, lay: Layout = laid_out, kernel: AttentionKernel = fused) -> None:
         vision, connector = model.model.vision_model, model.model.connector
         self._patches = Patches(vision.embeddings)
         self._layers: list[VisionLayer] = []
@@ -83,7 +83,7 @@ class VisionModel:
         self._project = together(connector.modality_projection.proj)
         threads, is_16_bits = torch.get_num_threads(), vision.dtype is torch.bfloat16
         gains = vision.device.type == "cpu" and is_16_bits and threads > 1
-        self._apart = Apart(threads) if gains else None
+        self._apart = TilePool(threads) if gains else None
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Tiles (tiles, 3, tile, tile) -> features (tiles, tokens a tile, hidden of the language model).

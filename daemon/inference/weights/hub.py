@@ -45,7 +45,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RemoteFile:
     """A file of the checkpoint; only big ones have a `sha256`."""
 
     name: str
@@ -96,11 +96,11 @@ def fetch(name: str, revision: str, on_progress: Progress) -> None:
         ) from error
 
 
-def wanted(name: str, revision: str) -> list[Wanted]:
+def wanted(name: str, revision: str) -> list[RemoteFile]:
     """The files of the checkpoint, small ones first; raises ModelUnavailableError when they are not the pinned ones."""
     listed = [entry for entry in HfApi().list_repo_tree(name, revision=revision) if isinstance(entry, RepoFile)]
     files = [
-        Wanted(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
+        RemoteFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
         for entry in listed
         if any(fnmatch(entry.path, pattern) for pattern in WANTED)
     ]
@@ -113,7 +113,7 @@ def wanted(name: str, revision: str) -> list[Wanted]:
     return sorted(files, key=lambda file: file.size)
 
 
-def fetch_big(name: str, revision: str, file: Wanted, bar: Bar) -> None:
+def fetch_big(name: str, revision: str, file: RemoteFile, bar: Bar) -> None:
     """Put a big file where the library looks for it, going on from what an earlier call left."""
     blob = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"), "blobs", str(file.sha256))
     if blob.exists():

@@ -17,7 +17,7 @@ from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch_engine import TorchEngine
 from daemon.inference.engine import Reply
-from daemon.inference.sampling_params import Decoding
+from daemon.inference.sampling_params import SamplingParams
 from daemon.inference.torch.devices import has_bf16, has_int8, pick_device, pick_dtype
 from daemon.inference.torch.model_runner import TorchRunner
 from tests.contracts.test_engine import drained, picture, replies, torch_engine, video
@@ -160,7 +160,7 @@ def test_made_ready_beside_the_model_requests_get_the_same_answers(engine: Torch
     endless = picture("long", questions=(Question(name="caption", ask="word " * 1200, tokens=5),))
     requests = [*REQUESTS, endless, video("d", 9)]
     expected = {reply.id: (reply.answers, str(reply.error)) for reply in replies(engine, requests)}
-    engine._readying.is_beside = True
+    engine._preprocessing.is_beside = True
     for _ in range(5):
         assert {reply.id: (reply.answers, str(reply.error)) for reply in replies(engine, requests)} == expected
 
@@ -178,8 +178,8 @@ def test_only_the_first_batch_is_cold_and_every_phase_is_timed(engine: TorchEngi
 def test_pictures_are_looked_at_once_for_all_their_questions_and_equal_frames_once(engine: TorchEngine) -> None:
     assert engine.runner is not None
     looked: list[int] = []
-    see = engine.runner.see
-    engine.runner.see = lambda tiles: looked.append(len(tiles)) or see(tiles)  # type: ignore[method-assign,func-returns-value]
+    see = engine.runner.encode_images
+    engine.runner.encode_images = lambda tiles: looked.append(len(tiles)) or see(tiles)  # type: ignore[method-assign,func-returns-value]
     still = video("c", 1).pictures * 6
     for request in (picture("a"), video("b", 5), replace(video("c", 6), pictures=still)):
         replies(engine, [request])
@@ -189,7 +189,7 @@ def test_pictures_are_looked_at_once_for_all_their_questions_and_equal_frames_on
 def test_a_request_with_an_impression_is_answered_without_looking_again(engine: TorchEngine) -> None:
     assert engine.runner is not None
     (first,) = replies(engine, [video("b", 5)])
-    engine.runner.see = None  # type: ignore[method-assign,assignment]
+    engine.runner.encode_images = None  # type: ignore[method-assign,assignment]
     request = video("b", 5)
     again = replace(request, questions=request.questions[:1], impression=first.impression, pictures=())
     (second,) = replies(engine, [again])
@@ -220,7 +220,7 @@ def test_an_answer_that_loops_is_stopped_and_says_so_unless_it_is_forced(tmp_pat
 
 def test_a_question_s_decoding_is_its_own(engine: TorchEngine) -> None:
     plain, request = replies(engine, [picture("a")])[0].answers, picture("a")
-    more = Decoding(repetition_penalty=0.1)
+    more = SamplingParams(repetition_penalty=0.1)
     both, one = (
         replies(engine, [replace(request, decoding=decoding)])[0].answers
         for decoding in ({"summary": more, "caption": more}, {"summary": more})

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.inference.engine import Request
-from daemon.inference.preprocess_queue import Readying
+from daemon.inference.preprocess_queue import PreprocessQueue
 from tests.support.waiting import wait_for
 
 
@@ -20,7 +20,7 @@ class Kitchen:
     def __init__(self, *, most_bytes: int = 3, open: bool = True, beside: bool = True) -> None:
         self.gate = threading.Semaphore(1000 if open else 0)
         self.begun: list[str] = []
-        self.readying = Readying(self.make, len, most_bytes)
+        self.readying = PreprocessQueue(self.make, len, most_bytes)
         self.readying.is_beside = beside
 
     def make(self, request: Request) -> str:

@@ -11,9 +11,9 @@ from config.recipes import Question
 from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, Figures, Reply, Request
-from daemon.inference.reask import AskingAgain
+from daemon.inference.reask import ReaskingEngine
 from daemon.inference.reask_policy import OTHERWISE
-from daemon.inference.sampling_params import PLAIN
+from daemon.inference.sampling_params import GREEDY
 
 CAPTION = Question(name="caption", ask="Describe this image in one sentence.", tokens=64)
 SUMMARY = Question(name="summary", ask="Describe this image in detail.", tokens=192)
@@ -56,7 +56,7 @@ class Scripted(EchoEngine):
 def last_word(*replies: Reply) -> tuple[Reply, list[Request]]:
     """What comes out in the end, and what was asked on the way."""
     inner = Scripted(*replies)
-    engine = AskingAgain(inner)
+    engine = ReaskingEngine(inner)
     engine.submit(REQUEST)
     found = [heard for _ in range(5) for heard in engine.step()]
     assert len(found) == 1
@@ -91,7 +91,7 @@ def test_every_question_is_asked_again_in_its_own_way() -> None:
         reply(caption=said(GOOD), summary=said("A dog on a beach, running.")),
     )
     assert asked[1].questions == (CAPTION, replace(SUMMARY, tokens=384))
-    assert asked[1].decoding == {"caption": OTHERWISE, "summary": PLAIN}
+    assert asked[1].decoding == {"caption": OTHERWISE, "summary": GREEDY}
 
 
 def test_nothing_is_asked_three_times() -> None:
@@ -130,7 +130,7 @@ def test_an_error_is_not_asked_again() -> None:
 @pytest.mark.parametrize("steps", [0, 1])
 def test_a_request_may_be_cancelled_while_it_is_asked_again_and_come_back_as_new(steps: int) -> None:
     inner = Scripted(*[reply(caption=said(LOOP), summary=said(GOOD))] * (steps + 1), reply(caption=said(GOOD)))
-    engine = AskingAgain(inner)
+    engine = ReaskingEngine(inner)
     engine.submit(REQUEST)
     for _ in range(steps):
         assert engine.step() == []

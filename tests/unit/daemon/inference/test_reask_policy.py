@@ -8,7 +8,7 @@ from config.recipes import Question
 from daemon.inference.answers.checks import judge
 from daemon.inference.engine import Answer
 from daemon.inference.reask_policy import GRAVITY, OTHERWISE, better, retry_of
-from daemon.inference.sampling_params import PLAIN
+from daemon.inference.sampling_params import GREEDY
 from storage.quality import MEANINGS
 
 QUESTION = Question(name="caption", ask="Describe this image in one sentence.", tokens=64)
@@ -52,7 +52,7 @@ def test_what_went_astray_is_asked_again_with_a_penalty_on_repetition(code: str)
 def test_what_was_going_well_and_was_cut_off_is_given_more_room_and_nothing_else() -> None:
     retry = retry_of(QUESTION, faulty("cut-off"))
     assert retry is not None
-    assert (retry.question.ask, retry.question.tokens, retry.decoding) == (QUESTION.ask, 128, PLAIN)
+    assert (retry.question.ask, retry.question.tokens, retry.decoding) == (QUESTION.ask, 128, GREEDY)
 
 
 def test_a_loop_that_was_cut_off_is_not_given_more_room() -> None:

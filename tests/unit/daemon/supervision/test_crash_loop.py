@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from daemon.supervision.crash_loop import Crashes
+from daemon.supervision.crash_loop import CrashLoop
 from storage.jobs.store import JobStore
 from tests.fakes.clock import START
 
 
-def start(store: JobStore, minutes: float) -> Crashes:
+def start(store: JobStore, minutes: float) -> CrashLoop:
     """A start so many minutes after the first one, that told no reason to rest."""
-    crashes = Crashes(store, START + timedelta(minutes=minutes))
+    crashes = CrashLoop(store, START + timedelta(minutes=minutes))
     assert crashes.start() is None
     return crashes
 
@@ -17,7 +17,7 @@ def start(store: JobStore, minutes: float) -> Crashes:
 def test_after_five_deaths_within_ten_minutes_the_next_start_rests_and_says_why(store: JobStore) -> None:
     for minute in range(5):
         start(store, minute)
-    assert "died 5 times" in (Crashes(store, START + timedelta(minutes=9)).start() or "")
+    assert "died 5 times" in (CrashLoop(store, START + timedelta(minutes=9)).start() or "")
 
 
 def test_deaths_that_are_longer_ago_do_not_count(store: JobStore) -> None:

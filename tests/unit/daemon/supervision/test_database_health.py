@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.supervision.database_health import LOOK_SECONDS, Trouble
+from daemon.supervision.database_health import LOOK_SECONDS, DatabaseHealth
 from storage.db import sqlite_backend
 from storage.db.database import Database, open_database
 from storage.errors import BusyError, DiskFullError
@@ -28,11 +28,13 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def trouble(impatient: Database, clock: FakeClock, told: list[str]) -> Trouble:
-    return Trouble(impatient, clock, told.append)
+def trouble(impatient: Database, clock: FakeClock, told: list[str]) -> DatabaseHealth:
+    return DatabaseHealth(impatient, clock, told.append)
 
 
-def test_without_trouble_nothing_is_said_or_written(trouble: Trouble, impatient: Database, told: list[str]) -> None:
+def test_without_trouble_nothing_is_said_or_written(
+    trouble: DatabaseHealth, impatient: Database, told: list[str]
+) -> None:
     log = Path(impatient.name).with_name("smolwatch.db-wal")
     before = log.stat().st_size
     trouble.look()
@@ -41,7 +43,7 @@ def test_without_trouble_nothing_is_said_or_written(trouble: Trouble, impatient:
 
 
 def test_a_database_that_is_held_is_told_once_and_so_is_its_end(
-    trouble: Trouble, impatient: Database, clock: FakeClock, told: list[str]
+    trouble: DatabaseHealth, impatient: Database, clock: FakeClock, told: list[str]
 ) -> None:
     with closing(sqlite3.connect(Path(impatient.name), isolation_level=None)) as rival:
         rival.execute("BEGIN IMMEDIATE")
@@ -58,7 +60,7 @@ def test_a_database_that_is_held_is_told_once_and_so_is_its_end(
 
 
 def test_too_little_room_is_told_until_there_is_enough(
-    trouble: Trouble, clock: FakeClock, told: list[str], monkeypatch: pytest.MonkeyPatch
+    trouble: DatabaseHealth, clock: FakeClock, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 999)
     with pytest.raises(DiskFullError) as caught:
@@ -72,7 +74,7 @@ def test_too_little_room_is_told_until_there_is_enough(
 
 
 def test_a_disk_that_stays_full_is_logged_once_however_full_it_is_and_so_is_its_end(
-    trouble: Trouble, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    trouble: DatabaseHealth, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = [900]
     monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: free[0])
@@ -92,7 +94,7 @@ def test_a_disk_that_stays_full_is_logged_once_however_full_it_is_and_so_is_its_
     assert lines[1] == "The database can be used again after 95 s."
 
 
-def test_it_looks_every_few_seconds(trouble: Trouble, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_looks_every_few_seconds(trouble: DatabaseHealth, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     trouble.look()
     monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 0)
     clock.advance(LOOK_SECONDS - 0.1)

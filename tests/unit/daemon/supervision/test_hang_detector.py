@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from daemon.messages import Stage
-from daemon.supervision.hang_detector import GAP_SECONDS, Stall
+from daemon.supervision.hang_detector import GAP_SECONDS, HangDetector
 from tests.fakes.clock import FakeClock
 
 
-def watch(clock: FakeClock, stall: Stall, seconds: float) -> float | None:
+def watch(clock: FakeClock, stall: HangDetector, seconds: float) -> float | None:
     """Ask as often as the supervisor does."""
     for _ in range(int(seconds)):
         clock.advance(1.0)
@@ -16,7 +16,7 @@ def watch(clock: FakeClock, stall: Stall, seconds: float) -> float | None:
 
 def test_a_worker_that_gets_no_further_is_overdue() -> None:
     clock = FakeClock()
-    stall = Stall(120, clock)
+    stall = HangDetector(120, clock)
     stall.hear(Stage.WORKING)
     assert watch(clock, stall, 120) is None
     assert watch(clock, stall, 1) == 121
@@ -24,7 +24,7 @@ def test_a_worker_that_gets_no_further_is_overdue() -> None:
 
 def test_every_word_gives_it_the_whole_time_again() -> None:
     clock = FakeClock()
-    stall = Stall(120, clock)
+    stall = HangDetector(120, clock)
     for _ in range(5):
         stall.hear(Stage.WORKING)
         assert watch(clock, stall, 100) is None
@@ -32,14 +32,14 @@ def test_every_word_gives_it_the_whole_time_again() -> None:
 
 def test_an_idle_worker_may_be_silent_for_ever() -> None:
     clock = FakeClock()
-    stall = Stall(120, clock)
+    stall = HangDetector(120, clock)
     stall.hear(Stage.IDLE)
     assert watch(clock, stall, 10_000) is None
 
 
 def test_loading_may_take_five_times_as_long() -> None:
     clock = FakeClock()
-    stall = Stall(120, clock)
+    stall = HangDetector(120, clock)
     stall.hear(Stage.LOADING)
     assert watch(clock, stall, 600) is None
     assert watch(clock, stall, 1) == 601
@@ -47,7 +47,7 @@ def test_loading_may_take_five_times_as_long() -> None:
 
 def test_each_worker_that_was_ended_leaves_the_next_twice_the_time_up_to_eight_times() -> None:
     clock = FakeClock()
-    stall = Stall(10, clock)
+    stall = HangDetector(10, clock)
     waited = []
     for _ in range(5):
         stall.hear(Stage.WORKING)
@@ -58,7 +58,7 @@ def test_each_worker_that_was_ended_leaves_the_next_twice_the_time_up_to_eight_t
 
 def test_a_daemon_that_stood_still_itself_blames_nobody() -> None:
     clock = FakeClock()
-    stall = Stall(120, clock)
+    stall = HangDetector(120, clock)
     stall.hear(Stage.WORKING)
     stall.overdue()
     clock.advance(GAP_SECONDS + 1000)

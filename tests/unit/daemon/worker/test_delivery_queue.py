@@ -15,8 +15,8 @@ from daemon.delivery import Delivery
 from daemon.errors import ChangedError
 from daemon.messages import Stage
 from daemon.worker.delivery_queue import DeliveryQueue
-from daemon.worker.heartbeat import Pulse
-from daemon.worker.loop_progress import Progress
+from daemon.worker.heartbeat import Heartbeat
+from daemon.worker.loop_progress import LoopProgress
 from storage.db.database import Database
 from storage.errors import StorageError
 from storage.jobs.store import JobStore
@@ -55,12 +55,12 @@ class House:
         self.inbox, self.clock = inbox, clock
         self.store, self.library = JobStore(database, clock.now), Library(database)
         self.drive, self.stages = Drive(), list[Stage]()
-        self.pulse = Pulse(self.store, beat_seconds=10, lease_seconds=60)
+        self.pulse = Heartbeat(self.store, beat_seconds=10, lease_seconds=60)
 
     @contextmanager
     def deliveries(self, store: JobStore | None = None, **bounds: int) -> Iterator[DeliveryQueue]:
         delivery = Delivery(store or self.store, self.drive.write, self.clock, lambda: 1.0)
-        progress = Progress(self.stages.append, self.clock)
+        progress = LoopProgress(self.stages.append, self.clock)
         with DeliveryQueue(
             delivery, self.pulse, progress, self.clock, owner="w", lease_seconds=60, **bounds
         ) as deliveries:

@@ -5,7 +5,7 @@ import pytest
 from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
-from daemon.worker.engine_host import REST_SECONDS, EngineRoom
+from daemon.worker.engine_host import REST_SECONDS, EngineHost
 from tests.contracts.test_engine import picture
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine
@@ -25,9 +25,9 @@ class Notes(list[dict[str, object]]):
         return [note["state"] for note in self]
 
 
-def room_of(engine: Engine, clock: FakeClock) -> tuple[EngineRoom, Notes]:
+def room_of(engine: Engine, clock: FakeClock) -> tuple[EngineHost, Notes]:
     notes = Notes()
-    return EngineRoom(lambda: engine, clock, notes.append), notes
+    return EngineHost(lambda: engine, clock, notes.append), notes
 
 
 def test_a_loaded_engine_is_reported_with_what_it_runs_on() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.worker.heartbeat import Pulse
+from daemon.worker.heartbeat import Heartbeat
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -21,7 +21,7 @@ def claimed(store: JobStore, inbox: Path) -> Claim:
 
 
 def test_a_beaten_claim_outlives_its_first_lease(store: JobStore, inbox: Path, clock: FakeClock) -> None:
-    pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
+    pulse = Heartbeat(store, beat_seconds=10, lease_seconds=60)
     pulse.hold(claimed(store, inbox))
     for _ in range(10):
         clock.advance(30)
@@ -30,7 +30,7 @@ def test_a_beaten_claim_outlives_its_first_lease(store: JobStore, inbox: Path, c
 
 
 def test_a_dropped_claim_is_reaped(store: JobStore, inbox: Path, clock: FakeClock) -> None:
-    pulse, claim = Pulse(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    pulse, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
     pulse.hold(claim)
     pulse.drop(claim)
     clock.advance(61)
@@ -39,7 +39,7 @@ def test_a_dropped_claim_is_reaped(store: JobStore, inbox: Path, clock: FakeCloc
 
 
 def test_released_jobs_wait_again_with_their_attempt_refunded(store: JobStore, library: Library, inbox: Path) -> None:
-    pulse, claim = Pulse(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    pulse, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
     pulse.hold(claim)
     pulse.release_all("stopped")
     job = library.job(claim.job.id)
@@ -48,7 +48,7 @@ def test_released_jobs_wait_again_with_their_attempt_refunded(store: JobStore, l
 
 
 def test_a_claim_that_was_taken_back_is_not_beaten_any_more(store: JobStore, inbox: Path) -> None:
-    pulse = Pulse(store, beat_seconds=10, lease_seconds=60)
+    pulse = Heartbeat(store, beat_seconds=10, lease_seconds=60)
     pulse.hold(claimed(store, inbox))
     store.abandon_all("taken back")
     pulse.beat()
@@ -56,7 +56,7 @@ def test_a_claim_that_was_taken_back_is_not_beaten_any_more(store: JobStore, inb
 
 
 def test_a_claim_that_was_taken_back_is_logged_once_at_the_next_beat(store: JobStore, inbox: Path) -> None:
-    pulse, claim = Pulse(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    pulse, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
     pulse.hold(claim)
     store.abandon_all("taken back")
     with logged("WARNING") as lines:
@@ -68,7 +68,7 @@ def test_a_claim_that_was_taken_back_is_logged_once_at_the_next_beat(store: JobS
 def test_a_job_that_is_finished_before_its_claim_is_dropped_is_not_logged_as_taken_back(
     store: JobStore, inbox: Path
 ) -> None:
-    pulse, claim = Pulse(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    pulse, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
     pulse.hold(claim)
     store.publish(claim, description_of(settled(claim.job.path)))
     store.finish(claim)

@@ -23,7 +23,7 @@ from daemon.errors import (
 )
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
-from daemon.inference.reask import AskingAgain
+from daemon.inference.reask import ReaskingEngine
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.messages import Stage
 from daemon.power.power_state import PowerState, Source
@@ -103,7 +103,7 @@ def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Be
 def test_an_answer_that_went_astray_is_asked_again_and_the_good_one_is_delivered_alone(bench: Bench) -> None:
     job = bench.queue()
     engine = SayingEngine("a red car and " * 12, again="A red car.", complete=False)
-    bench.employ(AskingAgain(engine))
+    bench.employ(ReaskingEngine(engine))
     bench.turn()
     assert bench.state(job) is JobState.RUNNING, "asked again"
     bench.turn()

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from daemon.messages import Stage
-from daemon.worker.loop_progress import AGAIN_SECONDS, Progress
+from daemon.worker.loop_progress import AGAIN_SECONDS, LoopProgress
 from tests.fakes.clock import FakeClock
 
 
 def test_a_stage_is_said_when_it_changes_and_once_a_second_while_it_lasts() -> None:
     said: list[Stage] = []
     clock = FakeClock()
-    progress = Progress(said.append, clock)
+    progress = LoopProgress(said.append, clock)
     for stage in (Stage.LOADING, Stage.WORKING, Stage.WORKING):
         progress.say(stage)
     clock.advance(AGAIN_SECONDS)
@@ -19,7 +19,7 @@ def test_a_stage_is_said_when_it_changes_and_once_a_second_while_it_lasts() -> N
 def test_answers_by_the_hundred_are_told_once_a_second_with_the_work_between_them() -> None:
     said: list[Stage] = []
     clock = FakeClock()
-    progress = Progress(said.append, clock)
+    progress = LoopProgress(said.append, clock)
     for _ in range(2):
         for _ in range(100):
             progress.say(Stage.WORKING)
@@ -33,7 +33,7 @@ def test_answers_by_the_hundred_are_told_once_a_second_with_the_work_between_the
 def test_idleness_is_said_once() -> None:
     said: list[Stage] = []
     clock = FakeClock()
-    progress = Progress(said.append, clock)
+    progress = LoopProgress(said.append, clock)
     for _ in range(3):
         progress.say(Stage.IDLE)
         clock.advance(AGAIN_SECONDS)
@@ -44,4 +44,4 @@ def test_a_daemon_that_is_dead_hears_nothing() -> None:
     def dead(stage: Stage) -> None:
         raise BrokenPipeError
 
-    Progress(dead, FakeClock()).say(Stage.WORKING)
+    LoopProgress(dead, FakeClock()).say(Stage.WORKING)

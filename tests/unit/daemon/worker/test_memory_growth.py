@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.worker.memory_growth import WARM_ANSWERS, Growth
+from daemon.worker.memory_growth import WARM_ANSWERS, MemoryGrowth
 
 
 class Held:
@@ -13,7 +13,7 @@ class Held:
 
 def test_what_the_first_answers_take_is_no_growth() -> None:
     held = Held()
-    growth = Growth(100, held)
+    growth = MemoryGrowth(100, held)
     for _ in range(WARM_ANSWERS):
         held.bytes += 1000
         growth.answered(0, 0)
@@ -27,7 +27,7 @@ def test_what_the_first_answers_take_is_no_growth() -> None:
 
 
 def test_memory_on_the_device_counts() -> None:
-    growth = Growth(100, Held())
+    growth = MemoryGrowth(100, Held())
     for _ in range(WARM_ANSWERS):
         growth.answered(500, 0)
     growth.answered(601, 0)
@@ -37,7 +37,7 @@ def test_memory_on_the_device_counts() -> None:
 def test_a_full_batch_after_single_pictures_is_no_growth() -> None:
     """Its keys and values take much memory, on the device or in the process, and go with it."""
     held = Held()
-    on_a_device, on_a_cpu = Growth(100, Held()), Growth(100, held)
+    on_a_device, on_a_cpu = MemoryGrowth(100, Held()), MemoryGrowth(100, held)
     for answers in range(4 * WARM_ANSWERS):
         cache = 10 if answers < WARM_ANSWERS else 100_000
         held.bytes = 500 + cache
@@ -49,7 +49,7 @@ def test_a_full_batch_after_single_pictures_is_no_growth() -> None:
 
 def test_memory_between_two_answers_is_not_judged() -> None:
     held = Held()
-    growth = Growth(100, held)
+    growth = MemoryGrowth(100, held)
     for _ in range(WARM_ANSWERS + 1):
         growth.answered(0, 0)
     held.bytes = 1000

@@ -6,8 +6,8 @@ import threading
 
 from daemon.errors import DecoderCrashedError
 from daemon.media.clip import Clip
-from daemon.worker.prefetch import Reader
-from daemon.worker.prefetch_window import Ahead, Opened
+from daemon.worker.prefetch import Prefetcher
+from daemon.worker.prefetch_window import Opened, PrefetchWindow
 from tests.fakes.clock import FakeClock
 from tests.fakes.opener import FakeOpener
 from tests.support.errands import errand_of
@@ -15,7 +15,7 @@ from tests.support.errands import errand_of
 LONG = 30.0
 
 
-def taken(reader: Reader) -> Opened:
+def taken(reader: Prefetcher) -> Opened:
     reader.wait(LONG)
     found = reader.take()
     assert found is not None
@@ -24,7 +24,7 @@ def taken(reader: Reader) -> Opened:
 
 def test_files_are_opened_in_their_order_while_nobody_waits() -> None:
     opener, clock = FakeOpener(lambda _: clock.advance(2.0)), FakeClock()
-    with Reader(opener, clock) as reader:
+    with Prefetcher(opener, clock) as reader:
         errands = [errand_of(number) for number in range(5)]
         for errand in errands:
             reader.want(errand)
@@ -37,7 +37,7 @@ def test_files_are_opened_in_their_order_while_nobody_waits() -> None:
 def test_a_file_that_fails_costs_itself_alone() -> None:
     opener = FakeOpener()
     opener.failures[errand_of(1).claim.job.path] = DecoderCrashedError("signal 11")
-    with Reader(opener, FakeClock()) as reader:
+    with Prefetcher(opener, FakeClock()) as reader:
         for number in (1, 2):
             reader.want(errand_of(number))
         assert isinstance(taken(reader).clip, DecoderCrashedError)
@@ -46,7 +46,7 @@ def test_a_file_that_fails_costs_itself_alone() -> None:
 
 def test_it_opens_further_when_pictures_are_no_longer_kept() -> None:
     opener = FakeOpener()
-    with Reader(opener, FakeClock(), Ahead(opener.picture.nbytes)) as reader:
+    with Prefetcher(opener, FakeClock(), PrefetchWindow(opener.picture.nbytes)) as reader:
         for number in (1, 2):
             reader.want(errand_of(number))
         taken(reader)
@@ -56,7 +56,7 @@ def test_it_opens_further_when_pictures_are_no_longer_kept() -> None:
 
 
 def test_there_is_no_waiting_when_nothing_can_come() -> None:
-    with Reader(FakeOpener(), FakeClock()) as reader:
+    with Prefetcher(FakeOpener(), FakeClock()) as reader:
         reader.wait(LONG)
         assert reader.take() is None
 
@@ -68,7 +68,7 @@ def test_what_is_forgotten_while_it_is_opened_is_never_handed_out() -> None:
         begun.set()
         assert go_on.wait(LONG)
 
-    with Reader(FakeOpener(hold), FakeClock()) as reader:
+    with Prefetcher(FakeOpener(hold), FakeClock()) as reader:
         for number in (1, 2, 3):
             reader.want(errand_of(number))
         assert begun.wait(LONG)
@@ -92,7 +92,7 @@ def test_a_file_that_hangs_does_not_hold_up_the_end() -> None:
             closed.set()
 
     opener = Watched(hang)
-    with Reader(opener, FakeClock(), grace_seconds=0.0) as reader:
+    with Prefetcher(opener, FakeClock(), grace_seconds=0.0) as reader:
         reader.want(errand_of(1))
         assert begun.wait(LONG)
     assert not opener.is_closed

@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from daemon.errors import UnreadableError
-from daemon.worker.prefetch_window import Ahead, Errand, Opened
+from daemon.worker.prefetch_window import DecodeTask, Opened, PrefetchWindow
 from tests.support.errands import errand_of, opened
 
 MOST = 100
 
 
-def begun(ahead: Ahead) -> Errand:
+def begun(ahead: PrefetchWindow) -> DecodeTask:
     errand = ahead.next()
     assert errand is not None
     return errand
 
 
 def test_files_are_opened_until_their_memory_is_used_up_and_further_when_one_is_no_longer_kept() -> None:
-    ahead = Ahead(MOST)
+    ahead = PrefetchWindow(MOST)
     errands = [errand_of(number) for number in range(3)]
     for errand in errands:
         ahead.want(errand)
@@ -34,7 +34,7 @@ def test_files_are_opened_until_their_memory_is_used_up_and_further_when_one_is_
 
 
 def test_one_file_is_opened_however_large() -> None:
-    ahead = Ahead(MOST)
+    ahead = PrefetchWindow(MOST)
     ahead.want(errand_of(1))
     ahead.want(errand_of(2))
     ahead.open(opened(begun(ahead), 10 * MOST))
@@ -43,7 +43,7 @@ def test_one_file_is_opened_however_large() -> None:
 
 
 def test_a_file_that_could_not_be_opened_takes_no_memory() -> None:
-    ahead = Ahead(MOST)
+    ahead = PrefetchWindow(MOST)
     for number in range(20):
         ahead.want(errand_of(number))
         ahead.open(Opened(errand=begun(ahead), clip=UnreadableError(), seconds=0.1))
@@ -51,7 +51,7 @@ def test_a_file_that_could_not_be_opened_takes_no_memory() -> None:
 
 
 def test_what_was_forgotten_while_it_was_opened_comes_to_nothing() -> None:
-    ahead = Ahead(MOST)
+    ahead = PrefetchWindow(MOST)
     ahead.want(errand_of(1))
     errand = begun(ahead)
     assert ahead.forget() == [errand.claim]
@@ -66,9 +66,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ahead = Ahead(MOST)
+        self.ahead = PrefetchWindow(MOST)
         self.wanted: list[int] = []
-        self.opening: list[Errand] = []
+        self.opening: list[DecodeTask] = []
         self.taken: set[int] = set()
         self.sizes: dict[int, int] = {}
         self.count = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.worker.retrying_store import AGAIN_SECONDS, PatientStore
+from daemon.worker.retrying_store import AGAIN_SECONDS, RetryingStore
 from storage.db.database import Database, open_database
 from storage.errors import LostClaim
 from storage.jobs.store import JobStore
@@ -58,19 +58,19 @@ def rival(impatient: Database) -> Iterator[Rival]:
 
 
 @pytest.fixture
-def patient(impatient: Database, clock: FakeClock, rival: Rival) -> PatientStore:
-    return PatientStore(impatient, clock.now, rival.sleep)
+def patient(impatient: Database, clock: FakeClock, rival: Rival) -> RetryingStore:
+    return RetryingStore(impatient, clock.now, rival.sleep)
 
 
 @pytest.fixture
-def claim(patient: PatientStore) -> Claim:
+def claim(patient: RetryingStore) -> Claim:
     patient.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
     claim = patient.claim("w", lease_seconds=60)
     assert claim
     return claim
 
 
-Way = Callable[[PatientStore, Claim, FakeClock], object]
+Way = Callable[[RetryingStore, Claim, FakeClock], object]
 WHY = {"code": "c", "reason": "r"}
 WAYS: dict[str, tuple[Way, JobState]] = {
     "release": (lambda store, claim, _: store.release(claim, "Stopping."), JobState.QUEUED),
@@ -95,7 +95,7 @@ WAYS: dict[str, tuple[Way, JobState]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_outcome_is_kept_until_the_database_takes_it(
-    patient: PatientStore, impatient: Database, clock: FakeClock, rival: Rival, claim: Claim, way: str
+    patient: RetryingStore, impatient: Database, clock: FakeClock, rival: Rival, claim: Claim, way: str
 ) -> None:
     go, state = WAYS[way]
     rival.hold()
@@ -106,7 +106,7 @@ def test_every_outcome_is_kept_until_the_database_takes_it(
 
 @pytest.mark.parametrize("end", ["finish", "postpone"])
 def test_so_is_the_end_of_a_publication(
-    patient: PatientStore, impatient: Database, clock: FakeClock, rival: Rival, claim: Claim, end: str
+    patient: RetryingStore, impatient: Database, clock: FakeClock, rival: Rival, claim: Claim, end: str
 ) -> None:
     patient.publish(claim, description_of(new_file()))
     rival.hold()
@@ -119,13 +119,13 @@ def test_so_is_the_end_of_a_publication(
     assert len(rival.waits) == 3
 
 
-def test_so_is_what_the_engine_says_of_itself(patient: PatientStore, rival: Rival) -> None:
+def test_so_is_what_the_engine_says_of_itself(patient: RetryingStore, rival: Rival) -> None:
     rival.hold()
     patient.set_state("engine", {"state": "ready"})
     assert patient.state("engine") == {"state": "ready"}
 
 
-def test_nothing_new_is_taken_meanwhile_and_nobody_waits_for_it(patient: PatientStore, rival: Rival) -> None:
+def test_nothing_new_is_taken_meanwhile_and_nobody_waits_for_it(patient: RetryingStore, rival: Rival) -> None:
     patient.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
     rival.hold()
     assert patient.claim("w", lease_seconds=60) is None
@@ -136,7 +136,7 @@ def test_nothing_new_is_taken_meanwhile_and_nobody_waits_for_it(patient: Patient
 
 
 def test_a_claim_that_was_taken_back_in_between_is_lost(
-    patient: PatientStore, impatient: Database, clock: FakeClock, rival: Rival, claim: Claim
+    patient: RetryingStore, impatient: Database, clock: FakeClock, rival: Rival, claim: Claim
 ) -> None:
     rival.last = lambda: JobStore(impatient, clock.now).abandon_all("The daemon was restarted.")
     rival.hold()

@@ -8,11 +8,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.batch.sequence import State
-from daemon.inference.batch.stop_criteria import Stop
-from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.batch.sequence import SequenceState
+from daemon.inference.batch.stop_criteria import StopReason
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
-from tests.support.batch_scenes import HashScene, expected, said, scene
+from tests.support.batch_scenes import HashGroup, expected, said, scene
 
 QUESTIONS = st.lists(st.lists(st.integers(1, 4), max_size=5), max_size=4)
 
@@ -25,7 +25,7 @@ class Arrivals(RuleBasedStateMachine):
         self.rows = rows
         self.runner = HashRunner()
         self.batch: Scheduler[int, str] = Scheduler(self.runner, rows=rows, tokens=tokens, end_id=END)
-        self.live: dict[HashScene, list[int]] = {}
+        self.live: dict[HashGroup, list[int]] = {}
         self.blows = 0
 
     @rule(tiles=st.lists(st.integers(0, 5), max_size=12), questions=QUESTIONS, limit=st.integers(1, 12))
@@ -44,7 +44,7 @@ class Arrivals(RuleBasedStateMachine):
     def arrive_and_loop(self, tiles: list[int], before: int, limit: int) -> None:
         """One question whose answer goes round in circles, one like any other, and one that is decoded otherwise."""
         arrived = scene(tiles, [[before, DRONE], [before], [before, DRONE]], limit)
-        arrived.writings[2].decoding = Decoding(repetition_penalty=1.5)
+        arrived.sequences[2].decoding = SamplingParams(repetition_penalty=1.5)
         self.live[arrived] = tiles
         self.batch.add(arrived)
 
@@ -71,16 +71,16 @@ class Arrivals(RuleBasedStateMachine):
                 self.blows -= POISON not in tiles
                 assert self.blows >= 0, "a scene failed that had no reason to"
             else:
-                assert POISON not in tiles or not over.writings
+                assert POISON not in tiles or not over.sequences
                 assert said(over) == expected(over, tiles)
-                looped = [one for one in over.writings if one.stop is Stop.LOOP]
-                assert all(DRONE in one.ids and one.decoding == PLAIN for one in looped)
+                looped = [one for one in over.sequences if one.stop is StopReason.LOOP]
+                assert all(DRONE in one.ids and one.decoding == GREEDY for one in looped)
 
     @invariant()
     def the_budget_is_kept(self) -> None:
         if not hasattr(self, "batch"):
             return
-        placed = [one for kept in self.live for one in kept.writings if one.has_place]
+        placed = [one for kept in self.live for one in kept.sequences if one.is_scheduled]
         assert len(placed) <= self.rows
         # One answer alone is tried whatever it takes; a row that it forks from may stand beside it.
         assert self.runner.used <= self.batch.budget.tokens or len(placed) <= 1
@@ -89,15 +89,15 @@ class Arrivals(RuleBasedStateMachine):
     @invariant()
     def nobody_overtakes(self) -> None:
         if hasattr(self, "batch"):
-            states = [one.state for kept in self.live for one in kept.writings if one.state is not State.DONE]
-            waiting = [state is State.WAITING for state in states]
+            states = [one.state for kept in self.live for one in kept.sequences if one.state is not SequenceState.DONE]
+            waiting = [state is SequenceState.WAITING for state in states]
             assert waiting == sorted(waiting)
 
     def teardown(self) -> None:
         if not hasattr(self, "batch"):
             return
         # Every round sees, reads or writes something, or finds a poisoned tile: the rounds are bounded.
-        written = sum(len(one.ids) + one.limit + 1 for kept in self.live for one in kept.writings)
+        written = sum(len(one.ids) + one.limit + 1 for kept in self.live for one in kept.sequences)
         work = written + sum(map(len, self.live.values()))
         for _ in range(len(self.live) * 20 + 4 * work + 1):
             self.step()

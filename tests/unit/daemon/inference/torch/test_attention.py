@@ -8,33 +8,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from daemon.inference.torch.attention import QUERIES_AT_ONCE, Kernel, Reading, Writing, fused, plain
-from daemon.inference.torch.kv_cache import Cache, CacheShape, Row
+from daemon.inference.torch.attention import (
+    QUERIES_AT_ONCE,
+    AttentionKernel,
+    DecodeAttention,
+    PrefillAttention,
+    fused,
+    plain,
+)
+from daemon.inference.torch.kv_cache import CacheShape, KVCache, Slot
 
 HEADS, KV_HEADS, WIDTH = 6, 2, 4
 SHAPE = CacheShape(layers=1, heads=KV_HEADS, width=WIDTH, dtype=torch.float64, device=torch.device("cpu"))
 
 
-def filled(lengths: list[tuple[int, int]]) -> tuple[Cache, list[Row]]:
+def filled(lengths: list[tuple[int, int]]) -> tuple[KVCache, list[Slot]]:
     """Rows of (capacity, length); what lies behind a row's end is large, so that a look at it would show."""
-    cache = Cache(SHAPE)
+    cache = KVCache(SHAPE)
     rows = [cache[cache.add(torch.empty(0, 8, dtype=torch.float64), capacity)] for capacity, _ in lengths]
     for row, (_, length) in zip(rows, lengths, strict=True):
         row.length = length
-        for held in (row.shelf.keys[0], row.shelf.values[0]):
-            held[row.slot] = torch.randn(held.shape[1:], dtype=torch.float64)
-            held[row.slot, :, length:] = 50
+        for held in (row.bucket.keys[0], row.bucket.values[0]):
+            held[row.index] = torch.randn(held.shape[1:], dtype=torch.float64)
+            held[row.index, :, length:] = 50
     return cache, rows
 
 
-def plainly(row: Row, queries: Tensor) -> Tensor:
+def plainly(row: Slot, queries: Tensor) -> Tensor:
     """What the last tokens of a row gather: queries (tokens, heads, width) -> the same."""
     attended = torch.empty_like(queries)
     start = row.length
     for token in range(len(queries)):
         for head in range(HEADS):
-            keys = row.shelf.keys[0][row.slot, head // (HEADS // KV_HEADS), : start + token + 1]
-            values = row.shelf.values[0][row.slot, head // (HEADS // KV_HEADS), : start + token + 1]
+            keys = row.bucket.keys[0][row.index, head // (HEADS // KV_HEADS), : start + token + 1]
+            values = row.bucket.values[0][row.index, head // (HEADS // KV_HEADS), : start + token + 1]
             weights = torch.softmax(keys @ queries[token, head] / WIDTH**0.5, 0)
             attended[token, head] = weights @ values
     return attended
@@ -53,19 +60,19 @@ LENGTHS = st.lists(st.tuples(st.sampled_from([16, 32]), st.integers(1, 10)), min
 @given(lengths=LENGTHS, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_token_for_some_of_the_rows_sees_its_own_row_and_nothing_else(
-    kernel: Kernel, lengths: list[tuple[int, int]], data: st.DataObject
+    kernel: AttentionKernel, lengths: list[tuple[int, int]], data: st.DataObject
 ) -> None:
     _, rows = filled(lengths)
     chosen = data.draw(st.permutations(rows).flatmap(lambda order: st.integers(1, len(rows)).map(lambda n: order[:n])))
-    writing = Writing(chosen, range(len(chosen)), kernel)
+    writing = DecodeAttention(chosen, range(len(chosen)), kernel)
     assert writing.tokens.tolist() == writing.order
     assert writing.places.tolist() == [row.length for row in writing.rows]
     queries, keys, values = new_tokens(len(chosen))
     attended = writing(0, queries, keys, values)
     assert [chosen[number] for number in writing.order] == writing.rows
     for number, row in enumerate(writing.rows):
-        torch.testing.assert_close(row.shelf.keys[0][row.slot, :, row.length], keys[number])
-        torch.testing.assert_close(row.shelf.values[0][row.slot, :, row.length], values[number])
+        torch.testing.assert_close(row.bucket.keys[0][row.index, :, row.length], keys[number])
+        torch.testing.assert_close(row.bucket.values[0][row.index, :, row.length], values[number])
         torch.testing.assert_close(attended[number : number + 1], plainly(row, queries[number : number + 1]))
 
 
@@ -73,14 +80,14 @@ def test_a_token_for_some_of_the_rows_sees_its_own_row_and_nothing_else(
 @given(lengths=LENGTHS, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_prompts_see_themselves_and_what_stands_before_them(
-    kernel: Kernel, lengths: list[tuple[int, int]], data: st.DataObject
+    kernel: AttentionKernel, lengths: list[tuple[int, int]], data: st.DataObject
 ) -> None:
     _, rows = filled(lengths)
     for row in rows:
         row.length = data.draw(st.sampled_from([0, row.length]))
     counts = [data.draw(st.integers(1, 5)) for _ in rows]
     queries, keys, values = new_tokens(sum(counts))
-    attended = Reading(list(zip(rows, counts, strict=True)), kernel)(0, queries, keys, values)
+    attended = PrefillAttention(list(zip(rows, counts, strict=True)), kernel)(0, queries, keys, values)
     first = 0
     for row, count in zip(rows, counts, strict=True):
         new = slice(first, first + count)

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from daemon.errors import EngineError
 from daemon.inference.smolvlm.checkpoint import read_plan
-from daemon.inference.torch.attention import Kernel, Writing, fused, plain
-from daemon.inference.torch.device_check import Rung, judge, off, rungs, sound_runner
-from daemon.inference.torch.device_check_inputs import MANY_KEYS, Alone, Probe
-from daemon.inference.torch.device_verdicts import Verdict, Verdicts, key_of
+from daemon.inference.torch.attention import AttentionKernel, DecodeAttention, fused, plain
+from daemon.inference.torch.device_check import RunMode, checked_runner, judge, off, run_modes
+from daemon.inference.torch.device_check_inputs import MANY_KEYS, CheckInputs, SingleResults
+from daemon.inference.torch.device_verdicts import DeviceVerdict, DeviceVerdicts, key_of
 from daemon.inference.torch.model_runner import TorchRunner
-from daemon.inference.torch.sampler import Choosing
+from daemon.inference.torch.sampler import Sampler
 from daemon.inference.weights.sources import DEMO
 from tests.support.checkpoints import write_tiny_checkpoint
 
@@ -31,22 +31,22 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def probe(checkpoint: Path) -> Probe:
+def probe(checkpoint: Path) -> CheckInputs:
     return probe_of(checkpoint)
 
 
-def probe_of(folder: Path) -> Probe:
+def probe_of(folder: Path) -> CheckInputs:
     plan = read_plan(folder)
-    return Probe(tile=plan.tile, image_id=plan.image_id, context=plan.context)
+    return CheckInputs(tile=plan.tile, image_id=plan.image_id, context=plan.context)
 
 
 @pytest.fixture(scope="module")
-def truth(checkpoint: Path, probe: Probe) -> Alone:
+def truth(checkpoint: Path, probe: CheckInputs) -> SingleResults:
     return probe.alone(TorchRunner.from_folder(checkpoint, CPU, F32))
 
 
-def trouble_with(runner: TorchRunner, probe: Probe, truth: Alone, *, rows: int = 8) -> str | None:
-    way = Rung(plain, runner.dtype, rows, "")
+def trouble_with(runner: TorchRunner, probe: CheckInputs, truth: SingleResults, *, rows: int = 8) -> str | None:
+    way = RunMode(plain, runner.dtype, rows, "")
     return judge(probe.alone(runner), probe.together(runner), truth, way)
 
 
@@ -75,20 +75,22 @@ def missing(query: Tensor, key: Tensor, value: Tensor, **_: object) -> Tensor:
 @pytest.mark.parametrize("kernel", [fused, plain])
 @pytest.mark.parametrize("dtype", [F32, BF16])
 def test_a_sound_device_passes(
-    checkpoint: Path, probe: Probe, truth: Alone, kernel: Kernel, dtype: torch.dtype
+    checkpoint: Path, probe: CheckInputs, truth: SingleResults, kernel: AttentionKernel, dtype: torch.dtype
 ) -> None:
     runner = TorchRunner.from_folder(checkpoint, CPU, dtype, kernel=kernel)
     assert trouble_with(runner, probe, truth) is None
 
 
-def test_a_trial_leaves_no_row_behind(checkpoint: Path, probe: Probe) -> None:
+def test_a_trial_leaves_no_row_behind(checkpoint: Path, probe: CheckInputs) -> None:
     runner = TorchRunner.from_folder(checkpoint, CPU, F32)
     probe.alone(runner)
     probe.together(runner)
-    assert not runner._cache._rows
+    assert not runner._cache._slots_by_id
 
 
-def test_answers_that_differ_among_others_are_found_out(checkpoint: Path, probe: Probe, truth: Alone) -> None:
+def test_answers_that_differ_among_others_are_found_out(
+    checkpoint: Path, probe: CheckInputs, truth: SingleResults
+) -> None:
     runner = TorchRunner.from_folder(checkpoint, CPU, F32, kernel=with_one_mask)
     trouble = trouble_with(runner, probe, truth)
     assert trouble is not None and "together" in trouble
@@ -124,11 +126,11 @@ def patches_one_too_low(runner: TorchRunner) -> None:
 
 
 def token_is_always_the_first(runner: TorchRunner) -> None:
-    choosing = runner._choosing
+    choosing = runner._sampler
     choosing.__class__ = AlwaysFirst
 
 
-class AlwaysFirst(Choosing):
+class AlwaysFirst(Sampler):
     def __call__(self, rows: Sequence[int], scores: Tensor) -> list[int]:
         return [0] * len(rows)
 
@@ -150,10 +152,10 @@ def rows_that_take_no_token_spoil_the_others(runner: TorchRunner) -> None:
     write = runner._text
 
     def wrong(hidden: Tensor, positions: Tensor, attention: Any, wanted: Any = slice(None)) -> Tensor:
-        if isinstance(attention, Writing):
-            for shelf in attention.shelves:
-                if not shelf.is_full:
-                    shelf.slots = shelf.slots.flip(0) * 0
+        if isinstance(attention, DecodeAttention):
+            for bucket in attention.buckets:
+                if not bucket.is_full:
+                    bucket.slots = bucket.slots.flip(0) * 0
         return write(hidden, positions, attention, wanted)
 
     wrong.scores, wrong.embed, wrong.cache_shape = write.scores, write.embed, write.cache_shape  # type: ignore[attr-defined]
@@ -172,14 +174,16 @@ PLANTED = [
 
 
 @pytest.fixture(scope="module")
-def sound() -> Alone:
+def sound() -> SingleResults:
     """Of trained weights: how far rounding takes them is what a threshold must allow."""
     return probe_of(DEMO).alone(TorchRunner.from_folder(DEMO, CPU, F32))
 
 
 @pytest.mark.parametrize("dtype", [F32, BF16])
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_a_kernel_that_is_wrong_for_some_shapes_is_found_out(sound: Alone, kernel: Kernel, dtype: torch.dtype) -> None:
+def test_a_kernel_that_is_wrong_for_some_shapes_is_found_out(
+    sound: SingleResults, kernel: AttentionKernel, dtype: torch.dtype
+) -> None:
     runner = TorchRunner.from_folder(DEMO, CPU, dtype, kernel=kernel)
     assert trouble_with(runner, probe_of(DEMO), sound) is not None
 
@@ -187,7 +191,7 @@ def test_a_kernel_that_is_wrong_for_some_shapes_is_found_out(sound: Alone, kerne
 @pytest.mark.parametrize("dtype", [F32, BF16])
 @pytest.mark.parametrize("plant", PLANTED)
 def test_a_fault_outside_the_kernel_is_found_out(
-    sound: Alone, plant: Callable[[TorchRunner], None], dtype: torch.dtype
+    sound: SingleResults, plant: Callable[[TorchRunner], None], dtype: torch.dtype
 ) -> None:
     runner = TorchRunner.from_folder(DEMO, CPU, dtype, kernel=plain)
     with torch.inference_mode():
@@ -197,7 +201,9 @@ def test_a_fault_outside_the_kernel_is_found_out(
 
 @pytest.mark.parametrize("kernel", [fused, plain])
 @pytest.mark.parametrize("dtype", [F32, BF16])
-def test_trained_weights_pass_on_a_sound_device(sound: Alone, kernel: Kernel, dtype: torch.dtype) -> None:
+def test_trained_weights_pass_on_a_sound_device(
+    sound: SingleResults, kernel: AttentionKernel, dtype: torch.dtype
+) -> None:
     runner = TorchRunner.from_folder(DEMO, CPU, dtype, kernel=kernel)
     assert trouble_with(runner, probe_of(DEMO), sound) is None
 
@@ -207,64 +213,66 @@ def test_what_is_not_a_number_is_endlessly_far_off() -> None:
 
 
 def test_ways_are_tried_from_the_fastest_to_the_surest() -> None:
-    assert [(way.kernel, way.dtype, way.rows) for way in rungs(BF16, 32)] == [
+    assert [(way.kernel, way.dtype, way.rows) for way in run_modes(BF16, 32)] == [
         (fused, BF16, 32),
         (plain, BF16, 32),
         (plain, F32, 32),
         (plain, F32, 1),
     ]
-    assert [(way.kernel, way.rows) for way in rungs(F32, 32)] == [(fused, 32), (plain, 32), (plain, 1)]
+    assert [(way.kernel, way.rows) for way in run_modes(F32, 32)] == [(fused, 32), (plain, 32), (plain, 1)]
 
 
 @pytest.mark.parametrize("bad", [broken, missing, without_masks, with_one_mask])
-def test_a_bad_kernel_is_left_out_and_the_reason_told(checkpoint: Path, probe: Probe, bad: Kernel) -> None:
-    ways = [Rung(bad, F32, 8, "its own attention"), Rung(plain, F32, 8, "plain attention")]
-    runner, way, notes = sound_runner(checkpoint, CPU, ways, probe)
+def test_a_bad_kernel_is_left_out_and_the_reason_told(
+    checkpoint: Path, probe: CheckInputs, bad: AttentionKernel
+) -> None:
+    ways = [RunMode(bad, F32, 8, "its own attention"), RunMode(plain, F32, 8, "plain attention")]
+    runner, way, notes = checked_runner(checkpoint, CPU, ways, probe)
     assert way is ways[1]
     assert [note.partition(":")[0] for note in notes] == ["With its own attention"]
     assert runner.dtype is F32
 
 
-def test_where_only_single_answers_are_sound_one_is_written_at_a_time(checkpoint: Path, probe: Probe) -> None:
-    ways = [Rung(with_one_mask, way.dtype, way.rows, way.words) for way in rungs(F32, 8)]
-    assert sound_runner(checkpoint, CPU, ways, probe)[1].rows == 1
+def test_where_only_single_answers_are_sound_one_is_written_at_a_time(checkpoint: Path, probe: CheckInputs) -> None:
+    ways = [RunMode(with_one_mask, way.dtype, way.rows, way.words) for way in run_modes(F32, 8)]
+    assert checked_runner(checkpoint, CPU, ways, probe)[1].rows == 1
 
 
-def test_a_device_on_which_nothing_is_sound_is_refused(checkpoint: Path, probe: Probe) -> None:
-    ways = [Rung(broken, way.dtype, way.rows, way.words) for way in rungs(BF16, 8)]
+def test_a_device_on_which_nothing_is_sound_is_refused(checkpoint: Path, probe: CheckInputs) -> None:
+    ways = [RunMode(broken, way.dtype, way.rows, way.words) for way in run_modes(BF16, 8)]
     with pytest.raises(EngineError, match="one answer at a time") as caught:
-        sound_runner(checkpoint, CPU, ways, probe)
+        checked_runner(checkpoint, CPU, ways, probe)
     assert "model.device" in caught.value.advice
 
 
-class Unused(Probe):
-    def alone(self, runner: TorchRunner) -> Alone:
+class Unused(CheckInputs):
+    def alone(self, runner: TorchRunner) -> SingleResults:
         raise AssertionError("the device was tried")
 
 
 def test_a_verdict_is_kept_for_these_weights_and_spares_the_next_trial(
-    checkpoint: Path, probe: Probe, tmp_path: Path
+    checkpoint: Path, probe: CheckInputs, tmp_path: Path
 ) -> None:
-    verdicts = Verdicts(tmp_path / "device.json")
-    ways = [Rung(broken, F32, 8, "its own attention"), Rung(plain, F32, 8, "plain attention")]
-    _, _, notes = sound_runner(checkpoint, CPU, ways, probe, verdicts)
+    verdicts = DeviceVerdicts(tmp_path / "device.json")
+    ways = [RunMode(broken, F32, 8, "its own attention"), RunMode(plain, F32, 8, "plain attention")]
+    _, _, notes = checked_runner(checkpoint, CPU, ways, probe, verdicts)
     unused = Unused(tile=probe.tile, image_id=probe.image_id, context=probe.context)
-    runner, way, kept = sound_runner(checkpoint, CPU, ways, unused, verdicts)
+    runner, way, kept = checked_runner(checkpoint, CPU, ways, unused, verdicts)
     assert (way, kept) == (ways[1], notes)
-    assert runner.read([(runner.open([1, 2], (), 256), 2)])
+    assert runner.prefill([(runner.add([1, 2], (), 256), 2)])
     other = write_tiny_checkpoint(tmp_path / "other", seed=1)
     with pytest.raises(AssertionError, match="was tried"):
-        sound_runner(other, CPU, ways, unused, verdicts)
+        checked_runner(other, CPU, ways, unused, verdicts)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key": 1}', b'{"key": "k"}', b'{"key": "k", "notes": 7}'])
 def test_a_verdict_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
-    verdicts = Verdicts(tmp_path / "device.json")
+    verdicts = DeviceVerdicts(tmp_path / "device.json")
     assert verdicts.find("k") is None
     verdicts.file.write_bytes(content)
     assert verdicts.find("k") is None
-    verdicts.keep("k", Verdict("plain attention", ("With …",)))
-    assert verdicts.find("k") == Verdict("plain attention", ("With …",))
+    verdicts.keep("k", DeviceVerdict("plain attention", ("With …",)))
+    assert verdicts.find("k") == DeviceVerdict("plain attention", ("With …",))
     assert verdicts.find("another") is None
 
 

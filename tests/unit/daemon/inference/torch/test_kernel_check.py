@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from daemon.inference.torch.attention import Kernel, fused, plain
-from daemon.inference.torch.kernel_check import OFF, SHAPES, findings, trouble_with
+from daemon.inference.torch.attention import AttentionKernel, fused, plain
+from daemon.inference.torch.kernel_check import OFF, SHAPES, findings, kernel_error
 
 CPU, F32, BF16 = torch.device("cpu"), torch.float32, torch.bfloat16
 
 
 @pytest.mark.parametrize("kernel", [fused, plain])
 @pytest.mark.parametrize("dtype", [F32, BF16])
-def test_sound_kernels_pass(kernel: Kernel, dtype: torch.dtype) -> None:
-    assert trouble_with(kernel, CPU, dtype, rows=8) is None
+def test_sound_kernels_pass(kernel: AttentionKernel, dtype: torch.dtype) -> None:
+    assert kernel_error(kernel, CPU, dtype, rows=8) is None
 
 
-def wrong(when: Callable[[Tensor, Tensor, dict[str, Any]], bool], by: Callable[[Tensor], Tensor]) -> Kernel:
+def wrong(when: Callable[[Tensor, Tensor, dict[str, Any]], bool], by: Callable[[Tensor], Tensor]) -> AttentionKernel:
     """A kernel that is right but for some shapes."""
 
     def kernel(query: Tensor, key: Tensor, value: Tensor, **more: Any) -> Tensor:
@@ -31,7 +31,7 @@ def wrong(when: Callable[[Tensor, Tensor, dict[str, Any]], bool], by: Callable[[
     return kernel
 
 
-FAULTS: dict[str, Kernel] = {
+FAULTS: dict[str, AttentionKernel] = {
     "1,024 keys": wrong(lambda query, key, _: query.shape[-2] <= 8 and key.shape[-2] >= 1024, lambda out: 1.1 * out),
     "4 rows": wrong(lambda query, key, _: len(query) == 4 and key.shape[-2] < 1024, lambda out: out.flip(0)),
     "9 queries": wrong(lambda query, key, _: query.shape[-2] == 9, lambda out: out.roll(1, -1)),
@@ -43,7 +43,7 @@ FAULTS: dict[str, Kernel] = {
 @pytest.mark.parametrize("where", FAULTS)
 @pytest.mark.parametrize("dtype", [F32, BF16])
 def test_a_kernel_that_is_wrong_for_one_shape_is_named_with_it(where: str, dtype: torch.dtype) -> None:
-    trouble = trouble_with(FAULTS[where], CPU, dtype, rows=8)
+    trouble = kernel_error(FAULTS[where], CPU, dtype, rows=8)
     assert trouble is not None and where in trouble
 
 
@@ -53,7 +53,7 @@ def test_a_kernel_that_heeds_one_row_s_mask_in_all_rows_is_found() -> None:
             attn_mask = attn_mask[:1]
         return fused(query, key, value, attn_mask=attn_mask, **more)
 
-    assert trouble_with(kernel, CPU, F32, rows=8) is not None
+    assert kernel_error(kernel, CPU, F32, rows=8) is not None
 
 
 def test_a_report_has_every_shape_with_what_both_kernels_take() -> None:

@@ -19,9 +19,9 @@ from config.recipes import Question
 from daemon.inference.batch.repetition import is_looping
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.batch.stop_criteria import LOOK_EVERY, Stop
+from daemon.inference.batch.stop_criteria import LOOK_EVERY, StopReason
 from daemon.inference.engine import Request
-from daemon.inference.sampling_params import PLAIN, Decoding
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.model_runner import TorchRunner, failing
 from daemon.inference.torch.tile_dedup import distinct
@@ -89,7 +89,7 @@ def expect(reference: Reference) -> Expect:
     def of(request: Request, questions: tuple[Question, ...], limit: int) -> list[list[int]]:
         decoding = request.decoding
         return [
-            reference.written(request, question, LONGEST, decoding.get(question.name, PLAIN))[:limit]
+            reference.written(request, question, LONGEST, decoding.get(question.name, GREEDY))[:limit]
             for question in questions
         ]
 
@@ -118,7 +118,7 @@ class Arrival:
 #: For some of the questions.
 DECODING = st.dictionaries(
     st.sampled_from([question.name for question in ASKED]),
-    st.sampled_from([1.15, 3.0, 0.5]).map(lambda penalty: Decoding(repetition_penalty=penalty)),
+    st.sampled_from([1.15, 3.0, 0.5]).map(lambda penalty: SamplingParams(repetition_penalty=penalty)),
 )
 ARRIVALS = st.lists(
     st.builds(
@@ -185,9 +185,9 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
                 assert found[over] == expect(arrival.request, arrival.questions, arrival.limit)
             rounds += 1
             assert rounds < 1000
-    assert not runner._cache._rows
-    assert not runner._cache._shelves
-    assert not runner._choosing._penalties
+    assert not runner._cache._slots_by_id
+    assert not runner._cache._buckets
+    assert not runner._sampler._penalties
 
 
 def test_one_alone_is_written_as_transformers_would(runner: TorchRunner, reference: Reference, expect: Expect) -> None:
@@ -208,7 +208,7 @@ def test_an_answer_that_loops_is_transformers_own_up_to_where_it_is_stopped(loop
     """And not a token longer or shorter, whether it is written alone or beside others that end elsewhere."""
     runner = TorchRunner.from_folder(looping, torch.device("cpu"), torch.float32)
     reference, limit = Reference(looping), 56
-    stops: Counter[Stop | None] = Counter()
+    stops: Counter[StopReason | None] = Counter()
     for rows in (1, 9):
         batch = new_batch(runner, reference, rows=rows)
         scenes = {reference.scene(request, ASKED, limit): request for request in REQUESTS[:3]}
@@ -221,14 +221,14 @@ def test_an_answer_that_loops_is_transformers_own_up_to_where_it_is_stopped(loop
                 seen = (whole[:count] for count in range(LOOK_EVERY, len(whole) + 1, LOOK_EVERY))
                 stopped = next(filter(is_looping, seen), None)
                 assert one.said == (whole if stopped is None else stopped)
-                assert (one.stop is Stop.LOOP) is (stopped is not None)
+                assert (one.stop is StopReason.LOOP) is (stopped is not None)
                 stops[one.stop] += 1
-    assert min(stops[Stop.LOOP], stops[Stop.LIMIT]) >= 4, "both kinds are compared"
+    assert min(stops[StopReason.LOOP], stops[StopReason.LIMIT]) >= 4, "both kinds are compared"
 
 
 def test_answers_that_are_compared_differ_from_each_other(expect: Expect) -> None:
     """Or a mix-up would not show."""
-    less = dict.fromkeys((question.name for question in ASKED), Decoding(repetition_penalty=3.0))
+    less = dict.fromkeys((question.name for question in ASKED), SamplingParams(repetition_penalty=3.0))
     decoded = [replace(request, decoding=decoding) for request in REQUESTS for decoding in ({}, less)]
     said = [str(answer) for request in decoded for answer in expect(request, ASKED, LONGEST)]
     assert len(set(said)) >= 0.9 * len(said)
@@ -237,9 +237,9 @@ def test_answers_that_are_compared_differ_from_each_other(expect: Expect) -> Non
 
 def test_features_do_not_depend_on_the_tiles_beside(runner: TorchRunner) -> None:
     tiles = list(np.random.default_rng(0).standard_normal((8, 3, 64, 64), np.float32))
-    together = runner.see(tiles)
+    together = runner.encode_images(tiles)
     for tile, features in zip(tiles, together, strict=True):
-        torch.testing.assert_close(features, runner.see([tile])[0], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(features, runner.encode_images([tile])[0], atol=1e-4, rtol=1e-4)
 
 
 def test_equal_tiles_are_found(reference: Reference) -> None:
@@ -251,22 +251,22 @@ def test_equal_tiles_are_found(reference: Reference) -> None:
 
 
 def test_rows_of_one_shelf_close_up_and_an_empty_shelf_takes_no_memory(runner: TorchRunner) -> None:
-    rows = [runner.open([7, 8, number], (), 32) for number in range(5)]
-    runner.read([(row, 3) for row in rows])
-    assert runner._cache[rows[0]].unread.untyped_storage().nbytes() == 0
-    shelf = runner._cache[rows[0]].shelf
-    expected = [runner.write([row], [9])[0] for row in rows]
-    before = [(layer[1].clone(), layer[4].clone()) for layer in shelf.keys]
-    runner.drop(rows[0])
-    assert runner._cache[rows[4]].slot == 0
-    for layer, (second, last) in zip(shelf.keys, before, strict=True):
+    rows = [runner.add([7, 8, number], (), 32) for number in range(5)]
+    runner.prefill([(row, 3) for row in rows])
+    assert runner._cache[rows[0]].pending.untyped_storage().nbytes() == 0
+    bucket = runner._cache[rows[0]].bucket
+    expected = [runner.decode([row], [9])[0] for row in rows]
+    before = [(layer[1].clone(), layer[4].clone()) for layer in bucket.keys]
+    runner.free(rows[0])
+    assert runner._cache[rows[4]].index == 0
+    for layer, (second, last) in zip(bucket.keys, before, strict=True):
         torch.testing.assert_close(layer[1], second)
         torch.testing.assert_close(layer[0, :, :4], last[:, :4])
-    again = [runner.open([7, 8, number, 9], (), 32) for number in range(5)]
-    assert list(runner.read([(row, 4) for row in again])) == expected
+    again = [runner.add([7, 8, number, 9], (), 32) for number in range(5)]
+    assert list(runner.prefill([(row, 4) for row in again])) == expected
     for row in [*rows[1:], *again]:
-        runner.drop(row)
-    assert shelf.keys == []
+        runner.free(row)
+    assert bucket.keys == []
 
 
 @pytest.mark.parametrize("moves", [True, False])
@@ -276,24 +276,24 @@ def test_a_row_that_went_wrong_leaves_nothing_behind_for_the_one_that_takes_its_
     """Not a number: no mask would hide it. The slot's next row is a new one, or one that moves there."""
 
     def opened(length: int) -> int:
-        row = runner.open(range(7, 7 + length), (), 32)
-        runner.read([(row, length)])
+        row = runner.add(range(7, 7 + length), (), 32)
+        runner.prefill([(row, length)])
         return row
 
     short = opened(3)
-    expected = [runner.write([short], [token])[0] for token in (5, 6)]
-    runner.drop(short)
+    expected = [runner.decode([short], [token])[0] for token in (5, 6)]
+    runner.free(short)
     long, wrong = opened(20), opened(20)
     short = opened(3) if moves else 0
     with torch.inference_mode():
-        for held in (*runner._cache[wrong].shelf.keys, *runner._cache[wrong].shelf.values):
-            held[runner._cache[wrong].slot] = torch.nan
-    runner.drop(wrong)
+        for held in (*runner._cache[wrong].bucket.keys, *runner._cache[wrong].bucket.values):
+            held[runner._cache[wrong].index] = torch.nan
+    runner.free(wrong)
     short = short or opened(3)
-    assert runner._cache[short].slot == 1
-    assert [runner.write([long, short], [token, token])[1] for token in (5, 6)] == expected
-    runner.drop(long)
-    runner.drop(short)
+    assert runner._cache[short].index == 1
+    assert [runner.decode([long, short], [token, token])[1] for token in (5, 6)] == expected
+    runner.free(long)
+    runner.free(short)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from transformers import SmolVLMForConditionalGeneration
 from daemon.inference.batch_engine import TorchEngine
 from daemon.inference.engine import Answer, Engine, Figures, Request
 from daemon.inference.smolvlm.processor import Processor
-from daemon.inference.torch.reference import StockLoop
+from daemon.inference.torch.reference import ReferenceLoop
 from tests.contracts.test_engine import QUESTIONS, picture, video
 from tests.support.checkpoints import write_tiny_checkpoint
 
@@ -27,8 +27,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def loop(checkpoint: Path) -> Iterator[StockLoop]:
-    loop = StockLoop.from_folder(checkpoint, device="cpu", precision="f32")
+def loop(checkpoint: Path) -> Iterator[ReferenceLoop]:
+    loop = ReferenceLoop.from_folder(checkpoint, device="cpu", precision="f32")
     yield loop
     loop.close()
 
@@ -57,14 +57,14 @@ def answers(engine: Engine, request: Request) -> dict[str, Answer]:
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.id)
 def test_the_stock_loop_and_the_engine_write_the_same_answers(
-    loop: StockLoop, endless: TorchEngine, checkpoint: Path, request_: Request
+    loop: ReferenceLoop, endless: TorchEngine, checkpoint: Path, request_: Request
 ) -> None:
     stock = loop.reply(request_, Processor.from_folder(checkpoint, detail="fast"))
     assert stock.answers == answers(endless, request_)
     assert [answer.tokens for answer in stock.answers.values()] == [question.tokens for question in QUESTIONS]
 
 
-def silent(loop: StockLoop, checkpoint: Path, folder: Path, request: Request) -> Path:
+def silent(loop: ReferenceLoop, checkpoint: Path, folder: Path, request: Request) -> Path:
     """The same model, but for the token that it answers this request with first: that is the end token now."""
     processor = Processor.from_folder(checkpoint, detail="fast")
     prepared = processor.prepare(request.pictures, request.questions[0].ask)
@@ -84,7 +84,7 @@ def silent(loop: StockLoop, checkpoint: Path, folder: Path, request: Request) ->
 
 @pytest.mark.parametrize(("stop_at_end", "tokens"), [(True, 0), (False, QUESTIONS[0].tokens)])
 def test_only_an_engine_that_stops_at_the_end_token_stops_at_it(
-    loop: StockLoop, checkpoint: Path, tmp_path: Path, stop_at_end: bool, tokens: int
+    loop: ReferenceLoop, checkpoint: Path, tmp_path: Path, stop_at_end: bool, tokens: int
 ) -> None:
     engine = endless_engine(silent(loop, checkpoint, tmp_path / "silent", REQUESTS[0]), stop_at_end=stop_at_end)
     said = answers(engine, REQUESTS[0])[QUESTIONS[0].name]
@@ -92,7 +92,7 @@ def test_only_an_engine_that_stops_at_the_end_token_stops_at_it(
     assert (said.tokens, said.complete) == (tokens, stop_at_end)
 
 
-def test_every_phase_takes_its_part_of_the_time(loop: StockLoop, checkpoint: Path) -> None:
+def test_every_phase_takes_its_part_of_the_time(loop: ReferenceLoop, checkpoint: Path) -> None:
     figures = loop.reply(REQUESTS[1], Processor.from_folder(checkpoint, detail="fast")).figures
     assert isinstance(figures, Figures)
     assert list(figures.seconds) == ["preprocess", "vision", "prefill", "generate"]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
-from daemon.inference.torch.reference import StockLoop
-from daemon.inference.torch.roofline import Product, copy_rate, needs_of, product_rate
+from daemon.inference.torch.reference import ReferenceLoop
+from daemon.inference.torch.roofline import MatrixProduct, copy_rate, needs_of, product_rate
 from tests.support.checkpoints import write_tiny_checkpoint
 
 CPU = torch.device("cpu")
 
 
 def test_the_needs_of_a_model_are_those_of_its_shape(tmp_path: Path) -> None:
-    loop = StockLoop.from_folder(write_tiny_checkpoint(tmp_path), device="cpu", precision="f32")
+    loop = ReferenceLoop.from_folder(write_tiny_checkpoint(tmp_path), device="cpu", precision="f32")
     needs = needs_of(loop.model)
     patches, hidden, inner, layers = 64, 144, 576, 4
     linears = layers * (4 * hidden * hidden + 2 * hidden * inner)
@@ -27,7 +27,7 @@ def test_the_needs_of_a_model_are_those_of_its_shape(tmp_path: Path) -> None:
 
 
 def test_rates_are_measured() -> None:
-    product = Product("f32", 64, 32, 16)
+    product = MatrixProduct("f32", 64, 32, 16)
     assert product.operations == 2 * 64 * 32 * 16
     assert product_rate(product, CPU) > 0
     assert copy_rate(1 << 20, CPU) > 0

@@ -5,11 +5,11 @@ import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.sampling_params import PLAIN, Decoding
-from daemon.inference.torch.sampler import Choosing, by_argmax, by_max
+from daemon.inference.sampling_params import GREEDY, SamplingParams
+from daemon.inference.torch.sampler import Sampler, by_argmax, by_max
 
 WORDS = 50
-LESS = Decoding(repetition_penalty=1.3)
+LESS = SamplingParams(repetition_penalty=1.3)
 
 
 def scores(rows: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -19,11 +19,11 @@ def scores(rows: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("penalty", [1.1, 1.3, 4.0, 0.8])
 def test_a_row_s_own_tokens_are_as_likely_as_transformers_makes_them(penalty: float, dtype: torch.dtype) -> None:
-    choosing, rows = Choosing(WORDS, torch.device("cpu")), range(40)
+    choosing, rows = Sampler(WORDS, torch.device("cpu")), range(40)
     stock = RepetitionPenaltyLogitsProcessor(penalty)
     held = [[row, 7, 7, (3 * row) % WORDS] for row in rows]
     for row in rows:
-        choosing.begin(row, held[row][:2], Decoding(repetition_penalty=penalty))
+        choosing.begin(row, held[row][:2], SamplingParams(repetition_penalty=penalty))
     for place in (2, 3):
         choosing.take(rows, [tokens[place] for tokens in held])
     made = scores(len(rows), dtype)
@@ -31,31 +31,31 @@ def test_a_row_s_own_tokens_are_as_likely_as_transformers_makes_them(penalty: fl
 
 
 def test_rows_without_a_penalty_have_their_likeliest_tokens_whatever_stands_beside() -> None:
-    choosing = Choosing(WORDS, torch.device("cpu"))
+    choosing = Sampler(WORDS, torch.device("cpu"))
     made = scores(4)
     plain = made.argmax(-1).tolist()
     untouched = made.clone()
     choosing.begin(11, range(WORDS // 2), LESS)
-    choosing.begin(12, plain, PLAIN)
+    choosing.begin(12, plain, GREEDY)
     chosen = choosing([10, 11, 12, 13], made)
     assert [chosen[place] for place in (0, 2, 3)] == [plain[place] for place in (0, 2, 3)]
     assert torch.equal(made, untouched)
 
 
 def test_a_row_s_number_brings_no_penalty_to_the_next_that_has_it() -> None:
-    choosing = Choosing(WORDS, torch.device("cpu"))
+    choosing = Sampler(WORDS, torch.device("cpu"))
     made = scores(1)
     likeliest = int(made.argmax())
-    choosing.begin(3, [likeliest], Decoding(repetition_penalty=100.0))
+    choosing.begin(3, [likeliest], SamplingParams(repetition_penalty=100.0))
     assert choosing([3], made) != [likeliest]
-    choosing.drop(3)
+    choosing.free(3)
     assert choosing([3], made) == [likeliest]
-    choosing.drop(3)
+    choosing.free(3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_of_tokens_that_are_as_likely_the_first_is_taken_as_generate_does(dtype: torch.dtype) -> None:
-    choosing = Choosing(WORDS, torch.device("cpu"))
+    choosing = Sampler(WORDS, torch.device("cpu"))
     made = scores(40, dtype).round()
     assert choosing(range(40), made) == made.argmax(-1).tolist()
 
@@ -63,7 +63,7 @@ def test_of_tokens_that_are_as_likely_the_first_is_taken_as_generate_does(dtype:
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 @pytest.mark.parametrize("held", [False, True])
 def test_scores_that_are_no_numbers_are_an_error(bad: float, held: bool) -> None:
-    choosing = Choosing(WORDS, torch.device("cpu"))
+    choosing = Sampler(WORDS, torch.device("cpu"))
     made = scores(3)
     made[1, 7] = bad
     if held:

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from daemon.inference.torch.threads import PATIENCE_SECONDS, ROUNDS, Choice, choose, median_seconds, settle_threads
+from daemon.inference.torch.threads import (
+    PATIENCE_SECONDS,
+    ROUNDS,
+    ThreadChoice,
+    choose,
+    choose_threads,
+    median_seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +31,7 @@ def test_one_thread_fewer_is_taken_only_when_it_is_much_faster(seconds: dict[int
 
 
 def test_the_reason_tells_what_was_measured() -> None:
-    assert choose({1: 0.002, 2: 0.1204}) == Choice(1, "16 small products take 120.4 ms on 2, 2.0 ms on 1")
+    assert choose({1: 0.002, 2: 0.1204}) == ThreadChoice(1, "16 small products take 120.4 ms on 2, 2.0 ms on 1")
 
 
 class Machine:
@@ -58,7 +65,7 @@ def test_a_machine_that_is_stuck_is_not_measured_for_long() -> None:
 def test_a_number_that_the_environment_names_is_not_questioned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     before = torch.get_num_threads()
-    assert settle_threads(torch.float32) == Choice(before, "as OMP_NUM_THREADS says")
+    assert choose_threads(torch.float32) == ThreadChoice(before, "as OMP_NUM_THREADS says")
 
 
 @pytest.fixture
@@ -71,6 +78,6 @@ def two_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("two_threads")
 def test_what_was_chosen_is_what_torch_computes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS")
-    choice = settle_threads(torch.float32)
+    choice = choose_threads(torch.float32)
     assert choice.threads == torch.get_num_threads() in (1, 2)
     assert " ms on 2, " in choice.reason

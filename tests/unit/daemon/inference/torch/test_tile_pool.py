@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from daemon.inference.torch.model_runner import TorchRunner
-from daemon.inference.torch.tile_pool import Apart
+from daemon.inference.torch.tile_pool import TilePool
 from tests.support.checkpoints import write_tiny_checkpoint
 
 
@@ -28,11 +28,11 @@ def test_results_come_in_order_each_computed_on_one_thread() -> None:
         torch.ones(4, 100_000).sum()  # from here on a thread has as many as it ever gets
         return number, torch.get_num_threads(), torch.is_inference_mode_enabled()
 
-    assert Apart(2)(work, range(5)) == [(number, 1, True) for number in range(5)]
+    assert TilePool(2)(work, range(5)) == [(number, 1, True) for number in range(5)]
 
 
 def test_everybody_else_goes_on_with_all_threads() -> None:
-    Apart(2)(lambda _: torch.ones(4).sum(), range(2))
+    TilePool(2)(lambda _: torch.ones(4).sum(), range(2))
     found: list[int] = []
     later = Thread(target=lambda: found.append(torch.get_num_threads()))
     later.start()
@@ -51,7 +51,7 @@ def test_a_failure_is_raised_when_nothing_is_being_worked_on_any_more() -> None:
         ended.set()
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        Apart(2)(work, (0, 1))
+        TilePool(2)(work, (0, 1))
     assert ended.is_set()
 
 
@@ -65,7 +65,7 @@ def test_tiles_that_are_looked_at_apart_look_the_same(tmp_path: Path) -> None:
 
     runner._vision._layers[0] = seen_by  # type: ignore[assignment, call-overload]
     tiles = list(np.random.default_rng(0).standard_normal((5, 3, 64, 64), np.float32))
-    together = runner.see(tiles)
+    together = runner.encode_images(tiles)
     assert get_ident() in threads and len(threads) > 1, "the fifth is looked at by all threads together"
     for tile, features in zip(tiles, together, strict=True):
-        assert torch.equal(features, runner.see([tile])[0])
+        assert torch.equal(features, runner.encode_images([tile])[0])

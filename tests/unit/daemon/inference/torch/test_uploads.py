@@ -49,32 +49,32 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> TorchRunner:
 @pytest.fixture
 def rows(runner: TorchRunner) -> Iterator[list[int]]:
     """Two rows on each of several shelves, in an order that is not that of the shelves."""
-    opened = [runner.open(range(7, 7 + 3 + number), (), room) for number, room in enumerate((*ROOMS, *reversed(ROOMS)))]
+    opened = [runner.add(range(7, 7 + 3 + number), (), room) for number, room in enumerate((*ROOMS, *reversed(ROOMS)))]
     yield opened
     for row in opened:
-        runner.drop(row)
+        runner.free(row)
 
 
 def test_a_step_on_many_shelves_sends_its_numbers_once(runner: TorchRunner, rows: list[int]) -> None:
     with Uploads() as reading:
-        runner.read([(row, 3 + number) for number, row in enumerate(rows)])
+        runner.prefill([(row, 3 + number) for number, row in enumerate(rows)])
     with Uploads() as writing:
-        runner.write(rows, [9] * len(rows))
+        runner.decode(rows, [9] * len(rows))
     assert (reading.count, writing.count) == (1, 1)
 
 
 def test_some_of_the_rows_of_every_shelf_are_written_with_one_sending(runner: TorchRunner, rows: list[int]) -> None:
-    runner.read([(row, 3 + number) for number, row in enumerate(rows)])
+    runner.prefill([(row, 3 + number) for number, row in enumerate(rows)])
     with Uploads() as writing:
-        runner.write(rows[:4], [9] * 4)
+        runner.decode(rows[:4], [9] * 4)
     assert writing.count == 1
 
 
 def test_a_prompt_with_pictures_is_sent_once(runner: TorchRunner) -> None:
     noise = torch.rand(3, 64, 64).numpy()
-    features = runner.see([noise])
+    features = runner.encode_images([noise])
     ids = [1, *[runner._image_id] * len(features[0]), 9, 10]
     with Uploads() as opening:
-        row = runner.open(ids, features, 256)
+        row = runner.add(ids, features, 256)
     assert opening.count == 1
-    runner.drop(row)
+    runner.free(row)

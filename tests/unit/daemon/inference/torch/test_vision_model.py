@@ -42,7 +42,7 @@ class Calls(TorchFunctionMode):
 def test_only_matrices_are_multiplied_and_no_position_is_computed(checkpoint: Path, count: int) -> None:
     runner = TorchRunner.from_folder(checkpoint, CPU, F32)
     with Calls() as calls:
-        runner.see(list(np.zeros((count, 3, 64, 64), np.float32)))
+        runner.encode_images(list(np.zeros((count, 3, 64, 64), np.float32)))
     products = {dimensions for name, dimensions in calls.made if name == "linear"}
     assert products == {2}
     assert not {"conv2d", "bucketize"} & {name for name, _ in calls.made}

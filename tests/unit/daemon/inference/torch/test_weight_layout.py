@@ -14,7 +14,7 @@ from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from transformers import SmolVLMForConditionalGeneration
 
 from daemon.errors import EngineError
-from daemon.inference.torch.attention import Reading
+from daemon.inference.torch.attention import PrefillAttention
 from daemon.inference.torch.devices import check_int8, has_int8
 from daemon.inference.torch.linear import gains_by_packing, int8_laid_out, laid_out, packed_linear, together, with_gelu
 from daemon.inference.torch.model_runner import TorchRunner
@@ -46,7 +46,7 @@ def stock_features(checkpoint: Path, tiles: list[Any], dtype: torch.dtype) -> Te
 
 def our_features(checkpoint: Path, tiles: list[Any], dtype: torch.dtype) -> Tensor:
     runner = TorchRunner.from_folder(checkpoint, torch.device("cpu"), dtype)
-    return torch.stack(runner.see(tiles)).float()
+    return torch.stack(runner.encode_images(tiles)).float()
 
 
 def test_features_in_float32_equal_transformers_own(checkpoint: Path, tiles: list[Any]) -> None:
@@ -74,10 +74,10 @@ def stock_states(checkpoint: Path, dtype: torch.dtype) -> Tensor:
 
 def our_states(checkpoint: Path, dtype: torch.dtype) -> Tensor:
     runner = TorchRunner.from_folder(checkpoint, torch.device("cpu"), dtype)
-    text, number = runner._text, runner.open(IDS, (), 256)
+    text, number = runner._text, runner.add(IDS, (), 256)
     row = runner._cache[number]
     with torch.inference_mode():
-        hidden = text(row.unread, torch.arange(len(IDS)), Reading([(row, len(IDS))]))
+        hidden = text(row.pending, torch.arange(len(IDS)), PrefillAttention([(row, len(IDS))]))
         return rms_norm(hidden, hidden.shape[-1:], text.norm, text.eps).float()
 
 
@@ -185,4 +185,4 @@ def test_the_file_is_let_go_once_its_weights_are_laid_out(tmp_path: Path, dtype:
     runner = TorchRunner.from_folder(folder, torch.device("cpu"), dtype)
     gc.collect()
     assert str(tmp_path) not in MAPS.read_text()
-    runner.give_back()
+    runner.empty_cache()
