@@ -16,7 +16,7 @@ from daemon.errors import (
     UnreadableError,
 )
 from daemon.intake import refusal_texts
-from daemon.intake.filters import Turned, of_mode
+from daemon.intake.filters import Rejection, of_mode
 from daemon.lock import holder
 from storage.json_values import stamp
 from storage.lifecycle import Cause, JobState
@@ -38,7 +38,7 @@ class Known:
     path: bytes
     look: os.stat_result | None
     inside: bool
-    turned: Turned | None
+    turned: Rejection | None
     verdict: MediaError | None = None
     refusal: Refusal | None = None
     job: Job | None = None
@@ -100,7 +100,7 @@ def of_verdict(verdict: MediaError) -> str:
     return verdict.advice or PATIENCE
 
 
-def of_turned(turned: Turned, settings: Settings) -> str:
+def of_turned(turned: Rejection, settings: Settings) -> str:
     """A rule of the inbox turns the name away, or the system says that it is no file."""
     if turned.code == NotDownloadedError.code:
         return NotDownloadedError.advice

@@ -18,7 +18,7 @@ from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
 from daemon.inference.weights.sources import check_here, model_key
-from daemon.intake.admitter import Gate
+from daemon.intake.admitter import Admitter
 from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
 from daemon.intake.loop import Intake
@@ -186,7 +186,7 @@ class Daemon:
         return self._filters.of_entry(folder, is_folder=True) is None
 
     def _make_intake(self) -> Intake:
-        gate = Gate(
+        gate = Admitter(
             self._store,
             self._library,
             self._clock,

@@ -119,7 +119,7 @@ def take_back(settings: Settings) -> dict[str, Any]:
     """The whole report, for programs. Raises AlreadyRunningError while the daemon runs."""
     from contextlib import closing
 
-    from daemon.intake.rebuild import Tally
+    from daemon.intake.rebuild import RebuildCounts
     from daemon.intake.rebuild import rebuild as rebuilt
     from daemon.lock import HomeLock
     from storage.db.database import open_database
@@ -127,7 +127,7 @@ def take_back(settings: Settings) -> dict[str, Any]:
     from storage.library import Library
 
     prepare_home(settings)
-    tally = Tally()
+    tally = RebuildCounts()
     with HomeLock(settings.lock_file), closing(open_database(settings.database_place)) as database:
         database.keep_others_out()
         for so_far in rebuilt(settings, JobStore(database, SystemClock().now), Library(database)):

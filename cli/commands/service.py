@@ -19,7 +19,7 @@ from daemon.service import actions
 from daemon.service.detect import service_here, user_name
 from daemon.service.service_spec import plan_for
 from daemon.service.service_state import ServiceState
-from daemon.service.start_failure import Refusal, refusal
+from daemon.service.start_failure import StartFailure, refusal
 from storage.json_values import present
 
 
@@ -114,7 +114,7 @@ def plist_command(home: Path | None) -> None:
     click.echo(service_here().rendered(plan_for(load_settings(home=home), os.environ)), nl=False)
 
 
-def say_begun(begun: actions.Begun, done: str = "") -> int:
+def say_begun(begun: actions.StartResult, done: str = "") -> int:
     """How it went, and what is to be known; the exit code is that of the daemon that would not start."""
     if done:
         say(safe_text(done))
@@ -130,7 +130,7 @@ def say_begun(begun: actions.Begun, done: str = "") -> int:
     return 0
 
 
-def words(found: ServiceState, refused: Refusal | None) -> dict[str, Any]:
+def words(found: ServiceState, refused: StartFailure | None) -> dict[str, Any]:
     """The service for programs, in Homebrew's words where it has them; what does not apply is absent."""
     return present(
         name=found.name,

@@ -17,7 +17,7 @@ from daemon.doctor.finding import Line, not_applicable, ok, problem, warning
 from daemon.errors import MediaError, NoAccessError
 from daemon.intake.filters import PLACEHOLDER, filters_of
 from daemon.intake.sweep import Found, inbox_root, sweep
-from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
 from daemon.media.safe_open import is_elsewhere, open_checked, way_in
 
@@ -105,7 +105,7 @@ def refusal_of(file: bytes | None) -> NoAccessError | None:
 
 def watched_by(path: Path, settings: Settings) -> tuple[str, str]:
     """How the inbox would be watched, by really doing so for a moment; and what is to be known of that."""
-    watcher = Watcher(os.fsencode(path.resolve()), Heard(), settings.inbox.observer)
+    watcher = Watcher(os.fsencode(path.resolve()), WatchEvents(), settings.inbox.observer)
     logger.disable("daemon.intake")  # what it warns of is said here
     try:
         watcher.start()

@@ -24,8 +24,8 @@ from daemon.errors import ServiceError
 from daemon.lock import holder, noted
 from daemon.service.detect import service_here
 from daemon.service.service_spec import left_behind, plan_for
-from daemon.service.service_state import Condition, ServiceState
-from daemon.service.start_failure import Refusal, refusal
+from daemon.service.service_state import RunState, ServiceState
+from daemon.service.start_failure import StartFailure, refusal
 from storage.db.database import open_database
 from storage.library import Library
 
@@ -46,7 +46,7 @@ class Running:
     unreadable_lock: str = ""
     trouble: str = ""
     version: str = ""
-    refused: Refusal | None = None
+    refused: StartFailure | None = None
     rivals: Sequence[int] = ()
     service: ServiceState | str = ""
     outdated: bool = False
@@ -193,7 +193,7 @@ def service_line(running: Running) -> Line:
         return ok("service", f"it serves another home: {found.home}")
     if running.gone:
         return problem("service", f"Its program is gone: {found.program}", f"Install it again: {AGAIN}")
-    if found.condition is Condition.FAILED:
+    if found.condition is RunState.FAILED:
         return problem("service", f"It ended with exit code {found.exit_code}", "See why: smolwatch service logs")
     if running.outdated:
         words = "Its definition is not what this smolwatch would write: it is of another version or environment"

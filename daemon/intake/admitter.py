@@ -17,12 +17,12 @@ from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
 from daemon.intake.identity import identify
-from daemon.intake.live_photo_pairs import SET_ASIDE, Aside, Pairs, Partner, look_at, reason
+from daemon.intake.live_photo_pairs import SET_ASIDE, Aside, LivePhotoPairs, Partner, look_at, reason
 from daemon.intake.moves import Moves
 from daemon.intake.prior_job import had_its_job, is_newcomer, is_undescribed, waits_for_the_machine
 from daemon.intake.refusals import Refusals
 from daemon.media.foreign.foreign_kinds import UNSURE_KINDS
-from daemon.media.live_photo import Half
+from daemon.media.live_photo import LivePhotoHalf
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause
@@ -34,7 +34,7 @@ from storage.sidecars.writer import make_way
 READING_SECONDS = 0.5
 
 
-class Outcome(StrEnum):
+class AdmitResult(StrEnum):
     """What became of a settled path, and so what intake remembers of it."""
 
     QUEUED = "queued"  #: a job waits for it
@@ -50,7 +50,14 @@ class Outcome(StrEnum):
     @property
     def is_judged(self) -> bool:
         """Nothing more to do until the file changes."""
-        settled = {Outcome.QUEUED, Outcome.KNOWN, Outcome.CHANGED, Outcome.ASIDE, Outcome.REFUSED, Outcome.FOREIGN}
+        settled = {
+            AdmitResult.QUEUED,
+            AdmitResult.KNOWN,
+            AdmitResult.CHANGED,
+            AdmitResult.ASIDE,
+            AdmitResult.REFUSED,
+            AdmitResult.FOREIGN,
+        }
         return self in settled
 
 
@@ -60,7 +67,7 @@ class Identify(Protocol):
     def __call__(self, path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile: ...
 
 
-class Gate:
+class Admitter:
     """Admits settled files. `model` and `recipe` are the keys by which a file counts as described already.
 
     `mirror`: where sidecars stand whose folder cannot be written. `existing`: what becomes of those that stand there.
@@ -93,13 +100,15 @@ class Gate:
         self._mirror = mirror
         self._existing = existing
         self._returned: list[bytes] = []
-        self._looked_at: dict[tuple[bytes, Fingerprint], Half] = {}  # the last time, when few may have been judged
+        self._looked_at: dict[
+            tuple[bytes, Fingerprint], LivePhotoHalf
+        ] = {}  # the last time, when few may have been judged
         self.refusals = Refusals(store, library, clock)
         self.aside = Aside(library)
 
     def admit_all(
         self, settled: Mapping[bytes, Fingerprint], compare: Collection[bytes] = (), held: Container[bytes] = ()
-    ) -> dict[bytes, Outcome]:
+    ) -> dict[bytes, AdmitResult]:
         """What became of some hundreds of files, in one look-up and one transaction; of the first at least.
 
         Those in `compare` are read even if they stand untouched since their job. The names in `held` were never free
@@ -112,20 +121,20 @@ class Gate:
         new = {path: seen for path, seen in settled.items() if is_undescribed(jobs.get(path), seen)}
         halves = self._look_at(new, until)
         pairs = self._pairs(new, halves)
-        outcomes: dict[bytes, Outcome] = {}
+        outcomes: dict[bytes, AdmitResult] = {}
         files: list[NewFile] = []
         changed: set[bytes] = set()
         for path in pictures_first(settled, new, halves):
             fingerprint = settled[path]
             had = had_its_job(jobs.get(path), fingerprint)
             known = had and path not in compare and not waits_for_the_machine(jobs[path])
-            found = Outcome.KNOWN if known else self._found(path, fingerprint, halves.get(path), pairs)
+            found = AdmitResult.KNOWN if known else self._found(path, fingerprint, halves.get(path), pairs)
             if known:
                 self.refusals.forget(path)  # what it waited for has passed
             if not isinstance(found, NewFile):
                 outcomes[path] = found
             elif had and path in compare and found.digest == jobs[path].digest:
-                outcomes[path] = Outcome.KNOWN
+                outcomes[path] = AdmitResult.KNOWN
             else:
                 files.append(replace(found, newcomer=is_newcomer(found, jobs.get(path), held)))
                 if path in jobs and found.digest != jobs[path].digest:
@@ -135,19 +144,19 @@ class Gate:
                 break
         unknown = [file for file in files if file.path not in jobs]
         outcomes |= self._queue([file for file in files if file.path in jobs], unknown)
-        known_jobs = [job for path, job in jobs.items() if outcomes.get(path) is Outcome.KNOWN]
+        known_jobs = [job for path, job in jobs.items() if outcomes.get(path) is AdmitResult.KNOWN]
         self._find_again(known_jobs)
         self._renumber(known_jobs, settled)
         self.refusals.write()
-        return outcomes | dict.fromkeys(changed, Outcome.CHANGED)
+        return outcomes | dict.fromkeys(changed, AdmitResult.CHANGED)
 
     def knows(self, path: bytes, fingerprint: Fingerprint) -> bool:
         """Whether this very file had its job; without reading it."""
         return had_its_job(self._library.job_at(path), fingerprint)
 
-    def _look_at(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, Half | None]:
+    def _look_at(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, LivePhotoHalf | None]:
         """What of a Live Photo each may be; of as many as there is time for, the first at least."""
-        halves: dict[bytes, Half | None] = {}
+        halves: dict[bytes, LivePhotoHalf | None] = {}
         before, self._looked_at = self._looked_at, {}
         for path, fingerprint in new.items():
             there = (path, fingerprint)
@@ -158,11 +167,13 @@ class Gate:
                 break
         return halves
 
-    def _pairs(self, new: Mapping[bytes, Fingerprint], halves: Mapping[bytes, Half | None]) -> Pairs:
+    def _pairs(self, new: Mapping[bytes, Fingerprint], halves: Mapping[bytes, LivePhotoHalf | None]) -> LivePhotoPairs:
         found = {path: half for path, half in halves.items() if half is not None}
-        return Pairs(self._library, new, found, lambda path: look_at(path, self._max_bytes))
+        return LivePhotoPairs(self._library, new, found, lambda path: look_at(path, self._max_bytes))
 
-    def _found(self, path: bytes, settled: Fingerprint, half: Half | None, pairs: Pairs) -> NewFile | Outcome:
+    def _found(
+        self, path: bytes, settled: Fingerprint, half: LivePhotoHalf | None, pairs: LivePhotoPairs
+    ) -> NewFile | AdmitResult:
         """The file, if a job is to be made for it."""
         if half is None:
             return self._identified(path, settled)
@@ -178,18 +189,18 @@ class Gate:
                 pairs.add_picture(path, half)
         return found
 
-    def _take_over(self, picture: NewFile, half: Half, film: Partner) -> Outcome | None:
+    def _take_over(self, picture: NewFile, half: LivePhotoHalf, film: Partner) -> AdmitResult | None:
         """Have the picture take the job of its film; None when that is over, and both are to be described."""
         path = picture.path
         if film.waiting is not None and self._store.take_over(film.waiting, picture):
             self._set_aside(film.path, False, Partner(path, film.by_name))
-            return Outcome.QUEUED
+            return AdmitResult.QUEUED
         begun = self._pairs({path: picture.fingerprint}, {path: half}).partner(path, half)
         return self._set_aside(path, True, begun) if begun is not None and begun.waiting is None else None
 
-    def _set_aside(self, path: bytes, is_picture: bool, partner: Partner) -> Outcome:
+    def _set_aside(self, path: bytes, is_picture: bool, partner: Partner) -> AdmitResult:
         self.refusals.note(path, SET_ASIDE, reason(path, is_picture, partner), partner=partner.path)
-        return Outcome.ASIDE
+        return AdmitResult.ASIDE
 
     def _take_back(self, files: Sequence[NewFile]) -> set[bytes]:
         """Files whose description stands beside them, and that a database that was lost does not know; their paths."""
@@ -229,26 +240,26 @@ class Gate:
         taken, self._returned = self._returned, []
         return taken
 
-    def _identified(self, path: bytes, settled: Fingerprint) -> NewFile | Outcome:
+    def _identified(self, path: bytes, settled: Fingerprint) -> NewFile | AdmitResult:
         try:
             return self._identify(path, settled, max_bytes=self._max_bytes)
         except GoneError:
-            return Outcome.GONE
+            return AdmitResult.GONE
         except ChangedError:
-            return Outcome.AGAIN
+            return AdmitResult.AGAIN
         except ForeignError as error:
             self.refusals.note(path, error.code, "", kind=error.kind)
-            return Outcome.REFUSED if error.kind in UNSURE_KINDS else Outcome.FOREIGN
+            return AdmitResult.REFUSED if error.kind in UNSURE_KINDS else AdmitResult.FOREIGN
         except MediaError as error:
             self.refusals.note(path, error.code, f"{error} {error.advice}".strip(), detail=error.detail or None)
-            return Outcome.LATER if error.cause is Cause.ENVIRONMENT else Outcome.REFUSED
+            return AdmitResult.LATER if error.cause is Cause.ENVIRONMENT else AdmitResult.REFUSED
 
-    def _queue(self, known: Sequence[NewFile], unknown: Sequence[NewFile]) -> dict[bytes, Outcome]:
+    def _queue(self, known: Sequence[NewFile], unknown: Sequence[NewFile]) -> dict[bytes, AdmitResult]:
         """`unknown`: files at paths that never had a job."""
         moved = self._moves.follow([*known, *unknown])
-        outcomes = dict.fromkeys(moved.followed, Outcome.KNOWN) | dict.fromkeys(moved.ghosts, Outcome.GONE)
+        outcomes = dict.fromkeys(moved.followed, AdmitResult.KNOWN) | dict.fromkeys(moved.ghosts, AdmitResult.GONE)
         outcomes |= dict.fromkeys(
-            self._take_back([file for file in unknown if file.path not in outcomes]), Outcome.KNOWN
+            self._take_back([file for file in unknown if file.path not in outcomes]), AdmitResult.KNOWN
         )
         files = [
             replace(file, newcomer=file.newcomer or file.path in moved.came)
@@ -266,13 +277,15 @@ class Gate:
         for file, (admission, job) in zip(files, admitted, strict=True):
             logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)
             described = admission is Admission.ALREADY_DESCRIBED
-            outcomes[file.path] = Outcome.KNOWN if described else Outcome.QUEUED
+            outcomes[file.path] = AdmitResult.KNOWN if described else AdmitResult.QUEUED
         first, more = os.fsdecode(files[0].path), len(files) - 1
         logger.info("Admitted {}{}", first, f" and {more} more" if more else "")
         return outcomes
 
 
-def pictures_first(settled: Iterable[bytes], new: Container[bytes], halves: Mapping[bytes, Half | None]) -> list[bytes]:
+def pictures_first(
+    settled: Iterable[bytes], new: Container[bytes], halves: Mapping[bytes, LivePhotoHalf | None]
+) -> list[bytes]:
     """The films last: their pictures stand for them. New files that were not looked at yet are left out."""
     looked_at = [path for path in settled if path not in new or path in halves]
     return sorted(looked_at, key=lambda path: (half := halves.get(path)) is not None and not half.is_picture)

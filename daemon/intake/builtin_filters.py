@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Group:
+class GlobGroup:
     """Names of one kind. For people: `what` bears such a name, and what that means for it (`then`)."""
 
     what: str
@@ -20,13 +20,13 @@ class Group:
     then: str
 
 
-def group(what: str, globs: str, then: str = "such files are not taken") -> Group:
+def group(what: str, globs: str, then: str = "such files are not taken") -> GlobGroup:
     """`globs` stand in lines, or are parted by two spaces: names hold single ones."""
     parted = (glob.strip(" ") for glob in globs.replace("\n", "  ").split("  "))
-    return Group(what, tuple(filter(None, parted)), then)
+    return GlobGroup(what, tuple(filter(None, parted)), then)
 
 
-def folders(what: str, globs: str) -> Group:
+def folders(what: str, globs: str) -> GlobGroup:
     return group(what, globs, "such folders are not entered")
 
 

@@ -15,7 +15,7 @@ from storage.errors import StorageError
 MISSED = State("missed", "Changes in the inbox were missed; it is listed anew.", "No more changes were missed")
 
 
-class Condition:
+class IntakeFailures:
     """`trouble` is told of what concerns the database, and logs it. Times are monotonic."""
 
     def __init__(self, root: bytes, trouble: Callable[[StorageError], None]) -> None:

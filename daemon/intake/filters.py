@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
 from config.settings import InboxSettings, Settings
-from daemon.intake.builtin_filters import FILES, FOLDERS, Group
+from daemon.intake.builtin_filters import FILES, FOLDERS, GlobGroup
 from daemon.intake.settling import NOT_DOWNLOADED
 from storage.sidecars.writer import is_sidecar_name
 
@@ -23,7 +23,7 @@ ALLOWED = "!"
 
 
 @dataclass(frozen=True)
-class Turned:
+class Rejection:
     """Why something is turned away (code, sentence). `allowed_by`: the setting that would let it in."""
 
     code: str
@@ -31,11 +31,11 @@ class Turned:
     allowed_by: str = ""
 
 
-OWN_FILE = Turned(OURS, "Written by smolwatch itself.")
-OWN_HOME = Turned(OURS, "Below smolwatch's own home, where nothing but the inbox is looked at.")
-SYMLINK = Turned("symlink", "A symbolic link; links are not followed. Drop the file itself.")
-PLACEHOLDER = Turned(NOT_DOWNLOADED.code, NOT_DOWNLOADED.reason)
-NOT_REGULAR = Turned("not-regular", "Not a regular file: a pipe, socket or device.")
+OWN_FILE = Rejection(OURS, "Written by smolwatch itself.")
+OWN_HOME = Rejection(OURS, "Below smolwatch's own home, where nothing but the inbox is looked at.")
+SYMLINK = Rejection("symlink", "A symbolic link; links are not followed. Drop the file itself.")
+PLACEHOLDER = Rejection(NOT_DOWNLOADED.code, NOT_DOWNLOADED.reason)
+NOT_REGULAR = Rejection("not-regular", "Not a regular file: a pipe, socket or device.")
 HIDDEN = "inbox.hidden = true"
 
 
@@ -83,7 +83,7 @@ class Globs:
 class Rules:
     """The rules for the names of one kind: what the settings allow, what they turn away, and the built-in lists."""
 
-    def __init__(self, kind: Kind, chosen: Sequence[str], builtin: Sequence[Group], *, takes_hidden: bool) -> None:
+    def __init__(self, kind: Kind, chosen: Sequence[str], builtin: Sequence[GlobGroup], *, takes_hidden: bool) -> None:
         self._kind = kind
         self._allowed = Globs([glob.removeprefix(ALLOWED) for glob in chosen if glob.startswith(ALLOWED)])
         self._chosen = Globs([glob for glob in chosen if not glob.startswith(ALLOWED)])
@@ -91,17 +91,17 @@ class Rules:
         self._builtin = Globs(list(self._groups))
         self._takes_hidden = takes_hidden
 
-    def judge(self, name: bytes) -> Turned | None:
+    def judge(self, name: bytes) -> Rejection | None:
         kind, text, shown = self._kind, folded(name), os.fsdecode(name)
         if self._allowed.first(text) is not None:
             return None
         if glob := self._chosen.first(text):
-            return Turned(kind.code, kind.chosen.format(glob=glob))
+            return Rejection(kind.code, kind.chosen.format(glob=glob))
         if glob := self._builtin.first(text):
             reason = kind.builtin.format(name=shown, glob=glob, group=self._groups[glob])
-            return Turned(kind.code, reason, f'{kind.setting} = ["{ALLOWED}{glob}"]')
+            return Rejection(kind.code, reason, f'{kind.setting} = ["{ALLOWED}{glob}"]')
         if name.startswith(b".") and not self._takes_hidden:
-            return Turned(kind.code, kind.hidden.format(name=shown), HIDDEN)
+            return Rejection(kind.code, kind.hidden.format(name=shown), HIDDEN)
         return None
 
 
@@ -113,7 +113,7 @@ class Filters:
         self._files = Rules(FILE, settings.ignore, FILES, takes_hidden=settings.hidden)
         self._folders = Rules(FOLDER, settings.ignore_folders, FOLDERS, takes_hidden=settings.hidden)
 
-    def of_file(self, name: bytes) -> Turned | None:
+    def of_file(self, name: bytes) -> Rejection | None:
         """None when a file of this name is taken."""
         if is_sidecar_name(name) or name.startswith(OWN_PREFIX):
             return OWN_FILE
@@ -121,22 +121,22 @@ class Filters:
             return PLACEHOLDER
         return self._files.judge(name)
 
-    def of_folder(self, name: bytes) -> Turned | None:
+    def of_folder(self, name: bytes) -> Rejection | None:
         """None when a folder of this name is entered."""
         return self._folders.judge(name)
 
-    def of_entry(self, path: bytes, *, is_folder: bool) -> Turned | None:
+    def of_entry(self, path: bytes, *, is_folder: bool) -> Rejection | None:
         """The same for what stands in a folder that is entered."""
         name = os.path.basename(path)
         if not is_folder:
             return self.of_file(name)
         return OWN_HOME if path in self._own else self.of_folder(name)
 
-    def of_way(self, root: bytes, path: bytes) -> Turned | None:
+    def of_way(self, root: bytes, path: bytes) -> Rejection | None:
         """None when every folder between the inbox and the path is entered."""
         return next(filter(None, (self.of_entry(folder, is_folder=True) for folder in between(root, path))), None)
 
-    def of_path(self, root: bytes, path: bytes, *, is_folder: bool = False) -> Turned | None:
+    def of_path(self, root: bytes, path: bytes, *, is_folder: bool = False) -> Rejection | None:
         """The same for a whole path below the inbox: its folders first, then its name. Elsewhere there are no rules."""
         if not is_below(path, root):
             return None
@@ -163,7 +163,7 @@ def between(root: bytes, path: bytes) -> Iterator[bytes]:
             yield folder
 
 
-def of_mode(mode: int) -> Turned | None:
+def of_mode(mode: int) -> Rejection | None:
     """None for a regular file or a folder; never follows a link."""
     if stat.S_ISLNK(mode):
         return SYMLINK

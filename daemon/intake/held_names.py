@@ -10,13 +10,13 @@ import os
 from collections.abc import Iterable
 
 from daemon.intake.filters import OWN_FILE, Filters
-from daemon.intake.watch.event_queue import Left
+from daemon.intake.watch.event_queue import NameFreed
 
 #: When more folders go away at once, every name is doubted.
 MOST_FOLDERS = 100
 
 
-class Names:
+class HeldNames:
     """The names that are known to have been held since they were judged. Not thread-safe: one thread owns it.
 
     `left`: the names that were free since its owner last cleared it.
@@ -41,7 +41,7 @@ class Names:
             self._held.discard(path)
             self.left.add(path)
 
-    def hear(self, left: Iterable[Left]) -> None:
+    def hear(self, left: Iterable[NameFreed]) -> None:
         """Something went away from these names; others may have taken them since."""
         gone = [one for one in left if not self._is_kept_aside(one)]
         for one in gone:
@@ -56,7 +56,7 @@ class Names:
         """Something was missed: any name may have been free meanwhile."""
         self._held.clear()
 
-    def _is_kept_aside(self, left: Left) -> bool:
+    def _is_kept_aside(self, left: NameFreed) -> bool:
         """Whether a program that saves a file has put the old one beside it, under a name that a rule turns away.
 
         So do exiftool ("beach.jpg_original") and many editors ("beach.jpg~"): the new one follows at once.

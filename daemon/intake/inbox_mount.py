@@ -54,7 +54,7 @@ def is_away(root: bytes, device: int) -> bool:
         return error.errno in AWAY_ERRORS
 
 
-class Inbox:
+class InboxMount:
     """The inbox as a worker needs it: while it is away, no job is taken, and no file counts as gone."""
 
     def __init__(self, root: bytes) -> None:

@@ -15,7 +15,7 @@ TELL_SECONDS = 1.0
 
 
 @dataclass
-class Progress:
+class IntakeStatus:
     """`problem` and `advice` are sentences, empty while all is well; `settling` counts files that are waited for.
 
     `rescan` is what came of the last one that a person asked for. `orphans` counts files that are gone and of which

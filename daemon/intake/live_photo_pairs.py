@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from daemon.errors import MediaError
 from daemon.intake.filters import folded, placeholder_of
-from daemon.media.live_photo import Half, half_at
+from daemon.media.live_photo import LivePhotoHalf, half_at
 from daemon.media.safe_open import open_checked
 from storage.library import STANDING, Library
 from storage.lifecycle import JobState
@@ -37,7 +37,7 @@ class Partner:
     waiting: Job | None = None
 
 
-class Pairs:
+class LivePhotoPairs:
     """The Live Photos of one batch: `halves` are its files without a description that may be half of one.
 
     `settled` are all files of the batch that have none; `look` opens any other file.
@@ -47,13 +47,13 @@ class Pairs:
         self,
         library: Library,
         settled: Mapping[bytes, Fingerprint],
-        halves: Mapping[bytes, Half],
-        look: Callable[[bytes], Half | None],
+        halves: Mapping[bytes, LivePhotoHalf],
+        look: Callable[[bytes], LivePhotoHalf | None],
     ) -> None:
         self._library = library
         self._settled = settled
         self._look = look
-        self._pictures: dict[str, list[tuple[bytes, Half]]] = {}  # by identifier, and by folder and stem
+        self._pictures: dict[str, list[tuple[bytes, LivePhotoHalf]]] = {}  # by identifier, and by folder and stem
         self._given: set[bytes] = set()  # films that belong to a picture of this batch
         self._beside_jobs = library.jobs_at({name for path in halves for name in names_beside(path)})
         self._same = library.halves({half.identifier for half in halves.values() if half.identifier is not None})
@@ -62,13 +62,13 @@ class Pairs:
             if job.state is not JobState.GONE:
                 self._elsewhere.setdefault(job.fingerprint, []).append(job)
 
-    def add_picture(self, path: bytes, half: Half) -> None:
+    def add_picture(self, path: bytes, half: LivePhotoHalf) -> None:
         """A picture of this batch gets its job: it stands for the films behind it."""
         for key in (half.identifier, stem_of(path)):
             if key is not None:
                 self._pictures.setdefault(key, []).append((path, half))
 
-    def partner(self, path: bytes, half: Half) -> Partner | None:
+    def partner(self, path: bytes, half: LivePhotoHalf) -> Partner | None:
         """Which file stands for this one; None when it is to be described itself."""
         found = self._film_of(path, half) if half.is_picture else self._picture_of(path, half)
         was_moved = any(job.path != path for job in self._elsewhere.get(self._settled[path], []))
@@ -78,7 +78,7 @@ class Pairs:
             self._given.add(found.path)
         return found
 
-    def _picture_of(self, path: bytes, film: Half) -> Partner | None:
+    def _picture_of(self, path: bytes, film: LivePhotoHalf) -> Partner | None:
         if film.identifier is not None:
             same = [other for other, _ in self._pictures.get(film.identifier, [])]
             same += [place for place, _ in self._carriers(film.identifier, MediaKind.IMAGE)]
@@ -91,7 +91,7 @@ class Pairs:
                 return Partner(other, by_name=not carry_the_same(film, picture))
         return None
 
-    def _film_of(self, path: bytes, picture: Half) -> Partner | None:
+    def _film_of(self, path: bytes, picture: LivePhotoHalf) -> Partner | None:
         for other, job, by_name in self._films(path, picture):
             if other not in self._given and not self._stands_for_another(path, {other, job.path}):
                 # One that is asked again was described before, and keeps what was said.
@@ -103,7 +103,7 @@ class Pairs:
         """Whether another picture that is there was set aside for the film, wherever that was or is."""
         return any(one.path != picture and is_there(one.path) for one in self._library.set_aside(film))
 
-    def _films(self, path: bytes, picture: Half) -> Iterator[tuple[bytes, Job, bool]]:
+    def _films(self, path: bytes, picture: LivePhotoHalf) -> Iterator[tuple[bytes, Job, bool]]:
         """Nearest first: place, job, and whether the name alone makes it this picture's film."""
         if picture.identifier is not None:
             films = dict(self._carriers(picture.identifier, MediaKind.VIDEO))
@@ -113,7 +113,7 @@ class Pairs:
             if not film.is_picture and (carry_the_same(film, picture) or pair_by_name(film, picture)):
                 yield other, job, not carry_the_same(film, picture)
 
-    def _beside(self, path: bytes) -> Iterator[tuple[bytes, Job, Half]]:
+    def _beside(self, path: bytes) -> Iterator[tuple[bytes, Job, LivePhotoHalf]]:
         """The files of the same name in the same folder that are described, or will be, and may be another half."""
         for name in names_beside(path):
             job = self._beside_jobs.get(name)
@@ -161,7 +161,7 @@ class Aside:
         return found
 
 
-def look_at(path: bytes, max_bytes: int, expected: Fingerprint | None = None) -> Half | None:
+def look_at(path: bytes, max_bytes: int, expected: Fingerprint | None = None) -> LivePhotoHalf | None:
     """What of a Live Photo a file may be; None for anything else, and for what cannot be read."""
     try:
         descriptor = open_checked(path, max_bytes=max_bytes, expected=expected)
@@ -186,11 +186,11 @@ def reason(path: bytes, is_picture: bool, partner: Partner) -> str:
     return f"It is the {half} of a Live Photo: described together with {rest}."
 
 
-def carry_the_same(one: Half, other: Half) -> bool:
+def carry_the_same(one: LivePhotoHalf, other: LivePhotoHalf) -> bool:
     return one.identifier is not None and one.identifier == other.identifier
 
 
-def pair_by_name(one: Half, other: Half) -> bool:
+def pair_by_name(one: LivePhotoHalf, other: LivePhotoHalf) -> bool:
     """Whether two files of one name, with one identifier at most between them, count as a pair."""
     return one.pairs_by_name and other.pairs_by_name and None in (one.identifier, other.identifier)
 

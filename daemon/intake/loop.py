@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 
 from config.settings import InboxSettings
 from daemon.clock import Clock
-from daemon.intake.admitter import Gate, Outcome
-from daemon.intake.failures import Condition
-from daemon.intake.filters import OURS, Filters, Turned, is_below, of_mode
-from daemon.intake.held_names import Names
-from daemon.intake.intake_status import Progress, Telling
+from daemon.intake.admitter import AdmitResult, Admitter
+from daemon.intake.failures import IntakeFailures
+from daemon.intake.filters import OURS, Filters, Rejection, is_below, of_mode
+from daemon.intake.held_names import HeldNames
+from daemon.intake.intake_status import IntakeStatus, Telling
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.refusal_texts import is_kept
 from daemon.intake.rescan import Rescan
-from daemon.intake.settling import NOT_DOWNLOADED, Settling, Shape, quiet_seconds
+from daemon.intake.settling import NOT_DOWNLOADED, FileState, Settling, quiet_seconds
 from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
-from daemon.intake.sweep_schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_SECONDS, Schedule
+from daemon.intake.sweep_schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_SECONDS, SweepSchedule
 from daemon.intake.wakeup import Wakeup
-from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
 from daemon.retry_policy import is_young
 from storage.errors import StorageError
@@ -38,7 +38,7 @@ class Intake:
         settings: InboxSettings,
         root: bytes,
         filters: Filters,
-        gate: Gate,
+        gate: Admitter,
         reconciler: Reconciler,
         clock: Clock,
         *,
@@ -46,7 +46,7 @@ class Intake:
         report: Callable[[dict[str, object]], None],
         trouble: Callable[[StorageError], None],
         queued: Callable[[], None] = lambda: None,
-        watcher: Callable[[bytes, Heard], Watcher] | None = None,
+        watcher: Callable[[bytes, WatchEvents], Watcher] | None = None,
         scan: Scan = os.scandir,
         lstat: Callable[[bytes], os.stat_result] = os.lstat,
     ) -> None:
@@ -54,21 +54,21 @@ class Intake:
         self._gate, self._reconciler = gate, reconciler
         self._clock, self._wakeup, self._queued = clock, wakeup, queued
         self._telling = Telling(report)
-        self._condition = Condition(root, trouble)
+        self._condition = IntakeFailures(root, trouble)
         self._filters = filters
-        self._heard, self._again = Heard(wakeup.wake), Heard(wakeup.wake)
+        self._heard, self._again = WatchEvents(wakeup.wake), WatchEvents(wakeup.wake)
         self._watcher = watcher(root, self._heard) if watcher else Watcher(root, self._heard, settings.observer)
         self._scan, self._lstat = scan, lstat
-        self._schedule = Schedule(settings.sweep_seconds)
+        self._schedule = SweepSchedule(settings.sweep_seconds)
         self._settling = Settling(settings.settle_seconds)
-        self._judged: dict[bytes, Shape] = {}
+        self._judged: dict[bytes, FileState] = {}
         self._turned_away: set[bytes] = set()
-        self._names = Names(root, filters)
+        self._names = HeldNames(root, filters)
         self._wish: Rescan | None = None
         self._rescan = Rescan()
         self._look_due = 0.0
         self._idle = False
-        self.progress = Progress()
+        self.progress = IntakeStatus()
 
     @property
     def is_idle(self) -> bool:
@@ -221,7 +221,7 @@ class Intake:
         self._look_due = began + LOOK_SHARE * (self._clock.monotonic() - began)
 
     def _take_note(self, path: bytes, status: os.stat_result) -> None:
-        if self._judged.get(path) == Shape.of(status):
+        if self._judged.get(path) == FileState.of(status):
             self._judge(path, status)
             return
         young = is_young(status, self._clock.now())
@@ -236,7 +236,7 @@ class Intake:
 
     def _judge(self, path: bytes, status: os.stat_result) -> None:
         self._settling.forget(path)
-        self._judged[path] = Shape.of(status)
+        self._judged[path] = FileState.of(status)
         if not self._watcher.polls:
             self._names.hold(path)
 
@@ -259,7 +259,7 @@ class Intake:
         self._gate.refusals.forget(path)
         self._gate.aside.doubt(path)
 
-    def _turn_away(self, path: bytes, turned: Turned) -> None:
+    def _turn_away(self, path: bytes, turned: Rejection) -> None:
         """What a rule about names turns away is not written down: `smolwatch why` asks the rules itself."""
         self._settling.forget(path)
         if is_kept(turned.code):
@@ -284,10 +284,10 @@ class Intake:
             self._rescan.tick_off(path, outcome)
             self._settling.forget(path)
             # The head of a young file may only be to come, and without a new time for the file.
-            unsure = outcome is Outcome.REFUSED and is_young(stats[path], self._clock.now())
+            unsure = outcome is AdmitResult.REFUSED and is_young(stats[path], self._clock.now())
             if outcome.is_judged and not unsure:
                 self._judge(path, stats[path])
-            elif outcome is Outcome.AGAIN:
+            elif outcome is AdmitResult.AGAIN:
                 self._heard.add(path)
         self._queued()
 

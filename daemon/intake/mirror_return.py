@@ -19,7 +19,7 @@ MOST = 500
 NOTE = "Its folder can be written again: the sidecars go there."
 
 
-class Homecoming:
+class MirrorReturn:
     """`root` is the inbox, and `filters` say which folders in it are entered. `look` may raise StorageError."""
 
     def __init__(self, store: JobStore, library: Library, mirror: Path, root: bytes, filters: Filters) -> None:

@@ -26,7 +26,7 @@ BATCH = 200
 
 
 @dataclass
-class Tally:
+class RebuildCounts:
     """How many files had a job already, were taken back, cannot be read, and were not taken back, and why not."""
 
     known: int = 0
@@ -35,12 +35,12 @@ class Tally:
     others: Counter[Finding] = field(default_factory=Counter)
 
 
-def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[Tally]:
+def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[RebuildCounts]:
     """The tally after every some hundred files. Broken off and begun again, it goes on where it was.
 
     Raises OSError when the inbox cannot be listed, StorageError when the database takes nothing.
     """
-    tally = Tally()
+    tally = RebuildCounts()
     found = sweep(inbox_root(settings), Filters(settings.inbox))
     for some in portions((one for one in found if isinstance(one, Found)), BATCH):
         jobs = library.jobs_at([one.path for one in some])
@@ -52,7 +52,7 @@ def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[T
         yield tally
 
 
-def read_all(files: list[Found], settings: Settings, tally: Tally) -> Iterator[tuple[NewFile, Description]]:
+def read_all(files: list[Found], settings: Settings, tally: RebuildCounts) -> Iterator[tuple[NewFile, Description]]:
     """Those whose sidecars hold the description of their very bytes. Files without one are not read."""
     mirror = settings.sidecar_folder
     for one in files:

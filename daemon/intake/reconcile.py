@@ -16,7 +16,7 @@ from config.settings import Settings
 from daemon.clock import Clock
 from daemon.intake.absence import gone
 from daemon.intake.filters import filters_of
-from daemon.intake.mirror_return import Homecoming
+from daemon.intake.mirror_return import MirrorReturn
 from daemon.intake.orphans import Orphans
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -43,7 +43,7 @@ class Reconciler:
         self._whereabouts = store.whereabouts
         self._library = library
         removes = settings.output.orphans == "remove"
-        self._homecoming = Homecoming(store, library, self._mirror, root, self._filters)
+        self._homecoming = MirrorReturn(store, library, self._mirror, root, self._filters)
         self._orphans = Orphans(library, clock, self._mirror, removes=removes, is_gone=self._is_gone)
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from daemon.errors import NoAccessError, NotAllowedError, NotRegularError, TooLargeError, UnreadableError
 from daemon.intake.settling import BEING_WRITTEN, COPYING, NOT_DOWNLOADED
-from daemon.media.foreign.foreign_kinds import KINDS, NOTHING, UNKNOWN, Foreign
+from daemon.media.foreign.foreign_kinds import KINDS, NOTHING, UNKNOWN, ForeignKind
 from storage.records import Refusal
 
 #: Of a rule in daemon/intake/filters.py, which loads more than `smolwatch status` has time for.
@@ -21,17 +21,17 @@ WAITING = {
 }
 #: Files that are never described as they are, for other reasons than their kind.
 OTHERS = {
-    UnreadableError.code: Foreign(
+    UnreadableError.code: ForeignKind(
         "empty", "an empty file", "empty files", "Copy the file into the inbox once more: it is picked up by itself."
     ),
-    TooLargeError.code: Foreign(
+    TooLargeError.code: ForeignKind(
         "too-large",
         "a file that is too large",
         "files that are too large",
         "Put a smaller copy into the inbox, or raise max_file_bytes under [work] in the settings.",
     ),
-    NotRegularError.code: Foreign("not-regular", "a pipe, socket or device", "pipes, sockets or devices", NOTHING),
-    SYMLINK: Foreign("symlink", "a symbolic link", "symbolic links", "Put the file itself into the inbox."),
+    NotRegularError.code: ForeignKind("not-regular", "a pipe, socket or device", "pipes, sockets or devices", NOTHING),
+    SYMLINK: ForeignKind("symlink", "a symbolic link", "symbolic links", "Put the file itself into the inbox."),
 }
 ALL_KINDS = KINDS | {kind.code: kind for kind in OTHERS.values()}
 SKIPPED = frozenset({NotAllowedError.code, *OTHERS})
@@ -47,7 +47,7 @@ def is_kept(code: str) -> bool:
     return code in SKIPPED or code in WAITING
 
 
-def kind_of(code: str, kind: str | None) -> Foreign:
+def kind_of(code: str, kind: str | None) -> ForeignKind:
     return KINDS.get(kind or "") or OTHERS.get(code) or UNKNOWN
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from daemon.intake.admitter import Outcome
+from daemon.intake.admitter import AdmitResult
 
 #: Under which key the wish stands in the database: {"id": "…", "compare": true}.
 WISH = "rescan"
@@ -44,11 +44,11 @@ class Rescan:
             self.restored = restored
             self.left = set(present) if self.compare else set()
 
-    def tick_off(self, path: bytes, outcome: Outcome) -> None:
-        if path in self.left and outcome is not Outcome.AGAIN:
+    def tick_off(self, path: bytes, outcome: AdmitResult) -> None:
+        if path in self.left and outcome is not AdmitResult.AGAIN:
             self.left.discard(path)
-            self.compared += outcome in {Outcome.KNOWN, Outcome.QUEUED, Outcome.CHANGED}
-            self.changed += outcome is Outcome.CHANGED
+            self.compared += outcome in {AdmitResult.KNOWN, AdmitResult.QUEUED, AdmitResult.CHANGED}
+            self.changed += outcome is AdmitResult.CHANGED
 
     def pass_over(self, path: bytes) -> None:
         """It cannot be read now: it went away, or is not all here."""

@@ -30,7 +30,7 @@ FINDER_COPYING = frozenset(
 NETWORK_SETTLE_SECONDS = 5.0
 
 
-class Shape(NamedTuple):
+class FileState(NamedTuple):
     """What must stay still."""
 
     device: int
@@ -40,7 +40,7 @@ class Shape(NamedTuple):
     ctime_ns: int
 
     @classmethod
-    def of(cls, stat: os.stat_result) -> Shape:
+    def of(cls, stat: os.stat_result) -> FileState:
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
@@ -61,7 +61,7 @@ BEING_WRITTEN = Waiting("being-written", "Waiting: the file is still being writt
 
 @dataclass(slots=True)
 class Sighting:
-    shape: Shape
+    shape: FileState
     since: float
     samples: int
     waiting: Waiting | None
@@ -87,7 +87,7 @@ class Settling:
 
         `young`: the file changed a moment ago (`daemon.retry_policy.is_young`).
         """
-        shape = Shape.of(stat)
+        shape = FileState.of(stat)
         seen = self._sightings.get(path)
         waiting = on_its_way(stat, young)
         if seen is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stat import S_ISDIR
 
 from config.settings import Settings
-from daemon.intake.filters import Filters, Turned, of_mode
+from daemon.intake.filters import Filters, Rejection, of_mode
 from daemon.media.safe_open import way_in
 
 
@@ -22,18 +22,18 @@ class Found:
 
 
 @dataclass(frozen=True)
-class TurnedAway:
+class RejectedPath:
     """A name that is not taken, or a folder that is not entered, and why."""
 
     path: bytes
-    turned: Turned
+    turned: Rejection
 
 
 #: `os.scandir`, for a folder's path in bytes.
 Scan = Callable[[bytes], AbstractContextManager[Iterator[os.DirEntry[bytes]]]]
 
 
-def sweep(folder: bytes, filters: Filters, scan: Scan = os.scandir) -> Iterator[Found | TurnedAway]:
+def sweep(folder: bytes, filters: Filters, scan: Scan = os.scandir) -> Iterator[Found | RejectedPath]:
     """Everything below `folder`, folder by folder. Raises OSError when `folder` itself cannot be listed whole.
 
     A folder inside that cannot be listed is turned away; what vanishes on the way is passed over.
@@ -53,33 +53,33 @@ def sweep(folder: bytes, filters: Filters, scan: Scan = os.scandir) -> Iterator[
             if here == folder:
                 raise
             if not isinstance(error, FileNotFoundError):
-                yield TurnedAway(here, unlistable(error))
+                yield RejectedPath(here, unlistable(error))
 
 
-def look(entry: os.DirEntry[bytes], filters: Filters) -> Found | TurnedAway | None:
+def look(entry: os.DirEntry[bytes], filters: Filters) -> Found | RejectedPath | None:
     """Judge one entry that is not entered; None when it has vanished."""
     try:
         stat = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
     except OSError as error:
-        return TurnedAway(entry.path, invisible(error))
+        return RejectedPath(entry.path, invisible(error))
     turned = filters.of_entry(entry.path, is_folder=S_ISDIR(stat.st_mode)) or of_mode(stat.st_mode)
-    return TurnedAway(entry.path, turned) if turned else Found(entry.path, stat)
+    return RejectedPath(entry.path, turned) if turned else Found(entry.path, stat)
 
 
-def unlistable(error: OSError) -> Turned:
+def unlistable(error: OSError) -> Rejection:
     return kept_out("The folder cannot be listed", error)
 
 
-def invisible(error: OSError) -> Turned:
+def invisible(error: OSError) -> Rejection:
     return kept_out("The system does not show the file", error)
 
 
-def kept_out(what: str, error: OSError) -> Turned:
+def kept_out(what: str, error: OSError) -> Rejection:
     """With the way in, where there is one; else with the system's own word for what is wrong."""
     way = way_in(error)
-    return Turned("no-access", f"{what}. {way}" if way else f"{what}: {error.strerror}.")
+    return Rejection("no-access", f"{what}. {way}" if way else f"{what}: {error.strerror}.")
 
 
 def inbox_root(settings: Settings) -> bytes:

@@ -26,7 +26,7 @@ BUSY_SECONDS = 0.5
 BATCH = 500
 
 
-class Schedule:
+class SweepSchedule:
     """Due at once, after a sleep, when asked for, and every `sweep_seconds`; more often while nothing is watched."""
 
     def __init__(self, sweep_seconds: float) -> None:

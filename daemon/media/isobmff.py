@@ -1,6 +1,6 @@
 """Boxes of MP4, QuickTime and HEIF files (ISO/IEC 14496-12), header by header. Pure: the bytes are passed in.
 
-Everything stays bounded on hostile files: a `Reader` gives so many bytes in so many reads, and nothing after that.
+Everything stays bounded on hostile files: a `BoxReader` gives so many bytes in so many reads, and nothing after that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 HEADER_BYTES = 16
 
 
-class Reader:
+class BoxReader:
     """Reads a file of `size` bytes by `read(length, at)`, as os.pread does; b"" once its bounds are used up."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: int, *, most_bytes: int, most_reads: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from daemon.media.isobmff import Box, Reader, boxes, child, content_of, number, within
+from daemon.media.isobmff import Box, BoxReader, boxes, child, content_of, number, within
 from daemon.media.maker_note import identifier_in
 from daemon.media.sniff import HEAD_BYTES, sniff
 from storage.records import MediaKind
@@ -34,7 +34,7 @@ LONGEST_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
-class Half:
+class LivePhotoHalf:
     """A file that may be half of a Live Photo. `identifier` is None where it carries none.
 
     `pairs_by_name`: without an identifier, the same name makes it half of one. A film must be short for that, and not
@@ -50,23 +50,23 @@ class Half:
         return self.kind is MediaKind.IMAGE
 
 
-def half_at(descriptor: int) -> Half | None:
+def half_at(descriptor: int) -> LivePhotoHalf | None:
     """What of a Live Photo an open file may be; None for other formats. Raises OSError."""
     return half_of(partial(os.pread, descriptor), os.fstat(descriptor).st_size)
 
 
-def half_of(read: Read, size: int) -> Half | None:
+def half_of(read: Read, size: int) -> LivePhotoHalf | None:
     """The same of a file of `size` bytes that `read(length, at)` reads, as os.pread does.
 
     Raises only what `read` raises, whatever the bytes are; they are read within bounds.
     """
     found = sniff(read(HEAD_BYTES, 0))
-    reader = Reader(read, size, most_bytes=MOST_BYTES, most_reads=MOST_READS)
+    reader = BoxReader(read, size, most_bytes=MOST_BYTES, most_reads=MOST_READS)
     match found.name if found else None:
         case "jpeg":
-            return Half(MediaKind.IMAGE, clean(identifier_in(exif_of_jpeg(reader))), True)
+            return LivePhotoHalf(MediaKind.IMAGE, clean(identifier_in(exif_of_jpeg(reader))), True)
         case "heif":
-            return Half(MediaKind.IMAGE, clean(identifier_in(exif_of_heif(reader, size))), True)
+            return LivePhotoHalf(MediaKind.IMAGE, clean(identifier_in(exif_of_heif(reader, size))), True)
         case "mov" | "mp4":
             return film_half(reader, size, is_quicktime=found is not None and found.name == "mov")
         case _:
@@ -149,7 +149,7 @@ def item_place(iloc: bytes, item: int) -> tuple[int, int, bool] | None:
     return None
 
 
-def film_half(read: Read, size: int, *, is_quicktime: bool) -> Half:
+def film_half(read: Read, size: int, *, is_quicktime: bool) -> LivePhotoHalf:
     moov = child(read, Box(b"", 0, size), b"moov")
     parts = {box.name: box for box in boxes(read, moov.start, moov.end)} if moov else {}
     seconds = seconds_of(content_of(read, parts[b"mvhd"], MOST_LIST_BYTES)) if b"mvhd" in parts else 0.0
@@ -159,7 +159,7 @@ def film_half(read: Read, size: int, *, is_quicktime: bool) -> Half:
     identifier = clean(words.get(KEY))
     is_apples = KEY not in words and any(name.startswith(APPLE_KEYS) for name in words)
     by_name = is_quicktime and 0 < seconds <= LONGEST_SECONDS and not is_apples
-    return Half(MediaKind.VIDEO, identifier, by_name)
+    return LivePhotoHalf(MediaKind.VIDEO, identifier, by_name)
 
 
 def seconds_of(mvhd: bytes) -> float:

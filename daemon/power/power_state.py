@@ -14,7 +14,7 @@ from enum import StrEnum
 HEAVY = 2
 
 
-class Source(StrEnum):
+class PowerSource(StrEnum):
     """Where the power comes from. What feeds a UPS is not known; what it gives counts as mains."""
 
     MAINS = "mains"
@@ -25,17 +25,17 @@ class Source(StrEnum):
 class PowerState:
     """`source` is None where nothing tells."""
 
-    source: Source | None = None
+    source: PowerSource | None = None
     is_saving: bool = False
     is_hot: bool = False
 
 
-def mac_source(batteries: str) -> Source | None:
+def mac_source(batteries: str) -> PowerSource | None:
     """Of `pmset -g batt`, which begins: Now drawing from 'AC Power'."""
     drawn = re.search(r"drawing from '([^']*)'", batteries)
     if drawn is None:
         return None
-    return Source.BATTERY if drawn[1] == "Battery Power" else Source.MAINS
+    return PowerSource.BATTERY if drawn[1] == "Battery Power" else PowerSource.MAINS
 
 
 def mac_is_saving(settings: str) -> bool:
@@ -52,13 +52,13 @@ def mac_is_hot(pressure: str) -> bool:
     return level is not None and int(level[1]) >= HEAVY
 
 
-def linux_source(supplies: Sequence[Mapping[str, str]]) -> Source | None:
+def linux_source(supplies: Sequence[Mapping[str, str]]) -> PowerSource | None:
     """Of the files in every folder of /sys/class/power_supply. Batteries of mice and keyboards do not count."""
     own = [supply for supply in supplies if supply.get("scope", "System") == "System"]
     mains = [supply for supply in own if supply.get("type") in ("Mains", "USB", "Wireless", "UPS")]
     batteries = [supply for supply in own if supply.get("type") == "Battery"]
     if any(supply.get("online") == "1" for supply in mains):
-        return Source.MAINS
+        return PowerSource.MAINS
     if any(supply.get("status") == "Discharging" for supply in batteries):
-        return Source.BATTERY
-    return Source.MAINS if mains or batteries else None
+        return PowerSource.BATTERY
+    return PowerSource.MAINS if mains or batteries else None

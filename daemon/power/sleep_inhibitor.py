@@ -19,7 +19,7 @@ class Assertion(Protocol):
     def wait(self, timeout: float | None = None) -> int: ...
 
 
-class Awake:
+class SleepInhibitor:
     """Holds `caffeinate`, or nothing: `assert_` starts one that also ends with this process."""
 
     def __init__(self, assert_: Callable[[], Assertion | None]) -> None:

@@ -7,24 +7,24 @@ from collections.abc import Callable
 from loguru import logger
 
 from daemon.clock import Clock
-from daemon.power.power_state import PowerState, Source
-from daemon.power.sleep_inhibitor import Awake
-from daemon.power.throttle_policy import Manners, Pace, manners_for
+from daemon.power.power_state import PowerSource, PowerState
+from daemon.power.sleep_inhibitor import SleepInhibitor
+from daemon.power.throttle_policy import Pace, ThrottlePolicy, manners_for
 
 LOOK_SECONDS = 15.0
 #: The longest rest after a step, so that a stop and a beat are not kept waiting.
 LONGEST_REST = 2.0
 
-FULL = Manners(Pace.FULL)
+FULL = ThrottlePolicy(Pace.FULL)
 
 
-class Courtesy:
+class Throttle:
     """`look` reads the machine; `report` writes a change down for status. Who is not polite has one pace: full."""
 
     def __init__(
         self,
         look: Callable[[], PowerState],
-        awake: Awake,
+        awake: SleepInhibitor,
         clock: Clock,
         report: Callable[[dict[str, object]], None],
         *,
@@ -51,7 +51,7 @@ class Courtesy:
 
     def work(self, busy: bool) -> None:
         """Says whether anything is in hand: then a machine on mains power stays awake."""
-        self._awake.hold(busy and self.state.source is Source.MAINS)
+        self._awake.hold(busy and self.state.source is PowerSource.MAINS)
 
     def rest(self, worked: float) -> float:
         """Seconds to rest after so many of work."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from daemon.power.power_state import PowerState, Source
+from daemon.power.power_state import PowerSource, PowerState
 
 
 class Pace(StrEnum):
@@ -17,18 +17,18 @@ class Pace(StrEnum):
 
 
 @dataclass(frozen=True)
-class Manners:
+class ThrottlePolicy:
     """A pace and, for people, why."""
 
     pace: Pace
     reason: str = ""
 
 
-def manners_for(state: PowerState) -> Manners:
+def manners_for(state: PowerState) -> ThrottlePolicy:
     if state.is_saving:
-        return Manners(Pace.PAUSED, "Paused while the machine saves power (Low Power Mode).")
+        return ThrottlePolicy(Pace.PAUSED, "Paused while the machine saves power (Low Power Mode).")
     if state.is_hot:
-        return Manners(Pace.PAUSED, "Paused until the machine has cooled down.")
-    if state.source is Source.BATTERY:
-        return Manners(Pace.SLOW, "Slow while the machine runs on its battery.")
-    return Manners(Pace.FULL)
+        return ThrottlePolicy(Pace.PAUSED, "Paused until the machine has cooled down.")
+    if state.source is PowerSource.BATTERY:
+        return ThrottlePolicy(Pace.SLOW, "Slow while the machine runs on its battery.")
+    return ThrottlePolicy(Pace.FULL)

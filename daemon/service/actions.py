@@ -15,22 +15,22 @@ from daemon.lock import holder
 from daemon.service.detect import Service
 from daemon.service.service_spec import left_behind, plan_for
 from daemon.service.service_state import ServiceState
-from daemon.service.start_failure import Refusal, forget_refusal, refusal
+from daemon.service.start_failure import StartFailure, forget_refusal, refusal
 
 LOOK_SECONDS = 0.1
 ARRIVAL_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartResult:
     """How a start went: the daemon's `pid`, or why it `refused`; neither: it was not seen within 20 s."""
 
     pid: int | None = None
-    refused: Refusal | None = None
+    refused: StartFailure | None = None
     notes: Sequence[str] = ()
 
 
-def install(service: Service, settings: Settings, environ: Mapping[str, str]) -> Begun:
+def install(service: Service, settings: Settings, environ: Mapping[str, str]) -> StartResult:
     """Write the definition and start; over an older one, which is stopped cleanly first: an upgrade.
 
     Raises PermissionDeniedError for root, whose files their owner could not change, and whatever `check` raises.
@@ -46,15 +46,15 @@ def install(service: Service, settings: Settings, environ: Mapping[str, str]) ->
     return begin(settings, lambda: notes.extend(service.install(plan)), notes)
 
 
-def start(service: Service, settings: Settings) -> Begun:
+def start(service: Service, settings: Settings) -> StartResult:
     found = service.state()
     check(found, settings, installed=True, starting=True)
     if found.running:
-        return Begun(found.pid)
+        return StartResult(found.pid)
     return begin(settings, service.start)
 
 
-def restart(service: Service, settings: Settings) -> Begun:
+def restart(service: Service, settings: Settings) -> StartResult:
     """Stopped cleanly, then started with what the definition says now."""
     check(service.state(), settings, installed=True, starting=True)
     service.stop()
@@ -93,14 +93,14 @@ def check(found: ServiceState, settings: Settings, *, installed: bool = False, s
         )
 
 
-def begin(settings: Settings, bring: Callable[[], None], notes: Sequence[str] = ()) -> Begun:
+def begin(settings: Settings, bring: Callable[[], None], notes: Sequence[str] = ()) -> StartResult:
     """Do what brings the daemon, and wait until it holds its home or has said why not."""
     forget_refusal(settings.home)
     bring()
     for _ in range(round(ARRIVAL_SECONDS / LOOK_SECONDS)):
         if (pid := holder(settings.lock_file)) is not None:
-            return Begun(pid, notes=notes)
+            return StartResult(pid, notes=notes)
         if (refused := refusal(settings.home)) is not None:
-            return Begun(refused=refused, notes=notes)
+            return StartResult(refused=refused, notes=notes)
         time.sleep(LOOK_SECONDS)
-    return Begun(notes=notes)
+    return StartResult(notes=notes)

@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What the program said: `code` 0 for yes."""
 
     code: int
@@ -30,13 +30,13 @@ class Answer:
         return " ".join((self.err or self.out).split()) or f"exit code {self.code}"
 
 
-Tool = Callable[..., Answer]
+Tool = Callable[..., CommandResult]
 
 
 def tool(program: str) -> Tool:
     """That program as a function of its arguments. Raises ServiceError when it cannot be run or does not answer."""
 
-    def ask(*arguments: str) -> Answer:
+    def ask(*arguments: str) -> CommandResult:
         try:
             done = subprocess.run(
                 [program, *arguments],
@@ -47,6 +47,8 @@ def tool(program: str) -> Tool:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ServiceError(f"{program} {arguments[0]} did not answer: {error}") from error
-        return Answer(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        return CommandResult(
+            done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        )
 
     return ask

@@ -13,7 +13,7 @@ from daemon.errors import ServiceError
 from daemon.service import launchd, systemd
 from daemon.service.command import tool
 from daemon.service.launchctl import LaunchAgent
-from daemon.service.service_spec import Plan
+from daemon.service.service_spec import ServiceSpec
 from daemon.service.service_state import ServiceState
 from daemon.service.systemctl import UserUnit
 
@@ -26,15 +26,15 @@ class Service(Protocol):
         """What the system keeps of the daemon's own output."""
         ...
 
-    def rendered(self, plan: Plan) -> bytes:
+    def rendered(self, plan: ServiceSpec) -> bytes:
         """The file that tells the system of it."""
         ...
 
-    def stands(self, plan: Plan) -> bool:
+    def stands(self, plan: ServiceSpec) -> bool:
         """Whether what is installed is what would be written for this plan."""
         ...
 
-    def install(self, plan: Plan) -> list[str]:
+    def install(self, plan: ServiceSpec) -> list[str]:
         """Make it so, in place of an older one, and start it; sentences for the person."""
         ...
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from daemon.errors import ServiceError
 from daemon.service import launchd
-from daemon.service.command import Answer, Tool
-from daemon.service.service_spec import Plan
+from daemon.service.command import CommandResult, Tool
+from daemon.service.service_spec import ServiceSpec
 from daemon.service.service_state import ServiceState, condition_of
 from daemon.service.unit_file import place, read, take_away
 
@@ -63,14 +63,14 @@ class LaunchAgent:
     def log_files(self) -> list[Path]:
         return [self._logs / "launchd.out.log", self._logs / "launchd.err.log"]
 
-    def rendered(self, plan: Plan, *, background: bool = False) -> bytes:
+    def rendered(self, plan: ServiceSpec, *, background: bool = False) -> bytes:
         return launchd.render(plan, label=self._label, logs=self._logs, background=background)
 
-    def stands(self, plan: Plan) -> bool:
+    def stands(self, plan: ServiceSpec) -> bool:
         content = read(self.file)
         return content is not None and content == self.rendered(plan, background=launchd.is_background(content))
 
-    def install(self, plan: Plan) -> list[str]:
+    def install(self, plan: ServiceSpec) -> list[str]:
         """Write the plist, stop an older daemon, start this one; what the person should know. Raises ServiceError."""
         gui, user = self._domains
         background = not self._launchctl("print", gui).ok
@@ -148,7 +148,7 @@ class LaunchAgent:
     def _target(self, domain: str) -> str:
         return f"{domain}/{self._label}"
 
-    def _must(self, answer: Answer, verb: str) -> None:
+    def _must(self, answer: CommandResult, verb: str) -> None:
         if not answer.ok:
             is_refused = launchd.error_number(answer.code, answer.said) in STILL_THERE
             way_out = REFUSED if is_refused else "Log out and in again, then: smolwatch service start"

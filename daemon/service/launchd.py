@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from daemon.service.service_spec import Plan
+from daemon.service.service_spec import ServiceSpec
 
 LABEL = "io.github.smolwatch.smolwatch"
 #: In a plist for the user's own domain, which is there without a graphical login: there is no GPU in it.
@@ -18,7 +18,7 @@ BACKGROUND = "Background"
 BLOCK = ("= {", "=> {")
 
 
-def render(plan: Plan, *, label: str, logs: Path, background: bool = False) -> bytes:
+def render(plan: ServiceSpec, *, label: str, logs: Path, background: bool = False) -> bytes:
     """The plist's bytes. `logs` is the folder for what is said before the daemon has its own log."""
     content: dict[str, Any] = {
         "Label": label,

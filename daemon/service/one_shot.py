@@ -8,13 +8,13 @@ from pathlib import Path
 
 from daemon.errors import ServiceError
 from daemon.service.detect import Service
-from daemon.service.service_spec import Plan
-from daemon.service.service_state import Condition
+from daemon.service.service_spec import ServiceSpec
+from daemon.service.service_state import RunState
 
 LOOK_SECONDS = 0.2
 
 
-def run_errand(service: Service, plan: Plan, words: list[str], room: Path, *, seconds: float) -> bytes:
+def run_errand(service: Service, plan: ServiceSpec, words: list[str], room: Path, *, seconds: float) -> bytes:
     """What the command of these words writes, named a file in `room` as its last word. Leaves no service behind.
 
     `service` is a scratch one. Raises ServiceError when the command ends with an error, or takes longer.
@@ -26,7 +26,7 @@ def run_errand(service: Service, plan: Plan, words: list[str], room: Path, *, se
     try:
         service.install(errand)
         while not file.exists():
-            if service.state().condition is Condition.FAILED:
+            if service.state().condition is RunState.FAILED:
                 raise ServiceError("The command failed within the service.", advice="Look at: smolwatch service logs")
             if time.monotonic() > until:
                 raise ServiceError(f"The service did not answer within {seconds:.0f} s.")

@@ -22,7 +22,7 @@ SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServiceSpec:
     """One daemon, as a service runs it. All paths are absolute, and hold nothing that a unit or plist cannot.
 
     `errand`: words of a command that is run in the daemon's stead.
@@ -39,7 +39,7 @@ class Plan:
         return [str(self.program), "--home", str(self.home), *(self.errand or ("run", "--launched-by", launcher))]
 
 
-def plan_for(settings: Settings, environ: Mapping[str, str], *, program: Path | None = None) -> Plan:
+def plan_for(settings: Settings, environ: Mapping[str, str], *, program: Path | None = None) -> ServiceSpec:
     """The daemon of this home, by the command of the environment that runs now.
 
     Raises ServiceError when smolwatch is not installed as a command, ConfigError when a path cannot be written down.
@@ -55,7 +55,7 @@ def plan_for(settings: Settings, environ: Mapping[str, str], *, program: Path | 
         "HF_HUB_OFFLINE": "1",  # the daemon never fetches anything; `smolwatch model pull` does
         "PYTHONUNBUFFERED": "1",
     }
-    plan = Plan(program, settings.home, settings.inbox_path, environment)
+    plan = ServiceSpec(program, settings.home, settings.inbox_path, environment)
     for text in (*plan.arguments(""), str(plan.inbox), *environment.values()):
         check_writable_down(text)
     return plan

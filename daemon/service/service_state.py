@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-class Condition(StrEnum):
+class RunState(StrEnum):
     NOT_INSTALLED = "not installed"
     STOPPED = "stopped"
     RUNNING = "running"
@@ -22,7 +22,7 @@ class ServiceState:
     `detail` is the system's own word.
     """
 
-    condition: Condition
+    condition: RunState
     launcher: str
     name: str
     file: Path
@@ -35,16 +35,16 @@ class ServiceState:
 
     @property
     def installed(self) -> bool:
-        return self.condition is not Condition.NOT_INSTALLED
+        return self.condition is not RunState.NOT_INSTALLED
 
     @property
     def running(self) -> bool:
-        return self.condition is Condition.RUNNING
+        return self.condition is RunState.RUNNING
 
 
-def condition_of(*, installed: bool, pid: int | None, exit_code: int | None) -> Condition:
+def condition_of(*, installed: bool, pid: int | None, exit_code: int | None) -> RunState:
     if pid is not None:
-        return Condition.RUNNING
+        return RunState.RUNNING
     if not installed:
-        return Condition.NOT_INSTALLED
-    return Condition.FAILED if exit_code else Condition.STOPPED
+        return RunState.NOT_INSTALLED
+    return RunState.FAILED if exit_code else RunState.STOPPED

@@ -17,7 +17,7 @@ PERMANENT = {AlreadyRunningError.exit_code, ConfigError.exit_code}
 
 
 @dataclass(frozen=True)
-class Refusal:
+class StartFailure:
     """`at` is ISO-8601 in UTC."""
 
     at: str
@@ -34,14 +34,14 @@ def refuse(home: Path, error: SmolwatchError, at: str) -> None:
     """Leave word of a permanent error. Raises OSError where the home cannot be written."""
     file = refusal_file(home)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    words = json.dumps(asdict(Refusal(at, error.exit_code, str(error), error.advice))).encode()
+    words = json.dumps(asdict(StartFailure(at, error.exit_code, str(error), error.advice))).encode()
     write_atomically(file, words, mode=0o600, replace_ours=lambda _: True)
 
 
-def refusal(home: Path) -> Refusal | None:
+def refusal(home: Path) -> StartFailure | None:
     """Why the last start was refused; None: it was not."""
     try:
-        return Refusal(**json.loads(refusal_file(home).read_bytes()))
+        return StartFailure(**json.loads(refusal_file(home).read_bytes()))
     except (OSError, ValueError, TypeError):  # not there, or not whole
         return None
 

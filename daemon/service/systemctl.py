@@ -7,8 +7,8 @@ from pathlib import Path
 
 from daemon.errors import ServiceError
 from daemon.service import systemd
-from daemon.service.command import Answer, Tool
-from daemon.service.service_spec import Plan
+from daemon.service.command import CommandResult, Tool
+from daemon.service.service_spec import ServiceSpec
 from daemon.service.service_state import ServiceState, condition_of
 from daemon.service.unit_file import place, read, take_away
 
@@ -36,13 +36,13 @@ class UserUnit:
         """None: what is said before the daemon has its own log is in the journal."""
         return []
 
-    def rendered(self, plan: Plan) -> bytes:
+    def rendered(self, plan: ServiceSpec) -> bytes:
         return systemd.render(plan)
 
-    def stands(self, plan: Plan) -> bool:
+    def stands(self, plan: ServiceSpec) -> bool:
         return read(self.file) == self.rendered(plan)
 
-    def install(self, plan: Plan) -> list[str]:
+    def install(self, plan: ServiceSpec) -> list[str]:
         """Write the unit, stop an older daemon, start this one; what the person should know. Raises ServiceError."""
         self._must("show-environment")  # before anything is written: is there a systemd of this user at all?
         place(self.file, self.rendered(plan), systemd.is_ours)
@@ -81,13 +81,13 @@ class UserUnit:
         detail = f"{told.get('ActiveState', '')} ({told.get('SubState', '')})"
         return replace(state, pid=pid, exit_code=code, domain="user", detail=detail)
 
-    def _must(self, *arguments: str) -> Answer:
+    def _must(self, *arguments: str) -> CommandResult:
         answer = self._systemctl("--user", *arguments)
         if not answer.ok:
             raise ServiceError(f"systemctl --user {arguments[0]}: {answer.said}", advice=self._advice(answer))
         return answer
 
-    def _advice(self, answer: Answer) -> str:
+    def _advice(self, answer: CommandResult) -> str:
         if "connect to bus" not in answer.said:
             return f"systemd says more with: journalctl --user -u {self._unit}"
         return (

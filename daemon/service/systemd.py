@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from config.errors import ConfigError
-from daemon.service.service_spec import Plan
+from daemon.service.service_spec import ServiceSpec
 
 FORBIDDEN = re.compile(r"""['"\\]""")
 UNIT = "smolwatch.service"
@@ -14,7 +14,7 @@ UNIT = "smolwatch.service"
 HOME_KEY = "X-Smolwatch-Home="
 
 
-def render(plan: Plan) -> bytes:
+def render(plan: ServiceSpec) -> bytes:
     """The unit's bytes.
 
     ProtectSystem works where the kernel lets a user's own systemd do so; elsewhere systemd starts without it.

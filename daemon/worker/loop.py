@@ -19,10 +19,10 @@ from daemon.clock import Clock
 from daemon.errors import EngineError, MediaError, NotAllowedError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
-from daemon.intake.inbox_mount import Inbox
+from daemon.intake.inbox_mount import InboxMount
 from daemon.intake.sweep import inbox_root
 from daemon.messages import Stage
-from daemon.power.throttle import Courtesy
+from daemon.power.throttle import Throttle
 from daemon.power.throttle_policy import Pace
 from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.control import Control
@@ -68,13 +68,13 @@ class Worker:
         owner: str,
         sight: Callable[[bytes], None],
         launched_by: str,
-        courtesy: Courtesy,
+        courtesy: Throttle,
         progress: LoopProgress,
         growth: MemoryGrowth,
     ) -> None:
         self._settings = settings.work
         self._root = inbox_root(settings)
-        self._inbox = Inbox(self._root)
+        self._inbox = InboxMount(self._root)
         self._filters = filters_of(settings, self._root)
         self._recipe = load_recipe(settings.recipe)
         self._store = store

@@ -12,7 +12,7 @@ from loguru import logger
 from daemon.clock import Clock
 from daemon.errors import ChangedError, UnfinishedError
 from daemon.intake.identity import digest_of
-from daemon.intake.inbox_mount import Inbox
+from daemon.intake.inbox_mount import InboxMount
 from daemon.media.clip import CUT_SHORT, Clip
 from daemon.media.safe_open import open_checked, refusal
 from daemon.retry_policy import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
@@ -27,7 +27,7 @@ class Outcomes:
     """`inbox` tells whether it is there; `sight` tells intake of a path to look at anew."""
 
     def __init__(
-        self, store: JobStore, pulse: Heartbeat, clock: Clock, inbox: Inbox, sight: Callable[[bytes], None]
+        self, store: JobStore, pulse: Heartbeat, clock: Clock, inbox: InboxMount, sight: Callable[[bytes], None]
     ) -> None:
         self._store = store
         self._pulse = pulse

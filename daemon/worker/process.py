@@ -31,8 +31,8 @@ from daemon.media.decoder.sandbox.linux import die_with_parent
 from daemon.messages import Stage
 from daemon.power.io_priority import let_others_first
 from daemon.power.sensors import read_power
-from daemon.power.sleep_inhibitor import Awake, caffeinate
-from daemon.power.throttle import Courtesy
+from daemon.power.sleep_inhibitor import SleepInhibitor, caffeinate
+from daemon.power.throttle import Throttle
 from daemon.worker.control import Control
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
@@ -104,9 +104,9 @@ def run_worker(
                 JobStore(database, clock.now), beat_seconds=work.beat_seconds, lease_seconds=work.lease_seconds
             ) as pulse,
         ):
-            courtesy = Courtesy(
+            courtesy = Throttle(
                 read_power,
-                Awake(caffeinate),
+                SleepInhibitor(caffeinate),
                 clock,
                 lambda state: store.set_state("power", state),
                 is_polite=work.power == "polite",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.admitter import Gate, Outcome
+from daemon.intake.admitter import AdmitResult, Admitter
 from daemon.intake.identity import identify
 from storage.jobs.store import JobStore
 from storage.library import Library, SetAside
@@ -22,7 +22,7 @@ from tests.support.halves import OTHER, film, picture
 from tests.support.media.live_photos import IDENTIFIER
 from tests.support.stores import MAKERS, Made
 
-QUEUED, ASIDE, KNOWN = Outcome.QUEUED, Outcome.ASIDE, Outcome.KNOWN
+QUEUED, ASIDE, KNOWN = AdmitResult.QUEUED, AdmitResult.ASIDE, AdmitResult.KNOWN
 
 
 class Desk:
@@ -35,13 +35,13 @@ class Desk:
         self.read: list[str] = []
         self.gate = self.new_gate()
 
-    def new_gate(self) -> Gate:
+    def new_gate(self) -> Admitter:
         def noted(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
             self.read.append(os.path.relpath(os.fsdecode(path), self.folder))
             return identify(path, settled, max_bytes=max_bytes)
 
         keys = {"model": MODEL, "recipe": RECIPE, "max_attempts": 3, "max_bytes": 10**6}
-        return Gate(self.store, self.library, self.clock, identify=noted, **keys)  # type: ignore[arg-type]
+        return Admitter(self.store, self.library, self.clock, identify=noted, **keys)  # type: ignore[arg-type]
 
     def path(self, name: str) -> bytes:
         return os.fsencode(self.folder / name)
@@ -52,7 +52,7 @@ class Desk:
         file.write_bytes(content)
         return name
 
-    def enter(self, *names: str) -> list[Outcome]:
+    def enter(self, *names: str) -> list[AdmitResult]:
         """The files settle, in this order and in one batch."""
         settled = {self.path(name): Fingerprint.of(os.lstat(self.path(name))) for name in names}
         outcomes = self.gate.admit_all(settled)

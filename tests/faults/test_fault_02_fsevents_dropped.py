@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
 from tests.fakes import fsevents
 from tests.support.intake_home import PNG, IntakeHouse
@@ -26,7 +26,7 @@ def mac_watcher(monkeypatch: pytest.MonkeyPatch) -> MakeWatcher:
         monkeypatch.delitem(sys.modules, name, raising=False)
     from daemon.intake.watch.fsevents import LossTellingObserver
 
-    def make(root: bytes, heard: Heard, **more: Any) -> Watcher:
+    def make(root: bytes, heard: WatchEvents, **more: Any) -> Watcher:
         return Watcher(root, heard, observe=lambda: LossTellingObserver(heard.lose), **more)
 
     return make

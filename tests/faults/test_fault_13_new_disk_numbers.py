@@ -15,7 +15,7 @@ import pytest
 
 from daemon.errors import GoneError
 from daemon.intake.device_numbers import KEY
-from daemon.intake.inbox_mount import Inbox
+from daemon.intake.inbox_mount import InboxMount
 from daemon.media.safe_open import DATALESS
 from storage.lifecycle import JobState
 from tests.fakes.stats import on_mac
@@ -101,7 +101,7 @@ def test_an_inbox_that_was_emptied_over_the_restart_is_not_away(described: Intak
         file.unlink()
     described.start_and_settle()
     assert sum(job.missing_since is not None for job in described.jobs()) == 3
-    inbox = Inbox(described.root)
+    inbox = InboxMount(described.root)
     assert [inbox.misses(job.fingerprint.device) for job in described.jobs()] == [False] * 4
 
 

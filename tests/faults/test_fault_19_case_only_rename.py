@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from daemon.clock import SystemClock
-from daemon.intake.admitter import Gate, Outcome
+from daemon.intake.admitter import AdmitResult, Admitter
 from daemon.intake.moves import Moves
 from storage.records import Fingerprint
 from tests.support.disk_names import counts_case
@@ -30,7 +30,7 @@ def test_it_makes_no_second_job(intake_house: IntakeHouse) -> None:
 def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_house: IntakeHouse) -> None:
     old, new = (os.path.join(intake_house.root, name) for name in (b"Beach.png", b"beach.png"))
     (intake_house.inbox / "Beach.png").write_bytes(PNG)
-    gate = Gate(
+    gate = Admitter(
         intake_house.store,
         intake_house.library,
         SystemClock(),
@@ -41,11 +41,11 @@ def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_house: Int
         moves=Moves(intake_house.store, intake_house.library, names=lambda folder: [b"beach.png"]),
     )
     fingerprint = Fingerprint.of(os.lstat(old))
-    assert gate.admit_all({old: fingerprint}) == {old: Outcome.QUEUED}
+    assert gate.admit_all({old: fingerprint}) == {old: AdmitResult.QUEUED}
     if counts_case(intake_house.inbox):
         os.link(old, new)
     assert os.lstat(old).st_ino == os.lstat(new).st_ino, "both names lead to the one file"
-    assert gate.admit_all({new: fingerprint}) == {new: Outcome.KNOWN}
-    assert gate.admit_all({old: fingerprint}) == {old: Outcome.GONE}
+    assert gate.admit_all({new: fingerprint}) == {new: AdmitResult.KNOWN}
+    assert gate.admit_all({old: fingerprint}) == {old: AdmitResult.GONE}
     (job,) = intake_house.jobs()
     assert job.path == new

@@ -28,7 +28,7 @@ from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch_service import services
 from daemon.doctor.selftest.trial_result import Failed, Outcome, Result, tried
 from daemon.inference.weights.sources import DEMO
-from daemon.power.power_state import PowerState, Source
+from daemon.power.power_state import PowerSource, PowerState
 from tests.fakes.service.person import Person, somebody
 from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder, stage_environ
 from tests.support.checkout import ROOT
@@ -126,7 +126,7 @@ def test_it_measures_every_kind_of_sync_that_the_system_has(tmp_path: Path) -> N
 
 
 def test_it_shows_low_power_mode_as_the_system_has_it() -> None:
-    state = PowerState(source=Source.BATTERY, is_saving=True)
+    state = PowerState(source=PowerSource.BATTERY, is_saving=True)
     said = {("pmset", "-g"): "System-wide power settings:\n powermode            1\n hibernatemode 3\n"}
     words = power(lambda: state, lambda *command: said[command])
     assert words == "from battery; Low Power Mode on; hot: false; powermode 1"

@@ -15,7 +15,7 @@ from loguru import logger
 
 from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
-from daemon.intake.admitter import Gate, Identify
+from daemon.intake.admitter import Admitter, Identify
 from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
 from daemon.intake.identity import identify
@@ -23,7 +23,7 @@ from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.sweep import Scan, inbox_root
 from daemon.intake.wakeup import Wakeup
-from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
 from storage.db.database import open_database
 from storage.errors import StorageError
@@ -58,13 +58,13 @@ class IntakeHouse:
     def make(
         self,
         clock: Clock | None = None,
-        watcher: Callable[[bytes, Heard], Watcher] | None = None,
+        watcher: Callable[[bytes, WatchEvents], Watcher] | None = None,
         scan: Scan = os.scandir,
     ) -> Intake:
         """An intake for `run`, or for a test that gives it every tick itself."""
         clock = clock or SystemClock()
         update_device_numbers(self.store, self.root)  # as the daemon does before it starts anything
-        gate = Gate(
+        gate = Admitter(
             self.store,
             self.library,
             clock,

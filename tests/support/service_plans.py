@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.service.service_spec import Plan
+from daemon.service.service_spec import ServiceSpec
 
 HOME = Path('/Users/Jörg Müller/100% "fun" & $HOME <x> \\')
 #: Without quotes and backslashes: systemd runs no such program.
 PROGRAM = Path("/Programme für 100% $HOME/bin/smolwatch")
-PLAN = Plan(
+PLAN = ServiceSpec(
     program=PROGRAM,
     home=HOME / "SmolWatch",
     inbox=HOME / "Büro Eingang",

@@ -13,9 +13,9 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from daemon.media.sampling import chosen_indices
-from daemon.media.video.duration import Length, length_of
-from daemon.media.video.frame_checks import Soundness
-from daemon.media.video.frame_seeker import Reel
+from daemon.media.video.duration import Duration, length_of
+from daemon.media.video.frame_checks import FrameChecks
+from daemon.media.video.frame_seeker import FrameSeeker
 from daemon.media.video.track_selection import keep_only
 from tests.support.media.media_files import frame_number
 
@@ -32,24 +32,24 @@ def unchecked() -> None:
     """In place of the look whether the file grows."""
 
 
-def length(path: Path) -> Length:
+def length(path: Path) -> Duration:
     return length_of(partial(film, path), path.stat().st_size, unchecked, time.monotonic() + 60)
 
 
-def wanted_of(known: Length, per_second: float = 1) -> list[float]:
+def wanted_of(known: Duration, per_second: float = 1) -> list[float]:
     chosen = chosen_indices(known.frames, known.rate, per_second=per_second, max_frames=64)
     return [index / known.rate for index in chosen]
 
 
-def seen(path: Path, known: Length, wanted: Sequence[float]) -> list[tuple[float, int]]:
+def seen(path: Path, known: Duration, wanted: Sequence[float]) -> list[tuple[float, int]]:
     """Time and number of the `grey_frames` that are taken for the wanted times."""
     with film(path) as (container, stream):
-        reel = Reel(
+        reel = FrameSeeker(
             container,
             stream,
             length=known,
             wanted=wanted,
-            soundness=Soundness(),
+            soundness=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )

@@ -9,8 +9,8 @@ from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
 from daemon.messages import Stage
 from daemon.power.power_state import PowerState
-from daemon.power.sleep_inhibitor import Awake
-from daemon.power.throttle import Courtesy
+from daemon.power.sleep_inhibitor import SleepInhibitor
+from daemon.power.throttle import Throttle
 from daemon.worker.control import Control
 from daemon.worker.engine_host import EngineHost
 from daemon.worker.heartbeat import Heartbeat
@@ -55,7 +55,7 @@ class Bench:
 
     def employ(self, engine: Engine) -> None:
         self.reader = ReaderWithoutThread(self.opener, self.clock)
-        self.courtesy = Courtesy(lambda: self.power, Awake(lambda: None), self.clock, self.told.append)
+        self.courtesy = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.told.append)
         room = EngineHost(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
         progress = LoopProgress(self.stages.append, self.clock)
         delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)

@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon.doctor.selftest.rewriter import CONTENTS
 from daemon.doctor.selftest.trial_result import Failed, wait_for
 from daemon.doctor.subprocesses import command_of, environ_of
-from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
 from storage.atomic import sweep_temporaries
 
@@ -25,7 +25,7 @@ def watching(room: Path) -> str:
     """What is made, moved in and renamed is heard of, by the system's own way."""
     folder = (room / "watched").resolve()
     (folder / "below").mkdir(parents=True)
-    heard = Heard()
+    heard = WatchEvents()
     watcher = Watcher(os.fsencode(folder), heard)
     watcher.start()
     known: set[bytes] = set()

@@ -16,7 +16,7 @@ MOST_PATHS = 10_000
 
 
 @dataclass(frozen=True)
-class Left:
+class NameFreed:
     """The path lost what stood there: it was deleted, or moved `to` another place. Another may stand there since."""
 
     path: bytes
@@ -24,7 +24,7 @@ class Left:
     is_folder: bool
 
 
-class Heard:
+class WatchEvents:
     """The paths that somebody spoke of since the last `take`. Thread-safe and bounded: too many become one sweep.
 
     `ring` is called whenever there is something to take; it must not block or raise.
@@ -34,7 +34,7 @@ class Heard:
         self._ring = ring
         self._lock = threading.Lock()
         self._paths: dict[bytes, None] = {}
-        self._left: list[Left] = []
+        self._left: list[NameFreed] = []
         self._lost = False
 
     def add(self, path: bytes) -> None:
@@ -45,7 +45,7 @@ class Heard:
                 self._lost = True
         self._ring()
 
-    def leave(self, left: Left) -> None:
+    def leave(self, left: NameFreed) -> None:
         with self._lock:
             self._left.append(left)
             if len(self._left) > MOST_PATHS:
@@ -67,7 +67,7 @@ class Heard:
             self._lost = False
         return taken, lost
 
-    def take_left(self) -> list[Left]:
+    def take_left(self) -> list[NameFreed]:
         """What has left its path since; to be asked for before `take`, which tells whether something was missed."""
         with self._lock:
             taken, self._left = self._left, []
@@ -79,14 +79,14 @@ class Heard:
             return not self._paths and not self._lost
 
 
-class Listener(FileSystemEventHandler):
+class EventQueue(FileSystemEventHandler):
     """Passes every path on. It must not raise: that would end the observer's thread without a word.
 
     FSEvents names files below the root as the disk spells it (/Users/ann/SmolWatch), which on a Mac may differ from
     `root` in case and in the form of accents. `on_disk` is that spelling; it is replaced by `root`.
     """
 
-    def __init__(self, heard: Heard, root: bytes = b"", on_disk: bytes = b"") -> None:
+    def __init__(self, heard: WatchEvents, root: bytes = b"", on_disk: bytes = b"") -> None:
         self._heard = heard
         self._root, self._on_disk = root, on_disk
 
@@ -96,7 +96,7 @@ class Listener(FileSystemEventHandler):
                 self._heard.add(self._below_root(os.fsencode(path)))
         if event.event_type in (EVENT_TYPE_DELETED, EVENT_TYPE_MOVED):
             to = self._below_root(os.fsencode(event.dest_path)) if event.dest_path else None
-            self._heard.leave(Left(self._below_root(os.fsencode(event.src_path)), to, event.is_directory))
+            self._heard.leave(NameFreed(self._below_root(os.fsencode(event.src_path)), to, event.is_directory))
 
     def _below_root(self, path: bytes) -> bytes:
         is_below = path == self._on_disk or path.startswith(self._on_disk + b"/")

@@ -18,7 +18,7 @@ from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Ma
 LIMIT_ERRORS = frozenset({errno.ENOSPC, errno.EMFILE})
 
 
-class Reader(InotifyFD):
+class InotifyReader(InotifyFD):
     """Tells what watchdog keeps to itself: that events were lost, and that a folder found no watch left for it."""
 
     def __init__(self, lose: Callable[[], None]) -> None:
@@ -46,7 +46,7 @@ class OwnInotifyObserver(BaseObserver):
     """
 
     def __init__(self, lose: Callable[[], None]) -> None:
-        self._reader = Reader(lose)
+        self._reader = InotifyReader(lose)
         super().__init__(InotifyEmitter, inotify_fd=self._reader)
 
     @property

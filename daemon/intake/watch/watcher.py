@@ -12,7 +12,7 @@ from loguru import logger
 from watchdog.observers.api import BaseObserver
 
 from daemon.intake.inbox_mount import is_away, on_disk, root_id
-from daemon.intake.watch.event_queue import Heard, Listener
+from daemon.intake.watch.event_queue import EventQueue, WatchEvents
 from daemon.intake.watch.observers import end, illness_of, native_observer, ran_short, watch
 from storage.filesystems import network_kind
 
@@ -40,7 +40,7 @@ class Watcher:
     def __init__(
         self,
         root: bytes,
-        heard: Heard,
+        heard: WatchEvents,
         choice: Choice = "auto",
         *,
         observe: Callable[[], BaseObserver] | None = None,
@@ -96,7 +96,7 @@ class Watcher:
     def _arm(self) -> None:
         try:
             observer = self._observe()
-            watch(observer, self._root, Listener(self._heard, self._root, self._on_disk(self._root)))
+            watch(observer, self._root, EventQueue(self._heard, self._root, self._on_disk(self._root)))
         except OSError as error:
             if error.errno not in LIMIT_ERRORS:
                 raise

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from daemon.errors import ForeignError
-from daemon.media.foreign.foreign_kinds import BLANK, KINDS, UNKNOWN, Foreign
+from daemon.media.foreign.foreign_kinds import BLANK, KINDS, UNKNOWN, ForeignKind
 from daemon.media.foreign.foreign_texts import name_text
 from daemon.media.sniff import HEIF_BRANDS, OTHER_BOXES, boxes
 
@@ -183,7 +183,7 @@ ENTRIES = (
 )
 
 
-def name_foreign(head: bytes) -> Foreign | None:
+def name_foreign(head: bytes) -> ForeignKind | None:
     """What the file is, for a head that `sniff` does not know (its HEAD_BYTES, or all of a shorter file)."""
     code = code_of(head)
     return KINDS[code] if code else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignKind:
     """`code` is stable. `words` stand in a sentence ("a song (MP3)"), `plural` behind a count ("songs").
 
     `advice` is one sentence. `says` takes the place of the usual sentence.
@@ -36,19 +36,19 @@ NOTHING = "Nothing needs doing: smolwatch describes pictures and videos, and lea
 COMPANION = "Nothing needs doing: another program keeps notes of its own in it."
 
 
-def group(plural: str, words: str, advice: str, **names: str) -> list[Foreign]:
+def group(plural: str, words: str, advice: str, **names: str) -> list[ForeignKind]:
     """Kinds that are counted together; `names` by code, for the place that `words` leaves open."""
-    return [Foreign(code.replace("_", "-"), words.format(name), plural, advice) for code, name in names.items()]
+    return [ForeignKind(code.replace("_", "-"), words.format(name), plural, advice) for code, name in names.items()]
 
 
-UNKNOWN = Foreign(
+UNKNOWN = ForeignKind(
     "unknown",
     "a file of a kind that smolwatch does not know",
     "files of unknown kinds",
     "If it is a picture or a video, save it as JPEG, PNG or MP4 in the inbox.",
     says="It is a file of a kind that smolwatch does not know.",
 )
-BLANK = Foreign(
+BLANK = ForeignKind(
     "blank",
     "a file that begins with nothing but zeros",
     "files that begin with zeros",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from daemon.media.clip import DecodePlan
-from daemon.media.picture.stored_picture import Stored, open_picture
+from daemon.media.picture.stored_picture import StoredPicture, open_picture
 
 #: Bytes of the header and the screen's description.
 HEADER_BYTES = 13
@@ -14,12 +14,12 @@ EXTENSION, FRAME, GRAPHIC_CONTROL = 0x21, 0x2C, 0xF9
 MOST_FRAMES = 100_000
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Frames are yet to be unpacked, but for the first."""
     frames = delays(file.read())
     picture = open_picture(file, "GIF")
     picture.load()
-    return Stored(picture=picture, size=picture.size, delays=frames)
+    return StoredPicture(picture=picture, size=picture.size, delays=frames)
 
 
 def delays(content: bytes) -> list[float]:

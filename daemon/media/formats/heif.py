@@ -12,7 +12,7 @@ from daemon.media.clip import DecodePlan
 from daemon.media.formats import heif_boxes as boxes
 from daemon.media.picture.colour_profiles import Coding
 from daemon.media.picture.orientation import BROKEN, turn_in, turn_of
-from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, Stored, check_pixels
+from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, StoredPicture, check_pixels
 
 # Depth maps, gain maps and thumbnails are never looked at.
 pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
@@ -21,7 +21,7 @@ pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.
 ROWS = 512
 
 
-def heic(file: BinaryIO, plan: DecodePlan) -> Stored:
+def heic(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """The main picture. Of more than MAX_PIXELS it is unpacked tile by tile and comes shrunk.
 
     Its orientation tag counts only where the file does not say itself how it is turned: the standard leaves it to
@@ -32,7 +32,7 @@ def heic(file: BinaryIO, plan: DecodePlan) -> Stored:
     check_heic(image)
     of_tiles = image.info.get("nclx_profile")
     coding = Coding(of_tiles["color_primaries"], of_tiles["transfer_characteristics"]) if of_tiles else None
-    return Stored(
+    return StoredPicture(
         picture=unpacked(image, plan.image_edge),
         size=image.size,
         turn=None if said.turned else turn_in(image.info["exif"]),
@@ -75,7 +75,7 @@ def unpacked(image: Any, edge: int) -> Image.Image:
     return picture
 
 
-def avif(file: BinaryIO, plan: DecodePlan) -> Stored:
+def avif(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """A still picture, or a sequence whose frames are yet to be unpacked. Of deeper ones Pillow gives eight bits."""
     top = boxes.description(file)
     said = boxes.properties(top)
@@ -86,7 +86,7 @@ def avif(file: BinaryIO, plan: DecodePlan) -> Stored:
     delays = boxes.delays(top)[: picture.n_frames]
     if len(delays) <= 1:
         picture.load()
-    return Stored(picture=picture, size=picture.size, turn=turn, coding=said.coding, delays=delays)
+    return StoredPicture(picture=picture, size=picture.size, turn=turn, coding=said.coding, delays=delays)
 
 
 def turn_alone(file: BinaryIO) -> Image.Transpose | None:

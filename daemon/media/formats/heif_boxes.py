@@ -26,7 +26,7 @@ FAR = 1 << 48
 
 
 @dataclass(frozen=True)
-class Box:
+class HeifBox:
     name: bytes
     content: bytes
 
@@ -39,12 +39,12 @@ class Properties:
     coding: Coding | None = None
 
 
-def description(file: BinaryIO) -> list[Box]:
+def description(file: BinaryIO) -> list[HeifBox]:
     """The boxes at the top of the file that say what is in the others."""
     return list(top(file, DESCRIBING, MOST_BYTES))
 
 
-def top(file: BinaryIO, names: Container[bytes], most: int) -> Iterator[Box]:
+def top(file: BinaryIO, names: Container[bytes], most: int) -> Iterator[HeifBox]:
     """The boxes of those names at the top of the file, of each at most so many bytes."""
     at = 0
     for _ in range(MOST_BOXES):
@@ -54,7 +54,7 @@ def top(file: BinaryIO, names: Container[bytes], most: int) -> Iterator[Box]:
             return
         if name in names:
             file.seek(at + start)
-            yield Box(name, file.read(most if size is None else min(size - start, most)))
+            yield HeifBox(name, file.read(most if size is None else min(size - start, most)))
         if size is None or at + size >= FAR:
             return
         at += size
@@ -70,7 +70,7 @@ def header(head: bytes) -> tuple[bytes, int, int | None]:
     return name, 8, size or None
 
 
-def boxes(content: bytes) -> Iterator[Box]:
+def boxes(content: bytes) -> Iterator[HeifBox]:
     """The boxes that stand side by side in `content`. The last one may be cut off."""
     at = 0
     while at < len(content):
@@ -78,11 +78,11 @@ def boxes(content: bytes) -> Iterator[Box]:
         end = len(content) if size is None else at + size
         if end < at + start:
             return
-        yield Box(name, content[at + start : end])
+        yield HeifBox(name, content[at + start : end])
         at = end
 
 
-def first(among: Iterable[Box], *path: bytes) -> bytes:
+def first(among: Iterable[HeifBox], *path: bytes) -> bytes:
     """The content of the first box under that path of names; nothing where there is none."""
     content = b""
     for name in path:
@@ -95,7 +95,7 @@ def number(content: bytes) -> int:
     return int.from_bytes(content, "big")
 
 
-def properties(top: Iterable[Box]) -> Properties:
+def properties(top: Iterable[HeifBox]) -> Properties:
     """Of the main picture, from the boxes at the top; nothing where they do not say."""
     meta = first(top, b"meta")[4:]
     main = first(boxes(meta), b"pitm")
@@ -131,7 +131,7 @@ def coding_of(colr: bytes) -> Coding | None:
     return Coding(primaries=number(colr[4:6]), transfer=number(colr[6:8]))
 
 
-def delays(top: Iterable[Box]) -> list[float]:
+def delays(top: Iterable[HeifBox]) -> list[float]:
     """Seconds for each frame of the sequence; none where the file is meant to be shown as a still picture."""
     top = list(top)
     if first(top, b"ftyp")[:4] not in SEQUENCE_BRANDS:

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 
 from daemon.media.clip import DecodePlan
 from daemon.media.picture.orientation import turn_of
-from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, Stored, open_picture
+from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, StoredPicture, open_picture
 
 END_MARKER = b"\xff\xd9"
 #: What may follow the values: their end, or others that mean nothing and hold no marker.
@@ -20,7 +20,7 @@ TAILS = (END_MARKER, NOISE + END_MARKER, bytes(255 - value for value in NOISE) +
 FRACTIONS = (8, 4, 2)
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """One picture, also of a file that holds several (MPO)."""
     picture = open_picture(file, "JPEG", LARGE_PIXELS)
     size = picture.size
@@ -31,7 +31,7 @@ def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
         if whole is None:
             raise
         picture = whole
-    return Stored(picture=picture, size=size, turn=turn_of(picture))
+    return StoredPicture(picture=picture, size=size, turn=turn_of(picture))
 
 
 def unpack(picture: Image.Image, plan: DecodePlan) -> None:

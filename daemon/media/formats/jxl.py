@@ -9,7 +9,7 @@ from daemon.media.clip import DecodePlan
 from daemon.media.formats import heif_boxes as boxes
 from daemon.media.optional_libraries import pillow_jxl
 from daemon.media.picture.orientation import turn_of
-from daemon.media.picture.stored_picture import Stored, check_pixels, open_picture
+from daemon.media.picture.stored_picture import StoredPicture, check_pixels, open_picture
 
 ADVICE = "Install smolwatch with its extra for it: pip install 'smolwatch[jxl]'."
 #: Its decoder works with fractions of four bytes, three or four for each pixel, and keeps several copies.
@@ -22,7 +22,7 @@ PACKED = {b"jxlc": 0, b"jxlp": 4}
 RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Raises NotAllowedError where the extra is not installed."""
     if pillow_jxl is None:
         raise NotAllowedError("JPEG XL pictures are not opened by this installation.", advice=ADVICE)
@@ -34,7 +34,7 @@ def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
     picture.load()
     # The decoder turns pictures itself, but for those that were JPEG files and are made into such again.
     turn = turn_of(picture) if getattr(picture, "jpeg", False) else None
-    return Stored(picture=picture, size=picture.size, turn=turn)
+    return StoredPicture(picture=picture, size=picture.size, turn=turn)
 
 
 def size_of(file: BinaryIO) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from daemon.media.clip import DecodePlan
 from daemon.media.formats.chunks import png
 from daemon.media.picture.colour_profiles import Coding
 from daemon.media.picture.orientation import turn_of
-from daemon.media.picture.stored_picture import Stored, open_picture
+from daemon.media.picture.stored_picture import StoredPicture, open_picture
 
 #: The bit of a chunk's first letter that says: the picture can be shown without this.
 ANCILLARY = 0x20
@@ -45,13 +45,13 @@ class TolerantStream(PngImagePlugin.PngStream):
 PngImagePlugin.PngStream = TolerantStream  # type: ignore[misc]
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """A still picture, or one that moves; of that, a picture for programs that show no movement is not counted."""
     coding, frames = facts(file)
     picture = open_picture(file, "PNG")
     picture.load()
     hidden = bool(getattr(picture, "default_image", False))
-    return Stored(
+    return StoredPicture(
         picture=picture,
         size=picture.size,
         turn=turn_of(picture),

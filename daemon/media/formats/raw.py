@@ -18,7 +18,7 @@ from daemon.media.formats.previews import Preview, previews
 from daemon.media.formats.tiff_directories import Directory, beginning_at, directories
 from daemon.media.optional_libraries import rawpy
 from daemon.media.picture.orientation import BROKEN, SIDEWAYS, TURNS, UPRIGHT, orientation_of
-from daemon.media.picture.stored_picture import LARGE_PIXELS, Stored, check_pixels, open_picture
+from daemon.media.picture.stored_picture import LARGE_PIXELS, StoredPicture, check_pixels, open_picture
 
 REFUSAL = "It is a camera's raw file without a preview, which smolwatch does not open."
 ADVICE = "Install smolwatch with its extra for such files: pip install 'smolwatch[raw]'."
@@ -50,7 +50,7 @@ def is_raw(file: BinaryIO, found: Sequence[Directory]) -> bool:
     )
 
 
-def opened(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) -> Stored:
+def opened(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) -> StoredPicture:
     """`found`: the file's directories, if it has such. Raises NotAllowedError when there is nothing to be shown."""
     file.seek(0)
     content = file.read(MAX_BYTES + 1)
@@ -74,7 +74,7 @@ def opened(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) ->
 
 def first_whole(
     some: Sequence[Preview | Directory], content: bytes, found: Sequence[Directory], plan: DecodePlan
-) -> Stored | None:
+) -> StoredPicture | None:
     """The first of these previews that can be unpacked, with the size of the whole picture."""
     for candidate in some:
         try:
@@ -82,7 +82,7 @@ def first_whole(
         except BROKEN:  # the next one may be whole
             continue
         size, turn = as_shown(candidate.size, own, content, found)
-        return Stored(picture=picture, size=size, turn=turn, format=FORMAT)
+        return StoredPicture(picture=picture, size=size, turn=turn, format=FORMAT)
     return None
 
 
@@ -132,7 +132,7 @@ def orientation(content: bytes, found: Sequence[Directory]) -> int:
     return found[0].get(tags.ORIENTATION, UPRIGHT) if found else UPRIGHT
 
 
-def developed(content: bytes, plan: DecodePlan) -> Stored:
+def developed(content: bytes, plan: DecodePlan) -> StoredPicture:
     """By LibRaw; of a large one every second pixel, which has seen all three colours."""
     try:
         with rawpy.imread(io.BytesIO(content)) as raw:
@@ -148,7 +148,7 @@ def developed(content: bytes, plan: DecodePlan) -> Stored:
             )
     except rawpy.LibRawError as error:
         raise NotAllowedError(REFUSAL, detail=str(error)) from error
-    return Stored(picture=Image.fromarray(brightened(pixels)), size=size, format=FORMAT)
+    return StoredPicture(picture=Image.fromarray(brightened(pixels)), size=size, format=FORMAT)
 
 
 def brightened(pixels: Pixels) -> Pixels:

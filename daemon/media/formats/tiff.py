@@ -10,13 +10,13 @@ from daemon.media.clip import DecodePlan
 from daemon.media.formats import tiff_samples
 from daemon.media.formats.tiff_directories import ORIENTATION, Directory
 from daemon.media.picture.orientation import TURNS, turn_of
-from daemon.media.picture.stored_picture import Stored, check_pixels, open_picture
+from daemon.media.picture.stored_picture import StoredPicture, check_pixels, open_picture
 
 # Pillow's own reader of what is not packed misreads planes of 16 bits; libtiff, which unpacks the rest, reads all.
 TiffImagePlugin.READ_LIBTIFF = True
 
 
-def opened(file: BinaryIO, plan: DecodePlan, found: list[Directory]) -> Stored:
+def opened(file: BinaryIO, plan: DecodePlan, found: list[Directory]) -> StoredPicture:
     """The first page, with the number of all. A thumbnail in front of it is passed over."""
     row = [directory for directory in found if not directory.nested]
     pages = [place for place, directory in enumerate(row) if directory.is_page]
@@ -30,8 +30,10 @@ def opened(file: BinaryIO, plan: DecodePlan, found: list[Directory]) -> Stored:
         values = tiff_samples.picture_of(file, row[first]) if row else None
         if values is None:
             raise
-        return Stored(picture=values, size=values.size, turn=TURNS.get(row[first].get(ORIENTATION, 1)), pages=several)
+        return StoredPicture(
+            picture=values, size=values.size, turn=TURNS.get(row[first].get(ORIENTATION, 1)), pages=several
+        )
     check_pixels(*picture.size)
     size = picture.size
     picture.load()
-    return Stored(picture=picture, size=size, turn=turn_of(picture), pages=several)
+    return StoredPicture(picture=picture, size=size, turn=turn_of(picture), pages=several)

@@ -84,7 +84,7 @@ def directories(file: BinaryIO) -> list[Directory]:
     head = file.read(16)
     if head[:2] not in (b"II", b"MM") or head[2:4] not in MARKS:
         return []
-    reader = Reader(file, "little" if head[:1] == b"I" else "big", big=head[2:4] in (b"+\0", b"\0+"))
+    reader = TiffReader(file, "little" if head[:1] == b"I" else "big", big=head[2:4] in (b"+\0", b"\0+"))
     first = head[8:16] if reader.big else head[4:8]
     row = [reader.directory(offset) for offset in reader.row(int.from_bytes(first, reader.order))]
     nested = [offset for parent in row for offset in parent.tags.get(DIRECTORIES, ())]
@@ -98,7 +98,7 @@ def beginning_at(content: bytes, offset: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class Reader:
+class TiffReader:
     """Reads a TIFF file's numbers; `big` where offsets have eight bytes."""
 
     file: BinaryIO

@@ -9,13 +9,13 @@ from PIL import WebPImagePlugin
 from daemon.media.clip import DecodePlan
 from daemon.media.formats.chunks import riff
 from daemon.media.picture.orientation import turn_of
-from daemon.media.picture.stored_picture import Stored, check_pixels, open_picture
+from daemon.media.picture.stored_picture import StoredPicture, check_pixels, open_picture
 
 #: More frames than this are not looked at.
 MOST_FRAMES = 100_000
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
+def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Frames are yet to be unpacked, but for the first."""
     check_pixels(*size_of(file) or (0, 0))
     frames = delays(file)
@@ -25,7 +25,7 @@ def opened(file: BinaryIO, plan: DecodePlan) -> Stored:
         picture.rawmode = picture._mode = "RGBA"
     picture.load()
     frames = frames[: getattr(picture, "n_frames", 1)]
-    return Stored(picture=picture, size=picture.size, turn=turn_of(picture), delays=frames)
+    return StoredPicture(picture=picture, size=picture.size, turn=turn_of(picture), delays=frames)
 
 
 def size_of(file: BinaryIO) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from daemon.media.clip import Clip, DecodePlan, Pixels
 from daemon.media.picture.colour_profiles import is_clear, resizable
 from daemon.media.picture.orientation import BROKEN, shown_size
 from daemon.media.picture.picture_conversion import as_pixels
-from daemon.media.picture.stored_picture import Stored
+from daemon.media.picture.stored_picture import StoredPicture
 from daemon.media.sampling import chosen_indices
 from storage.records import Media, MediaKind
 
@@ -25,7 +25,7 @@ DECODE_SECONDS = 20.0
 ROUNDING = 1e-6
 
 
-def read_animation(stored: Stored, format: str, plan: DecodePlan) -> Clip:
+def read_animation(stored: StoredPicture, format: str, plan: DecodePlan) -> Clip:
     """Frames by the stock sampling rule, on the time line that the file states.
 
     Frames that show nothing do not count before one does. Where only one frame is left, it is a picture that stays
@@ -75,7 +75,7 @@ def sampled(starts: Sequence[float], seconds: float, plan: DecodePlan) -> list[i
     return sorted({bisect_right(starts, starts[last] * step / last + ROUNDING) - 1 for step in even})
 
 
-def layers(stored: Stored, wanted: Sequence[int], plan: DecodePlan) -> Iterator[tuple[int, Image.Image]]:
+def layers(stored: StoredPicture, wanted: Sequence[int], plan: DecodePlan) -> Iterator[tuple[int, Image.Image]]:
     """The frames wanted, one at a time, in a mode that can be resized; for those that show nothing, the next that does.
 
     One is waited for in any case: how long is for the decoder's parent to judge.
@@ -97,7 +97,7 @@ def layers(stored: Stored, wanted: Sequence[int], plan: DecodePlan) -> Iterator[
             yield number, layer
 
 
-def still(stored: Stored, format: str, plan: DecodePlan) -> Clip:
+def still(stored: StoredPicture, format: str, plan: DecodePlan) -> Clip:
     """One picture: the frame that is unpacked last."""
     width, height = shown_size(stored.size, stored.turn)
     media = Media(kind=MediaKind.IMAGE, format=format, width=width, height=height, pages=stored.pages)

@@ -25,7 +25,7 @@ from daemon.media.formats import gif, heif, heif_boxes, jpeg, jxl, png, raw, tif
 from daemon.media.formats.tiff_directories import directories
 from daemon.media.picture.animation import read_animation, still
 from daemon.media.picture.orientation import BROKEN
-from daemon.media.picture.stored_picture import MAX_PIXELS, Stored, open_picture
+from daemon.media.picture.stored_picture import MAX_PIXELS, StoredPicture, open_picture
 from daemon.media.sniff import HEAD_BYTES, sniff
 from daemon.media.video.videos import read_video
 from storage.records import MediaKind
@@ -37,24 +37,24 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 NO_MEMORY = re.compile("out of memory|memory allocation(?!.*security limit)", re.IGNORECASE)
 
 
-def bitmap(file: BinaryIO, plan: DecodePlan) -> Stored:
+def bitmap(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     picture = open_picture(file, "BMP")
     picture.load()
-    return Stored(picture=picture, size=picture.size)
+    return StoredPicture(picture=picture, size=picture.size)
 
 
-def tiff_or_raw(file: BinaryIO, plan: DecodePlan) -> Stored:
+def tiff_or_raw(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Most cameras' raw files are TIFF files, whose first picture is a thumbnail."""
     found = directories(file)
     return raw.opened(file, plan, found) if raw.is_raw(file, found) else tiff.opened(file, plan, found)
 
 
-def raw_alone(file: BinaryIO, plan: DecodePlan) -> Stored:
+def raw_alone(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Some of these have directories like a TIFF file's all the same."""
     return raw.opened(file, plan, directories(file))
 
 
-OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], Stored]] = {
+OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], StoredPicture]] = {
     "avif": heif.avif,
     "bmp": bitmap,
     "gif": gif.opened,

@@ -8,11 +8,11 @@ from PIL import Image
 from daemon.media.clip import Pixels
 from daemon.media.picture.colour_profiles import flat
 from daemon.media.picture.orientation import shown_size
-from daemon.media.picture.stored_picture import Stored
+from daemon.media.picture.stored_picture import StoredPicture
 from daemon.media.sampling import fit_edge
 
 
-def as_pixels(layer: Image.Image, stored: Stored, edge: int) -> Pixels:
+def as_pixels(layer: Image.Image, stored: StoredPicture, edge: int) -> Pixels:
     """No longer than `edge`. `layer`: the stored picture, or a frame of it, as `colour.resizable` gives it.
 
     It is shrunk first, so that all that comes after is small.

@@ -18,7 +18,7 @@ LARGE_PIXELS = 250_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
+class StoredPicture:
     """`picture`: perhaps not unpacked yet, perhaps smaller than `size` (width, height), which is the stored one.
 
     `turn`: what brings it upright; None if it is. `coding`: what its numbers mean, beside an embedded profile.

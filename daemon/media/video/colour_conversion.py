@@ -31,7 +31,7 @@ LARGE, SPARE = 2048, 4
 FULL_RANGE = np.round((np.arange(256) - 16).clip(0, 219) * (255 / 219)).astype(np.uint8)
 
 
-class Colourist:
+class ColourConverter:
     """Converts one frame after the other. It keeps what converting one has set up for the next."""
 
     def __init__(self) -> None:

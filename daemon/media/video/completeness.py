@@ -15,7 +15,7 @@ from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.media.sniff import PACKETS, SYNC, Format
 from daemon.media.video.container_layout import (
     MOST,
-    Box,
+    LayoutBox,
     asf_objects,
     content,
     elements,
@@ -57,7 +57,7 @@ def faults_of(fd: int, format: Format) -> set[str]:
     return LOOKS.get(format.name, empty_end)(fd, whole(fd))
 
 
-def iso_faults(fd: int, file: Box) -> set[str]:
+def iso_faults(fd: int, file: LayoutBox) -> set[str]:
     last = b""
     for box in iso_boxes(fd, file.start, file.end):
         if box.end > file.end or (box.name == b"sidx" and end_of_index(fd, box) > file.end):
@@ -66,7 +66,7 @@ def iso_faults(fd: int, file: Box) -> set[str]:
     return set() if last in FILLING else empty_end(fd, file)
 
 
-def end_of_index(fd: int, box: Box) -> int:
+def end_of_index(fd: int, box: LayoutBox) -> int:
     """Where the last segment ends that an index lists (ISO/IEC 14496-12, 8.16.3)."""
     index = content(fd, box, 1 << 20)
     wide = index[:1] == b"\1"
@@ -78,7 +78,7 @@ def end_of_index(fd: int, box: Box) -> int:
     return box.end + first + sum(sizes)
 
 
-def matroska_faults(fd: int, file: Box) -> set[str]:
+def matroska_faults(fd: int, file: LayoutBox) -> set[str]:
     """An element of no stated size, as recorders write them, goes on until one follows that cannot lie in it."""
     at, faults = 0, empty_end(fd, file)
     for _ in range(MOST):
@@ -94,7 +94,7 @@ def matroska_faults(fd: int, file: Box) -> set[str]:
     return faults
 
 
-def riff_faults(fd: int, file: Box) -> set[str]:
+def riff_faults(fd: int, file: LayoutBox) -> set[str]:
     """A recorder writes the sizes last. Some count the eight bytes of the header in."""
     for chunk in riff_chunks(fd, file.start, file.end):
         if chunk.name == b"RIFF" and (chunk.end == chunk.start or chunk.end - 8 > file.end):
@@ -102,7 +102,7 @@ def riff_faults(fd: int, file: Box) -> set[str]:
     return empty_end(fd, file) | broken_lists(fd, file)
 
 
-def broken_lists(fd: int, file: Box) -> set[str]:
+def broken_lists(fd: int, file: LayoutBox) -> set[str]:
     """Every chunk of the pictures' list has a name of letters and digits."""
     if file.end > SMALL:
         return set()
@@ -115,12 +115,12 @@ def broken_lists(fd: int, file: Box) -> set[str]:
     return set()
 
 
-def asf_faults(fd: int, file: Box) -> set[str]:
+def asf_faults(fd: int, file: LayoutBox) -> set[str]:
     """A live broadcast knows no sizes. All packets are of one length, and begin alike, mostly with a correction."""
     objects = list(asf_objects(fd, file.start, file.end))
     if not objects:
         return set()
-    header = Box(b"", objects[0].start + 6, objects[0].end)
+    header = LayoutBox(b"", objects[0].start + 6, objects[0].end)
     properties = next(inside(fd, asf_objects, header, ASF_PROPERTIES), None)
     fields = content(fd, properties) if properties else b""
     if len(fields) < 76 or fields[64] & BROADCAST:
@@ -135,7 +135,7 @@ def asf_faults(fd: int, file: Box) -> set[str]:
     return faults
 
 
-def flash_faults(fd: int, file: Box) -> set[str]:
+def flash_faults(fd: int, file: LayoutBox) -> set[str]:
     """Where the writer noted the file's size, as most do: a name of eight letters, type 0, a double."""
     head = os.pread(fd, EDGE_BYTES, 0)
     at = head.find(b"\0\x08filesize\0") + 11
@@ -144,13 +144,13 @@ def flash_faults(fd: int, file: Box) -> set[str]:
     return empty_end(fd, file)
 
 
-def empty_end(fd: int, file: Box) -> set[str]:
+def empty_end(fd: int, file: LayoutBox) -> set[str]:
     """Whoever copies or fetches a file may make room for all of it first."""
     is_empty = file.end > EMPTY_BYTES and not any(os.pread(fd, EMPTY_BYTES, file.end - EMPTY_BYTES))
     return {CUT_SHORT} if is_empty else set()
 
 
-def ogg_faults(fd: int, file: Box) -> set[str]:
+def ogg_faults(fd: int, file: LayoutBox) -> set[str]:
     """The last page must be there, and be the last of its stream (RFC 3533, 6)."""
     tail_at = max(file.end - EDGE_BYTES, 0)
     tail = os.pread(fd, EDGE_BYTES, tail_at)
@@ -160,7 +160,7 @@ def ogg_faults(fd: int, file: Box) -> set[str]:
     return {DAMAGED} if file.end <= SMALL and has_lost_pages(fd, file) else set()
 
 
-def has_lost_pages(fd: int, file: Box) -> bool:
+def has_lost_pages(fd: int, file: LayoutBox) -> bool:
     """Pages of a stream are numbered."""
     at, numbers = 0, dict[bytes, int]()
     while at < file.end:
@@ -175,7 +175,7 @@ def has_lost_pages(fd: int, file: Box) -> bool:
     return False
 
 
-def program_faults(fd: int, file: Box) -> set[str]:
+def program_faults(fd: int, file: LayoutBox) -> set[str]:
     """The last packet is as long as it says; a pack or the end's own code follows (ISO/IEC 13818-1, 2.5.3)."""
     at = max(file.end - EDGE_BYTES, 0)
     tail = os.pread(fd, EDGE_BYTES, at)
@@ -187,7 +187,7 @@ def program_faults(fd: int, file: Box) -> set[str]:
     return empty_end(fd, file)
 
 
-def transport_faults(fd: int, file: Box) -> set[str]:
+def transport_faults(fd: int, file: LayoutBox) -> set[str]:
     """Every packet begins alike, and the last one is as long as all others."""
     head = os.pread(fd, 3 * 192, 0)
     for length, start in PACKETS:
@@ -200,13 +200,13 @@ def transport_faults(fd: int, file: Box) -> set[str]:
     return empty_end(fd, file)
 
 
-def loses_step(fd: int, file: Box, length: int, start: int) -> bool:
+def loses_step(fd: int, file: LayoutBox, length: int, start: int) -> bool:
     step = length * 10_000
     chunks = (os.pread(fd, step, at)[start::length] for at in range(0, file.end, step))
     return any(chunk.count(SYNC) < len(chunk) for chunk in chunks)
 
 
-def mxf_faults(fd: int, file: Box) -> set[str]:
+def mxf_faults(fd: int, file: LayoutBox) -> set[str]:
     """The first partition says where the last begins (SMPTE ST 377-1, 7.1), once it is written."""
     head = os.pread(fd, 64, 0)
     length = 1 + (head[16] & 0x7F if len(head) > 16 and head[16] & 0x80 else 0)
@@ -214,7 +214,7 @@ def mxf_faults(fd: int, file: Box) -> set[str]:
     return {CUT_SHORT} if int.from_bytes(footer, "big") >= file.end else empty_end(fd, file)
 
 
-LOOKS: dict[str, Callable[[int, Box], set[str]]] = {
+LOOKS: dict[str, Callable[[int, LayoutBox], set[str]]] = {
     "mp4": iso_faults,
     "mov": iso_faults,
     "mkv": matroska_faults,

@@ -14,7 +14,7 @@ MOST = 100_000
 
 
 @dataclass(frozen=True)
-class Box:
+class LayoutBox:
     """`name` is the type or id as it is written. Its content goes from `start` to `end`, as its header says.
 
     `is_open`: the header says no size; the content is taken to go to the end of what it lies in.
@@ -26,31 +26,31 @@ class Box:
     is_open: bool = False
 
 
-Walk = Callable[[int, int, int], Iterator[Box]]
+Walk = Callable[[int, int, int], Iterator[LayoutBox]]
 
 
-def whole(fd: int) -> Box:
+def whole(fd: int) -> LayoutBox:
     """The file, as what holds all others."""
-    return Box(b"", 0, os.fstat(fd).st_size)
+    return LayoutBox(b"", 0, os.fstat(fd).st_size)
 
 
-def inside(fd: int, walk: Walk, box: Box, *path: bytes) -> Iterator[Box]:
+def inside(fd: int, walk: Walk, box: LayoutBox, *path: bytes) -> Iterator[LayoutBox]:
     """All boxes below this one that lie on a path of names."""
     for found in walk(fd, box.start, box.end):
         if found.name == path[0]:
-            within = Box(found.name, found.start, min(found.end, box.end), found.is_open)
+            within = LayoutBox(found.name, found.start, min(found.end, box.end), found.is_open)
             if path[1:]:
                 yield from inside(fd, walk, within, *path[1:])
             else:
                 yield within
 
 
-def content(fd: int, box: Box, most: int = 256) -> bytes:
+def content(fd: int, box: LayoutBox, most: int = 256) -> bytes:
     """What a box holds, at most so many bytes of it."""
     return os.pread(fd, min(box.end - box.start, most), box.start)
 
 
-def iso_boxes(fd: int, start: int, end: int) -> Iterator[Box]:
+def iso_boxes(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """MP4, MOV: size and type, the size perhaps in eight bytes behind (ISO/IEC 14496-12, 4.2)."""
     for _ in range(MOST):
         head = os.pread(fd, 16, start) if start < end else b""
@@ -64,11 +64,11 @@ def iso_boxes(fd: int, start: int, end: int) -> Iterator[Box]:
             size = end - start
         if size < header:
             return
-        yield Box(head[4:8], start + header, start + size, is_open)
+        yield LayoutBox(head[4:8], start + header, start + size, is_open)
         start += size
 
 
-def elements(fd: int, start: int, end: int) -> Iterator[Box]:
+def elements(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """Matroska: id and size, both of changing length (RFC 8794, 4 to 6)."""
     for _ in range(MOST):
         head = os.pread(fd, 12, start) if start < end else b""
@@ -81,7 +81,7 @@ def elements(fd: int, start: int, end: int) -> Iterator[Box]:
         size = int.from_bytes(length, "big") & bits
         is_open = size == bits
         start = end if is_open else at + size
-        yield Box(name, at, start, is_open)
+        yield LayoutBox(name, at, start, is_open)
 
 
 def leading_number(head: bytes, longest: int) -> bytes:
@@ -90,23 +90,23 @@ def leading_number(head: bytes, longest: int) -> bytes:
     return head[:length] if length <= min(longest, len(head)) else b""
 
 
-def asf_objects(fd: int, start: int, end: int) -> Iterator[Box]:
+def asf_objects(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """ASF, WMV: a GUID and a size (Advanced Systems Format specification, 2.1)."""
     for _ in range(MOST):
         head = os.pread(fd, 24, start) if start < end else b""
         size = int.from_bytes(head[16:24], "little")
         if len(head) < 24 or size < 24:
             return
-        yield Box(head[:16], start + 24, start + size)
+        yield LayoutBox(head[:16], start + 24, start + size)
         start += size
 
 
-def riff_chunks(fd: int, start: int, end: int) -> Iterator[Box]:
+def riff_chunks(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """AVI: a name and a size, padded to an even one. A list's kind is the first word of its content."""
     for _ in range(MOST):
         head = os.pread(fd, 8, start) if start < end else b""
         if len(head) < 8:
             return
         size = int.from_bytes(head[4:8], "little")
-        yield Box(head[:4], start + 8, start + 8 + size)
+        yield LayoutBox(head[:4], start + 8, start + 8 + size)
         start += 8 + size + size % 2

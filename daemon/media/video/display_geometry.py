@@ -25,7 +25,7 @@ MOST_STRETCHED = 10.0
 
 
 @dataclass(frozen=True)
-class Appearance:
+class DisplayGeometry:
     """`swapped`: rows and columns change places, first of all; then the picture is mirrored in `x`, in `y`.
 
     `stretch`: how many times wider than high a decoded pixel is.
@@ -48,7 +48,7 @@ class Appearance:
         return (height, wide) if self.swapped else (wide, height)
 
 
-def appearance_of(stream: VideoStream, opening: Sequence[VideoFrame]) -> Appearance:
+def appearance_of(stream: VideoStream, opening: Sequence[VideoFrame]) -> DisplayGeometry:
     """By the container's display matrix or, where it has none, by the orientation that the codec's own stream tells.
 
     `opening`: the stream's first FRAMES_ASKED frames, or all there are. Each carries the matrix that holds for it, and
@@ -73,14 +73,14 @@ def display_matrix(frame: VideoFrame) -> Matrix | None:
     return None
 
 
-def oriented(matrix: Matrix | None, stretch: float) -> Appearance:
+def oriented(matrix: Matrix | None, stretch: float) -> DisplayGeometry:
     """The nearest of the eight orientations: a multiple of 90 degrees, mirrored or not."""
     if matrix is None:
-        return Appearance(stretch=stretch)
+        return DisplayGeometry(stretch=stretch)
     a, b, c, d = matrix
     if abs(a) + abs(d) >= abs(b) + abs(c):
-        return Appearance(False, a < 0, d < 0, stretch)
-    return Appearance(True, c < 0, b < 0, stretch)
+        return DisplayGeometry(False, a < 0, d < 0, stretch)
+    return DisplayGeometry(True, c < 0, b < 0, stretch)
 
 
 def stretch_of(stream: VideoStream) -> float:

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from daemon.errors import UnreadableError
-from daemon.media.video.packet_counter import DAY, Check, Tally, agree, steady_rate
+from daemon.media.video.packet_counter import DAY, Check, PacketCounts, agree, steady_rate
 
 #: Opens the file from its beginning, each time anew; may be given how many `threads` decode.
 Opener = Callable[..., AbstractContextManager[tuple[InputContainer, VideoStream]]]
@@ -27,7 +27,7 @@ TAIL_SECONDS, TAIL_FRAMES = 2.0, 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Length:
+class Duration:
     """`frames`: how many are shown; those outside the edits are not. `rate`: how many a second, on average.
 
     `jumps`: the clock starts anew in the middle, so that a time does not tell a place in the file. `even`: the frames
@@ -45,12 +45,12 @@ class Length:
         """From the first shown frame to the end of the last."""
         return self.frames / self.rate
 
-    def ending(self, seconds: float) -> Length:
+    def ending(self, seconds: float) -> Duration:
         """The same when the last frame turns out to end there."""
         return replace(self, frames=max(round(seconds * self.rate), 1))
 
 
-def length_of(opened: Opener, size: int, check: Check, stop_at: float) -> Length:
+def length_of(opened: Opener, size: int, check: Check, stop_at: float) -> Duration:
     """The length of a file of `size` bytes. Raises UnreadableError when there is no frame, and what `check` raises.
 
     Stated lengths are not asked for first: they count frames that are never shown, or the seconds before the first,
@@ -63,7 +63,7 @@ def length_of(opened: Opener, size: int, check: Check, stop_at: float) -> Length
         return by_packets(container, stream, size, check, stop_at)
 
 
-def by_table(container: InputContainer, stream: VideoStream, size: int) -> Length | None:
+def by_table(container: InputContainer, stream: VideoStream, size: int) -> Duration | None:
     """By the table of all frames that MP4, MOV and AVI have; None when the file ends before, or it alone says so."""
     entries, rate = stream.index_entries, steady_rate(stream)
     if rate is None or len(entries) == 0 or not {"mov", "avi"} & set(container.format.name.split(",")):
@@ -75,7 +75,7 @@ def by_table(container: InputContainer, stream: VideoStream, size: int) -> Lengt
         return None
     # Where there are several edits, FFmpeg's times in all but the first are those of other frames.
     several = shown < len(entries) and any(later.timestamp < entry.timestamp for entry, later in pairwise(entries))
-    return Length(frames=shown, rate=rate, even=several)
+    return Duration(frames=shown, rate=rate, even=several)
 
 
 def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
@@ -84,13 +84,13 @@ def seconds_stated(container: InputContainer, stream: VideoStream) -> float:
     return (container.duration or 0) / av.time_base
 
 
-def by_packets(container: InputContainer, stream: VideoStream, size: int, check: Check, stop_at: float) -> Length:
+def by_packets(container: InputContainer, stream: VideoStream, size: int, check: Check, stop_at: float) -> Duration:
     """By reading the packets of the shown frames and decoding none: all of them, or as many as time allows."""
-    tally = Tally(container, stream)
+    tally = PacketCounts(container, stream)
     whole = tally.read_on(check, min(time.monotonic() + COUNT_SECONDS, stop_at))
     if tally.packets == 0:
         raise UnreadableError("The video is damaged or incomplete: it holds no frames.")
-    length = Length(frames=tally.frames(), rate=tally.rate(), jumps=tally.clock.jumps)
+    length = Duration(frames=tally.frames(), rate=tally.rate(), jumps=tally.clock.jumps)
     if whole:
         return length
     seconds = tally.estimate(seconds_stated(container, stream), size)
@@ -101,7 +101,7 @@ def by_packets(container: InputContainer, stream: VideoStream, size: int, check:
 
 def end_found(container: InputContainer, stream: VideoStream, end: float, check: Check, stop_at: float) -> float:
     """When the last frame ends, on the stream's clock, by the packets from before the expected `end` on."""
-    tail = Tally(container, stream)
+    tail = PacketCounts(container, stream)
     try:
         container.seek(
             round((end - max(TAIL_SECONDS, TAIL_FRAMES * tail.step)) / float(stream.time_base or 1)), stream=stream

@@ -16,7 +16,7 @@ HEALING_SECONDS = 10.0
 FEW_FRAMES = 4
 
 
-class Soundness:
+class FrameChecks:
     """Watches one pass over a stream. `is_damaged`: something was lost in the middle of it.
 
     `longest_step`: no frame lasts longer, in seconds; what seems to last longer hides lost ones. `on_loss` is called

@@ -10,13 +10,13 @@ import numpy as np
 from daemon.errors import UnreadableError
 from daemon.media.clip import Pixels
 from daemon.media.sampling import fit_edge, resize
-from daemon.media.video.colour_conversion import Colourist
-from daemon.media.video.display_geometry import Appearance
-from daemon.media.video.frame_seeker import Shot
+from daemon.media.video.colour_conversion import ColourConverter
+from daemon.media.video.display_geometry import DisplayGeometry
+from daemon.media.video.frame_seeker import SeekedFrame
 
 
 @dataclass(frozen=True, kw_only=True)
-class Developed:
+class ConvertedFrame:
     """`pictures` with their `timestamps`; `width` and `height` at which the first frame is shown."""
 
     pictures: tuple[Pixels, ...]
@@ -25,12 +25,12 @@ class Developed:
     height: int
 
 
-def developed(shots: Iterator[Shot], appearance: Appearance, edge: int) -> Developed:
+def developed(shots: Iterator[SeekedFrame], appearance: DisplayGeometry, edge: int) -> ConvertedFrame:
     """The shots as pictures, none longer than `edge`. Each is shrunk before the next is decoded: memory stays small.
 
     Raises UnreadableError when there is none.
     """
-    colourist = Colourist()
+    colourist = ColourConverter()
     pictures: list[Pixels] = []
     timestamps: list[float] = []
     size = (0, 0)
@@ -44,4 +44,4 @@ def developed(shots: Iterator[Shot], appearance: Appearance, edge: int) -> Devel
         timestamps.append(shot.at)
     if not pictures:
         raise UnreadableError("The video is damaged or incomplete: no frame of it can be decoded.")
-    return Developed(pictures=tuple(pictures), timestamps=tuple(timestamps), width=size[0], height=size[1])
+    return ConvertedFrame(pictures=tuple(pictures), timestamps=tuple(timestamps), width=size[0], height=size[1])

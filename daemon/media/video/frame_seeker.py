@@ -16,8 +16,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from daemon.media.video.duration import Length
-from daemon.media.video.frame_checks import Soundness
+from daemon.media.video.duration import Duration
+from daemon.media.video.frame_checks import FrameChecks
 from daemon.media.video.packet_counter import Check, JoinedClock
 from daemon.media.video.packets import packets_of
 
@@ -35,18 +35,18 @@ SEE_THROUGH = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 @dataclass(frozen=True)
-class Shot:
+class SeekedFrame:
     """A decoded frame; `at` is in seconds from the first frame."""
 
     at: float
     frame: VideoFrame
 
 
-class LeapMissedError(Exception):
+class SeekMissedError(Exception):
     """Where the container's table has a key frame there is none: what follows cannot be decoded, or not truly."""
 
 
-class Reel:
+class FrameSeeker:
     """One pass over a stream that stands at its beginning, for the frames at the `wanted` times (seconds, rising).
 
     `soundness` takes note of all damage, and judges the frames.
@@ -61,9 +61,9 @@ class Reel:
         container: InputContainer,
         stream: VideoStream,
         *,
-        length: Length,
+        length: Duration,
         wanted: Sequence[float],
-        soundness: Soundness,
+        soundness: FrameChecks,
         check: Check,
         stop_at: float,
         leaps: bool = True,
@@ -89,12 +89,12 @@ class Reel:
         can_leap = leaps and not (length.jumps or length.even) and self._tick > 0
         self._failed_leaps = 0 if can_leap else MAX_FAILED_LEAPS
         self._margin = MARGIN_SECONDS
-        self._before: Shot | None = None
-        self._now: Shot | None = None
+        self._before: SeekedFrame | None = None
+        self._now: SeekedFrame | None = None
         self._latest = -self._step
         self._ended = False
         self._listed = self._load_table()
-        self._coming: Iterator[Shot] = self._decode()
+        self._coming: Iterator[SeekedFrame] = self._decode()
 
     @property
     def end(self) -> float | None:
@@ -107,7 +107,7 @@ class Reel:
         self._coming = chain(shots, self._coming)
         return [shot.frame for shot in shots]
 
-    def shots(self) -> Iterator[Shot]:
+    def shots(self) -> Iterator[SeekedFrame]:
         """For each of the wanted times the frame nearest to it, once.
 
         A frame within half a step of its time carries the time that was asked for, which is the stock rule's
@@ -121,9 +121,9 @@ class Reel:
             if shot.at > taken:
                 taken = shot.at
                 near = abs(shot.at - at) <= self._step / 2
-                yield Shot(at if near else max(shot.at, 0.0), shot.frame)
+                yield SeekedFrame(at if near else max(shot.at, 0.0), shot.frame)
 
-    def _nearest(self, at: float) -> Shot | None:
+    def _nearest(self, at: float) -> SeekedFrame | None:
         """None when nothing can be decoded."""
         self._leap(at)
         while self._now is None or self._now.at < at:
@@ -155,7 +155,7 @@ class Reel:
             coming = self._decode()
             landed = next(coming, None)
             if landed is None or landed.at > at + self._step or not landed.frame.key_frame:
-                raise LeapMissedError
+                raise SeekMissedError
             self._coming = chain((landed,), coming)
 
     def _leap_by_time(self, at: float, here: float) -> None:
@@ -212,7 +212,7 @@ class Reel:
         self._soundness.leap()
         return True
 
-    def _decode(self) -> Iterator[Shot]:
+    def _decode(self) -> Iterator[SeekedFrame]:
         """Shots from here to the end, to the first place that cannot be read at all, or until the time is up.
 
         One frame is waited for in any case: how long is for the decoder's parent to judge.
@@ -245,17 +245,17 @@ class Reel:
             if packet.is_keyframe or not packet.size or not self._in_hurry:
                 yield packet
 
-    def _shot(self, frame: VideoFrame) -> Shot:
+    def _shot(self, frame: VideoFrame) -> SeekedFrame:
         self._decoded_pixels += frame.width * frame.height
         ticks = frame.dts if frame.pts is None or self._undated else frame.pts
         if ticks is None or self._even:
             self._latest += self._step
-            return Shot(self._latest, frame)
+            return SeekedFrame(self._latest, frame)
         at = self._clock.read(ticks * self._tick)
         if self._start is None:
             self._start = at
         self._latest = at - self._start
-        return Shot(self._latest, frame)
+        return SeekedFrame(self._latest, frame)
 
     def _hurry_if_late(self) -> None:
         if self._decoded_pixels > HURRY_PIXELS or time.monotonic() > self._hurry_at:

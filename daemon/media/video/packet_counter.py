@@ -56,7 +56,7 @@ class JoinedClock:
         self._last = None
 
 
-class Tally:
+class PacketCounts:
     """Counts the shown frames whose packets are read, and the time they take.
 
     `first`: when the first frame begins, in seconds of the stream's joined clock.

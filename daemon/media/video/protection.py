@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from daemon.errors import NotAllowedError
 from daemon.media.sniff import PACKETS, SYNC, Format
-from daemon.media.video.container_layout import Box, asf_objects, content, elements, inside, iso_boxes, whole
+from daemon.media.video.container_layout import LayoutBox, asf_objects, content, elements, inside, iso_boxes, whole
 
 #: Sample entries of MP4 that stand for an encrypted one: Common Encryption, and Apple's FairPlay.
 PROTECTED_ENTRIES = frozenset({b"encv", b"drmi"})
@@ -64,7 +64,7 @@ def check_protection(fd: int, format: Format, container: InputContainer, stream:
         raise NotAllowedError(f"Its colours are made for Dolby Vision screens alone (profile {profile}).")
 
 
-def sample_entries(fd: int, stream: VideoStream | None) -> Iterator[Box]:
+def sample_entries(fd: int, stream: VideoStream | None) -> Iterator[LayoutBox]:
     """How the samples of an MP4 track are coded, or those of all tracks."""
     for track in inside(fd, iso_boxes, whole(fd), b"moov", b"trak"):
         headers = inside(fd, iso_boxes, track, b"tkhd")
@@ -78,11 +78,11 @@ def track_id(header: bytes) -> int:
     return int.from_bytes(header[at : at + 4], "big")
 
 
-def dolby_boxes(fd: int, entry: Box) -> Iterator[Box]:
+def dolby_boxes(fd: int, entry: LayoutBox) -> Iterator[LayoutBox]:
     return (box for box in iso_boxes(fd, entry.start + ENTRY_BYTES, entry.end) if box.name in DOLBY)
 
 
-def matroska_tracks(fd: int, container: InputContainer, stream: VideoStream | None) -> list[Box]:
+def matroska_tracks(fd: int, container: InputContainer, stream: VideoStream | None) -> list[LayoutBox]:
     """The entry of a Matroska track of pictures, or all of them; FFmpeg keeps their order."""
     table = next(inside(fd, elements, whole(fd), SEGMENT, TRACKS), None)
     entries = inside(fd, elements, table, TRACK) if table else ()
@@ -94,7 +94,7 @@ def matroska_tracks(fd: int, container: InputContainer, stream: VideoStream | No
     return videos[at : at + 1]
 
 
-def dolby_additions(fd: int, track: Box) -> Iterator[bytes]:
+def dolby_additions(fd: int, track: LayoutBox) -> Iterator[bytes]:
     for mapping in inside(fd, elements, track, ADDITION):
         if any(content(fd, box) in DOLBY for box in inside(fd, elements, mapping, ADDITION_TYPE)):
             yield from (content(fd, box) for box in inside(fd, elements, mapping, ADDITION_DATA))

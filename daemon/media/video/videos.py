@@ -21,10 +21,10 @@ from daemon.media.sniff import HEAD_BYTES, Format, sniff
 from daemon.media.video.completeness import faults_of
 from daemon.media.video.containers import border
 from daemon.media.video.display_geometry import FRAMES_ASKED, appearance_of
-from daemon.media.video.duration import Length, Opener, length_of
-from daemon.media.video.frame_checks import Soundness
-from daemon.media.video.frame_conversion import Developed, developed
-from daemon.media.video.frame_seeker import LeapMissedError, Reel, Shot
+from daemon.media.video.duration import Duration, Opener, length_of
+from daemon.media.video.frame_checks import FrameChecks
+from daemon.media.video.frame_conversion import ConvertedFrame, developed
+from daemon.media.video.frame_seeker import FrameSeeker, SeekedFrame, SeekMissedError
 from daemon.media.video.packet_counter import Check
 from daemon.media.video.track_selection import check_frame, choose, opened
 from storage.records import Media, MediaKind
@@ -55,18 +55,18 @@ def read_video(fd: int, plan: DecodePlan) -> Clip:
         view = View(film, format, plan, frozenset(faults_of(fd, format)), check, stop_at)
         try:
             return view.clip(length, view.threads, partial(give_up_early, (3 * began + stop_at) / 4))
-        except DamageMet:
+        except DamageFound:
             return view.clip(length, 1, lambda: None)
 
 
-class DamageMet(Exception):
+class DamageFound(Exception):
     """Several threads do not mark all that is damaged, and not always the same: one alone shall decode it."""
 
 
 def give_up_early(until: float) -> None:
     """After that moment there would be no time to begin anew."""
     if time.monotonic() < until:
-        raise DamageMet
+        raise DamageFound
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class View:
     def threads(self) -> int:
         return 1 if self.plan.sparing or self.faults else THREADS
 
-    def clip(self, length: Length, threads: int, on_loss: Callable[[], None]) -> Clip:
+    def clip(self, length: Duration, threads: int, on_loss: Callable[[], None]) -> Clip:
         """What is seen; a second time where the film turns out to end before the plan's last frames."""
         seen, end, defects = self._look(length, threads, on_loss)
         if length.estimated and end is not None and end < length.seconds - 1 / length.rate:
@@ -103,25 +103,25 @@ class View:
         return Clip(media=media, pictures=seen.pictures, timestamps=seen.timestamps, defects=defects)
 
     def _look(
-        self, length: Length, threads: int, on_loss: Callable[[], None]
-    ) -> tuple[Developed, float | None, tuple[str, ...]]:
+        self, length: Duration, threads: int, on_loss: Callable[[], None]
+    ) -> tuple[ConvertedFrame, float | None, tuple[str, ...]]:
         """The frames of the plan, when the last frame ended if the reel came to that, and what was damaged."""
         try:
             return self._read(length, threads, on_loss, leaps=True)
-        except LeapMissedError:
+        except SeekMissedError:
             return self._read(length, threads, on_loss, leaps=False)
 
     def _read(
-        self, length: Length, threads: int, on_loss: Callable[[], None], leaps: bool
-    ) -> tuple[Developed, float | None, tuple[str, ...]]:
+        self, length: Duration, threads: int, on_loss: Callable[[], None], leaps: bool
+    ) -> tuple[ConvertedFrame, float | None, tuple[str, ...]]:
         plan = self.plan
         indices = chosen_indices(
             length.frames, length.rate, per_second=plan.frames_per_second, max_frames=plan.max_frames
         )
         wanted = [index / length.rate for index in indices]
-        soundness = Soundness(LONGEST_STEP / length.rate if DAMAGED in self.faults else math.inf, on_loss)
+        soundness = FrameChecks(LONGEST_STEP / length.rate if DAMAGED in self.faults else math.inf, on_loss)
         with self.film(threads=threads) as (container, stream):
-            reel = Reel(
+            reel = FrameSeeker(
                 container,
                 stream,
                 length=length,
@@ -135,13 +135,13 @@ class View:
             seen = developed(judged_frames(reel.shots()), appearance, plan.frame_edge)
             return seen, reel.end, self._defects(soundness)
 
-    def _defects(self, soundness: Soundness) -> tuple[str, ...]:
+    def _defects(self, soundness: FrameChecks) -> tuple[str, ...]:
         """What was noticed while decoding, and what the container tells."""
         noticed = {DAMAGED} if soundness.is_damaged else {CUT_SHORT} if soundness.is_torn else set()
         return tuple(sorted(self.faults | noticed))
 
 
-def judged_frames(shots: Iterator[Shot]) -> Iterator[Shot]:
+def judged_frames(shots: Iterator[SeekedFrame]) -> Iterator[SeekedFrame]:
     """The same shots; one that is too large is refused before it becomes pixels."""
     for shot in shots:
         check_frame(shot.frame.width, shot.frame.height)

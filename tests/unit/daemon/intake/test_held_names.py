@@ -4,61 +4,63 @@ import pytest
 
 from config.settings import InboxSettings
 from daemon.intake.filters import Filters
-from daemon.intake.held_names import MOST_FOLDERS, Names
-from daemon.intake.watch.event_queue import Left
+from daemon.intake.held_names import MOST_FOLDERS, HeldNames
+from daemon.intake.watch.event_queue import NameFreed
 
 A, B, BELOW = b"/in/a.jpg", b"/in/b.jpg", b"/in/trip/c.jpg"
 
 
 @pytest.fixture
-def names() -> Names:
-    names = Names(b"/in", Filters(InboxSettings(ignore=("*~", "*_original"))))
+def names() -> HeldNames:
+    names = HeldNames(b"/in", Filters(InboxSettings(ignore=("*~", "*_original"))))
     for path in (A, B, BELOW):
         names.hold(path)
     return names
 
 
-def held(names: Names) -> list[bytes]:
+def held(names: HeldNames) -> list[bytes]:
     return [path for path in (A, B, BELOW) if path in names]
 
 
-def test_a_name_is_held_until_something_goes_away_from_it(names: Names) -> None:
-    names.hear([Left(A, None, False)])
+def test_a_name_is_held_until_something_goes_away_from_it(names: HeldNames) -> None:
+    names.hear([NameFreed(A, None, False)])
     assert (held(names), names.left) == ([B, BELOW], {A})
     names.hold(A)
-    names.hear([Left(A, b"/in/trip/a.jpg", False)])
+    names.hear([NameFreed(A, b"/in/trip/a.jpg", False)])
     assert held(names) == [B, BELOW]
 
 
 @pytest.mark.parametrize("kept", [b"/in/a.jpg~", b"/in/a.jpg_original"])
 def test_a_program_that_keeps_the_old_version_beside_the_new_one_does_not_free_the_name(
-    names: Names, kept: bytes
+    names: HeldNames, kept: bytes
 ) -> None:
-    names.hear([Left(A, kept, False)])
+    names.hear([NameFreed(A, kept, False)])
     assert (held(names), names.left) == ([A, B, BELOW], set())
 
 
 @pytest.mark.parametrize("to", [b"/in/other.jpg", b"/in/trip/a.jpg~", b"/in/a.jpg.md"])
-def test_any_other_move_does(names: Names, to: bytes) -> None:
-    names.hear([Left(A, to, False)])
+def test_any_other_move_does(names: HeldNames, to: bytes) -> None:
+    names.hear([NameFreed(A, to, False)])
     assert held(names) == [B, BELOW]
 
 
-def test_a_folder_that_goes_away_takes_the_names_in_it_along(names: Names) -> None:
-    names.hear([Left(b"/in/trip", None, True)])
+def test_a_folder_that_goes_away_takes_the_names_in_it_along(names: HeldNames) -> None:
+    names.hear([NameFreed(b"/in/trip", None, True)])
     assert (held(names), names.left) == ([A, B], {b"/in/trip"})
 
 
-def test_when_many_folders_go_away_every_name_is_doubted(names: Names) -> None:
-    names.hear([Left(b"/in/%d" % number, None, True) for number in range(MOST_FOLDERS + 1)])
+def test_when_many_folders_go_away_every_name_is_doubted(names: HeldNames) -> None:
+    names.hear([NameFreed(b"/in/%d" % number, None, True) for number in range(MOST_FOLDERS + 1)])
     assert held(names) == []
 
 
-def test_when_something_was_missed_every_name_is_doubted(names: Names) -> None:
+def test_when_something_was_missed_every_name_is_doubted(names: HeldNames) -> None:
     names.doubt_all()
     assert held(names) == []
 
 
-def test_what_smolwatch_writes_itself_is_of_no_interest(names: Names) -> None:
-    names.hear([Left(b"/in/.sw-0011223344556677.tmp", b"/in/a.jpg.md", False), Left(b"/in/a.jpg.md", None, False)])
+def test_what_smolwatch_writes_itself_is_of_no_interest(names: HeldNames) -> None:
+    names.hear(
+        [NameFreed(b"/in/.sw-0011223344556677.tmp", b"/in/a.jpg.md", False), NameFreed(b"/in/a.jpg.md", None, False)]
+    )
     assert (held(names), names.left) == ([A, B, BELOW], set())

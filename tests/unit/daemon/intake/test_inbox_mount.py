@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.inbox_mount import Inbox, is_away, root_id
+from daemon.intake.inbox_mount import InboxMount, is_away, root_id
 
 
 def test_the_folder_that_lay_on_this_disk_is_there_even_when_empty(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_missing_inbox_is_away(tmp_path: Path) -> None:
 
 
 def test_a_missed_inbox_is_missed_until_something_is_there(tmp_path: Path) -> None:
-    inbox = Inbox(os.fsencode(tmp_path))
+    inbox = InboxMount(os.fsencode(tmp_path))
     assert inbox.is_there()
     assert not inbox.misses(tmp_path.stat().st_dev)
     assert inbox.misses(tmp_path.stat().st_dev + 1)

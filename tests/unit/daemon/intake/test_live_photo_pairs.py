@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from daemon.intake.live_photo_pairs import Partner, distance, look_at, names_beside, pair_by_name, reason, stem_of
-from daemon.media.live_photo import Half
+from daemon.media.live_photo import LivePhotoHalf
 from storage.records import MediaKind
 
-PICTURE, FILM = (Half(kind, None, True) for kind in (MediaKind.IMAGE, MediaKind.VIDEO))
+PICTURE, FILM = (LivePhotoHalf(kind, None, True) for kind in (MediaKind.IMAGE, MediaKind.VIDEO))
 
 
 def test_the_reason_names_the_other_half_from_the_files_own_folder() -> None:
@@ -42,13 +42,15 @@ def test_the_nearest_is_in_the_same_folder_then_of_the_same_name() -> None:
     ("one", "other", "pair"),
     [
         (PICTURE, FILM, True),
-        (Half(MediaKind.IMAGE, "A", True), FILM, True),
-        (Half(MediaKind.IMAGE, "A", True), Half(MediaKind.VIDEO, "B", True), False),
-        (PICTURE, Half(MediaKind.VIDEO, None, False), False),
+        (LivePhotoHalf(MediaKind.IMAGE, "A", True), FILM, True),
+        (LivePhotoHalf(MediaKind.IMAGE, "A", True), LivePhotoHalf(MediaKind.VIDEO, "B", True), False),
+        (PICTURE, LivePhotoHalf(MediaKind.VIDEO, None, False), False),
     ],
     ids=["no identifier", "one identifier", "two", "a long film"],
 )
-def test_one_name_makes_a_pair_where_no_two_identifiers_say_otherwise(one: Half, other: Half, pair: bool) -> None:
+def test_one_name_makes_a_pair_where_no_two_identifiers_say_otherwise(
+    one: LivePhotoHalf, other: LivePhotoHalf, pair: bool
+) -> None:
     assert pair_by_name(one, other) is pair
 
 

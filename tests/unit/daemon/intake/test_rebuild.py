@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from daemon.intake.rebuild import Tally, rebuild
+from daemon.intake.rebuild import RebuildCounts, rebuild
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -18,7 +18,7 @@ from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 
-def rebuilt(settings: Settings, store: JobStore, library: Library) -> Tally:
+def rebuilt(settings: Settings, store: JobStore, library: Library) -> RebuildCounts:
     return list(rebuild(settings, store, library))[-1]
 
 

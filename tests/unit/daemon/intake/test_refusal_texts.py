@@ -62,7 +62,7 @@ def test_names_that_a_rule_turns_away_are_not_written_down(code: str) -> None:
 
 def test_what_the_intake_says_is_written_down() -> None:
     said = [filters.SYMLINK, filters.NOT_REGULAR, filters.PLACEHOLDER]
-    said += [filters.Turned(one.code, "") for one in (settling.COPYING, settling.BEING_WRITTEN)]
+    said += [filters.Rejection(one.code, "") for one in (settling.COPYING, settling.BEING_WRITTEN)]
     assert all(refusal_texts.is_kept(one.code) for one in said)
     assert filters.SYMLINK.code == refusal_texts.SYMLINK
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.intake.admitter import Outcome
+from daemon.intake.admitter import AdmitResult
 from daemon.intake.rescan import Rescan
 
 
@@ -20,13 +20,13 @@ def test_a_plain_rescan_is_over_with_the_list() -> None:
 def test_a_comparison_is_over_when_every_file_was_read_or_cannot_be() -> None:
     rescan = Rescan.wished({"id": "1", "compare": True})
     rescan.listed({b"/same", b"/changed", b"/text", b"/moving", b"/cloud"})
-    rescan.tick_off(b"/same", Outcome.KNOWN)
-    rescan.tick_off(b"/changed", Outcome.CHANGED)
-    rescan.tick_off(b"/text", Outcome.REFUSED)
-    rescan.tick_off(b"/new", Outcome.QUEUED)
+    rescan.tick_off(b"/same", AdmitResult.KNOWN)
+    rescan.tick_off(b"/changed", AdmitResult.CHANGED)
+    rescan.tick_off(b"/text", AdmitResult.REFUSED)
+    rescan.tick_off(b"/new", AdmitResult.QUEUED)
     rescan.pass_over(b"/cloud")
-    rescan.tick_off(b"/moving", Outcome.AGAIN)
+    rescan.tick_off(b"/moving", AdmitResult.AGAIN)
     assert rescan.record() == {"id": "1", "seen": 5, "left": 1, "compared": 2, "changed": 1, "restored": 0}
     rescan.listed({b"/same"})
-    rescan.tick_off(b"/moving", Outcome.KNOWN)
+    rescan.tick_off(b"/moving", AdmitResult.KNOWN)
     assert rescan.record() == {"id": "1", "seen": 5, "left": 0, "compared": 3, "changed": 1, "restored": 0}

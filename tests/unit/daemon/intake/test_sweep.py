@@ -7,13 +7,13 @@ import pytest
 
 from config.settings import InboxSettings
 from daemon.intake.filters import Filters
-from daemon.intake.sweep import Found, TurnedAway, sweep
+from daemon.intake.sweep import Found, RejectedPath, sweep
 from tests.support.disk_names import that_can_be_named
 
 FILTERS = Filters(InboxSettings())
 
 
-def names(root: Path, kind: type[Found] | type[TurnedAway]) -> set[bytes]:
+def names(root: Path, kind: type[Found] | type[RejectedPath]) -> set[bytes]:
     root_path = os.fsencode(root)
     return {os.path.relpath(one.path, root_path) for one in sweep(root_path, FILTERS) if isinstance(one, kind)}
 
@@ -28,14 +28,14 @@ def test_everything_below_is_found_and_links_are_not_followed(tmp_path: Path) ->
     (inbox / "loop").symlink_to(inbox)
     (inbox / "dangling.jpg").symlink_to(tmp_path / "nothing")
     assert names(inbox, Found) == {b"a.jpg", b"one/two/three/b.jpg"}
-    assert names(inbox, TurnedAway) == {b"link.jpg", b"folder", b"loop", b"dangling.jpg"}
+    assert names(inbox, RejectedPath) == {b"link.jpg", b"folder", b"loop", b"dangling.jpg"}
 
 
 def test_ignored_folders_are_named_and_not_entered(tmp_path: Path) -> None:
     (tmp_path / "@eaDir").mkdir()
     (tmp_path / "@eaDir" / "thumb.jpg").touch()
     assert names(tmp_path, Found) == set()
-    assert names(tmp_path, TurnedAway) == {b"@eaDir"}
+    assert names(tmp_path, RejectedPath) == {b"@eaDir"}
 
 
 def test_names_that_are_no_text_are_found_as_they_are(tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from daemon.intake.intake_status import TELL_SECONDS
-from daemon.intake.sweep_schedule import QUIET_SECONDS, ROUND_SECONDS, Schedule
+from daemon.intake.sweep_schedule import QUIET_SECONDS, ROUND_SECONDS, SweepSchedule
 
 WALL = 1_764_000_000.0
 
 
-def schedule_after_a_sweep(*, took: float = 1.0, polls: bool = False) -> Schedule:
+def schedule_after_a_sweep(*, took: float = 1.0, polls: bool = False) -> SweepSchedule:
     """Swept from 100 on."""
-    schedule = Schedule(300.0)
+    schedule = SweepSchedule(300.0)
     assert schedule.is_due(100.0, WALL + 100)
     schedule.swept(100.0, 100.0 + took, polls=polls)
     return schedule

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.media.live_photo import MOST_BYTES, MOST_READS, Half, half_at, half_of
+from daemon.media.live_photo import MOST_BYTES, MOST_READS, LivePhotoHalf, half_at, half_of
 from storage.records import MediaKind
 from tests.support.halves import OTHER, box, metadata
 from tests.support.halves import bare_film as film
@@ -18,7 +18,7 @@ from tests.support.media.media_files import save_image, save_sound, save_video, 
 APPLES = "com.apple.quicktime.make"
 
 
-def half(file: Path) -> Half | None:
+def half(file: Path) -> LivePhotoHalf | None:
     descriptor = os.open(file, os.O_RDONLY)
     try:
         return half_at(descriptor)
@@ -26,7 +26,7 @@ def half(file: Path) -> Half | None:
         os.close(descriptor)
 
 
-def half_in(content: bytes) -> Half | None:
+def half_in(content: bytes) -> LivePhotoHalf | None:
     """The same of bytes; the bounds hold in any case."""
     lengths: list[int] = []
 
@@ -50,7 +50,7 @@ def identifier(file: Path) -> str | None:
 @pytest.mark.parametrize("order", [">", "<"])
 def test_a_picture_carries_the_identifier_in_apples_maker_note(tmp_path: Path, name: str, order: str) -> None:
     file = save_still(tmp_path / name, order=order)
-    assert half(file) == Half(MediaKind.IMAGE, IDENTIFIER, True)
+    assert half(file) == LivePhotoHalf(MediaKind.IMAGE, IDENTIFIER, True)
 
 
 def test_a_picture_of_another_maker_carries_none(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_picture_of_another_maker_carries_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "by_name"), [("a.mov", True), ("a.mp4", False)])
 def test_a_film_carries_it_among_its_keys(tmp_path: Path, name: str, by_name: bool) -> None:
-    assert half(save_moving(tmp_path / name)) == Half(MediaKind.VIDEO, IDENTIFIER, by_name)
+    assert half(save_moving(tmp_path / name)) == LivePhotoHalf(MediaKind.VIDEO, IDENTIFIER, by_name)
 
 
 @pytest.mark.parametrize("version", [b"", bytes(4)], ids=["QuickTime's", "MP4's"])
@@ -69,13 +69,13 @@ def test_a_film_carries_it_among_its_keys(tmp_path: Path, name: str, by_name: bo
 def test_metadata_stands_in_moov_or_udta_with_or_without_a_version(version: bytes, wrap: object) -> None:
     meta = metadata({"com.apple.quicktime.software": b"18.1", KEY: IDENTIFIER.encode()}, version)
     found = half_in(film(wrap(meta)))  # type: ignore[operator]
-    assert found == Half(MediaKind.VIDEO, IDENTIFIER, True)
+    assert found == LivePhotoHalf(MediaKind.VIDEO, IDENTIFIER, True)
 
 
 def test_a_film_without_ftyp_as_a_phone_hands_it_out_is_read() -> None:
     whole = film(metadata({KEY: IDENTIFIER.encode()}))
     found = half_in(box(b"wide") + whole[whole.index(b"mdat") - 4 :])
-    assert found == Half(MediaKind.VIDEO, IDENTIFIER, True)
+    assert found == LivePhotoHalf(MediaKind.VIDEO, IDENTIFIER, True)
 
 
 def test_identifiers_are_compared_without_regard_to_case_and_padding() -> None:
@@ -108,13 +108,13 @@ def test_what_says_nothing_is_no_identifier(text: bytes) -> None:
 def test_without_an_identifier_a_short_film_that_is_not_apples_may_pair_by_its_name(
     seconds: float, words: dict[str, bytes], by_name: bool
 ) -> None:
-    assert half_in(film(metadata(words), seconds=seconds)) == Half(MediaKind.VIDEO, None, by_name)
+    assert half_in(film(metadata(words), seconds=seconds)) == LivePhotoHalf(MediaKind.VIDEO, None, by_name)
 
 
 def test_long_durations_in_64_bits_are_read() -> None:
     mvhd = box(b"mvhd", b"\1\0\0\0", bytes(16), struct.pack(">IQ", 600, 600 * 3600), bytes(80))
     found = half_in(box(b"ftyp", b"qt  \0\0\0\0qt  ") + box(b"moov", mvhd))
-    assert found == Half(MediaKind.VIDEO, None, False)
+    assert found == LivePhotoHalf(MediaKind.VIDEO, None, False)
 
 
 def test_other_formats_are_no_halves(tmp_path: Path) -> None:
@@ -131,19 +131,19 @@ def test_the_exif_item_may_stand_in_the_lists_themselves() -> None:
     iloc = box(b"iloc", b"\1\0\0\0\x44\0", struct.pack(">HHHHHII", 1, 7, 1, 0, 1, 3, 4 + len(block)))
     lists = box(b"iinf", bytes(4), struct.pack(">H", 1), infe), iloc, box(b"idat", b"xyz", bytes(4), block)
     found = half_in(box(b"ftyp", b"heic\0\0\0\0heic") + box(b"meta", bytes(4), *lists))
-    assert found == Half(MediaKind.IMAGE, IDENTIFIER, True)
+    assert found == LivePhotoHalf(MediaKind.IMAGE, IDENTIFIER, True)
 
 
 def test_what_stands_behind_a_megabyte_is_found_by_the_boxes_sizes(tmp_path: Path) -> None:
     whole = save_moving(tmp_path / "a.mov").read_bytes()
     ftyp_ends = struct.unpack(">I", whole[:4])[0]
     spread = whole[:ftyp_ends] + box(b"free", bytes(10**6)) + whole[ftyp_ends:]
-    assert half_in(spread) == Half(MediaKind.VIDEO, IDENTIFIER, True)
+    assert half_in(spread) == LivePhotoHalf(MediaKind.VIDEO, IDENTIFIER, True)
 
 
 def test_a_sound_is_no_picture_and_pairs_with_none(tmp_path: Path) -> None:
     save_sound(tmp_path / "a.mp4")
-    assert half(tmp_path / "a.mp4") == Half(MediaKind.VIDEO, None, False)
+    assert half(tmp_path / "a.mp4") == LivePhotoHalf(MediaKind.VIDEO, None, False)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_nor_do_bytes_that_only_begin_like_one(rest: bytes) -> None:
 
 def test_boxes_without_number_end_the_reading() -> None:
     content = box(b"ftyp", b"qt  \0\0\0\0qt  ") + box(b"free") * 100_000 + film()
-    assert half_in(content) == Half(MediaKind.VIDEO, None, False)
+    assert half_in(content) == LivePhotoHalf(MediaKind.VIDEO, None, False)
 
 
 def test_an_item_list_that_counts_pieces_of_no_size_ends_at_once() -> None:
@@ -187,4 +187,4 @@ def test_an_item_list_that_counts_pieces_of_no_size_ends_at_once() -> None:
     iloc = box(b"iloc", b"\0\0\0\0\0\0", struct.pack(">H", 65_535), struct.pack(">HHH", 1, 0, 65_535) * 10_000)
     lists = box(b"iinf", bytes(4), struct.pack(">H", 1), infe), iloc
     found = half_in(box(b"ftyp", b"heic\0\0\0\0heic") + box(b"meta", bytes(4), *lists))
-    assert found == Half(MediaKind.IMAGE, None, True)
+    assert found == LivePhotoHalf(MediaKind.IMAGE, None, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.power.power_state import Source, linux_source, mac_is_hot, mac_is_saving, mac_source
+from daemon.power.power_state import PowerSource, linux_source, mac_is_hot, mac_is_saving, mac_source
 
 ON_BATTERY = """Now drawing from 'Battery Power'
  -InternalBattery-0 (id=4653155)\t83%; discharging; 5:12 remaining present: true
@@ -27,14 +27,14 @@ Currently in use:
 @pytest.mark.parametrize(
     ("said", "source"),
     [
-        (ON_BATTERY, Source.BATTERY),
-        (ON_MAINS, Source.MAINS),
-        (ON_UPS, Source.MAINS),
-        (DESKTOP, Source.MAINS),
+        (ON_BATTERY, PowerSource.BATTERY),
+        (ON_MAINS, PowerSource.MAINS),
+        (ON_UPS, PowerSource.MAINS),
+        (DESKTOP, PowerSource.MAINS),
         ("", None),
     ],
 )
-def test_macos_tells_what_it_draws_from_and_a_ups_counts_as_mains(said: str, source: Source | None) -> None:
+def test_macos_tells_what_it_draws_from_and_a_ups_counts_as_mains(said: str, source: PowerSource | None) -> None:
     assert mac_source(said) is source
 
 
@@ -67,17 +67,17 @@ UPS = {"type": "UPS", "online": "1", "status": "Discharging"}
     ("supplies", "source"),
     [
         ([], None),
-        ([MAINS_ON, FULL], Source.MAINS),
-        ([MAINS_ON, FALLING], Source.MAINS),
-        ([MAINS_OFF, FALLING], Source.BATTERY),
-        ([FALLING], Source.BATTERY),
-        ([FULL], Source.MAINS),
+        ([MAINS_ON, FULL], PowerSource.MAINS),
+        ([MAINS_ON, FALLING], PowerSource.MAINS),
+        ([MAINS_OFF, FALLING], PowerSource.BATTERY),
+        ([FALLING], PowerSource.BATTERY),
+        ([FULL], PowerSource.MAINS),
         ([MOUSE], None),
-        ([MAINS_ON, MOUSE], Source.MAINS),
-        ([UPS], Source.MAINS),
+        ([MAINS_ON, MOUSE], PowerSource.MAINS),
+        ([UPS], PowerSource.MAINS),
     ],
 )
 def test_linux_runs_on_battery_when_its_own_empties_and_nothing_else_feeds_it(
-    supplies: list[dict[str, str]], source: Source | None
+    supplies: list[dict[str, str]], source: PowerSource | None
 ) -> None:
     assert linux_source(supplies) is source

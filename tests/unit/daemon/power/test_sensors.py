@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.power.power_state import PowerState, Source
+from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.sensors import read_linux, read_mac, read_power, said
 from tests.unit.daemon.power.test_power_state import ON_BATTERY, SAVING
 
@@ -10,7 +10,7 @@ from tests.unit.daemon.power.test_power_state import ON_BATTERY, SAVING
 def test_a_mac_is_asked_by_its_own_programs() -> None:
     answers = {("pmset", "-g", "batt"): ON_BATTERY, ("pmset", "-g"): SAVING}
     found = read_mac(lambda *command: answers.get(command, "com.apple.system.thermalpressurelevel 2"))
-    assert found == PowerState(source=Source.BATTERY, is_saving=True, is_hot=True)
+    assert found == PowerState(source=PowerSource.BATTERY, is_saving=True, is_hot=True)
 
 
 def test_a_mac_that_does_not_answer_is_taken_to_be_well() -> None:
@@ -25,9 +25,9 @@ def test_linux_is_read_from_its_files(tmp_path: Path) -> None:
     profile = tmp_path / "sys/firmware/acpi/platform_profile"
     profile.parent.mkdir(parents=True)
     profile.write_text("low-power\n")
-    assert read_linux(tmp_path, [(60.0, 100.0)]) == PowerState(source=Source.BATTERY, is_saving=True)
+    assert read_linux(tmp_path, [(60.0, 100.0)]) == PowerState(source=PowerSource.BATTERY, is_saving=True)
     profile.write_text("balanced\n")
-    assert read_linux(tmp_path, [(60.0, 100.0), (97.0, 100.0)]) == PowerState(source=Source.BATTERY, is_hot=True)
+    assert read_linux(tmp_path, [(60.0, 100.0), (97.0, 100.0)]) == PowerState(source=PowerSource.BATTERY, is_hot=True)
 
 
 def test_a_program_that_is_not_there_says_nothing() -> None:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from daemon.power.power_state import PowerState, Source
-from daemon.power.sleep_inhibitor import Awake
-from daemon.power.throttle import LONGEST_REST, LOOK_SECONDS, Courtesy
+from daemon.power.power_state import PowerSource, PowerState
+from daemon.power.sleep_inhibitor import SleepInhibitor
+from daemon.power.throttle import LONGEST_REST, LOOK_SECONDS, Throttle
 from daemon.power.throttle_policy import Pace, manners_for
 from tests.fakes.clock import FakeClock
 
-MAINS, BATTERY = PowerState(source=Source.MAINS), PowerState(source=Source.BATTERY)
-SAVING, HOT = PowerState(source=Source.BATTERY, is_saving=True), PowerState(source=Source.MAINS, is_hot=True)
+MAINS, BATTERY = PowerState(source=PowerSource.MAINS), PowerState(source=PowerSource.BATTERY)
+SAVING, HOT = PowerState(source=PowerSource.BATTERY, is_saving=True), PowerState(source=PowerSource.MAINS, is_hot=True)
 
 
 class Held:
@@ -27,7 +27,9 @@ class House:
     def __init__(self, state: PowerState, *, is_polite: bool = True) -> None:
         self.state, self.looks, self.held = state, 0, list[Held]()
         self.clock, self.told = FakeClock(), list[dict[str, object]]()
-        self.courtesy = Courtesy(self.look, Awake(self.hold), self.clock, self.told.append, is_polite=is_polite)
+        self.courtesy = Throttle(
+            self.look, SleepInhibitor(self.hold), self.clock, self.told.append, is_polite=is_polite
+        )
 
     def look(self) -> PowerState:
         self.looks += 1
@@ -95,7 +97,7 @@ def test_a_mac_is_kept_awake_only_while_it_works_on_mains_power() -> None:
 
 def test_a_mac_that_cannot_be_kept_awake_is_not_asked_again_and_again() -> None:
     asked: list[None] = []
-    awake = Awake(lambda: asked.append(None))
+    awake = SleepInhibitor(lambda: asked.append(None))
     for wanted in (True, True, True, False, True, True):
         awake.hold(wanted)
     assert len(asked) == 2

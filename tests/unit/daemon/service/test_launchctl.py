@@ -5,31 +5,31 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import ServiceError
-from daemon.service.command import Answer
+from daemon.service.command import CommandResult
 from daemon.service.launchctl import GONE_SECONDS, RETRIES, LaunchAgent
 from tests.support.service_plans import PLAN
 
-YES = Answer(0)
-GONE = Answer(113, err="Could not find service")
-EIO = Answer(1, err="Bootstrap failed: 5: Input/output error")
+YES = CommandResult(0)
+GONE = CommandResult(113, err="Could not find service")
+EIO = CommandResult(1, err="Bootstrap failed: 5: Input/output error")
 
 
 class Launchctl:
     """Answers by verb; `print` of a job by whether it is loaded."""
 
-    def __init__(self, *, loaded: bool = False, leaves: bool = True, bootstrap: Answer = YES) -> None:
+    def __init__(self, *, loaded: bool = False, leaves: bool = True, bootstrap: CommandResult = YES) -> None:
         self.calls: list[str] = []
         self.loaded = loaded
         self.leaves = leaves
         self.answers = {"bootstrap": bootstrap}
 
-    def __call__(self, *words: str) -> Answer:
+    def __call__(self, *words: str) -> CommandResult:
         self.calls.append(words[0])
         if words[0] == "print":
-            return Answer(0, "x = {\n\tstate = running\n}") if self.loaded or words[1].count("/") == 1 else GONE
+            return CommandResult(0, "x = {\n\tstate = running\n}") if self.loaded or words[1].count("/") == 1 else GONE
         if words[0] == "bootout" and self.leaves:
             self.loaded = False
-        return self.answers.get(words[0], Answer(0))
+        return self.answers.get(words[0], CommandResult(0))
 
 
 def agent(launchctl: Launchctl, folder: Path, pauses: list[float]) -> LaunchAgent:
@@ -63,7 +63,9 @@ def test_an_errno_5_that_stays_is_told_with_the_switch_and_the_disk_that_cause_i
 
 
 def test_what_else_launchd_refuses_is_told_without_them(tmp_path: Path) -> None:
-    launchctl = Launchctl(bootstrap=Answer(1, err="Bootstrap failed: 125: Domain does not support specified action"))
+    launchctl = Launchctl(
+        bootstrap=CommandResult(1, err="Bootstrap failed: 125: Domain does not support specified action")
+    )
     launchctl.answers["kickstart"] = GONE
     with pytest.raises(ServiceError) as refused:
         agent(launchctl, tmp_path, []).install(PLAN)

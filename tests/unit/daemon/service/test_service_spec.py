@@ -7,7 +7,7 @@ import pytest
 from config.errors import ConfigError
 from config.settings import InboxSettings, Settings
 from daemon.errors import ServiceError
-from daemon.service.service_spec import Plan, left_behind, plan_for
+from daemon.service.service_spec import ServiceSpec, left_behind, plan_for
 
 
 @pytest.fixture
@@ -67,4 +67,4 @@ def test_a_path_that_cannot_be_written_down_is_refused(tmp_path: Path, program: 
 def test_settings_of_the_terminal_are_told_from_the_rest() -> None:
     environ = {"SMOLWATCH_MODEL__DEVICE": "cpu", "SMOLWATCH_HOME": "/x", "HOME": "/y"}
     assert left_behind(environ) == ["SMOLWATCH_MODEL__DEVICE"]
-    assert Plan(Path("/p"), Path("/h"), Path("/i"), {}).arguments("systemd")[-1] == "systemd"
+    assert ServiceSpec(Path("/p"), Path("/h"), Path("/i"), {}).arguments("systemd")[-1] == "systemd"

@@ -26,7 +26,7 @@ from daemon.inference.engine import Engine
 from daemon.inference.reask import ReaskingEngine
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.messages import Stage
-from daemon.power.power_state import PowerState, Source
+from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.throttle import LOOK_SECONDS
 from daemon.worker.loop import MODEL_FAILED, UNFORESEEN
 from storage.jobs.store import JobStore
@@ -528,13 +528,13 @@ def test_sidecars_are_written_without_the_model(bench: Bench) -> None:
 
 
 def test_a_machine_that_saves_power_is_left_alone_and_the_reason_is_told(bench: Bench) -> None:
-    bench.power = PowerState(source=Source.BATTERY, is_saving=True)
+    bench.power = PowerState(source=PowerSource.BATTERY, is_saving=True)
     job = bench.queue()
     bench.turn(3)
     assert bench.state(job) is JobState.QUEUED
     assert bench.attempts(job) == 0
     assert bench.told[-1]["pace"] == "paused"
-    bench.power = PowerState(source=Source.MAINS)
+    bench.power = PowerState(source=PowerSource.MAINS)
     bench.turn(6, seconds=LOOK_SECONDS)
     assert bench.state(job) is JobState.DONE
     described = bench.library.description(job)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from watchdog.observers.polling import PollingObserver
 
-from daemon.intake.watch.event_queue import Heard
+from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Choice, Watcher
 
 
@@ -18,7 +18,7 @@ class FullObserver(PollingObserver):
 
 
 def test_without_watches_left_the_inbox_is_polled_and_the_limit_is_named(tmp_path: Path) -> None:
-    watching = Watcher(bytes(tmp_path), Heard(), observe=FullObserver)
+    watching = Watcher(bytes(tmp_path), WatchEvents(), observe=FullObserver)
     watching.start()
     assert (watching.kind, watching.polls) == ("poll", True)
     assert "max_user_watches" in watching.advice
@@ -31,7 +31,7 @@ def test_any_other_failure_to_watch_is_said(tmp_path: Path) -> None:
             raise OSError(errno.EINVAL, "no")
 
     with pytest.raises(OSError, match="no"):
-        Watcher(bytes(tmp_path), Heard(), observe=BrokenObserver).start()
+        Watcher(bytes(tmp_path), WatchEvents(), observe=BrokenObserver).start()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,11 @@ def test_a_network_volume_is_polled_unless_chosen_otherwise(
     tmp_path: Path, choice: Choice, network: str | None, polls: bool
 ) -> None:
     watching = Watcher(
-        bytes(tmp_path), Heard(), choice, observe=lambda: PollingObserver(timeout=60), network_kind=lambda path: network
+        bytes(tmp_path),
+        WatchEvents(),
+        choice,
+        observe=lambda: PollingObserver(timeout=60),
+        network_kind=lambda path: network,
     )
     watching.start()
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from daemon.media.formats.heif_boxes import (
     MOST_FRAMES,
-    Box,
+    HeifBox,
     Properties,
     boxes,
     delays,
@@ -52,9 +52,9 @@ def test_boxes_of_every_length_are_walked() -> None:
     long = struct.pack(">I", 1) + b"long" + struct.pack(">Q", 16 + 3) + b"abc"
     rest = struct.pack(">I", 0) + b"rest" + b"to the end"
     assert list(boxes(box(b"one_", b"1") + long + rest)) == [
-        Box(b"one_", b"1"),
-        Box(b"long", b"abc"),
-        Box(b"rest", b"to the end"),
+        HeifBox(b"one_", b"1"),
+        HeifBox(b"long", b"abc"),
+        HeifBox(b"rest", b"to the end"),
     ]
 
 
@@ -63,18 +63,18 @@ def test_boxes_of_every_length_are_walked() -> None:
 )
 def test_where_a_length_makes_no_sense_the_walk_ends(broken: str) -> None:
     content = box(b"one_") + bytes.fromhex(broken)
-    assert list(boxes(content)) == [Box(b"one_", b"")]
+    assert list(boxes(content)) == [HeifBox(b"one_", b"")]
     assert [found.name for found in top(io.BytesIO(content), {b"one_"}, 9)] == [b"one_"]
 
 
 def test_a_box_that_is_cut_off_gives_what_is_there() -> None:
-    assert list(boxes(box(b"one_", b"12345")[:-2])) == [Box(b"one_", b"123")]
+    assert list(boxes(box(b"one_", b"12345")[:-2])) == [HeifBox(b"one_", b"123")]
 
 
 def test_what_is_described_is_not_read() -> None:
     content = box(b"ftyp", b"heic") + box(b"mdat", b"x" * 1000) + full(b"meta", b"") + box(b"moov", b"")
     assert [found.name for found in description(io.BytesIO(content))] == [b"ftyp", b"meta", b"moov"]
-    assert next(top(io.BytesIO(content), {b"mdat"}, 5)) == Box(b"mdat", b"xxxxx")
+    assert next(top(io.BytesIO(content), {b"mdat"}, 5)) == HeifBox(b"mdat", b"xxxxx")
 
 
 def test_a_path_leads_into_boxes() -> None:

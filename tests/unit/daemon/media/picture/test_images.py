@@ -18,7 +18,7 @@ from daemon.errors import (
 )
 from daemon.media.picture import images
 from daemon.media.picture.orientation import TURNS
-from daemon.media.picture.stored_picture import Stored
+from daemon.media.picture.stored_picture import StoredPicture
 from storage.records import Media, MediaKind
 from tests.support.bombs import gif_of, png_of
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
@@ -169,7 +169,7 @@ def test_a_truncated_picture_is_refused_with_a_sentence(tmp_path: Path, format: 
 def refused_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception) -> MediaError:
     """What a reader's error comes out as."""
 
-    def broken(*_: object) -> Stored:
+    def broken(*_: object) -> StoredPicture:
         raise error
 
     monkeypatch.setitem(images.OPENERS, "png", broken)

@@ -9,7 +9,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from daemon.media.video.colour_conversion import Colourist
+from daemon.media.video.colour_conversion import ColourConverter
 from tests.support.media.encoding import encode_video, pq
 from tests.support.reading import read
 
@@ -51,7 +51,7 @@ def filled(format: str, values: list[int], size: tuple[int, int] = (64, 48)) -> 
 
 
 def colour_of(frame: VideoFrame) -> list[int]:
-    pixels = Colourist().pixels(frame, 512)
+    pixels = ColourConverter().pixels(frame, 512)
     assert np.ptp(pixels, axis=(0, 1)).max() <= 2
     return [int(value) for value in pixels[20, 20]]
 
@@ -138,13 +138,13 @@ def test_numbers_that_mean_nothing_change_nothing(number: int) -> None:
 
 def test_a_very_large_frame_is_halved_on_the_way() -> None:
     frame = filled("yuv420p", components(ORANGE, 1, LIMITED, 8), (4400, 64))
-    pixels = Colourist().pixels(frame, 512)
+    pixels = ColourConverter().pixels(frame, 512)
     assert pixels.shape == (32, 2200, 3)
     assert [int(value) for value in pixels[20, 20]] == pytest.approx(ORANGE, abs=4)
 
 
 def test_one_colourist_converts_frames_of_all_kinds_in_turn() -> None:
-    colourist = Colourist()
+    colourist = ColourConverter()
     for size in ((64, 48), (65, 49), (32, 32)):
         for format in ("yuv420p", "yuv444p12le"):
             bits = 12 if "12" in format else 8

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from daemon.media.video.display_geometry import Appearance, appearance_of, oriented
+from daemon.media.video.display_geometry import DisplayGeometry, appearance_of, oriented
 from tests.support.media.encoding import encode_video
 from tests.support.media.media_files import save_video, turn_video
 from tests.support.media.mp4_boxes import orient_video
@@ -121,15 +121,17 @@ def test_a_film_of_photographs_is_turned_by_their_own_tags(tmp_path: Path, suffi
 @pytest.mark.parametrize(
     ("matrix", "appearance"),
     [
-        (None, Appearance()),
-        ((0, 0, 0, 0), Appearance()),
-        ((2 * ONE, 0, 0, 2 * ONE), Appearance()),
-        ((60_000, 3_000, -3_000, 60_000), Appearance()),
-        ((-3_000, 60_000, -60_000, -3_000), Appearance(swapped=True, mirrored_x=True)),
+        (None, DisplayGeometry()),
+        ((0, 0, 0, 0), DisplayGeometry()),
+        ((2 * ONE, 0, 0, 2 * ONE), DisplayGeometry()),
+        ((60_000, 3_000, -3_000, 60_000), DisplayGeometry()),
+        ((-3_000, 60_000, -60_000, -3_000), DisplayGeometry(swapped=True, mirrored_x=True)),
     ],
     ids=["none", "void", "larger", "slightly askew", "nearly a quarter"],
 )
-def test_the_nearest_orientation_is_taken(matrix: tuple[int, int, int, int] | None, appearance: Appearance) -> None:
+def test_the_nearest_orientation_is_taken(
+    matrix: tuple[int, int, int, int] | None, appearance: DisplayGeometry
+) -> None:
     assert oriented(matrix, 1.0) == appearance
 
 
@@ -159,4 +161,4 @@ def test_a_shape_that_makes_no_sense_is_taken_for_square(tmp_path: Path) -> None
     )
     with film(path) as (_, stream):
         assert stream.sample_aspect_ratio == 20
-        assert appearance_of(stream, []) == Appearance()
+        assert appearance_of(stream, []) == DisplayGeometry()

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from daemon.media.video.frame_checks import FEW_FRAMES, HEALING_SECONDS, Soundness
+from daemon.media.video.frame_checks import FEW_FRAMES, HEALING_SECONDS, FrameChecks
 
 
-def shown(stream: str, soundness: Soundness | None = None) -> tuple[str, Soundness]:
+def shown(stream: str, soundness: FrameChecks | None = None) -> tuple[str, FrameChecks]:
     """Which frames of a stream are shown. One sign a frame, eight a second: "K" a key frame, "." one that builds on
     others, "C" one that the decoder had to guess, "X" such a key frame, "!" one that it could not decode; "?" a place
     behind which something may be missing, " " a pause, ">" a leap.
     """
-    soundness, kept = soundness or Soundness(), ""
+    soundness, kept = soundness or FrameChecks(), ""
     for number, sign in enumerate(stream):
         if sign == "!":
             soundness.lose()
@@ -71,5 +71,5 @@ def test_where_films_are_joined_nothing_is_lost() -> None:
 def test_a_pause_is_damage_only_where_parts_are_known_to_be_gone() -> None:
     kept, soundness = shown("K..   ..K..")
     assert (kept, soundness.is_damaged) == ("K....K..", False)
-    kept, soundness = shown("K..   ..K..", Soundness(1.5 / 8))
+    kept, soundness = shown("K..   ..K..", FrameChecks(1.5 / 8))
     assert (kept, soundness.is_damaged) == ("K..K..", True)

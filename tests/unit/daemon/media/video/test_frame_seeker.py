@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from daemon.media.video import frame_seeker
-from daemon.media.video.duration import Length
-from daemon.media.video.frame_checks import Soundness
-from daemon.media.video.frame_seeker import Reel, decoder_of
+from daemon.media.video.duration import Duration
+from daemon.media.video.frame_checks import FrameChecks
+from daemon.media.video.frame_seeker import FrameSeeker, decoder_of
 from tests.support.media.encoding import encode_video
 from tests.support.media.media_files import frame_number, grey_frames, save_video
 from tests.support.media.mp4_boxes import edit_video
@@ -28,14 +28,14 @@ def long_film(path: Path, *, container: str, codec: str, group: int = 16, second
 def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time of every frame that is decoded from here on."""
     decoded: list[float] = []
-    shot = Reel._shot
+    shot = FrameSeeker._shot
 
-    def counting(self: Reel, frame: object) -> frame_seeker.Shot:
+    def counting(self: FrameSeeker, frame: object) -> frame_seeker.SeekedFrame:
         taken = shot(self, frame)  # type: ignore[arg-type]
         decoded.append(taken.at)
         return taken
 
-    monkeypatch.setattr(Reel, "_shot", counting)
+    monkeypatch.setattr(FrameSeeker, "_shot", counting)
     return decoded
 
 
@@ -115,17 +115,17 @@ def test_frames_without_a_time_of_their_own_are_found_by_that_of_their_packet(tm
     assert seen(path, known, times) == [(at, int(at * 8) // 60) for at in times]
 
 
-def make(path: Path, known: Length, wanted: list[float], stop_at: float) -> tuple[list[float], float | None]:
+def make(path: Path, known: Duration, wanted: list[float], stop_at: float) -> tuple[list[float], float | None]:
     with film(path) as (container, stream):
-        made = Reel(
-            container, stream, length=known, wanted=wanted, soundness=Soundness(), check=unchecked, stop_at=stop_at
+        made = FrameSeeker(
+            container, stream, length=known, wanted=wanted, soundness=FrameChecks(), check=unchecked, stop_at=stop_at
         )
         return [shot.at for shot in made.shots()], made.end
 
 
 def test_a_reel_knows_its_end_when_it_came_to_that(tmp_path: Path) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(24), 8)
-    known = Length(frames=80, rate=8)
+    known = Duration(frames=80, rate=8)
     assert make(path, known, [0.0, 1.0], time.monotonic() + 60) == ([0.0, 1.0], None)
     assert make(path, known, [0.0, 1.0, 9.0], time.monotonic() + 60) == ([0.0, 1.0, 2.875], 3.0)
     _, end = make(path, known, [0.0, 9.0], time.monotonic())
@@ -135,12 +135,12 @@ def test_a_reel_knows_its_end_when_it_came_to_that(tmp_path: Path) -> None:
 def test_the_first_frames_can_be_looked_at_before(tmp_path: Path) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(24), 8)
     with film(path) as (container, stream):
-        made = Reel(
+        made = FrameSeeker(
             container,
             stream,
-            length=Length(frames=24, rate=8),
+            length=Duration(frames=24, rate=8),
             wanted=[0.0, 0.125, 2.0],
-            soundness=Soundness(),
+            soundness=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
@@ -153,12 +153,12 @@ def test_the_first_frames_can_be_looked_at_before(tmp_path: Path) -> None:
 def test_a_film_shorter_than_what_is_asked_first_is_whole(tmp_path: Path) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(1), 8)
     with film(path) as (container, stream):
-        made = Reel(
+        made = FrameSeeker(
             container,
             stream,
-            length=Length(frames=1, rate=8),
+            length=Duration(frames=1, rate=8),
             wanted=[0.0],
-            soundness=Soundness(),
+            soundness=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
@@ -173,12 +173,12 @@ def test_in_a_hurry_a_clip_without_a_key_frame_of_its_own_is_still_seen(
     known = length(path)
     monkeypatch.setattr(frame_seeker, "HURRY_PIXELS", 0)
     with film(path) as (container, stream):
-        made = Reel(
+        made = FrameSeeker(
             container,
             stream,
             length=known,
             wanted=[0.0, 1.0],
-            soundness=Soundness(),
+            soundness=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic(),
         )
@@ -216,12 +216,12 @@ def test_in_a_hurry_a_see_through_film_is_seen_by_its_key_frames_too(
     decoded = count_shots(monkeypatch)
     monkeypatch.setattr(frame_seeker, "HURRY_PIXELS", 0)
     with film(path) as (container, stream):
-        made = Reel(
+        made = FrameSeeker(
             container,
             stream,
-            length=Length(frames=60, rate=8),
+            length=Duration(frames=60, rate=8),
             wanted=[float(k) for k in range(8)],
-            soundness=Soundness(),
+            soundness=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )

@@ -17,7 +17,7 @@ from daemon.media.sampling import sample_indices
 from daemon.media.sniff import video
 from daemon.media.video import containers, frame_seeker, track_selection, videos
 from daemon.media.video.containers import CODECS, DEMUXERS
-from daemon.media.video.duration import Length
+from daemon.media.video.duration import Duration
 from storage.records import MediaKind
 from tests.support.media.media_files import frame_number, grey_frames, save_video, some_frames, turn_video
 from tests.support.media.track_kinds import CONTAINERS, FORMATS, TAPE, TELEVISION, Beside, Film, save_film, save_films
@@ -31,13 +31,13 @@ SUFFIXES = ["mp4", "mov", "mkv", "webm", "avi"]
 def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[VideoFrame]:
     """Every frame that is decoded from here on."""
     decoded: list[VideoFrame] = []
-    shot = frame_seeker.Reel._shot
+    shot = frame_seeker.FrameSeeker._shot
 
-    def counting(self: frame_seeker.Reel, frame: VideoFrame) -> frame_seeker.Shot:
+    def counting(self: frame_seeker.FrameSeeker, frame: VideoFrame) -> frame_seeker.SeekedFrame:
         decoded.append(frame)
         return shot(self, frame)
 
-    monkeypatch.setattr(frame_seeker.Reel, "_shot", counting)
+    monkeypatch.setattr(frame_seeker.FrameSeeker, "_shot", counting)
     return decoded
 
 
@@ -82,7 +82,7 @@ def test_where_the_film_ends_before_its_estimate_it_is_planned_once_more(
     tmp_path: Path, frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
-    monkeypatch.setattr(videos, "length_of", lambda *_: Length(frames=frames, rate=8, estimated=True))
+    monkeypatch.setattr(videos, "length_of", lambda *_: Duration(frames=frames, rate=8, estimated=True))
     clip = read(path)
     assert numbers(clip) == [0, 11, 23]
     assert clip.media.seconds == 3.0
@@ -91,7 +91,7 @@ def test_where_the_film_ends_before_its_estimate_it_is_planned_once_more(
 def test_a_length_that_was_measured_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where frames at the end cannot be decoded, the film is as long as its packets say."""
     path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
-    monkeypatch.setattr(videos, "length_of", lambda *_: Length(frames=48, rate=8))
+    monkeypatch.setattr(videos, "length_of", lambda *_: Duration(frames=48, rate=8))
     assert read(path).media.seconds == 6.0
 
 
