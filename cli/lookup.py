@@ -43,7 +43,7 @@ def meant_paths(text: str) -> list[bytes]:
     return [os.fsencode(path) for path in dict.fromkeys((real, typed))]
 
 
-def job_meant(text: str, library: Library) -> Job:
+def resolve_job(text: str, library: Library) -> Job:
     """The job with that number, or the newest of that path, or of the one that stands for it. Raises NotFoundError.
 
     A file whose name is a number is meant by "./7".

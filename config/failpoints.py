@@ -11,7 +11,7 @@ VARIABLE = "SMOLWATCH_CRASH_AT"
 _passed: dict[str, int] = {}
 
 
-def crash_point(name: str) -> None:
+def failpoint(name: str) -> None:
     """Nothing, unless the environment names this place: then the process dies at once, as by kill -9."""
     wanted = os.environ.get(VARIABLE)
     if wanted is None:

@@ -44,7 +44,7 @@ def load_settings(
     `overrides` come from the command line, by dotted key; None means that a flag was not given.
     Raises one ConfigError that names every unknown key and every bad value of every layer, with where it stands.
     """
-    home = home_meant(home, environ)
+    home = resolve_home(home, environ)
     choices, problems = from_file(home / "config" / "smolwatch.toml")
     choices += from_environment(environ)
     choices += [Choice(key, value, "the command line") for key, value in overrides.items()]
@@ -58,7 +58,7 @@ def load_settings(
     return Settings.model_validate(tree(home, values))
 
 
-def home_meant(home: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+def resolve_home(home: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
     """The home's absolute path: `home`, else SMOLWATCH_HOME, else ~/SmolWatch."""
     return absolute(home or Path(environ.get(f"{PREFIX}HOME") or "~/SmolWatch"))
 

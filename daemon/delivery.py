@@ -17,19 +17,19 @@ from pathlib import Path
 
 from loguru import logger
 
-from config.failpoints import crash_point
+from config.failpoints import failpoint
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.retry_policy import backoff
 from storage.atomic import sweep_temporaries
-from storage.errors import LostClaim, SidecarError
+from storage.errors import ClaimLostError, SidecarError
 from storage.jobs.store import JobStore
 from storage.records import Claim, Description
 from storage.sidecars import writer
-from storage.sidecars.writer import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, KeptSidecar
 
 #: Also given: what the file held before it was changed in place, and a set for the folders that `Sync` is to get.
-Write = Callable[[Description, ChangedFrom, set[bytes]], list[Kept]]
+Write = Callable[[Description, ChangedFrom, set[bytes]], list[KeptSidecar]]
 #: Makes the new names in these folders outlast a loss of power; what failed, by folder.
 Sync = Callable[[Collection[bytes]], Mapping[bytes, SidecarError]]
 
@@ -84,15 +84,15 @@ class Delivery:
         if not described:
             return
         held = self._store.publish_all(described)
-        crash_point("published")
+        failpoint("published")
         for claim, _ in described:
             if claim.job.id not in held:
                 logger.warning("Job {} is no longer {}'s; nothing was changed.", claim.job.id, claim.owner)
         self._finish([(claim, said) for claim, said in described if claim.job.id in held])
 
-    def take_up(self, owner: str, *, lease_seconds: float) -> int:
+    def claim_unpublished(self, owner: str, *, lease_seconds: float) -> int:
         """Finish what was described before but stands without its sidecars. Returns how many jobs that were."""
-        waiting = self._store.take_up(owner, lease_seconds=lease_seconds)
+        waiting = self._store.claim_unpublished(owner, lease_seconds=lease_seconds)
         self._clear_away([claim for claim, _ in waiting if claim.job.reason is None])  # else it was only put off
         for start in range(0, len(waiting), MOST_TOGETHER):
             self._finish(waiting[start : start + MOST_TOGETHER])
@@ -114,15 +114,15 @@ class Delivery:
                 self._postpone(claim, outcome.code, str(outcome))
             else:
                 self._postpone(claim, "internal", UNFORESEEN, outcome)
-        crash_point("names-unsynced")
+        failpoint("names-unsynced")
         failed = self._sync(set().union(*(one.folders for one in written)))
         for one in written:
             if broken := [failed[folder] for folder in one.folders if folder in failed]:
                 self._postpone(one.claim, broken[0].code, str(broken[0]))
         safe = [one for one in written if not one.folders & failed.keys()]
-        crash_point("sidecars-written")
+        failpoint("sidecars-written")
         held = self._store.finish_all([(one.claim, one.note) for one in safe]) if safe else set()
-        crash_point("finished")
+        failpoint("finished")
         for job in (one.claim.job for one in safe):
             self._is_written(job.id)
             if job.id in held:
@@ -152,7 +152,7 @@ class Delivery:
         due = self._clock.now() + wait
         try:
             self._store.postpone(claim, code=code, reason=reason, not_before=due, detail=detail)
-        except LostClaim as error_of_claim:
+        except ClaimLostError as error_of_claim:
             logger.warning("{}", error_of_claim)
             self._is_written(job.id)
             return

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.failpoints import crash_point
+from config.failpoints import failpoint
 from storage.errors import ForeignFileError
 
 TEMPORARY = re.compile(rb"\.sw-[0-9a-f]{16}\.tmp")
@@ -74,7 +74,7 @@ def compose_atomically(
             raise ForeignFileError(target, "a file that smolwatch did not write stands there")
         is_new = standing is None or standing.content != content
         if not is_new or put(target, content, mode, standing):
-            crash_point("sidecar-standing")
+            failpoint("sidecar-standing")
             if unsynced is not None:
                 unsynced.add(folder)
             elif failed := sync_folders([folder]):
@@ -135,21 +135,21 @@ def version_of(found: os.stat_result) -> tuple[int, ...]:
 
 def write_new(path: bytes, content: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    crash_point("temporary-begun")
+    failpoint("temporary-begun")
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fchmod(descriptor, mode)
         # The name comes later, so an order is enough here; `sync_folders` has the drive write both.
         sync(descriptor, BARRIER_SYNC)
-    crash_point("temporary-written")
+    failpoint("temporary-written")
 
 
 def put_first(temporary: bytes, target: bytes) -> bool:
     """Give the file its name if nothing has it; False if something has."""
     try:
         os.link(temporary, target, follow_symlinks=False)
-        crash_point("sidecar-named")
+        failpoint("sidecar-named")
     except FileExistsError:
         return False
     except OSError as error:

@@ -2,11 +2,11 @@
 
 SmolwatchError
 ├── StorageError           78   the database cannot be used
-│   ├── PassingError        1   not now; it may be tried again, and nothing was changed
+│   ├── TransientError        1   not now; it may be tried again, and nothing was changed
 │   │   ├── BusyError       1   another program holds it
 │   │   ├── UnreachableError  1 its server does not answer
 │   │   └── DiskFullError   1   no room left
-│   └── LostClaim          78   somebody spoke for a job that is no longer theirs
+│   └── ClaimLostError          78   somebody spoke for a job that is no longer theirs
 ├── BackupError             1   a copy of the database could not be made
 ├── ForeignFileError        1   a file that is not ours stands where we would write
 └── SidecarError            1   the system did not let a sidecar be written
@@ -25,31 +25,31 @@ class StorageError(SmolwatchError):
     exit_code = 78
 
 
-class PassingError(StorageError):
+class TransientError(StorageError):
     """The database does not take anything now. Nothing was changed; trying again is right."""
 
     exit_code = 1  # not 78, after which a service is not started again
 
 
-class BusyError(PassingError):
+class BusyError(TransientError):
     """Another program has held the database for too long."""
 
     advice = "Close the other program that has the database open."
 
 
-class UnreachableError(PassingError):
+class UnreachableError(TransientError):
     """The database's server does not answer, or the way there is broken."""
 
     advice = "See to the server and the way there; work goes on by itself."
 
 
-class DiskFullError(PassingError):
+class DiskFullError(TransientError):
     """The disk is full."""
 
     advice = "Make room on the disk; work goes on by itself."
 
 
-class LostClaim(StorageError):
+class ClaimLostError(StorageError):
     """The job is no longer this worker's: its claim was taken back. Nothing was changed."""
 
 

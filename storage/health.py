@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from storage.db.database import Database
-from storage.errors import PassingError, StorageError
+from storage.errors import StorageError, TransientError
 from storage.lifecycle import ARROWS, JobState
 
 SQLITE_VERSION = sqlite3.sqlite_version_info
@@ -59,14 +59,14 @@ def has_wal_reset_bug(version: tuple[int, ...] = SQLITE_VERSION) -> bool:
 def problems(database: Database) -> list[str]:
     """What is wrong, one sentence each: damaged pages, broken references, and jobs against the rules of the house.
 
-    Raises PassingError when it cannot be looked at now.
+    Raises TransientError when it cannot be looked at now.
     """
     try:
         with database.read() as connection:
             if damage := list(database.backend.damage(connection)):
                 return damage
             return [*database.backend.broken_references(connection), *broken_rules(connection)]
-    except PassingError:
+    except TransientError:
         raise
     except StorageError as error:
         return [str(error)]

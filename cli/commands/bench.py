@@ -23,8 +23,8 @@ from daemon.service.service_spec import plan_for
 from storage.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from daemon.evaluation.bench.results import LimitsReport, Report
-    from daemon.evaluation.bench.stats import Spread
+    from daemon.evaluation.bench.results import BenchResults, RooflineResult
+    from daemon.evaluation.bench.stats import Stats
 
 RANDOM = "random"
 QUICK_ROUNDS, QUICK_TOKENS = 1, 8
@@ -124,7 +124,7 @@ def random_weights(home: Path) -> Path:
     return folder
 
 
-def show(report: Report) -> None:
+def show(report: BenchResults) -> None:
     facts = {**report.machine, **report.model, **report.options}
     say_facts((name, safe_text(words(value))) for name, value in facts.items())
     say()
@@ -150,7 +150,7 @@ def words(value: object) -> str:
     return str(value)
 
 
-def spread(found: Spread) -> str:
+def spread(found: Stats) -> str:
     return f"{figure(found.median)} ({figure(found.least)} to {figure(found.most)})"
 
 
@@ -158,7 +158,7 @@ def figure(value: float) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
-def phases(report: Report) -> Iterator[tuple[str, ...]]:
+def phases(report: BenchResults) -> Iterator[tuple[str, ...]]:
     from daemon.evaluation.bench.results import mean_phases
 
     for case in report.cases:
@@ -167,7 +167,7 @@ def phases(report: Report) -> Iterator[tuple[str, ...]]:
             yield case.name, side, str(runs[0].files), str(runs[0].rows), spent
 
 
-def limits(found: LimitsReport) -> Iterator[tuple[str, str]]:
+def limits(found: RooflineResult) -> Iterator[tuple[str, str]]:
     for one in found.products:
         yield f"{one.dtype} {one.rows}x{one.inner}x{one.columns}", f"{spread(one.teraflops)} TFLOP/s"
     yield "copying", f"{spread(found.copy_gigabytes)} GB/s"

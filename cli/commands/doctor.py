@@ -15,14 +15,14 @@ from cli.render import say, say_facts, say_json
 from config.safe_text import safe_text
 from config.version import own_version
 from daemon.clock import SystemClock
-from daemon.doctor.finding import Line, exit_code
+from daemon.doctor.finding import Finding, exit_code
 from storage.atomic import write_atomically
 from storage.json_values import present
 
 if TYPE_CHECKING:
     from daemon.doctor.checkup import Facts
     from daemon.doctor.selftest.report import Report
-    from daemon.doctor.selftest.trial_result import Outcome
+    from daemon.doctor.selftest.trial_result import TrialResult
 
 
 @click.command(short_help="Find what would go wrong, and say what to do.")
@@ -52,12 +52,12 @@ def command(home: Path | None, self_test: bool, as_json: bool, file: Path | None
     return exit_code(lines)
 
 
-def document(lines: Sequence[Line]) -> dict[str, Any]:
+def document(lines: Sequence[Finding]) -> dict[str, Any]:
     """The same for programs."""
-    return {"smolwatch": own_version(), "exit_code": exit_code(lines), "lines": [words(line) for line in lines]}
+    return {"smolwatch": own_version(), "exit_code": exit_code(lines), "lines": [to_json(line) for line in lines]}
 
 
-def words(line: Line) -> dict[str, Any]:
+def to_json(line: Finding) -> dict[str, Any]:
     return present(name=line.name, verdict=str(line.verdict), words=line.words, advice=line.advice or None)
 
 
@@ -71,7 +71,7 @@ def show(rows: Iterable[tuple[str, str, str, str]]) -> None:
             say(f"{'':<{verdicts + names + 2}}  {safe_text(advice)}")
 
 
-def test(facts: Facts, lines: Sequence[Line], as_json: bool) -> int:
+def test(facts: Facts, lines: Sequence[Finding], as_json: bool) -> int:
     from daemon.doctor.selftest.report import report_on, run_trials
 
     settings = facts.house.settings
@@ -84,7 +84,7 @@ def test(facts: Facts, lines: Sequence[Line], as_json: bool) -> int:
     return report.exit_code
 
 
-def tell(outcome: Outcome) -> None:
+def tell(outcome: TrialResult) -> None:
     """How far it is, beside the report."""
     click.echo(f"{outcome.name}: {outcome.result} ({outcome.seconds:.1f} s)", err=True)
 
@@ -93,7 +93,7 @@ def report_document(report: Report) -> dict[str, Any]:
     return {
         **report.machine,
         "exit_code": report.exit_code,
-        "lines": [words(line) for line in report.lines],
+        "lines": [to_json(line) for line in report.lines],
         "trials": [
             {"name": one.name, "result": str(one.result), "words": one.words, "seconds": round(one.seconds, 2)}
             for one in report.outcomes

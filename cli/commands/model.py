@@ -41,7 +41,7 @@ def list_command(home: Path | None, as_json: bool) -> None:
 
     models = list_models(load_settings(home=home))
     if as_json:
-        say_json([words(model) for model in models])
+        say_json([to_json(model) for model in models])
         return
     rows = [("*" if model.chosen else "", safe_text(model.name), *where(model)) for model in models]
     say_table(("chosen", "model", "size", "where"), rows)
@@ -54,7 +54,7 @@ def where(model: ListedModel) -> tuple[str, str]:
     return size(model.here.bytes), safe_text(str(model.here.path))
 
 
-def words(model: ListedModel) -> dict[str, Any]:
+def to_json(model: ListedModel) -> dict[str, Any]:
     return present(
         name=model.name,
         id=model.id,

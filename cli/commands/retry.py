@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.lookup import inbox_root, job_meant, open_library
+from cli.lookup import inbox_root, open_library, resolve_job
 from cli.render import safe_path, say
 from config.load import load_settings
 from config.settings import Settings
@@ -22,7 +22,7 @@ def command(home: Path | None, what: tuple[str, ...], failed: bool) -> None:
         raise click.UsageError("Give job numbers or files, or use --failed.")
     settings = load_settings(home=home)
     with open_library(settings) as library:  # nothing is changed unless every one of them is there
-        jobs = list(dict.fromkeys(job_meant(text, library).id for text in what))
+        jobs = list(dict.fromkeys(resolve_job(text, library).id for text in what))
     retry(jobs, settings)
 
 

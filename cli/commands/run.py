@@ -13,7 +13,7 @@ import click
 from cli.lookup import open_library
 from cli.render import say
 from config.errors import SmolwatchError
-from config.load import home_meant, load_settings, prepare_home
+from config.load import load_settings, prepare_home, resolve_home
 from config.logs import set_up_logs
 from config.safe_text import safe_text
 from config.settings import ModelSettings, Settings
@@ -107,7 +107,7 @@ def leave_word(home: Path | None, error: SmolwatchError) -> None:
     """Where nobody reads stderr: the reason for `status`, and the same for the system's log."""
     click.echo(f"smolwatch: {safe_text(str(error), lines=True)}", err=True)
     with suppress(OSError, SmolwatchError):  # where the home takes no word, the system's log has it
-        refuse(home_meant(home), error, stamp(SystemClock().now()))
+        refuse(resolve_home(home), error, stamp(SystemClock().now()))
 
 
 def absolute_if_folder(model: str) -> str:

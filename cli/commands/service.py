@@ -81,9 +81,9 @@ def status_command(home: Path | None, as_json: bool) -> int:
     found = service_here().state()
     refused = None if found.running else refusal(found.home or settings.home)
     if as_json:
-        say_json(words(found, refused))
+        say_json(to_json(found, refused))
     else:
-        say_facts((name, safe_text(str(value))) for name, value in words(found, refused).items())
+        say_facts((name, safe_text(str(value))) for name, value in to_json(found, refused).items())
     return 0 if found.running else DaemonNotRunningError.exit_code
 
 
@@ -130,7 +130,7 @@ def say_begun(begun: actions.StartResult, done: str = "") -> int:
     return 0
 
 
-def words(found: ServiceState, refused: StartFailure | None) -> dict[str, Any]:
+def to_json(found: ServiceState, refused: StartFailure | None) -> dict[str, Any]:
     """The service for programs, in Homebrew's words where it has them; what does not apply is absent."""
     return present(
         name=found.name,

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from cli.lookup import job_meant, open_library
+from cli.lookup import open_library, resolve_job
 from cli.options import json_option
 from cli.render import gone_words, job_words, path_words, safe_path, say, say_facts, say_json, say_table, size, when
 from config.load import load_settings
@@ -27,7 +27,7 @@ def command(home: Path | None, what: str, as_json: bool) -> None:
     """Show what is known about one file: what was said about it, by which model, and what that cost."""
     settings = load_settings(home=home)
     with open_library(settings) as library:
-        job = job_meant(what, library)
+        job = resolve_job(what, library)
         description = library.description(job.id)
         others = [one.path for one in library.set_aside([job.path]) if os.path.lexists(one.path)]
     standing = places(job.path, settings.sidecar_folder)

@@ -20,7 +20,7 @@ from config.settings import Settings
 from daemon.intake import refusal_texts
 from daemon.lock import holder, noted
 from daemon.service.start_failure import refusal
-from storage.errors import PassingError
+from storage.errors import TransientError
 from storage.json_values import present, stamp
 from storage.lifecycle import JobState
 
@@ -87,7 +87,7 @@ def look(settings: Settings) -> dict[str, Any]:
             report["speed"] = library.speed()
     except NotFoundError:
         report["database_exists"] = False
-    except PassingError as error:
+    except TransientError as error:
         report["database_error"] = f"{error} {error.advice}"
     return report
 

@@ -48,7 +48,7 @@ def command(home: Path | None, path: str, as_json: bool) -> None:
         raise NotFoundError(f"{safe_text(path)}: there is no such file, and none of that name was ever seen.")
     steps, advice = list(chain(known, settings)), what_to_do(known, settings)
     if as_json:
-        say_json(words(known, steps, advice))
+        say_json(to_json(known, steps, advice))
         return
     say(safe_path(known.path))
     say_facts((f"  {step.name}", f"{stamp(step.at)}  {step.says}" if step.at else step.says) for step in steps)
@@ -141,7 +141,7 @@ def job_says(job: Job) -> str:
     return safe_text(f"{job.state}{tried}{reason}")
 
 
-def words(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
+def to_json(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
     refusal = known.refusal
     return path_words(known.path) | present(
         exists=known.look is not None,

@@ -8,18 +8,18 @@ from datetime import datetime
 from pathlib import Path
 
 from daemon.doctor import home_folder, inbox, program, running, runtime
-from daemon.doctor.finding import Line
+from daemon.doctor.finding import Finding
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """Everything that was seen at one moment."""
 
-    program: program.Program
-    house: home_folder.House
-    inbox: inbox.Inbox
-    parts: runtime.Parts
-    running: running.Running
+    program: program.ProgramFacts
+    house: home_folder.HomeFacts
+    inbox: inbox.InboxFacts
+    parts: runtime.RuntimeFacts
+    running: running.RunningFacts
 
 
 def look(home: Path | None, environ: Mapping[str, str], now: datetime) -> Facts:
@@ -34,7 +34,7 @@ def look(home: Path | None, environ: Mapping[str, str], now: datetime) -> Facts:
     )
 
 
-def lines_of(facts: Facts) -> list[Line]:
+def lines_of(facts: Facts) -> list[Finding]:
     """One line a thing. Pure."""
     return [
         *program.lines(facts.program),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class Severity(StrEnum):
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
@@ -15,31 +15,31 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Line:
+class Finding:
     """`words` say how it is, `advice` what to do about it."""
 
     name: str
-    verdict: Verdict
+    verdict: Severity
     words: str
     advice: str = ""
 
 
-def ok(name: str, words: str) -> Line:
-    return Line(name, Verdict.OK, words)
+def ok(name: str, words: str) -> Finding:
+    return Finding(name, Severity.OK, words)
 
 
-def warning(name: str, words: str, advice: str) -> Line:
-    return Line(name, Verdict.WARNING, words, advice)
+def warning(name: str, words: str, advice: str) -> Finding:
+    return Finding(name, Severity.WARNING, words, advice)
 
 
-def problem(name: str, words: str, advice: str) -> Line:
-    return Line(name, Verdict.PROBLEM, words, advice)
+def problem(name: str, words: str, advice: str) -> Finding:
+    return Finding(name, Severity.PROBLEM, words, advice)
 
 
-def not_applicable(name: str, words: str) -> Line:
-    return Line(name, Verdict.NOT_APPLICABLE, words)
+def not_applicable(name: str, words: str) -> Finding:
+    return Finding(name, Severity.NOT_APPLICABLE, words)
 
 
-def exit_code(lines: Iterable[Line]) -> int:
+def exit_code(lines: Iterable[Finding]) -> int:
     """1 when something must be done; warnings are worth reading and no failure."""
-    return int(any(line.verdict is Verdict.PROBLEM for line in lines))
+    return int(any(line.verdict is Severity.PROBLEM for line in lines))

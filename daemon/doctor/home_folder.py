@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from config.errors import ConfigError
-from config.load import home_meant, load_settings
+from config.load import load_settings, resolve_home
 from config.settings import Settings
-from daemon.doctor.finding import Line, ok, problem, warning
+from daemon.doctor.finding import Finding, ok, problem, warning
 from storage.db.database import look_at_schema, open_database
 from storage.db.sqlite import LOCAL_DISK
-from storage.errors import PassingError, StorageError
+from storage.errors import StorageError, TransientError
 from storage.filesystems import free_bytes, network_kind
 from storage.health import problems
 from storage.migrations import HEAD
@@ -27,7 +27,7 @@ SKEW = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Books:
+class DatabaseFacts:
     """The database: `schema` None without one; what keeps it from being used, now or at all; what is wrong within."""
 
     schema: str | None = None
@@ -38,7 +38,7 @@ class Books:
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class HomeFacts:
     """`free`: bytes by what lies on that disk. `closed`: what cannot be written. `latest`: the youngest file's time."""
 
     settings: Settings
@@ -48,7 +48,7 @@ class House:
     closed: Sequence[Path]
     closed_logs: bool
     network: str | None
-    books: Books
+    books: DatabaseFacts
     free: dict[str, int]
     now: datetime
     latest: datetime | None
@@ -59,14 +59,14 @@ def settings_or_why(home: Path | None) -> tuple[Settings, str]:
     try:
         return load_settings(home=home), ""
     except ConfigError as error:
-        return Settings(home=home_meant(home)), str(error)
+        return Settings(home=resolve_home(home)), str(error)
 
 
-def look_at_house(settings: Settings, misconfigured: str, now: datetime) -> House:
+def look_at_house(settings: Settings, misconfigured: str, now: datetime) -> HomeFacts:
     files = (settings.database_file, settings.lock_file, settings.log_folder / "smolwatch.log")
     folders = (settings.home, settings.config_file.parent, settings.database_file.parent)
     logs = (settings.log_folder, settings.log_folder / "smolwatch.log")
-    return House(
+    return HomeFacts(
         settings=settings,
         misconfigured=misconfigured,
         configured=os.path.exists(settings.config_file),
@@ -87,18 +87,18 @@ def is_closed(path: Path) -> bool:
     return os.path.lexists(path) and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def look_at_books(place: Path | str) -> Books:
+def look_at_books(place: Path | str) -> DatabaseFacts:
     schema = None
     try:
         schema = look_at_schema(place)
         if schema is None or schema < HEAD:
-            return Books(schema=schema)
+            return DatabaseFacts(schema=schema)
         with closing(open_database(place, read_only=True)) as database:
-            return Books(schema=schema, wrong=problems(database))
-    except PassingError as error:
-        return Books(schema=schema, passing=str(error), advice=error.advice)
+            return DatabaseFacts(schema=schema, wrong=problems(database))
+    except TransientError as error:
+        return DatabaseFacts(schema=schema, passing=str(error), advice=error.advice)
     except StorageError as error:
-        return Books(schema=schema, error=str(error), advice=error.advice)
+        return DatabaseFacts(schema=schema, error=str(error), advice=error.advice)
 
 
 def free_by_disk(settings: Settings) -> dict[str, int]:
@@ -120,7 +120,7 @@ def changed_at(file: Path) -> datetime | None:
         return None
 
 
-def lines(house: House) -> Iterator[Line]:
+def lines(house: HomeFacts) -> Iterator[Finding]:
     yield settings_line(house)
     yield home_line(house)
     yield database_line(house.books, house.settings.database_place)
@@ -129,7 +129,7 @@ def lines(house: House) -> Iterator[Line]:
     yield clock_line(house.now, house.latest)
 
 
-def settings_line(house: House) -> Line:
+def settings_line(house: HomeFacts) -> Finding:
     if house.misconfigured:
         advice = f"Mend them in {house.settings.config_file}; what follows is about the defaults."
         return problem("settings", house.misconfigured, advice)
@@ -137,7 +137,7 @@ def settings_line(house: House) -> Line:
     return ok("settings", chosen)
 
 
-def home_line(house: House) -> Line:
+def home_line(house: HomeFacts) -> Finding:
     home = house.settings.home
     if house.network:
         return problem("home", f"{home} lies on a network disk ({house.network})", LOCAL_DISK)
@@ -147,7 +147,7 @@ def home_line(house: House) -> Line:
     return ok("home", str(home) if house.exists else f"{home}; it is made at the first start")
 
 
-def database_line(books: Books, place: Path | str) -> Line:
+def database_line(books: DatabaseFacts, place: Path | str) -> Finding:
     if books.error:
         return problem("database", books.error, books.advice)
     if books.passing:
@@ -164,7 +164,7 @@ def database_line(books: Books, place: Path | str) -> Line:
     return ok("database", f"{place}, schema {books.schema}, sound")
 
 
-def room_line(house: House) -> Line:
+def room_line(house: HomeFacts) -> Finding:
     keep = house.settings.work.keep_free_bytes
     words = ", ".join(f"{free / 1e9:.1f} GB free on the disk of the {name}" for name, free in house.free.items())
     least = min(house.free.values(), default=0)
@@ -176,7 +176,7 @@ def room_line(house: House) -> Line:
     return ok("room", words)
 
 
-def logs_line(house: House) -> Line:
+def logs_line(house: HomeFacts) -> Finding:
     folder = house.settings.log_folder
     if house.closed_logs:
         advice = f'Make it a folder of yours: sudo chown -R "$(id -un)" "{folder}"; what is logged meanwhile is lost.'
@@ -184,7 +184,7 @@ def logs_line(house: House) -> Line:
     return ok("logs", str(folder))
 
 
-def clock_line(now: datetime, latest: datetime | None) -> Line:
+def clock_line(now: datetime, latest: datetime | None) -> Finding:
     words = f"{now:%Y-%m-%d %H:%M} UTC"
     advice = "Set the clock, best by the network's time; jobs wait by it."
     if now.year < FIRST_YEAR:

@@ -13,7 +13,7 @@ from pathlib import Path
 from loguru import logger
 
 from config.settings import Settings
-from daemon.doctor.finding import Line, not_applicable, ok, problem, warning
+from daemon.doctor.finding import Finding, not_applicable, ok, problem, warning
 from daemon.errors import MediaError, NoAccessError
 from daemon.intake.filters import PLACEHOLDER, filters_of
 from daemon.intake.sweep import Found, inbox_root, sweep
@@ -30,7 +30,7 @@ HERE_ALL_THE_TIME = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inbox:
+class InboxFacts:
     """`barred`: why its listing or its first file was refused. `watched`: by what, and `advice` what that means.
 
     `files`: how many were looked at; `elsewhere`: those of which only a placeholder is here; `ahead`: those from
@@ -49,16 +49,16 @@ class Inbox:
     ahead: int = 0
 
 
-def look_at_inbox(settings: Settings, now: datetime) -> Inbox:
+def look_at_inbox(settings: Settings, now: datetime) -> InboxFacts:
     path, chosen = settings.inbox_path, settings.inbox.path is not None
     try:
         files = list(islice(files_below(settings), MOST_FILES))
     except (FileNotFoundError, NotADirectoryError):
-        return Inbox(path=path, chosen=chosen, missing=True)
+        return InboxFacts(path=path, chosen=chosen, missing=True)
     except OSError as error:
-        return Inbox(path=path, chosen=chosen, barred=error)
+        return InboxFacts(path=path, chosen=chosen, barred=error)
     watched, advice = watched_by(path, settings)
-    return Inbox(
+    return InboxFacts(
         path=path,
         chosen=chosen,
         barred=refusal_of(next((file.path for file in files if file.is_here), None)),
@@ -117,7 +117,7 @@ def watched_by(path: Path, settings: Settings) -> tuple[str, str]:
         logger.enable("daemon.intake")
 
 
-def lines(inbox: Inbox) -> Iterator[Line]:
+def lines(inbox: InboxFacts) -> Iterator[Finding]:
     yield access_line(inbox)
     if inbox.missing or (isinstance(inbox.barred, OSError)):
         yield from (not_applicable(name, "The inbox cannot be looked at.") for name in ("watching", "cloud", "times"))
@@ -127,7 +127,7 @@ def lines(inbox: Inbox) -> Iterator[Line]:
     yield times_line(inbox)
 
 
-def access_line(inbox: Inbox) -> Line:
+def access_line(inbox: InboxFacts) -> Finding:
     if inbox.missing:
         if inbox.chosen:
             advice = "Mount its disk, make the folder, or choose another: inbox.path in the settings."
@@ -145,7 +145,7 @@ def access_line(inbox: Inbox) -> Line:
     return ok("inbox", f"{inbox.path}, can be read and written")
 
 
-def barred_line(path: Path, error: OSError) -> Line:
+def barred_line(path: Path, error: OSError) -> Finding:
     """EPERM is macOS's privacy, which no chmod changes; EACCES is the folder's own permissions."""
     if error.errno == errno.EPERM:
         return problem("inbox", f"The system keeps smolwatch out of {path} (its privacy settings)", way_in(error))
@@ -154,7 +154,7 @@ def barred_line(path: Path, error: OSError) -> Line:
     return problem("inbox", f"{path}: {error.strerror}", "Look at the disk that it lies on.")
 
 
-def watching_line(inbox: Inbox) -> Line:
+def watching_line(inbox: InboxFacts) -> Finding:
     if inbox.watched == "none":
         return problem("watching", inbox.advice, "Choose an inbox on a local disk: inbox.path in the settings.")
     if inbox.advice:
@@ -163,13 +163,13 @@ def watching_line(inbox: Inbox) -> Line:
     return ok("watching", "the system tells of new files at once")
 
 
-def cloud_line(inbox: Inbox) -> Line:
+def cloud_line(inbox: InboxFacts) -> Finding:
     if inbox.elsewhere:
         return warning("cloud", f"{of_the_inbox(inbox.elsewhere)} in iCloud only", HERE_ALL_THE_TIME)
     return ok("cloud", f"{inbox.files} files looked at; all are here")
 
 
-def times_line(inbox: Inbox) -> Line:
+def times_line(inbox: InboxFacts) -> Finding:
     if inbox.ahead:
         words = f"{of_the_inbox(inbox.ahead)} from the future"
         return warning("times", words, "Look at this machine's clock, or at that of the machine they came from.")

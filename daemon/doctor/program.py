@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from config.version import own_version
-from daemon.doctor.finding import Line, ok, problem, warning
+from daemon.doctor.finding import Finding, ok, problem, warning
 from daemon.doctor.subprocesses import ROOT
 from storage.health import SQLITE_VERSION, has_wal_reset_bug
 
@@ -24,7 +24,7 @@ NEW_ENVIRONMENT = "Install smolwatch in an environment of its own, with pipx or 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Program:
+class ProgramFacts:
     """`folders`: where each package of ours is found. `others`: other distributions that bring a package so called.
 
     `system`: its name, macOS's version (empty elsewhere), and the processor's kind, as `platform` tells them.
@@ -40,9 +40,9 @@ class Program:
     others: Mapping[str, Sequence[str]]
 
 
-def look_at_program() -> Program:
+def look_at_program() -> ProgramFacts:
     brought = packages_distributions()
-    return Program(
+    return ProgramFacts(
         version=own_version(),
         system=(platform.system(), platform.mac_ver()[0], platform.machine()),
         python=sys.version_info[:3],
@@ -65,14 +65,14 @@ def is_translated() -> bool:
     return asked.stdout.strip() == b"1"
 
 
-def lines(program: Program) -> Iterator[Line]:
+def lines(program: ProgramFacts) -> Iterator[Finding]:
     yield system_line(*program.system, translated=program.translated)
     yield python_line(program)
     yield packages_line(program)
     yield sqlite_line(program)
 
 
-def system_line(name: str, macos: str, machine: str, *, translated: bool) -> Line:
+def system_line(name: str, macos: str, machine: str, *, translated: bool) -> Finding:
     """Whether the libraries are made for this system. A translated Python is a matter of the next line."""
     if name == "Linux":
         return ok("system", f"Linux on {machine}")
@@ -92,7 +92,7 @@ def system_line(name: str, macos: str, machine: str, *, translated: bool) -> Lin
     return ok("system", words)
 
 
-def python_line(program: Program) -> Line:
+def python_line(program: ProgramFacts) -> Finding:
     words = f"Python {dotted(program.python)}"
     if not OLDEST <= program.python[:2] < TOO_NEW:
         wanted = f"{dotted(OLDEST)} to {TOO_NEW[0]}.{TOO_NEW[1] - 1}"
@@ -103,7 +103,7 @@ def python_line(program: Program) -> Line:
     return ok("python", words)
 
 
-def packages_line(program: Program) -> Line:
+def packages_line(program: ProgramFacts) -> Finding:
     foreign = [name for name, folder in program.folders.items() if folder != ROOT]
     if foreign:
         where = ", ".join(f"{name} is found in {program.folders[name] or 'no place'}" for name in foreign)
@@ -115,7 +115,7 @@ def packages_line(program: Program) -> Line:
     return ok("packages", f"smolwatch {program.version}, all from one place")
 
 
-def sqlite_line(program: Program) -> Line:
+def sqlite_line(program: ProgramFacts) -> Finding:
     words = f"SQLite {dotted(program.sqlite)}"
     if has_wal_reset_bug(program.sqlite):
         return warning(

@@ -19,7 +19,7 @@ from config.errors import SmolwatchError
 from config.load import load_settings
 from config.settings import Settings
 from config.version import own_version
-from daemon.doctor.finding import Line, not_applicable, ok, problem, warning
+from daemon.doctor.finding import Finding, not_applicable, ok, problem, warning
 from daemon.errors import ServiceError
 from daemon.lock import holder, noted
 from daemon.service.detect import service_here
@@ -33,7 +33,7 @@ AGAIN = "smolwatch service install"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningFacts:
     """`pid`: the daemon of this home. `rivals`: daemons of other homes with the same inbox.
 
     `service` is its state, or why there can be none; `outdated`: its definition is not what would be written now;
@@ -55,10 +55,10 @@ class Running:
     oddities: Mapping[str, str] = field(default_factory=dict)
 
 
-def look_at_running(settings: Settings, environ: Mapping[str, str]) -> Running:
+def look_at_running(settings: Settings, environ: Mapping[str, str]) -> RunningFacts:
     pid, unreadable = holder_or_why(settings)
     service, outdated = look_at_service(settings, environ)
-    return Running(
+    return RunningFacts(
         settings=settings,
         pid=pid,
         unreadable_lock=unreadable,
@@ -156,13 +156,13 @@ def own_home() -> Path:
         return Path.home()
 
 
-def lines(running: Running) -> Iterator[Line]:
+def lines(running: RunningFacts) -> Iterator[Finding]:
     yield daemon_line(running)
     yield service_line(running)
     yield context_line(running)
 
 
-def daemon_line(running: Running) -> Line:
+def daemon_line(running: RunningFacts) -> Finding:
     if running.unreadable_lock:
         advice = f'Make it yours again: sudo chown -R "$(id -un)" "{running.settings.home}"'
         return problem("daemon", f"The lock cannot be read: {running.unreadable_lock}", advice)
@@ -183,7 +183,7 @@ def daemon_line(running: Running) -> Line:
     return ok("daemon", f"running, process {running.pid}")
 
 
-def service_line(running: Running) -> Line:
+def service_line(running: RunningFacts) -> Finding:
     found = running.service
     if isinstance(found, str):
         return not_applicable("service", found)
@@ -205,7 +205,7 @@ def service_line(running: Running) -> Line:
     return ok("service", f"{found.condition}, by {found.launcher}")
 
 
-def context_line(running: Running) -> Line:
+def context_line(running: RunningFacts) -> Finding:
     if running.oddities:
         return warning("context", ". ".join(running.oddities), " ".join(running.oddities.values()))
     return ok("context", f"typed {running.place}")

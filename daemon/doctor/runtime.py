@@ -14,8 +14,8 @@ from typing import Any
 
 from config.errors import ModelUnavailableError
 from config.settings import Settings
-from daemon.doctor.finding import Line, not_applicable, ok, problem, warning
-from daemon.doctor.subprocesses import Silent, told_by
+from daemon.doctor.finding import Finding, not_applicable, ok, problem, warning
+from daemon.doctor.subprocesses import NoOutputError, told_by
 from daemon.errors import DecoderMissingError
 from daemon.inference.smolvlm.checkpoint import damaged_weights
 from daemon.inference.weights.sources import ModelFolder, find_model, identity_of
@@ -27,7 +27,7 @@ ANEW = "Install smolwatch anew, in an environment of its own (pipx reinstall smo
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class RuntimeFacts:
     """`codecs` and `device` are what their programs tell, or why they tell nothing. `sandbox`: likewise.
 
     `model` is the chosen one, or why it is not here; None for an engine without a model. `damaged`: which of its
@@ -43,10 +43,10 @@ class Parts:
     gpu: str = ""
 
 
-def look_at_parts(settings: Settings) -> Parts:
+def look_at_parts(settings: Settings) -> RuntimeFacts:
     chosen, has_model = settings.model, settings.model.engine != "echo"
     model = look_at_model(settings) if has_model else None
-    return Parts(
+    return RuntimeFacts(
         codecs=told_or_why("daemon.media.probe_codecs"),
         device=told_or_why("daemon.inference.torch.probe_device", chosen.device, chosen.precision)
         if has_model
@@ -62,7 +62,7 @@ def look_at_parts(settings: Settings) -> Parts:
 def told_or_why(module: str, *arguments: str) -> Mapping[str, Any] | str:
     try:
         return told_by(module, *arguments)
-    except Silent as why:
+    except NoOutputError as why:
         return str(why)
 
 
@@ -87,14 +87,14 @@ def gpu_here() -> str:
     return "NVIDIA" if NVIDIA.exists() else ""
 
 
-def lines(parts: Parts, settings: Settings) -> Iterator[Line]:
+def lines(parts: RuntimeFacts, settings: Settings) -> Iterator[Finding]:
     yield codecs_line(parts.codecs)
     yield sandbox_line(parts.sandbox)
     yield device_line(parts, settings)
     yield model_line(parts)
 
 
-def codecs_line(codecs: Mapping[str, Any] | str) -> Line:
+def codecs_line(codecs: Mapping[str, Any] | str) -> Finding:
     if isinstance(codecs, str):
         return problem("codecs", f"Pictures and videos cannot be opened: {codecs}", ANEW)
     words = f"PyAV {codecs['av']}, Pillow {codecs['pillow']}"
@@ -103,7 +103,7 @@ def codecs_line(codecs: Mapping[str, Any] | str) -> Line:
     return ok("codecs", f"{words}; every format that smolwatch takes can be opened")
 
 
-def sandbox_line(sandbox: Sandbox | str) -> Line:
+def sandbox_line(sandbox: Sandbox | str) -> Finding:
     if isinstance(sandbox, str):
         advice = "Free memory and processes, and look into the log; then type the same again."
         return problem("decoder", sandbox, advice)
@@ -117,7 +117,7 @@ def sandbox_line(sandbox: Sandbox | str) -> Line:
     return ok("decoder", f"locked in by {sandbox.kind}{missing}")
 
 
-def device_line(parts: Parts, settings: Settings) -> Line:
+def device_line(parts: RuntimeFacts, settings: Settings) -> Finding:
     device = parts.device
     if device is None:
         return not_applicable("device", "The engine needs none.")
@@ -140,7 +140,7 @@ def gpu_advice(gpu: str, device: Mapping[str, Any]) -> str:
     return "PyTorch needs macOS 14 or newer for the Apple GPU, and a session at the screen, not SSH alone."
 
 
-def model_line(parts: Parts) -> Line:
+def model_line(parts: RuntimeFacts) -> Finding:
     if parts.model is None:
         return not_applicable("model", "The engine has none.")
     if isinstance(parts.model, ModelUnavailableError):

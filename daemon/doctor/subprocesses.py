@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120.0
 
 
-class Silent(Exception):
+class NoOutputError(Exception):
     """The program did not say what it was asked; the message is its last line."""
 
 
@@ -41,8 +41,8 @@ def told_by(
         )
         document: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired as error:
-        raise Silent(f"no answer within {patience:.0f} s") from error
+        raise NoOutputError(f"no answer within {patience:.0f} s") from error
     except ValueError as error:
         words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Silent(words[-1] if words else f"exit code {done.returncode}") from error
+        raise NoOutputError(words[-1] if words else f"exit code {done.returncode}") from error
     return document

@@ -12,7 +12,7 @@ import httpx
 from config.settings import FetchSettings
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.fetching.file_names import names_for
-from daemon.fetching.partial_file import Facts, Part, open_part, sweep_parts
+from daemon.fetching.partial_file import PartFacts, PartialFile, open_part, sweep_parts
 from daemon.fetching.response import StaleError, read_answer, wish
 from daemon.fetching.transport import Dial, Resolve, addresses_of, allowed_url, ask, dial, resolve
 from daemon.media.sniff import HEAD_BYTES, Format, sniff
@@ -22,7 +22,7 @@ GO_ON = "Repeat the command: it goes on where it was."
 
 
 @dataclass(frozen=True)
-class Patience:
+class FetchLimits:
     """How slow a server may be. A file may take `answer` seconds, and one more for every `bytes_a_second` of it."""
 
     answer: float = 30.0
@@ -49,7 +49,7 @@ class Fetcher:
         *,
         resolve: Resolve = resolve,
         dial: Dial = dial,
-        patience: Patience = Patience(),
+        patience: FetchLimits = FetchLimits(),
     ) -> None:
         self._inbox = inbox
         self._settings = settings
@@ -77,16 +77,16 @@ class Fetcher:
             size = part.size
             return Fetched(part.publish(names_for(url.path, format)), size, format.name)
 
-    async def _bring(self, url: httpx.URL, part: Part) -> Format:
+    async def _bring(self, url: httpx.URL, part: PartialFile) -> Format:
         """Fill the part. A second time from the start, where the server cannot go on with what is here."""
         async with asyncio.timeout(self._patience.answer) as limit:
             try:
                 return await self._follow(url, part, limit)
             except StaleError:
-                part.begin(Facts())
+                part.begin(PartFacts())
                 return await self._follow(url, part, limit)
 
-    async def _follow(self, url: httpx.URL, part: Part, limit: asyncio.Timeout) -> Format:
+    async def _follow(self, url: httpx.URL, part: PartialFile, limit: asyncio.Timeout) -> Format:
         """Each redirect is judged as the first URL was."""
         for _ in range(MOST_REDIRECTS + 1):
             addresses = await addresses_of(url, self._resolve, private=self._settings.private_addresses)
@@ -97,7 +97,7 @@ class Fetcher:
                 url = allowed_url(response.headers["location"], url)
         raise RefusedUrlError("redirects", f"The URL is redirected more than {MOST_REDIRECTS} times.")
 
-    async def _receive(self, response: httpx.Response, part: Part, limit: asyncio.Timeout) -> Format:
+    async def _receive(self, response: httpx.Response, part: PartialFile, limit: asyncio.Timeout) -> Format:
         answer = read_answer(response, part.size, part.facts)
         self._count(answer.whole or 0)
         if answer.start == 0:
@@ -120,19 +120,19 @@ class Fetcher:
             advice = "Larger ones: max_bytes under [fetch] in smolwatch.toml."
             raise RefusedUrlError("size", f"The file is larger than {most} bytes.", advice=advice)
 
-    def _too_slow(self, part: Part) -> str:
+    def _too_slow(self, part: PartialFile) -> str:
         allowed = f"{self._patience.answer:g} s and one more for every {self._patience.bytes_a_second:g} bytes"
         return f"Too slow: a file may take {allowed}; {part.size} bytes are here."
 
 
-def format_of(part: Part) -> Format:
+def format_of(part: PartialFile) -> Format:
     """What the part's first bytes say. Raises RefusedUrlError, also for an empty file."""
     if known := sniff(part.head(HEAD_BYTES)):
         return known
     raise RefusedUrlError("content", "Not a picture or video that smolwatch knows, whatever it is called.")
 
 
-def broken_off(error: httpx.HTTPError, part: Part) -> FetchError:
+def broken_off(error: httpx.HTTPError, part: PartialFile) -> FetchError:
     reason = str(error) or type(error).__name__
     if part.can_go_on:
         return FetchError(f"Broken off after {part.size} bytes: {reason}", advice=GO_ON)

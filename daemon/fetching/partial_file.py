@@ -26,7 +26,7 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
-class Facts:
+class PartFacts:
     """Which version a part is of. `etag` and `modified` as the server said them, "" where it did not."""
 
     etag: str = ""
@@ -39,7 +39,7 @@ class Facts:
         return version if version.isascii() else ""
 
 
-class Part:
+class PartialFile:
     """An open and locked part. Made by `open_part`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -50,13 +50,13 @@ class Part:
         self.facts = self._read_facts()
         self.size = os.lseek(descriptor, 0, os.SEEK_END)
         if not self.facts.version:
-            self.begin(Facts())
+            self.begin(PartFacts())
 
     @property
     def can_go_on(self) -> bool:
         return self.size > 0 and self.facts.version != ""
 
-    def begin(self, facts: Facts) -> None:
+    def begin(self, facts: PartFacts) -> None:
         """Forget what is there, and write down of which version the next bytes are."""
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -93,16 +93,16 @@ class Part:
             remove(bytes(self._facts_file))
             remove(bytes(self._path))
 
-    def _read_facts(self) -> Facts:
+    def _read_facts(self) -> PartFacts:
         try:
             words = json.loads(self._facts_file.read_bytes())
-            return Facts(str(words["etag"]), str(words["modified"]))
+            return PartFacts(str(words["etag"]), str(words["modified"]))
         except (OSError, ValueError, TypeError, KeyError):  # none, or not ours: the part begins anew
-            return Facts()
+            return PartFacts()
 
 
 @contextlib.contextmanager
-def open_part(inbox: Path, url: str) -> Iterator[Part]:
+def open_part(inbox: Path, url: str) -> Iterator[PartialFile]:
     """The part of the URL's file, from an earlier call or empty. At the end it goes, unless it can be gone on with.
 
     Raises FetchError while another call has it, and OSError.
@@ -110,7 +110,7 @@ def open_part(inbox: Path, url: str) -> Iterator[Part]:
     path = inbox / f"{PREFIX}{hashlib.sha256(url.encode()).hexdigest()[:16]}.tmp"
     descriptor = locked(path)
     try:
-        part = Part(path, descriptor)
+        part = PartialFile(path, descriptor)
         try:
             yield part
         finally:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from loguru import logger
 
-from config.failpoints import crash_point
+from config.failpoints import failpoint
 from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
@@ -27,7 +27,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause
 from storage.records import Admission, Fingerprint, Job, NewFile
-from storage.sidecars.json_reader import Finding, recorded
+from storage.sidecars.json_reader import SidecarContent, recorded
 from storage.sidecars.writer import make_way
 
 #: What was read is queued after this long, so that the first of many large files need not wait for the last.
@@ -207,13 +207,13 @@ class Admitter:
         mirror = self._mirror if self._mirror and self._mirror.is_dir() else None
         found = [(file, recorded(file, mirror)) for file in files]
         for finding, count in Counter(said.finding for _, said in found).items():
-            if finding not in (Finding.WHOLE, Finding.NONE):
+            if finding not in (SidecarContent.WHOLE, SidecarContent.NONE):
                 logger.info("The records beside {} files cannot be taken back: {}", count, finding)
         whole = [(file, said.description) for file, said in found if said.description is not None]
         if not whole:
             return set()
         taken = self._store.whereabouts.take_back(whole, max_attempts=self._max_attempts)
-        crash_point("taken-back")
+        failpoint("taken-back")
         logger.info("Took back {} descriptions from their sidecars; the model was not asked", len(taken))
         return taken
 
@@ -268,9 +268,9 @@ class Admitter:
         ]
         if not files:
             return outcomes
-        crash_point("settled")
+        failpoint("settled")
         admitted = self._store.admit_all(files, model=self._model, recipe=self._recipe, max_attempts=self._max_attempts)
-        crash_point("admitted")
+        failpoint("admitted")
         for file in files:
             if file.newcomer:
                 self._make_way(file)

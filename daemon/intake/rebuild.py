@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from config.failpoints import crash_point
+from config.failpoints import failpoint
 from config.settings import Settings
 from daemon.errors import MediaError
 from daemon.intake.filters import Filters
@@ -19,7 +19,7 @@ from storage.jobs.file_presence import portions
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Description, Fingerprint, NewFile
-from storage.sidecars.json_reader import Finding, finding_without_reading, recorded
+from storage.sidecars.json_reader import SidecarContent, finding_without_reading, recorded
 
 #: Files in one transaction.
 BATCH = 200
@@ -32,7 +32,7 @@ class RebuildCounts:
     known: int = 0
     taken: int = 0
     unreadable: int = 0
-    others: Counter[Finding] = field(default_factory=Counter)
+    others: Counter[SidecarContent] = field(default_factory=Counter)
 
 
 def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[RebuildCounts]:
@@ -48,7 +48,7 @@ def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[R
         unknown = [one for one in some if one.path not in jobs]
         whole = list(read_all(unknown, settings, tally))
         tally.taken += len(store.whereabouts.take_back(whole, max_attempts=settings.work.max_attempts))
-        crash_point("rebuilt")
+        failpoint("rebuilt")
         yield tally
 
 

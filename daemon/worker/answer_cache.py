@@ -27,7 +27,7 @@ class AnswerCache:
         """The same words, for this job's path."""
         if claim.job.fresh:
             return None
-        known = self._store.known(claim.job.digest, model=model_of(info), recipe=self._recipe)
+        known = self._store.cached_description(claim.job.digest, model=model_of(info), recipe=self._recipe)
         return None if known is None else same_for(claim.job, known)
 
 

@@ -160,7 +160,7 @@ class DeliveryQueue:
         """Publications of before come first."""
         if self._clock.monotonic() < self._take_up_due:
             return 0
-        taken = self._delivery.take_up(self._owner, lease_seconds=self._lease_seconds)
+        taken = self._delivery.claim_unpublished(self._owner, lease_seconds=self._lease_seconds)
         if taken < MOST_TAKEN_UP:  # else more are waiting
             self._take_up_due = self._clock.monotonic() + TAKE_UP_SECONDS
         return taken

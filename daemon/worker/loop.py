@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from loguru import logger
 
-from config.failpoints import crash_point
+from config.failpoints import failpoint
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.clock import Clock
@@ -38,7 +38,7 @@ from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.poison import PoisonDetector
 from daemon.worker.prefetch import Prefetcher
 from daemon.worker.prefetch_window import FILES_AHEAD, DecodeTask, Opened, Work
-from storage.errors import LostClaim, StorageError
+from storage.errors import ClaimLostError, StorageError
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim, Description
@@ -163,7 +163,7 @@ class Worker:
             self._store.release(claims[0], "Tried before: waits to run alone.")
             return False
         for claim in claims:
-            crash_point("claimed")
+            failpoint("claimed")
             self._pulse.hold(claim)
         known = self._known.among(claims, self._loaded())
         for claim in claims:
@@ -200,7 +200,7 @@ class Worker:
         if is_known and self._deliver_known(claim):  # the same bytes were described elsewhere, since it was claimed
             return
         check_finished(claim.job.path, clip, self._clock.now())
-        crash_point("opened")
+        failpoint("opened")
         self._room.submit(request_for(claim.job, clip, self._recipe))
         self._under_way[str(claim.job.id)] = Work(
             errand=opened.errand, media=clip.media, defects=clip.defects, decode=opened.seconds
@@ -232,7 +232,7 @@ class Worker:
                 launched_by=self._launched_by,
                 power=self._courtesy.state.source,
             )
-            crash_point("described")
+            failpoint("described")
             info, now = self._loaded(), self._clock.now()
             if reply.figures is not None:
                 self._growth.answered(reply.figures.device_memory_bytes, reply.figures.cache_bytes)
@@ -255,7 +255,7 @@ class Worker:
         """Whatever goes wrong inside becomes the job's outcome."""
         try:
             yield
-        except LostClaim as error:
+        except ClaimLostError as error:
             logger.warning("{}", error)
             self._pulse.drop(claim)
         except StorageError:

@@ -17,7 +17,7 @@ from daemon.media.clip import CUT_SHORT, Clip
 from daemon.media.safe_open import open_checked, refusal
 from daemon.retry_policy import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
 from daemon.worker.heartbeat import Heartbeat
-from storage.errors import LostClaim
+from storage.errors import ClaimLostError
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim, Fingerprint, Job
@@ -54,7 +54,7 @@ class Outcomes:
             else:
                 later = store.wait if decision.action is Action.WAIT else store.retry_later
                 later(claim, code=code, reason=reason, cause=cause, not_before=decision.not_before, detail=detail)
-        except LostClaim as error:
+        except ClaimLostError as error:
             logger.warning("{}", error)
         self._pulse.drop(claim)
 
@@ -79,7 +79,7 @@ class Outcomes:
             self._store.release(claim, "The inbox is missing.")
             return
         self._sight(claim.job.path)
-        self._store.gone(claim, reason)
+        self._store.mark_gone(claim, reason)
 
 
 def looks_young(path: bytes, now: datetime) -> bool:

@@ -46,7 +46,7 @@ from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.records import Description
 from storage.sidecars import writer
-from storage.sidecars.writer import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, KeptSidecar
 
 #: With nothing in hand there is nothing to wait for but the turn's own end.
 IDLE_PATIENCE = 1.0
@@ -142,10 +142,10 @@ def sidecar_writer(settings: Settings) -> Write:
     root = inbox_root(settings)
     filters = filters_of(settings, root)
 
-    def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+    def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
         if turned := filters.of_path(root, description.path):
             reason = turned.reason.rstrip(".")
-            return [Kept(path=place, reason=reason) for place in writer.beside(description.path)]
+            return [KeptSidecar(path=place, reason=reason) for place in writer.beside(description.path)]
         existing, mirror = settings.output.existing, settings.sidecar_folder
         return writer.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
 

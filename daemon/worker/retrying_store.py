@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from daemon.episode import Episode, State, log_lines
 from storage.db.database import Database
-from storage.errors import PassingError
+from storage.errors import TransientError
 from storage.jobs.pending_work import PendingWork
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
@@ -28,7 +28,7 @@ class RetryingPendingWork(PendingWork):
     def has_file(self) -> bool:
         try:
             return super().has_file()
-        except PassingError:
+        except TransientError:
             return True
 
 
@@ -36,7 +36,7 @@ class RetryingStore(JobStore):
     """Waits while the disk is full, the server is away, or another program holds the database. For several threads.
 
     Nothing new is claimed meanwhile. Each of its ways is one transaction that left nothing behind when it failed, so
-    it may be gone again; and if the claim was taken back in between, it is LostClaim as ever. So it is where a server
+    it may be gone again; and if the claim was taken back in between, it is ClaimLostError as ever. So it is where a server
     went away in the very moment of the commit, and had kept it: then the job is where it should be.
     """
 
@@ -57,21 +57,21 @@ class RetryingStore(JobStore):
     def claim_all(self, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
         try:
             claims = super().claim_all(owner, lease_seconds=lease_seconds, most=most)
-        except PassingError as error:
+        except TransientError as error:
             self._waits(error)
             return []
         self._goes_on()
         return claims
 
-    def take_up(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
+    def claim_unpublished(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
         try:
-            return super().take_up(owner, lease_seconds=lease_seconds)
-        except PassingError as error:
+            return super().claim_unpublished(owner, lease_seconds=lease_seconds)
+        except TransientError as error:
             self._waits(error)
             return []
 
-    def known(self, digest: str, *, model: str, recipe: str) -> Description | None:
-        return self._at_last(super().known, digest, model=model, recipe=recipe)
+    def cached_description(self, digest: str, *, model: str, recipe: str) -> Description | None:
+        return self._at_last(super().cached_description, digest, model=model, recipe=recipe)
 
     def answered(self, digests: Collection[str], *, model: str, recipe: str) -> set[str]:
         return self._at_last(super().answered, digests, model=model, recipe=recipe)
@@ -94,8 +94,8 @@ class RetryingStore(JobStore):
     def skip(self, claim: Claim, *, code: str, reason: str, detail: str | None = None) -> None:
         self._at_last(super().skip, claim, code=code, reason=reason, detail=detail)
 
-    def gone(self, claim: Claim, note: str) -> None:
-        self._at_last(super().gone, claim, note)
+    def mark_gone(self, claim: Claim, note: str) -> None:
+        self._at_last(super().mark_gone, claim, note)
 
     def retry_later(
         self, claim: Claim, *, code: str, reason: str, cause: Cause, not_before: datetime, detail: str | None = None
@@ -121,14 +121,14 @@ class RetryingStore(JobStore):
         while True:
             try:
                 done = way(*args, **kwargs)
-            except PassingError as error:
+            except TransientError as error:
                 self._waits(error)
                 self._sleep(AGAIN_SECONDS)
             else:
                 self._goes_on()
                 return done
 
-    def _waits(self, error: PassingError) -> None:
+    def _waits(self, error: TransientError) -> None:
         state = State(type(error).__name__, f"The worker waits: {error}", "The worker goes on")
         with self._lock:
             log_lines(self._episode.on(state, self._monotonic()))

@@ -61,7 +61,7 @@ class Database:
             pass
 
     def check_writing(self) -> None:
-        """A real write that changes nothing. Raises StorageError where none is possible, PassingError: not now."""
+        """A real write that changes nothing. Raises StorageError where none is possible, TransientError: not now."""
         with self.write() as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
@@ -82,7 +82,7 @@ def open_database(
 
     `read_only` changes nothing, and asks no more than it must. `keep_free`: see `SqliteFile`.
     Raises NotFoundError (read-only, and there is none), StorageError when what stands there is no database, damaged,
-    not smolwatch's, written by a newer version, or on a network disk; it is left as it was. PassingError:
+    not smolwatch's, written by a newer version, or on a network disk; it is left as it was. TransientError:
     it is held by another program, its disk is full, or its server is away.
     """
     backend, migrations = backend_at(place, keep_free, busy_seconds), migrations or Migrations()

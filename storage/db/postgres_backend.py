@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from storage.errors import BusyError, DiskFullError, PassingError, StorageError, UnreachableError
+from storage.errors import BusyError, DiskFullError, StorageError, TransientError, UnreachableError
 
 CONNECT_SECONDS = 10
 #: The server ends a statement that takes longer.
@@ -198,7 +198,7 @@ def translated(name: str, error: BaseException | None) -> StorageError | None:
     if code.startswith(AWAY) or (not code and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))):
         return UnreachableError(f"The database {name} cannot be reached: {said}")
     if code.startswith(SHORT):
-        return PassingError(f"The database {name} takes no more now: {said}")
+        return TransientError(f"The database {name} takes no more now: {said}")
     if code.startswith(REFUSED):
         return StorageError(f"The database {name} cannot be used: {said}", advice=OWN_DATABASE)
     if code.startswith(BROKEN):

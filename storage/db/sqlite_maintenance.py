@@ -68,7 +68,7 @@ def judge_place(file: Path, copy: Path) -> None:
 def vacuum(file: Path) -> None:
     """Give the room of what was deleted back to the disk. Needs as much room again while it runs.
 
-    For a database that nobody else uses: writers would wait for its whole length. Raises PassingError otherwise.
+    For a database that nobody else uses: writers would wait for its whole length. Raises TransientError otherwise.
     """
     with as_ours(file), closing(connect(file)) as connection:
         connection.isolation_level = None

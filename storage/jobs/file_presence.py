@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Text, case, delete, exists, insert, or_, select, type_coerce, update
 
-from config.failpoints import crash_point
+from config.failpoints import failpoint
 from storage.db import description_rows, rows
 from storage.db.column_types import is_one_of, stored_apart_from_disk
 from storage.db.database import Database
@@ -32,7 +32,7 @@ TAKEN_BACK = "Taken back from its sidecar: the database did not know it."
 T = TypeVar("T")
 
 
-class Whereabouts:
+class FilePresence:
     """Safe to share between threads and processes."""
 
     def __init__(self, database: Database, clock_now: Callable[[], datetime]) -> None:
@@ -87,7 +87,7 @@ class Whereabouts:
                 restored = publish_again(connection, some)
                 if restored:
                     record_all(connection, now, restored, JobState.DONE, JobState.PUBLISHING, note)
-                crash_point("restoring")
+                failpoint("restoring")
                 count += len(restored)
         return count
 
@@ -99,7 +99,7 @@ class Whereabouts:
         now = self._clock_now()
         with self._database.write() as connection:
             taken = take_back(connection, now, unknown(connection, described), max_attempts)
-            crash_point("taking-back")
+            failpoint("taking-back")
             return taken
 
 

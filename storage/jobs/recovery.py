@@ -50,13 +50,13 @@ def lose_worker(connection: Connection, now: datetime, claim: Claim, note: str) 
 
 
 def orphan_publishing(connection: Connection) -> int:
-    """Publishing jobs lose their worker, and `take_up` finds them without waiting for its lease. How many."""
+    """Publishing jobs lose their worker, and `claim_unpublished` finds them without waiting for its lease. How many."""
     return connection.execute(
         update(jobs).where(jobs.c.state == JobState.PUBLISHING, jobs.c.owner.is_not(None)).values(**UNOWNED)
     ).rowcount
 
 
-def take_up(
+def claim_unpublished(
     connection: Connection, now: datetime, owner: str, *, lease_seconds: float
 ) -> list[tuple[Claim, Description]]:
     """Publishing jobs that nobody writes for, fenced anew, with what is to be written; the oldest first."""

@@ -13,13 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from config.failpoints import crash_point
+from config.failpoints import failpoint
 from storage.db import description_rows, rows
 from storage.db.database import Database
 from storage.db.tables import daemon_state, jobs
-from storage.errors import LostClaim
+from storage.errors import ClaimLostError
 from storage.jobs import admission, dispatch, publication, recovery, refused_paths, relocation
-from storage.jobs.file_presence import Whereabouts, changed_from
+from storage.jobs.file_presence import FilePresence, changed_from
 from storage.jobs.pending_work import PendingWork
 from storage.jobs.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move, passed
 from storage.lifecycle import Cause, JobState
@@ -32,7 +32,7 @@ class JobStore:
     def __init__(self, database: Database, clock_now: Callable[[], datetime]) -> None:
         self._database = database
         self._clock_now = clock_now
-        self.whereabouts = Whereabouts(database, clock_now)
+        self.whereabouts = FilePresence(database, clock_now)
         self.pending = PendingWork(database, clock_now)
 
     # Into the queue
@@ -50,7 +50,7 @@ class JobStore:
             admitted = admission.admit_all(
                 connection, now, files, model=model, recipe=recipe, max_attempts=max_attempts
             )
-            crash_point("admitting")
+            failpoint("admitting")
             return admitted
 
     def refuse(self, refusal: Refusal) -> None:
@@ -111,7 +111,7 @@ class JobStore:
         with self._change() as (connection, now):
             claims = dispatch.claim_all(connection, now, owner, lease_seconds=lease_seconds, most=most)
             if claims:
-                crash_point("claiming")
+                failpoint("claiming")
             return claims
 
     def beat(self, claim: Claim, *, lease_seconds: float) -> bool:
@@ -134,37 +134,37 @@ class JobStore:
             return back_to_queue(connection, now, claim, note, attempts=jobs.c.attempts - 1)
 
     def publish(self, claim: Claim, description: Description) -> None:
-        """Store what was said; from here on the job is never described again, only written out. May raise LostClaim."""
+        """Store what was said; from here on the job is never described again, only written out. May raise ClaimLostError."""
         self._must(bool(self.publish_all([(claim, description)])), claim)
 
     def publish_all(self, described: Sequence[tuple[Claim, Description]]) -> set[int]:
         """The same for many jobs, in one transaction; the ids of those whose claims held. The others change nothing."""
         with self._change() as (connection, now):
             held = publication.publish_all(connection, now, described)
-            crash_point("publishing")
+            failpoint("publishing")
             return held
 
     def finish(self, claim: Claim, note: str = "") -> None:
-        """The sidecars stand. May raise LostClaim."""
+        """The sidecars stand. May raise ClaimLostError."""
         self._must(bool(self.finish_all([(claim, note)])), claim)
 
     def finish_all(self, written: Sequence[tuple[Claim, str]]) -> set[int]:
         """The same for many jobs, each with a note, in one transaction; the ids of those whose claims held."""
         with self._change() as (connection, now):
             held = publication.finish_all(connection, now, written)
-            crash_point("finishing")
+            failpoint("finishing")
             return held
 
     def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause, detail: str | None = None) -> None:
-        """Give the file up until a person says otherwise. `detail`: a library's own words. May raise LostClaim."""
+        """Give the file up until a person says otherwise. `detail`: a library's own words. May raise ClaimLostError."""
         self._end(claim, JobState.FAILED, code, reason, cause, detail)
 
     def skip(self, claim: Claim, *, code: str, reason: str, detail: str | None = None) -> None:
-        """The file is none that can be described. May raise LostClaim."""
+        """The file is none that can be described. May raise ClaimLostError."""
         self._end(claim, JobState.SKIPPED, code, reason, Cause.INPUT, detail)
 
-    def gone(self, claim: Claim, note: str) -> None:
-        """The file went away. May raise LostClaim."""
+    def mark_gone(self, claim: Claim, note: str) -> None:
+        """The file went away. May raise ClaimLostError."""
         self._end(claim, JobState.GONE, "gone", note, None)
 
     def retry_later(
@@ -177,7 +177,7 @@ class JobStore:
         not_before: datetime,
         detail: str | None = None,
     ) -> None:
-        """Try again then, an hour from now at most; failed when the attempts are used up. May raise LostClaim."""
+        """Try again then, an hour from now at most; failed when the attempts are used up. May raise ClaimLostError."""
         if claim.job.attempts >= claim.job.max_attempts:
             self._end(claim, JobState.FAILED, code, reason, cause, detail)
             return
@@ -196,7 +196,7 @@ class JobStore:
         not_before: datetime,
         detail: str | None = None,
     ) -> None:
-        """Something is in the way of the file: again then, an hour from now at most, uncharged. May raise LostClaim."""
+        """Something is in the way of the file: again then, an hour from now at most, uncharged. May raise ClaimLostError."""
         with self._change() as (connection, now):
             why: dict[str, Any] = {"cause": cause, "reason_code": code, "reason": reason, "detail": detail}
             why["attempts"] = jobs.c.attempts - 1
@@ -206,7 +206,10 @@ class JobStore:
     def postpone(
         self, claim: Claim, *, code: str, reason: str, not_before: datetime, detail: str | None = None
     ) -> None:
-        """The sidecars cannot be written now: stay publishing, and let `take_up` find it then. May raise LostClaim."""
+        """The sidecars cannot be written now: the job stays publishing until `claim_unpublished` takes it.
+
+        Raises ClaimLostError.
+        """
         with self._change() as (connection, now):
             why = {"cause": Cause.ENVIRONMENT, "reason_code": code, "reason": reason, "detail": detail}
             due = min(not_before, now + LONGEST)
@@ -216,10 +219,10 @@ class JobStore:
 
     # After a death
 
-    def take_up(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
+    def claim_unpublished(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
         """Publishing jobs that are due and that nobody writes for, under new tokens; MOST_TAKEN_UP of them at most."""
         with self._change() as (connection, now):
-            return recovery.take_up(connection, now, owner, lease_seconds=lease_seconds)
+            return recovery.claim_unpublished(connection, now, owner, lease_seconds=lease_seconds)
 
     def abandon_all(self, note: str) -> int:
         """No worker lives (the caller knows): take every job back; how many. Attempts stay charged."""
@@ -233,13 +236,13 @@ class JobStore:
 
     # Questions that the daemon asks on its way
 
-    def known(self, digest: str, *, model: str, recipe: str) -> Description | None:
+    def cached_description(self, digest: str, *, model: str, recipe: str) -> Description | None:
         """What the same model said to the same questions about the same bytes, at any path."""
         with self._database.read() as connection:
             return description_rows.newest(connection, *description_rows.same_answers(digest, model, recipe))
 
     def answered(self, digests: Collection[str], *, model: str, recipe: str) -> set[str]:
-        """Of these bytes, those about which `known` knows something; asked about some hundreds at once."""
+        """Of these bytes, those about which `cached_description` knows something; asked about some hundreds at once."""
         with self._database.read() as connection:
             return description_rows.answered(connection, digests, model, recipe)
 
@@ -282,4 +285,4 @@ class JobStore:
     @staticmethod
     def _must(moved: bool, claim: Claim) -> None:
         if not moved:
-            raise LostClaim(f"Job {claim.job.id} is no longer {claim.owner}'s; nothing was changed.")
+            raise ClaimLostError(f"Job {claim.job.id} is no longer {claim.owner}'s; nothing was changed.")

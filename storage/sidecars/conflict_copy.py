@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 
-from config.failpoints import crash_point
+from config.failpoints import failpoint
 from config.settings import Existing
 from storage.atomic import compose_atomically
 from storage.errors import ForeignFileError
@@ -89,7 +89,7 @@ def set_apart(path: bytes, form: Form, standing: bytes, *, mode: int) -> bytes:
             compose_atomically(name, lambda there: standing if there in (None, standing) else None, mode=mode)
         except ForeignFileError:
             continue
-        crash_point("set-apart")
+        failpoint("set-apart")
         return name
     raise ForeignFileError(path, "words about another file stand there, and no name is left to set them apart")
 

@@ -24,7 +24,7 @@ from storage.sidecars.mirror import mirrored
 from storage.sidecars.names import sidecar_path
 
 
-class Finding(StrEnum):
+class SidecarContent(StrEnum):
     """Whether a sidecar's description can be taken back, and if not, why."""
 
     WHOLE = "whole"
@@ -37,7 +37,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Recorded:
-    finding: Finding
+    finding: SidecarContent
     description: Description | None = None
 
 
@@ -138,24 +138,24 @@ class Record(Group):
 def recorded(file: NewFile, mirror: Path | None) -> Recorded:
     """What the record of the file says, beside it or in the mirror. Raises nothing."""
     found = [read_at(file, place) for place in ((None, mirror) if mirror else (None,))]
-    whole = (one for one in found if one.finding is Finding.WHOLE)
-    other = (one for one in found if one.finding is not Finding.NONE)
-    return next(whole, None) or next(other, None) or Recorded(Finding.NONE)
+    whole = (one for one in found if one.finding is SidecarContent.WHOLE)
+    other = (one for one in found if one.finding is not SidecarContent.NONE)
+    return next(whole, None) or next(other, None) or Recorded(SidecarContent.NONE)
 
 
-def finding_without_reading(path: bytes, mirror: Path) -> Finding | None:
+def finding_without_reading(path: bytes, mirror: Path) -> SidecarContent | None:
     """What is known of the file's sidecars without reading the file; None where a record stands."""
     if any(standing(path, json, place) is not None for place in (None, mirror)):
         return None
     texts = [standing(path, markdown, place) for place in (None, mirror)]
     has_text = any(text is not None and markdown.is_ours(text) for text in texts)
-    return Finding.NO_RECORD if has_text else Finding.NONE
+    return SidecarContent.NO_RECORD if has_text else SidecarContent.NONE
 
 
 def read_at(file: NewFile, mirror: Path | None) -> Recorded:
     content = standing(file.path, json, mirror)
     if content is None:
-        return Recorded(Finding.NONE)
+        return Recorded(SidecarContent.NONE)
     text = standing(file.path, markdown, mirror)
     return read_back(content, text if text is not None and markdown.is_ours(text) else None, file)
 
@@ -174,17 +174,19 @@ def read_back(content: bytes, text: bytes | None, file: NewFile) -> Recorded:
     """`content`: of the JSON sidecar; `text`: of the Markdown one, where there is one of ours. Pure."""
     record = json.read(content)
     if record is None:
-        return Recorded(Finding.DAMAGED)
+        return Recorded(SidecarContent.DAMAGED)
     if record["schema"] != records.SCHEMA:
-        return Recorded(Finding.NEWER)
+        return Recorded(SidecarContent.NEWER)
     try:
         said = Record.model_validate(record)
     except ValidationError:
-        return Recorded(Finding.DAMAGED)
+        return Recorded(SidecarContent.DAMAGED)
     if said.file.digest != file.digest:
-        return Recorded(Finding.OTHER_BYTES)
+        return Recorded(SidecarContent.OTHER_BYTES)
     answers = dict(answers_in(record, text))
-    return Recorded(Finding.WHOLE, described(said, answers, file)) if answers else Recorded(Finding.DAMAGED)
+    return (
+        Recorded(SidecarContent.WHOLE, described(said, answers, file)) if answers else Recorded(SidecarContent.DAMAGED)
+    )
 
 
 def answers_in(record: dict[str, Any], text: bytes | None) -> Iterator[tuple[str, str]]:

@@ -35,7 +35,7 @@ from storage.sidecars.names import is_sidecar_name, sidecar_path
 
 __all__ = [
     "ChangedFrom",
-    "Kept",
+    "KeptSidecar",
     "all_stand",
     "all_stand_on_disk",
     "any_stands",
@@ -57,7 +57,7 @@ APART = "holds what was written about another file, which had this name before"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class KeptSidecar:
     """A sidecar that was not written at `path`, and why: what stands there is not ours, say. Nothing was lost.
 
     `apart`: there stands what was written about another file, which had the same name.
@@ -79,7 +79,7 @@ def write(
     *,
     existing: Existing = "fill",
     mirror: Path | None = None,
-) -> list[Kept]:
+) -> list[KeptSidecar]:
     """Write every sidecar of the file, with the file's mode; which of them do not stand beside it.
 
     `changed_from`: what the file held before it was changed in place; asked where a sidecar is about other bytes.
@@ -96,7 +96,7 @@ def write(
             try:
                 kept += write_one(Composer(form, description, existing, changed_from, mode, folders), mirror)
             except ForeignFileError as error:
-                kept.append(Kept(path=error.path, reason=error.reason))
+                kept.append(KeptSidecar(path=error.path, reason=error.reason))
     except OSError as error:
         raise refused(error, os.path.dirname(description.path)) from error
     if unsynced is None and (failed := sync(folders)):
@@ -208,7 +208,7 @@ def mode_of(path: bytes) -> int:
     return stat.S_IMODE(found.st_mode) & 0o666
 
 
-def write_one(composer: Composer, mirror: Path | None) -> list[Kept]:
+def write_one(composer: Composer, mirror: Path | None) -> list[KeptSidecar]:
     """Beside the file, or else in the mirror; why it does not stand beside it."""
     form, description, existing, folders = composer.form, composer.description, composer.existing, composer.unsynced
     beside = sidecar_path(description.path, form.SUFFIX)
@@ -223,16 +223,16 @@ def write_one(composer: Composer, mirror: Path | None) -> list[Kept]:
         ours = content_of(form, beside)
         compose_atomically(away, composer.at(away, ours), mode=composer.mode, unsynced=folders)
         why = f"its folder cannot be written, so it stands at {os.fsdecode(away)}"
-        return [Kept(path=beside, reason=why), *set_apart_by(composer)]
+        return [KeptSidecar(path=beside, reason=why), *set_apart_by(composer)]
     kept = []
     if existing == "skip" and content_of(form, beside) != form.render(description):
-        kept.append(Kept(path=beside, reason="one stands there already, and output.existing says skip"))
+        kept.append(KeptSidecar(path=beside, reason="one stands there already, and output.existing says skip"))
     if away and elsewhere:
         kept += bring_home(composer, beside, away, elsewhere)
     return kept + set_apart_by(composer)
 
 
-def bring_home(composer: Composer, beside: bytes, away: bytes, elsewhere: bytes) -> list[Kept]:
+def bring_home(composer: Composer, beside: bytes, away: bytes, elsewhere: bytes) -> list[KeptSidecar]:
     """Clear the one in the mirror, whose content `elsewhere` the one beside the file holds now, unless it says more."""
     form, description = composer.form, composer.description
     if not (
@@ -240,15 +240,15 @@ def bring_home(composer: Composer, beside: bytes, away: bytes, elsewhere: bytes)
         or content_of(form, beside) == compose(form, elsewhere, description, composer.existing)
         or is_only_ours(form, elsewhere, description)
     ):
-        return [Kept(path=away, reason="it holds words of yours, so it stays beside the one at the file")]
+        return [KeptSidecar(path=away, reason="it holds words of yours, so it stays beside the one at the file")]
     if failed := sync_folders([os.path.dirname(beside)]):  # its words stand there for good, before they go here
         raise next(iter(failed.values()))
     clear(away)
     return []
 
 
-def set_apart_by(composer: Composer) -> list[Kept]:
-    return [Kept(path=name, reason=APART, apart=True) for name in sorted(composer.apart)]
+def set_apart_by(composer: Composer) -> list[KeptSidecar]:
+    return [KeptSidecar(path=name, reason=APART, apart=True) for name in sorted(composer.apart)]
 
 
 def take_along(description: Description, path: bytes, mirror: Path | None = None) -> None:

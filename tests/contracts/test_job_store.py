@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import NotFoundError
-from storage.errors import LostClaim
+from storage.errors import ClaimLostError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -54,7 +54,7 @@ class TestJobStore:
 
     def test_many_files_are_admitted_at_once_each_as_if_it_came_alone(self, store: JobStore, library: Library) -> None:
         admit(store, new_file(b"/inbox/gone.jpg"))
-        store.gone(claimed(store), "It went away.")
+        store.mark_gone(claimed(store), "It went away.")
         waiting = admit(store, new_file(b"/inbox/waiting.jpg"))[1]
         names = (b"new.jpg", b"twin.jpg", b"waiting.jpg", b"gone.jpg")
         files = [new_file(b"/inbox/" + name) for name in names]
@@ -164,14 +164,14 @@ class TestJobStore:
         done(store)
         copy = new_file(b"/inbox/copy.jpg")
         assert admit(store, copy)[0] is Admission.QUEUED
-        assert store.known(copy.digest, model=MODEL, recipe=RECIPE) == description_of(new_file())
+        assert store.cached_description(copy.digest, model=MODEL, recipe=RECIPE) == description_of(new_file())
 
     def test_only_the_same_bytes_model_and_questions_are_known(self, store: JobStore) -> None:
         done(store)
         digest = new_file().digest
-        assert store.known(new_file(content=b"x").digest, model=MODEL, recipe=RECIPE) is None
-        assert store.known(digest, model="another@1", recipe=RECIPE) is None
-        assert store.known(digest, model=MODEL, recipe="ffff") is None
+        assert store.cached_description(new_file(content=b"x").digest, model=MODEL, recipe=RECIPE) is None
+        assert store.cached_description(digest, model="another@1", recipe=RECIPE) is None
+        assert store.cached_description(digest, model=MODEL, recipe="ffff") is None
 
     def test_a_failed_or_skipped_file_waits_for_a_person(self, store: JobStore) -> None:
         _, failed = admit(store)
@@ -183,7 +183,7 @@ class TestJobStore:
 
     def test_a_file_that_went_away_and_came_back_is_new_work(self, store: JobStore) -> None:
         _, first = admit(store)
-        store.gone(claimed(store), "It went away.")
+        store.mark_gone(claimed(store), "It went away.")
         admission, second = admit(store)
         assert admission is Admission.QUEUED
         assert second != first
@@ -204,7 +204,7 @@ class TestJobStore:
         job_id = done(store)
         assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
         assert store.claim("w", lease_seconds=LEASE) is None, "it is not described again"
-        ((claim, description),) = store.take_up("w", lease_seconds=LEASE)
+        ((claim, description),) = store.claim_unpublished("w", lease_seconds=LEASE)
         assert (claim.job.id, description.path, description.name) == (job_id, b"/inbox/sea.jpg", "sea.jpg")
         store.finish(claim)
         assert library.job(job_id).state is JobState.DONE
@@ -218,7 +218,7 @@ class TestJobStore:
 
     def test_a_job_whose_file_was_missed_goes_on_at_the_new_place(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
-        store.gone(claimed(store), "It went away.")
+        store.mark_gone(claimed(store), "It went away.")
         assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
         job = library.job(job_id)
         assert (job.state, job.attempts, job.reason, job.finished_at) == (JobState.QUEUED, 0, None, None)
@@ -385,7 +385,7 @@ class TestJobStore:
         assert [claim.job.id, claimed(store).job.id] == [ids[0], ids[2]], "others do not wait with them"
         assert store.claim("x", lease_seconds=LEASE) is None
         store.publish(claim, description_of(first))
-        assert store.known(twin.digest, model=MODEL, recipe=RECIPE) is not None
+        assert store.cached_description(twin.digest, model=MODEL, recipe=RECIPE) is not None
         assert claimed(store).job.id == ids[1], "even while the first one's sidecars are pending"
 
     @pytest.mark.parametrize("way", ["fail", "skip", "gone", "retry", "wait", "reap", "abandon"])
@@ -399,7 +399,7 @@ class TestJobStore:
         if way in ("fail", "skip"):
             store.fail(claim, **why, cause=Cause.INPUT) if way == "fail" else store.skip(claim, **why)
         elif way == "gone":
-            store.gone(claim, "It went away.")
+            store.mark_gone(claim, "It went away.")
         elif way in ("retry", "wait"):
             put_off = store.retry_later if way == "retry" else store.wait
             put_off(claim, **why, cause=Cause.TRANSIENT, not_before=later)
@@ -579,19 +579,19 @@ class TestJobStore:
         because = {"code": "c", "reason": "r"}
         assert not store.beat(stale, lease_seconds=LEASE)
         assert not store.release(stale, "Late.")
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.publish(stale, description_of(new_file()))
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.finish(stale)
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.fail(stale, **because, cause=Cause.INPUT)
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.skip(stale, **because)
-        with pytest.raises(LostClaim):
-            store.gone(stale, "Late.")
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
+            store.mark_gone(stale, "Late.")
+        with pytest.raises(ClaimLostError):
             store.retry_later(stale, **because, cause=Cause.TRANSIENT, not_before=clock.now())
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.postpone(stale, **because, not_before=clock.now())
 
     def test_refusals_are_counted_by_code_and_kind_and_listed_newest_first(
@@ -652,15 +652,15 @@ class TestJobStore:
         admit(store)
         claim = claimed(store)
         store.publish(claim, description_of(new_file()))
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.publish(claim, description_of(new_file()))
         store.finish(claim)
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.finish(claim)
 
     def test_a_job_is_not_done_before_it_is_described(self, store: JobStore) -> None:
         admit(store)
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.finish(claimed(store))
 
     # After a death
@@ -701,7 +701,7 @@ class TestJobStore:
         assert (job.state, job.attempts, job.reason) == (JobState.QUEUED, 1, "The daemon died.")
         assert library.job(last_try).state is JobState.FAILED
         assert library.job(publishing).state is JobState.PUBLISHING
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.finish(described)
         assert store.abandon_all("Again.") == 0
 
@@ -709,13 +709,13 @@ class TestJobStore:
         _, job_id = admit(store)
         dead = claimed(store)
         store.publish(dead, description_of(new_file()))
-        assert store.take_up("w2", lease_seconds=LEASE) == [], "its worker still has its lease"
+        assert store.claim_unpublished("w2", lease_seconds=LEASE) == [], "its worker still has its lease"
         store.abandon_all("The daemon died.")
-        ((claim, description),) = store.take_up("w2", lease_seconds=LEASE)
+        ((claim, description),) = store.claim_unpublished("w2", lease_seconds=LEASE)
         assert (claim.job.id, claim.owner) == (job_id, "w2")
         assert description == description_of(new_file())
-        assert store.take_up("w3", lease_seconds=LEASE) == []
-        with pytest.raises(LostClaim):
+        assert store.claim_unpublished("w3", lease_seconds=LEASE) == []
+        with pytest.raises(ClaimLostError):
             store.finish(dead)
         store.finish(claim)
         assert library.job(job_id).state is JobState.DONE
@@ -726,7 +726,7 @@ class TestJobStore:
         store.publish(claim, description_of(new_file()))
         clock.advance(LEASE)
         assert store.reap() == [], "it is described: it is never queued again"
-        assert len(store.take_up("w2", lease_seconds=LEASE)) == 1
+        assert len(store.claim_unpublished("w2", lease_seconds=LEASE)) == 1
 
     def test_sidecars_that_cannot_be_written_are_taken_up_later(
         self, store: JobStore, library: Library, clock: FakeClock
@@ -738,11 +738,11 @@ class TestJobStore:
         store.postpone(claim, code="disk-full", reason="The disk is full.", not_before=later)
         job = library.job(job_id)
         assert (job.state, job.reason_code, job.not_before) == (JobState.PUBLISHING, "disk-full", later)
-        assert store.take_up("w", lease_seconds=LEASE) == []
-        with pytest.raises(LostClaim):
+        assert store.claim_unpublished("w", lease_seconds=LEASE) == []
+        with pytest.raises(ClaimLostError):
             store.finish(claim)
         clock.advance(30)
-        ((again, _),) = store.take_up("w", lease_seconds=LEASE)
+        ((again, _),) = store.claim_unpublished("w", lease_seconds=LEASE)
         store.finish(again)
         assert library.job(job_id).reason is None
 
@@ -791,7 +791,7 @@ class TestJobStore:
         said = description_of(new_file(), answers={"caption": "Dunes."})
         store.publish(claim, said)
         store.finish(claim)
-        assert store.known(new_file().digest, model=MODEL, recipe=RECIPE) == said
+        assert store.cached_description(new_file().digest, model=MODEL, recipe=RECIPE) == said
         assert library.description(first) == description_of(new_file()), "what was said before stays on record"
 
     def test_a_job_under_way_is_answered_as_it_is(self, store: JobStore) -> None:
@@ -811,7 +811,7 @@ class TestJobStore:
         with pytest.raises(NotFoundError):
             store.requeue(7)
         _, job_id = admit(store)
-        store.gone(claimed(store), "It went away.")
+        store.mark_gone(claimed(store), "It went away.")
         with pytest.raises(NotFoundError, match="went away"):
             store.requeue(job_id)
 
@@ -821,7 +821,7 @@ class TestJobStore:
             store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
         done(store, new_file(b"c", content=b"mended"))
         admit(store, new_file(b"b", content=b"mended"))
-        store.gone(claimed(store), "It went away, and the old one came back.")
+        store.mark_gone(claimed(store), "It went away, and the old one came back.")
         assert store.requeue_failed() == 2
         assert store.requeue_failed() == 0
         assert library.counts()[JobState.QUEUED] == 2
@@ -835,7 +835,7 @@ class TestJobStore:
         job = library.job(job_id)
         assert (job.state, job.finished_at) == (JobState.PUBLISHING, None)
         assert library.events(job_id)[-1].note == "They go home."
-        ((claim, description),) = store.take_up("w", lease_seconds=LEASE)
+        ((claim, description),) = store.claim_unpublished("w", lease_seconds=LEASE)
         assert (claim.job.id, description) == (job_id, library.description(job_id))
         assert store.whereabouts.restore([job_id], "Again.") == 0
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from storage.errors import LostClaim
+from storage.errors import ClaimLostError
 from storage.jobs.transitions import LONGEST
 from storage.lifecycle import ARROWS, Cause, JobState
 from storage.records import Admission, Claim, Description, Job, NewFile
@@ -105,7 +105,7 @@ class Jobs(RuleBasedStateMachine):
             "sidecars vanish": self.sidecars_vanish,
             "a description is taken back": lambda: self.take_back(content),
             "a worker claims": self.claim_one,
-            "a worker takes up": self.take_up,
+            "a worker takes up": self.claim_unpublished,
             "time passes": lambda: self.clock.advance(seconds),
             "the clock is set": lambda: self.clock.set_wall(self.clock.now() + jump),
             "silence": lambda: self.clock.advance(LEASE + 1),
@@ -200,7 +200,7 @@ class Jobs(RuleBasedStateMachine):
             "wait": lambda: self.store.wait(claim, **later),
             "fail": lambda: self.store.fail(claim, **why, cause=Cause.INPUT),
             "skip": lambda: self.store.skip(claim, **why),
-            "gone": lambda: self.store.gone(claim, "It went away."),
+            "gone": lambda: self.store.mark_gone(claim, "It went away."),
         }
         self.speaks(claim, may, ways[way])
         file = self.files.get(claim.job.path)
@@ -216,8 +216,8 @@ class Jobs(RuleBasedStateMachine):
         assert self.store.abandon_all("The daemon died.") == len(self.holders)
         self.holders.clear()
 
-    def take_up(self) -> None:
-        for claim, description in self.store.take_up("w", lease_seconds=LEASE):
+    def claim_unpublished(self) -> None:
+        for claim, description in self.store.claim_unpublished("w", lease_seconds=LEASE):
             assert (description.path, description.answers) == (claim.job.path, self.said[claim.job.id].answers)
             self.lease_is_over(claim.job.id)
             self.hold(claim)
@@ -310,7 +310,7 @@ class Jobs(RuleBasedStateMachine):
         for _ in range(3):
             self.clock.advance(LONGEST.total_seconds())
             self.reap()
-            self.take_up()
+            self.claim_unpublished()
             assert all(self.library.job(id).state is JobState.PUBLISHING for id in self.holders), (
                 "a claim outlives its worker"
             )
@@ -352,7 +352,7 @@ class Jobs(RuleBasedStateMachine):
         before = self.library.job(claim.job.id), self.library.events(claim.job.id)
         try:
             say()
-        except LostClaim:
+        except ClaimLostError:
             assert not may, "a worker lost a claim that it held"
             assert (self.library.job(claim.job.id), self.library.events(claim.job.id)) == before, "it changed something"
             return
@@ -368,7 +368,7 @@ class Jobs(RuleBasedStateMachine):
 
 def released(given_back: bool) -> None:
     if not given_back:
-        raise LostClaim
+        raise ClaimLostError
 
 
 class JobsOnSqlite(Jobs):

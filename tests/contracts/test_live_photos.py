@@ -458,7 +458,7 @@ class TestStore:
         assert list(library.halves([IDENTIFIER, *map(str, range(1200))])) == [IDENTIFIER]
         claim = store.claim("w", lease_seconds=60)
         assert claim is not None
-        store.gone(claim, "It went away.")
+        store.mark_gone(claim, "It went away.")
         assert [job.id for job in library.halves([IDENTIFIER])[IDENTIFIER]] == numbers[1:2]
 
     def test_a_path_that_holds_other_bytes_now_is_no_half(self, store: JobStore, library: Library) -> None:

@@ -50,7 +50,7 @@ def test_a_queued_job_waits_for_the_model_until_it_is_claimed_and_is_under_way_u
     assert asked(store) == (True, True)
     claimed = claim(store)
     assert asked(store) == (False, True)
-    store.gone(claimed, "gone")
+    store.mark_gone(claimed, "gone")
     assert asked(store) == (False, False)
 
 

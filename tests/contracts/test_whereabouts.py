@@ -163,7 +163,7 @@ class TestRestored:
         assert store.whereabouts.restore([job]) == 1
         assert store.whereabouts.restore([job]) == 0, "it is under way"
         assert library.job(job).state is JobState.PUBLISHING
-        ((claim, description),) = store.take_up("worker", lease_seconds=LEASE)
+        ((claim, description),) = store.claim_unpublished("worker", lease_seconds=LEASE)
         assert description == description_of(FILE)
         store.finish(claim)
         assert library.job(job).state is JobState.DONE
@@ -182,7 +182,9 @@ class TestRestored:
         monkeypatch.setattr("storage.jobs.recovery.MOST_TAKEN_UP", 2)
         jobs = [done(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number)) for number in range(3)]
         store.whereabouts.restore(jobs)
-        taken = [[claim.job.id for claim, _ in store.take_up("worker", lease_seconds=LEASE)] for _ in range(3)]
+        taken = [
+            [claim.job.id for claim, _ in store.claim_unpublished("worker", lease_seconds=LEASE)] for _ in range(3)
+        ]
         assert taken == [jobs[:2], jobs[2:], []]
 
 

@@ -49,7 +49,7 @@ def test_a_job_that_a_worker_missed_between_two_names_goes_on(intake_house: Inta
     claim = intake_house.store.claim("worker", lease_seconds=60)
     assert claim is not None
     (intake_house.inbox / "old.png").rename(intake_house.inbox / "new.png")
-    intake_house.store.gone(claim, "The file is no longer there.")
+    intake_house.store.mark_gone(claim, "The file is no longer there.")
     wait_for(lambda: intake_house.queued() == {"new.png"})
     (job,) = intake_house.jobs()
     assert (job.id, job.state) == (claim.job.id, JobState.QUEUED)

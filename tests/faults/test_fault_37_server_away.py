@@ -18,7 +18,7 @@ import pytest
 from daemon.worker.retrying_store import RetryingStore
 from storage.db import postgres_backend
 from storage.db.database import Database, open_database
-from storage.errors import BusyError, LostClaim, PassingError, UnreachableError
+from storage.errors import BusyError, ClaimLostError, TransientError, UnreachableError
 from storage.health import problems
 from storage.jobs import store as jobs_module
 from storage.jobs.store import JobStore
@@ -125,7 +125,7 @@ class TestRestart:
         with server.new_database() as address, closing(open_database(address)) as database:
             store = RetryingStore(database, FakeClock().now, lambda seconds: server.start())
             server.stop()
-            assert store.known("blake2b:none", model=MODEL, recipe=RECIPE) is None
+            assert store.cached_description("blake2b:none", model=MODEL, recipe=RECIPE) is None
 
     def test_a_daemon_that_finds_none_ends_with_1_so_that_its_service_tries_again(
         self, server: Server, served_house: House
@@ -185,7 +185,7 @@ class TestSilence:
     ) -> None:
         store = JobStore(database, FakeClock().now)
         at_the_commit(monkeypatch, relay)
-        with pytest.raises(PassingError):
+        with pytest.raises(TransientError):
             store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
         monkeypatch.undo()
         again, _ = store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
@@ -201,14 +201,14 @@ class TestSilence:
         claim = store.claim("w", lease_seconds=60)
         assert claim is not None
         at_the_commit(monkeypatch, relay)
-        with pytest.raises(PassingError):
+        with pytest.raises(TransientError):
             store.publish(claim, description_of(new_file()))
         monkeypatch.undo()
-        with pytest.raises(LostClaim):
+        with pytest.raises(ClaimLostError):
             store.publish(claim, description_of(new_file()))
         assert store.claim("w", lease_seconds=60) is None
         clock.advance(61)
-        ((taken, description),) = store.take_up("w", lease_seconds=60)
+        ((taken, description),) = store.claim_unpublished("w", lease_seconds=60)
         assert (taken.job.id, description) == (claim.job.id, description_of(new_file()))
         store.finish(taken)
         assert problems(database) == []

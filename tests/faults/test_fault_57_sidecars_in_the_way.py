@@ -14,7 +14,7 @@ import pytest
 
 from storage.lifecycle import JobState
 from storage.records import Description
-from storage.sidecars.writer import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, KeptSidecar
 from tests.support.disks import fill, make_read_only, make_writable, small_disk
 from tests.support.files import standing
 from tests.support.publishing_home import PublishingHouse
@@ -160,7 +160,9 @@ def test_a_link_in_the_place_of_the_files_folder_is_not_followed(house: Publishi
 
     write = house.write
 
-    def write_after_the_swap(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+    def write_after_the_swap(
+        description: Description, changed_from: ChangedFrom, unsynced: set[bytes]
+    ) -> list[KeptSidecar]:
         (house.inbox / "album").rename(tmp_path / "elsewhere")
         (house.inbox / "album").symlink_to(tmp_path / "elsewhere")
         house.write = write

@@ -14,7 +14,7 @@ import pytest
 
 from config.settings import FetchSettings
 from daemon.errors import FetchError, RefusedUrlError
-from daemon.fetching.download import Fetcher, Patience
+from daemon.fetching.download import Fetcher, FetchLimits
 from tests.fakes.web import PUBLIC, Detour, Names, Page, Website, break_off, redirect, serve, website
 from tests.support.holding import draw
 from tests.support.waiting import wait_for
@@ -49,7 +49,7 @@ class Reach:
 
     def __init__(self, inbox: Path, site: Website, names: Names, **settings: int) -> None:
         self.meant: list[str] = []
-        patience = Patience(answer=0.8, silence=0.4, bytes_a_second=1e6)
+        patience = FetchLimits(answer=0.8, silence=0.4, bytes_a_second=1e6)
         self._fetcher = Fetcher(
             inbox,
             FetchSettings.model_validate(settings),

@@ -24,7 +24,7 @@ import pytest
 
 from config.errors import ConfigError
 from daemon.doctor.checkup import Facts, lines_of
-from daemon.doctor.finding import Verdict, exit_code
+from daemon.doctor.finding import Severity, exit_code
 from daemon.inference.weights.sources import DEMO
 from daemon.lock import HomeLock, holder
 from daemon.media.decoder.sandbox.lockdown import Sandbox
@@ -36,9 +36,9 @@ from tests.support.schemas import as_an_older_version
 from tests.support.waiting import wait_for
 
 NOBODY = 65534
-PROBLEM, WARNING = Verdict.PROBLEM, Verdict.WARNING
+PROBLEM, WARNING = Severity.PROBLEM, Severity.WARNING
 
-Found = tuple[str, Verdict, str, str]
+Found = tuple[str, Severity, str, str]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def the_one(patient: Patient, facts: Callable[[Facts], Facts] = lambda seen: see
     return line.name, line.verdict, line.words, line.advice
 
 
-def says(found: Found, name: str, verdict: Verdict, words: str, advice: str) -> None:
+def says(found: Found, name: str, verdict: Severity, words: str, advice: str) -> None:
     assert found[:2] == (name, verdict)
     assert words in found[2]
     assert advice in found[3]
@@ -106,7 +106,7 @@ class TestTheProgram:
         patient: Patient,
         system: tuple[str, str, str],
         translated: bool,
-        verdict: Verdict,
+        verdict: Severity,
         words: str,
         advice: str,
     ) -> None:

@@ -61,7 +61,7 @@ def test_a_path_that_is_to_be_looked_at_again_is_judged_anew(house: IntakeHouse)
     wait_for(lambda: house.queued() == {"x.png"})
     claim = house.store.claim("worker", lease_seconds=60)
     assert claim is not None
-    house.store.gone(claim, "The file changed.")
+    house.store.mark_gone(claim, "The file changed.")
     intake.look_again(claim.job.path)
     wait_for(lambda: house.library.counts()[JobState.QUEUED] == 1)
 

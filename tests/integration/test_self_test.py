@@ -26,7 +26,7 @@ from daemon.doctor.selftest.machine_facts import power, sandbox, syncs
 from daemon.doctor.selftest.numerics import arithmetic, judged
 from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch_service import services
-from daemon.doctor.selftest.trial_result import Failed, Outcome, Result, tried
+from daemon.doctor.selftest.trial_result import Failed, Result, TrialResult, tried
 from daemon.inference.weights.sources import DEMO
 from daemon.power.power_state import PowerSource, PowerState
 from tests.fakes.service.person import Person, somebody
@@ -194,7 +194,7 @@ def test_a_caption_that_is_not_true_fails_and_is_told() -> None:
 def test_the_report_names_no_person_and_no_place(own_home: Path) -> None:
     settings = load_settings(home=own_home, environ={})
     said = f"{settings.inbox_path}/x of {getpass.getuser()}, below {Path.home()}/Pictures and {tempfile.gettempdir()}/y"
-    report = report_on([ok("inbox", said)], [Outcome("sidecars", Result.FAILED, said)], settings)
+    report = report_on([ok("inbox", said)], [TrialResult("sidecars", Result.FAILED, said)], settings)
     assert report.lines[0].words == "INBOX/x of NAME, below ~/Pictures and TMP/y"
     assert report.outcomes[0].words == report.lines[0].words
     assert report.exit_code == 1

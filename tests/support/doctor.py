@@ -10,12 +10,12 @@ from pathlib import Path
 from config.load import load_settings, prepare_home
 from config.settings import Settings
 from daemon.doctor.checkup import Facts, lines_of
-from daemon.doctor.finding import Line, Verdict
+from daemon.doctor.finding import Finding, Severity
 from daemon.doctor.home_folder import look_at_house, settings_or_why
 from daemon.doctor.inbox import look_at_inbox
 from daemon.doctor.program import look_at_program
 from daemon.doctor.running import look_at_running
-from daemon.doctor.runtime import Parts, look_at_model
+from daemon.doctor.runtime import RuntimeFacts, look_at_model
 from daemon.inference.smolvlm.checkpoint import damaged_weights
 from daemon.inference.weights.sources import ModelFolder, identity_of
 from daemon.media.decoder.sandbox.lockdown import Sandbox
@@ -63,7 +63,7 @@ class Patient:
     def facts(self) -> Facts:
         settings, misconfigured = settings_or_why(self.home)
         model = look_at_model(settings)
-        parts = Parts(
+        parts = RuntimeFacts(
             codecs=CODECS,
             device=DEVICE,
             sandbox=Sandbox(kind="landlock+seccomp"),
@@ -79,9 +79,9 @@ class Patient:
             running=look_at_running(settings, self.environ),
         )
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[Finding]:
         return lines_of(self.facts())
 
 
-def amiss(lines: list[Line]) -> list[Line]:
-    return [line for line in lines if line.verdict not in (Verdict.OK, Verdict.NOT_APPLICABLE)]
+def amiss(lines: list[Finding]) -> list[Finding]:
+    return [line for line in lines if line.verdict not in (Severity.OK, Severity.NOT_APPLICABLE)]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from daemon.doctor.selftest.trial_home import TrialHouse
-from daemon.doctor.selftest.trial_result import Failed, Outcome, tried, wait_for
+from daemon.doctor.selftest.trial_home import TrialHome
+from daemon.doctor.selftest.trial_result import Failed, TrialResult, tried, wait_for
 from daemon.lock import holder
 from storage.db.database import open_database
 from storage.health import problems
@@ -29,9 +29,9 @@ KEPT_BYTES = {"cpu": 60_000_000}
 KEPT_ON_A_GPU = 400_000_000
 
 
-def whole_way(room: Path) -> Iterator[Outcome]:
+def whole_way(room: Path) -> Iterator[TrialResult]:
     """One trial after the other in one home; each leaves the daemon as it was."""
-    house = TrialHouse(room)
+    house = TrialHome(room)
     try:
         for name, trial in TRIALS.items():
             yield tried(name, partial(trial, house))
@@ -39,7 +39,7 @@ def whole_way(room: Path) -> Iterator[Outcome]:
         house.close()
 
 
-def captions(house: TrialHouse) -> str:
+def captions(house: TrialHome) -> str:
     house.start()
     return compared(house.wait_done(house.samples(), 180), house.true)
 
@@ -55,7 +55,7 @@ def compared(said: Mapping[str, str], true: Mapping[str, str]) -> str:
     return f"{len(true)} of {len(true)} captions are true"
 
 
-def memory(house: TrialHouse) -> str:
+def memory(house: TrialHome) -> str:
     worker = house.worker()
     before = most = worker.memory_info().rss
     made = house.others(house.inbox, BATCH)
@@ -77,7 +77,7 @@ def kept(before: int, most: int, after: int, device: str) -> str:
     return words
 
 
-def tree(house: TrialHouse) -> str:
+def tree(house: TrialHome) -> str:
     """Fault 5."""
     top = house.room / "album"
     deepest = top / "one" / "two" / "three"
@@ -89,7 +89,7 @@ def tree(house: TrialHouse) -> str:
     return compared(house.wait_done(list(true)), true)
 
 
-def burst(house: TrialHouse) -> str:
+def burst(house: TrialHome) -> str:
     """Like fault 1: more names at once than some systems keep in mind."""
     folder = house.inbox / "burst"
     folder.mkdir()
@@ -111,7 +111,7 @@ def burst(house: TrialHouse) -> str:
     return f"{BURST} files at once, each looked at within {seconds:.1f} s"
 
 
-def second_daemon(house: TrialHouse) -> str:
+def second_daemon(house: TrialHome) -> str:
     """Fault 35."""
     done = house.again()
     if done.returncode != 75 or str(house.pid) not in done.stderr.decode(errors="replace"):
@@ -121,7 +121,7 @@ def second_daemon(house: TrialHouse) -> str:
     return "the second ended with 75 and named the first"
 
 
-def worker_killed(house: TrialHouse) -> str:
+def worker_killed(house: TrialHome) -> str:
     """Fault 29."""
     worker = house.worker()
     made = house.others(house.inbox, 6)
@@ -140,7 +140,7 @@ def worker_killed(house: TrialHouse) -> str:
     return f"after kill -9 {words}"
 
 
-def decoder_killed(house: TrialHouse) -> str:
+def decoder_killed(house: TrialHome) -> str:
     """Fault 44."""
     worker = house.worker()
     victims = wait_for(house.decoders, "a decoder's process")
@@ -162,7 +162,7 @@ def is_dead(process: psutil.Process) -> bool:
         return True
 
 
-def ending(house: TrialHouse) -> str:
+def ending(house: TrialHome) -> str:
     began = time.monotonic()
     if code := house.stop():
         raise Failed(f"The daemon ended with {code}.")
@@ -177,7 +177,7 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:.0f} MB"
 
 
-TRIALS: dict[str, Callable[[TrialHouse], str]] = {
+TRIALS: dict[str, Callable[[TrialHome], str]] = {
     "captions": captions,
     "memory": memory,
     "a tree is moved in": tree,

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from daemon.doctor.selftest.trial_result import Failed, Outcome, Result, tried
-from daemon.doctor.subprocesses import Silent, told_by
+from daemon.doctor.selftest.trial_result import Failed, Result, TrialResult, tried
+from daemon.doctor.subprocesses import NoOutputError, told_by
 
 
-def kernels() -> Iterator[Outcome]:
+def kernels() -> Iterator[TrialResult]:
     """One for each device that is here. Needs no weights."""
     try:
         told: Mapping[str, Mapping[str, Any]] = told_by("daemon.inference.torch.probe_kernels")
-    except Silent as error:
-        yield Outcome("kernels", Result.FAILED, str(error))
+    except NoOutputError as error:
+        yield TrialResult("kernels", Result.FAILED, str(error))
         return
     for device, found in told.items():
         yield tried(f"kernels on {device}", partial(judged, found))

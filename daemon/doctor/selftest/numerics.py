@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from daemon.doctor.selftest.trial_result import Failed, NotHere, Outcome, Result, tried
-from daemon.doctor.subprocesses import Silent, told_by
+from daemon.doctor.selftest.trial_result import Failed, NotHere, Result, TrialResult, tried
+from daemon.doctor.subprocesses import NoOutputError, told_by
 
 Ways = Sequence[Mapping[str, Any]]
 #: A full-size model is tried on every device, the CPU in float32 included.
@@ -15,12 +15,12 @@ PATIENCE_SECONDS = 900.0
 ABSENT = {"mps": "There is no Apple GPU that PyTorch can use.", "cuda": "There is no NVIDIA GPU that PyTorch can use."}
 
 
-def arithmetic(folder: str) -> Iterator[Outcome]:
+def arithmetic(folder: str) -> Iterator[TrialResult]:
     """For the checkpoint in `folder`: the CPU alone and together, then every other device against it."""
     try:
         told: Mapping[str, Ways] = told_by("daemon.inference.torch.probe_numerics", folder, patience=PATIENCE_SECONDS)
-    except Silent as error:
-        yield Outcome("arithmetic", Result.FAILED, str(error))
+    except NoOutputError as error:
+        yield TrialResult("arithmetic", Result.FAILED, str(error))
         return
     for device, ways in told.items():
         yield tried(f"arithmetic on {device}", partial(judged, device, ways))

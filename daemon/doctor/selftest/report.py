@@ -18,14 +18,14 @@ import psutil
 
 from config.settings import Settings
 from config.version import own_version
-from daemon.doctor.finding import Line
+from daemon.doctor.finding import Finding
 from daemon.doctor.selftest.end_to_end import whole_way
 from daemon.doctor.selftest.filesystem import sidecars, watching
 from daemon.doctor.selftest.kernels import kernels
 from daemon.doctor.selftest.machine_facts import power, sandbox, syncs
 from daemon.doctor.selftest.numerics import arithmetic
 from daemon.doctor.selftest.scratch_service import services
-from daemon.doctor.selftest.trial_result import Outcome, Result, tried
+from daemon.doctor.selftest.trial_result import Result, TrialResult, tried
 from daemon.inference.weights.sources import DEMO, ModelFolder
 
 LIBRARIES = ("torch", "transformers", "av", "pillow", "numpy", "watchdog", "sqlalchemy")
@@ -36,8 +36,8 @@ SHORTEST_NAME = 3
 @dataclass(frozen=True)
 class Report:
     machine: Mapping[str, str]
-    lines: Sequence[Line]
-    outcomes: Sequence[Outcome]
+    lines: Sequence[Finding]
+    outcomes: Sequence[TrialResult]
 
     @property
     def exit_code(self) -> int:
@@ -46,8 +46,8 @@ class Report:
 
 
 def run_trials(
-    settings: Settings, model: object, environ: Mapping[str, str], tell: Callable[[Outcome], None]
-) -> list[Outcome]:
+    settings: Settings, model: object, environ: Mapping[str, str], tell: Callable[[TrialResult], None]
+) -> list[TrialResult]:
     """One after the other, in a temporary folder; `tell` hears of each. `model` is the chosen one, if it is here."""
     folder = model.path if isinstance(model, ModelFolder) else DEMO
     outcomes = []
@@ -58,7 +58,7 @@ def run_trials(
     return outcomes
 
 
-def trials(room: Path, model: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator[Outcome]:
+def trials(room: Path, model: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator[TrialResult]:
     yield tried("watching", partial(watching, room))
     yield tried("sidecars", partial(sidecars, room))
     yield tried("syncs", partial(syncs, room))
@@ -70,7 +70,7 @@ def trials(room: Path, model: Path, settings: Settings, environ: Mapping[str, st
     yield from services(room, settings, environ)
 
 
-def report_on(lines: Sequence[Line], outcomes: Sequence[Outcome], settings: Settings) -> Report:
+def report_on(lines: Sequence[Finding], outcomes: Sequence[TrialResult], settings: Settings) -> Report:
     """Everything, with the person's own names left out."""
     hide = hiding(settings)
     return Report(

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from config.settings import Settings
-from daemon.doctor.finding import Verdict
-from daemon.doctor.selftest.trial_result import Failed, NotHere, Outcome, tried
+from daemon.doctor.finding import Severity
+from daemon.doctor.selftest.trial_result import Failed, NotHere, TrialResult, tried
 from daemon.errors import ServiceError
 from daemon.service.detect import Service, service_here
 from daemon.service.one_shot import run_errand
@@ -22,7 +22,7 @@ SECONDS = 90.0
 
 def services(
     room: Path, settings: Settings, environ: Mapping[str, str], platform: str = sys.platform
-) -> Iterator[Outcome]:
+) -> Iterator[TrialResult]:
     """The one of this system, and the other one as not applicable."""
     here, other = ("launchd", "systemd") if platform == "darwin" else ("systemd", "launchd")
     yield tried(here, partial(round_trip, room, settings, environ))
@@ -54,4 +54,4 @@ def found(look: Callable[[], Service]) -> Service:
 
 
 def is_amiss(verdict: str) -> bool:
-    return verdict in (Verdict.WARNING, Verdict.PROBLEM)
+    return verdict in (Severity.WARNING, Severity.PROBLEM)

@@ -32,7 +32,7 @@ STOP_SECONDS = 20.0
 MOST_JOBS = 1000
 
 
-class TrialHouse:
+class TrialHome:
     """Below `room`. What the person has chosen for the own home is left out."""
 
     def __init__(self, room: Path) -> None:

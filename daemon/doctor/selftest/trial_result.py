@@ -11,7 +11,7 @@ from typing import TypeVar
 import psutil
 
 from config.errors import SmolwatchError
-from daemon.doctor.subprocesses import Silent
+from daemon.doctor.subprocesses import NoOutputError
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.05
@@ -32,23 +32,23 @@ class NotHere(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialResult:
     name: str
     result: Result
     words: str
     seconds: float = 0.0
 
 
-def tried(name: str, trial: Callable[[], str]) -> Outcome:
+def tried(name: str, trial: Callable[[], str]) -> TrialResult:
     """`trial` returns what it saw, or raises what went wrong."""
     began = time.monotonic()
     try:
         result, words = Result.PASSED, trial()
     except NotHere as why:
         result, words = Result.NOT_APPLICABLE, str(why)
-    except (Failed, Silent, SmolwatchError, OSError, psutil.Error) as error:
+    except (Failed, NoOutputError, SmolwatchError, OSError, psutil.Error) as error:
         result, words = Result.FAILED, str(error) or type(error).__name__
-    return Outcome(name, result, words, time.monotonic() - began)
+    return TrialResult(name, result, words, time.monotonic() - began)
 
 
 def wait_for(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:

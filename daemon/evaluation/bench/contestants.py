@@ -9,17 +9,17 @@ from functools import cached_property
 from daemon.errors import EngineError
 from daemon.evaluation.bench.cases import Ask
 from daemon.evaluation.bench.interleave import Run
-from daemon.evaluation.bench.loaded_models import Models
+from daemon.evaluation.bench.loaded_models import LoadedModels
 from daemon.evaluation.bench.workload import requests_of, warm_up_of
 from daemon.inference.engine import Engine, Figures, Reply, Request
 from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.reference import ReferenceLoop
 
 
-class AskingSide:
+class AskContestant:
     """What both have in common: the same requests, with new pictures every turn. `tokens` is how long answers are."""
 
-    def __init__(self, models: Models, ask: Ask, *, tokens: int) -> None:
+    def __init__(self, models: LoadedModels, ask: Ask, *, tokens: int) -> None:
         self.models, self.ask, self.tokens = models, ask, tokens
         self.requests: list[Request] = []
         self._turn = 0
@@ -45,7 +45,7 @@ class AskingSide:
         return len(request.pictures) if request.is_video else len(self.processor.look(request.pictures).tiles)
 
 
-class EngineSide(AskingSide):
+class EngineContestant(AskContestant):
     def ready(self) -> None:
         if self._loaded() is None:
             engine = self.models.new_engine(self.ask.detail, self.ask.rows, self.ask.precision)
@@ -63,7 +63,7 @@ class EngineSide(AskingSide):
         return self.models.loaded_engine(self.ask.detail, self.ask.rows, self.ask.precision)
 
 
-class StockSide(AskingSide):
+class ReferenceContestant(AskContestant):
     @cached_property
     def processor(self) -> Processor:
         return self.models.processor(self.ask.detail, stock_frames=True)

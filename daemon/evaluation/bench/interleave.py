@@ -25,12 +25,12 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Measurement:
     seconds: float
     run: Run
 
 
-class Side(Protocol):
+class Contestant(Protocol):
     def ready(self) -> None:
         """What has to be done before a turn, and is not timed."""
         ...
@@ -41,20 +41,20 @@ class Side(Protocol):
 
 
 def take_turns(
-    sides: Mapping[str, Side],
+    sides: Mapping[str, Contestant],
     *,
     rounds: int,
     tell: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, list[Turn]]:
+) -> dict[str, list[Measurement]]:
     """Every side once a round, in order; its turns by its name. `tell` hears of every turn."""
-    turns: dict[str, list[Turn]] = {name: [] for name in sides}
+    turns: dict[str, list[Measurement]] = {name: [] for name in sides}
     for number in range(1, rounds + 1):
         for name, side in sides.items():
             side.ready()
             began = clock()
             run = side.run()
-            turn = Turn(clock() - began, run)
+            turn = Measurement(clock() - began, run)
             turns[name].append(turn)
             tell(f"round {number} of {rounds}: {name} took {turn.seconds:.2f} s")
     return turns

@@ -15,7 +15,7 @@ from daemon.inference.torch.reference import ReferenceLoop
 from daemon.inference.weights.sources import find_model
 
 
-class Models:
+class LoadedModels:
     """What `settings` choose; raises ModelUnavailableError when the weights are not here."""
 
     def __init__(self, settings: Settings) -> None:

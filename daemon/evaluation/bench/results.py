@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.evaluation.bench.cases import Measure
-from daemon.evaluation.bench.interleave import Run, Turn
-from daemon.evaluation.bench.stats import Spread, quotients
+from daemon.evaluation.bench.interleave import Measurement, Run
+from daemon.evaluation.bench.stats import Stats, quotients
 
 #: Of the issue's mix of pictures; `ratios` holds these alone.
 MIXES = ("fast", "balanced", "full")
@@ -18,60 +18,60 @@ DIGITS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseReport:
+class CaseResult:
     """One case: the same measure of both sides, and round by round how many times better the engine's is."""
 
     name: str
     measure: Measure
-    stock: Spread
-    engine: Spread
-    ratio: Spread
+    stock: Stats
+    engine: Stats
+    ratio: Stats
     stock_runs: tuple[Run, ...]
     engine_runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProductReport:
+class ProductResult:
     dtype: str
     rows: int
     inner: int
     columns: int
-    teraflops: Spread
+    teraflops: Stats
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitsReport:
+class RooflineResult:
     """The machine's limits, and the engine beside them.
 
     `vision_over_floor`: how many times the seconds that a tile's operations take at the rate of the fastest product.
     `memory_share`: the share of a copy's rate at which weights are read while answers are written, by case.
     """
 
-    products: tuple[ProductReport, ...]
-    copy_gigabytes: Spread
+    products: tuple[ProductResult, ...]
+    copy_gigabytes: Stats
     gigaflops_a_tile: float
-    vision_floor: Spread
-    vision_over_floor: Spread
+    vision_floor: Stats
+    vision_over_floor: Stats
     weights_megabytes_a_token: float
     memory_share: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class BenchResults:
     """`machine`, `model` and `options` are plain facts."""
 
     machine: Mapping[str, object]
     model: Mapping[str, object]
     options: Mapping[str, object]
-    cases: tuple[CaseReport, ...]
-    limits: LimitsReport | None = None
+    cases: tuple[CaseResult, ...]
+    limits: RooflineResult | None = None
 
     @property
     def ratios(self) -> dict[str, float]:
         return {case.name: case.ratio.median for case in self.cases if case.name in MIXES}
 
     @property
-    def int8_gains(self) -> dict[str, Spread]:
+    def int8_gains(self) -> dict[str, Stats]:
         """How many times better the engine is in 8 bits than in its own numbers, round by round."""
         engines = {case.name: case.engine.values for case in self.cases}
         return {
@@ -79,20 +79,20 @@ class Report:
         }
 
 
-def compared(name: str, measure: Measure, stock: Sequence[Turn], engine: Sequence[Turn]) -> CaseReport:
+def compared(name: str, measure: Measure, stock: Sequence[Measurement], engine: Sequence[Measurement]) -> CaseResult:
     ours, theirs = ([value_of(measure, turn) for turn in turns] for turns in (engine, stock))
-    return CaseReport(
+    return CaseResult(
         name=name,
         measure=measure,
-        stock=Spread(tuple(theirs)),
-        engine=Spread(tuple(ours)),
+        stock=Stats(tuple(theirs)),
+        engine=Stats(tuple(ours)),
         ratio=quotients(ours, theirs) if measure.more_is_better else quotients(theirs, ours),
         stock_runs=tuple(turn.run for turn in stock),
         engine_runs=tuple(turn.run for turn in engine),
     )
 
 
-def value_of(measure: Measure, turn: Turn) -> float:
+def value_of(measure: Measure, turn: Measurement) -> float:
     run = turn.run
     match measure:
         case Measure.SECONDS:
@@ -110,7 +110,7 @@ def mean_phases(runs: Sequence[Run]) -> dict[str, float]:
     return {phase: sum(run.phases[phase] for run in runs) / len(runs) for phase in runs[0].phases}
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: BenchResults) -> dict[str, Any]:
     """The whole report for programs; what was not measured is absent."""
     whole: dict[str, Any] = {
         "schema": 1,
@@ -125,7 +125,7 @@ def document(report: Report) -> dict[str, Any]:
     return whole if report.limits is None else whole | {"limits": limit_words(report.limits)}
 
 
-def case_words(case: CaseReport) -> dict[str, Any]:
+def case_words(case: CaseResult) -> dict[str, Any]:
     return {
         "measure": str(case.measure),
         "ratio": spread_words(case.ratio),
@@ -146,7 +146,7 @@ def side_words(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def limit_words(limits: LimitsReport) -> dict[str, Any]:
+def limit_words(limits: RooflineResult) -> dict[str, Any]:
     products = [
         {"dtype": one.dtype, "rows": one.rows, "inner": one.inner, "columns": one.columns}
         | {"teraflops": spread_words(one.teraflops)}
@@ -167,7 +167,7 @@ def limit_words(limits: LimitsReport) -> dict[str, Any]:
     }
 
 
-def spread_words(spread: Spread) -> dict[str, Any]:
+def spread_words(spread: Stats) -> dict[str, Any]:
     return {
         "median": rounded(spread.median),
         "min": rounded(spread.least),

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from config.settings import Settings
 from daemon.evaluation.bench.cases import Ask, Group, Measure, Prepare, Task, chosen, smaller
-from daemon.evaluation.bench.contestants import EngineSide, StockSide
-from daemon.evaluation.bench.interleave import Side, take_turns
-from daemon.evaluation.bench.loaded_models import Models
-from daemon.evaluation.bench.results import CaseReport, LimitsReport, ProductReport, Report, compared
-from daemon.evaluation.bench.startup import LimitsSide, PrepareSide, StartSide
-from daemon.evaluation.bench.stats import Spread, quotients
+from daemon.evaluation.bench.contestants import EngineContestant, ReferenceContestant
+from daemon.evaluation.bench.interleave import Contestant, take_turns
+from daemon.evaluation.bench.loaded_models import LoadedModels
+from daemon.evaluation.bench.results import BenchResults, CaseResult, ProductResult, RooflineResult, compared
+from daemon.evaluation.bench.startup import PrepareContestant, RooflineContestant, StartContestant
+from daemon.evaluation.bench.stats import Stats, quotients
 from daemon.evaluation.machine import machine_facts
 
 STOCK, LIMITS = "stock", "limits"
@@ -27,14 +27,14 @@ def measure(
     tokens: int = 64,
     quick: bool = False,
     tell: Callable[[str], None] = lambda _: None,
-) -> Report:
+) -> BenchResults:
     """Everything, or the named `cases`; `quick` looks at every picture once. `tell` hears how far it is.
 
     Raises NotFoundError for a case that there is none of, ModelUnavailableError without weights, and EngineError when
     either side fails.
     """
     groups = chosen(cases)
-    with closing(Models(settings)) as models:
+    with closing(LoadedModels(settings)) as models:
         bench = Bench(models, tokens=tokens, rounds=rounds, tell=tell)
         for group in groups:
             bench.compare(quicker(group) if quick else group)
@@ -48,15 +48,15 @@ def quicker(group: Group) -> Group:
 class Bench:
     """Compares group after group, and reports on all of them."""
 
-    def __init__(self, models: Models, *, tokens: int, rounds: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, models: LoadedModels, *, tokens: int, rounds: int, tell: Callable[[str], None]) -> None:
         self._models, self._tokens, self._rounds, self._tell = models, tokens, rounds, tell
-        self._limits = LimitsSide(models)
-        self._cases: list[CaseReport] = []
+        self._limits = RooflineContestant(models)
+        self._cases: list[CaseResult] = []
 
     def compare(self, group: Group) -> None:
         cases = {name: task for name, task in group.cases.items() if self._can(task)}
         self._tell(f"Measuring {', '.join(cases)}")
-        sides: dict[str, Side] = {STOCK: self._side(group.stock, stock=True)}
+        sides: dict[str, Contestant] = {STOCK: self._side(group.stock, stock=True)}
         sides |= {name: self._side(task, stock=False) for name, task in cases.items()}
         if group.measure is Measure.VISION:
             sides[LIMITS] = self._limits
@@ -67,20 +67,20 @@ class Bench:
         """Numbers of 8 bits are not for every machine."""
         return not isinstance(task, Ask) or task.precision != "int8" or self._models.has_int8
 
-    def _side(self, task: Task, *, stock: bool) -> Side:
+    def _side(self, task: Task, *, stock: bool) -> Contestant:
         if isinstance(task, Ask):
-            side = StockSide if stock else EngineSide
+            side = ReferenceContestant if stock else EngineContestant
             return side(self._models, task, tokens=self._tokens)
         if isinstance(task, Prepare):
-            return PrepareSide(self._models, task, stock=stock)
-        return StartSide(self._models, stock=stock, tokens=self._tokens)
+            return PrepareContestant(self._models, task, stock=stock)
+        return StartContestant(self._models, stock=stock, tokens=self._tokens)
 
-    def report(self, options: Mapping[str, object]) -> Report:
+    def report(self, options: Mapping[str, object]) -> BenchResults:
         folder, info = self._models.folder, self._models.info
         model: dict[str, object] = {"id": folder.id, "revision": folder.revision, "bytes": folder.bytes}
         if info is not None:
             model |= {"engine": info.engine, "device": info.device, "dtype": info.dtype}
-        return Report(
+        return BenchResults(
             machine=machine_facts(self._models.device_name),
             model=model,
             options=options,
@@ -88,16 +88,16 @@ class Bench:
             limits=self._limits_report(),
         )
 
-    def _limits_report(self) -> LimitsReport | None:
+    def _limits_report(self) -> RooflineResult | None:
         vision = next((case for case in self._cases if case.measure is Measure.VISION), None)
         if vision is None or self._models.info is None:
             return None
         limits, needs = self._limits, self._limits.needs
         rates = limits.best_rates("f32" if self._models.info.dtype == "float32" else "bf16")
-        floor = Spread(tuple(needs.operations_a_tile / rate for rate in rates.values))
-        return LimitsReport(
+        floor = Stats(tuple(needs.operations_a_tile / rate for rate in rates.values))
+        return RooflineResult(
             products=tuple(
-                ProductReport(
+                ProductResult(
                     dtype=product.dtype,
                     rows=product.rows,
                     inner=product.inner,

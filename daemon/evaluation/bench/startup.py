@@ -10,8 +10,8 @@ from functools import cached_property
 from daemon.evaluation.bench.cases import ONE_TILE, Prepare, film
 from daemon.evaluation.bench.contestants import ask_engine, ask_stock
 from daemon.evaluation.bench.interleave import Run
-from daemon.evaluation.bench.loaded_models import Models
-from daemon.evaluation.bench.stats import Spread
+from daemon.evaluation.bench.loaded_models import LoadedModels
+from daemon.evaluation.bench.stats import Stats
 from daemon.evaluation.bench.workload import requests_of
 from daemon.inference.engine import Request
 from daemon.inference.smolvlm.processor import Processor
@@ -20,10 +20,10 @@ from daemon.inference.torch.roofline import MatrixProduct, ModelCost, copy_rate,
 COPIED_BYTES = 256 * 1024**2
 
 
-class PrepareSide:
+class PrepareContestant:
     """One video's frames, by the engine's processor or by the stock rule. The model is not loaded."""
 
-    def __init__(self, models: Models, prepare: Prepare, *, stock: bool) -> None:
+    def __init__(self, models: LoadedModels, prepare: Prepare, *, stock: bool) -> None:
         self._models, self._frames, self._is_stock = models, prepare.frames, stock
 
     @cached_property
@@ -46,13 +46,13 @@ class PrepareSide:
         return Run(files=1, phases={"preprocess": time.perf_counter() - began}, tiles=self._frames)
 
 
-class StartSide:
+class StartContestant:
     """Loads, asks about a first picture, and about a second.
 
     What only the very first load of a process or a machine costs is left out: libraries and files are in memory.
     """
 
-    def __init__(self, models: Models, *, stock: bool, tokens: int) -> None:
+    def __init__(self, models: LoadedModels, *, stock: bool, tokens: int) -> None:
         self._models, self._is_stock, self._tokens = models, stock, tokens
 
     @cached_property
@@ -87,10 +87,10 @@ class StartSide:
         return lambda request: ask_engine(engine, [request])
 
 
-class LimitsSide:
+class RooflineContestant:
     """Measures the machine, and keeps what it measured: operations a second by product, bytes a second of a copy."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: LoadedModels) -> None:
         self._models = models
         self._products: dict[MatrixProduct, list[float]] = {}
         self._copies: list[float] = []
@@ -100,17 +100,17 @@ class LimitsSide:
         return needs_of(self._models.stock().model)
 
     @property
-    def products(self) -> dict[MatrixProduct, Spread]:
-        return {product: Spread(tuple(rates)) for product, rates in self._products.items()}
+    def products(self) -> dict[MatrixProduct, Stats]:
+        return {product: Stats(tuple(rates)) for product, rates in self._products.items()}
 
     @property
-    def copies(self) -> Spread:
-        return Spread(tuple(self._copies))
+    def copies(self) -> Stats:
+        return Stats(tuple(self._copies))
 
-    def best_rates(self, dtype: str) -> Spread:
+    def best_rates(self, dtype: str) -> Stats:
         """Of every round, that of the fastest product."""
         rounds = zip(*(rates for product, rates in self._products.items() if product.dtype == dtype), strict=True)
-        return Spread(tuple(map(max, rounds)))
+        return Stats(tuple(map(max, rounds)))
 
     def ready(self) -> None:
         _ = self.needs

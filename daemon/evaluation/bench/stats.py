@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Spread:
+class Stats:
     """Measurements in the order in which they were taken; at least one."""
 
     values: tuple[float, ...]
@@ -25,10 +25,10 @@ class Spread:
     def most(self) -> float:
         return max(self.values)
 
-    def scaled(self, factor: float) -> Spread:
-        return Spread(tuple(factor * value for value in self.values))
+    def scaled(self, factor: float) -> Stats:
+        return Stats(tuple(factor * value for value in self.values))
 
 
-def quotients(over: Sequence[float], under: Sequence[float]) -> Spread:
+def quotients(over: Sequence[float], under: Sequence[float]) -> Stats:
     """One quotient a round: what was measured in different rounds is not compared."""
-    return Spread(tuple(upper / lower for upper, lower in zip(over, under, strict=True)))
+    return Stats(tuple(upper / lower for upper, lower in zip(over, under, strict=True)))

@@ -52,7 +52,7 @@ class FrameSeeker:
     `soundness` takes note of all damage, and judges the frames.
 
     `check` is called before every read and may raise; `stop_at`: monotonic seconds. Without `leaps`, every frame up to
-    the last wanted one is decoded. Raises LeapMissedError: then the table is wrong, and the reel is to be read again
+    the last wanted one is decoded. Raises SeekMissedError: then the table is wrong, and the reel is to be read again
     without leaps.
     """
 

@@ -117,7 +117,7 @@ def test_the_sidecars_are_named_where_they_stand(house: House) -> None:
 
 def test_the_half_of_a_live_photo_that_is_set_aside_shows_the_description_of_the_other(house: House) -> None:
     house.queue("IMG_1.MOV", b"moving waves")
-    house.store.gone(house.claim(), "The file is no longer there.")
+    house.store.mark_gone(house.claim(), "The file is no longer there.")
     house.describe_live_photo()
     picture, film = house.inbox / "IMG_1.HEIC", house.inbox / "IMG_1.MOV"
     for half in (picture, film):

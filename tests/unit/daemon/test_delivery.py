@@ -19,7 +19,7 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim, Description
 from storage.sidecars import writer
-from storage.sidecars.writer import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, KeptSidecar
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of
 from tests.support.logs import logged
@@ -43,11 +43,11 @@ def description(claim: Claim) -> Description:
     return description_of(settled(claim.job.path))
 
 
-def killed(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+def killed(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
     raise Killed
 
 
-def full(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+def full(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
     raise SidecarError("disk-full", "The disk is full")
 
 
@@ -66,7 +66,7 @@ def test_a_delivered_job_is_done_and_its_sidecars_stand(
 def test_the_row_stands_before_the_first_sidecar_is_begun(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description
 ) -> None:
-    def look(written: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+    def look(written: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
         assert state(library, claim) is JobState.PUBLISHING
         assert library.description(claim.job.id) == written
         return []
@@ -82,7 +82,7 @@ def test_killed_before_the_sidecars_the_job_is_published_again_and_not_described
         Delivery(store, killed, clock, lambda: 1.0).deliver([(claim, description)])
     store.abandon_all("restart")
     assert store.claim("second", lease_seconds=60) is None
-    assert Delivery(store, writer.write, clock, lambda: 1.0).take_up("second", lease_seconds=60) == 1
+    assert Delivery(store, writer.write, clock, lambda: 1.0).claim_unpublished("second", lease_seconds=60) == 1
     assert state(library, claim) is JobState.DONE
     assert (inbox / "beach.png.smolwatch.json").exists()
 
@@ -90,7 +90,7 @@ def test_killed_before_the_sidecars_the_job_is_published_again_and_not_described
 def test_killed_after_the_sidecars_they_are_written_again_to_the_same_bytes(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
-    def write_and_die(written: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+    def write_and_die(written: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
         writer.write(written)
         raise Killed
 
@@ -98,7 +98,7 @@ def test_killed_after_the_sidecars_they_are_written_again_to_the_same_bytes(
         Delivery(store, write_and_die, clock, lambda: 1.0).deliver([(claim, description)])
     first = (inbox / "beach.png.smolwatch.json").read_bytes()
     store.abandon_all("restart")
-    Delivery(store, writer.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
+    Delivery(store, writer.write, clock, lambda: 1.0).claim_unpublished("second", lease_seconds=60)
     assert (inbox / "beach.png.smolwatch.json").read_bytes() == first
     assert state(library, claim) is JobState.DONE
 
@@ -113,7 +113,7 @@ def test_what_a_killed_worker_left_half_written_goes_and_what_others_write_now_s
     for file, age in ((left, 5.0), (written, -5.0)):
         file.touch()
         os.utime(file, (clock.now().timestamp() - age,) * 2)
-    Delivery(store, writer.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
+    Delivery(store, writer.write, clock, lambda: 1.0).claim_unpublished("second", lease_seconds=60)
     assert (left.exists(), written.exists()) == (False, True)
     assert (inbox / "beach.png.md").exists()
 
@@ -128,9 +128,9 @@ def test_sidecars_that_cannot_be_written_wait_with_a_growing_pause_and_a_reason(
         assert (job.state, job.reason) == (JobState.PUBLISHING, "Sidecars pending. The disk is full")
         assert job.not_before is not None
         assert (job.not_before - clock.now()).total_seconds() == pause
-        assert delivery.take_up("first", lease_seconds=60) == 0
+        assert delivery.claim_unpublished("first", lease_seconds=60) == 0
         clock.advance(pause)
-        assert delivery.take_up("first", lease_seconds=60) == 1
+        assert delivery.claim_unpublished("first", lease_seconds=60) == 1
     notes = [event.note for event in library.events(claim.job.id)]
     assert notes.count("Sidecars pending. The disk is full") == 1, "the story does not grow with every try"
     assert not any(note.startswith("Taken up") for note in notes)
@@ -141,7 +141,7 @@ def test_many_jobs_that_wait_for_the_same_are_logged_once_and_so_is_the_end(
 ) -> None:
     is_full = True
 
-    def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+    def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
         return full(description, changed_from, unsynced) if is_full else []
 
     delivery = Delivery(store, write, clock, lambda: 1.0)
@@ -154,11 +154,11 @@ def test_many_jobs_that_wait_for_the_same_are_logged_once_and_so_is_the_end(
             delivery.deliver([(claim, description_of(file))])
         for _ in range(10):
             clock.advance(60)
-            delivery.take_up("first", lease_seconds=60)
+            delivery.claim_unpublished("first", lease_seconds=60)
         assert lines == ["Sidecars pending. The disk is full (first for 0.png)"]
         is_full = False
         clock.advance(60)
-        delivery.take_up("first", lease_seconds=60)
+        delivery.claim_unpublished("first", lease_seconds=60)
     assert [line for line in lines[1:] if "done" not in line] == [
         "Sidecars are written again (disk-full) after 10 min."
     ]
@@ -167,7 +167,7 @@ def test_many_jobs_that_wait_for_the_same_are_logged_once_and_so_is_the_end(
 def test_what_nobody_foresaw_stops_no_other_publication(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description
 ) -> None:
-    def breaks(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+    def breaks(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
         raise ValueError("unforeseen")
 
     Delivery(store, breaks, clock, lambda: 1.0).deliver([(claim, description)])
@@ -251,7 +251,7 @@ class TestTogether:
     ) -> None:
         seen: list[str] = []
 
-        def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+        def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
             assert library.counts()[JobState.PUBLISHING] == len(described)
             seen.append("written")
             return writer.write(description, changed_from, unsynced)
@@ -296,13 +296,13 @@ class TestTogether:
         assert (state(library, bad), state(library, good)) == (JobState.PUBLISHING, JobState.DONE)
         assert library.job(bad.job.id).reason == "Sidecars pending. Input/output error"
         clock.advance(60)
-        assert Delivery(store, writer.write, clock, lambda: 1.0).take_up("first", lease_seconds=60) == 1
+        assert Delivery(store, writer.write, clock, lambda: 1.0).claim_unpublished("first", lease_seconds=60) == 1
         assert state(library, bad) is JobState.DONE
 
     def test_one_whose_sidecars_cannot_be_written_waits_and_the_others_are_done(
         self, store: JobStore, library: Library, clock: FakeClock, described: list[tuple[Claim, Description]]
     ) -> None:
-        def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+        def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
             if description.name == "3.png":
                 return full(description, changed_from, unsynced)
             return writer.write(description, changed_from, unsynced)
@@ -315,7 +315,7 @@ class TestTogether:
     def test_killed_in_between_they_are_all_published_again_and_not_described_again(
         self, store: JobStore, library: Library, clock: FakeClock, described: list[tuple[Claim, Description]]
     ) -> None:
-        def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+        def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
             if description.name == "3.png":
                 raise Killed
             return writer.write(description, changed_from, unsynced)
@@ -324,6 +324,6 @@ class TestTogether:
             Delivery(store, write, clock, lambda: 1.0).deliver(described)
         store.abandon_all("restart")
         assert store.claim("second", lease_seconds=60) is None
-        taken = Delivery(store, writer.write, clock, lambda: 1.0).take_up("second", lease_seconds=60)
+        taken = Delivery(store, writer.write, clock, lambda: 1.0).claim_unpublished("second", lease_seconds=60)
         assert taken == len(described)
         assert library.counts()[JobState.DONE] == len(described)

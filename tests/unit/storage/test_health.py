@@ -36,11 +36,11 @@ def busy(database: Database, store: JobStore, clock: FakeClock) -> Database:
     first, second, third, fourth, fifth = (claim for claim in claims if claim)
     store.publish(first, description_of(named(1)))
     store.postpone(first, code="read-only", reason="Not now.", not_before=clock.now())
-    ((again, _),) = store.take_up("w", lease_seconds=60)
+    ((again, _),) = store.claim_unpublished("w", lease_seconds=60)
     store.finish(again)
     store.fail(second, code="damaged", reason="No picture.", cause=Cause.INPUT)
     store.requeue(2)
-    store.gone(third, "It went away.")
+    store.mark_gone(third, "It went away.")
     store.publish(fourth, description_of(named(4)))
     store.release(fifth, "Stopping.")
     for _ in range(2):

@@ -15,7 +15,7 @@ import pytest
 from config.settings import FetchSettings, InboxSettings
 from daemon.errors import FetchError
 from daemon.fetching.download import GO_ON, Fetcher
-from daemon.fetching.partial_file import KEPT_SECONDS, Facts, open_part, sweep_parts
+from daemon.fetching.partial_file import KEPT_SECONDS, PartFacts, open_part, sweep_parts
 from daemon.intake.filters import Filters
 from storage.atomic import sweep_temporaries
 from tests.fakes.web import Names, Website, break_off, redirect, serve, website
@@ -166,7 +166,7 @@ def test_a_file_that_a_killed_call_had_published_is_not_written_to(
     fetcher: Fetcher, site: Website, inbox: Path, picture: bytes, another: bytes
 ) -> None:
     with open_part(inbox, site.url("/beach.png")) as part:
-        part.begin(Facts(etag='"v1"'))
+        part.begin(PartFacts(etag='"v1"'))
         part.add(picture)
     temporary = next(file for file in inbox.iterdir() if "facts" not in file.name)
     os.link(temporary, inbox / "beach.png")  # published, and killed before the other name was taken away

@@ -183,7 +183,7 @@ def test_a_file_that_comes_back_after_its_job_was_gone_is_queued_again(
     enter(gate, path)
     claim = store.claim("worker", lease_seconds=60)
     assert claim is not None
-    store.gone(claim, "The file is no longer there.")
+    store.mark_gone(claim, "The file is no longer there.")
     assert enter(gate, path) is AdmitResult.QUEUED
 
 

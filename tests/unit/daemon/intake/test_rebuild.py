@@ -13,7 +13,7 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Segment
 from storage.sidecars import writer
-from storage.sidecars.json_reader import Finding
+from storage.sidecars.json_reader import SidecarContent
 from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import PNG, drop, settled
 
@@ -45,7 +45,9 @@ def test_what_stands_beside_the_files_comes_back_and_the_rest_is_counted(
     store.admit(settled(drop(inbox, "known.png")), model=MODEL, recipe=RECIPE, max_attempts=3)
     tally = rebuilt(settings, store, library)
     assert (tally.taken, tally.known, tally.unreadable) == (2, 1, 1)
-    assert tally.others == Counter({Finding.NO_RECORD: 1, Finding.DAMAGED: 1, Finding.OTHER_BYTES: 1, Finding.NONE: 1})
+    assert tally.others == Counter(
+        {SidecarContent.NO_RECORD: 1, SidecarContent.DAMAGED: 1, SidecarContent.OTHER_BYTES: 1, SidecarContent.NONE: 1}
+    )
     for path in paths:
         job = library.job_at(path)
         assert job is not None

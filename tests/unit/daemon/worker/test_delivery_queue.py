@@ -24,7 +24,7 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim, Description
 from storage.sidecars import writer
-from storage.sidecars.writer import ChangedFrom, Kept
+from storage.sidecars.writer import ChangedFrom, KeptSidecar
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import drop, settled
@@ -43,7 +43,7 @@ class Drive:
     def stick(self) -> None:
         self.go_on.clear()
 
-    def write(self, description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[Kept]:
+    def write(self, description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
         self.begun.set()
         assert self.go_on.wait(LONG)
         self.on_write()

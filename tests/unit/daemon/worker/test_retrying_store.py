@@ -9,7 +9,7 @@ import pytest
 
 from daemon.worker.retrying_store import AGAIN_SECONDS, RetryingStore
 from storage.db.database import Database, open_database
-from storage.errors import LostClaim
+from storage.errors import ClaimLostError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -77,7 +77,7 @@ WAYS: dict[str, tuple[Way, JobState]] = {
     "publish": (lambda store, claim, _: store.publish(claim, description_of(new_file())), JobState.PUBLISHING),
     "fail": (lambda store, claim, _: store.fail(claim, **WHY, cause=Cause.INPUT), JobState.FAILED),
     "skip": (lambda store, claim, _: store.skip(claim, **WHY), JobState.SKIPPED),
-    "gone": (lambda store, claim, _: store.gone(claim, "r"), JobState.GONE),
+    "gone": (lambda store, claim, _: store.mark_gone(claim, "r"), JobState.GONE),
     "retry": (
         lambda store, claim, clock: store.retry_later(
             claim, **WHY, cause=Cause.TRANSIENT, not_before=clock.now() + timedelta(seconds=9)
@@ -129,7 +129,7 @@ def test_nothing_new_is_taken_meanwhile_and_nobody_waits_for_it(patient: Retryin
     patient.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
     rival.hold()
     assert patient.claim("w", lease_seconds=60) is None
-    assert patient.take_up("w", lease_seconds=60) == []
+    assert patient.claim_unpublished("w", lease_seconds=60) == []
     assert rival.waits == []
     rival.let_go()
     assert patient.claim("w", lease_seconds=60)
@@ -140,5 +140,5 @@ def test_a_claim_that_was_taken_back_in_between_is_lost(
 ) -> None:
     rival.last = lambda: JobStore(impatient, clock.now).abandon_all("The daemon was restarted.")
     rival.hold()
-    with pytest.raises(LostClaim):
+    with pytest.raises(ClaimLostError):
         patient.publish(claim, description_of(new_file()))

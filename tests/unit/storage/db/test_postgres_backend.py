@@ -14,7 +14,7 @@ from storage import migrations
 from storage.db import postgres_backend
 from storage.db.database import Database, open_database
 from storage.db.tables import daemon_state, metadata
-from storage.errors import BusyError, DiskFullError, PassingError, StorageError, UnreachableError
+from storage.errors import BusyError, DiskFullError, StorageError, TransientError, UnreachableError
 from storage.health import problems
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -237,7 +237,7 @@ class TestTransactions:
         ("57014", BusyError),
         ("40P01", BusyError),
         ("53100", DiskFullError),
-        ("53200", PassingError),
+        ("53200", TransientError),
         ("25006", StorageError),
         ("42501", StorageError),
         ("XX001", StorageError),

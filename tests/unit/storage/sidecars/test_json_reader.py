@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from storage.records import Description, MediaKind, Quality, Segment
 from storage.sidecars import json, markdown, writer
-from storage.sidecars.json_reader import Finding, finding_without_reading, read_back, recorded
+from storage.sidecars.json_reader import SidecarContent, finding_without_reading, read_back, recorded
 from storage.sidecars.markdown_sections import plain, unescaped
 from storage.sidecars.mirror import mirrored
 from storage.sidecars.names import sidecar_path
@@ -98,25 +98,25 @@ class TestWords:
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        (lambda record: record.update(schema=2), Finding.NEWER),
-        (lambda record: record["file"].update(digest="blake2b:00"), Finding.OTHER_BYTES),
-        (lambda record: record.pop("stats"), Finding.DAMAGED),
-        (lambda record: record["media"].pop("width"), Finding.DAMAGED),
-        (lambda record: record["media"].update(width=2**31), Finding.DAMAGED),
-        (lambda record: record["media"].update(width=-1), Finding.DAMAGED),
-        (lambda record: record["media"].update(kind="song"), Finding.DAMAGED),
-        (lambda record: record["media"].update(format="\ud800"), Finding.DAMAGED),
-        (lambda record: record["model"].update(device="a\0b"), Finding.DAMAGED),
-        (lambda record: record["stats"].update(peak_memory_bytes=2**63), Finding.DAMAGED),
-        (lambda record: record["stats"].update(tokens_per_second="fast"), Finding.DAMAGED),
-        (lambda record: record.update(described_at="yesterday"), Finding.DAMAGED),
-        (lambda record: record.update(described_at="2026-11-24T09:00:00"), Finding.DAMAGED),
-        (lambda record: record.update(answers={}), Finding.DAMAGED),
-        (lambda record: record.update(file="beach.jpg"), Finding.DAMAGED),
+        (lambda record: record.update(schema=2), SidecarContent.NEWER),
+        (lambda record: record["file"].update(digest="blake2b:00"), SidecarContent.OTHER_BYTES),
+        (lambda record: record.pop("stats"), SidecarContent.DAMAGED),
+        (lambda record: record["media"].pop("width"), SidecarContent.DAMAGED),
+        (lambda record: record["media"].update(width=2**31), SidecarContent.DAMAGED),
+        (lambda record: record["media"].update(width=-1), SidecarContent.DAMAGED),
+        (lambda record: record["media"].update(kind="song"), SidecarContent.DAMAGED),
+        (lambda record: record["media"].update(format="\ud800"), SidecarContent.DAMAGED),
+        (lambda record: record["model"].update(device="a\0b"), SidecarContent.DAMAGED),
+        (lambda record: record["stats"].update(peak_memory_bytes=2**63), SidecarContent.DAMAGED),
+        (lambda record: record["stats"].update(tokens_per_second="fast"), SidecarContent.DAMAGED),
+        (lambda record: record.update(described_at="yesterday"), SidecarContent.DAMAGED),
+        (lambda record: record.update(described_at="2026-11-24T09:00:00"), SidecarContent.DAMAGED),
+        (lambda record: record.update(answers={}), SidecarContent.DAMAGED),
+        (lambda record: record.update(file="beach.jpg"), SidecarContent.DAMAGED),
     ],
 )
 def test_a_record_that_cannot_be_taken_back_says_why(
-    change: Callable[[dict[str, Any]], object], finding: Finding
+    change: Callable[[dict[str, Any]], object], finding: SidecarContent
 ) -> None:
     found = read_back(changed(json.render(description_of(FILE)), change), None, FILE)
     assert (found.finding, found.description) == (finding, None)
@@ -124,7 +124,7 @@ def test_a_record_that_cannot_be_taken_back_says_why(
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 400])
 def test_a_record_that_is_cut_off_is_damaged(cut: int) -> None:
-    assert read_back(json.render(description_of(FILE))[:cut], None, FILE).finding is Finding.DAMAGED
+    assert read_back(json.render(description_of(FILE))[:cut], None, FILE).finding is SidecarContent.DAMAGED
 
 
 VALUES = st.recursive(
@@ -137,7 +137,7 @@ VALUES = st.recursive(
 @given(st.sampled_from(["described_at", "file", "media", "answers", "timeline", "quality", "model", "stats"]), VALUES)
 def test_whatever_stands_in_a_record_nothing_is_raised(key: str, value: object) -> None:
     content = changed(json.render(video()), lambda record: record.update({key: value}))
-    assert read_back(content, None, CLIP).finding in Finding
+    assert read_back(content, None, CLIP).finding in SidecarContent
 
 
 class TestOnDisk:
@@ -165,14 +165,14 @@ class TestOnDisk:
         self, tmp_path: Path, said: Description
     ) -> None:
         (tmp_path / "beach.jpg.smolwatch.json").unlink()
-        assert recorded(new_file(said.path), None).finding is Finding.NONE
-        assert finding_without_reading(said.path, tmp_path / "mirror") is Finding.NO_RECORD
+        assert recorded(new_file(said.path), None).finding is SidecarContent.NONE
+        assert finding_without_reading(said.path, tmp_path / "mirror") is SidecarContent.NO_RECORD
         (tmp_path / "beach.jpg.md").write_text("my notes")
-        assert finding_without_reading(said.path, tmp_path / "mirror") is Finding.NONE
+        assert finding_without_reading(said.path, tmp_path / "mirror") is SidecarContent.NONE
 
     def test_a_record_that_is_only_linked_is_not_followed(self, tmp_path: Path, said: Description) -> None:
         record = tmp_path / "beach.jpg.smolwatch.json"
         record.rename(tmp_path / "elsewhere")
         record.symlink_to(tmp_path / "elsewhere")
         (tmp_path / "beach.jpg.md").unlink()
-        assert recorded(new_file(said.path), None).finding is Finding.NONE
+        assert recorded(new_file(said.path), None).finding is SidecarContent.NONE

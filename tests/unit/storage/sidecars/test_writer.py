@@ -13,7 +13,7 @@ import pytest
 from storage.errors import SidecarError
 from storage.records import Description, MediaKind, Quality, Segment
 from storage.sidecars import json, markdown, markdown_sections, writer
-from storage.sidecars.writer import Kept
+from storage.sidecars.writer import KeptSidecar
 from tests.support.disk_names import can_name
 from tests.support.files import description_of, new_file
 
@@ -194,7 +194,7 @@ class TestWrite:
         description = description_of(new_file(on_disk(tmp_path)))
         (tmp_path / "beach.jpg.md").write_text("my notes")
         (kept,) = writer.write(description)
-        assert kept == Kept(
+        assert kept == KeptSidecar(
             path=os.fsencode(tmp_path / "beach.jpg.md"), reason="a file that smolwatch did not write stands there"
         )
         assert (tmp_path / "beach.jpg.md").read_text() == "my notes"

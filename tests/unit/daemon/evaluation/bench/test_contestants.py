@@ -7,8 +7,8 @@ import pytest
 from config.settings import ModelSettings, Settings
 from daemon.errors import EngineError
 from daemon.evaluation.bench.cases import Ask
-from daemon.evaluation.bench.contestants import EngineSide, StockSide, ask_engine
-from daemon.evaluation.bench.loaded_models import Models
+from daemon.evaluation.bench.contestants import EngineContestant, ReferenceContestant, ask_engine
+from daemon.evaluation.bench.loaded_models import LoadedModels
 from daemon.evaluation.bench.workload import requests_of, warm_up_of
 from daemon.inference.echo_engine import EchoEngine
 from tests.fakes.engines import FailingEngine
@@ -31,9 +31,9 @@ def test_every_turn_has_pictures_of_its_own() -> None:
 
 
 def test_a_side_draws_anew_for_every_turn_what_the_other_side_draws_too(tmp_path: Path) -> None:
-    models = Models(Settings(home=tmp_path, model=ModelSettings(id="demo")))
+    models = LoadedModels(Settings(home=tmp_path, model=ModelSettings(id="demo")))
     seen = []
-    for side in (StockSide(models, ASK, tokens=2), EngineSide(models, ASK, tokens=2)):
+    for side in (ReferenceContestant(models, ASK, tokens=2), EngineContestant(models, ASK, tokens=2)):
         for _ in range(2):
             side.draw()
             seen.append(side.requests[0].pictures[0].tobytes())

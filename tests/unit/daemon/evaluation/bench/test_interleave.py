@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from daemon.evaluation.bench.interleave import Run, Turn, take_turns
+from daemon.evaluation.bench.interleave import Measurement, Run, take_turns
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Worker:
         return Run(files=len(self.seconds), phases={})
 
 
-def taken(watch: Watch, tell: list[str] | None = None) -> dict[str, list[Turn]]:
+def taken(watch: Watch, tell: list[str] | None = None) -> dict[str, list[Measurement]]:
     sides = {"stock": Worker("stock", watch, [5.0, 7.0]), "engine": Worker("engine", watch, [2.0, 3.0])}
     told: list[str] = [] if tell is None else tell
     return take_turns(sides, rounds=2, tell=told.append, clock=watch)

@@ -5,29 +5,29 @@ import json
 import pytest
 
 from daemon.evaluation.bench.cases import Measure
-from daemon.evaluation.bench.interleave import Run, Turn
-from daemon.evaluation.bench.results import LimitsReport, ProductReport, Report, compared, document, value_of
-from daemon.evaluation.bench.stats import Spread, quotients
+from daemon.evaluation.bench.interleave import Measurement, Run
+from daemon.evaluation.bench.results import BenchResults, ProductResult, RooflineResult, compared, document, value_of
+from daemon.evaluation.bench.stats import Stats, quotients
 
 PHASES = {"preprocess": 0.5, "vision": 3.0, "prefill": 1.0, "generate": 4.0}
 RUN = Run(files=2, phases=PHASES, tokens=40, tokens_in=100, tiles=12, rows=4)
-ONCE = Spread((1.0,))
+ONCE = Stats((1.0,))
 
 
-def turns(*seconds: float) -> list[Turn]:
-    return [Turn(one, RUN) for one in seconds]
+def turns(*seconds: float) -> list[Measurement]:
+    return [Measurement(one, RUN) for one in seconds]
 
 
-def report(limits: LimitsReport | None = None) -> Report:
+def report(limits: RooflineResult | None = None) -> BenchResults:
     cases = (
         compared("fast", Measure.SECONDS, turns(8, 10, 30), turns(2, 1, 2)),
         compared("alone", Measure.SECONDS, turns(4), turns(3)),
     )
-    return Report(machine={"cpu": "one"}, model={"id": "tiny"}, options={"rounds": 3}, cases=cases, limits=limits)
+    return BenchResults(machine={"cpu": "one"}, model={"id": "tiny"}, options={"rounds": 3}, cases=cases, limits=limits)
 
 
 def test_a_spread_has_its_median_and_its_ends() -> None:
-    spread = Spread((3.0, 1.0, 2.0, 10.0))
+    spread = Stats((3.0, 1.0, 2.0, 10.0))
     assert (spread.median, spread.least, spread.most) == (2.5, 1.0, 10.0)
     assert spread.scaled(2).values == (6.0, 2.0, 4.0, 20.0)
 
@@ -43,17 +43,17 @@ def test_only_what_was_measured_in_the_same_round_is_compared() -> None:
     [(Measure.SECONDS, 10.0), (Measure.RATE, 40 / 8.0), (Measure.VISION, 6.0 / 12)],
 )
 def test_a_measure_is_read_from_a_turn(measure: Measure, value: float) -> None:
-    assert value_of(measure, Turn(20.0, RUN)) == value
+    assert value_of(measure, Measurement(20.0, RUN)) == value
 
 
 def test_a_start_lasts_to_the_end_of_the_first_answer() -> None:
     run = Run(files=1, phases={"load": 3.0, "first picture": 2.0, "second picture": 1.0})
-    assert value_of(Measure.START, Turn(6.0, run)) == 5.0
+    assert value_of(Measure.START, Measurement(6.0, run)) == 5.0
 
 
 def test_a_ratio_says_how_many_times_better_the_engine_is_whichever_way_is_better() -> None:
     assert compared("fast", Measure.SECONDS, turns(8), turns(2)).ratio.values == (4.0,)
-    faster = [Turn(1.0, Run(files=1, phases={"generate": 1.0}, tokens=40))]
+    faster = [Measurement(1.0, Run(files=1, phases={"generate": 1.0}, tokens=40))]
     assert compared("decode", Measure.RATE, turns(8), faster).ratio.values == (8.0,)
 
 
@@ -67,7 +67,7 @@ def test_what_8_bits_gain_is_read_from_the_case_that_repeats_another_in_them() -
         compared("fast-int8", Measure.SECONDS, turns(8, 8), turns(2, 4)),
         compared("alone", Measure.SECONDS, turns(4, 4), turns(3, 3)),
     )
-    found = Report(machine={}, model={}, options={}, cases=cases)
+    found = BenchResults(machine={}, model={}, options={}, cases=cases)
     assert {name: gain.values for name, gain in found.int8_gains.items()} == {"fast": (2.0, 1.5)}
     assert document(found)["int8_gains"]["fast"]["median"] == 1.75
 
@@ -83,8 +83,8 @@ def test_the_document_holds_every_figure_with_its_spread() -> None:
 
 
 def test_limits_are_in_the_document_when_they_were_measured() -> None:
-    limits = LimitsReport(
-        products=(ProductReport(dtype="bf16", rows=1, inner=2, columns=3, teraflops=Spread((0.123456789,))),),
+    limits = RooflineResult(
+        products=(ProductResult(dtype="bf16", rows=1, inner=2, columns=3, teraflops=Stats((0.123456789,))),),
         copy_gigabytes=ONCE,
         gigaflops_a_tile=213.4,
         vision_floor=ONCE,

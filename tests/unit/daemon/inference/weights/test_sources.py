@@ -124,7 +124,7 @@ def test_the_echo_engine_needs_no_model_and_has_a_key_of_its_own(cache: Path) ->
 
 def test_a_model_is_asked_again_unless_its_answers_are_forced(tmp_path: Path) -> None:
     settings = asking_for(id=str(put_checkpoint(tmp_path / "mine")))
-    assert type(make_engine(settings)).__name__ == "AskingAgain"
+    assert type(make_engine(settings)).__name__ == "ReaskingEngine"
     assert type(make_engine(settings, stop_at_end=False)).__name__ == "TorchEngine"
 
 
