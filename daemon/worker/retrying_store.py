@@ -36,8 +36,8 @@ class RetryingStore(JobStore):
     """Waits while the disk is full, the server is away, or another program holds the database. For several threads.
 
     Nothing new is claimed meanwhile. Each of its ways is one transaction that left nothing behind when it failed, so
-    it may be gone again; and if the claim was taken back in between, it is ClaimLostError as ever. So it is where a server
-    went away in the very moment of the commit, and had kept it: then the job is where it should be.
+    it may be retried; if the claim was taken back in between, the retry raises ClaimLostError as ever. So it does where
+    a server went away in the very moment of the commit, and had kept it: then the job is where it should be.
     """
 
     def __init__(

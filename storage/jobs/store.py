@@ -134,7 +134,7 @@ class JobStore:
             return back_to_queue(connection, now, claim, note, attempts=jobs.c.attempts - 1)
 
     def publish(self, claim: Claim, description: Description) -> None:
-        """Store what was said; from here on the job is never described again, only written out. May raise ClaimLostError."""
+        """Store the description: from now on the job is published, never described again. Raises ClaimLostError."""
         self._must(bool(self.publish_all([(claim, description)])), claim)
 
     def publish_all(self, described: Sequence[tuple[Claim, Description]]) -> set[int]:
@@ -196,7 +196,7 @@ class JobStore:
         not_before: datetime,
         detail: str | None = None,
     ) -> None:
-        """Something is in the way of the file: again then, an hour from now at most, uncharged. May raise ClaimLostError."""
+        """The file is blocked: retry then, at most an hour from now, at no charge. Raises ClaimLostError."""
         with self._change() as (connection, now):
             why: dict[str, Any] = {"cause": cause, "reason_code": code, "reason": reason, "detail": detail}
             why["attempts"] = jobs.c.attempts - 1
