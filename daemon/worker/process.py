@@ -41,7 +41,7 @@ from daemon.worker.loop import Worker
 from daemon.worker.loop_progress import LoopProgress
 from daemon.worker.memory_growth import MemoryGrowth, resident_bytes
 from daemon.worker.prefetch import Prefetcher
-from daemon.worker.retrying_store import RetryingStore
+from daemon.worker.retrying_runner import RetryingRunner
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.records import Description
@@ -94,7 +94,7 @@ def run_worker(
                 progress.say(Stage.LOADING)
             store.set_state("engine", state)
 
-        store = RetryingStore(database, clock.now, rest)
+        store = JobStore(database, clock.now, RetryingRunner(rest))
         room = EngineHost(lambda: make(settings), clock, report)
         write = sidecar_writer(settings)
         work = settings.work

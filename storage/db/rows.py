@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, Table, bindparam, insert, select
+from sqlalchemy import Column, Connection, Row, Select, Table, bindparam, delete, insert, select
 
 from config.errors import NotFoundError
 from storage.db.tables import daemon_state, decisions, events, jobs, media, paths
@@ -107,6 +107,11 @@ STATE = select(daemon_state.c.value).where(daemon_state.c.key == bindparam("key"
 def read_state(connection: Connection, key: str) -> dict[str, Any] | None:
     found = connection.execute(STATE, {"key": key}).scalar()
     return None if found is None else dict(found)
+
+
+def write_state(connection: Connection, key: str, value: dict[str, Any]) -> None:
+    connection.execute(delete(daemon_state).where(daemon_state.c.key == key))
+    connection.execute(insert(daemon_state).values(key=key, value=value))
 
 
 def path_row(connection: Connection, path: bytes) -> int:

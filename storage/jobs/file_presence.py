@@ -6,7 +6,7 @@ most, so that nobody waits long for it. None needs a claim: a job that somebody 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Text, case, delete, exists, insert, or_, sele
 from config.failpoints import failpoint
 from storage.db import description_rows, rows
 from storage.db.column_types import is_one_of, stored_apart_from_disk
-from storage.db.database import Database
 from storage.db.tables import decisions, jobs, media, paths
+from storage.jobs.transactions import Transactions
 from storage.jobs.transitions import record_all
 from storage.lifecycle import JobState
 from storage.records import NO_DEVICE, Description, Fingerprint, NewFile
@@ -35,28 +35,25 @@ T = TypeVar("T")
 class FilePresence:
     """Safe to share between threads and processes."""
 
-    def __init__(self, database: Database, clock_now: Callable[[], datetime]) -> None:
-        self._database = database
-        self._clock_now = clock_now
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
 
     def miss(self, gone: Collection[bytes], replaced: Mapping[bytes, Fingerprint] = {}) -> int:
-        """No file stands at the paths in `gone`; at those in `replaced`, another file than before. How many jobs
-        have lost their file: of a replaced path, all but those about the file that stands there now.
+        """No file exists at the paths in `gone`; at those in `replaced`, another file than before.
+
+        How many jobs have lost their file: of a replaced path, all but those about the file that is there now.
         """
-        now, lost = self._clock_now(), 0
-        for some in portions(gone):
-            with self._database.write() as connection:
-                lost += mark(connection, now, some)
-        if replaced:
-            with self._database.write() as connection:
-                lost += sum(mark(connection, now, [path], unlike=there) for path, there in replaced.items())
-        return lost
+        lost = sum(self._miss(some) for some in portions(gone))
+        return lost + (self._miss_replaced(replaced) if replaced else 0)
 
     def found(self, job_ids: Collection[int]) -> None:
         """The files of these jobs are there again."""
-        with self._database.write() as connection:
+
+        def change(connection: Connection, _: datetime) -> None:
             for some in portions(job_ids):
                 connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(missing_since=None))
+
+        self._transactions.write(change)
 
     def renumber(self, before: int, now: int) -> int:
         """The disk that had the number `before` has the number `now`; which one any other disk has is not known.
@@ -65,42 +62,56 @@ class FilePresence:
         """
         stored = type_coerce(jobs.c.fingerprint, Text)
         number = case((stored.startswith(f"{before}:"), str(now)), else_=str(NO_DEVICE))
-        with self._database.write() as connection:
-            anew = update(jobs).values(fingerprint=number + stored_apart_from_disk(jobs.c.fingerprint))
-            return connection.execute(anew).rowcount
+        anew = update(jobs).values(fingerprint=number + stored_apart_from_disk(jobs.c.fingerprint))
+        return self._transactions.write(lambda connection, _: connection.execute(anew).rowcount)
 
     def seen(self, files: Mapping[int, Fingerprint]) -> None:
-        """The files of these jobs stand as they did, on disks that have other numbers now. Some hundreds at once."""
-        with self._database.write() as connection:
+        """The files of these jobs are unchanged, on disks that have other numbers now. Some hundreds at once."""
+
+        def change(connection: Connection, _: datetime) -> None:
             for job_id, there in files.items():
                 same = (jobs.c.id == job_id, is_one_of(jobs.c.fingerprint, [there]))
                 connection.execute(update(jobs).where(*same).values(fingerprint=there))
+
+        self._transactions.write(change)
 
     def restore(self, job_ids: Collection[int], note: str = RESTORED) -> int:
         """done → publishing, so that the sidecars are written again; how many.
 
         Left out: jobs whose file is missing, and those whose path has a job that is newer or under way.
         """
-        now, count = self._clock_now(), 0
-        for some in portions(job_ids):
-            with self._database.write() as connection:
-                restored = publish_again(connection, some)
-                if restored:
-                    record_all(connection, now, restored, JobState.DONE, JobState.PUBLISHING, note)
-                failpoint("restoring")
-                count += len(restored)
-        return count
+        return sum(self._restore(some, note) for some in portions(job_ids))
 
     def take_back(self, described: Sequence[tuple[NewFile, Description]], *, max_attempts: int) -> set[bytes]:
         """A done job for each file, with the description that its sidecar holds; the paths for which one was made.
 
         In one transaction, for some hundreds of files, each of another path. A path that ever had a job gets none.
         """
-        now = self._clock_now()
-        with self._database.write() as connection:
+
+        def change(connection: Connection, now: datetime) -> set[bytes]:
             taken = take_back(connection, now, unknown(connection, described), max_attempts)
             failpoint("taking-back")
             return taken
+
+        return self._transactions.write(change)
+
+    def _miss(self, some: Sequence[bytes]) -> int:
+        return self._transactions.write(lambda connection, now: mark(connection, now, some))
+
+    def _miss_replaced(self, replaced: Mapping[bytes, Fingerprint]) -> int:
+        return self._transactions.write(
+            lambda connection, now: sum(mark(connection, now, [path], unlike=there) for path, there in replaced.items())
+        )
+
+    def _restore(self, some: Sequence[int], note: str) -> int:
+        def change(connection: Connection, now: datetime) -> int:
+            restored = publish_again(connection, some)
+            if restored:
+                record_all(connection, now, restored, JobState.DONE, JobState.PUBLISHING, note)
+            failpoint("restoring")
+            return len(restored)
+
+        return self._transactions.write(change)
 
 
 def mark(connection: Connection, now: datetime, some: Sequence[bytes], *, unlike: Fingerprint | None = None) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, exists, or_, select
 from storage.db import rows
 from storage.db.database import Database
 from storage.db.tables import jobs
+from storage.errors import TransientError
 from storage.jobs.dispatch import DUE
 from storage.jobs.transitions import LONGEST, passed
 from storage.lifecycle import JobState
@@ -19,19 +20,25 @@ LIVE = select(exists().where(or_(*(jobs.c.state == state for state in rows.LIVE)
 
 
 class PendingWork:
-    """Both questions raise StorageError."""
+    """Callers poll it, so nothing here is retried."""
 
     def __init__(self, database: Database, clock_now: Callable[[], datetime]) -> None:
         self._database = database
         self._clock_now = clock_now
 
     def has_file(self) -> bool:
-        """Whether a job could be claimed: a file waits for the model."""
-        with self._database.read() as connection:
-            return is_live(connection) and has_due(connection, self._clock_now())
+        """Whether a job can be claimed: a file waits for the model. Raises StorageError.
+
+        True while the database cannot be read: the claim that follows reports why.
+        """
+        try:
+            with self._database.read() as connection:
+                return is_live(connection) and has_due(connection, self._clock_now())
+        except TransientError:
+            return True
 
     def has_any(self) -> bool:
-        """The same, or sidecars are to be written now, or a job is being worked on."""
+        """Whether a job can be claimed, sidecars are due, or a job is being worked on. Raises StorageError."""
         now = self._clock_now()
         publishing = and_(jobs.c.state == JobState.PUBLISHING, passed(jobs.c.not_before, now))
         with self._database.read() as connection:

@@ -28,6 +28,11 @@ def abandon(connection: Connection, now: datetime, note: str, *where: ColumnElem
     return ids
 
 
+def reap(connection: Connection, now: datetime) -> list[int]:
+    """The running jobs whose lease has run out lose their worker; their ids."""
+    return abandon(connection, now, "The worker stopped responding.", passed(jobs.c.lease_until, now))
+
+
 def lose_worker(connection: Connection, now: datetime, claim: Claim, note: str) -> None:
     job = claim.job
     if job.attempts < job.max_attempts:

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.worker.retrying_store import RetryingStore
+from daemon.worker.retrying_runner import RetryingRunner
 from storage.db.database import Database, open_database
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.support.files import MODEL, RECIPE, description_of, new_file
@@ -49,7 +50,7 @@ def test_a_description_is_kept_until_the_lock_is_free(impatient: Database) -> No
         waiting.set()
         freed.wait(10)
 
-    store = RetryingStore(impatient, SystemClock().now, sleep)
+    store = JobStore(impatient, SystemClock().now, RetryingRunner(sleep))
     store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
     claim = store.claim("w", lease_seconds=60)
     assert claim

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.worker.retrying_store import RetryingStore
+from daemon.worker.retrying_runner import RetryingRunner
 from storage.db.database import Database, open_database
 from storage.errors import DiskFullError
 from storage.health import problems
+from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.support.disks import fill, small_disk
@@ -57,14 +58,15 @@ def test_what_was_said_is_kept_until_there_is_room_and_the_database_is_sound(tmp
             if len(waits) == 3:
                 limit(database, 10_000)
 
-        store = RetryingStore(database, SystemClock().now, sleep)
+        intake = JobStore(database, SystemClock().now)
+        store = JobStore(database, SystemClock().now, RetryingRunner(sleep))
         file = new_file()
-        store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+        intake.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
         claim = store.claim("w", lease_seconds=60)
         assert claim
         limit(database)
         until_full(
-            lambda number: store.admit(
+            lambda number: intake.admit(
                 new_file(b"/inbox/%0400d" % number, b"%d" % number), model=MODEL, recipe=RECIPE, max_attempts=3
             )
         )

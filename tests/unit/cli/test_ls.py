@@ -34,7 +34,7 @@ def test_jobs_are_listed_newest_first_with_caption_or_reason(house: House) -> No
 def test_where_nothing_matches_the_exit_code_is_3_and_the_document_empty(
     house: House, arguments: tuple[str, ...]
 ) -> None:
-    assert house.store.waiting() == 0
+    assert not house.store.pending.has_any()
     result = house.ask("ls", *arguments, "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (3, [])
     assert house.ask("ls", *arguments).exit_code == 3

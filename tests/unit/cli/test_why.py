@@ -126,7 +126,7 @@ def test_a_link_is_told_apart_from_what_it_leads_to(house: House) -> None:
 
 def test_an_unseen_file_waits_for_a_daemon_or_the_sweep(house: House) -> None:
     house.drop("new.jpg", PNG)
-    assert house.store.waiting() == 0
+    assert not house.store.pending.has_any()
     assert "smolwatch run" in asked(house, str(house.inbox / "new.jpg"))["advice"]
     with HomeLock(house.settings.lock_file):
         assert "300 s" in asked(house, str(house.inbox / "new.jpg"))["advice"]

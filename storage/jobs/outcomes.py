@@ -1,0 +1,81 @@
+"""How a claimed job ends or goes back to the queue; each change is guarded by its claim. Private to storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from storage.db.tables import jobs
+from storage.errors import ClaimLostError
+from storage.jobs.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move
+from storage.lifecycle import Cause, JobState
+from storage.records import Claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Why:
+    """Why a job did not get on. `detail`: a library's own message."""
+
+    code: str
+    reason: str
+    cause: Cause | None = None
+    detail: str | None = None
+
+    def columns(self) -> dict[str, Any]:
+        return {"cause": self.cause, "reason_code": self.code, "reason": self.reason, "detail": self.detail}
+
+
+def beat(connection: Connection, now: datetime, claim: Claim, *, lease_seconds: float) -> bool:
+    """Renew the lease; False when the claim no longer holds."""
+    beaten = connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.id == claim.job.id,
+            jobs.c.token == claim.token,
+            jobs.c.state.in_((JobState.RUNNING, JobState.PUBLISHING)),
+        )
+        .values(lease_until=in_seconds(now, lease_seconds))
+    )
+    return beaten.rowcount == 1
+
+
+def release(connection: Connection, now: datetime, claim: Claim, note: str) -> bool:
+    """running → queued, with the attempt refunded; False when the claim no longer holds."""
+    return back_to_queue(connection, now, claim, note, attempts=jobs.c.attempts - 1)
+
+
+def end(connection: Connection, now: datetime, claim: Claim, state: JobState, why: Why) -> None:
+    """running → failed, skipped or gone. Raises ClaimLostError."""
+    check_held(move(connection, now, claim, JobState.RUNNING, state, why.reason, **why.columns()), claim)
+
+
+def retry_later(connection: Connection, now: datetime, claim: Claim, why: Why, not_before: datetime) -> None:
+    """running → queued; failed when no attempt is left. Raises ClaimLostError."""
+    if claim.job.attempts >= claim.job.max_attempts:
+        end(connection, now, claim, JobState.FAILED, why)
+        return
+    due = min(not_before, now + LONGEST)
+    check_held(back_to_queue(connection, now, claim, why.reason, not_before=due, **why.columns()), claim)
+
+
+def wait(connection: Connection, now: datetime, claim: Claim, why: Why, not_before: datetime) -> None:
+    """running → queued, with the attempt refunded. Raises ClaimLostError."""
+    refund = {"attempts": jobs.c.attempts - 1}
+    due = min(not_before, now + LONGEST)
+    check_held(back_to_queue(connection, now, claim, why.reason, not_before=due, **why.columns(), **refund), claim)
+
+
+def postpone(connection: Connection, now: datetime, claim: Claim, why: Why, not_before: datetime) -> None:
+    """publishing → publishing, without an owner. Raises ClaimLostError."""
+    due = min(not_before, now + LONGEST)
+    stay = JobState.PUBLISHING
+    note = None if claim.job.reason == why.reason else why.reason  # the same reason is recorded once
+    check_held(move(connection, now, claim, stay, stay, note, not_before=due, **UNOWNED, **why.columns()), claim)
+
+
+def check_held(moved: bool, claim: Claim) -> None:
+    if not moved:
+        raise ClaimLostError(f"Job {claim.job.id} is no longer {claim.owner}'s; nothing was changed.")
