@@ -1,27 +1,34 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from storage import filesystems
-from storage.filesystems import free_bytes, kind_at, network_kind, of_mount_command, of_mountinfo
+from storage.filesystems import free_bytes, kind_at, mounts, network_kind
 
+#: As /proc/self/mounts lists them; a bind mount has the device and type of the file system that it shows.
 LINUX = """\
-22 27 0:21 / /proc rw,relatime - proc proc rw
-27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
-40 27 0:40 / /home/ann/my\\040nas rw - autofs systemd-1 rw
-41 40 0:41 / /home/ann/my\\040nas rw master:2 propagate_from:1 - nfs4 nas:/export rw,vers=4.2
+proc /proc proc rw,relatime 0 0
+/dev/vda / ext4 rw,relatime 0 0
+systemd-1 /home/ann/my\\040nas autofs rw,fd=29 0 0
+nas:/export /home/ann/my\\040nas nfs4 rw,vers=4.2 0 0
+ann@pi:/photos /mnt/pi fuse.sshfs rw,user_id=1000 0 0
+nas:/export /srv/photos nfs4 rw,vers=4.2 0 0
 nonsense
 """
-MAC = """\
-/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)
-/dev/disk3s5 on /System/Volumes/Data (apfs, local, journaled, nobrowse)
-//ann@nas/photos on /Volumes/photos (new) (smbfs, nodev, nosuid, mounted by ann)
-map auto_home on /System/Volumes/Data/home (autofs, automounted, nobrowse)
-"""
+#: As `psutil` lists them on macOS.
+MAC = [
+    ("/", "apfs"),
+    ("/System/Volumes/Data", "apfs"),
+    ("/Volumes/photos (new)", "smbfs"),
+    ("/System/Volumes/Data/home", "autofs"),
+]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what only Linux has")
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
@@ -29,31 +36,43 @@ map auto_home on /System/Volumes/Data/home (autofs, automounted, nobrowse)
         ("/home/ann/my nas", "nfs4"),
         ("/home/ann/my nas/deep/smolwatch.db", "nfs4"),
         ("/home/ann/my nashville", "ext4"),
+        ("/mnt/pi/inbox", "fuse.sshfs"),
+        ("/srv/photos/inbox", "nfs4"),
     ],
 )
-def test_linux_says_what_a_path_lies_on(path: str, kind: str) -> None:
-    assert kind_at(Path(path), of_mountinfo(LINUX)) == kind
+def test_the_file_system_of_a_path_on_linux(
+    path: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "mounts").write_text(LINUX)
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    assert kind_at(Path(path), mounts()) == kind
 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
     [("/Users/ann", "apfs"), ("/Volumes/photos (new)/inbox", "smbfs"), ("/System/Volumes/Data/home/x", "autofs")],
 )
-def test_macos_says_what_a_path_lies_on(path: str, kind: str) -> None:
-    assert kind_at(Path(path), of_mount_command(MAC)) == kind
+def test_the_file_system_of_a_path_on_macos(path: str, kind: str) -> None:
+    assert kind_at(Path(path), MAC) == kind
 
 
 @pytest.mark.parametrize("kind", ["macfuse", "osxfuse", "fusefs", "ftp", "smbfs"])
-def test_a_volume_of_a_mac_that_announces_no_changes_counts_as_a_network_disk(
+def test_a_volume_of_a_mac_that_sends_no_change_events_counts_as_a_network_disk(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        filesystems, "mounts", lambda: of_mount_command(f"cloud on / ({kind}, nodev, mounted by ann)\n")
-    )
+    monkeypatch.setattr(filesystems, "mounts", lambda: [("/", kind)])
     assert network_kind(Path("/inbox")) == kind
 
 
-def test_where_nothing_is_known_nothing_is_said() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="removes what only Linux has")
+def test_without_a_list_of_mounts_no_disk_is_a_network_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    assert mounts() == []
+    assert network_kind(tmp_path) is None
+
+
+def test_without_a_mount_the_file_system_is_unknown() -> None:
     assert kind_at(Path("/anywhere"), []) is None
 
 
@@ -64,5 +83,5 @@ def test_a_network_disk_is_named_and_a_local_one_is_not(tmp_path: Path, monkeypa
 
 
 def test_this_machine_has_mounts_and_room(tmp_path: Path) -> None:
-    assert kind_at(Path("/"), filesystems.mounts())
+    assert kind_at(Path("/"), mounts())
     assert free_bytes(tmp_path) > 0
