@@ -22,9 +22,10 @@ from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.retry_policy import backoff
 from storage.atomic import sweep_temporaries
+from storage.description import Description
 from storage.errors import ClaimLostError, SidecarError
 from storage.jobs.store import JobStore
-from storage.records import Claim, Description
+from storage.records import Claim
 from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, KeptSidecar
 

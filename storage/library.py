@@ -14,11 +14,12 @@ from storage.db import description_rows, rows
 from storage.db.column_types import is_one_of
 from storage.db.database import Database
 from storage.db.tables import decisions, descriptions, jobs, media, paths, stats
+from storage.description import Description
 from storage.jobs import refused_paths
 from storage.jobs.file_presence import ENDED
 from storage.jobs.listing import Listed, listing
 from storage.lifecycle import JobState
-from storage.records import Description, Fingerprint, Job, JobEvent, MediaKind, Refusal
+from storage.records import Fingerprint, Job, JobEvent, MediaKind, Refusal
 
 RECENT = 100
 #: Paths in one query: far below what any database takes, and already many times faster than one by one.

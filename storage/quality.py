@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.records import Quality
+from storage.description import Quality
 
 #: What the codes say of an answer. A code that is not here, from a newer version, is shown as it is.
 MEANINGS = {

@@ -1,8 +1,4 @@
-"""Frozen values that the rest of the program may hold. Rows never leave `storage`; these do.
-
-`Description.record()` is the one place where the record's words are put together: the JSON sidecar, the database's
-answers and `show --json` all say the same (absent rather than null where a field does not apply).
-"""
+"""Jobs, claims, files and refusals as frozen values. The rest of the program gets these, never rows."""
 
 from __future__ import annotations
 
@@ -11,12 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-from storage.json_values import exact, moment_of, present, stamp
 from storage.lifecycle import Cause, JobState
 
-SCHEMA = 1
 #: The number of a disk that is not known: no disk has it.
 NO_DEVICE = -1
 
@@ -142,145 +135,3 @@ class JobEvent:
     before: JobState | None
     after: JobState
     note: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Media:
-    """Facts of the decoded file. Seconds and frames only for videos; pages where there is more than one."""
-
-    kind: MediaKind
-    format: str
-    width: int
-    height: int
-    seconds: float | None = None
-    frame_rate: float | None = None
-    frames_seen: int | None = None
-    pages: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Segment:
-    """One stretch of a video, in seconds from its start."""
-
-    start: float
-    end: float
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFacts:
-    id: str
-    revision: str
-    engine: str
-    device: str
-    dtype: str
-    detail: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecipeFacts:
-    name: str
-    version: int
-    digest: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stats:
-    """What one description cost, in seconds, tokens and memory.
-
-    The phases in `seconds`: "queued", "decode", "preprocess", "vision", "prefill", "generate", "total".
-    `power`: "mains" or "battery", where that was known.
-    """
-
-    seconds: dict[str, float]
-    tokens_in: int
-    tokens_out: int
-    tokens_per_second: float
-    batch_rows: int
-    peak_memory_bytes: int
-    device_memory_bytes: int
-    cold_start: bool
-    launched_by: str
-    power: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quality:
-    """`verdict`: "ok" or "suspect". A reason names the answer, or the medium, and its fault: "caption: loop"."""
-
-    verdict: str = "ok"
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What was said about one file, by whom, and at what cost. Sidecars are pure functions of it."""
-
-    smolwatch: str
-    described_at: datetime
-    path: bytes
-    digest: str
-    fingerprint: Fingerprint
-    media: Media
-    answers: dict[str, str]
-    timeline: tuple[Segment, ...] = ()
-    quality: Quality = field(default_factory=Quality)
-    model: ModelFacts
-    recipe: RecipeFacts
-    stats: Stats
-
-    @property
-    def name(self) -> str:
-        return os.fsdecode(self.path).rpartition(os.sep)[2]
-
-    def record(self) -> dict[str, Any]:
-        """The record of DESIGN: plain JSON values, in its order, nothing null."""
-        stats = self.stats
-        whole: dict[str, Any] = {
-            "schema": SCHEMA,
-            "smolwatch": self.smolwatch,
-            "described_at": stamp(self.described_at),
-            "file": {
-                **exact("name", os.path.basename(self.path)),
-                "digest": self.digest,
-                "bytes": self.fingerprint.size,
-                "modified": stamp(moment_of(self.fingerprint.mtime_ns)),
-            },
-            "media": present(
-                kind=str(self.media.kind),
-                format=self.media.format,
-                width=self.media.width,
-                height=self.media.height,
-                seconds=self.media.seconds,
-                frame_rate=self.media.frame_rate,
-                frames_seen=self.media.frames_seen,
-                pages=self.media.pages,
-            ),
-            "answers": dict(self.answers),
-        }
-        if self.timeline:
-            whole["timeline"] = [{"start": s.start, "end": s.end, "text": s.text} for s in self.timeline]
-        model, recipe = self.model, self.recipe
-        return whole | {
-            "quality": {"verdict": self.quality.verdict, "reasons": list(self.quality.reasons)},
-            "model": {
-                "id": model.id,
-                "revision": model.revision,
-                "engine": model.engine,
-                "device": model.device,
-                "dtype": model.dtype,
-                "detail": model.detail,
-            },
-            "recipe": {"name": recipe.name, "version": recipe.version, "digest": recipe.digest},
-            "stats": {
-                "seconds": {phase: round(value, 4) for phase, value in stats.seconds.items()},
-                "tokens": {"in": stats.tokens_in, "out": stats.tokens_out},
-                "tokens_per_second": round(stats.tokens_per_second, 2),
-                "batch_rows": stats.batch_rows,
-                "peak_memory_bytes": stats.peak_memory_bytes,
-                "device_memory_bytes": stats.device_memory_bytes,
-                "cold_start": stats.cold_start,
-                "launched_by": stats.launched_by,
-                **present(power=stats.power),
-            },
-        }

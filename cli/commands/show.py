@@ -14,8 +14,9 @@ from cli.options import json_option
 from cli.render import gone_words, job_words, path_words, safe_path, say, say_facts, say_json, say_table, size, when
 from config.load import load_settings
 from config.safe_text import safe_text
+from storage.description import Description
 from storage.quality import in_words
-from storage.records import Description, Job
+from storage.records import Job
 from storage.sidecars.writer import places
 
 

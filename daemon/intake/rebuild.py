@@ -15,10 +15,11 @@ from daemon.errors import MediaError
 from daemon.intake.filters import Filters
 from daemon.intake.identity import identify
 from daemon.intake.sweep import Found, inbox_root, sweep
+from storage.description import Description
 from storage.jobs.file_presence import portions
 from storage.jobs.store import JobStore
 from storage.library import Library
-from storage.records import Description, Fingerprint, NewFile
+from storage.records import Fingerprint, NewFile
 from storage.sidecars.json_reader import SidecarContent, finding_without_reading, recorded
 
 #: Files in one transaction.

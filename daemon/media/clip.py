@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.records import Media, MediaKind
+from storage.description import Media
+from storage.records import MediaKind
 
 #: What of a file could not be seen (storage/quality.py has the words): parts of it are broken, or its end is missing.
 DAMAGED = "damaged"

@@ -7,8 +7,9 @@ from collections.abc import Collection
 from config.recipes import Recipe
 from daemon.inference.engine import EngineInfo
 from daemon.worker.describe import same_for
+from storage.description import Description
 from storage.jobs.store import JobStore
-from storage.records import Claim, Description
+from storage.records import Claim
 
 
 class AnswerCache:

@@ -13,9 +13,10 @@ from daemon.errors import MediaError
 from daemon.worker.heartbeat import Heartbeat
 from daemon.worker.loop_progress import LoopProgress
 from daemon.worker.outcomes import check_unchanged
+from storage.description import Description
 from storage.errors import StorageError
 from storage.jobs.recovery import MOST_TAKEN_UP
-from storage.records import Claim, Description
+from storage.records import Claim
 
 TAKE_UP_SECONDS = 5.0
 #: Descriptions that may wait. When the drive is slower than the model, the model waits for it.

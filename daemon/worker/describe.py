@@ -10,7 +10,8 @@ from config.recipes import Recipe
 from config.version import own_version
 from daemon.inference.answers.checks import clean, judge
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply
-from storage.records import Description, Job, Media, MediaKind, ModelFacts, Quality, RecipeFacts, Stats
+from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Stats
+from storage.records import Job, MediaKind
 
 
 @dataclass(frozen=True, kw_only=True)

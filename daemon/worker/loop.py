@@ -38,10 +38,11 @@ from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.poison import PoisonDetector
 from daemon.worker.prefetch import Prefetcher
 from daemon.worker.prefetch_window import FILES_AHEAD, DecodeTask, Opened, Work
+from storage.description import Description
 from storage.errors import ClaimLostError, StorageError
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
-from storage.records import Claim, Description
+from storage.records import Claim
 
 UNFORESEEN = "Something unexpected went wrong with the file; the log says more."
 MODEL_FAILED = "The model failed while it worked on the file."

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from daemon.media.clip import Clip, DecodePlan
-from storage.records import Claim, Media
+from storage.description import Media
+from storage.records import Claim
 
 #: Files that are claimed before the engine has room for them: as many as it may look at in one round.
 FILES_AHEAD = 8

@@ -43,8 +43,8 @@ from daemon.worker.memory_growth import MemoryGrowth, resident_bytes
 from daemon.worker.prefetch import Prefetcher
 from daemon.worker.retrying_runner import RetryingRunner
 from storage.db.database import open_database
+from storage.description import Description
 from storage.jobs.store import JobStore
-from storage.records import Description
 from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, KeptSidecar
 

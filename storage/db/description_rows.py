@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select
 
 from storage.db.rows import media_rows
 from storage.db.tables import descriptions, jobs, media, paths, segments, stats
-from storage.records import Description, Media, MediaKind, ModelFacts, NewFile, Quality, RecipeFacts, Segment, Stats
+from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Segment, Stats
+from storage.records import MediaKind, NewFile
 
 
 def store(connection: Connection, job_id: int, description: Description) -> None:

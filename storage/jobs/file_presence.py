@@ -17,10 +17,11 @@ from config.failpoints import failpoint
 from storage.db import description_rows, rows
 from storage.db.column_types import is_one_of, stored_apart_from_disk
 from storage.db.tables import decisions, jobs, media, paths
+from storage.description import Description
 from storage.jobs.transactions import Transactions
 from storage.jobs.transitions import record_all
 from storage.lifecycle import JobState
-from storage.records import NO_DEVICE, Description, Fingerprint, NewFile
+from storage.records import NO_DEVICE, Fingerprint, NewFile
 
 #: Paths in one statement.
 AT_ONCE = 500

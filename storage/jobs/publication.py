@@ -10,9 +10,10 @@ from sqlalchemy import Connection, insert, tuple_, update
 
 from storage.db import description_rows
 from storage.db.tables import events, jobs
+from storage.description import Description
 from storage.jobs.transitions import UNOWNED
 from storage.lifecycle import ARROWS, JobState
-from storage.records import Claim, Description
+from storage.records import Claim
 
 SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None, "detail": None}
 

@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from storage.db import description_rows, rows
 from storage.db.tables import jobs
+from storage.description import Description
 from storage.jobs.transitions import UNOWNED, back_to_queue, in_seconds, move, passed, record
 from storage.lifecycle import Cause, JobState
-from storage.records import Claim, Description
+from storage.records import Claim
 
 DIED = "worker-died"
 #: So many jobs are taken up at once: their sidecars are written well within a lease, and work waits for them no longer.

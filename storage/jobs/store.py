@@ -15,13 +15,14 @@ from sqlalchemy import Connection
 from config.failpoints import failpoint
 from storage.db import description_rows, rows
 from storage.db.database import Database
+from storage.description import Description
 from storage.jobs import admission, dispatch, outcomes, publication, recovery, refused_paths, relocation
 from storage.jobs.file_presence import FilePresence, changed_from
 from storage.jobs.outcomes import Why, check_held
 from storage.jobs.pending_work import PendingWork
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, Claim, Description, Job, NewFile, Refusal
+from storage.records import Admission, Claim, Job, NewFile, Refusal
 
 
 class JobStore:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from config.failpoints import failpoint
 from config.settings import Existing
 from storage.atomic import compose_atomically
+from storage.description import Description
 from storage.errors import ForeignFileError
-from storage.records import Description
 from storage.sidecars.merging import Form, compose
 from storage.sidecars.names import sidecar_path
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from storage.records import Description
+from storage.description import Description
 from storage.sidecars import merging
 from storage.sidecars.merging import About, Field
 

@@ -14,10 +14,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from storage import records
+from storage import description as parts
 from storage.atomic import look
+from storage.description import Description
 from storage.errors import ForeignFileError
-from storage.records import Description, MediaKind, NewFile
+from storage.records import MediaKind, NewFile
 from storage.sidecars import json, markdown
 from storage.sidecars.merging import Form
 from storage.sidecars.mirror import mirrored
@@ -175,7 +176,7 @@ def read_back(content: bytes, text: bytes | None, file: NewFile) -> Recorded:
     record = json.read(content)
     if record is None:
         return Recorded(SidecarContent.DAMAGED)
-    if record["schema"] != records.SCHEMA:
+    if record["schema"] != parts.SCHEMA:
         return Recorded(SidecarContent.NEWER)
     try:
         said = Record.model_validate(record)
@@ -211,13 +212,13 @@ def described(said: Record, answers: dict[str, str], file: NewFile) -> Descripti
         path=file.path,
         digest=file.digest,
         fingerprint=file.fingerprint,
-        media=records.Media(**dict(said.media)),
+        media=parts.Media(**dict(said.media)),
         answers=answers,
-        timeline=tuple(records.Segment(**dict(segment)) for segment in said.timeline),
-        quality=records.Quality(verdict=said.quality.verdict, reasons=tuple(said.quality.reasons)),
-        model=records.ModelFacts(**dict(said.model)),
-        recipe=records.RecipeFacts(**dict(said.recipe)),
-        stats=records.Stats(
+        timeline=tuple(parts.Segment(**dict(segment)) for segment in said.timeline),
+        quality=parts.Quality(verdict=said.quality.verdict, reasons=tuple(said.quality.reasons)),
+        model=parts.ModelFacts(**dict(said.model)),
+        recipe=parts.RecipeFacts(**dict(said.recipe)),
+        stats=parts.Stats(
             **{name: value for name, value in stats if name != "tokens"},
             tokens_in=stats.tokens.read,
             tokens_out=stats.tokens.written,

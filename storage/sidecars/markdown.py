@@ -15,8 +15,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from storage.description import Description
 from storage.json_values import stamp
-from storage.records import Description
 from storage.sidecars import merging
 from storage.sidecars.markdown_sections import FIGURES, changed_since, heading, sections, unescaped
 from storage.sidecars.merging import About, Field

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from config.safe_text import safe_text
+from storage.description import Description
 from storage.json_values import stamp
 from storage.quality import in_words
-from storage.records import Description, MediaKind
+from storage.records import MediaKind
 from storage.sidecars.merging import Field
 
 #: The section that every description ends with.

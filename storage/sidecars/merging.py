@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from config.settings import Existing
+from storage.description import Description
 from storage.json_values import stamp
-from storage.records import Description
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from config.settings import Existing
 from storage.atomic import compose_atomically, look, put_first, remove, sync_folders
+from storage.description import Description
 from storage.errors import ForeignFileError
-from storage.records import Description
 from storage.sidecars import json, markdown
 from storage.sidecars.conflict_copy import ChangedFrom, Composer, is_kept, nothing, set_apart
 from storage.sidecars.durability import refused, sync

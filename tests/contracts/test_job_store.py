@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from config.errors import NotFoundError
+from storage.description import Quality, Segment
 from storage.errors import ClaimLostError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, Claim, MediaKind, NewFile, Quality, Refusal, Segment
+from storage.records import Admission, Claim, MediaKind, NewFile, Refusal
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of, new_file
 from tests.support.stores import MAKERS, Made

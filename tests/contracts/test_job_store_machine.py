@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from storage.description import Description
 from storage.errors import ClaimLostError
 from storage.jobs.transitions import LONGEST
 from storage.lifecycle import ARROWS, Cause, JobState
-from storage.records import Admission, Claim, Description, Job, NewFile
+from storage.records import Admission, Claim, Job, NewFile
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of, new_file
 from tests.support.stores import MakeStore, on_postgres, on_sqlite

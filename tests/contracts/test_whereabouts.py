@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from storage.description import Description, Quality, Segment
 from storage.jobs.file_presence import AT_ONCE
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
-from storage.records import NO_DEVICE, Admission, Description, Job, MediaKind, NewFile, Quality, Refusal, Segment
+from storage.records import NO_DEVICE, Admission, Job, MediaKind, NewFile, Refusal
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of, new_file
 from tests.support.stores import MAKERS, Made

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from daemon.worker.delivery_queue import DeliveryQueue
-from storage.records import Claim, Description
+from storage.description import Description
+from storage.records import Claim
 
 
 class QueueWithoutThread(DeliveryQueue):

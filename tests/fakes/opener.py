@@ -9,7 +9,8 @@ import numpy as np
 from daemon.media.clip import Clip, DecodePlan
 from daemon.worker.prefetch import Prefetcher
 from daemon.worker.prefetch_window import DecodeTask
-from storage.records import Fingerprint, Media, MediaKind
+from storage.description import Media
+from storage.records import Fingerprint, MediaKind
 
 
 class FakeOpener:

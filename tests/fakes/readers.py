@@ -20,7 +20,8 @@ from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder.decoder_child import read_clip
 from daemon.media.decoder.sandbox.lockdown import Sandbox, lock_in
-from storage.records import Media, MediaKind
+from storage.description import Media
+from storage.records import MediaKind
 
 #: What "leak" does not let go.
 kept: list[np.ndarray] = []

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.description import Description
 from storage.lifecycle import JobState
-from storage.records import Description
 from storage.sidecars.writer import ChangedFrom, KeptSidecar
 from tests.support.disks import fill, make_read_only, make_writable, small_disk
 from tests.support.files import standing

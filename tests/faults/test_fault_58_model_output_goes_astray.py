@@ -10,8 +10,8 @@ import json
 import pytest
 
 from daemon.inference.reask import ReaskingEngine
+from storage.description import Description
 from storage.lifecycle import JobState
-from storage.records import Description
 from tests.fakes.engines import SayingEngine
 from tests.support.worker_bench import Bench
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from daemon.media.clip import Clip, DecodePlan
 from daemon.worker.prefetch_window import DecodeTask, Opened
-from storage.records import Media, MediaKind
+from storage.description import Media
+from storage.records import MediaKind
 from tests.support.files import claim_of
 
 PLAN = DecodePlan(image_edge=64, frame_edge=64, frames_per_second=1.0, max_frames=4, max_bytes=10**6, seconds=9.0)

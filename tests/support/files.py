@@ -7,21 +7,9 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Segment, Stats
 from storage.lifecycle import JobState
-from storage.records import (
-    Claim,
-    Description,
-    Fingerprint,
-    Job,
-    Media,
-    MediaKind,
-    ModelFacts,
-    NewFile,
-    Quality,
-    RecipeFacts,
-    Segment,
-    Stats,
-)
+from storage.records import Claim, Fingerprint, Job, MediaKind, NewFile
 from tests.fakes.clock import START
 
 MODEL_ID = "smolwatch-demo"

@@ -14,9 +14,10 @@ from config.recipes import load_recipe
 from daemon.delivery import Write
 from daemon.inference.echo_engine import ECHO_ID, ECHO_REVISION
 from storage.db.database import open_database
+from storage.description import Description
 from storage.jobs.store import JobStore
 from storage.library import Library
-from storage.records import Description, Fingerprint, Job, MediaKind, NewFile
+from storage.records import Fingerprint, Job, MediaKind, NewFile
 from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import SayingEngine

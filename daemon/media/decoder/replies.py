@@ -20,7 +20,8 @@ from daemon.errors import (
 )
 from daemon.media.clip import Clip, DecodePlan, Pixels
 from daemon.media.decoder.ipc import receive
-from storage.records import Media, MediaKind
+from storage.description import Media
+from storage.records import MediaKind
 
 REFUSALS: dict[str, type[MediaError]] = {
     error.code: error

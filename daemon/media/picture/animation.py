@@ -15,7 +15,8 @@ from daemon.media.picture.orientation import BROKEN, shown_size
 from daemon.media.picture.picture_conversion import as_pixels
 from daemon.media.picture.stored_picture import StoredPicture
 from daemon.media.sampling import chosen_indices
-from storage.records import Media, MediaKind
+from storage.description import Media
+from storage.records import MediaKind
 
 #: A frame that is said to be shown no longer than this is shown for the second time instead, as browsers do.
 SHORTEST, INSTEAD = 0.0101, 0.1

@@ -27,7 +27,8 @@ from daemon.media.video.frame_conversion import ConvertedFrame, developed
 from daemon.media.video.frame_seeker import FrameSeeker, SeekedFrame, SeekMissedError
 from daemon.media.video.packet_counter import Check
 from daemon.media.video.track_selection import check_frame, choose, opened
-from storage.records import Media, MediaKind
+from storage.description import Media
+from storage.records import MediaKind
 
 THREADS = 2
 #: So much time goes into decoding at most, and no more than half of what the plan allows for the whole.

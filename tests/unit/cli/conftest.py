@@ -15,9 +15,10 @@ from cli.main import smolwatch
 from config.load import load_settings, prepare_home
 from config.settings import Settings
 from storage.db.database import Database, open_database
+from storage.description import Quality
 from storage.jobs.store import JobStore
 from storage.library import Library
-from storage.records import Claim, NewFile, Quality, Refusal
+from storage.records import Claim, NewFile, Refusal
 from tests.fakes.clock import FakeClock
 from tests.support.disk_names import can_name
 from tests.support.files import MODEL, RECIPE, description_of, new_file

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.description import Quality
 from storage.lifecycle import Cause
-from storage.records import Quality
 from storage.sidecars import writer
 from storage.sidecars.mirror import mirrored
 from tests.unit.cli.conftest import House

@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from daemon.delivery import Delivery
 from storage.db.database import Database
+from storage.description import Description
 from storage.errors import SidecarError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.records import Claim, Description
+from storage.records import Claim
 from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, KeptSidecar
 from tests.fakes.clock import FakeClock

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.description import Quality
 from storage.quality import MEANINGS, in_words
-from storage.records import Quality
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from storage.description import Quality, Segment
 from storage.json_values import moment_of
-from storage.records import MediaKind, Quality, Segment
+from storage.records import MediaKind
 from tests.support.files import description_of, new_file
 
 VIDEO = new_file(b"/inbox/beach.mov", kind=MediaKind.VIDEO, format="mov")

@@ -8,10 +8,10 @@ import pytest
 
 from config.settings import Settings
 from daemon.intake.rebuild import RebuildCounts, rebuild
+from storage.description import Segment
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.records import Segment
 from storage.sidecars import writer
 from storage.sidecars.json_reader import SidecarContent
 from tests.support.files import MODEL, RECIPE, description_of

@@ -18,11 +18,12 @@ from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.heartbeat import Heartbeat
 from daemon.worker.loop_progress import LoopProgress
 from storage.db.database import Database
+from storage.description import Description
 from storage.errors import StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.records import Claim, Description
+from storage.records import Claim
 from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, KeptSidecar
 from tests.fakes.clock import FakeClock

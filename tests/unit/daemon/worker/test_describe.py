@@ -9,8 +9,9 @@ from config.recipes import Question, load_recipe
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, Figures, Reply
 from daemon.worker.describe import Cost, describe, same_for
+from storage.description import Description, Quality
 from storage.lifecycle import JobState
-from storage.records import Description, Job, MediaKind, Quality
+from storage.records import Job, MediaKind
 from tests.fakes.clock import START
 from tests.support.files import description_of, new_file
 

@@ -14,7 +14,7 @@ import pytest
 
 from config.failpoints import VARIABLE
 from config.settings import Existing
-from storage.records import Description
+from storage.description import Description
 from storage.sidecars import json, markdown, writer
 from storage.sidecars.conflict_copy import dated_names
 from storage.sidecars.writer import ChangedFrom

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.records import Description, MediaKind, Quality, Segment
+from storage.description import Description, Quality, Segment
+from storage.records import MediaKind
 from storage.sidecars import json, markdown, writer
 from storage.sidecars.json_reader import SidecarContent, finding_without_reading, read_back, recorded
 from storage.sidecars.markdown_sections import plain, unescaped

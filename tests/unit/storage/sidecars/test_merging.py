@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import Existing
-from storage.records import Description
+from storage.description import Description
 from storage.sidecars import json, markdown
 from storage.sidecars.merging import Field, Form, compose, fill
 from tests.fakes.clock import START

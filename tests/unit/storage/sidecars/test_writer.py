@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from storage.description import Description, Quality, Segment
 from storage.errors import SidecarError
-from storage.records import Description, MediaKind, Quality, Segment
+from storage.records import MediaKind
 from storage.sidecars import json, markdown, markdown_sections, writer
 from storage.sidecars.writer import KeptSidecar
 from tests.support.disk_names import can_name

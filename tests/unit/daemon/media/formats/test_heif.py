@@ -10,7 +10,8 @@ from PIL import Image
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import heif
 from daemon.media.picture.orientation import TURNS
-from storage.records import Media, MediaKind
+from storage.description import Media
+from storage.records import MediaKind
 from tests.support.bombs import heic_of
 from tests.support.media.heif import recoded, save_deep_heic, save_heic_sequence, save_tagged
 from tests.support.media.media_files import save_image, some_frames, some_image

@@ -19,7 +19,8 @@ from daemon.errors import (
 from daemon.media.picture import images
 from daemon.media.picture.orientation import TURNS
 from daemon.media.picture.stored_picture import StoredPicture
-from storage.records import Media, MediaKind
+from storage.description import Media
+from storage.records import MediaKind
 from tests.support.bombs import gif_of, png_of
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
 from tests.support.reading import plan, read
