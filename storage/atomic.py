@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from config.failpoints import failpoint
 from storage.errors import ForeignFileError
+from storage.fsync import BARRIER_SYNC, sync, sync_folders
 
 TEMPORARY = re.compile(rb"\.sw-[0-9a-f]{16}\.tmp")
 #: Nothing of ours is as long.
 LONGEST_READ = 16 * 1024 * 1024
 #: How often a file is composed anew because somebody changed it meanwhile.
 ATTEMPTS = 5
-#: macOS: makes the drive itself write; its plain fsync does not.
-FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
-#: macOS: F_BARRIERFSYNC (sys/fcntl.h, no name in Python) has the drive write what it was given before whatever it is
-#: given later, without a wait for it: a few times as fast as a full flush.
-BARRIER_SYNC: int | None = None if FULL_SYNC is None else 85
-#: What file systems say that have none of these two: network shares have only the plain fsync.
-PLAIN_ONLY = {errno.ENOTSUP, errno.EINVAL, errno.ENOTTY}
 #: What file systems say that have no hard links (exFAT, some network shares).
 NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK}
 
@@ -161,56 +154,6 @@ def put_first(temporary: bytes, target: bytes) -> bool:
             return False
         os.replace(temporary, target)
     return True
-
-
-def sync(descriptor: int, full_sync: int | None = FULL_SYNC) -> None:
-    """Bring a file to the drive itself, as far as its file system can."""
-    if full_sync is not None:
-        try:
-            fcntl.fcntl(descriptor, full_sync)
-            return
-        except OSError as error:
-            if error.errno not in PLAIN_ONLY:
-                raise
-    os.fsync(descriptor)
-
-
-def sync_folders(folders: Collection[bytes], full_sync: int | None = FULL_SYNC) -> dict[bytes, OSError]:
-    """Bring the names in these folders to their drives, and all that was written there before; what failed, by folder.
-
-    Where a plain fsync stops at the drive's own memory, one full flush a drive takes along all that the drive was given
-    before. That the database is flushed later is not enough: it may lie on another drive.
-    """
-    failed: dict[bytes, OSError] = {}
-    by_drive: dict[int, list[bytes]] = {}
-    for folder in sorted(folders):
-        try:
-            by_drive.setdefault(sync_folder(folder), []).append(folder)
-        except OSError as error:
-            failed[folder] = error
-    for some in by_drive.values() if full_sync is not None else ():
-        try:
-            sync_folder(some[-1], full_sync)
-        except OSError as error:
-            failed |= dict.fromkeys(some, error)
-    return failed
-
-
-def sync_folder(folder: bytes, full_sync: int | None = None) -> int:
-    """Bring the names in a folder to the drive; the device's number. Raises OSError."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError:  # it takes files and shows none: its names are as safe as they get
-        return os.stat(folder).st_dev
-    try:
-        sync(descriptor, full_sync)
-    except OSError as error:  # some file systems do not sync folders, which is the same
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF}:
-            raise
-    finally:
-        device = os.fstat(descriptor).st_dev
-        os.close(descriptor)
-    return device
 
 
 def sweep_temporaries(

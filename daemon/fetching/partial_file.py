@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from daemon.errors import FetchError
-from storage.atomic import put_first, remove, sync, sync_folder, write_atomically
+from storage.atomic import put_first, remove, write_atomically
+from storage.fsync import sync, sync_folder
 
 #: Not how other temporary files of ours are called: those go when a daemon starts.
 PREFIX = ".sw-url-"

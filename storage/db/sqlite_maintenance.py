@@ -8,9 +8,10 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
-from storage.atomic import remove, sync, sync_folder
+from storage.atomic import remove
 from storage.db.sqlite import COMPANIONS, as_ours, connect, look_for_damage, schema_of
 from storage.errors import BackupError, ForeignFileError, StorageError
+from storage.fsync import sync, sync_folder
 
 
 def back_up(file: Path, copy: Path) -> None:

@@ -6,8 +6,8 @@ import errno
 import os
 from collections.abc import Collection
 
-from storage.atomic import sync_folders
 from storage.errors import SidecarError
+from storage.fsync import sync_folders
 
 CODES = {
     errno.ENOSPC: ("disk-full", "The disk is full"),

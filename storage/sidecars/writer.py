@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import Existing
-from storage.atomic import compose_atomically, look, put_first, remove, sync_folders
+from storage.atomic import compose_atomically, look, put_first, remove
 from storage.description import Description
 from storage.errors import ForeignFileError
+from storage.fsync import sync_folders
 from storage.sidecars import json, markdown
 from storage.sidecars.conflict_copy import ChangedFrom, Composer, is_kept, nothing, set_apart
 from storage.sidecars.durability import refused, sync

@@ -634,7 +634,7 @@ class TestJobStore:
         store.forget_refusals([])
         store.forget_refusals(paths)
         assert (library.refused_paths(), made.problems()) == ([], [])
-        with store._database.read() as connection:
+        with made.database.read() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM paths").scalar() == 1, "the job's"
         store.refuse(words[1])
         assert library.refused_paths() == paths[1:2]

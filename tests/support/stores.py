@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from storage.db.database import open_database
+from storage.db.database import Database, open_database
 from storage.health import problems
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -19,11 +19,14 @@ from tests.support.postgres import common_server
 
 @dataclass(frozen=True)
 class Made:
-    """A new, empty store. `problems` says what is wrong with its database."""
+    """A new, empty store."""
 
+    database: Database
     store: JobStore
     library: Library
-    problems: Callable[[], list[str]]
+
+    def problems(self) -> list[str]:
+        return problems(self.database)
 
 
 MakeStore = Callable[[Path, FakeClock], AbstractContextManager[Made]]
@@ -41,13 +44,13 @@ def empty_file() -> bytes:
 def on_sqlite(folder: Path, clock: FakeClock) -> Iterator[Made]:
     (folder / "smolwatch.db").write_bytes(empty_file())
     with closing(open_database(folder / "smolwatch.db")) as database:
-        yield Made(JobStore(database, clock.now), Library(database), lambda: problems(database))
+        yield Made(database, JobStore(database, clock.now), Library(database))
 
 
 @contextmanager
 def on_postgres(folder: Path, clock: FakeClock) -> Iterator[Made]:
     with common_server().new_database("empty") as address, closing(open_database(address)) as database:
-        yield Made(JobStore(database, clock.now), Library(database), lambda: problems(database))
+        yield Made(database, JobStore(database, clock.now), Library(database))
 
 
 MAKERS: dict[str, MakeStore] = {"sqlite": on_sqlite, "postgres": on_postgres}

@@ -12,7 +12,7 @@ from daemon.doctor.selftest.trial_result import Failed
 from daemon.doctor.subprocesses import told_by
 from daemon.power.power_state import PowerState
 from daemon.power.sensors import read_power, said
-from storage.atomic import BARRIER_SYNC, FULL_SYNC, sync
+from storage.fsync import BARRIER_SYNC, FULL_SYNC, sync
 
 SYNCS = 40
 BYTES = 4096

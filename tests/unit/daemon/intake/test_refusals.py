@@ -4,6 +4,7 @@ import pytest
 from loguru import logger
 
 from daemon.intake.refusals import MOST_NOTED, Refusals
+from storage.db.database import Database
 from storage.errors import BusyError
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -41,12 +42,14 @@ def test_many_are_written_without_being_asked(refusals: Refusals, library: Libra
     assert library.refusal(b"/in/0") is not None
 
 
-def test_what_could_not_be_written_is_written_later(library: Library, store: JobStore, clock: FakeClock) -> None:
+def test_what_could_not_be_written_is_written_later(
+    library: Library, store: JobStore, database: Database, clock: FakeClock
+) -> None:
     class BusyStore(JobStore):
         def refuse_all(self, refusals) -> None:  # type: ignore[no-untyped-def]
             raise BusyError("held")
 
-    refusals = Refusals(BusyStore(store._database, clock.now), library, clock)
+    refusals = Refusals(BusyStore(database, clock.now), library, clock)
     refusals.note(b"/in/x", "symlink", "A link.")
     with pytest.raises(BusyError):
         refusals.write()

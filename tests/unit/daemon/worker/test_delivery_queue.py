@@ -53,7 +53,7 @@ class Drive:
 
 class House:
     def __init__(self, inbox: Path, database: Database, clock: FakeClock) -> None:
-        self.inbox, self.clock = inbox, clock
+        self.inbox, self.database, self.clock = inbox, database, clock
         self.store, self.library = JobStore(database, clock.now), Library(database)
         self.drive, self.stages = Drive(), list[Stage]()
         self.pulse = Heartbeat(self.store, beat_seconds=10, lease_seconds=60)
@@ -172,7 +172,7 @@ def test_a_database_that_is_lost_is_told_to_the_worker_whatever_it_does_next(hou
             raise StorageError("The database is damaged.")
 
     (one, two) = house.describe("a.png", "b.png")
-    with house.deliveries(Lost(house.store._database, house.clock.now)) as deliveries:
+    with house.deliveries(Lost(house.database, house.clock.now)) as deliveries:
         deliveries.put(*one)
         for way in (deliveries.drain, deliveries.check, lambda: deliveries.put(*two)):
             with pytest.raises(StorageError, match="damaged"):
