@@ -26,8 +26,9 @@ from storage.description import Description
 from storage.errors import ClaimLostError, SidecarError
 from storage.jobs.store import JobStore
 from storage.records import Claim
-from storage.sidecars import writer
-from storage.sidecars.writer import ChangedFrom, KeptSidecar
+from storage.sidecars import durability
+from storage.sidecars.conflict_copy import ChangedFrom
+from storage.sidecars.writer import KeptSidecar
 
 #: Also given: what the file held before it was changed in place, and a set for the folders that `Sync` is to get.
 Write = Callable[[Description, ChangedFrom, set[bytes]], list[KeptSidecar]]
@@ -68,7 +69,7 @@ class Delivery:
         write: Write,
         clock: Clock,
         random: Callable[[], float],
-        sync: Sync = writer.sync,
+        sync: Sync = durability.sync,
     ) -> None:
         self._store = store
         self._write = write

@@ -17,7 +17,7 @@ from config.safe_text import safe_text
 from storage.description import Description
 from storage.quality import in_words
 from storage.records import Job
-from storage.sidecars.writer import places
+from storage.sidecars.presence import places
 
 
 @click.command(short_help="Show one file's description and figures.")

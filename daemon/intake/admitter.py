@@ -27,8 +27,8 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause
 from storage.records import Admission, Fingerprint, Job, NewFile
+from storage.sidecars.cleanup import make_way
 from storage.sidecars.json_reader import SidecarContent, recorded
-from storage.sidecars.writer import make_way
 
 #: What was read is queued after this long, so that the first of many large files need not wait for the last.
 READING_SECONDS = 0.5

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase, translate
 from config.settings import InboxSettings, Settings
 from daemon.intake.builtin_filters import FILES, FOLDERS, GlobGroup
 from daemon.intake.settling import NOT_DOWNLOADED
-from storage.sidecars.writer import is_sidecar_name
+from storage.sidecars.names import is_sidecar_name
 
 OURS, NAME = "own-file", "ignored-name"
 #: Our temporary files and the parts of `add`: not even where hidden files are taken.

@@ -12,7 +12,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job
-from storage.sidecars.writer import homecomers
+from storage.sidecars.presence import homecomers
 
 #: So many files at once; the next look goes on.
 MOST = 500

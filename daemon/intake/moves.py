@@ -17,7 +17,7 @@ from daemon.intake.filters import folded
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
-from storage.sidecars.writer import take_along
+from storage.sidecars.cleanup import take_along
 
 
 @dataclass

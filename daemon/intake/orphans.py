@@ -10,7 +10,7 @@ from loguru import logger
 
 from daemon.clock import Clock
 from storage.library import Library
-from storage.sidecars import writer
+from storage.sidecars import cleanup, presence
 
 #: A folder that is moved out and in again, a program that syncs by deleting first, a person who takes a deletion back:
 #: all are done by then.
@@ -64,9 +64,9 @@ class Orphans:
 
     def _stands(self, id: int, path: bytes, names: Set[bytes] | None) -> bool:
         if names is not None:
-            return writer.any_stands(path, names)
+            return presence.any_stands(path, names)
         known = self._stand.get(id)
-        return writer.stands_on_disk(path, self._mirror) if known is None else known
+        return presence.stands_on_disk(path, self._mirror) if known is None else known
 
     def _remove(self, job_ids: list[int]) -> None:
         removed = 0
@@ -74,7 +74,7 @@ class Orphans:
             self._tried.add(id)
             said = self._library.description(id)
             if said is not None and self._is_gone(said.path):
-                removed += writer.discard(said, self._mirror)
-                self._stand[id] = writer.stands_on_disk(said.path, self._mirror)
+                removed += cleanup.discard(said, self._mirror)
+                self._stand[id] = presence.stands_on_disk(said.path, self._mirror)
         if removed:
             logger.info("Removed {} sidecars of files that are gone for more than an hour", removed)

@@ -22,7 +22,8 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job
-from storage.sidecars import writer
+from storage.sidecars import presence
+from storage.sidecars.mirror import beside_in_mirror
 
 #: A program that removes them again and again, as a mirror does, does not have them written more often.
 REST_SECONDS = 3600.0
@@ -56,12 +57,12 @@ class Reconciler:
 
         `is_asked`: a person asked for the sweep.
         """
-        names |= writer.beside_in_mirror(self._mirror)
+        names |= beside_in_mirror(self._mirror)
         lost, bare = [], []
         for _, path, is_done in self._library.ended():
             if path not in present:
                 lost.append(path)
-            elif is_done and self._restores and not writer.all_stand(path, names):
+            elif is_done and self._restores and not presence.all_stand(path, names):
                 bare.append(path)
         self._miss(lost)
         if is_asked:
@@ -116,7 +117,7 @@ class Reconciler:
         """Whether the very file that was described is there, and not all of its sidecars are."""
         if job.state is not JobState.DONE or job.id in self._restored or fingerprint_of(job.path) != job.fingerprint:
             return False
-        return not writer.all_stand_on_disk(job.path, self._mirror)
+        return not presence.all_stand_on_disk(job.path, self._mirror)
 
 
 def fingerprint_of(path: bytes) -> Fingerprint | None:

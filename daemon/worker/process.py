@@ -45,8 +45,9 @@ from daemon.worker.retrying_runner import RetryingRunner
 from storage.db.database import open_database
 from storage.description import Description
 from storage.jobs.store import JobStore
-from storage.sidecars import writer
-from storage.sidecars.writer import ChangedFrom, KeptSidecar
+from storage.sidecars import presence, writer
+from storage.sidecars.conflict_copy import ChangedFrom
+from storage.sidecars.writer import KeptSidecar
 
 #: With nothing in hand there is nothing to wait for but the turn's own end.
 IDLE_PATIENCE = 1.0
@@ -145,7 +146,7 @@ def sidecar_writer(settings: Settings) -> Write:
     def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
         if turned := filters.of_path(root, description.path):
             reason = turned.reason.rstrip(".")
-            return [KeptSidecar(path=place, reason=reason) for place in writer.beside(description.path)]
+            return [KeptSidecar(path=place, reason=reason) for place in presence.beside(description.path)]
         existing, mirror = settings.output.existing, settings.sidecar_folder
         return writer.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
 

@@ -9,51 +9,26 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Set
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import Existing
-from storage.atomic import compose_atomically, look, put_first, remove
+from storage.atomic import compose_atomically
 from storage.description import Description
 from storage.errors import ForeignFileError
 from storage.fsync import sync_folders
-from storage.sidecars import json, markdown
-from storage.sidecars.conflict_copy import ChangedFrom, Composer, is_kept, nothing, set_apart
+from storage.sidecars.conflict_copy import ChangedFrom, Composer, nothing
 from storage.sidecars.durability import refused, sync
-from storage.sidecars.merging import Form, compose, is_only_ours
+from storage.sidecars.merging import compose, is_only_ours
 from storage.sidecars.mirror import (
     REFUSED,
-    beside_in_mirror,
     clear,
     make_folder,
     mirrored,
-    put_in_mirror,
-    writable_again,
 )
-from storage.sidecars.names import is_sidecar_name, sidecar_path
+from storage.sidecars.names import sidecar_path
+from storage.sidecars.presence import FORMATS, content_of
 
-__all__ = [
-    "ChangedFrom",
-    "KeptSidecar",
-    "all_stand",
-    "all_stand_on_disk",
-    "any_stands",
-    "beside",
-    "beside_in_mirror",
-    "discard",
-    "homecomers",
-    "is_sidecar_name",
-    "make_way",
-    "places",
-    "stands_on_disk",
-    "sync",
-    "take_along",
-    "write",
-]
-
-FORMATS: tuple[Form, ...] = (json, markdown)
 APART = "holds what was written about another file, which had this name before"
 
 
@@ -103,99 +78,6 @@ def write(
     if unsynced is None and (failed := sync(folders)):
         raise next(iter(failed.values()))
     return kept
-
-
-def beside(path: bytes) -> list[bytes]:
-    """Where the file's sidecars go."""
-    return [sidecar_path(path, form.SUFFIX) for form in FORMATS]
-
-
-def places(path: bytes, mirror: Path) -> list[bytes]:
-    """The sidecars that stand for the file, beside it and in the mirror."""
-    wanted = (*beside(path), *(mirrored(mirror, one) for one in beside(path)))
-    return [place for form, place in zip(FORMATS * 2, wanted, strict=True) if content_of(form, place) is not None]
-
-
-def homecomers(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterator[bytes]:
-    """The files whose sidecars stand in the mirror, though their own folder can be written now.
-
-    `write` brings them home. `may_enter`: whether a folder is looked into at all. Where one stands beside the file
-    already, the one in the mirror holds words of a person, and stays.
-    """
-    for folder, names in writable_again(mirror, may_enter):
-        for name in names:
-            place = os.path.join(folder, name)
-            if name.endswith(json.SUFFIX) and not os.path.lexists(place):
-                content = content_of(json, mirrored(mirror, place))
-                if content and (file := json.file_name(content)):
-                    yield os.path.join(folder, file)
-
-
-def all_stand(path: bytes, names: Set[bytes]) -> bool:
-    """Whether all sidecars of the file are among these names of sidecars beside their files."""
-    return all(path + form.SUFFIX in names or sidecar_path(path, form.SUFFIX) in names for form in FORMATS)
-
-
-def any_stands(path: bytes, names: Set[bytes]) -> bool:
-    return any(sidecar_path(path, form.SUFFIX) in names for form in FORMATS)
-
-
-def all_stand_on_disk(path: bytes, mirror: Path) -> bool:
-    """Whether each sidecar's name is taken, beside the file or in the mirror; by whatever that is."""
-    return all_stand(path, on_disk(path, mirror))
-
-
-def stands_on_disk(path: bytes, mirror: Path) -> bool:
-    return bool(on_disk(path, mirror))
-
-
-def on_disk(path: bytes, mirror: Path) -> set[bytes]:
-    beside = [sidecar_path(path, form.SUFFIX) for form in FORMATS]
-    return {one for one in beside if os.path.lexists(one) or os.path.lexists(mirrored(mirror, one))}
-
-
-def discard(description: Description, mirror: Path) -> int:
-    """Remove the sidecars in which nobody but smolwatch has a word, beside the file and in the mirror; how many.
-
-    Raises nothing: what cannot be read or removed, stays.
-    """
-    removed = 0
-    for form in FORMATS:
-        for place, clear_away in places_for(description.path, form, mirror):
-            content = content_of(form, place)
-            if content is None or not form.about(content).holds(description):
-                continue
-            if is_only_ours(form, content, description):
-                with suppress(OSError):
-                    clear_away(place)
-                    removed += 1
-    return removed
-
-
-def make_way(path: bytes, digest: str, *, existing: Existing = "fill", mirror: Path | None = None) -> list[bytes]:
-    """Another file has come under the name of one that was described: its sidecars leave the place.
-
-    `digest`: of the new file's bytes. What a person wrote is set apart, and its new names returned; the rest goes.
-    Raises nothing: what cannot be set apart now is so when the new file's sidecars are written.
-    """
-    apart = []
-    for form in FORMATS:
-        for place, clear_away in places_for(path, form, mirror):
-            content = content_of(form, place)
-            if content is None or form.about(content).digest in (None, digest):
-                continue
-            with suppress(OSError, ForeignFileError):
-                if is_kept(form, content, existing):
-                    apart.append(set_apart(place, form, content, mode=mode_of(path)))
-                if content_of(form, place) == content:  # nobody has saved it meanwhile
-                    clear_away(place)
-    return apart
-
-
-def places_for(path: bytes, form: Form, mirror: Path | None) -> list[tuple[bytes, Callable[[bytes], object]]]:
-    """Where a sidecar of the file may stand, and how it is taken away from there."""
-    beside = sidecar_path(path, form.SUFFIX)
-    return [(beside, remove), *([(mirrored(mirror, beside), clear)] if mirror else [])]
 
 
 def mode_of(path: bytes) -> int:
@@ -250,33 +132,3 @@ def bring_home(composer: Composer, beside: bytes, away: bytes, elsewhere: bytes)
 
 def set_apart_by(composer: Composer) -> list[KeptSidecar]:
     return [KeptSidecar(path=name, reason=APART, apart=True) for name in sorted(composer.apart)]
-
-
-def take_along(description: Description, path: bytes, mirror: Path | None = None) -> None:
-    """The file went to `path`: its sidecars leave the old place. Those with words of a person go along, to be filled.
-
-    Those in the mirror do the same there. Raises nothing: one that cannot be read or moved, or in whose new place
-    something stands, stays.
-    """
-    for form in FORMATS:
-        old, new = sidecar_path(description.path, form.SUFFIX), sidecar_path(path, form.SUFFIX)
-        content = content_of(form, old)
-        with suppress(OSError):
-            if content == form.render(description) or (content is not None and put_first(old, new)):
-                os.unlink(old)
-        if mirror is None:
-            continue
-        away, there = mirrored(mirror, old), mirrored(mirror, new)
-        content = content_of(form, away)
-        with suppress(OSError):
-            if content == form.render(description) or (content is not None and put_in_mirror(away, there)):
-                clear(away)
-
-
-def content_of(form: Form, path: bytes) -> bytes | None:
-    """What stands there, if it is a sidecar of ours."""
-    try:
-        standing = look(path)
-    except (ForeignFileError, OSError):
-        return None
-    return standing.content if standing and form.is_ours(standing.content) else None

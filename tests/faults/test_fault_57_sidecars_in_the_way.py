@@ -14,7 +14,8 @@ import pytest
 
 from storage.description import Description
 from storage.lifecycle import JobState
-from storage.sidecars.writer import ChangedFrom, KeptSidecar
+from storage.sidecars.conflict_copy import ChangedFrom
+from storage.sidecars.writer import KeptSidecar
 from tests.support.disks import fill, make_read_only, make_writable, small_disk
 from tests.support.files import standing
 from tests.support.publishing_home import PublishingHouse

@@ -19,8 +19,9 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim
-from storage.sidecars import writer
-from storage.sidecars.writer import ChangedFrom, KeptSidecar
+from storage.sidecars import durability, writer
+from storage.sidecars.conflict_copy import ChangedFrom
+from storage.sidecars.writer import KeptSidecar
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of
 from tests.support.logs import logged
@@ -260,7 +261,7 @@ class TestTogether:
         def sync(folders: Collection[bytes]) -> dict[bytes, SidecarError]:
             assert library.counts()[JobState.PUBLISHING] == len(described)
             seen.append(f"{len(folders)} synced")
-            return writer.sync(folders)
+            return durability.sync(folders)
 
         Delivery(store, write, clock, lambda: 1.0, sync).deliver(described)
         assert seen == ["written"] * len(described) + ["1 synced"]

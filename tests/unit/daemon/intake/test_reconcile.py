@@ -15,7 +15,7 @@ from daemon.intake.orphans import GRACE
 from daemon.intake.reconcile import REST_SECONDS, Reconciler
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.sidecars import writer
+from storage.sidecars.names import is_sidecar_name
 from tests.support.publishing_home import PublishingHouse
 
 SUFFIXES = (".md", ".smolwatch.json")
@@ -41,7 +41,7 @@ class House(PublishingHouse):
     def sweep(self, *, is_asked: bool = False) -> int:
         """What a whole sweep finds, handed over; how many were restored."""
         files = {os.fsencode(file) for file in self.inbox.rglob("*") if file.is_file()}
-        own = {file for file in files if writer.is_sidecar_name(os.path.basename(file))}
+        own = {file for file in files if is_sidecar_name(os.path.basename(file))}
         return self.reconciler.swept(files - own, own, is_asked=is_asked)
 
     def left(self, *names: str) -> None:

@@ -25,7 +25,8 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim
 from storage.sidecars import writer
-from storage.sidecars.writer import ChangedFrom, KeptSidecar
+from storage.sidecars.conflict_copy import ChangedFrom
+from storage.sidecars.writer import KeptSidecar
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of
 from tests.unit.daemon.conftest import drop, settled

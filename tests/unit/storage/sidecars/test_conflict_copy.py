@@ -15,9 +15,9 @@ import pytest
 from config.failpoints import VARIABLE
 from config.settings import Existing
 from storage.description import Description
-from storage.sidecars import json, markdown, writer
-from storage.sidecars.conflict_copy import dated_names
-from storage.sidecars.writer import ChangedFrom
+from storage.sidecars import cleanup, json, markdown, writer
+from storage.sidecars.conflict_copy import ChangedFrom, dated_names
+from storage.sidecars.names import is_sidecar_name
 from tests.fakes.clock import START
 from tests.support.files import description_of, digest_of, new_file
 
@@ -168,7 +168,7 @@ class TestAnotherFile:
             name = next(
                 dated_names(os.fsencode(album.folder / "IMG_1.jpg") + form.SUFFIX, form, "2026-11-24T09:00:00Z")
             )
-            assert writer.is_sidecar_name(os.path.basename(name))
+            assert is_sidecar_name(os.path.basename(name))
 
     def test_sidecars_of_before_the_first_line_held_the_digest_say_it_in_their_figures(self, album: Album) -> None:
         album.write_caption()
@@ -267,7 +267,7 @@ class TestMakeWay:
     def make_way(self, album: Album, content: bytes, mirror: Path | None = None) -> set[str]:
         (album.folder / "IMG_1.jpg").write_bytes(content)
         path = os.fsencode(album.folder / "IMG_1.jpg")
-        apart = writer.make_way(path, digest_of(content), existing=album.existing, mirror=mirror)
+        apart = cleanup.make_way(path, digest_of(content), existing=album.existing, mirror=mirror)
         return {os.path.basename(os.fsdecode(name)) for name in apart}
 
     def test_no_words_about_the_old_one_stand_beside_it_and_none_are_lost(self, album: Album) -> None:

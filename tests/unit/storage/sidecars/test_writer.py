@@ -13,7 +13,7 @@ import pytest
 from storage.description import Description, Quality, Segment
 from storage.errors import SidecarError
 from storage.records import MediaKind
-from storage.sidecars import json, markdown, markdown_sections, writer
+from storage.sidecars import cleanup, durability, json, markdown, markdown_sections, presence, writer
 from storage.sidecars.writer import KeptSidecar
 from tests.support.disk_names import can_name
 from tests.support.files import description_of, new_file
@@ -252,14 +252,14 @@ class TestTakeAlong:
 
     def test_untouched_sidecars_go(self, tmp_path: Path, moved: Description) -> None:
         for _ in range(2):
-            writer.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
+            cleanup.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
             assert [file.name for file in tmp_path.iterdir()] == ["sea.jpg"]
 
     def test_those_with_words_of_a_person_go_along_and_are_filled(self, tmp_path: Path, moved: Description) -> None:
         with (tmp_path / "beach.jpg.md").open("a") as file:
             file.write("\n## Place\n\nSylt")
         new = os.fsencode(tmp_path / "sea.jpg")
-        writer.take_along(moved, new)
+        cleanup.take_along(moved, new)
         assert {file.name for file in tmp_path.iterdir()} == {"sea.jpg", "sea.jpg.md"}
         writer.write(replace(moved, path=new))
         text = (tmp_path / "sea.jpg.md").read_text()
@@ -273,7 +273,7 @@ class TestTakeAlong:
         (tmp_path / "beach.jpg.smolwatch.json").rename(tmp_path / "record")
         (tmp_path / "beach.jpg.smolwatch.json").symlink_to(tmp_path / "record")
         before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-        writer.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
+        cleanup.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
         assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
@@ -337,7 +337,7 @@ class TestMirror:
         description = description_of(new_file(on_disk(inbox)))
         locked.add(str(inbox))
         writer.write(description, mirror=mirror)
-        writer.take_along(description, os.fsencode(inbox / "sea.jpg"), mirror)
+        cleanup.take_along(description, os.fsencode(inbox / "sea.jpg"), mirror)
         assert not mirror.exists(), "what is ours alone is written anew at the new place"
 
     def test_a_persons_words_in_the_mirror_follow_a_moved_file_and_go_home_with_it(
@@ -352,7 +352,7 @@ class TestMirror:
         (inbox / "new").mkdir()
         (inbox / "beach.jpg").rename(inbox / "new" / "sea.jpg")
         new = os.fsencode(inbox / "new" / "sea.jpg")
-        writer.take_along(description, new, mirror)
+        cleanup.take_along(description, new, mirror)
         assert sorted(path.name for path in mirror.rglob("*.*")) == ["sea.jpg.md"]
         writer.write(replace(description, path=new), mirror=mirror)
         assert "Sylt" in (inbox / "new" / "sea.jpg.md").read_text()
@@ -372,7 +372,7 @@ class TestMirror:
         writer.write(description, mirror=mirror)
 
         def found(*, open: bool = True) -> list[bytes]:
-            return list(writer.homecomers(mirror, lambda folder: open))
+            return list(presence.homecomers(mirror, lambda folder: open))
 
         assert found() == []
         locked.clear()
@@ -420,7 +420,7 @@ class TestMirror:
         )
         writer.write(description, mirror=mirror)
         assert record.exists()
-        assert list(writer.homecomers(mirror, lambda folder: True)) == []
+        assert list(presence.homecomers(mirror, lambda folder: True)) == []
 
     def test_a_persons_words_go_along_into_the_mirror(self, inbox: Path, mirror: Path, locked: set[str]) -> None:
         file = new_file(on_disk(inbox))
@@ -501,12 +501,12 @@ def test_the_folder_is_left_to_whoever_writes_many_sidecars(tmp_path: Path, monk
         assert writer.write(description_of(new_file(on_disk(tmp_path, name))), unsynced=unsynced) == []
     assert unsynced == {os.fsencode(tmp_path)}
     assert synced == [False] * 6
-    assert writer.sync(unsynced) == {}
+    assert durability.sync(unsynced) == {}
     assert synced[6:] == [True]
 
 
 def test_a_folder_that_cannot_be_synced_is_named_with_the_reason(tmp_path: Path) -> None:
-    (failed,) = writer.sync([os.fsencode(tmp_path / "gone")]).items()
+    (failed,) = durability.sync([os.fsencode(tmp_path / "gone")]).items()
     assert failed[0] == os.fsencode(tmp_path / "gone")
     assert (failed[1].code, str(failed[1])) == (
         "gone",
