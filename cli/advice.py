@@ -18,7 +18,7 @@ from daemon.errors import (
 from daemon.intake import refusal_texts
 from daemon.intake.filters import Rejection, of_mode
 from daemon.lock import holder
-from storage.json_values import stamp
+from storage.json_values import iso_utc
 from storage.lifecycle import Cause, JobState
 from storage.records import Job, JobEvent, Refusal
 
@@ -127,9 +127,9 @@ def of_job(job: Job, engine: str, settings: Settings) -> str:
     if job.state is JobState.QUEUED and engine:
         return f"It waits for the model. {engine}"
     if job.not_before and job.cause is Cause.ENVIRONMENT:
-        return f"See to what its reason says; it is tried again by itself after {stamp(job.not_before)}."
+        return f"See to what its reason says; it is tried again by itself after {iso_utc(job.not_before)}."
     if job.not_before:
-        return f"Nothing needs doing: it is tried again after {stamp(job.not_before)}."
+        return f"Nothing needs doing: it is tried again after {iso_utc(job.not_before)}."
     return PATIENCE if job.state is JobState.QUEUED else "Nothing needs doing: it is being worked on."
 
 

@@ -19,7 +19,7 @@ import click
 from config.safe_text import safe_text
 from daemon.intake.refusal_texts import advice_of, sentence_of
 from storage.jobs.listing import Listed
-from storage.json_values import exact, present, stamp
+from storage.json_values import iso_utc, name_fields, omit_missing
 from storage.lifecycle import JobState
 from storage.records import Job, JobEvent, Refusal
 
@@ -98,13 +98,13 @@ def size(count: float) -> str:
 
 
 def when(moment: datetime | None) -> str:
-    return stamp(moment) if moment else ""
+    return iso_utc(moment) if moment else ""
 
 
 @lru_cache(maxsize=10_000)
 def when_of(seconds: float) -> str:
     """The same for seconds since 1970. Many jobs are queued and done together, so that most are known."""
-    return stamp(datetime.fromtimestamp(seconds, UTC))
+    return iso_utc(datetime.fromtimestamp(seconds, UTC))
 
 
 def stamp_if(seconds: float | None) -> str | None:
@@ -122,7 +122,7 @@ def gone_since(moment: str, *, is_done: bool) -> str:
 
 def path_words(path: bytes) -> dict[str, str]:
     """A path for programs: undecodable bytes are surrogates in "path" and exact in "path_b64"."""
-    return exact("path", path)
+    return name_fields("path", path)
 
 
 def job_words(job: Job) -> dict[str, Any]:
@@ -130,22 +130,22 @@ def job_words(job: Job) -> dict[str, Any]:
     return (
         {"id": job.id, "state": str(job.state)}
         | path_words(job.path)
-        | present(
+        | omit_missing(
             kind=str(job.kind),
             format=job.format,
             digest=job.digest,
             bytes=job.fingerprint.size,
             attempts=job.attempts,
             max_attempts=job.max_attempts,
-            queued_at=job.queued_at and stamp(job.queued_at),
-            started_at=job.started_at and stamp(job.started_at),
-            finished_at=job.finished_at and stamp(job.finished_at),
-            not_before=job.not_before and stamp(job.not_before),
+            queued_at=job.queued_at and iso_utc(job.queued_at),
+            started_at=job.started_at and iso_utc(job.started_at),
+            finished_at=job.finished_at and iso_utc(job.finished_at),
+            not_before=job.not_before and iso_utc(job.not_before),
             cause=job.cause and str(job.cause),
             reason_code=job.reason_code,
             reason=job.reason,
             detail=job.detail,
-            missing_since=job.missing_since and stamp(job.missing_since),
+            missing_since=job.missing_since and iso_utc(job.missing_since),
         )
     )
 
@@ -178,9 +178,9 @@ def listed_words(job: Listed) -> dict[str, str | int]:
 
 def refusal_words(refusal: Refusal) -> dict[str, Any]:
     """A file that was not taken, for programs, in the words of a job."""
-    return path_words(refusal.path) | present(
+    return path_words(refusal.path) | omit_missing(
         kind=refusal.kind,
-        refused_at=stamp(refusal.at),
+        refused_at=iso_utc(refusal.at),
         reason_code=refusal.code,
         reason=sentence_of(refusal),
         advice=advice_of(refusal) or None,
@@ -189,6 +189,6 @@ def refusal_words(refusal: Refusal) -> dict[str, Any]:
 
 
 def event_words(event: JobEvent) -> dict[str, Any]:
-    return present(
-        at=stamp(event.at), before=event.before and str(event.before), after=str(event.after), note=event.note or None
+    return omit_missing(
+        at=iso_utc(event.at), before=event.before and str(event.before), after=str(event.after), note=event.note or None
     )

@@ -33,7 +33,7 @@ from daemon.supervision.crash_loop import ADVICE, CrashLoop
 from daemon.supervision.database_health import DatabaseHealth
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.supervisor import Supervisor, Work, begin_work
-from storage.atomic import sweep_temporaries
+from storage.atomic import remove_temporaries
 from storage.db.database import Database, open_database
 from storage.errors import StorageError
 from storage.jobs.store import JobStore
@@ -67,7 +67,7 @@ def run(
         noted_signals() as note,
         closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
     ):
-        database.keep_others_out()
+        database.hold_daemon_lock()
         clock = SystemClock()
         trouble = DatabaseHealth(database, clock, lock.note)
         return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by, work).run(once)
@@ -177,8 +177,8 @@ class Daemon:
         taken = self._store.abandon_all("The daemon was restarted.")
         if taken:
             logger.info("{} jobs of the last run were taken back", taken)
-        sweep_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
-        sweep_temporaries(self._settings.sidecar_folder)
+        remove_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
+        remove_temporaries(self._settings.sidecar_folder)
         update_device_numbers(self._store, self._root)
         self._model_status.look()
 

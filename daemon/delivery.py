@@ -21,7 +21,7 @@ from config.failpoints import failpoint
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.retry_policy import backoff
-from storage.atomic import sweep_temporaries
+from storage.atomic import remove_temporaries
 from storage.description import Description
 from storage.errors import ClaimLostError, SidecarError
 from storage.jobs.store import JobStore
@@ -103,7 +103,7 @@ class Delivery:
     def _clear_away(self, orphans: Sequence[Claim]) -> None:
         """What the worker that began to publish these jobs left half-written when it died, before this one began."""
         for folder in {os.path.dirname(claim.job.path) for claim in orphans}:
-            sweep_temporaries(Path(os.fsdecode(folder)), lambda _: False, before=self._since)
+            remove_temporaries(Path(os.fsdecode(folder)), lambda _: False, before=self._since)
 
     def _finish(self, published: Sequence[tuple[Claim, Description]]) -> None:
         """All sidecars are brought to the drive before the first of these jobs is done."""

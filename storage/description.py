@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from storage.json_values import exact, moment_of, present, stamp
+from storage.json_values import from_mtime_ns, iso_utc, name_fields, omit_missing
 from storage.records import Fingerprint, MediaKind
 
 #: The version of the record's layout.
@@ -60,10 +60,10 @@ class RecipeFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """What one description cost, in seconds, tokens and memory.
+    """The cost of one description in seconds, tokens and memory.
 
     The phases in `seconds`: "queued", "decode", "preprocess", "vision", "prefill", "generate", "total".
-    `power`: "mains" or "battery", where that was known.
+    `power`: "mains" or "battery", if known.
     """
 
     seconds: dict[str, float]
@@ -80,7 +80,7 @@ class Stats:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """`verdict`: "ok" or "suspect". A reason names the answer, or the medium, and its fault: "caption: loop"."""
+    """`verdict`: "ok" or "suspect". A reason names the answer or the medium, and its fault: "caption: loop"."""
 
     verdict: str = "ok"
     reasons: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What was said about one file, by whom, and at what cost. Sidecars are pure functions of it."""
+    """The model's answers about one file, with model, recipe and cost. Sidecars are pure functions of it."""
 
     smolwatch: str
     described_at: datetime
@@ -108,19 +108,19 @@ class Description:
         return os.fsdecode(self.path).rpartition(os.sep)[2]
 
     def record(self) -> dict[str, Any]:
-        """The record of DESIGN: plain JSON values, in its order, nothing null."""
+        """The record as plain JSON values, in a fixed order, nothing null."""
         stats = self.stats
         whole: dict[str, Any] = {
             "schema": SCHEMA,
             "smolwatch": self.smolwatch,
-            "described_at": stamp(self.described_at),
+            "described_at": iso_utc(self.described_at),
             "file": {
-                **exact("name", os.path.basename(self.path)),
+                **name_fields("name", os.path.basename(self.path)),
                 "digest": self.digest,
                 "bytes": self.fingerprint.size,
-                "modified": stamp(moment_of(self.fingerprint.mtime_ns)),
+                "modified": iso_utc(from_mtime_ns(self.fingerprint.mtime_ns)),
             },
-            "media": present(
+            "media": omit_missing(
                 kind=str(self.media.kind),
                 format=self.media.format,
                 width=self.media.width,
@@ -155,6 +155,6 @@ class Description:
                 "device_memory_bytes": stats.device_memory_bytes,
                 "cold_start": stats.cold_start,
                 "launched_by": stats.launched_by,
-                **present(power=stats.power),
+                **omit_missing(power=stats.power),
             },
         }

@@ -1,15 +1,15 @@
-"""What can go wrong in storage.
+"""Errors of storage, with their exit codes.
 
 SmolwatchError
 ├── StorageError           78   the database cannot be used
 │   ├── TransientError        1   not now; it may be tried again, and nothing was changed
-│   │   ├── BusyError       1   another program holds it
+│   │   ├── BusyError       1   another program has locked it
 │   │   ├── UnreachableError  1 its server does not answer
 │   │   └── DiskFullError   1   no room left
-│   └── ClaimLostError          78   somebody spoke for a job that is no longer theirs
+│   └── ClaimLostError          78   the worker's claim on a job no longer holds
 ├── BackupError             1   a copy of the database could not be made
-├── ForeignFileError        1   a file that is not ours stands where we would write
-└── SidecarError            1   the system did not let a sidecar be written
+├── ForeignFileError        1   a foreign file is where we would write
+└── SidecarError            1   the system refused to write a sidecar
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ class StorageError(SmolwatchError):
 
 
 class TransientError(StorageError):
-    """The database does not take anything now. Nothing was changed; trying again is right."""
+    """The database accepts nothing now. Nothing was changed, and the transaction can be retried."""
 
     exit_code = 1  # not 78, after which a service is not started again
 
 
 class BusyError(TransientError):
-    """Another program has held the database for too long."""
+    """Another program has locked the database for too long."""
 
     advice = "Close the other program that has the database open."
 
 
 class UnreachableError(TransientError):
-    """The database's server does not answer, or the way there is broken."""
+    """The database server does not answer, or cannot be reached."""
 
-    advice = "See to the server and the way there; work goes on by itself."
+    advice = "Check the server and the network; work resumes automatically."
 
 
 class DiskFullError(TransientError):
     """The disk is full."""
 
-    advice = "Make room on the disk; work goes on by itself."
+    advice = "Free up disk space; work resumes automatically."
 
 
 class ClaimLostError(StorageError):
-    """The job is no longer this worker's: its claim was taken back. Nothing was changed."""
+    """The worker's claim was taken back. Nothing was changed."""
 
 
 class BackupError(SmolwatchError):
@@ -58,7 +58,7 @@ class BackupError(SmolwatchError):
 
 
 class ForeignFileError(SmolwatchError):
-    """A file that smolwatch did not write stands there; it was not touched."""
+    """There is a file that smolwatch did not write; it was not touched."""
 
     def __init__(self, path: bytes, reason: str) -> None:
         super().__init__(f"{os.fsdecode(path)}: {reason}")
@@ -67,7 +67,7 @@ class ForeignFileError(SmolwatchError):
 
 
 class SidecarError(SmolwatchError):
-    """A sidecar could not be written. `code` is stable; the message is the sentence that people read."""
+    """A sidecar could not be written. `code` is stable; the message is for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

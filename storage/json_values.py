@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-def exact(key: str, name: bytes) -> dict[str, str]:
-    """A name or path as text; where it is no UTF-8, that text has surrogates, and the bytes stand in `key`_b64."""
+def name_fields(key: str, name: bytes) -> dict[str, str]:
+    """A name or path as text. If it is not UTF-8, the text has surrogates, and `key`_b64 holds the bytes."""
     text = os.fsdecode(name)
     try:
         text.encode()
@@ -19,21 +19,21 @@ def exact(key: str, name: bytes) -> dict[str, str]:
     return {key: text}
 
 
-def stamp(moment: datetime) -> str:
+def iso_utc(moment: datetime) -> str:
     """ISO 8601, UTC, whole seconds: "2026-11-24T09:15:02Z"."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def moment_of(mtime_ns: int) -> datetime:
-    """A file's time, UTC. File systems hold years that `datetime` cannot: those come out as its first or last."""
+def from_mtime_ns(mtime_ns: int) -> datetime:
+    """A file's time, UTC. Years that `datetime` cannot hold become its first or last."""
     try:
         return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
     except (ValueError, OverflowError, OSError):
         return (datetime.max if mtime_ns > 0 else datetime.min).replace(tzinfo=UTC)
 
 
-def present(**fields: Any) -> dict[str, Any]:
-    """The fields that are there; JSON has no word for a number that is not finite (a broken file's length, say)."""
+def omit_missing(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None. Infinite and NaN numbers (a broken file's length) are left out: JSON has none."""
     return {
         name: value
         for name, value in fields.items()

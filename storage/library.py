@@ -1,4 +1,4 @@
-"""Library: questions about jobs and descriptions. Changes nothing, stops no writer."""
+"""Library: queries on jobs and descriptions. Reads only; blocks no writer."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job, JobEvent, MediaKind, Refusal
 
 RECENT = 100
-#: Paths in one query: far below what any database takes, and already many times faster than one by one.
-AT_ONCE = 500
-#: A file with a job in one of these states is described, or will be.
-STANDING = (*rows.LIVE, JobState.DONE)
-#: Files with one ContentIdentifier, on average: a Live Photo and its copies are a handful.
-MOST_HALVES = 10
+#: Keys in one query: far below the limit of any database, and already many times faster than single queries.
+CHUNK_SIZE = 500
+#: A file whose job is in one of these states is described, or will be.
+DESCRIBED_OR_WAITING = (*rows.LIVE, JobState.DONE)
+#: Files with one ContentIdentifier, on average: a Live Photo and its copies.
+MAX_HALVES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetAside:
-    """A path that is not described because `partner` stands for it. `stands`: that has a job that waits or is done."""
+    """A path that is not described because `partner` is. `is_active`: the partner has a job that waits or is done."""
 
     path: bytes
     partner: bytes
-    stands: bool
+    is_active: bool
 
 
 class Library:
-    """Answers from a database, opened read-only or not."""
+    """Queries on a database, opened read-only or not."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def counts(self, *, finished_since: datetime | None = None) -> dict[JobState, int]:
-        """How many jobs are in each state; every state is there. `finished_since`: of those that ended from then on."""
+        """The number of jobs in every state. `finished_since`: only those that finished from then on."""
         query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
         if finished_since is not None:
             query = query.where(jobs.c.finished_at >= finished_since)
@@ -63,19 +63,19 @@ class Library:
             return [rows.job_of(row) for row in connection.execute(query)]
 
     def listing(self, *, state: JobState | None = None, limit: int = 50) -> list[Listed]:
-        """The same jobs with their captions, in plain values: for long lists."""
+        """The same jobs with their captions, as plain values: for long lists."""
         with self._database.read() as connection:
             return list(listing(connection, state, limit))
 
     def count_due(self, until: datetime) -> int:
-        """How many of the jobs that wait may be tried until then."""
+        """The number of waiting jobs that are due by then."""
         waits = jobs.c.state.in_((JobState.QUEUED, JobState.PUBLISHING))
         soon = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= until)
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(jobs).where(waits, soon)).scalar_one()
 
     def count_failed(self, since: datetime) -> int:
-        """How many jobs failed from then on."""
+        """The number of jobs that failed from then on."""
         failed = (jobs.c.state == JobState.FAILED, jobs.c.finished_at >= since)
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(jobs).where(*failed)).scalar_one()
@@ -92,16 +92,16 @@ class Library:
             row = connection.execute(query).one_or_none()
             return None if row is None else rows.job_of(row)
 
-    def jobs_at(self, wanted: Iterable[bytes]) -> dict[bytes, Job]:
-        """The newest job of each path that has one; for many paths at once."""
+    def jobs_at(self, wanted_paths: Iterable[bytes]) -> dict[bytes, Job]:
+        """The newest job of each path that has one, in few queries."""
         found: dict[bytes, Job] = {}
-        asked = list(wanted)
+        keys = list(wanted_paths)
         with self._database.read() as connection:
-            for start in range(0, len(asked), AT_ONCE):
+            for start in range(0, len(keys), CHUNK_SIZE):
                 newest = (
                     select(func.max(jobs.c.id))
                     .join(paths, paths.c.id == jobs.c.path_id)
-                    .where(paths.c.path.in_(asked[start : start + AT_ONCE]))
+                    .where(paths.c.path.in_(keys[start : start + CHUNK_SIZE]))
                     .group_by(jobs.c.path_id)
                 )
                 for row in connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest))):
@@ -109,14 +109,14 @@ class Library:
         return found
 
     def jobs_of(self, files: Iterable[Fingerprint]) -> list[Job]:
-        """The newest job about each of these files at each path where they were met; for many files at once."""
+        """The newest job about each of these files, for each path where it was found; in few queries."""
         found: list[Job] = []
-        asked = list(files)
+        keys = list(files)
         with self._database.read() as connection:
-            for start in range(0, len(asked), AT_ONCE):
+            for start in range(0, len(keys), CHUNK_SIZE):
                 newest = (
                     select(func.max(jobs.c.id))
-                    .where(is_one_of(jobs.c.fingerprint, asked[start : start + AT_ONCE]))
+                    .where(is_one_of(jobs.c.fingerprint, keys[start : start + CHUNK_SIZE]))
                     .group_by(jobs.c.path_id)
                 )
                 rows_found = connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest)).order_by(jobs.c.id))
@@ -124,35 +124,35 @@ class Library:
         return found
 
     def halves(self, live_ids: Collection[str]) -> dict[str, list[Job]]:
-        """The jobs of files that carry one of these identifiers and are described, or will be; by identifier and path.
+        """The jobs, by identifier, of files that have one of these identifiers and are described or will be.
 
-        Of very many files with one identifier, which a program's fault may have made, some are left out.
+        Ordered by path. Of very many files with the same identifier, as a faulty program can write, some are left out.
         """
         newest = jobs.alias()
         last = select(func.max(newest.c.id)).where(newest.c.path_id == jobs.c.path_id).scalar_subquery()
-        asked = list(live_ids)
+        keys = list(live_ids)
         found: dict[str, list[Job]] = {}
         with self._database.read() as connection:
-            for start in range(0, len(asked), AT_ONCE):
+            for start in range(0, len(keys), CHUNK_SIZE):
                 query = (
                     rows.jobs_query()
                     .add_columns(media.c.live_id)
-                    .where(media.c.live_id.in_(asked[start : start + AT_ONCE]))
-                    .where(jobs.c.state.in_(STANDING), jobs.c.id == last)
+                    .where(media.c.live_id.in_(keys[start : start + CHUNK_SIZE]))
+                    .where(jobs.c.state.in_(DESCRIBED_OR_WAITING), jobs.c.id == last)
                     .order_by(paths.c.path)
-                    .limit(AT_ONCE * MOST_HALVES)
+                    .limit(CHUNK_SIZE * MAX_HALVES)
                 )
                 for row in connection.execute(query):
                     found.setdefault(row.live_id, []).append(rows.job_of(row))
         return found
 
     def set_aside(self, partners: Collection[bytes] | None = None) -> list[SetAside]:
-        """The paths for which another path stands: one of `partners`, or any."""
-        there = paths.alias()
+        """The paths whose partner is described instead: one of `partners`, or any."""
+        partner = paths.alias()
         state = (
             select(jobs.c.state)
-            .join(there, there.c.id == jobs.c.path_id)
-            .where(there.c.path == decisions.c.partner)
+            .join(partner, partner.c.id == jobs.c.path_id)
+            .where(partner.c.path == decisions.c.partner)
             .order_by(jobs.c.id.desc())
             .limit(1)
             .scalar_subquery()
@@ -160,24 +160,28 @@ class Library:
         query = select(paths.c.path, decisions.c.partner, state.label("state")).join(
             paths, paths.c.id == decisions.c.path_id
         )
-        asked = [] if partners is None else list(partners)
-        chosen = [decisions.c.partner.in_(asked[start : start + AT_ONCE]) for start in range(0, len(asked), AT_ONCE)]
+        keys = [] if partners is None else list(partners)
+        chosen = [
+            decisions.c.partner.in_(keys[start : start + CHUNK_SIZE]) for start in range(0, len(keys), CHUNK_SIZE)
+        ]
         found: list[SetAside] = []
         with self._database.read() as connection:
             for which in [decisions.c.partner.is_not(None)] if partners is None else chosen:
                 for row in connection.execute(query.where(which)):
-                    found.append(SetAside(path=row.path, partner=row.partner, stands=row.state in STANDING))
+                    found.append(
+                        SetAside(path=row.path, partner=row.partner, is_active=row.state in DESCRIBED_OR_WAITING)
+                    )
         return found
 
     def ended(self) -> list[tuple[int, bytes, bool]]:
-        """Id, path, and whether it is done: of every finished or publishing job whose file is not known to be gone."""
+        """(id, path, is done) of every finished or publishing job whose file is not known to be missing."""
         query = select(jobs.c.id, paths.c.path, jobs.c.state).join(paths, paths.c.id == jobs.c.path_id)
         query = query.where(jobs.c.state.in_(ENDED), jobs.c.missing_since.is_(None))
         with self._database.read() as connection:
             return [(id, path, state == JobState.DONE) for id, path, state in connection.execute(query).all()]
 
     def missing(self) -> list[tuple[int, bytes, datetime]]:
-        """Of every described job whose file is gone, and that is the last word on its path: id, path, since when."""
+        """(id, path, missing since) of every done job whose file is missing and that is its path's newest."""
         later = jobs.alias()
         superseded = exists().where(
             later.c.path_id == jobs.c.path_id, later.c.id > jobs.c.id, later.c.state != JobState.GONE
@@ -188,49 +192,49 @@ class Library:
             return [(id, path, since) for id, path, since in connection.execute(query.where(*gone)).all()]
 
     def description(self, job_id: int) -> Description | None:
-        """What was said for this job; None while it is not described."""
+        """The job's description; None while it is not described."""
         with self._database.read() as connection:
             return description_rows.of_job(connection, job_id)
 
     def events(self, job_id: int) -> list[JobEvent]:
-        """The arrows that the job took, oldest first."""
+        """The job's transitions, oldest first."""
         with self._database.read() as connection:
             return rows.read_events(connection, job_id)
 
     def refusal(self, path: bytes) -> Refusal | None:
-        """Why the path was not taken, if it was not."""
+        """Why the path was refused, if it was."""
         with self._database.read() as connection:
             return rows.read_refusals(connection, [path]).get(path)
 
-    def refusals(self, some: Sequence[bytes]) -> dict[bytes, Refusal]:
-        """The same for some hundreds of paths; absent where there is none."""
+    def refusals(self, refused: Sequence[bytes]) -> dict[bytes, Refusal]:
+        """The same for some hundreds of paths; those without a refusal are absent."""
         with self._database.read() as connection:
-            return rows.read_refusals(connection, some)
+            return rows.read_refusals(connection, refused)
 
     def refusal_counts(self) -> dict[tuple[str, str | None], int]:
-        """How many paths were not taken, by the refusal's code and kind."""
+        """The number of refused paths by code and kind."""
         with self._database.read() as connection:
             return refused_paths.counts(connection)
 
     def newest_refusals(self, codes: Collection[str], *, limit: int = 50) -> list[Refusal]:
-        """Those with one of these codes, newest first."""
+        """The refusals with one of these codes, newest first."""
         with self._database.read() as connection:
             return refused_paths.newest(connection, codes, limit)
 
     def refused_paths(self) -> list[bytes]:
-        """Every path that was not taken."""
+        """Every refused path."""
         with self._database.read() as connection:
             return refused_paths.all_paths(connection)
 
     def state(self, key: str) -> dict[str, Any] | None:
-        """What the daemon last said of itself under this key."""
+        """What the daemon last reported under this key."""
         with self._database.read() as connection:
             return rows.read_state(connection, key)
 
     def speed(self) -> dict[str, Any]:
         """Medians over the last hundred descriptions: {"seconds": {"image": 1.2, ...}, "tokens_per_second": 87.0}.
 
-        Seconds per file; a kind of which there is none yet is absent, and so are the tokens when nothing was described.
+        Seconds per file. A kind without descriptions is absent; without any, tokens_per_second too.
         """
         query = (
             select(media.c.kind, stats.c.seconds, stats.c.tokens_per_second)

@@ -1,10 +1,10 @@
-"""The states of a job and the arrows between them. Pure.
+"""The states of a job and the transitions between them. Pure.
 
 queued → running → publishing → done
 running → queued (released, retried, reaped)      queued | running → failed | skipped | gone
-publishing → publishing (written again)           failed → queued when a person, or the cause's end, says so
+publishing → publishing (written again)           failed → queued on request, or when the cause is gone
 done → publishing when the file was moved or its sidecars are missing; gone → queued when the file was moved
-(nothing) → done when a description is taken back from its sidecar
+(nothing) → done when a description is imported from its sidecar
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ class JobState(StrEnum):
     QUEUED = "queued"  #: waits for a worker
     RUNNING = "running"  #: a worker holds it, under a lease
     PUBLISHING = "publishing"  #: described; its sidecars are being written
-    DONE = "done"  #: described, and its sidecars stand beside the file
+    DONE = "done"  #: described, and its sidecars are written
     FAILED = "failed"  #: given up, with a reason; the file is untouched
     SKIPPED = "skipped"  #: not a file that can be described, with a reason
-    GONE = "gone"  #: the file went away before it was described
+    GONE = "gone"  #: the file disappeared before it was described
 
     def is_final(self) -> bool:
         return self in FINAL
@@ -27,7 +27,7 @@ class JobState(StrEnum):
 
 FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.SKIPPED, JobState.GONE})
 
-ARROWS: frozenset[tuple[JobState, JobState]] = frozenset(
+TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
     {
         (JobState.QUEUED, JobState.RUNNING),
         (JobState.QUEUED, JobState.GONE),
@@ -46,9 +46,9 @@ ARROWS: frozenset[tuple[JobState, JobState]] = frozenset(
 
 
 class Cause(StrEnum):
-    """Whose fault a failure is; it decides what happens next."""
+    """The cause of a failure; it decides what happens next."""
 
-    TRANSIENT = "transient"  #: may pass by itself: try again later
+    TRANSIENT = "transient"  #: temporary: retry later
     ENVIRONMENT = "environment"  #: the machine's: disk, mount, permission
-    INPUT = "input"  #: the file's own: do not try again
+    INPUT = "input"  #: the file's own: do not retry
     MODEL = "model"  #: the engine's: no attempt is charged

@@ -1,10 +1,10 @@
-"""A verdict as people read it. Pure."""
+"""A quality verdict as text. Pure."""
 
 from __future__ import annotations
 
 from storage.description import Quality
 
-#: What the codes say of an answer. A code that is not here, from a newer version, is shown as it is.
+#: The codes about an answer. An unknown code, from a newer version, is shown unchanged.
 MEANINGS = {
     "empty": "says nothing",
     "loop": "repeats itself",
@@ -13,7 +13,7 @@ MEANINGS = {
     "leaked-token": "held signs that are meant for the model alone",
     "cut-off": "breaks off",
 }
-#: What they say of the file itself.
+#: The codes about the file itself.
 DEFECTS = {
     "damaged": "has damaged parts, which were left out",
     "cut-short": "ends before it should",
@@ -21,7 +21,7 @@ DEFECTS = {
 }
 
 
-def in_words(quality: Quality) -> str:
+def to_text(quality: Quality) -> str:
     """ "suspect: the caption repeats itself; the summary breaks off"."""
     reasons = "; ".join(map(_sentence, quality.reasons))
     return f"{quality.verdict}: {reasons}" if reasons else quality.verdict

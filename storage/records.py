@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.lifecycle import Cause, JobState
 
-#: The number of a disk that is not known: no disk has it.
+#: The device number of an unknown disk; no disk has it.
 NO_DEVICE = -1
 
 
@@ -21,10 +21,10 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """Which bytes a path held when it was looked at; compared, never interpreted.
+    """Identifies the content of a path at one moment; only compared, never interpreted.
 
-    The disk's number is left out when two are compared: a restart of the system gives disks other numbers, and a file
-    is no other for that. Whoever asks for a file at another path compares its digest too.
+    Comparison ignores the device number, since a restart can give a disk another one. To find a file at another path,
+    compare its digest too.
     """
 
     device: int = field(compare=False)
@@ -39,10 +39,10 @@ class Fingerprint:
 
 @dataclass(frozen=True, kw_only=True)
 class NewFile:
-    """A settled file that intake wants described. `digest` is "blake2b:<hex>" over the whole content.
+    """A settled file to describe. `digest` is "blake2b:<hex>" over the whole content.
 
-    `live_id`: the ContentIdentifier of a Live Photo's half. `newcomer`: for all that is known, its name was free before
-    it came, so it is not the file that had that name before.
+    `live_id`: the ContentIdentifier of a Live Photo's half. `name_was_free`: as far as is known, its
+    name was free before it came, so it is not the file that had that name before.
     """
 
     path: bytes
@@ -51,16 +51,16 @@ class NewFile:
     kind: MediaKind
     format: str
     live_id: str | None = None
-    newcomer: bool = False
+    name_was_free: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """The last word on why a path was not taken (code, sentence), or what it waits for.
+    """Why a path was last refused (code, sentence), or what it waits for.
 
     `kind`: what the file is instead of a picture or video, a code of `daemon/media/foreign/foreign_kinds.py`. `reason`
-    is empty then: the sentence is the kind's, and 20,000 songs need not all keep it.
-    `detail`: a library's own words behind it. `partner`: the path that stands for this one.
+    is empty then: the sentence belongs to the kind, so 20,000 songs need not each store it.
+    `detail`: a library's own message. `partner`: the path that is described instead.
     """
 
     path: bytes
@@ -73,7 +73,7 @@ class Refusal:
 
 
 class Admission(StrEnum):
-    """What became of a NewFile."""
+    """The result of admitting a NewFile."""
 
     QUEUED = "queued"
     ALREADY_QUEUED = "already queued"
@@ -82,9 +82,9 @@ class Admission(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One file's way through the house, as it stands now. `fresh`: to be asked again, even if its answers are known.
+    """The processing of one file, in its present state. `fresh`: run the model even if a description is cached.
 
-    `detail`: a library's own words behind the reason. `missing_since`: the described file was not found from then on.
+    `detail`: a library's own message behind the reason. `missing_since`: when the described file was first missed.
     """
 
     id: int
@@ -119,7 +119,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The right to speak for a running job: every later transition needs this token to be the job's still."""
+    """The right to change a job: every later transition requires that the job still has this token."""
 
     job: Job
     token: int
@@ -128,7 +128,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class JobEvent:
-    """One arrow that a job took, and why."""
+    """One transition of a job, and its reason."""
 
     at: datetime
     job_id: int

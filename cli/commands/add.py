@@ -14,7 +14,7 @@ from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.lock import holder
-from storage.json_values import present
+from storage.json_values import omit_missing
 
 
 @click.command(short_help="Fetch files from the web into the inbox.")
@@ -57,7 +57,7 @@ def command(home: Path | None, urls: tuple[str, ...], as_json: bool) -> int:
 
 def refusal_words(error: FetchError) -> dict[str, Any]:
     rule = error.rule if isinstance(error, RefusedUrlError) else None
-    return present(error=str(error), rule=rule, advice=error.advice or None)
+    return omit_missing(error=str(error), rule=rule, advice=error.advice or None)
 
 
 def explain(url: str, error: FetchError) -> None:

@@ -79,7 +79,7 @@ def check(home: Path | None, as_json: bool) -> int:
 def vacuum(home: Path | None) -> None:
     """Give the room of what was deleted back to the disk. The daemon must not run meanwhile."""
     from daemon.lock import holder
-    from storage.db.sqlite_maintenance import vacuum as shrink
+    from storage.db.sqlite_maintenance import shrink
 
     settings = load_settings(home=home)
     database = existing(settings)
@@ -129,7 +129,7 @@ def take_back(settings: Settings) -> dict[str, Any]:
     prepare_home(settings)
     tally = RebuildCounts()
     with HomeLock(settings.lock_file), closing(open_database(settings.database_place)) as database:
-        database.keep_others_out()
+        database.hold_daemon_lock()
         for so_far in rebuilt(settings, JobStore(database, SystemClock().now), Library(database)):
             tally = so_far
     others = {str(finding): count for finding, count in tally.others.items()} | {"unreadable": tally.unreadable}

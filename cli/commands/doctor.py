@@ -17,7 +17,7 @@ from config.version import own_version
 from daemon.clock import SystemClock
 from daemon.doctor.finding import Finding, exit_code
 from storage.atomic import write_atomically
-from storage.json_values import present
+from storage.json_values import omit_missing
 
 if TYPE_CHECKING:
     from daemon.doctor.checkup import Facts
@@ -58,7 +58,7 @@ def document(lines: Sequence[Finding]) -> dict[str, Any]:
 
 
 def to_json(line: Finding) -> dict[str, Any]:
-    return present(name=line.name, verdict=str(line.verdict), words=line.words, advice=line.advice or None)
+    return omit_missing(name=line.name, verdict=str(line.verdict), words=line.words, advice=line.advice or None)
 
 
 def show(rows: Iterable[tuple[str, str, str, str]]) -> None:

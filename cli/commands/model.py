@@ -11,7 +11,7 @@ from cli.options import json_option
 from cli.render import say, say_json, say_table, size
 from config.load import load_settings
 from config.safe_text import safe_text
-from storage.json_values import present
+from storage.json_values import omit_missing
 
 if TYPE_CHECKING:
     from daemon.inference.weights.sources import ListedModel
@@ -55,7 +55,7 @@ def where(model: ListedModel) -> tuple[str, str]:
 
 
 def to_json(model: ListedModel) -> dict[str, Any]:
-    return present(
+    return omit_missing(
         name=model.name,
         id=model.id,
         revision=model.revision,

@@ -21,7 +21,7 @@ from daemon.clock import SystemClock
 from daemon.intake import refusal_texts
 from daemon.lock import holder
 from daemon.service.start_failure import PERMANENT, forget_refusal, refuse
-from storage.json_values import stamp
+from storage.json_values import iso_utc
 from storage.library import Library
 from storage.lifecycle import JobState
 
@@ -107,7 +107,7 @@ def leave_word(home: Path | None, error: SmolwatchError) -> None:
     """Where nobody reads stderr: the reason for `status`, and the same for the system's log."""
     click.echo(f"smolwatch: {safe_text(str(error), lines=True)}", err=True)
     with suppress(OSError, SmolwatchError):  # where the home takes no word, the system's log has it
-        refuse(resolve_home(home), error, stamp(SystemClock().now()))
+        refuse(resolve_home(home), error, iso_utc(SystemClock().now()))
 
 
 def absolute_if_folder(model: str) -> str:

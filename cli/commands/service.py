@@ -20,7 +20,7 @@ from daemon.service.detect import service_here, user_name
 from daemon.service.service_spec import plan_for
 from daemon.service.service_state import ServiceState
 from daemon.service.start_failure import StartFailure, refusal
-from storage.json_values import present
+from storage.json_values import omit_missing
 
 
 @click.group(short_help="Run the daemon in the background, from login on.")
@@ -132,7 +132,7 @@ def say_begun(begun: actions.StartResult, done: str = "") -> int:
 
 def to_json(found: ServiceState, refused: StartFailure | None) -> dict[str, Any]:
     """The service for programs, in Homebrew's words where it has them; what does not apply is absent."""
-    return present(
+    return omit_missing(
         name=found.name,
         status=str(found.condition),
         user=user_name(os.geteuid()),

@@ -15,9 +15,9 @@ from cli.render import gone_words, job_words, path_words, safe_path, say, say_fa
 from config.load import load_settings
 from config.safe_text import safe_text
 from storage.description import Description
-from storage.quality import in_words
+from storage.quality import to_text
 from storage.records import Job
-from storage.sidecars.presence import places
+from storage.sidecars.presence import existing_sidecars
 
 
 @click.command(short_help="Show one file's description and figures.")
@@ -31,7 +31,7 @@ def command(home: Path | None, what: str, as_json: bool) -> None:
         job = resolve_job(what, library)
         description = library.description(job.id)
         others = [one.path for one in library.set_aside([job.path]) if os.path.lexists(one.path)]
-    standing = places(job.path, settings.sidecar_folder)
+    standing = existing_sidecars(job.path, settings.sidecar_folder)
     if as_json:
         record = description.record() if description else {}
         say_json(
@@ -83,4 +83,4 @@ def figures(description: Description) -> Iterator[tuple[str, str]]:
     yield "tokens", f"{stats.tokens_in} in, {stats.tokens_out} out, {stats.tokens_per_second:.1f} a second"
     yield "memory", f"{size(stats.peak_memory_bytes)} at most"
     if description.quality.verdict != "ok":
-        yield "quality", safe_text(in_words(description.quality))
+        yield "quality", safe_text(to_text(description.quality))

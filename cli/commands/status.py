@@ -21,7 +21,7 @@ from daemon.intake import refusal_texts
 from daemon.lock import holder, noted
 from daemon.service.start_failure import refusal
 from storage.errors import TransientError
-from storage.json_values import present, stamp
+from storage.json_values import iso_utc, omit_missing
 from storage.lifecycle import JobState
 
 MOST_SHOWN = 20
@@ -71,7 +71,9 @@ def look(settings: Settings) -> dict[str, Any]:
         with open_library(settings) as library:
             if pid is not None:  # what a dead daemon said of itself, or had under way, is history
                 trouble = noted(settings.lock_file)
-                report["daemon"] = (library.state("daemon") or {}) | report["daemon"] | present(trouble=trouble or None)
+                report["daemon"] = (
+                    (library.state("daemon") or {}) | report["daemon"] | omit_missing(trouble=trouble or None)
+                )
                 running = library.jobs(state=JobState.RUNNING, limit=MOST_SHOWN)
                 report["current"] = [job_words(job) for job in running]
             report["engine"] = library.state("engine") or {}
@@ -83,7 +85,7 @@ def look(settings: Settings) -> dict[str, Any]:
                 report["power"] = library.state("power") or {}  # without work it is not looked at
             report["not_taken"] = not_taken_words(library.refusal_counts())
             pending = [job for job in library.jobs(state=JobState.PUBLISHING, limit=MOST_PENDING) if job.reason]
-            report["sidecars"] |= present(pending=len(pending), reason=pending[0].reason if pending else None)
+            report["sidecars"] |= omit_missing(pending=len(pending), reason=pending[0].reason if pending else None)
             report["speed"] = library.speed()
     except NotFoundError:
         report["database_exists"] = False
@@ -132,7 +134,7 @@ def daemon_line(daemon: dict[str, Any]) -> str:
     if not daemon["running"]:
         refused = f" The service would not start it: {daemon['refused']}" if "refused" in daemon else ""
         return safe_text(f"not running. {DaemonNotRunningError.advice}{refused}")
-    since = f", since {stamp(datetime.fromisoformat(daemon['started_at']))}" if "started_at" in daemon else ""
+    since = f", since {iso_utc(datetime.fromisoformat(daemon['started_at']))}" if "started_at" in daemon else ""
     return f"running, process {daemon['pid']}{since}"
 
 

@@ -24,7 +24,7 @@ from daemon.errors import MediaError
 from daemon.intake.filters import filters_of, of_mode, placeholder_of
 from daemon.intake.identity import kind_at
 from daemon.intake.refusal_texts import sentence_of
-from storage.json_values import exact, present, stamp
+from storage.json_values import iso_utc, name_fields, omit_missing
 from storage.records import Job
 
 
@@ -51,7 +51,7 @@ def command(home: Path | None, path: str, as_json: bool) -> None:
         say_json(to_json(known, steps, advice))
         return
     say(safe_path(known.path))
-    say_facts((f"  {step.name}", f"{stamp(step.at)}  {step.says}" if step.at else step.says) for step in steps)
+    say_facts((f"  {step.name}", f"{iso_utc(step.at)}  {step.says}" if step.at else step.says) for step in steps)
     say(f"  → {advice}")
 
 
@@ -131,7 +131,7 @@ def file_says(look: os.stat_result | None) -> str:
         return turned.reason
     if stat.S_ISDIR(look.st_mode):
         return "A folder; ask about a file in it."
-    return f"There: {size(look.st_size)}, changed {stamp(datetime.fromtimestamp(look.st_mtime, UTC))}."
+    return f"There: {size(look.st_size)}, changed {iso_utc(datetime.fromtimestamp(look.st_mtime, UTC))}."
 
 
 def job_says(job: Job) -> str:
@@ -143,21 +143,21 @@ def job_says(job: Job) -> str:
 
 def to_json(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
     refusal = known.refusal
-    return path_words(known.path) | present(
+    return path_words(known.path) | omit_missing(
         exists=known.look is not None,
         in_inbox=known.inside,
-        chain=[present(step=step.name, says=step.says, at=step.at and stamp(step.at)) for step in steps],
+        chain=[omit_missing(step=step.name, says=step.says, at=step.at and iso_utc(step.at)) for step in steps],
         refusal=refusal
-        and present(
+        and omit_missing(
             code=refusal.code,
             kind=refusal.kind,
             reason=sentence_of(refusal),
-            at=stamp(refusal.at),
+            at=iso_utc(refusal.at),
             detail=refusal.detail,
-            **(exact("partner", refusal.partner) if refusal.partner else {}),
+            **(name_fields("partner", refusal.partner) if refusal.partner else {}),
         ),
         content=known.verdict
-        and present(
+        and omit_missing(
             code=known.verdict.code,
             kind=getattr(known.verdict, "kind", None),
             reason=str(known.verdict),

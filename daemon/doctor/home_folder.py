@@ -13,7 +13,7 @@ from config.errors import ConfigError
 from config.load import load_settings, resolve_home
 from config.settings import Settings
 from daemon.doctor.finding import Finding, ok, problem, warning
-from storage.db.database import look_at_schema, open_database
+from storage.db.database import open_database, read_schema
 from storage.db.sqlite import LOCAL_DISK
 from storage.errors import StorageError, TransientError
 from storage.filesystems import free_bytes, network_kind
@@ -90,7 +90,7 @@ def is_closed(path: Path) -> bool:
 def look_at_books(place: Path | str) -> DatabaseFacts:
     schema = None
     try:
-        schema = look_at_schema(place)
+        schema = read_schema(place)
         if schema is None or schema < HEAD:
             return DatabaseFacts(schema=schema)
         with closing(open_database(place, read_only=True)) as database:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from daemon.errors import FetchError
-from storage.atomic import put_first, remove, write_atomically
+from storage.atomic import link_if_absent, remove, write_atomically
 from storage.fsync import sync, sync_folder
 
 #: Not how other temporary files of ours are called: those go when a daemon starts.
@@ -81,7 +81,7 @@ class PartialFile:
         sync(self._descriptor)
         for name in names:
             target = self._path.with_name(name)
-            if put_first(bytes(self._path), bytes(target)) or holds_the_same(target, self._path):
+            if link_if_absent(bytes(self._path), bytes(target)) or holds_the_same(target, self._path):
                 self.discard()
                 sync_folder(bytes(self._path.parent))
                 return target

@@ -27,7 +27,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause
 from storage.records import Admission, Fingerprint, Job, NewFile
-from storage.sidecars.cleanup import make_way
+from storage.sidecars.cleanup import clear_for_new_file
 from storage.sidecars.json_reader import SidecarContent, recorded
 
 #: What was read is queued after this long, so that the first of many large files need not wait for the last.
@@ -136,7 +136,7 @@ class Admitter:
             elif had and path in compare and found.digest == jobs[path].digest:
                 outcomes[path] = AdmitResult.KNOWN
             else:
-                files.append(replace(found, newcomer=is_newcomer(found, jobs.get(path), held)))
+                files.append(replace(found, name_was_free=is_newcomer(found, jobs.get(path), held)))
                 if path in jobs and found.digest != jobs[path].digest:
                     self.aside.doubt(path)
                     changed.update([path] if had else [])
@@ -192,7 +192,7 @@ class Admitter:
     def _take_over(self, picture: NewFile, half: LivePhotoHalf, film: Partner) -> AdmitResult | None:
         """Have the picture take the job of its film; None when that is over, and both are to be described."""
         path = picture.path
-        if film.waiting is not None and self._store.take_over(film.waiting, picture):
+        if film.waiting is not None and self._store.reassign(film.waiting, picture):
             self._set_aside(film.path, False, Partner(path, film.by_name))
             return AdmitResult.QUEUED
         begun = self._pairs({path: picture.fingerprint}, {path: half}).partner(path, half)
@@ -212,28 +212,28 @@ class Admitter:
         whole = [(file, said.description) for file, said in found if said.description is not None]
         if not whole:
             return set()
-        taken = self._store.whereabouts.take_back(whole, max_attempts=self._max_attempts)
+        taken = self._store.presence.import_described(whole, max_attempts=self._max_attempts)
         failpoint("taken-back")
         logger.info("Took back {} descriptions from their sidecars; the model was not asked", len(taken))
         return taken
 
     def _make_way(self, file: NewFile) -> None:
         """What stands beside the file is about another one, which had its name."""
-        for name in make_way(file.path, file.digest, existing=self._existing, mirror=self._mirror):
+        for name in clear_for_new_file(file.path, file.digest, existing=self._existing, mirror=self._mirror):
             logger.info("{} holds what was written about another file, which had this name before", os.fsdecode(name))
 
     def _find_again(self, jobs: Sequence[Job]) -> None:
         """Of these jobs, whose files are there, some were missing: `returned` has their paths until they are taken."""
         again = [job for job in jobs if job.missing_since is not None]
         if again:
-            self._store.whereabouts.found([job.id for job in again])
+            self._store.presence.mark_found([job.id for job in again])
             self._returned += [job.path for job in again]
 
     def _renumber(self, jobs: Sequence[Job], settled: Mapping[bytes, Fingerprint]) -> None:
         """The disks that these files lie on may have other numbers than before a restart of the system."""
         new = {job.id: there for job in jobs if (there := settled[job.path]).device != job.fingerprint.device}
         if new:
-            self._store.whereabouts.seen(new)
+            self._store.presence.update_fingerprints(new)
 
     def take_returned(self) -> list[bytes]:
         """The paths of described files that were missing and came back since this was last asked."""
@@ -262,7 +262,7 @@ class Admitter:
             self._take_back([file for file in unknown if file.path not in outcomes]), AdmitResult.KNOWN
         )
         files = [
-            replace(file, newcomer=file.newcomer or file.path in moved.came)
+            replace(file, name_was_free=file.name_was_free or file.path in moved.came)
             for file in (*known, *unknown)
             if file.path not in outcomes
         ]
@@ -272,7 +272,7 @@ class Admitter:
         admitted = self._store.admit_all(files, model=self._model, recipe=self._recipe, max_attempts=self._max_attempts)
         failpoint("admitted")
         for file in files:
-            if file.newcomer:
+            if file.name_was_free:
                 self._make_way(file)
         for file, (admission, job) in zip(files, admitted, strict=True):
             logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)

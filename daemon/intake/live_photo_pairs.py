@@ -18,7 +18,7 @@ from daemon.errors import MediaError
 from daemon.intake.filters import folded, placeholder_of
 from daemon.media.live_photo import LivePhotoHalf, half_at
 from daemon.media.safe_open import open_checked
-from storage.library import STANDING, Library
+from storage.library import DESCRIBED_OR_WAITING, Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job, MediaKind
 
@@ -119,7 +119,7 @@ class LivePhotoPairs:
             job = self._beside_jobs.get(name)
             if job is None and name in self._settled:  # it was moved here, and its job goes along
                 job = next(iter(self._elsewhere.get(self._settled[name], [])), None)
-            if job is not None and job.state in STANDING and (half := self._look(name)) is not None:
+            if job is not None and job.state in DESCRIBED_OR_WAITING and (half := self._look(name)) is not None:
                 yield name, job, half
 
     def _carriers(self, identifier: str, kind: MediaKind) -> Iterator[tuple[bytes, Job]]:
@@ -152,7 +152,7 @@ class Aside:
         Raises StorageError.
         """
         aside = (one for one in self._library.set_aside() if one.path in present)
-        self._doubted |= {one.partner for one in aside if one.partner not in present or not one.stands}
+        self._doubted |= {one.partner for one in aside if one.partner not in present or not one.is_active}
 
     def take(self) -> list[bytes]:
         """The paths to be judged anew. Raises StorageError; then they are given the next time."""

@@ -12,7 +12,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job
-from storage.sidecars.presence import homecomers
+from storage.sidecars.presence import files_to_return
 
 #: So many files at once; the next look goes on.
 MOST = 500
@@ -31,9 +31,9 @@ class MirrorReturn:
 
     def look(self) -> None:
         """Have the sidecars written anew of those files that are there as they were described."""
-        jobs = self._library.jobs_at(homecomers(self._mirror, self._may_enter))
+        jobs = self._library.jobs_at(files_to_return(self._mirror, self._may_enter))
         fit = [job.id for job in jobs.values() if job.state is JobState.DONE and stands(job)]
-        if home := self._store.whereabouts.restore(fit[:MOST], NOTE) if fit else 0:
+        if home := self._store.presence.republish(fit[:MOST], NOTE) if fit else 0:
             logger.info("The sidecars of {} files go home from {}", home, self._mirror)
 
     def _may_enter(self, folder: bytes) -> bool:

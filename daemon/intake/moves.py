@@ -17,7 +17,7 @@ from daemon.intake.filters import folded
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
-from storage.sidecars.cleanup import take_along
+from storage.sidecars.cleanup import move_with_file
 
 
 @dataclass
@@ -70,8 +70,8 @@ class Moves:
     def _go_along(self, job: Job, path: bytes) -> bool:
         said = self._library.description(job.id)
         if said is not None:
-            take_along(said, path, self._mirror)  # first: from then on, the worker may write at the new place
-        if not self._store.follow(job, path):
+            move_with_file(said, path, self._mirror)  # first: from then on, the worker may write at the new place
+        if not self._store.relocate(job, path):
             return False
         logger.info("{} was moved to {}; its job {} moved too", os.fsdecode(job.path), os.fsdecode(path), job.id)
         return True

@@ -64,9 +64,9 @@ class Orphans:
 
     def _stands(self, id: int, path: bytes, names: Set[bytes] | None) -> bool:
         if names is not None:
-            return presence.any_stands(path, names)
+            return presence.any_exists(path, names)
         known = self._stand.get(id)
-        return presence.stands_on_disk(path, self._mirror) if known is None else known
+        return presence.any_exists_on_disk(path, self._mirror) if known is None else known
 
     def _remove(self, job_ids: list[int]) -> None:
         removed = 0
@@ -75,6 +75,6 @@ class Orphans:
             said = self._library.description(id)
             if said is not None and self._is_gone(said.path):
                 removed += cleanup.discard(said, self._mirror)
-                self._stand[id] = presence.stands_on_disk(said.path, self._mirror)
+                self._stand[id] = presence.any_exists_on_disk(said.path, self._mirror)
         if removed:
             logger.info("Removed {} sidecars of files that are gone for more than an hour", removed)

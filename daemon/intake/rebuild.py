@@ -16,7 +16,7 @@ from daemon.intake.filters import Filters
 from daemon.intake.identity import identify
 from daemon.intake.sweep import Found, inbox_root, sweep
 from storage.description import Description
-from storage.jobs.file_presence import portions
+from storage.jobs.file_presence import chunks
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, NewFile
@@ -43,12 +43,12 @@ def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[R
     """
     tally = RebuildCounts()
     found = sweep(inbox_root(settings), Filters(settings.inbox))
-    for some in portions((one for one in found if isinstance(one, Found)), BATCH):
+    for some in chunks((one for one in found if isinstance(one, Found)), BATCH):
         jobs = library.jobs_at([one.path for one in some])
         tally.known += len(jobs)
         unknown = [one for one in some if one.path not in jobs]
         whole = list(read_all(unknown, settings, tally))
-        tally.taken += len(store.whereabouts.take_back(whole, max_attempts=settings.work.max_attempts))
+        tally.taken += len(store.presence.import_described(whole, max_attempts=settings.work.max_attempts))
         failpoint("rebuilt")
         yield tally
 

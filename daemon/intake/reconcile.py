@@ -23,7 +23,7 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job
 from storage.sidecars import presence
-from storage.sidecars.mirror import beside_in_mirror
+from storage.sidecars.mirror import paths_in_mirror
 
 #: A program that removes them again and again, as a mirror does, does not have them written more often.
 REST_SECONDS = 3600.0
@@ -41,7 +41,7 @@ class Reconciler:
         self._restores = settings.output.missing == "restore"
         self._restored: dict[int, float] = {}
         self._clock = clock
-        self._whereabouts = store.whereabouts
+        self._presence = store.presence
         self._library = library
         removes = settings.output.orphans == "remove"
         self._homecoming = MirrorReturn(store, library, self._mirror, root, self._filters)
@@ -57,12 +57,12 @@ class Reconciler:
 
         `is_asked`: a person asked for the sweep.
         """
-        names |= beside_in_mirror(self._mirror)
+        names |= paths_in_mirror(self._mirror)
         lost, bare = [], []
         for _, path, is_done in self._library.ended():
             if path not in present:
                 lost.append(path)
-            elif is_done and self._restores and not presence.all_stand(path, names):
+            elif is_done and self._restores and not presence.all_exist(path, names):
                 bare.append(path)
         self._miss(lost)
         if is_asked:
@@ -91,7 +91,7 @@ class Reconciler:
         lost = gone(absent, self._root, self._filters, self._devices)
         if not (lost or replaced):
             return 0
-        count = self._whereabouts.miss(lost, replaced)
+        count = self._presence.mark_missing(lost, replaced)
         if count:
             logger.info("The files of {} finished jobs were deleted or moved", count)
         return count
@@ -107,7 +107,7 @@ class Reconciler:
         now = self._clock.monotonic()
         self._restored = {id: at for id, at in self._restored.items() if now - at < REST_SECONDS}
         bare = [job.id for job in self._library.jobs_at(paths).values() if self._is_bare(job)]
-        restored = self._whereabouts.restore(bare) if bare else 0
+        restored = self._presence.republish(bare) if bare else 0
         self._restored |= dict.fromkeys(bare, now)
         if restored:
             logger.info("The sidecars of {} files were missing and are written again from the database", restored)
@@ -117,7 +117,7 @@ class Reconciler:
         """Whether the very file that was described is there, and not all of its sidecars are."""
         if job.state is not JobState.DONE or job.id in self._restored or fingerprint_of(job.path) != job.fingerprint:
             return False
-        return not presence.all_stand_on_disk(job.path, self._mirror)
+        return not presence.all_exist_on_disk(job.path, self._mirror)
 
 
 def fingerprint_of(path: bytes) -> Fingerprint | None:

@@ -31,7 +31,7 @@ class DatabaseHealth:
             return
         self._look_due = self._clock.monotonic() + LOOK_SECONDS
         self._database.check_room()
-        self._database.keep_others_out()
+        self._database.hold_daemon_lock()
         if self._told:  # only a write shows that this is over; without trouble, an idle disk may sleep
             self._database.check_writing()
             self._say("")

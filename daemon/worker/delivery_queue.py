@@ -15,7 +15,7 @@ from daemon.worker.loop_progress import LoopProgress
 from daemon.worker.outcomes import check_unchanged
 from storage.description import Description
 from storage.errors import StorageError
-from storage.jobs.recovery import MOST_TAKEN_UP
+from storage.jobs.recovery import MAX_UNPUBLISHED
 from storage.records import Claim
 
 TAKE_UP_SECONDS = 5.0
@@ -162,7 +162,7 @@ class DeliveryQueue:
         if self._clock.monotonic() < self._take_up_due:
             return 0
         taken = self._delivery.claim_unpublished(self._owner, lease_seconds=self._lease_seconds)
-        if taken < MOST_TAKEN_UP:  # else more are waiting
+        if taken < MAX_UNPUBLISHED:  # else more are waiting
             self._take_up_due = self._clock.monotonic() + TAKE_UP_SECONDS
         return taken
 

@@ -146,7 +146,7 @@ def sidecar_writer(settings: Settings) -> Write:
     def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
         if turned := filters.of_path(root, description.path):
             reason = turned.reason.rstrip(".")
-            return [KeptSidecar(path=place, reason=reason) for place in presence.beside(description.path)]
+            return [KeptSidecar(path=place, reason=reason) for place in presence.sidecar_paths(description.path)]
         existing, mirror = settings.output.existing, settings.sidecar_folder
         return writer.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
 

@@ -1,4 +1,4 @@
-"""What differs between the databases that smolwatch can keep its books in."""
+"""What differs between the kinds of database that smolwatch supports."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from sqlalchemy import Connection, Engine
 
 
 class Backend(Protocol):
-    """One kind of database at one place. All of it may raise StorageError."""
+    """One database of one kind. All methods can raise StorageError."""
 
     @property
     def name(self) -> str:
-        """Where it is, for people; without secrets."""
+        """The file or address, for people; without secrets."""
 
-    def make_ready(self) -> None:
-        """See to it that there is a place to write; the first that is asked before a database is opened to write."""
+    def prepare(self) -> None:
+        """Make sure that the database can be written; called first when it is opened for writing."""
 
     def schema(self) -> str | None:
-        """The schema's number; None where there is none yet. Looks without writing."""
+        """The schema's number; None if there is none yet. Reads only."""
 
-    def prove_sound(self) -> None:
+    def check_integrity(self) -> None:
         """Raises StorageError when it is damaged."""
 
-    def keep_copy(self, of: str) -> None:
-        """A copy of what is about to become the schema `of`, where that is in our hands."""
+    def back_up(self, of: str) -> None:
+        """Back up the database before its upgrade to the schema `of`, if that is our task."""
 
-    def copies(self, of: str) -> str:
-        """Where to look for a copy of before it became the schema `of`; for people."""
+    def backup_hint(self, of: str) -> str:
+        """Where to find a backup from before the upgrade to the schema `of`; for people."""
 
     def make_engine(self, *, read_only: bool) -> Engine:
-        """A pool of connections whose transactions hold the only write lock from their start, or only read."""
+        """A connection pool whose transactions hold the only write lock from their start, or only read."""
 
-    def reading(self, engine: Engine) -> Engine:
-        """The same pool for transactions that see one state of the database and stop no writer."""
+    def reader(self, engine: Engine) -> Engine:
+        """The same pool for transactions that see one snapshot of the database and block no writer."""
 
-    def one_by_one(self) -> AbstractContextManager[None]:
-        """What the writing threads of this process wait for before their transaction, each until the one before ends.
+    def serialize_writers(self) -> AbstractContextManager[None]:
+        """Held by a writing thread during its transaction, so that this process has one writer at a time.
 
-        Raises BusyError after as long as for another program.
+        Raises BusyError after the same time as for another program.
         """
 
-    def as_ours(self) -> AbstractContextManager[None]:
-        """The driver's errors as storage's, with the place and what to do."""
+    def translate_errors(self) -> AbstractContextManager[None]:
+        """Converts the driver's errors to storage's, with the database's name and advice."""
 
     def check_room(self) -> None:
-        """Raises DiskFullError when no new work should be begun: what is under way still needs room to end."""
+        """Raises DiskFullError when no new work should start: running work still needs room to finish."""
 
-    def keep_others_out(self) -> None:
-        """No other daemon may work with this database; asked at the daemon's start, and often again while it runs.
+    def hold_daemon_lock(self) -> None:
+        """Lock other daemons out of this database; called at the daemon's start, and often while it runs.
 
-        Raises BusyError while another one does.
+        Raises BusyError while another daemon holds the lock.
         """
 
     def damage(self, connection: Connection) -> Iterator[str]:
-        """What is broken in the files below, one sentence each."""
+        """The damage in the database's files, one sentence each."""
 
     def broken_references(self, connection: Connection) -> Iterator[str]:
-        """Rows that speak of rows that are not there, one sentence each."""
+        """Rows that refer to missing rows, one sentence each."""
 
     def close(self) -> None:
-        """Let go of what `keep_others_out` holds."""
+        """Release the daemon lock."""

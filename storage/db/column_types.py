@@ -1,4 +1,4 @@
-"""Column types that turn our values into what a database holds, and back."""
+"""Column types that convert our values to database values and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.records import Fingerprint
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment as seconds since 1970 (UTC), so that the database can compare it. Exact to the microsecond."""
+    """A time as seconds since 1970 (UTC), so that the database can compare it. Exact to the microsecond."""
 
     impl = Double
     cache_ok = True
@@ -24,10 +24,10 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else datetime.fromtimestamp(value, UTC)
 
 
-class Words(TypeDecorator[str]):
-    """Text from anywhere. Undecodable bytes of a file name arrive as lone surrogates, which no database takes.
+class SafeText(TypeDecorator[str]):
+    """Text from any source. Undecodable bytes of a file name are lone surrogates, which no database stores.
 
-    Nor does PostgreSQL take the character NUL.
+    PostgreSQL does not store the character NUL either.
     """
 
     impl = Text
@@ -38,13 +38,13 @@ class Words(TypeDecorator[str]):
 
 
 class FingerprintText(TypeDecorator[Fingerprint]):
-    """ "device:inode:size:mtime_ns". As text, because inodes and far-off times do not fit 63 bits."""
+    """ "device:inode:size:mtime_ns". As text, because inodes and extreme times do not fit 63 bits."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Fingerprint | None, dialect: Dialect) -> Any:
-        return None if value is None else f"{value.device}{apart_from_disk(value)}"
+        return None if value is None else f"{value.device}{without_device(value)}"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Fingerprint | None:
         if value is None:
@@ -53,20 +53,20 @@ class FingerprintText(TypeDecorator[Fingerprint]):
         return Fingerprint(device=device, inode=inode, size=size, mtime_ns=mtime_ns)
 
 
-#: What the number of a disk is written with.
+#: The characters of a device number.
 DIGITS = "-0123456789"
 
 
-def apart_from_disk(file: Fingerprint) -> str:
-    """A fingerprint's text without the number of its disk."""
+def without_device(file: Fingerprint) -> str:
+    """A fingerprint's text without the device number."""
     return f":{file.inode}:{file.size}:{file.mtime_ns}"
 
 
-def stored_apart_from_disk(column: Column[Fingerprint]) -> ColumnElement[str]:
-    """The same of a stored one. As the index `jobs_of_a_file` has it, so that the database finds it there."""
+def stored_without_device(column: Column[Fingerprint]) -> ColumnElement[str]:
+    """The same for a stored fingerprint. Written like the index `jobs_of_a_file`, so that the database uses it."""
     return func.ltrim(column, literal_column(f"'{DIGITS}'"), type_=Text)
 
 
 def is_one_of(column: Column[Fingerprint], files: Iterable[Fingerprint]) -> ColumnElement[bool]:
-    """Whether a stored fingerprint equals one of these, as `Fingerprint` compares them."""
-    return stored_apart_from_disk(column).in_([apart_from_disk(file) for file in files])
+    """Whether a stored fingerprint equals one of these, in the sense of `Fingerprint`."""
+    return stored_without_device(column).in_([without_device(file) for file in files])

@@ -1,6 +1,6 @@
-"""The database: opened, checked, brought up to date; transactions.
+"""Opens, checks and migrates the database; transactions.
 
-Writers hold the only write lock from their start: with SQLAlchemy's own way, two workers can claim one job.
+Writers hold the only write lock from their start: with SQLAlchemy's default, two workers can claim one job.
 """
 
 from __future__ import annotations
@@ -18,50 +18,50 @@ from storage.db.sqlite_backend import SqliteFile
 from storage.errors import StorageError
 from storage.migrations import Migrations
 
-#: How the addresses of PostgreSQL's databases begin.
+#: The prefixes of PostgreSQL addresses.
 SCHEMES = ("postgresql://", "postgres://")
 
 
 class Database:
-    """One open database. Safe to share between threads; each transaction has a connection of its own."""
+    """One open database. Safe to share between threads; each transaction has its own connection."""
 
     def __init__(self, backend: Backend, *, read_only: bool = False) -> None:
         self.backend = backend
         self._engine = backend.make_engine(read_only=read_only)
-        self._reading = backend.reading(self._engine)
+        self._reading = backend.reader(self._engine)
 
     @property
     def name(self) -> str:
-        """Where it is, for people."""
+        """The file or address, for people."""
         return self.backend.name
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the only write lock from its start; rolled back when the block raises."""
-        with self.backend.as_ours(), self.backend.one_by_one(), self._engine.begin() as connection:
+        with self.backend.translate_errors(), self.backend.serialize_writers(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database and stops no writer."""
-        with self.backend.as_ours(), self._reading.begin() as connection:
+        """A transaction that sees one snapshot of the database and blocks no writer."""
+        with self.backend.translate_errors(), self._reading.begin() as connection:
             yield connection
 
     def check_room(self) -> None:
-        """Raises DiskFullError when no new work should be begun: what is under way still needs room to end."""
+        """Raises DiskFullError when no new work should start: running work still needs room to finish."""
         self.backend.check_room()
 
-    def keep_others_out(self) -> None:
-        """No other daemon may work with this database. Raises BusyError while another one does."""
-        self.backend.keep_others_out()
+    def hold_daemon_lock(self) -> None:
+        """Lock other daemons out of this database. Raises BusyError while another one holds the lock."""
+        self.backend.hold_daemon_lock()
 
     def check_lock(self) -> None:
-        """Take the write lock for a moment. Raises BusyError when another program does not let go of it."""
+        """Take and release the write lock. Raises BusyError when another program does not release it."""
         with self.write():
             pass
 
     def check_writing(self) -> None:
-        """A real write that changes nothing. Raises StorageError where none is possible, TransientError: not now."""
+        """A real write that changes nothing. Raises StorageError if none is possible, TransientError: not now."""
         with self.write() as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
@@ -78,33 +78,33 @@ def open_database(
     keep_free: int = 0,
     busy_seconds: float = BUSY_SECONDS,
 ) -> Database:
-    """Open the file, or the address "postgresql://…", made and migrated when that is due.
+    """Open the file, or the address "postgresql://…"; create and migrate it if needed.
 
-    `read_only` changes nothing, and asks no more than it must. `keep_free`: see `SqliteFile`.
-    Raises NotFoundError (read-only, and there is none), StorageError when what stands there is no database, damaged,
-    not smolwatch's, written by a newer version, or on a network disk; it is left as it was. TransientError:
-    it is held by another program, its disk is full, or its server is away.
+    `read_only` changes nothing and does the fewest checks. `keep_free`: see `SqliteFile`.
+    Raises NotFoundError (read-only, and there is none); StorageError when it is no database, damaged, not smolwatch's,
+    written by a newer version, or on a network disk; it is not changed then. TransientError: another program has
+    locked it, its disk is full, or its server is away.
     """
     backend, migrations = backend_at(place, keep_free, busy_seconds), migrations or Migrations()
     if read_only:
         check_schema(backend, migrations, read_only=True)
         return Database(backend, read_only=True)
-    backend.make_ready()
+    backend.prepare()
     version = check_schema(backend, migrations)
-    backend.prove_sound()
+    backend.check_integrity()
     if version and version != migrations.head:
-        backend.keep_copy(migrations.head)
+        backend.back_up(migrations.head)
     database = Database(backend)
     try:
-        bring_up_to_date(database, version, migrations)
+        migrate(database, version, migrations)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def look_at_schema(place: Path | str) -> str | None:
-    """The schema's number, None where there is no database; changes nothing. Raises StorageError."""
+def read_schema(place: Path | str) -> str | None:
+    """The schema's number, None without a database. Reads only. Raises StorageError."""
     return backend_at(place, 0, BUSY_SECONDS).schema()
 
 
@@ -122,16 +122,16 @@ def backend_at(place: Path | str, keep_free: int, busy_seconds: float) -> Backen
 
 
 def check_schema(backend: Backend, migrations: Migrations, *, read_only: bool = False) -> str | None:
-    """The schema's number, None for an empty database. Raises StorageError for one that this version cannot use.
+    """The schema's number, None for an empty database. Raises StorageError if this version cannot use it.
 
-    For reading there must be one: raises NotFoundError.
+    With `read_only` it must exist: raises NotFoundError.
     """
     version = backend.schema()
     if version and version > migrations.head:
         raise StorageError(
-            f"The database {backend.name} has schema {version}; this smolwatch knows none after {migrations.head}.",
-            advice="Upgrade smolwatch, choose another home, or put back a backup of before: "
-            f"{backend.copies(version)}.",
+            f"The database {backend.name} has schema {version}; this smolwatch supports up to {migrations.head}.",
+            advice="Upgrade smolwatch, choose another home, or restore an earlier backup: "
+            f"{backend.backup_hint(version)}.",
         )
     if read_only and version is None:
         raise NotFoundError(
@@ -139,14 +139,14 @@ def check_schema(backend: Backend, migrations: Migrations, *, read_only: bool = 
         )
     if read_only and version != migrations.head:
         raise StorageError(
-            f"The database {backend.name} has the schema {version}; {migrations.head} is needed.",
-            advice="Start the daemon once, which brings it up to date: smolwatch run",
+            f"The database {backend.name} has schema {version}; {migrations.head} is required.",
+            advice="Start the daemon once to upgrade it: smolwatch run",
         )
     return version
 
 
-def bring_up_to_date(database: Database, version: str | None, migrations: Migrations) -> None:
-    """All the steps that are due, in one transaction; then a write, since some disks refuse only that."""
+def migrate(database: Database, version: str | None, migrations: Migrations) -> None:
+    """Run all due steps in one transaction; then test a write, since some disks refuse only that."""
     if version != migrations.head:
         with database.write() as connection:
             migrations.apply(connection)

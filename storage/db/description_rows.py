@@ -1,4 +1,4 @@
-"""Descriptions as rows: written once, read back equal. Private to storage."""
+"""Descriptions as rows: written once, read back unchanged. Private to storage."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from storage.records import MediaKind, NewFile
 
 
 def store(connection: Connection, job_id: int, description: Description) -> None:
-    """Write the description of a job: media facts, answers, timeline, figures."""
+    """Write the description of a job: media facts, answers, timeline, statistics."""
     store_all(connection, {job_id: description})
 
 
 def store_all(connection: Connection, described: Mapping[int, Description]) -> None:
-    """The same for some hundreds of jobs, by their ids."""
+    """The same for some hundreds of jobs, by id."""
     media_ids = store_media(connection, list(described.values()))
     connection.execute(
-        insert(descriptions), [row_of(job_id, media_ids[one.digest], one) for job_id, one in described.items()]
+        insert(descriptions),
+        [row_of(job_id, media_ids[description.digest], description) for job_id, description in described.items()],
     )
     made = connection.execute(
         select(descriptions.c.job_id, descriptions.c.id).where(descriptions.c.job_id.in_(described))
     )
     ids = {row.job_id: row.id for row in made}
     connection.execute(
-        insert(stats), [{"description_id": ids[job_id], **vars(one.stats)} for job_id, one in described.items()]
+        insert(stats),
+        [{"description_id": ids[job_id], **vars(description.stats)} for job_id, description in described.items()],
     )
     timeline = [
         {"description_id": ids[job_id], "position": position, **vars(segment)}
-        for job_id, one in described.items()
-        for position, segment in enumerate(one.timeline)
+        for job_id, description in described.items()
+        for position, segment in enumerate(description.timeline)
     ]
     if timeline:
         connection.execute(insert(segments), timeline)
@@ -64,26 +66,30 @@ def row_of(job_id: int, media_id: int, description: Description) -> dict[str, An
 
 
 def store_media(connection: Connection, described: Sequence[Description]) -> dict[str, int]:
-    """The facts that decoding found; the ids of the contents by their digests."""
+    """Write the facts from decoding. Returns the media ids by digest."""
     files = [
         NewFile(
-            path=one.path, fingerprint=one.fingerprint, digest=one.digest, kind=one.media.kind, format=one.media.format
+            path=description.path,
+            fingerprint=description.fingerprint,
+            digest=description.digest,
+            kind=description.media.kind,
+            format=description.media.format,
         )
-        for one in described
+        for description in described
     ]
     media_ids = media_rows(connection, files)
     facts = [
         {
-            "this": media_ids[one.digest],
-            "kind": one.media.kind,
-            "format": one.media.format,
-            "width": one.media.width,
-            "height": one.media.height,
-            "seconds": one.media.seconds,
-            "frame_rate": one.media.frame_rate,
-            "pages": one.media.pages,
+            "this": media_ids[description.digest],
+            "kind": description.media.kind,
+            "format": description.media.format,
+            "width": description.media.width,
+            "height": description.media.height,
+            "seconds": description.media.seconds,
+            "frame_rate": description.media.frame_rate,
+            "pages": description.media.pages,
         }
-        for one in described
+        for description in described
     ]
     connection.execute(update(media).where(media.c.id == bindparam("this")), facts)
     return media_ids
@@ -122,7 +128,7 @@ def of_job(connection: Connection, job_id: int) -> Description | None:
 
 
 def same_answers(digest: str, model: str, recipe: str) -> tuple[ColumnElement[bool], ...]:
-    """What must hold for a description to answer the same questions about the same bytes by the same model."""
+    """The conditions for a description of the same bytes by the same model and recipe."""
     return (
         media.c.digest == digest,
         descriptions.c.model_id + "@" + descriptions.c.revision == model,
@@ -131,7 +137,7 @@ def same_answers(digest: str, model: str, recipe: str) -> tuple[ColumnElement[bo
 
 
 def answered(connection: Connection, digests: Collection[str], model: str, recipe: str) -> set[str]:
-    """The digests of the bytes about which there is such a description."""
+    """The digests that have such a description."""
     found = connection.execute(ANSWERED, {"digests": list(digests), "model": model, "recipe": recipe})
     return set(found.scalars())
 
@@ -187,7 +193,7 @@ def description_of(row: Row[Any], timeline: tuple[Segment, ...]) -> Description:
     )
 
 
-#: Made once, since it is asked about every file: it takes longer to make than to answer.
+#: Built once, since it runs for every file: building it takes longer than running it.
 ANSWERED = (
     select(media.c.digest)
     .join(descriptions, descriptions.c.media_id == media.c.id)

@@ -1,4 +1,4 @@
-"""Rows as records, and the look-ups that every room of storage shares. Private to storage."""
+"""Rows as records, and look-ups shared within storage. Private to storage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIVE = (JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING)
 
 
 def jobs_query() -> Select[Any]:
-    """Jobs with what their path and media rows know."""
+    """Jobs joined with their path and media rows."""
     return (
         select(jobs, paths.c.path, media.c.digest, media.c.kind, media.c.format)
         .join(paths, paths.c.id == jobs.c.path_id)
@@ -81,9 +81,9 @@ def read_events(connection: Connection, job_id: int) -> list[JobEvent]:
     ]
 
 
-def read_refusals(connection: Connection, some: Sequence[bytes]) -> dict[bytes, Refusal]:
+def read_refusals(connection: Connection, refused: Sequence[bytes]) -> dict[bytes, Refusal]:
     found = connection.execute(
-        select(decisions, paths.c.path).join(paths, paths.c.id == decisions.c.path_id).where(paths.c.path.in_(some))
+        select(decisions, paths.c.path).join(paths, paths.c.id == decisions.c.path_id).where(paths.c.path.in_(refused))
     )
     return {row.path: refusal_of(row) for row in found}
 
@@ -100,7 +100,7 @@ def refusal_of(row: Row[Any]) -> Refusal:
     )
 
 
-#: Made once: it is asked all day long, and to make it takes longer than to ask.
+#: Built once: it runs often, and building it takes longer than running it.
 STATE = select(daemon_state.c.value).where(daemon_state.c.key == bindparam("key"))
 
 
@@ -115,22 +115,22 @@ def write_state(connection: Connection, key: str, value: dict[str, Any]) -> None
 
 
 def path_row(connection: Connection, path: bytes) -> int:
-    """The path's id, made if it is new."""
+    """The path's id, inserted if it is new."""
     return path_rows(connection, [path])[path]
 
 
 def media_row(connection: Connection, file: NewFile) -> int:
-    """The content's id, made if it is new."""
+    """The content's id, inserted if it is new."""
     return media_rows(connection, [file])[file.digest]
 
 
 def path_rows(connection: Connection, all_paths: Sequence[bytes]) -> dict[bytes, int]:
-    """The id of every path, made where it is new."""
-    return found_or_made(connection, paths, paths.c.path, {path: {"path": path} for path in all_paths})
+    """The id of every path, inserted if it is new."""
+    return find_or_insert(connection, paths, paths.c.path, {path: {"path": path} for path in all_paths})
 
 
 def media_rows(connection: Connection, files: Sequence[NewFile]) -> dict[str, int]:
-    """The id of every content by its digest, made where it is new."""
+    """The id of every content by digest, inserted if it is new."""
     known = {
         file.digest: {
             "digest": file.digest,
@@ -141,13 +141,13 @@ def media_rows(connection: Connection, files: Sequence[NewFile]) -> dict[str, in
         }
         for file in files
     }
-    return found_or_made(connection, media, media.c.digest, known)
+    return find_or_insert(connection, media, media.c.digest, known)
 
 
-def found_or_made(
+def find_or_insert(
     connection: Connection, table: Table, key: Column[K], wanted: dict[K, dict[str, Any]]
 ) -> dict[K, int]:
-    """The ids of the rows with these unique keys. Sound because a writer is alone from its transaction's start."""
+    """The ids of the rows with these unique keys. Safe, since a write transaction excludes others from its start."""
     found = ids_of(connection, table, key, wanted)
     new = [key for key in wanted if key not in found]
     if new:

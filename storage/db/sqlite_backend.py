@@ -1,4 +1,4 @@
-"""SQLite as a backend: one file in the home, made private, looked over, and copied before it is changed."""
+"""SQLite as a backend: one file in the home, kept private, checked, and backed up before a migration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.filesystems import free_bytes, network_kind
 
 
 class SqliteFile:
-    """A `Backend`. `keep_free`: the bytes that must stay free on its disk before new work is begun."""
+    """A `Backend`. `keep_free`: the bytes that must be free on its disk before new work starts."""
 
     def __init__(self, file: Path, *, keep_free: int, busy_seconds: float) -> None:
         self._file = file
@@ -28,7 +28,7 @@ class SqliteFile:
     def name(self) -> str:
         return str(self._file)
 
-    def make_ready(self) -> None:
+    def prepare(self) -> None:
         refuse_network(self._file)
         make_private(self._file)
 
@@ -39,31 +39,31 @@ class SqliteFile:
             return None
         except OSError as error:
             raise StorageError(
-                f"The database {self._file} cannot be looked at: {error.strerror}.",
-                advice=f"See who may enter its folder: ls -ld '{self._file.parent}'",
+                f"The database {self._file} cannot be accessed: {error.strerror}.",
+                advice=f"Check the permissions of its folder: ls -ld '{self._file.parent}'",
             ) from error
         return sqlite.schema_of(self._file)
 
-    def prove_sound(self) -> None:
-        sqlite.look_for_damage(self._file)
+    def check_integrity(self) -> None:
+        sqlite.check_integrity(self._file)
 
-    def keep_copy(self, of: str) -> None:
-        from storage.db.sqlite_maintenance import back_up  # seldom due, and short commands count every import
+    def back_up(self, of: str) -> None:
+        from storage.db.sqlite_maintenance import back_up  # rarely needed, and slows short commands
 
         back_up(self._file, self._file.with_name(f"{self._file.name}.before-{of}"))
 
-    def copies(self, of: str) -> str:
-        return f"{self._file}.before-{of}, or what smolwatch db backup made"
+    def backup_hint(self, of: str) -> str:
+        return f"{self._file}.before-{of}, or one made by smolwatch db backup"
 
     def make_engine(self, *, read_only: bool) -> Engine:
-        return sqlite.make_engine(self._file, read_only=read_only, busy_seconds=self._busy_seconds)
+        return sqlite.create_pool(self._file, read_only=read_only, busy_seconds=self._busy_seconds)
 
-    def reading(self, engine: Engine) -> Engine:
+    def reader(self, engine: Engine) -> Engine:
         return engine.execution_options(sqlite_begin="DEFERRED")
 
     @contextmanager
-    def one_by_one(self) -> Iterator[None]:
-        """SQLite has them sleep and look again, for up to a tenth of a second each time."""
+    def serialize_writers(self) -> Iterator[None]:
+        """SQLite's own lock polls, with sleeps of up to a tenth of a second."""
         if not self._writing.acquire(timeout=self._busy_seconds):
             raise BusyError(f"The database {self._file} is held by another thread of this process.")
         try:
@@ -71,8 +71,8 @@ class SqliteFile:
         finally:
             self._writing.release()
 
-    def as_ours(self) -> AbstractContextManager[None]:
-        return sqlite.as_ours(self._file)
+    def translate_errors(self) -> AbstractContextManager[None]:
+        return sqlite.translate_errors(self._file)
 
     def check_room(self) -> None:
         if not self._keep_free:
@@ -80,15 +80,15 @@ class SqliteFile:
         try:
             free = free_bytes(self._file.parent)
         except OSError as error:
-            raise StorageError(f"The folder of the database {self._file} is not there: {error.strerror}.") from error
+            raise StorageError(f"The folder of the database {self._file} is missing: {error.strerror}.") from error
         if free < self._keep_free:
             raise DiskFullError(
-                f"Disk full: {free // 10**6} MB are free on the disk of {self._file}; "
-                f"work waits until {self._keep_free // 10**6} MB are."
+                f"Disk full: {size_text(free)} free on the disk of {self._file}, "
+                f"{size_text(self._keep_free)} required (work.keep_free_bytes)."
             )
 
-    def keep_others_out(self) -> None:
-        """The home's lock does: the file lies in the home."""
+    def hold_daemon_lock(self) -> None:
+        """The home's lock is enough: the file is in the home."""
 
     def damage(self, connection: Connection) -> Iterator[str]:
         for (found,) in connection.exec_driver_sql("PRAGMA integrity_check"):
@@ -97,23 +97,28 @@ class SqliteFile:
 
     def broken_references(self, connection: Connection) -> Iterator[str]:
         for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-            yield f"Row {row} of {table} speaks of a row of {parent} that is not there."
+            yield f"Row {row} of {table} refers to a missing row of {parent}."
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """There is no lock to release."""
 
 
 def refuse_network(file: Path) -> None:
-    """SQLite's write-ahead log needs memory that all its users share, which no network disk gives."""
+    """SQLite's write-ahead log needs shared memory, which no network disk provides."""
     if kind := network_kind(file.parent):
-        raise StorageError(f"The database {file} would lie on a network disk ({kind}).", advice=sqlite.LOCAL_DISK)
+        raise StorageError(f"The database {file} would be on a network disk ({kind}).", advice=sqlite.LOCAL_DISK)
 
 
 def make_private(file: Path) -> None:
-    """Make the file if it is missing; nobody else may read it. SQLite gives its companions the same mode."""
+    """Create the file if it is missing, readable only for its owner. SQLite's companion files get the same mode."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         file.chmod(0o600)
     except OSError as error:
         raise StorageError(f"The database {file} cannot be opened: {error.strerror}.") from error
+
+
+def size_text(size: int) -> str:
+    """ "70.3 GB" or "4 MB"."""
+    return f"{size / 10**9:.1f} GB" if size >= 10**9 else f"{size // 10**6} MB"

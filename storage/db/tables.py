@@ -1,4 +1,4 @@
-"""The tables. Private to storage: others hold `records`. A change here needs a migration beside it."""
+"""The tables. Private to storage: others get `records`. A change here needs a migration."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sqlalchemy import (
     text,
 )
 
-from storage.db.column_types import DIGITS, FingerprintText, UtcTime, Words
+from storage.db.column_types import DIGITS, FingerprintText, SafeText, UtcTime
 
 metadata = MetaData()
 
-#: One row for each content, whatever paths it has. The facts from `width` to `pages` are known once it was decoded.
-#: `live_id`: the ContentIdentifier that the two halves of a Live Photo share.
+#: One row for each content, whatever paths it has. The facts from `width` to `pages` are known after decoding.
+#: `live_id`: the ContentIdentifier that the picture and the video of a Live Photo share.
 media = Table(
     "media",
     metadata,
@@ -44,7 +44,7 @@ media = Table(
     Index("media_of_a_live_photo", "live_id"),
 )
 
-#: Paths as the system gives them: bytes, not text.
+#: Paths as bytes, as the system reports them.
 paths = Table(
     "paths",
     metadata,
@@ -52,8 +52,8 @@ paths = Table(
     Column("path", LargeBinary, nullable=False, unique=True),
 )
 
-#: One row for each time that a content at a path is to be described. `token` fences: it grows with every claim.
-#: `detail`: a library's own words behind `reason`. `missing_since`: a finished job's file was not found from then on.
+#: One row for each time that a content at a path is to be described. `token` is a fence: it grows with every claim.
+#: `detail`: a library's own message behind `reason`. `missing_since`: when a finished job's file was first missed.
 jobs = Table(
     "jobs",
     metadata,
@@ -74,8 +74,8 @@ jobs = Table(
     Column("finished_at", UtcTime),
     Column("cause", Text),
     Column("reason_code", Text),
-    Column("reason", Words),
-    Column("detail", Words),
+    Column("reason", SafeText),
+    Column("detail", SafeText),
     Column("missing_since", UtcTime),
     CheckConstraint(
         "state IN ('queued', 'running', 'publishing', 'done', 'failed', 'skipped', 'gone')", name="state_is_known"
@@ -85,8 +85,8 @@ jobs = Table(
     CheckConstraint(
         "(state IN ('done', 'failed', 'skipped', 'gone')) = (finished_at IS NOT NULL)", name="final_is_finished"
     ),
-    # At most one job of a path waits, and at most one is worked on. PostgreSQL's conditions are in the migration alone:
-    # named here, they would have every command load its dialect.
+    # At most one job of a path is queued, and at most one claimed. PostgreSQL's conditions are in the migration only:
+    # here they would make every command load its dialect.
     Index(
         "one_queued_job_a_path",
         "path_id",
@@ -104,7 +104,7 @@ jobs = Table(
     Index("jobs_of_a_file", text(f"ltrim(fingerprint, '{DIGITS}')"), "id"),  # whatever number its disk has
 )
 
-#: What was said; never more than one for a job.
+#: At most one description for a job.
 descriptions = Table(
     "descriptions",
     metadata,
@@ -117,7 +117,7 @@ descriptions = Table(
     Column("answers", JSON, nullable=False),
     Column("verdict", Text, nullable=False),
     Column("verdict_reasons", JSON, nullable=False),
-    Column("model_id", Words, nullable=False),
+    Column("model_id", SafeText, nullable=False),
     Column("revision", Text, nullable=False),
     Column("engine", Text, nullable=False),
     Column("device", Text, nullable=False),
@@ -138,10 +138,10 @@ segments = Table(
     Column("position", Integer, primary_key=True),
     Column("start", Double, nullable=False),
     Column("end", Double, nullable=False),
-    Column("text", Words, nullable=False),
+    Column("text", SafeText, nullable=False),
 )
 
-#: What a description cost. `seconds` by phase.
+#: The cost of a description. `seconds` by phase.
 stats = Table(
     "stats",
     metadata,
@@ -158,7 +158,7 @@ stats = Table(
     Column("power", Text),
 )
 
-#: Every arrow that a job took; written in the transaction that took it.
+#: Every transition of a job, written in the same transaction.
 events = Table(
     "events",
     metadata,
@@ -167,26 +167,26 @@ events = Table(
     Column("at", UtcTime, nullable=False),
     Column("before", Text),
     Column("after", Text, nullable=False),
-    Column("note", Words, nullable=False),
+    Column("note", SafeText, nullable=False),
     Index("events_of_a_job", "job_id", "id"),
 )
 
-#: Why a path was not taken: the last word only. `kind`: what the file is instead of a picture or video. `partner`: the
-#: path that stands for this one, such as a Live Photo's other half.
+#: Why a path was last refused. `kind`: what the file is instead of a picture or video. `partner`: the path that is
+#: described instead, such as a Live Photo's picture.
 decisions = Table(
     "decisions",
     metadata,
     Column("path_id", ForeignKey("paths.id"), primary_key=True),
     Column("code", Text, nullable=False),
-    Column("reason", Words, nullable=False),
+    Column("reason", SafeText, nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("kind", Text),
-    Column("detail", Words),
+    Column("detail", SafeText),
     Column("partner", LargeBinary),
     Index("decisions_of_a_partner", "partner"),
 )
 
-#: What the running daemon says of itself.
+#: What the running daemon reports about itself.
 daemon_state = Table(
     "daemon_state",
     metadata,

@@ -1,4 +1,4 @@
-"""Who may wait in line: new files, refusals, and what a person sends round again. Private to storage."""
+"""Adds jobs to the queue: new files, refusals and retries on request. Private to storage."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from config.errors import NotFoundError
 from storage.db import description_rows, rows
 from storage.db.tables import decisions, descriptions, jobs
-from storage.jobs.file_presence import mark
-from storage.jobs.transitions import record, record_all
+from storage.jobs.file_presence import mark_missing
+from storage.jobs.transitions import record_event, record_events
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Job, NewFile, Refusal
 
-#: What a job that starts over looks like.
-ANEW: dict[str, Any] = {
+#: The columns of a job that starts over.
+RESET: dict[str, Any] = {
     "attempts": 0,
     "not_before": None,
     "cause": None,
@@ -29,17 +29,17 @@ ANEW: dict[str, Any] = {
 }
 
 ADMITTED = "Admitted."
-OTHER_BYTES = "Admitted: the file holds other bytes than those that were described."
-ANOTHER_FILE = "Admitted: another file than the one of this name that was described before."
-AGAIN = "Asked for again."
+OTHER_BYTES = "Admitted: the file's content has changed since it was described."
+ANOTHER_FILE = "Admitted: a different file than the one described under this name before."
+AGAIN = "Retry requested."
 
 
 def admit_all(
     connection: Connection, now: datetime, files: Sequence[NewFile], *, model: str, recipe: str, max_attempts: int
 ) -> list[tuple[Admission, int]]:
-    """Queue each file unless it is queued, worked on, or settled already; the job that stands for each.
+    """Queue each file unless it is queued, running or finished already. Returns the job of each.
 
-    Every path is named once. Paths without a past, which a big drop is made of, are queued in bulk.
+    The paths are distinct. Paths without earlier jobs, as in a big drop, are queued in bulk.
     """
     path_ids = rows.path_rows(connection, [file.path for file in files])
     connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids.values())))
@@ -57,31 +57,31 @@ def admit_all(
 def admit_again(
     connection: Connection, now: datetime, path_id: int, file: NewFile, *, model: str, recipe: str, max_attempts: int
 ) -> tuple[Admission, int]:
-    """The same for one file whose path had jobs before."""
+    """The same for one file whose path has earlier jobs."""
     live = live_jobs(connection, path_id)
     waiting = next((job for job in live if job.state is JobState.QUEUED), None)
     if waiting and waiting.digest != file.digest:
         change_bytes(connection, now, waiting, file)
     same = waiting or next((job for job in live if job.digest == file.digest), None)
-    settled = None if live else settled_job(connection, path_id, file.digest, model, recipe)
-    found = same.id if same else settled
-    if file.newcomer and settled is None:
-        mark(connection, now, [file.path])
+    finished = None if live else finished_job(connection, path_id, file.digest, model, recipe)
+    found = same.id if same else finished
+    if file.name_was_free and finished is None:
+        mark_missing(connection, now, [file.path])
     if found is None:
-        other = ANOTHER_FILE if file.newcomer else OTHER_BYTES
+        other = ANOTHER_FILE if file.name_was_free else OTHER_BYTES
         note = other if holds_other_bytes(connection, path_id, file) else ADMITTED
-        made = enqueue(connection, now, {path_id: file}, max_attempts=max_attempts, note=note)
-        return Admission.QUEUED, made[path_id]
-    # The same bytes may have been touched, or written anew: the job must know the file that is there.
-    there = {"fingerprint": file.fingerprint, "missing_since": None}
-    connection.execute(update(jobs).where(jobs.c.id == found).values(**there))
-    if waiting and waiting.cause is Cause.ENVIRONMENT:  # it was read just now: nothing is in the way any more
+        new_ids = enqueue(connection, now, {path_id: file}, max_attempts=max_attempts, note=note)
+        return Admission.QUEUED, new_ids[path_id]
+    # The same bytes may have a new time or inode: the job must have the fingerprint of the present file.
+    present = {"fingerprint": file.fingerprint, "missing_since": None}
+    connection.execute(update(jobs).where(jobs.c.id == found).values(**present))
+    if waiting and waiting.cause is Cause.ENVIRONMENT:  # it was read just now, so the block is gone
         connection.execute(update(jobs).where(jobs.c.id == found).values(not_before=None))
     return Admission.ALREADY_QUEUED if same else Admission.ALREADY_DESCRIBED, found
 
 
 def holds_other_bytes(connection: Connection, path_id: int, file: NewFile) -> bool:
-    """Than those that were described at this path."""
+    """Whether other bytes than these were described at this path."""
     job = newest_not_gone(connection, path_id)
     return job is not None and job.state is JobState.DONE and job.digest != file.digest
 
@@ -103,10 +103,10 @@ def newest_not_gone(connection: Connection, path_id: int) -> Job | None:
     return None if row is None else rows.job_of(row)
 
 
-def settled_job(connection: Connection, path_id: int, digest: str, model: str, recipe: str) -> int | None:
-    """The path's newest finished job, if it was about these bytes and need not be done again.
+def finished_job(connection: Connection, path_id: int, digest: str, model: str, recipe: str) -> int | None:
+    """The path's newest finished job, if it is about these bytes and need not be repeated.
 
-    One that went away says nothing of the bytes. One that failed or was skipped would do so again: a person may retry.
+    A gone job does not count. A failed or skipped one would fail again: only a person retries it.
     """
     job = newest_not_gone(connection, path_id)
     if job is None or job.digest != digest:
@@ -120,12 +120,12 @@ def settled_job(connection: Connection, path_id: int, digest: str, model: str, r
 
 
 def change_bytes(connection: Connection, now: datetime, job: Job, file: NewFile) -> None:
-    """The file of a waiting job holds other bytes now: the job keeps its place in line, and starts over."""
+    """The file of a queued job has other bytes now: the job keeps its place in the queue, and starts over."""
     media_id = rows.media_row(connection, file)
     connection.execute(
-        update(jobs).where(jobs.c.id == job.id).values(**ANEW, media_id=media_id, fingerprint=file.fingerprint)
+        update(jobs).where(jobs.c.id == job.id).values(**RESET, media_id=media_id, fingerprint=file.fingerprint)
     )
-    record(connection, now, job.id, job.state, job.state, "The file changed while it waited.")
+    record_event(connection, now, job.id, job.state, job.state, "The file changed while it waited.")
 
 
 def enqueue(
@@ -137,12 +137,12 @@ def enqueue(
     fresh: bool = False,
     note: str = ADMITTED,
 ) -> dict[int, int]:
-    """A new job for each file, in that order; files and jobs by their path's id. None of the paths has a queued job."""
+    """A new job for each file, in this order; both keyed by path id. None of the paths has a queued job."""
     if not files:
         return {}
     media_ids = rows.media_rows(connection, list(files.values()))
     job = {"state": JobState.QUEUED, "fresh": fresh, "attempts": 0, "max_attempts": max_attempts, "token": 0}
-    made = [
+    new_ids = [
         {
             **job,
             "path_id": path_id,
@@ -152,18 +152,18 @@ def enqueue(
         }
         for path_id, file in files.items()
     ]
-    connection.execute(insert(jobs), made)
+    connection.execute(insert(jobs), new_ids)
     queued = select(jobs.c.path_id, jobs.c.id).where(jobs.c.path_id.in_(files), jobs.c.state == JobState.QUEUED)
     job_ids = {row.path_id: row.id for row in connection.execute(queued)}
-    record_all(connection, now, job_ids.values(), None, JobState.QUEUED, note)
+    record_events(connection, now, job_ids.values(), None, JobState.QUEUED, note)
     return job_ids
 
 
 def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:
-    """The last word on each path; every path is named once."""
+    """Replace the refusal of each path. The paths are distinct."""
     path_ids = rows.path_rows(connection, [refusal.path for refusal in refusals])
     connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids.values())))
-    words = [
+    refused = [
         {
             "path_id": path_ids[one.path],
             "code": one.code,
@@ -175,11 +175,11 @@ def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:
         }
         for one in refusals
     ]
-    connection.execute(insert(decisions), words)
+    connection.execute(insert(decisions), refused)
 
 
 def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
-    """Send a job round again; if its path has a newer job, that one, since it is about the bytes that are there."""
+    """Retry a job; if its path has a newer job, that one, since it is about the present bytes."""
     path_id = connection.execute(select(jobs.c.path_id).where(jobs.c.id == job_id)).scalar()
     if path_id is None:
         raise NotFoundError(f"There is no job {job_id}.", advice="List the jobs with: smolwatch ls")
@@ -188,20 +188,20 @@ def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
     job = newest_not_gone(connection, path_id)
     if job is None:
         raise NotFoundError(
-            f"The file of job {job_id} went away.", advice="Put it back into the inbox; it is taken by itself."
+            f"The file of job {job_id} went away.", advice="Put it back into the inbox; it is picked up automatically."
         )
     again = job.id
     if job.state is JobState.DONE:
         file = NewFile(path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
-        made = enqueue(connection, now, {path_id: file}, max_attempts=job.max_attempts, fresh=True, note=AGAIN)
-        again = made[path_id]
+        new_ids = enqueue(connection, now, {path_id: file}, max_attempts=job.max_attempts, fresh=True, note=AGAIN)
+        again = new_ids[path_id]
     else:
         start_over(connection, now, job.id, job.state)
     return rows.read_job(connection, again)
 
 
 def requeue_failed(connection: Connection, now: datetime) -> int:
-    """Every failed job that is the last word on its path; how many."""
+    """Every failed job that is its path's newest. Returns how many."""
     later = jobs.alias()
     last = (
         select(func.max(later.c.id))
@@ -216,5 +216,5 @@ def requeue_failed(connection: Connection, now: datetime) -> int:
 
 
 def start_over(connection: Connection, now: datetime, job_id: int, before: JobState) -> None:
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(**ANEW, state=JobState.QUEUED, queued_at=now))
-    record(connection, now, job_id, before, JobState.QUEUED, AGAIN)
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(**RESET, state=JobState.QUEUED, queued_at=now))
+    record_event(connection, now, job_id, before, JobState.QUEUED, AGAIN)

@@ -1,4 +1,4 @@
-"""Which of the queued jobs are claimed next, and their claims. Private to storage."""
+"""Selects the queued jobs to claim next, and claims them. Private to storage."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, or_, select, 
 
 from storage.db import rows
 from storage.db.tables import jobs
-from storage.jobs.transitions import LONGEST, in_seconds, record_all
+from storage.jobs.transitions import MAX_WAIT, in_seconds, record_events
 from storage.lifecycle import JobState
 from storage.records import Claim
 
 
 def claim_all(connection: Connection, now: datetime, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
-    """Take the due jobs that have waited longest, and charge an attempt of each; in that order.
+    """Claim the due jobs that have waited longest, in that order, and charge an attempt of each.
 
-    A job that was tried before is taken alone: it may be what killed its worker.
+    A job that was tried before is claimed alone: it may have killed its worker.
     """
-    due = connection.execute(DUE, {"now": now, "latest": now + LONGEST, "most": most}).all()
-    ids = [row.id for row in together(due)]
+    due = connection.execute(DUE, {"now": now, "latest": now + MAX_WAIT, "most": most}).all()
+    ids = [row.id for row in runnable_together(due)]
     if not ids:
         return []
     connection.execute(
@@ -37,38 +37,38 @@ def claim_all(connection: Connection, now: datetime, owner: str, *, lease_second
             started_at=now,
         )
     )
-    record_all(connection, now, ids, JobState.QUEUED, JobState.RUNNING, f"Claimed by {owner}.")
+    record_events(connection, now, ids, JobState.QUEUED, JobState.RUNNING, f"Claimed by {owner}.")
     claims = {claim.job.id: claim for claim in rows.read_claims(connection, ids)}
     return [claims[job_id] for job_id in ids]
 
 
-def together(due: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Of these jobs, those that may be worked on at once: of the same bytes one only, and one tried before alone."""
-    taken: list[Row[Any]] = []
-    asked: set[int] = set()
+def runnable_together(due: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Those of these jobs that can run together: one for each content, and a job that was tried before alone."""
+    chosen: list[Row[Any]] = []
+    contents: set[int] = set()
     for row in due:
-        if row.attempts and taken:
+        if row.attempts and chosen:
             break
-        if row.fresh or row.media_id not in asked:
-            taken.append(row)
-            asked.add(row.media_id)
+        if row.fresh or row.media_id not in contents:
+            chosen.append(row)
+            contents.add(row.media_id)
         if row.attempts:
             break
-    return taken
+    return chosen
 
 
 def due_query() -> Select[Any]:
-    """The queued jobs to claim next. A path whose job is being worked on waits for that one to end.
+    """The queued jobs to claim next. A path with a live job waits for that one to end.
 
-    So do bytes about which the model is being asked for another path: what it says will hold for both. If that fails,
-    they are tried themselves. Whoever is to be asked again (`fresh`) does not wait.
+    So does content that is being described for another path, as the description is valid for both; if that job fails,
+    the content is tried again. A `fresh` job does not wait.
     """
-    working, asked = jobs.alias(), jobs.alias()
+    working, described = jobs.alias(), jobs.alias()
     busy = exists().where(
         working.c.path_id == jobs.c.path_id, working.c.state.in_((JobState.RUNNING, JobState.PUBLISHING))
     )
-    # Without a reference to the outer row: looked up once a claim, not once a job in line.
-    under_way = select(asked.c.media_id).where(asked.c.state == JobState.RUNNING)
+    # Without a reference to the outer row: evaluated once a claim, not once a queued job.
+    under_way = select(described.c.media_id).where(described.c.state == JobState.RUNNING)
     now = bindparam("now", type_=jobs.c.not_before.type)
     latest = bindparam("latest", type_=jobs.c.not_before.type)
     return (
@@ -85,5 +85,5 @@ def due_query() -> Select[Any]:
     )
 
 
-#: Made once: it takes longer to make than to answer.
+#: Built once: building it takes longer than running it.
 DUE = due_query()

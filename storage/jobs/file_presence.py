@@ -1,7 +1,7 @@
-"""Whereabouts: what becomes of finished jobs as their files and sidecars go away and come back.
+"""Finished jobs whose files or sidecars disappear and come back.
 
-Every transaction holds the write lock from its start, like those of `JobStore`, and takes some hundreds of jobs at
-most, so that nobody waits long for it. None needs a claim: a job that somebody works on is left alone.
+Every transaction holds the write lock from its start, like those of `JobStore`, and changes some hundreds of jobs at
+most, so that others do not wait long. None needs a claim: live jobs are left alone.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from sqlalchemy import Connection, Text, case, delete, exists, insert, or_, sele
 
 from config.failpoints import failpoint
 from storage.db import description_rows, rows
-from storage.db.column_types import is_one_of, stored_apart_from_disk
+from storage.db.column_types import is_one_of, stored_without_device
 from storage.db.tables import decisions, jobs, media, paths
 from storage.description import Description
 from storage.jobs.transactions import Transactions
-from storage.jobs.transitions import record_all
+from storage.jobs.transitions import record_events
 from storage.lifecycle import JobState
 from storage.records import NO_DEVICE, Fingerprint, NewFile
 
-#: Paths in one statement.
-AT_ONCE = 500
-#: Jobs that have lost something when their file is no longer there.
+#: Paths or jobs in one statement.
+CHUNK_SIZE = 500
+#: The states in which a job can lose its file.
 ENDED = (JobState.PUBLISHING, JobState.DONE, JobState.FAILED, JobState.SKIPPED)
 RESTORED = "Its sidecars are missing and are written again."
-TAKEN_BACK = "Taken back from its sidecar: the database did not know it."
+IMPORTED = "Imported from its sidecar: it was not in the database."
 
 T = TypeVar("T")
 
@@ -39,35 +39,35 @@ class FilePresence:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    def miss(self, gone: Collection[bytes], replaced: Mapping[bytes, Fingerprint] = {}) -> int:
+    def mark_missing(self, gone: Collection[bytes], replaced: Mapping[bytes, Fingerprint] = {}) -> int:
         """No file exists at the paths in `gone`; at those in `replaced`, another file than before.
 
-        How many jobs have lost their file: of a replaced path, all but those about the file that is there now.
+        Returns how many jobs have lost their file: of a replaced path, all but those about the present file.
         """
-        lost = sum(self._miss(some) for some in portions(gone))
-        return lost + (self._miss_replaced(replaced) if replaced else 0)
+        lost = sum(self._mark_missing(chunk) for chunk in chunks(gone))
+        return lost + (self._mark_replaced(replaced) if replaced else 0)
 
-    def found(self, job_ids: Collection[int]) -> None:
-        """The files of these jobs are there again."""
+    def mark_found(self, job_ids: Collection[int]) -> None:
+        """The files of these jobs exist again."""
 
         def change(connection: Connection, _: datetime) -> None:
-            for some in portions(job_ids):
-                connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(missing_since=None))
+            for chunk in chunks(job_ids):
+                connection.execute(update(jobs).where(jobs.c.id.in_(chunk)).values(missing_since=None))
 
         self._transactions.write(change)
 
-    def renumber(self, before: int, now: int) -> int:
-        """The disk that had the number `before` has the number `now`; which one any other disk has is not known.
+    def renumber_device(self, before: int, now: int) -> int:
+        """The disk with the device number `before` has the number `now`; those of other disks become unknown.
 
-        Of how many jobs. In one statement, so that a kill leaves no half of them.
+        Returns how many jobs there are. One statement, so that a kill does not leave half of them changed.
         """
         stored = type_coerce(jobs.c.fingerprint, Text)
         number = case((stored.startswith(f"{before}:"), str(now)), else_=str(NO_DEVICE))
-        anew = update(jobs).values(fingerprint=number + stored_apart_from_disk(jobs.c.fingerprint))
-        return self._transactions.write(lambda connection, _: connection.execute(anew).rowcount)
+        renumbered = update(jobs).values(fingerprint=number + stored_without_device(jobs.c.fingerprint))
+        return self._transactions.write(lambda connection, _: connection.execute(renumbered).rowcount)
 
-    def seen(self, files: Mapping[int, Fingerprint]) -> None:
-        """The files of these jobs are unchanged, on disks that have other numbers now. Some hundreds at once."""
+    def update_fingerprints(self, files: Mapping[int, Fingerprint]) -> None:
+        """The files of these jobs (some hundreds) are unchanged, on disks with other device numbers now."""
 
         def change(connection: Connection, _: datetime) -> None:
             for job_id, there in files.items():
@@ -76,56 +76,60 @@ class FilePresence:
 
         self._transactions.write(change)
 
-    def restore(self, job_ids: Collection[int], note: str = RESTORED) -> int:
-        """done → publishing, so that the sidecars are written again; how many.
+    def republish(self, job_ids: Collection[int], note: str = RESTORED) -> int:
+        """done → publishing, so that the sidecars are written again. Returns how many.
 
-        Left out: jobs whose file is missing, and those whose path has a job that is newer or under way.
+        Left out: jobs whose file is missing, and those whose path has a newer or live job.
         """
-        return sum(self._restore(some, note) for some in portions(job_ids))
+        return sum(self._republish(chunk, note) for chunk in chunks(job_ids))
 
-    def take_back(self, described: Sequence[tuple[NewFile, Description]], *, max_attempts: int) -> set[bytes]:
-        """A done job for each file, with the description that its sidecar holds; the paths for which one was made.
+    def import_described(self, described: Sequence[tuple[NewFile, Description]], *, max_attempts: int) -> set[bytes]:
+        """A done job for each file, with the description from its sidecar. Returns the paths that got one.
 
-        In one transaction, for some hundreds of files, each of another path. A path that ever had a job gets none.
+        In one transaction, for some hundreds of files with different paths. A path that ever had a job gets none.
         """
 
         def change(connection: Connection, now: datetime) -> set[bytes]:
-            taken = take_back(connection, now, unknown(connection, described), max_attempts)
+            imported = import_described(connection, now, without_jobs(connection, described), max_attempts)
             failpoint("taking-back")
-            return taken
+            return imported
 
         return self._transactions.write(change)
 
-    def _miss(self, some: Sequence[bytes]) -> int:
-        return self._transactions.write(lambda connection, now: mark(connection, now, some))
+    def _mark_missing(self, gone: Sequence[bytes]) -> int:
+        return self._transactions.write(lambda connection, now: mark_missing(connection, now, gone))
 
-    def _miss_replaced(self, replaced: Mapping[bytes, Fingerprint]) -> int:
+    def _mark_replaced(self, replaced: Mapping[bytes, Fingerprint]) -> int:
         return self._transactions.write(
-            lambda connection, now: sum(mark(connection, now, [path], unlike=there) for path, there in replaced.items())
+            lambda connection, now: sum(
+                mark_missing(connection, now, [path], unlike=there) for path, there in replaced.items()
+            )
         )
 
-    def _restore(self, some: Sequence[int], note: str) -> int:
+    def _republish(self, job_ids: Sequence[int], note: str) -> int:
         def change(connection: Connection, now: datetime) -> int:
-            restored = publish_again(connection, some)
-            if restored:
-                record_all(connection, now, restored, JobState.DONE, JobState.PUBLISHING, note)
+            republished = republish(connection, job_ids)
+            if republished:
+                record_events(connection, now, republished, JobState.DONE, JobState.PUBLISHING, note)
             failpoint("restoring")
-            return len(restored)
+            return len(republished)
 
         return self._transactions.write(change)
 
 
-def mark(connection: Connection, now: datetime, some: Sequence[bytes], *, unlike: Fingerprint | None = None) -> int:
-    """The ended jobs of these paths lose their file from now on, if they still have it; how many."""
-    at = select(paths.c.id).where(paths.c.path.in_(some)).scalar_subquery()
+def mark_missing(
+    connection: Connection, now: datetime, gone: Sequence[bytes], *, unlike: Fingerprint | None = None
+) -> int:
+    """The ended jobs of these paths lose their file now, if they still have it. Returns how many."""
+    at = select(paths.c.id).where(paths.c.path.in_(gone)).scalar_subquery()
     lost = update(jobs).where(jobs.c.path_id.in_(at), jobs.c.state.in_(ENDED), jobs.c.missing_since.is_(None))
     if unlike is not None:
         lost = lost.where(~is_one_of(jobs.c.fingerprint, [unlike]))
     return connection.execute(lost.values(missing_since=now)).rowcount
 
 
-def publish_again(connection: Connection, job_ids: Sequence[int]) -> list[int]:
-    """The arrow of `restore`; the jobs that took it."""
+def republish(connection: Connection, job_ids: Sequence[int]) -> list[int]:
+    """done → publishing; see `FilePresence.republish`. Returns the ids of the moved jobs."""
     other = jobs.alias()
     superseded = exists().where(
         other.c.path_id == jobs.c.path_id,
@@ -137,20 +141,20 @@ def publish_again(connection: Connection, job_ids: Sequence[int]) -> list[int]:
     return list(connection.execute(again.returning(jobs.c.id)).scalars())
 
 
-def unknown(
+def without_jobs(
     connection: Connection, described: Sequence[tuple[NewFile, Description]]
 ) -> dict[int, tuple[NewFile, Description]]:
-    """By their path's id, those whose path never had a job."""
+    """Those whose path never had a job, by path id."""
     path_ids = rows.path_rows(connection, [file.path for file, _ in described])
     known = set(connection.execute(select(jobs.c.path_id).where(jobs.c.path_id.in_(path_ids.values()))).scalars())
     by_id = {path_ids[file.path]: (file, description) for file, description in described}
     return {path_id: one for path_id, one in by_id.items() if path_id not in known}
 
 
-def take_back(
+def import_described(
     connection: Connection, now: datetime, new: Mapping[int, tuple[NewFile, Description]], max_attempts: int
 ) -> set[bytes]:
-    """Done jobs for these files, by the ids of their paths, none of which has a job."""
+    """A done job for each of these files, keyed by path id; none of the paths has a job. Returns the paths."""
     if not new:
         return set()
     media_ids = rows.media_rows(connection, [file for file, _ in new.values()])
@@ -169,13 +173,13 @@ def take_back(
     connection.execute(insert(jobs), made)
     job_ids = connection.execute(select(jobs.c.id, jobs.c.path_id).where(jobs.c.path_id.in_(new))).all()
     description_rows.store_all(connection, {row.id: new[row.path_id][1] for row in job_ids})
-    record_all(connection, now, [row.id for row in job_ids], None, JobState.DONE, TAKEN_BACK)
+    record_events(connection, now, [row.id for row in job_ids], None, JobState.DONE, IMPORTED)
     connection.execute(delete(decisions).where(decisions.c.path_id.in_(new)))
     return {file.path for file, _ in new.values()}
 
 
 def changed_from(connection: Connection, job_id: int) -> frozenset[str]:
-    """The digests of what the job's file held before it was changed in place: see `JobStore.changed_from`."""
+    """The digests of the file's earlier described contents: see `JobStore.changed_from`."""
     path_id = select(jobs.c.path_id).where(jobs.c.id == job_id).scalar_subquery()
     earlier = connection.execute(
         select(media.c.digest, jobs.c.state, jobs.c.missing_since)
@@ -183,17 +187,17 @@ def changed_from(connection: Connection, job_id: int) -> frozenset[str]:
         .where(jobs.c.path_id == path_id, jobs.c.id < job_id)
         .order_by(jobs.c.id.desc())
     )
-    held: set[str] = set()
+    digests: set[str] = set()
     for row in earlier:
-        if row.missing_since is not None:  # what is older was said of a file that is no longer there
+        if row.missing_since is not None:  # older jobs were about another file
             break
         if row.state == JobState.DONE:
-            held.add(row.digest)
-    return frozenset(held)
+            digests.add(row.digest)
+    return frozenset(digests)
 
 
-def portions(many: Iterable[T], size: int = AT_ONCE) -> Iterator[list[T]]:
-    """`many` in lists that one statement can take."""
-    rest = iter(many)
-    while some := list(islice(rest, size)):
-        yield some
+def chunks(items: Iterable[T], size: int = CHUNK_SIZE) -> Iterator[list[T]]:
+    """`items` in lists that are short enough for one statement."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk

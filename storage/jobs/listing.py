@@ -1,4 +1,4 @@
-"""Many jobs at once, for lists: a hundred thousand in a second or two. Private to storage, but for `Listed`."""
+"""Many jobs at once, for lists: a hundred thousand in a second or two. Private to storage, except `Listed`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sqlalchemy import Connection, Double, Select, Text, select, type_coerce
 from storage.db.tables import descriptions, jobs, media, paths
 from storage.lifecycle import JobState
 
-#: Rows that are fetched together.
+#: Rows fetched at once.
 AT_ONCE = 2000
 DESCRIBED = (JobState.DONE, JobState.PUBLISHING)
 
 
 class Listed(NamedTuple):
-    """A job and its caption in plain values, which cost little to make: moments are seconds since 1970."""
+    """A job and its caption as plain values, which are cheap to create: times are seconds since 1970."""
 
     id: int
     state: str
@@ -40,7 +40,7 @@ class Listed(NamedTuple):
 
     @property
     def at(self) -> float:
-        """Since when it is in its state, about."""
+        """About when it entered its state."""
         return self.finished_at or self.started_at or self.queued_at
 
 
@@ -51,15 +51,15 @@ def listing(connection: Connection, state: JobState | None, limit: int) -> Itera
         query = query.where(jobs.c.state == state)
     found = connection.execution_options(yield_per=AT_ONCE).execute(query)
     for row in found:
-        size, said = int(row[6].split(":", 3)[2]), row[18]
-        caption = said.get("caption") if said and row[1] in DESCRIBED else None
+        size, answers = int(row[6].split(":", 3)[2]), row[18]
+        caption = answers.get("caption") if answers and row[1] in DESCRIBED else None
         yield Listed._make((*row[:6], size, *row[7:18], caption))
 
 
 def listing_query() -> Select[Any]:
     """In the order of `Listed`, with the fingerprint for the bytes and the answers for the caption.
 
-    The columns' own ways to make values of ours would take longer than all the rest.
+    The columns' own type conversions would take longer than everything else.
     """
     times = (jobs.c.queued_at, jobs.c.started_at, jobs.c.finished_at, jobs.c.not_before)
     return (

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, update
 
 from storage.db.tables import jobs
 from storage.errors import ClaimLostError
-from storage.jobs.transitions import LONGEST, UNOWNED, back_to_queue, in_seconds, move
+from storage.jobs.transitions import MAX_WAIT, UNOWNED, back_to_queue, in_seconds, move
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 
@@ -57,20 +57,20 @@ def retry_later(connection: Connection, now: datetime, claim: Claim, why: Why, n
     if claim.job.attempts >= claim.job.max_attempts:
         end(connection, now, claim, JobState.FAILED, why)
         return
-    due = min(not_before, now + LONGEST)
+    due = min(not_before, now + MAX_WAIT)
     check_held(back_to_queue(connection, now, claim, why.reason, not_before=due, **why.columns()), claim)
 
 
 def wait(connection: Connection, now: datetime, claim: Claim, why: Why, not_before: datetime) -> None:
     """running → queued, with the attempt refunded. Raises ClaimLostError."""
     refund = {"attempts": jobs.c.attempts - 1}
-    due = min(not_before, now + LONGEST)
+    due = min(not_before, now + MAX_WAIT)
     check_held(back_to_queue(connection, now, claim, why.reason, not_before=due, **why.columns(), **refund), claim)
 
 
 def postpone(connection: Connection, now: datetime, claim: Claim, why: Why, not_before: datetime) -> None:
     """publishing → publishing, without an owner. Raises ClaimLostError."""
-    due = min(not_before, now + LONGEST)
+    due = min(not_before, now + MAX_WAIT)
     stay = JobState.PUBLISHING
     note = None if claim.job.reason == why.reason else why.reason  # the same reason is recorded once
     check_held(move(connection, now, claim, stay, stay, note, not_before=due, **UNOWNED, **why.columns()), claim)

@@ -1,4 +1,4 @@
-"""Whether there is anything to do now. Changes nothing, and costs little, however many jobs there are."""
+"""Whether there is anything to do now. Reads only, and is cheap for any number of jobs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from storage.db.database import Database
 from storage.db.tables import jobs
 from storage.errors import TransientError
 from storage.jobs.dispatch import DUE
-from storage.jobs.transitions import LONGEST, passed
+from storage.jobs.transitions import MAX_WAIT, passed
 from storage.lifecycle import JobState
 
-#: Most often there is nothing at all: asked first, and made once, since to make a statement takes longer than to ask.
+#: Usually there are no live jobs, so this runs first; built once, since building it takes longer than running it.
 LIVE = select(exists().where(or_(*(jobs.c.state == state for state in rows.LIVE))))
 
 
@@ -53,4 +53,4 @@ def is_live(connection: Connection) -> bool:
 
 
 def has_due(connection: Connection, now: datetime) -> bool:
-    return connection.execute(DUE, {"now": now, "latest": now + LONGEST, "most": 1}).first() is not None
+    return connection.execute(DUE, {"now": now, "latest": now + MAX_WAIT, "most": 1}).first() is not None

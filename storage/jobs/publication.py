@@ -1,4 +1,4 @@
-"""From what was said to done: many jobs in one transaction, each guarded by its own claim. Private to storage."""
+"""From described to done: many jobs in one transaction, each guarded by its own claim. Private to storage."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from storage.db import description_rows
 from storage.db.tables import events, jobs
 from storage.description import Description
 from storage.jobs.transitions import UNOWNED
-from storage.lifecycle import ARROWS, JobState
+from storage.lifecycle import TRANSITIONS, JobState
 from storage.records import Claim
 
-SETTLED: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None, "detail": None}
+NO_REASON: dict[str, Any] = {"cause": None, "reason_code": None, "reason": None, "detail": None}
 
 
 def publish_all(connection: Connection, now: datetime, described: Sequence[tuple[Claim, Description]]) -> set[int]:
-    """Store what was said about jobs that are claimed still; the ids of those that are."""
+    """Store the descriptions of the jobs whose claims hold. Returns the ids of these jobs."""
     claims = [claim for claim, _ in described]
-    held = move_all(connection, claims, JobState.RUNNING, JobState.PUBLISHING, SETTLED)
-    record_each(connection, now, dict.fromkeys(sorted(held), "Described."), JobState.RUNNING, JobState.PUBLISHING)
+    held = move_all(connection, claims, JobState.RUNNING, JobState.PUBLISHING, NO_REASON)
+    record_notes(connection, now, dict.fromkeys(sorted(held), "Described."), JobState.RUNNING, JobState.PUBLISHING)
     if held:
         description_rows.store_all(
-            connection, {claim.job.id: said for claim, said in described if claim.job.id in held}
+            connection, {claim.job.id: description for claim, description in described if claim.job.id in held}
         )
     return held
 
 
 def finish_all(connection: Connection, now: datetime, written: Sequence[tuple[Claim, str]]) -> set[int]:
-    """The sidecars of these jobs stand; each with a note. The ids of those that were claimed still."""
-    done = {**UNOWNED, **SETTLED, "not_before": None, "finished_at": now}
+    """The sidecars of these jobs are written; each has a note. Returns the ids of the jobs whose claims hold."""
+    done = {**UNOWNED, **NO_REASON, "not_before": None, "finished_at": now}
     held = move_all(connection, [claim for claim, _ in written], JobState.PUBLISHING, JobState.DONE, done)
     notes = {claim.job.id: note for claim, note in written if claim.job.id in held}
-    record_each(connection, now, notes, JobState.PUBLISHING, JobState.DONE)
+    record_notes(connection, now, notes, JobState.PUBLISHING, JobState.DONE)
     return held
 
 
@@ -46,15 +46,15 @@ def move_all(
     after: JobState,
     values: Mapping[str, Any],
 ) -> set[int]:
-    """The arrow for each claim that still holds, and nothing for the others; the ids of the jobs that took it."""
-    if (before, after) not in ARROWS:
-        raise ValueError(f"there is no arrow from {before} to {after}")
+    """The transition for each claim that holds, nothing for the others. Returns the ids of the moved jobs."""
+    if (before, after) not in TRANSITIONS:
+        raise ValueError(f"there is no transition from {before} to {after}")
     if not claims:
         return set()
     held = tuple_(jobs.c.id, jobs.c.token).in_([(claim.job.id, claim.token) for claim in claims])
     moved = connection.execute(
         update(jobs)
-        # The ids alone, too: SQLite looks rows up by them, and not by pairs.
+        # The ids alone, too: SQLite uses the index for them, but not for pairs.
         .where(jobs.c.id.in_([claim.job.id for claim in claims]), held, jobs.c.state == before)
         .values(state=after, **values)
         .returning(jobs.c.id)
@@ -62,12 +62,12 @@ def move_all(
     return set(moved.scalars())
 
 
-def record_each(
+def record_notes(
     connection: Connection, now: datetime, notes: Mapping[int, str], before: JobState, after: JobState
 ) -> None:
-    """The same arrow of many jobs, with a note of each."""
+    """One event for each job, with its own note."""
     if notes:
-        arrow = {"at": now, "before": before, "after": after}
+        transition = {"at": now, "before": before, "after": after}
         connection.execute(
-            insert(events), [{"job_id": job_id, "note": note, **arrow} for job_id, note in notes.items()]
+            insert(events), [{"job_id": job_id, "note": note, **transition} for job_id, note in notes.items()]
         )

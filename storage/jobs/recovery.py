@@ -1,4 +1,4 @@
-"""What becomes of jobs whose worker fell silent. Private to storage."""
+"""Takes jobs back from workers that died or stopped responding. Private to storage."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from sqlalchemy import ColumnElement, Connection, select, update
 from storage.db import description_rows, rows
 from storage.db.tables import jobs
 from storage.description import Description
-from storage.jobs.transitions import UNOWNED, back_to_queue, in_seconds, move, passed, record
+from storage.jobs.transitions import UNOWNED, back_to_queue, in_seconds, move, passed, record_event
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 
 DIED = "worker-died"
-#: So many jobs are taken up at once: their sidecars are written well within a lease, and work waits for them no longer.
-MOST_TAKEN_UP = 100
+#: Claimed at once at most: so many sidecars are written well within a lease, and delay other work no longer.
+MAX_UNPUBLISHED = 100
 
 
 def abandon(connection: Connection, now: datetime, note: str, *where: ColumnElement[bool]) -> list[int]:
-    """Running jobs for which `where` holds lose their worker. The attempt stays charged: they may have killed it."""
+    """Take back the running jobs for which `where` holds. Attempts stay charged: a job may have killed its worker."""
     lost = connection.execute(
         select(jobs.c.id).where(jobs.c.state == JobState.RUNNING, *where).order_by(jobs.c.id)
     ).scalars()
     ids = list(lost)
     for job_id in ids:
-        lose_worker(connection, now, rows.read_claim(connection, job_id), note)
+        return_job(connection, now, rows.read_claim(connection, job_id), note)
     return ids
 
 
 def reap(connection: Connection, now: datetime) -> list[int]:
-    """The running jobs whose lease has run out lose their worker; their ids."""
+    """Take back the running jobs whose lease has expired. Returns their ids."""
     return abandon(connection, now, "The worker stopped responding.", passed(jobs.c.lease_until, now))
 
 
-def lose_worker(connection: Connection, now: datetime, claim: Claim, note: str) -> None:
+def return_job(connection: Connection, now: datetime, claim: Claim, note: str) -> None:
     job = claim.job
     if job.attempts < job.max_attempts:
         back_to_queue(connection, now, claim, note, cause=Cause.TRANSIENT, reason_code=DIED, reason=note)
@@ -56,7 +56,7 @@ def lose_worker(connection: Connection, now: datetime, claim: Claim, note: str) 
 
 
 def orphan_publishing(connection: Connection) -> int:
-    """Publishing jobs lose their worker, and `claim_unpublished` finds them without waiting for its lease. How many."""
+    """Publishing jobs lose their owner, so that `claim_unpublished` need not wait for the lease. Returns how many."""
     return connection.execute(
         update(jobs).where(jobs.c.state == JobState.PUBLISHING, jobs.c.owner.is_not(None)).values(**UNOWNED)
     ).rowcount
@@ -65,9 +65,9 @@ def orphan_publishing(connection: Connection) -> int:
 def claim_unpublished(
     connection: Connection, now: datetime, owner: str, *, lease_seconds: float
 ) -> list[tuple[Claim, Description]]:
-    """Publishing jobs that nobody writes for, fenced anew, with what is to be written; the oldest first."""
+    """Publishing jobs without an owner, under new tokens, with their descriptions; the oldest first."""
     free = (jobs.c.state == JobState.PUBLISHING, passed(jobs.c.lease_until, now), passed(jobs.c.not_before, now))
-    oldest = select(jobs.c.id).where(*free).order_by(jobs.c.id).limit(MOST_TAKEN_UP)
+    oldest = select(jobs.c.id).where(*free).order_by(jobs.c.id).limit(MAX_UNPUBLISHED)
     ids = connection.execute(
         update(jobs)
         .where(jobs.c.id.in_(oldest.scalar_subquery()))
@@ -77,8 +77,9 @@ def claim_unpublished(
     taken = []
     for job_id in sorted(ids):
         claim = rows.read_claim(connection, job_id)
-        if claim.job.reason is None:  # else it was only put off, and is tried again and again
-            record(connection, now, job_id, JobState.PUBLISHING, JobState.PUBLISHING, f"Taken up by {owner}.")
+        note = f"Claimed by {owner} for publication."
+        if claim.job.reason is None:  # else it was postponed, and is retried often
+            record_event(connection, now, job_id, JobState.PUBLISHING, JobState.PUBLISHING, note)
         description = description_rows.of_job(connection, job_id)
         assert description is not None  # stored by the transaction that made the job publishing
         taken.append((claim, description))

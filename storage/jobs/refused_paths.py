@@ -1,4 +1,4 @@
-"""Why paths were not taken, as rows: counted, listed and forgotten. Private to storage."""
+"""Refused paths and their reasons, as rows: count, list, forget. Private to storage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.records import Refusal
 
 
 def counts(connection: Connection) -> dict[tuple[str, str | None], int]:
-    """How many, by code and kind."""
+    """The number of refused paths by code and kind."""
     query = select(decisions.c.code, decisions.c.kind, func.count()).group_by(decisions.c.code, decisions.c.kind)
     return {(code, kind): count for code, kind, count in connection.execute(query)}
 
@@ -34,8 +34,8 @@ def all_paths(connection: Connection) -> list[bytes]:
     return list(connection.execute(query).scalars())
 
 
-def forget(connection: Connection, some: Sequence[bytes]) -> None:
-    """Some hundreds of them; a path that no job has either goes with its refusal."""
-    found = list(connection.execute(select(paths.c.id).where(paths.c.path.in_(some))).scalars())
-    connection.execute(delete(decisions).where(decisions.c.path_id.in_(found)))
-    connection.execute(delete(paths).where(paths.c.id.in_(found), ~exists().where(jobs.c.path_id == paths.c.id)))
+def forget(connection: Connection, refused: Sequence[bytes]) -> None:
+    """Delete some hundreds of refusals, and their paths unless a job has them."""
+    path_ids = list(connection.execute(select(paths.c.id).where(paths.c.path.in_(refused))).scalars())
+    connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids)))
+    connection.execute(delete(paths).where(paths.c.id.in_(path_ids), ~exists().where(jobs.c.path_id == paths.c.id)))

@@ -1,4 +1,4 @@
-"""JobStore: everything that changes a job. Each method is one transaction that holds the write lock from its start.
+"""JobStore: all changes to jobs. Each method is one transaction that holds the write lock from its start.
 
 A `Claim` is the right to change a job. Every change made with one is guarded by its token, so a worker whose job
 was taken back changes nothing. Each transition writes one event in the same transaction.
@@ -26,25 +26,28 @@ from storage.records import Admission, Claim, Job, NewFile, Refusal
 
 
 class JobStore:
-    """Jobs in a database. Safe to share between threads and processes; waits at most ten seconds for the lock."""
+    """Safe to share between threads and processes; waits at most ten seconds for the lock."""
 
     def __init__(
         self, database: Database, clock_now: Callable[[], datetime], runner: TransactionRunner | None = None
     ) -> None:
         self._transactions = Transactions(database, clock_now, runner or DirectRunner())
-        self.whereabouts = FilePresence(self._transactions)
+        self.presence = FilePresence(self._transactions)
         self.pending = PendingWork(database, clock_now)
 
     # Into the queue
 
     def admit(self, file: NewFile, *, model: str, recipe: str, max_attempts: int) -> tuple[Admission, int]:
-        """Queue a settled file, once; and the job that stands for it. `model` is "id@revision", `recipe` a digest."""
+        """Queue a settled file, once. Returns its job too. `model` is "id@revision", `recipe` a digest."""
         return self.admit_all([file], model=model, recipe=recipe, max_attempts=max_attempts)[0]
 
     def admit_all(
         self, files: Sequence[NewFile], *, model: str, recipe: str, max_attempts: int
     ) -> list[tuple[Admission, int]]:
-        """The same for some hundreds of files with different paths, in one transaction: all of them or none."""
+        """The same for some hundreds of files with different paths, in one transaction: all or none.
+
+        Raises DiskFullError while there is too little room to start anything new.
+        """
 
         def change(connection: Connection, now: datetime) -> list[tuple[Admission, int]]:
             admitted = admission.admit_all(
@@ -56,7 +59,7 @@ class JobStore:
         return self._transactions.write(change, needs_room=True)
 
     def refuse(self, refusal: Refusal) -> None:
-        """Keep why a path was not taken; the last word counts."""
+        """Record why a path was refused; this replaces an earlier reason."""
         self.refuse_all([refusal])
 
     def refuse_all(self, refusals: Sequence[Refusal]) -> None:
@@ -64,45 +67,45 @@ class JobStore:
         self._transactions.write(lambda connection, _: admission.refuse_all(connection, refusals))
 
     def forget_refusals(self, paths: Sequence[bytes]) -> None:
-        """Nothing stands at these paths any more (the caller knows); some hundreds of them, in one transaction."""
+        """Nothing exists at these paths any more (the caller has checked); some hundreds, in one transaction."""
         self._transactions.write(lambda connection, _: refused_paths.forget(connection, paths))
 
-    def follow(self, job: Job, path: bytes) -> bool:
-        """The job goes along with its file, which was moved to `path`. A done one is published there once more.
+    def relocate(self, job: Job, path: bytes) -> bool:
+        """The job's file was moved to `path`. A done job is published there again.
 
-        False, and nothing changed, when somebody works on it, or `path` has a job of its own.
+        False, and nothing changed, while the job is claimed, or when `path` has a job of its own.
         """
-        return self._transactions.write(lambda connection, now: relocation.follow(connection, now, job, path))
+        return self._transactions.write(lambda connection, now: relocation.relocate(connection, now, job, path))
 
-    def take_over(self, job: Job, picture: NewFile) -> bool:
-        """The waiting job of a Live Photo's moving half goes over to its picture, which came later.
+    def reassign(self, job: Job, picture: NewFile) -> bool:
+        """Give the queued job of a Live Photo's video to its picture, which came later.
 
-        False, and nothing changed, when it no longer waits, or the picture has a job of its own.
+        False, and nothing changed, when it is no longer queued, or the picture has a job of its own.
         """
-        return self._transactions.write(lambda connection, now: relocation.take_over(connection, now, job, picture))
+        return self._transactions.write(lambda connection, now: relocation.reassign(connection, now, job, picture))
 
     def requeue(self, job_id: int) -> Job:
-        """A person's retry. The failed or skipped job starts over; for a done one, the new job that asks again.
+        """Retry on request: a failed or skipped job starts over; for a done one, returns a new job.
 
-        A job that is under way is answered as it is. Raises NotFoundError: no such job, or its file went away.
+        A live job is returned unchanged. Raises NotFoundError: no such job, or its file is gone.
         """
         return self._transactions.write(lambda connection, now: admission.requeue(connection, now, job_id))
 
     def requeue_failed(self) -> int:
-        """Every failed job starts over; how many."""
+        """Every failed job starts over. Returns how many."""
         return self._transactions.write(admission.requeue_failed)
 
-    # A worker's way
+    # Work
 
     def claim(self, owner: str, *, lease_seconds: float) -> Claim | None:
-        """Take the job that has waited longest of those that are due, and charge an attempt.
+        """Claim the due job that has waited longest, and charge an attempt.
 
-        Like `admit`, raises DiskFullError while there is too little room to begin anything new.
+        Raises DiskFullError while there is too little room to start anything new.
         """
         return next(iter(self.claim_all(owner, lease_seconds=lease_seconds, most=1)), None)
 
     def claim_all(self, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
-        """The same for `most` jobs at most, in one transaction. A job that was tried before is taken alone."""
+        """The same for up to `most` jobs, in one transaction. A job that was tried before is claimed alone."""
 
         def change(connection: Connection, now: datetime) -> list[Claim]:
             claims = dispatch.claim_all(connection, now, owner, lease_seconds=lease_seconds, most=most)
@@ -113,21 +116,21 @@ class JobStore:
         return self._transactions.try_write(change, [], needs_room=True)
 
     def beat(self, claim: Claim, *, lease_seconds: float) -> bool:
-        """Say that the worker lives; False when the job is no longer its own."""
+        """Renew the claim's lease; False when the claim is lost."""
         return self._transactions.write(
             lambda connection, now: outcomes.beat(connection, now, claim, lease_seconds=lease_seconds)
         )
 
     def release(self, claim: Claim, note: str) -> bool:
-        """Give the job back undone: its attempt is refunded. False when it was taken back before."""
+        """Return the job to the queue and refund its attempt. False when the claim is lost."""
         return self._transactions.write(lambda connection, now: outcomes.release(connection, now, claim, note))
 
     def publish(self, claim: Claim, description: Description) -> None:
-        """Store the description: from now on the job is published, never described again. Raises ClaimLostError."""
+        """Store the description: from now on the job is only published, not described again. Raises ClaimLostError."""
         check_held(bool(self.publish_all([(claim, description)])), claim)
 
     def publish_all(self, described: Sequence[tuple[Claim, Description]]) -> set[int]:
-        """The same for many jobs, in one transaction; the ids of those whose claims held. The others change nothing."""
+        """The same for many jobs, in one transaction. Returns the ids whose claims held; the others do not change."""
 
         def change(connection: Connection, now: datetime) -> set[int]:
             held = publication.publish_all(connection, now, described)
@@ -137,11 +140,11 @@ class JobStore:
         return self._transactions.write(change)
 
     def finish(self, claim: Claim, note: str = "") -> None:
-        """The sidecars stand. May raise ClaimLostError."""
+        """The sidecars are written. Raises ClaimLostError."""
         check_held(bool(self.finish_all([(claim, note)])), claim)
 
     def finish_all(self, written: Sequence[tuple[Claim, str]]) -> set[int]:
-        """The same for many jobs, each with a note, in one transaction; the ids of those whose claims held."""
+        """The same for many jobs, each with a note, in one transaction. Returns the ids whose claims held."""
 
         def change(connection: Connection, now: datetime) -> set[int]:
             held = publication.finish_all(connection, now, written)
@@ -151,15 +154,15 @@ class JobStore:
         return self._transactions.write(change)
 
     def fail(self, claim: Claim, *, code: str, reason: str, cause: Cause, detail: str | None = None) -> None:
-        """Give the file up until a person says otherwise. `detail`: a library's own words. May raise ClaimLostError."""
+        """Give the file up until a person retries it. `detail`: a library's own message. Raises ClaimLostError."""
         self._end(claim, JobState.FAILED, Why(code=code, reason=reason, cause=cause, detail=detail))
 
     def skip(self, claim: Claim, *, code: str, reason: str, detail: str | None = None) -> None:
-        """The file is none that can be described. May raise ClaimLostError."""
+        """The file is of a kind that cannot be described. Raises ClaimLostError."""
         self._end(claim, JobState.SKIPPED, Why(code=code, reason=reason, cause=Cause.INPUT, detail=detail))
 
     def mark_gone(self, claim: Claim, note: str) -> None:
-        """The file went away. May raise ClaimLostError."""
+        """The file no longer exists. Raises ClaimLostError."""
         self._end(claim, JobState.GONE, Why(code="gone", reason=note))
 
     def retry_later(
@@ -172,7 +175,7 @@ class JobStore:
         not_before: datetime,
         detail: str | None = None,
     ) -> None:
-        """Try again then, an hour from now at most; failed when the attempts are used up. May raise ClaimLostError."""
+        """Retry then, at most an hour from now; failed when the attempts are used up. Raises ClaimLostError."""
         why = Why(code=code, reason=reason, cause=cause, detail=detail)
         self._transactions.write(lambda connection, now: outcomes.retry_later(connection, now, claim, why, not_before))
 
@@ -186,30 +189,30 @@ class JobStore:
         not_before: datetime,
         detail: str | None = None,
     ) -> None:
-        """The file is blocked: retry then, at most an hour from now, at no charge. Raises ClaimLostError."""
+        """The file is blocked: retry then, at most an hour from now, and refund the attempt. Raises ClaimLostError."""
         why = Why(code=code, reason=reason, cause=cause, detail=detail)
         self._transactions.write(lambda connection, now: outcomes.wait(connection, now, claim, why, not_before))
 
     def postpone(
         self, claim: Claim, *, code: str, reason: str, not_before: datetime, detail: str | None = None
     ) -> None:
-        """The sidecars cannot be written now: the job stays publishing until `claim_unpublished` takes it.
+        """The sidecars cannot be written now: the job stays publishing until `claim_unpublished` claims it.
 
         Raises ClaimLostError.
         """
         why = Why(code=code, reason=reason, cause=Cause.ENVIRONMENT, detail=detail)
         self._transactions.write(lambda connection, now: outcomes.postpone(connection, now, claim, why, not_before))
 
-    # After a death
+    # Recovery
 
     def claim_unpublished(self, owner: str, *, lease_seconds: float) -> list[tuple[Claim, Description]]:
-        """Publishing jobs that are due and that nobody writes for, under new tokens; MOST_TAKEN_UP of them at most."""
+        """Claim, under new tokens, up to MAX_UNPUBLISHED due publishing jobs that have no owner."""
         return self._transactions.try_write(
             lambda connection, now: recovery.claim_unpublished(connection, now, owner, lease_seconds=lease_seconds), []
         )
 
     def abandon_all(self, note: str) -> int:
-        """No worker lives (the caller knows): take every job back; how many. Attempts stay charged."""
+        """Take every job back; the caller has checked that no worker lives. Attempts stay charged. Returns how many."""
         return self._transactions.write(
             lambda connection, now: (
                 len(recovery.abandon(connection, now, note)) + recovery.orphan_publishing(connection)
@@ -217,33 +220,33 @@ class JobStore:
         )
 
     def reap(self) -> list[int]:
-        """Take back the running jobs whose lease has run out; their ids."""
+        """Take back the running jobs whose lease has expired. Returns their ids."""
         return self._transactions.write(recovery.reap)
 
-    # Questions that the daemon asks on its way
+    # Look-ups during work
 
     def cached_description(self, digest: str, *, model: str, recipe: str) -> Description | None:
-        """What the same model said to the same questions about the same bytes, at any path."""
+        """The newest description of the same bytes by the same model and recipe, at any path."""
         same = description_rows.same_answers(digest, model, recipe)
         return self._transactions.read(lambda connection: description_rows.newest(connection, *same))
 
     def answered(self, digests: Collection[str], *, model: str, recipe: str) -> set[str]:
-        """Of these bytes, those about which `cached_description` knows something; asked about some hundreds at once."""
+        """Those of these digests (some hundreds) that have a `cached_description`."""
         return self._transactions.read(lambda connection: description_rows.answered(connection, digests, model, recipe))
 
     def changed_from(self, job_id: int) -> frozenset[str]:
-        """The digests of what the job's file held when it was described before, and from which it was changed in place.
+        """The digests of the file's earlier described contents, which were changed in place.
 
-        What was described under the same name before that name was last free, is not among them: it was another file.
+        Contents from before the name was last free are left out: they belonged to another file.
         """
         return self._transactions.read(lambda connection: changed_from(connection, job_id))
 
     def state(self, key: str) -> dict[str, Any] | None:
-        """What the daemon last said of itself under this key."""
+        """What the daemon last reported under this key."""
         return self._transactions.read(lambda connection: rows.read_state(connection, key))
 
     def set_state(self, key: str, value: dict[str, Any]) -> None:
-        """Say it; `value` holds plain JSON values."""
+        """`value` holds plain JSON values."""
         self._transactions.write(lambda connection, _: rows.write_state(connection, key, value))
 
     def _end(self, claim: Claim, state: JobState, why: Why) -> None:

@@ -1,4 +1,4 @@
-"""One arrow of a job's life = one guarded UPDATE and one event, in the caller's transaction. Private to storage."""
+"""One transition of a job = one guarded UPDATE and one event, in the caller's transaction. Private to storage."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, exists, insert, or_, select, update
 
 from storage.db.tables import events, jobs
-from storage.lifecycle import ARROWS, JobState
+from storage.lifecycle import TRANSITIONS, JobState
 from storage.records import Claim
 
-#: No lease and no wait is longer. One that seems to be was written before the clock was set back.
-LONGEST = timedelta(hours=1)
+#: The longest lease or wait. One that seems longer was written before the clock was set back.
+MAX_WAIT = timedelta(hours=1)
 
-#: Nobody holds the job: the claim that did is stale from here on.
+#: Ends the current claim: its token no longer matches.
 UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None, "token": jobs.c.token + 1}
 
 
 def in_seconds(now: datetime, seconds: float) -> datetime:
-    return now + min(timedelta(seconds=seconds), LONGEST)
+    return now + min(timedelta(seconds=seconds), MAX_WAIT)
 
 
 def passed(moment: Column[datetime], now: datetime) -> ColumnElement[bool]:
-    return or_(moment.is_(None), moment <= now, moment > now + LONGEST)
+    return or_(moment.is_(None), moment <= now, moment > now + MAX_WAIT)
 
 
-def record(
+def record_event(
     connection: Connection, now: datetime, job_id: int, before: JobState | None, after: JobState, note: str
 ) -> None:
-    record_all(connection, now, [job_id], before, after, note)
+    record_events(connection, now, [job_id], before, after, note)
 
 
-def record_all(
+def record_events(
     connection: Connection,
     now: datetime,
     job_ids: Iterable[int],
@@ -41,9 +41,9 @@ def record_all(
     after: JobState,
     note: str,
 ) -> None:
-    """The same arrow of many jobs."""
-    arrow = {"at": now, "before": before, "after": after, "note": note}
-    connection.execute(insert(events), [{"job_id": job_id, **arrow} for job_id in job_ids])
+    """One event for each job, with the same note."""
+    transition = {"at": now, "before": before, "after": after, "note": note}
+    connection.execute(insert(events), [{"job_id": job_id, **transition} for job_id in job_ids])
 
 
 def move(
@@ -55,12 +55,12 @@ def move(
     note: str | None,
     **values: Any,
 ) -> bool:
-    """Take the arrow if the claim still holds; False, and nothing changed, if it was taken back.
+    """Make the transition if the claim holds; else False, and nothing changed.
 
-    With None for a note, the job's story has it already, and is left as it is.
+    Without a note no event is written: the same one was written before.
     """
-    if before is not after and (before, after) not in ARROWS:
-        raise ValueError(f"there is no arrow from {before} to {after}")
+    if before is not after and (before, after) not in TRANSITIONS:
+        raise ValueError(f"there is no transition from {before} to {after}")
     if after.is_final():
         values = {**UNOWNED, "not_before": None, "finished_at": now, **values}
     moved = connection.execute(
@@ -71,12 +71,12 @@ def move(
     if moved.rowcount == 0:
         return False
     if note is not None:
-        record(connection, now, claim.job.id, before, after, note)
+        record_event(connection, now, claim.job.id, before, after, note)
     return True
 
 
 def back_to_queue(connection: Connection, now: datetime, claim: Claim, note: str, **values: Any) -> bool:
-    """running → queued; or gone, when newer bytes of the same path wait already: these are no longer there."""
+    """running → queued; or gone, when newer bytes of the same path are queued: the old ones no longer exist."""
     waiting = jobs.alias()
     mine = select(jobs.c.path_id).where(jobs.c.id == claim.job.id).scalar_subquery()
     replaced = connection.execute(

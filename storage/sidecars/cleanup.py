@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from config.settings import Existing
-from storage.atomic import put_first, remove
+from storage.atomic import link_if_absent, remove
 from storage.description import Description
 from storage.errors import ForeignFileError
-from storage.sidecars.conflict_copy import is_kept, set_apart
-from storage.sidecars.merging import Form, is_only_ours
-from storage.sidecars.mirror import clear, mirrored, put_in_mirror
+from storage.sidecars.conflict_copy import is_kept, save_conflict_copy
+from storage.sidecars.merging import Form, is_unedited
+from storage.sidecars.mirror import link_in_mirror, mirror_path, remove_from_mirror
 from storage.sidecars.names import sidecar_path
-from storage.sidecars.presence import FORMATS, content_of
+from storage.sidecars.presence import FORMATS, read_ours
 from storage.sidecars.writer import mode_of
 
 
@@ -26,18 +26,20 @@ def discard(description: Description, mirror: Path) -> int:
     """
     removed = 0
     for form in FORMATS:
-        for place, clear_away in places_for(description.path, form, mirror):
-            content = content_of(form, place)
-            if content is None or not form.about(content).holds(description):
+        for place, clear_away in possible_places(description.path, form, mirror):
+            content = read_ours(form, place)
+            if content is None or not form.about(content).is_about(description):
                 continue
-            if is_only_ours(form, content, description):
+            if is_unedited(form, content, description):
                 with suppress(OSError):
                     clear_away(place)
                     removed += 1
     return removed
 
 
-def make_way(path: bytes, digest: str, *, existing: Existing = "fill", mirror: Path | None = None) -> list[bytes]:
+def clear_for_new_file(
+    path: bytes, digest: str, *, existing: Existing = "fill", mirror: Path | None = None
+) -> list[bytes]:
     """Another file has come under the name of one that was described: its sidecars leave the place.
 
     `digest`: of the new file's bytes. What a person wrote is set apart, and its new names returned; the rest goes.
@@ -45,19 +47,19 @@ def make_way(path: bytes, digest: str, *, existing: Existing = "fill", mirror: P
     """
     apart = []
     for form in FORMATS:
-        for place, clear_away in places_for(path, form, mirror):
-            content = content_of(form, place)
+        for place, clear_away in possible_places(path, form, mirror):
+            content = read_ours(form, place)
             if content is None or form.about(content).digest in (None, digest):
                 continue
             with suppress(OSError, ForeignFileError):
                 if is_kept(form, content, existing):
-                    apart.append(set_apart(place, form, content, mode=mode_of(path)))
-                if content_of(form, place) == content:  # nobody has saved it meanwhile
+                    apart.append(save_conflict_copy(place, form, content, mode=mode_of(path)))
+                if read_ours(form, place) == content:  # nobody has saved it meanwhile
                     clear_away(place)
     return apart
 
 
-def take_along(description: Description, path: bytes, mirror: Path | None = None) -> None:
+def move_with_file(description: Description, path: bytes, mirror: Path | None = None) -> None:
     """The file went to `path`: its sidecars leave the old place. Those with words of a person go along, to be filled.
 
     Those in the mirror do the same there. Raises nothing: one that cannot be read or moved, or in whose new place
@@ -65,20 +67,20 @@ def take_along(description: Description, path: bytes, mirror: Path | None = None
     """
     for form in FORMATS:
         old, new = sidecar_path(description.path, form.SUFFIX), sidecar_path(path, form.SUFFIX)
-        content = content_of(form, old)
+        content = read_ours(form, old)
         with suppress(OSError):
-            if content == form.render(description) or (content is not None and put_first(old, new)):
+            if content == form.render(description) or (content is not None and link_if_absent(old, new)):
                 os.unlink(old)
         if mirror is None:
             continue
-        away, there = mirrored(mirror, old), mirrored(mirror, new)
-        content = content_of(form, away)
+        away, there = mirror_path(mirror, old), mirror_path(mirror, new)
+        content = read_ours(form, away)
         with suppress(OSError):
-            if content == form.render(description) or (content is not None and put_in_mirror(away, there)):
-                clear(away)
+            if content == form.render(description) or (content is not None and link_in_mirror(away, there)):
+                remove_from_mirror(away)
 
 
-def places_for(path: bytes, form: Form, mirror: Path | None) -> list[tuple[bytes, Callable[[bytes], object]]]:
+def possible_places(path: bytes, form: Form, mirror: Path | None) -> list[tuple[bytes, Callable[[bytes], object]]]:
     """Where a sidecar of the file may stand, and how it is taken away from there."""
     beside = sidecar_path(path, form.SUFFIX)
-    return [(beside, remove), *([(mirrored(mirror, beside), clear)] if mirror else [])]
+    return [(beside, remove), *([(mirror_path(mirror, beside), remove_from_mirror)] if mirror else [])]

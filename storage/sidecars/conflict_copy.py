@@ -58,11 +58,11 @@ class Composer:
         if not form.is_ours(standing) or not is_about_another(form, standing, description, self.changed_from):
             return False
         if is_kept(form, standing, self.existing):
-            self.apart.add(set_apart(place, form, standing, mode=self.mode))
+            self.apart.add(save_conflict_copy(place, form, standing, mode=self.mode))
         return True
 
 
-def nothing() -> frozenset[str]:
+def no_known_change() -> frozenset[str]:
     """Where it is not known whether a file was changed in place, what was written about other bytes is set apart."""
     return frozenset()
 
@@ -70,15 +70,15 @@ def nothing() -> frozenset[str]:
 def is_about_another(form: Form, standing: bytes, description: Description, changed_from: ChangedFrom) -> bool:
     """Whether a sidecar of ours is about another file than the description, which had the same name."""
     about = form.about(standing)
-    return not about.holds(description) and about.digest not in changed_from()
+    return not about.is_about(description) and about.digest not in changed_from()
 
 
 def is_kept(form: Form, standing: bytes, existing: Existing) -> bool:
     """Whether a sidecar about another file is kept, rather than replaced: it has words of a person, or is to stay."""
-    return existing in ("skip", "append") or (existing != "overwrite" and form.has_words(standing))
+    return existing in ("skip", "append") or (existing != "overwrite" and form.has_edits(standing))
 
 
-def set_apart(path: bytes, form: Form, standing: bytes, *, mode: int) -> bytes:
+def save_conflict_copy(path: bytes, form: Form, standing: bytes, *, mode: int) -> bytes:
     """Keep what stood in the sidecar at `path`, byte for byte, under a dated name beside it; that name.
 
     The sidecar itself stays: whoever replaces it does so afterwards. Done again after a crash, there is no second file.

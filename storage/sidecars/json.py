@@ -32,7 +32,7 @@ _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud8
 
 def render(description: Description) -> bytes:
     record = description.record()
-    return encode(record | {WRITTEN: merging.marks_of_ours(fields(record))})
+    return encode(record | {WRITTEN: merging.own_marks(fields(record))})
 
 
 def is_ours(content: bytes) -> bool:
@@ -41,17 +41,17 @@ def is_ours(content: bytes) -> bool:
 
 
 def about(content: bytes) -> About:
-    record = known(content)
+    record = record_in(content)
     return About(digest_of(record), str(record.get("described_at", "")))
 
 
-def has_words(content: bytes) -> bool:
-    record = known(content)
-    return EARLIER in record or bool(merging.of_a_person(fields(record), record.get(WRITTEN, [])))
+def has_edits(content: bytes) -> bool:
+    record = record_in(content)
+    return EARLIER in record or bool(merging.edited_fields(fields(record), record.get(WRITTEN, [])))
 
 
 def fill(content: bytes, description: Description) -> bytes:
-    old, new = known(content), description.record()
+    old, new = record_in(content), description.record()
     standing, written = fields(old), set(old.get(WRITTEN, []))
     merged = merging.fill(standing, written, fields(new))
     values = {field.name: json.loads(field.content) for field in merged}
@@ -60,14 +60,14 @@ def fill(content: bytes, description: Description) -> bytes:
     whole = new | {"answers": answers} | others
     if replaced := {name: text for name, text in new["answers"].items() if answers[name] != text}:
         whole[MODEL_ANSWERS] = replaced
-    if about := dict(words_about_other_bytes(old, standing, written, description)):
+    if about := dict(edits_about_other_bytes(old, standing, written, description)):
         whole[WORDS_ABOUT] = about
     if EARLIER in old:
         whole[EARLIER] = old[EARLIER]
-    return encode(whole | {WRITTEN: merging.marks_of_ours(fields(new), standing, written)})
+    return encode(whole | {WRITTEN: merging.own_marks(fields(new), standing, written)})
 
 
-def words_about_other_bytes(
+def edits_about_other_bytes(
     old: dict[str, Any], standing: list[Field], written: set[str], description: Description
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """By its name, every field of a person's that was written about other bytes: their digest, and the field's mark.
@@ -75,7 +75,7 @@ def words_about_other_bytes(
     With another mark the person has changed it since, when it stood over the bytes that `old` is about.
     """
     before: dict[str, dict[str, str]] = old.get(WORDS_ABOUT, {})
-    for field in merging.of_a_person(standing, written):
+    for field in merging.edited_fields(standing, written):
         then = before.get(field.name, {})
         digest = then.get("digest") if then.get("mark") == field.mark else digest_of(old)
         if digest and digest != description.digest:
@@ -84,17 +84,17 @@ def words_about_other_bytes(
 
 def append(content: bytes, description: Description) -> bytes:
     """The new record on top, where programs look, and all that stood there as an earlier one."""
-    old, new = known(content), description.record()
+    old, new = record_in(content), description.record()
     earlier = old.pop(EARLIER, [])
     if new["described_at"] in [record.get("described_at") for record in (old, *earlier)]:
         return content
-    return encode(new | {EARLIER: [old, *earlier], WRITTEN: merging.marks_of_ours(fields(new))})
+    return encode(new | {EARLIER: [old, *earlier], WRITTEN: merging.own_marks(fields(new))})
 
 
 def read(content: bytes) -> dict[str, Any] | None:
     """The record in a sidecar; None for what we did not write, or could not write back as it is."""
     try:
-        record = json.loads(content, parse_constant=refuse, object_pairs_hook=distinct)
+        record = json.loads(content, parse_constant=reject_constant, object_pairs_hook=unique_keys)
         encode(record)
     except (ValueError, RecursionError):
         return None
@@ -111,7 +111,7 @@ def read(content: bytes) -> dict[str, Any] | None:
 
 def file_name(content: bytes) -> bytes | None:
     """The name of the file that the record is about, if it says so."""
-    file = known(content).get("file")
+    file = record_in(content).get("file")
     if not isinstance(file, dict) or not isinstance(file.get("name"), str):
         return None
     try:
@@ -121,7 +121,7 @@ def file_name(content: bytes) -> bytes | None:
     return None if not name or b"/" in name or b"\0" in name else name
 
 
-def known(content: bytes) -> dict[str, Any]:
+def record_in(content: bytes) -> dict[str, Any]:
     record = read(content)
     assert record is not None  # only what `is_ours` is read again
     return record
@@ -154,7 +154,7 @@ def encode(record: object) -> bytes:
     return (_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n").encode()
 
 
-def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object; of a key that stands twice, one value would be lost."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -162,5 +162,5 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def refuse(constant: str) -> float:
+def reject_constant(constant: str) -> float:
     raise ValueError(f"{constant} is no JSON")

@@ -15,13 +15,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from storage import description as parts
-from storage.atomic import look
+from storage.atomic import read_snapshot
 from storage.description import Description
 from storage.errors import ForeignFileError
 from storage.records import MediaKind, NewFile
 from storage.sidecars import json, markdown
 from storage.sidecars.merging import Form
-from storage.sidecars.mirror import mirrored
+from storage.sidecars.mirror import mirror_path
 from storage.sidecars.names import sidecar_path
 
 
@@ -146,26 +146,26 @@ def recorded(file: NewFile, mirror: Path | None) -> Recorded:
 
 def finding_without_reading(path: bytes, mirror: Path) -> SidecarContent | None:
     """What is known of the file's sidecars without reading the file; None where a record stands."""
-    if any(standing(path, json, place) is not None for place in (None, mirror)):
+    if any(content_at(path, json, place) is not None for place in (None, mirror)):
         return None
-    texts = [standing(path, markdown, place) for place in (None, mirror)]
+    texts = [content_at(path, markdown, place) for place in (None, mirror)]
     has_text = any(text is not None and markdown.is_ours(text) for text in texts)
     return SidecarContent.NO_RECORD if has_text else SidecarContent.NONE
 
 
 def read_at(file: NewFile, mirror: Path | None) -> Recorded:
-    content = standing(file.path, json, mirror)
+    content = content_at(file.path, json, mirror)
     if content is None:
         return Recorded(SidecarContent.NONE)
-    text = standing(file.path, markdown, mirror)
+    text = content_at(file.path, markdown, mirror)
     return read_back(content, text if text is not None and markdown.is_ours(text) else None, file)
 
 
-def standing(path: bytes, form: Form, mirror: Path | None) -> bytes | None:
+def content_at(path: bytes, form: Form, mirror: Path | None) -> bytes | None:
     """What stands in the sidecar's place, whoever wrote it."""
     beside = sidecar_path(path, form.SUFFIX)
     try:
-        found = look(mirrored(mirror, beside) if mirror else beside)
+        found = read_snapshot(mirror_path(mirror, beside) if mirror else beside)
     except (ForeignFileError, OSError):
         return None
     return found.content if found else None
@@ -186,7 +186,9 @@ def read_back(content: bytes, text: bytes | None, file: NewFile) -> Recorded:
         return Recorded(SidecarContent.OTHER_BYTES)
     answers = dict(answers_in(record, text))
     return (
-        Recorded(SidecarContent.WHOLE, described(said, answers, file)) if answers else Recorded(SidecarContent.DAMAGED)
+        Recorded(SidecarContent.WHOLE, description_from(said, answers, file))
+        if answers
+        else Recorded(SidecarContent.DAMAGED)
     )
 
 
@@ -194,9 +196,9 @@ def answers_in(record: dict[str, Any], text: bytes | None) -> Iterator[tuple[str
     """The model's answers; a person's only where the model's stand nowhere any more."""
     of_the_model = record.get(json.MODEL_ANSWERS, {})
     written = set(record.get(json.WRITTEN, []))
-    for name, standing in (of_the_model | record["answers"]).items():
-        answer = standing
-        if json.answer_field(name, standing).mark not in written:
+    for name, content_at in (of_the_model | record["answers"]).items():
+        answer = content_at
+        if json.answer_field(name, content_at).mark not in written:
             elsewhere = of_the_model.get(name) or (text and markdown.answer(text, name))
             if name in of_the_model or (elsewhere and json.answer_field(name, elsewhere).mark in written):
                 answer = elsewhere
@@ -204,7 +206,7 @@ def answers_in(record: dict[str, Any], text: bytes | None) -> Iterator[tuple[str
             yield name, answer
 
 
-def described(said: Record, answers: dict[str, str], file: NewFile) -> Description:
+def description_from(said: Record, answers: dict[str, str], file: NewFile) -> Description:
     stats = said.stats
     return Description(
         smolwatch=said.smolwatch,

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from storage.description import Description
-from storage.json_values import stamp
+from storage.json_values import iso_utc
 from storage.sidecars import merging
 from storage.sidecars.markdown_sections import FIGURES, changed_since, heading, sections, unescaped
 from storage.sidecars.merging import About, Field
@@ -60,9 +60,9 @@ def about(content: bytes) -> About:
     return About(last.digest or None, last.described)
 
 
-def has_words(content: bytes) -> bool:
+def has_edits(content: bytes) -> bool:
     standing = parts(content)
-    return len(standing) > 1 or any(merging.of_a_person(part.sections, part.written) for part in standing)
+    return len(standing) > 1 or any(merging.edited_fields(part.sections, part.written) for part in standing)
 
 
 def fill(content: bytes, description: Description) -> bytes:
@@ -72,7 +72,7 @@ def fill(content: bytes, description: Description) -> bytes:
     outdated = about_other_bytes(last, description.digest)
     new = with_note(now.sections, last, outdated, description) if outdated else now.sections
     merged = merging.fill(last.sections, last.written, new)
-    marks = merging.marks_of_ours(new, last.sections, last.written)
+    marks = merging.own_marks(new, last.sections, last.written)
     return encode([*earlier, Part(now.described, now.digest, frozenset(marks), tuple(merged), outdated)])
 
 
@@ -95,7 +95,7 @@ def append(content: bytes, description: Description) -> bytes:
 
 def about_other_bytes(part: Part, digest: str) -> dict[str, str]:
     """By their marks, the sections of a person that were not written about the bytes with this digest: about which."""
-    theirs = [section.mark for section in merging.of_a_person(part.sections, part.written)]
+    theirs = [section.mark for section in merging.edited_fields(part.sections, part.written)]
     found = {mark: part.about.get(mark, part.digest) for mark in theirs}
     return {mark: then for mark, then in found.items() if then and then != digest}
 
@@ -111,8 +111,8 @@ def with_note(
 
 def part_of(description: Description) -> Part:
     written = tuple(sections(description))
-    marks = frozenset(merging.marks_of_ours(written))
-    return Part(stamp(description.described_at), description.digest, marks, written)
+    marks = frozenset(merging.own_marks(written))
+    return Part(iso_utc(description.described_at), description.digest, marks, written)
 
 
 def parts(content: bytes) -> list[Part]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from config.safe_text import safe_text
 from storage.description import Description
-from storage.json_values import stamp
-from storage.quality import in_words
+from storage.json_values import iso_utc
+from storage.quality import to_text
 from storage.records import MediaKind
 from storage.sidecars.merging import Field
 
@@ -62,14 +62,14 @@ def figures(description: Description) -> Iterator[tuple[str, str]]:
     if media.kind is MediaKind.VIDEO and media.seconds is not None:
         yield "Length", f"{media.seconds:.1f} s, {media.frames_seen or 0} frames seen"
     if description.quality.verdict != "ok":
-        yield "Quality", in_words(description.quality)
+        yield "Quality", to_text(description.quality)
     yield "Model", f"{model.id} {model.revision}"
     yield "Ran on", f"{model.device}, {model.dtype}, {model.detail} detail"
     yield "Recipe", f"{description.recipe.name} {description.recipe.version}"
     if "total" in stats.seconds:
         yield "Took", f"{stats.seconds['total']:.1f} s"
     yield "Tokens", f"{stats.tokens_in} in, {stats.tokens_out} out, {stats.tokens_per_second:.1f} a second"
-    yield "Described", stamp(description.described_at)
+    yield "Described", iso_utc(description.described_at)
     yield "Content", description.digest
 
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from config.settings import Existing
 from storage.description import Description
-from storage.json_values import stamp
+from storage.json_values import iso_utc
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class About:
     digest: str | None
     described: str
 
-    def holds(self, description: Description) -> bool:
+    def is_about(self, description: Description) -> bool:
         """Whether it is about the bytes that this description is about."""
         if self.digest is None:
-            return self.described == stamp(description.described_at)
+            return self.described == iso_utc(description.described_at)
         return self.digest == description.digest
 
 
@@ -66,7 +66,7 @@ class Form(Protocol):
     def about(self, content: bytes) -> About:
         """What it says of itself; of one of ours."""
 
-    def has_words(self, content: bytes) -> bool:
+    def has_edits(self, content: bytes) -> bool:
         """Whether a person has a word in it, or it holds more than one description."""
 
     def fill(self, content: bytes, description: Description) -> bytes:
@@ -93,18 +93,18 @@ def compose(form: Form, standing: bytes | None, description: Description, existi
             return form.fill(standing, description)
 
 
-def is_only_ours(form: Form, content: bytes, description: Description) -> bool:
+def is_unedited(form: Form, content: bytes, description: Description) -> bool:
     """Whether nobody but smolwatch has a word in it, so that nothing is lost with it once `description` is written."""
     return form.is_ours(content) and form.fill(content, description) == form.render(description)
 
 
-def marks_of_ours(new: Sequence[Field], standing: Sequence[Field] = (), written: Collection[str] = ()) -> list[str]:
+def own_marks(new: Sequence[Field], standing: Sequence[Field] = (), written: Collection[str] = ()) -> list[str]:
     """The marks of what we write now. A person's own words stay theirs even where we happen to say the same."""
     theirs = {field.mark for field in standing} - set(written)
     return [field.mark for field in new if field.mark not in theirs]
 
 
-def of_a_person(standing: Sequence[Field], written: Collection[str]) -> list[Field]:
+def edited_fields(standing: Sequence[Field], written: Collection[str]) -> list[Field]:
     """The fields in which a person has a word. `written`: the marks of what we wrote the last time."""
     return [field for field in standing if not field.empty and field.mark not in written]
 

@@ -8,13 +8,13 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from storage.atomic import put_first, remove
+from storage.atomic import link_if_absent, remove
 
 #: What the system says of a folder that is not for us to write into.
 REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-def mirrored(mirror: Path, path: bytes) -> bytes:
+def mirror_path(mirror: Path, path: bytes) -> bytes:
     """Where the file of this absolute path stands in the mirror."""
     return os.path.join(os.fsencode(mirror), path.lstrip(b"/"))
 
@@ -24,7 +24,7 @@ def make_folder(path: bytes) -> None:
     Path(os.fsdecode(os.path.dirname(path))).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def clear(path: bytes) -> None:
+def remove_from_mirror(path: bytes) -> None:
     """Take a file out of the mirror, and the folders that held nothing else."""
     if remove(path):
         try:
@@ -34,10 +34,10 @@ def clear(path: bytes) -> None:
                 raise
 
 
-def put_in_mirror(old: bytes, new: bytes) -> bool:
+def link_in_mirror(old: bytes, new: bytes) -> bool:
     """Give a file in the mirror a second name there, of a file that was moved; False if something has that name."""
     make_folder(new)
-    return put_first(old, new)
+    return link_if_absent(old, new)
 
 
 def writable_again(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterator[tuple[bytes, list[bytes]]]:
@@ -45,11 +45,11 @@ def writable_again(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterator
     above = os.fsencode(mirror)
     for folder, _, names in os.walk(above):
         real = folder.removeprefix(above)
-        if names and real and may_enter(real) and takes_files(real):
+        if names and real and may_enter(real) and is_writable(real):
             yield real, names
 
 
-def takes_files(folder: bytes) -> bool:
+def is_writable(folder: bytes) -> bool:
     """Tried out: a folder's permissions do not tell of privacy settings, nor of what a server allows."""
     trial = os.path.join(folder, b".sw-" + secrets.token_hex(8).encode() + b".tmp")
     try:
@@ -59,7 +59,7 @@ def takes_files(folder: bytes) -> bool:
     return remove(trial)
 
 
-def beside_in_mirror(mirror: Path) -> set[bytes]:
+def paths_in_mirror(mirror: Path) -> set[bytes]:
     """Where the sidecars that stand in the mirror would stand beside their files."""
     above = os.fsencode(mirror)
     return {

@@ -17,19 +17,19 @@ from storage.atomic import compose_atomically
 from storage.description import Description
 from storage.errors import ForeignFileError
 from storage.fsync import sync_folders
-from storage.sidecars.conflict_copy import ChangedFrom, Composer, nothing
+from storage.sidecars.conflict_copy import ChangedFrom, Composer, no_known_change
 from storage.sidecars.durability import refused, sync
-from storage.sidecars.merging import compose, is_only_ours
+from storage.sidecars.merging import compose, is_unedited
 from storage.sidecars.mirror import (
     REFUSED,
-    clear,
     make_folder,
-    mirrored,
+    mirror_path,
+    remove_from_mirror,
 )
 from storage.sidecars.names import sidecar_path
-from storage.sidecars.presence import FORMATS, content_of
+from storage.sidecars.presence import FORMATS, read_ours
 
-APART = "holds what was written about another file, which had this name before"
+CONFLICT_COPY = "holds what was written about another file, which had this name before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class KeptSidecar:
 
 def write(
     description: Description,
-    changed_from: ChangedFrom = nothing,
+    changed_from: ChangedFrom = no_known_change,
     unsynced: set[bytes] | None = None,
     *,
     existing: Existing = "fill",
@@ -95,40 +95,40 @@ def write_one(composer: Composer, mirror: Path | None) -> list[KeptSidecar]:
     """Beside the file, or else in the mirror; why it does not stand beside it."""
     form, description, existing, folders = composer.form, composer.description, composer.existing, composer.unsynced
     beside = sidecar_path(description.path, form.SUFFIX)
-    away = mirrored(mirror, beside) if mirror else None
-    elsewhere = content_of(form, away) if away else None
+    away = mirror_path(mirror, beside) if mirror else None
+    elsewhere = read_ours(form, away) if away else None
     try:
         compose_atomically(beside, composer.at(beside, elsewhere), mode=composer.mode, unsynced=folders)
     except OSError as error:
         if away is None or error.errno not in REFUSED:
             raise
         make_folder(away)
-        ours = content_of(form, beside)
+        ours = read_ours(form, beside)
         compose_atomically(away, composer.at(away, ours), mode=composer.mode, unsynced=folders)
         why = f"its folder cannot be written, so it stands at {os.fsdecode(away)}"
-        return [KeptSidecar(path=beside, reason=why), *set_apart_by(composer)]
+        return [KeptSidecar(path=beside, reason=why), *conflict_copies_of(composer)]
     kept = []
-    if existing == "skip" and content_of(form, beside) != form.render(description):
+    if existing == "skip" and read_ours(form, beside) != form.render(description):
         kept.append(KeptSidecar(path=beside, reason="one stands there already, and output.existing says skip"))
     if away and elsewhere:
-        kept += bring_home(composer, beside, away, elsewhere)
-    return kept + set_apart_by(composer)
+        kept += return_from_mirror(composer, beside, away, elsewhere)
+    return kept + conflict_copies_of(composer)
 
 
-def bring_home(composer: Composer, beside: bytes, away: bytes, elsewhere: bytes) -> list[KeptSidecar]:
+def return_from_mirror(composer: Composer, beside: bytes, away: bytes, elsewhere: bytes) -> list[KeptSidecar]:
     """Clear the one in the mirror, whose content `elsewhere` the one beside the file holds now, unless it says more."""
     form, description = composer.form, composer.description
     if not (
         composer.parts_from(elsewhere, beside)
-        or content_of(form, beside) == compose(form, elsewhere, description, composer.existing)
-        or is_only_ours(form, elsewhere, description)
+        or read_ours(form, beside) == compose(form, elsewhere, description, composer.existing)
+        or is_unedited(form, elsewhere, description)
     ):
         return [KeptSidecar(path=away, reason="it holds words of yours, so it stays beside the one at the file")]
     if failed := sync_folders([os.path.dirname(beside)]):  # its words stand there for good, before they go here
         raise next(iter(failed.values()))
-    clear(away)
+    remove_from_mirror(away)
     return []
 
 
-def set_apart_by(composer: Composer) -> list[KeptSidecar]:
-    return [KeptSidecar(path=name, reason=APART, apart=True) for name in sorted(composer.apart)]
+def conflict_copies_of(composer: Composer) -> list[KeptSidecar]:
+    return [KeptSidecar(path=name, reason=CONFLICT_COPY, apart=True) for name in sorted(composer.apart)]

@@ -193,7 +193,7 @@ class TestJobStore:
 
     def test_a_waiting_job_goes_along_with_its_file(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
-        assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        assert store.relocate(library.job(job_id), b"/inbox/sea.jpg")
         job = library.job(job_id)
         assert (job.path, job.state, library.job_at(b"/inbox/beach.jpg")) == (b"/inbox/sea.jpg", JobState.QUEUED, None)
         assert library.events(job_id)[-1].note == "The file was moved here from /inbox/beach.jpg."
@@ -203,7 +203,7 @@ class TestJobStore:
         self, store: JobStore, library: Library
     ) -> None:
         job_id = done(store)
-        assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        assert store.relocate(library.job(job_id), b"/inbox/sea.jpg")
         assert store.claim("w", lease_seconds=LEASE) is None, "it is not described again"
         ((claim, description),) = store.claim_unpublished("w", lease_seconds=LEASE)
         assert (claim.job.id, description.path, description.name) == (job_id, b"/inbox/sea.jpg", "sea.jpg")
@@ -213,14 +213,14 @@ class TestJobStore:
     def test_a_job_that_was_given_up_stays_so_at_the_new_place(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
         store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
-        assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        assert store.relocate(library.job(job_id), b"/inbox/sea.jpg")
         job = library.job(job_id)
         assert (job.state, job.reason, job.path) == (JobState.FAILED, "No picture.", b"/inbox/sea.jpg")
 
     def test_a_job_whose_file_was_missed_goes_on_at_the_new_place(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
         store.mark_gone(claimed(store), "It went away.")
-        assert store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        assert store.relocate(library.job(job_id), b"/inbox/sea.jpg")
         job = library.job(job_id)
         assert (job.state, job.attempts, job.reason, job.finished_at) == (JobState.QUEUED, 0, None, None)
         assert claimed(store).job.id == job_id
@@ -230,16 +230,16 @@ class TestJobStore:
         waiting = library.job(job_id)
         claim = claimed(store)
         for job in (waiting, library.job(job_id)):
-            assert not store.follow(job, b"/inbox/sea.jpg")
+            assert not store.relocate(job, b"/inbox/sea.jpg")
         store.publish(claim, description_of(new_file()))
-        assert not store.follow(library.job(job_id), b"/inbox/sea.jpg")
+        assert not store.relocate(library.job(job_id), b"/inbox/sea.jpg")
         assert library.job(job_id).path == b"/inbox/beach.jpg"
 
     def test_a_path_with_a_job_of_its_own_takes_no_other(self, store: JobStore, library: Library) -> None:
         _, first = admit(store)
         _, second = admit(store, new_file(b"/inbox/sea.jpg", b"calm"))
-        assert not store.follow(library.job(first), b"/inbox/sea.jpg")
-        assert not store.follow(library.job(second), b"/inbox/beach.jpg")
+        assert not store.relocate(library.job(first), b"/inbox/sea.jpg")
+        assert not store.relocate(library.job(second), b"/inbox/beach.jpg")
 
     def test_jobs_are_found_by_their_file_wherever_it_was_met(self, store: JobStore, library: Library) -> None:
         first, second = new_file(), new_file(b"/inbox/linked.jpg")
@@ -832,13 +832,13 @@ class TestJobStore:
         job_id, changed = done(store), done(store, new_file(b"/inbox/c.jpg", b"c"))
         _, waiting = admit(store, new_file(b"/inbox/b.jpg", b"b"))
         admit(store, new_file(b"/inbox/c.jpg", b"other"))
-        assert store.whereabouts.restore([job_id, waiting, changed, 99], "They go home.") == 1
+        assert store.presence.republish([job_id, waiting, changed, 99], "They go home.") == 1
         job = library.job(job_id)
         assert (job.state, job.finished_at) == (JobState.PUBLISHING, None)
         assert library.events(job_id)[-1].note == "They go home."
         ((claim, description),) = store.claim_unpublished("w", lease_seconds=LEASE)
         assert (claim.job.id, description) == (job_id, library.description(job_id))
-        assert store.whereabouts.restore([job_id], "Again.") == 0
+        assert store.presence.republish([job_id], "Again.") == 0
 
     # Counting and daemon state
 

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from storage.description import Description
 from storage.errors import ClaimLostError
-from storage.jobs.transitions import LONGEST
-from storage.lifecycle import ARROWS, Cause, JobState
+from storage.jobs.transitions import MAX_WAIT
+from storage.lifecycle import TRANSITIONS, Cause, JobState
 from storage.records import Admission, Claim, Job, NewFile
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of, new_file
@@ -101,7 +101,7 @@ class Jobs(RuleBasedStateMachine):
             "a file comes": lambda: self.admit(path, content),
             "a file moves": lambda: self.file_moves(path, THERE if path == HERE else HERE),
             "a file is deleted": lambda: self.files.pop(path, None),  # nobody tells the store
-            "another file takes a name": lambda: self.admit(path, content, newcomer=True),
+            "another file takes a name": lambda: self.admit(path, content, name_was_free=True),
             "the inbox is swept": self.sweep,
             "sidecars vanish": self.sidecars_vanish,
             "a description is taken back": lambda: self.take_back(content),
@@ -143,7 +143,7 @@ class Jobs(RuleBasedStateMachine):
             assert not self.store.requeue(job.id).state.is_final()
 
     def admit(self, path: bytes, content: bytes, *, newcomer: bool = False) -> None:
-        file = replace(new_file(path, content), newcomer=newcomer)
+        file = replace(new_file(path, content), name_was_free=newcomer)
         settled = self.is_settled(file)
         admission, job_id = self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=MAX_ATTEMPTS)
         self.files[path] = file
@@ -226,7 +226,7 @@ class Jobs(RuleBasedStateMachine):
     def sweep(self) -> None:
         """The jobs whose file is not there are marked, and no others."""
         before = {job.id for job in self.library.jobs(limit=1000) if job.missing_since is None}
-        self.store.whereabouts.miss([path for path in (HERE, THERE, LOST) if path not in self.files])
+        self.store.presence.mark_missing([path for path in (HERE, THERE, LOST) if path not in self.files])
         for job in self.library.jobs(limit=1000):
             if job.id in before and job.missing_since is not None:
                 assert job.path not in self.files
@@ -235,7 +235,7 @@ class Jobs(RuleBasedStateMachine):
     def sidecars_vanish(self) -> None:
         """They are written again of the last word on each path, by whoever takes it up, and never under somebody."""
         jobs = self.library.jobs(limit=1000)
-        self.store.whereabouts.restore([job.id for job in jobs])
+        self.store.presence.republish([job.id for job in jobs])
         for job in jobs:
             if self.library.job(job.id).state is not job.state:
                 assert (job.state, job.missing_since) == (JobState.DONE, None)
@@ -245,7 +245,7 @@ class Jobs(RuleBasedStateMachine):
         file = new_file(LOST, content)
         description = description_of(file, answers={"caption": f"The {len(self.said)}th."})
         has_job = self.library.job_at(LOST) is not None
-        taken = self.store.whereabouts.take_back([(file, description)], max_attempts=MAX_ATTEMPTS)
+        taken = self.store.presence.import_described([(file, description)], max_attempts=MAX_ATTEMPTS)
         assert taken == (set() if has_job else {LOST})
         if taken:
             self.files[LOST] = file
@@ -259,7 +259,7 @@ class Jobs(RuleBasedStateMachine):
             return
         known = self.library.jobs_of([file.fingerprint])
         newest = next((job for job in known if (job.path, job.digest) == (path, file.digest)), None)
-        if newest and self.store.follow(newest, to):
+        if newest and self.store.relocate(newest, to):
             assert newest.id not in self.holders, "it was taken along under its worker's hands"
             del self.files[path]
             self.files[to] = replace(file, path=to)
@@ -296,7 +296,7 @@ class Jobs(RuleBasedStateMachine):
         for event in self.library.events(job.id):
             assert event.before is state
             state = event.after
-            assert event.before in {None, state} or (event.before, state) in ARROWS
+            assert event.before in {None, state} or (event.before, state) in TRANSITIONS
         assert state is job.state
 
     def it_has_its_one_description_if_it_is_described(self, job: Job) -> None:
@@ -309,7 +309,7 @@ class Jobs(RuleBasedStateMachine):
     def everything_ends(self) -> None:
         """All workers die, and with one honest one every job ends within hours, however the clock was set."""
         for _ in range(3):
-            self.clock.advance(LONGEST.total_seconds())
+            self.clock.advance(MAX_WAIT.total_seconds())
             self.reap()
             self.claim_unpublished()
             assert all(self.library.job(id).state is JobState.PUBLISHING for id in self.holders), (
@@ -342,7 +342,7 @@ class Jobs(RuleBasedStateMachine):
         """Whoever held the job was silent for a lease; or the clock was set back so far that nobody can tell."""
         if job_id in self.holders:
             now, until = self.clock.now(), self.leases[job_id]
-            assert until <= now or until > now + LONGEST, "a claim was taken back too early"
+            assert until <= now or until > now + MAX_WAIT, "a claim was taken back too early"
 
     def speaker(self, which: int, state: JobState) -> tuple[Claim, bool]:
         """A claim of any age, and whether what it says must be heard."""

@@ -170,13 +170,13 @@ class TestArrival:
         self, pair: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pair.enter("IMG_1.MOV")
-        take_over = JobStore.take_over
+        take_over = JobStore.reassign
 
         def late(store: JobStore, job: Job, file: NewFile) -> bool:
             pair.claim()
             return take_over(store, job, file)
 
-        monkeypatch.setattr(JobStore, "take_over", late)
+        monkeypatch.setattr(JobStore, "reassign", late)
         assert pair.enter("IMG_1.HEIC") == [ASIDE]
         assert pair.jobs() == {"IMG_1.MOV": JobState.RUNNING}
 
@@ -432,7 +432,7 @@ class TestStore:
         claim = store.claim("w", lease_seconds=60)
         assert claim is not None
         store.retry_later(claim, code="x", reason="No.", cause=Cause.TRANSIENT, not_before=clock.now())
-        assert store.take_over(library.job(number), STILL)
+        assert store.reassign(library.job(number), STILL)
         job = library.job(number)
         assert (job.path, job.digest, job.fingerprint) == (STILL.path, STILL.digest, STILL.fingerprint)
         assert (job.attempts, job.not_before, job.reason) == (0, None, None)
@@ -440,15 +440,15 @@ class TestStore:
 
     def test_a_job_that_is_no_longer_as_it_was_stays(self, store: JobStore, library: Library) -> None:
         job = library.job(self.admit(store, MOVING))
-        assert not store.take_over(replace(job, fingerprint=STILL.fingerprint), STILL)
+        assert not store.reassign(replace(job, fingerprint=STILL.fingerprint), STILL)
         store.claim("w", lease_seconds=60)
-        assert not store.take_over(job, STILL)
+        assert not store.reassign(job, STILL)
         assert library.job(job.id).path == MOVING.path
 
     def test_a_picture_with_a_job_of_its_own_takes_no_other(self, store: JobStore, library: Library) -> None:
         job = library.job(self.admit(store, MOVING))
         own = self.admit(store, STILL)
-        assert not store.take_over(job, STILL)
+        assert not store.reassign(job, STILL)
         assert [one.id for one in library.jobs()] == [own, job.id]
 
     def test_halves_are_found_by_identifier_while_they_stand(self, store: JobStore, library: Library) -> None:
@@ -476,7 +476,7 @@ class TestStore:
         desk.drop("b.txt", b"no picture")
         desk.enter("a.jpg", "a.mov", "b.txt")
         still, moving = desk.path("a.jpg"), desk.path("a.mov")
-        found = [SetAside(path=moving, partner=still, stands=True)]
+        found = [SetAside(path=moving, partner=still, is_active=True)]
         assert desk.library.set_aside() == desk.library.set_aside([still, b"/x"]) == found
         assert desk.library.set_aside([moving]) == desk.library.set_aside([]) == []
         assert len(desk.library.set_aside([still, *(b"/%d" % number for number in range(1200))])) == 1

@@ -49,7 +49,7 @@ def test_a_file_that_is_opened_again_after_it_was_described_is_described_anew(in
     assert (first.state, newest.state) == (JobState.DONE, JobState.QUEUED)
     assert newest.fingerprint.size == len(PNG) + 4
     (admitted,) = intake_house.library.events(newest.id)
-    assert admitted.note == "Admitted: the file holds other bytes than those that were described."
+    assert admitted.note == "Admitted: the file's content has changed since it was described."
 
 
 def test_a_film_that_stops_growing_half_way_is_described_once_when_it_is_whole(house: House, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def address(relay: Relay, tmp_path: Path) -> Iterator[str]:
 def database(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """It waits for no answer longer than a second."""
     monkeypatch.setattr(postgres_backend, "ANSWER_SECONDS", 1.0)
-    monkeypatch.setattr(postgres_backend, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(postgres_backend, "IDLE_SECONDS", 1.0)
     with closing(open_database(address)) as database:
         yield database
 
@@ -232,32 +232,32 @@ class TestAnotherDaemon:
     def test_a_second_home_is_turned_away_and_may_come_when_the_first_is_gone(self, address: str) -> None:
         with closing(open_database(address)) as second:
             with closing(open_database(address)) as first:
-                first.keep_others_out()
-                first.keep_others_out()
+                first.hold_daemon_lock()
+                first.hold_daemon_lock()
                 with pytest.raises(BusyError, match="Another daemon works"):
-                    second.keep_others_out()
-            second.keep_others_out()
+                    second.hold_daemon_lock()
+            second.hold_daemon_lock()
 
     def test_the_second_ends_with_1_and_says_why(self, address: str, tmp_path: Path) -> None:
         house = House(tmp_path / "second", {"SMOLWATCH_DATABASE__URL": address})
         with closing(house), closing(open_database(address)) as first:
-            first.keep_others_out()
+            first.hold_daemon_lock()
             daemon = house.start()
             _, said = daemon.communicate(timeout=30)
         assert daemon.returncode == 1, "the first may be on its way out: the service tries again"
-        assert "Another daemon works with the database" in said
+        assert "Another daemon uses the database" in said
 
     def test_after_a_broken_line_the_first_one_keeps_them_out_again(
         self, database: Database, relay: Relay, address: str
     ) -> None:
-        database.keep_others_out()
+        database.hold_daemon_lock()
         relay.fall_silent()
         with pytest.raises(UnreachableError):
-            database.keep_others_out()
+            database.hold_daemon_lock()
         ends_sessions_that_fell_silent(common_server())
-        database.keep_others_out()
+        database.hold_daemon_lock()
         with closing(open_database(address)) as second, pytest.raises(BusyError):
-            second.keep_others_out()
+            second.hold_daemon_lock()
 
 
 def at_the_commit(monkeypatch: pytest.MonkeyPatch, relay: Relay) -> None:
@@ -268,7 +268,7 @@ def at_the_commit(monkeypatch: pytest.MonkeyPatch, relay: Relay) -> None:
 def ends_sessions_that_fell_silent(server: Server) -> None:
     """What its keepalive does where a network lies between the two; a socket in a folder has none."""
     ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle' AND datname LIKE 'test%'"
-    server.tell(ends)
+    server.execute(ends)
 
 
 def status(house: House) -> tuple[int, str]:

@@ -65,7 +65,7 @@ def test_killed_while_the_copy_is_made_there_is_no_half_copy_and_the_old_schema(
     open_database(file).close()
     today = schema(file)
     killed(
-        "from storage.db import sqlite_maintenance\nsqlite_maintenance.look_for_damage = lambda file: os._exit(9)\n"
+        "from storage.db import sqlite_maintenance\nsqlite_maintenance.check_integrity = lambda file: os._exit(9)\n"
         + upgrade(file, tmp_path / "steps")
     )
     assert schema(file) == today

@@ -17,7 +17,7 @@ from storage.lifecycle import JobState
 from storage.sidecars.conflict_copy import ChangedFrom
 from storage.sidecars.writer import KeptSidecar
 from tests.support.disks import fill, make_read_only, make_writable, small_disk
-from tests.support.files import standing
+from tests.support.files import file_state
 from tests.support.publishing_home import PublishingHouse
 
 
@@ -140,14 +140,14 @@ def test_what_stands_in_a_sidecars_place_is_neither_overwritten_nor_followed(
     secret.write_text("do not touch")
     place = house.inbox / f"beach.png{suffix}"
     in_the_way(place, secret)
-    before = standing(place), standing(secret), secret.read_bytes()
+    before = file_state(place), file_state(secret), secret.read_bytes()
     path = house.drop("beach.png")
     house.work()
-    assert (standing(place), standing(secret), secret.read_bytes()) == before
+    assert (file_state(place), file_state(secret), secret.read_bytes()) == before
     assert not (tmp_path / "nowhere").exists()
     job = house.job(path)
     assert job.state is JobState.DONE
-    why = "a link stands there" if place.is_symlink() else ""
+    why = "a link already exists" if place.is_symlink() else ""
     assert house.story(path)[-1].startswith(f"beach.png{suffix} was not written: {why}")
     assert house.description(path).answers["caption"] == "A beach."
     (other,) = {".md", ".smolwatch.json"} - {suffix}

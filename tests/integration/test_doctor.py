@@ -193,7 +193,7 @@ class TestTheHome:
 
     def test_10_a_database_on_a_server_that_is_away(self, patient: Patient) -> None:
         patient.choose("[model]\nid = 'demo'\n[database]\nurl = 'postgresql://ann@127.0.0.1:1/smolwatch'\n")
-        says(the_one(patient), "database", WARNING, "cannot be reached", "See to the server")
+        says(the_one(patient), "database", WARNING, "cannot be reached", "Check the server")
 
     def test_11_too_little_room(self, patient: Patient) -> None:
         patient.choose(f"[model]\nid = 'demo'\n[work]\nkeep_free_bytes = {10**18}\n")

@@ -21,7 +21,7 @@ from daemon.errors import NotAllowedError
 from daemon.media.foreign.foreign_kinds import KINDS
 from storage.lifecycle import JobState
 from tests.support.decoding import decoding, opened
-from tests.support.files import standing
+from tests.support.files import file_state
 from tests.support.foreign_files import MADE
 from tests.support.holding import draw
 from tests.support.intake_home import IntakeHouse
@@ -62,7 +62,7 @@ def test_a_mixed_folder_is_described_counted_listed_and_explained(house: House) 
     (house.inbox / "link.jpg").symlink_to("photo.png")
     (house.inbox / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     expected |= {"psd": 1, "empty": 1, "symlink": 1}
-    before = {path: standing(path) for path in house.inbox.iterdir()}
+    before = {path: file_state(path) for path in house.inbox.iterdir()}
     draw(house.inbox / "photo.png")
 
     count = sum(expected.values())
@@ -86,7 +86,7 @@ def test_a_mixed_folder_is_described_counted_listed_and_explained(house: House) 
         assert KINDS[code].sentence in shown
         assert f"→ {KINDS[code].advice}" in shown
     assert "inbox.ignore" in ask(home, "why", str(house.inbox / ".DS_Store")).stdout
-    assert {path: standing(path) for path in before} == before
+    assert {path: file_state(path) for path in before} == before
     assert {path.name for path in house.inbox.iterdir()} == {path.name for path in before} | {
         "photo.png",
         "photo.png.md",

@@ -479,7 +479,7 @@ class TestANameThatIsUsedAgain:
         assert caption(house, "IMG_1.png") == "A picture of 80x60."
         assert only(house, "IMG_1.png.earlier-*.md").read_bytes() == kept
         assert house.notes(house.jobs()["IMG_1.png"])[0] == (
-            "Admitted: another file than the one of this name that was described before."
+            "Admitted: a different file than the one described under this name before."
         )
         assert GRANDMA not in command(house, "show", str(house.inbox / "IMG_1.png"))[1]
 

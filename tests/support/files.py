@@ -19,7 +19,7 @@ MODEL = f"{MODEL_ID}@{REVISION}"
 RECIPE = "0011223344556677"
 
 
-def standing(path: Path) -> tuple[int, ...]:
+def file_state(path: Path) -> tuple[int, ...]:
     """All that a change of it, or another one in its place, would alter, to the nanosecond. It may have been read."""
     found = os.lstat(path)
     owner = (found.st_uid, found.st_gid)

@@ -27,7 +27,7 @@ PORT = 5432
 OPTIONS = "-c listen_addresses= -c unix_socket_permissions=0777 -c fsync=off -c max_connections=50"
 
 
-def programs() -> Path | None:
+def server_programs() -> Path | None:
     """The folder with initdb and pg_ctl, where there is one."""
     if on_path := shutil.which("pg_ctl"):
         return Path(on_path).parent
@@ -41,7 +41,7 @@ class Server:
     def __init__(self, folder: Path, bin_folder: Path) -> None:
         self.folder = folder
         self._bin = bin_folder
-        self._user = servant() if os.getuid() == 0 else None
+        self._user = unprivileged_user() if os.getuid() == 0 else None
         self._numbers = count()
         if self._user:
             shutil.chown(folder, self._user)
@@ -71,13 +71,13 @@ class Server:
     def new_database(self, template: str = "template0") -> Iterator[str]:
         """Its address; it is dropped afterwards."""
         name = f"test_{next(self._numbers)}"
-        self.tell(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.address(name)
         finally:
-            self.tell(f"DROP DATABASE {name} WITH (FORCE)")
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def tell(self, command: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    def execute(self, command: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         with closing(psycopg.connect(self.address(database), autocommit=True)) as connection:
             done = connection.execute(command)  # type: ignore[call-overload]
             return done.fetchall() if done.description else []
@@ -105,7 +105,7 @@ class Server:
         )
 
 
-def servant() -> str:
+def unprivileged_user() -> str:
     """A user who is not root."""
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
@@ -113,7 +113,7 @@ def servant() -> str:
 
 def new_server() -> Server:
     """A server that its test may stop and start; closed by it. Skips the test where none can be had."""
-    if (folder := programs()) is None:
+    if (folder := server_programs()) is None:
         pytest.skip("no PostgreSQL server is installed (Debian: postgresql)")
     return Server(Path(tempfile.mkdtemp(prefix="smolwatch-pg-")), folder)
 
@@ -123,6 +123,6 @@ def common_server() -> Server:
     """The one that this process's tests share, with the database "empty" to copy."""
     server = new_server()
     atexit.register(server.close)
-    server.tell("CREATE DATABASE empty TEMPLATE template0")
+    server.execute("CREATE DATABASE empty TEMPLATE template0")
     open_database(server.address("empty")).close()
     return server

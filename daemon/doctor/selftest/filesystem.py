@@ -13,7 +13,7 @@ from daemon.doctor.selftest.trial_result import Failed, wait_for
 from daemon.doctor.subprocesses import command_of, environ_of
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
-from storage.atomic import sweep_temporaries
+from storage.atomic import remove_temporaries
 
 #: So that the writer is met at different moments of its work.
 LETS = (0.02, 0.05, 0.09, 0.14, 0.2)
@@ -74,7 +74,7 @@ def sidecars(room: Path, writer: Sequence[str] = WRITER) -> str:
                 writing.kill()
         if file.read_bytes() not in CONTENTS:
             raise Failed(f"The file is torn: {file.stat().st_size} bytes.")
-    swept = sweep_temporaries(folder)
+    swept = remove_temporaries(folder)
     if (left := sorted(path.name for path in folder.iterdir())) != ["x.json"]:
         raise Failed(f"Left behind: {', '.join(left)}.")
     return f"whole after each of {len(LETS)} kills; {swept} unfinished ones were swept up"

@@ -44,7 +44,7 @@ def test_a_file_that_is_no_copy_is_left_alone(house: House, tmp_path: Path) -> N
     (tmp_path / "diary.db").write_text("my diary")
     result = house.ask("db", "backup", str(tmp_path / "diary.db"))
     assert result.exit_code == 1
-    assert "no copy of smolwatch's" in result.stderr
+    assert "not a smolwatch backup" in result.stderr
     assert (tmp_path / "diary.db").read_text() == "my diary"
 
 

@@ -76,7 +76,7 @@ def test_each_job_is_told_in_the_words_of_show_whatever_became_of_it(house: Hous
     house.store.fail(failed, code="unreadable", reason="Damaged.", cause=Cause.INPUT, detail="x\ud800")
     later = house.clock.now() + timedelta(seconds=5, microseconds=999_999)
     house.store.retry_later(waits, code="hung", reason="Hung.", cause=Cause.TRANSIENT, not_before=later)
-    house.store.whereabouts.miss([done.job.path])
+    house.store.presence.mark_missing([done.job.path])
     house.queue(b"queued.jpg", b"new")
     with house.reading() as library:
         expected = [
@@ -231,7 +231,7 @@ def test_a_home_with_foreign_files_alone_says_where_they_are_listed(house: House
 def test_a_file_that_is_gone_is_told_as_gone(house: House) -> None:
     house.describe()
     house.describe("sea.jpg", b"sea", "A sea.")
-    house.store.whereabouts.miss([bytes((house.inbox / "beach.jpg").resolve())])
+    house.store.presence.mark_missing([bytes((house.inbox / "beach.jpg").resolve())])
     there, gone = house.ask("ls").stdout.splitlines()[-2:]
     assert "Gone since 2026-11-24T09:00:00Z; its description is kept. A beach." in gone
     assert "Gone" not in there

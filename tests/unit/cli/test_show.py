@@ -9,7 +9,7 @@ import pytest
 from storage.description import Quality
 from storage.lifecycle import Cause
 from storage.sidecars import writer
-from storage.sidecars.mirror import mirrored
+from storage.sidecars.mirror import mirror_path
 from tests.unit.cli.conftest import House
 
 
@@ -105,7 +105,7 @@ def test_the_sidecars_are_named_where_they_stand(house: House) -> None:
         description = library.description(number)
     assert description is not None
     writer.write(description)
-    away = Path(os.fsdecode(mirrored(house.settings.sidecar_folder, description.path + b".md")))
+    away = Path(os.fsdecode(mirror_path(house.settings.sidecar_folder, description.path + b".md")))
     away.parent.mkdir(parents=True)
     (house.inbox / "beach.jpg.md").rename(away)
     standing = [str(house.inbox.resolve() / "beach.jpg.smolwatch.json"), str(away)]
@@ -133,7 +133,7 @@ def test_the_half_of_a_live_photo_that_is_set_aside_shows_the_description_of_the
 
 def test_a_file_that_is_gone_is_told_as_gone_with_its_description(house: House) -> None:
     number = house.describe()
-    house.store.whereabouts.miss([bytes((house.inbox / "beach.jpg").resolve())])
+    house.store.presence.mark_missing([bytes((house.inbox / "beach.jpg").resolve())])
     told = house.ask("show", str(number)).stdout
     assert "Gone since 2026-11-24T09:00:00Z; its description is kept" in told
     assert "A beach." in told

@@ -300,6 +300,6 @@ def test_a_described_file_that_is_gone_is_told_as_gone(house: House) -> None:
     path = house.inbox / "beach.jpg"
     path.unlink()
     assert asked(house, str(path))["advice"] == f"It is gone; its description is kept: smolwatch show {number}"
-    house.store.whereabouts.miss([bytes(path.resolve())])
+    house.store.presence.mark_missing([bytes(path.resolve())])
     assert says(asked(house, str(path)))["file"] == "Not there."
     assert "2026-11-24T09:00:00Z  Not there." in house.ask("why", str(path)).stdout

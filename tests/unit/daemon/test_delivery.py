@@ -195,7 +195,7 @@ def test_what_was_kept_is_told_in_the_jobs_story(
     Delivery(store, writer.write, clock, lambda: 1.0).deliver([(claim, description)])
     assert state(library, claim) is JobState.DONE
     assert (inbox / "beach.png.md").read_text() == "my own notes"
-    note = "beach.png.md was not written: a file that smolwatch did not write stands there."
+    note = "beach.png.md was not written: a file that smolwatch did not write already exists."
     assert library.events(claim.job.id)[-1].note == note
 
 

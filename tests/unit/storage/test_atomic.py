@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from storage import atomic
-from storage.atomic import compose_atomically, sweep_temporaries, write_atomically
+from storage.atomic import compose_atomically, remove_temporaries, write_atomically
 from storage.errors import ForeignFileError
 from tests.support.disk_names import can_name
-from tests.support.files import standing
+from tests.support.files import file_state
 
 
 def ours(content: bytes) -> bool:
@@ -101,15 +101,15 @@ def test_a_file_that_appears_at_the_last_moment_is_kept(tmp_path: Path, monkeypa
 
 def test_a_file_that_says_it_already_is_left_as_it_is(tmp_path: Path) -> None:
     assert compose_atomically(tmp_path / "x.md", lambda _: b"ours", mode=0o640)
-    before = standing(tmp_path / "x.md")
+    before = file_state(tmp_path / "x.md")
     assert not compose_atomically(tmp_path / "x.md", lambda _: b"ours", mode=0o640)
-    assert standing(tmp_path / "x.md") == before
+    assert file_state(tmp_path / "x.md") == before
 
 
 def test_what_is_saved_at_the_last_moment_is_composed_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.md"
     file.write_bytes(b"ours: old")
-    real_write = atomic.write_new
+    real_write = atomic.write_temporary
     saved = iter([b"ours: old, and mine"])
 
     def somebody_saves(path: bytes, content: bytes, mode: int) -> None:
@@ -117,8 +117,8 @@ def test_what_is_saved_at_the_last_moment_is_composed_with(tmp_path: Path, monke
         if (words := next(saved, None)) is not None:
             file.write_bytes(words)
 
-    monkeypatch.setattr(atomic, "write_new", somebody_saves)
-    assert compose_atomically(file, lambda standing: (standing or b"") + b"; new", mode=0o600)
+    monkeypatch.setattr(atomic, "write_temporary", somebody_saves)
+    assert compose_atomically(file, lambda content: (content or b"") + b"; new", mode=0o600)
     assert file.read_bytes() == b"ours: old, and mine; new"
     assert names(tmp_path) == ["x.md"]
 
@@ -128,13 +128,13 @@ def test_a_file_that_is_removed_at_the_last_moment_is_written_as_a_new_one(
 ) -> None:
     file = tmp_path / "x.md"
     file.write_bytes(b"ours: old")
-    real_write = atomic.write_new
+    real_write = atomic.write_temporary
 
     def somebody_removes(path: bytes, content: bytes, mode: int) -> None:
         real_write(path, content, mode)
         file.unlink(missing_ok=True)
 
-    monkeypatch.setattr(atomic, "write_new", somebody_removes)
+    monkeypatch.setattr(atomic, "write_temporary", somebody_removes)
     write(file)
     assert file.read_bytes() == b"ours: new"
     assert names(tmp_path) == ["x.md"]
@@ -143,14 +143,14 @@ def test_a_file_that_is_removed_at_the_last_moment_is_written_as_a_new_one(
 def test_a_file_that_is_never_still_is_left_to_its_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.md"
     file.write_bytes(b"ours: 0")
-    real_write = atomic.write_new
+    real_write = atomic.write_temporary
 
     def somebody_keeps_saving(path: bytes, content: bytes, mode: int) -> None:
         real_write(path, content, mode)
         file.write_bytes(file.read_bytes() + b"!")
 
-    monkeypatch.setattr(atomic, "write_new", somebody_keeps_saving)
-    with pytest.raises(ForeignFileError, match="keeps writing"):
+    monkeypatch.setattr(atomic, "write_temporary", somebody_keeps_saving)
+    with pytest.raises(ForeignFileError, match="keeps changing"):
         write(file)
     assert names(tmp_path) == ["x.md"]
 
@@ -220,14 +220,14 @@ def test_temporaries_of_a_killed_writer_are_swept_and_nothing_else(tmp_path: Pat
     keep = [".sw-mine.tmp", "x.tmp", ".sw-0123456789abcdef.tmp.jpg"]
     for name in keep:
         (tmp_path / name).touch()
-    assert sweep_temporaries(tmp_path) == 2
+    assert remove_temporaries(tmp_path) == 2
     assert names(tmp_path) == sorted([*keep, "deep"])
     assert names(tmp_path / "deep" / "er") == []
-    assert sweep_temporaries(tmp_path) == 0
+    assert remove_temporaries(tmp_path) == 0
 
 
 def test_a_folder_that_is_not_to_be_entered_is_not_swept(tmp_path: Path) -> None:
     (tmp_path / "theirs" / "deep").mkdir(parents=True)
     (tmp_path / "theirs" / "deep" / ".sw-0123456789abcdef.tmp").touch()
-    assert sweep_temporaries(tmp_path, lambda folder: not folder.endswith(b"/theirs")) == 0
-    assert sweep_temporaries(tmp_path) == 1
+    assert remove_temporaries(tmp_path, lambda folder: not folder.endswith(b"/theirs")) == 0
+    assert remove_temporaries(tmp_path) == 1

@@ -60,16 +60,16 @@ def test_what_the_store_writes_is_sound(busy: Database) -> None:
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        ("DELETE FROM descriptions WHERE job_id = 1", "described, but what was said is not there"),
-        ("UPDATE descriptions SET job_id = 3 WHERE job_id = 1", "not described, but something was said"),
-        ("DELETE FROM stats", "Job 1, 4: described without figures."),
+        ("DELETE FROM descriptions WHERE job_id = 1", "described, but without a description"),
+        ("UPDATE descriptions SET job_id = 3 WHERE job_id = 1", "not described, but with a description"),
+        ("DELETE FROM stats", "Job 1, 4: described, but without statistics."),
         ("UPDATE jobs SET attempts = max_attempts WHERE state = 'queued'", "queued, with no attempt left"),
-        ("UPDATE jobs SET token = 0 WHERE id = 1", "Job 1: claimed more often than its token says."),
+        ("UPDATE jobs SET token = 0 WHERE id = 1", "Job 1: claimed more often than its token counts."),
         ("UPDATE jobs SET state = 'skipped' WHERE state = 'gone'", "Job 3: in another state than its last event."),
         ("DELETE FROM events WHERE job_id = 3", "Job 3: in another state than its last event."),
-        ("DELETE FROM events WHERE after = 'running' AND job_id = 3", "Job 3: with events that do not follow"),
-        ("UPDATE events SET before = 'queued' WHERE after = 'done'", "Job 1: moved as no job moves."),
-        ("UPDATE jobs SET media_id = 99 WHERE id = 3", "speaks of a row of media that is not there"),
+        ("DELETE FROM events WHERE after = 'running' AND job_id = 3", "Job 3: with events that are not consecutive"),
+        ("UPDATE events SET before = 'queued' WHERE after = 'done'", "Job 1: with a transition that is not allowed."),
+        ("UPDATE jobs SET media_id = 99 WHERE id = 3", "refers to a missing row of media"),
         ("UPDATE jobs SET attempts = 9 WHERE id = 3", "Damaged: CHECK constraint failed"),
     ],
 )

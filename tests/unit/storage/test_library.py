@@ -81,7 +81,7 @@ def test_a_path_is_answered_with_its_newest_job(store: JobStore, library: Librar
 def test_many_paths_are_answered_at_once_as_they_are_one_by_one(
     store: JobStore, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.library.AT_ONCE", 2)
+    monkeypatch.setattr("storage.library.CHUNK_SIZE", 2)
     describe(store, b"a", MediaKind.IMAGE, 1.0)
     store.admit(new_file(b"a", content=b"changed"), model=MODEL, recipe=RECIPE, max_attempts=3)
     for name in (b"b\xff", b"c"):

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from storage.lifecycle import ARROWS, FINAL, JobState
+from storage.lifecycle import FINAL, TRANSITIONS, JobState
 
 
 def test_what_was_not_described_comes_back_to_the_queue_and_what_was_only_to_be_published() -> None:
-    assert {(before, after) for before, after in ARROWS if before.is_final()} == {
+    assert {(before, after) for before, after in TRANSITIONS if before.is_final()} == {
         (JobState.FAILED, JobState.QUEUED),
         (JobState.SKIPPED, JobState.QUEUED),
         (JobState.GONE, JobState.QUEUED),
@@ -14,15 +14,15 @@ def test_what_was_not_described_comes_back_to_the_queue_and_what_was_only_to_be_
 
 def test_every_state_can_be_reached_from_the_queue() -> None:
     reached = {JobState.QUEUED}
-    while more := {after for before, after in ARROWS if before in reached} - reached:
+    while more := {after for before, after in TRANSITIONS if before in reached} - reached:
         reached |= more
     assert reached == set(JobState)
 
 
 def test_every_state_leads_to_an_end() -> None:
     for state in set(JobState) - FINAL:
-        assert any(before is state for before, _ in ARROWS), state
+        assert any(before is state for before, _ in TRANSITIONS), state
 
 
 def test_a_described_job_is_never_described_again() -> None:
-    assert {after for before, after in ARROWS if before is JobState.PUBLISHING} == {JobState.DONE}
+    assert {after for before, after in TRANSITIONS if before is JobState.PUBLISHING} == {JobState.DONE}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.description import Quality
-from storage.quality import MEANINGS, in_words
+from storage.quality import MEANINGS, to_text
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ from storage.quality import MEANINGS, in_words
     ],
 )
 def test_a_verdict_reads_like_this(reasons: tuple[str, ...], words: str) -> None:
-    assert in_words(Quality(verdict="suspect", reasons=reasons)) == words
+    assert to_text(Quality(verdict="suspect", reasons=reasons)) == words
 
 
 @given(name=st.text(min_size=1), code=st.sampled_from(sorted(MEANINGS)))
 def test_every_code_has_words_whatever_the_answer_is_called(name: str, code: str) -> None:
-    assert in_words(Quality(verdict="suspect", reasons=(f"{name}: {code}",))).endswith(MEANINGS[code])
+    assert to_text(Quality(verdict="suspect", reasons=(f"{name}: {code}",))).endswith(MEANINGS[code])

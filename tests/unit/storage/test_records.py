@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from storage.description import Quality, Segment
-from storage.json_values import moment_of
+from storage.json_values import from_mtime_ns
 from storage.records import MediaKind
 from tests.support.files import description_of, new_file
 
@@ -89,5 +89,5 @@ def test_a_length_that_is_no_number_is_absent() -> None:
     ],
 )
 def test_a_files_time_beyond_the_calendar_is_its_edge(mtime_ns: int, moment: datetime) -> None:
-    assert moment_of(mtime_ns) == moment
+    assert from_mtime_ns(mtime_ns) == moment
     assert isinstance(description_of(new_file(mtime_ns=mtime_ns)).record()["file"]["modified"], str)

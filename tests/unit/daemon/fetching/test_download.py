@@ -17,7 +17,7 @@ from daemon.errors import FetchError
 from daemon.fetching.download import GO_ON, Fetcher
 from daemon.fetching.partial_file import KEPT_SECONDS, PartFacts, open_part, sweep_parts
 from daemon.intake.filters import Filters
-from storage.atomic import sweep_temporaries
+from storage.atomic import remove_temporaries
 from tests.fakes.web import Names, Website, break_off, redirect, serve, website
 from tests.support.media.media_files import save_image, some_image
 
@@ -125,7 +125,7 @@ def test_the_part_is_no_file_to_the_intake_and_outlives_a_start_of_the_daemon(
     assert len(parts) == 2
     filters = Filters(InboxSettings(ignore=()))
     assert all(filters.of_file(name.encode()) for name in parts)
-    assert sweep_temporaries(inbox) == 0
+    assert remove_temporaries(inbox) == 0
     sweep_parts(inbox, (inbox / parts[0]).stat().st_mtime + KEPT_SECONDS - 1)
     assert names_in(inbox) == parts
     sweep_parts(inbox, (inbox / parts[0]).stat().st_mtime + KEPT_SECONDS + 60)

@@ -286,7 +286,7 @@ class TestANameThatIsUsedAgain:
     def test_a_missing_file_that_is_back_is_told_once(
         self, gate: Admitter, store: JobStore, library: Library, path: bytes
     ) -> None:
-        store.whereabouts.miss([path])
+        store.presence.mark_missing([path])
         assert enter(gate, path) is AdmitResult.KNOWN
         job = library.job_at(path)
         assert job is not None

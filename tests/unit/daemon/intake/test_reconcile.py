@@ -304,7 +304,7 @@ class TestMissingSidecars:
         house.sweep()
         assert house.standing("a.png") == []
         (house.inbox.parent / "a.png").rename(house.inbox / "a.png")
-        house.store.whereabouts.found([house.job(house.path("a.png")).id])
+        house.store.presence.mark_found([house.job(house.path("a.png")).id])
         house.reconciler.returned([house.path("a.png")])
         house.work("Something else.")
         assert house.standing("a.png") == list(SUFFIXES)

@@ -9,7 +9,7 @@ import pytest
 
 from storage.db.database import Database, open_database
 from storage.db.sqlite import connect
-from storage.db.sqlite_maintenance import back_up, vacuum
+from storage.db.sqlite_maintenance import back_up, shrink
 from storage.errors import BackupError, BusyError, ForeignFileError
 from storage.library import Library
 from tests.unit.storage.db.test_database import admit_one
@@ -91,7 +91,7 @@ def test_vacuum_gives_room_back_and_keeps_every_row(database: Database) -> None:
     database.close()
     open_database(Path(database.name)).close()
     before = Path(database.name).stat().st_size
-    vacuum(Path(database.name))
+    shrink(Path(database.name))
     assert Path(database.name).stat().st_size < before / 2
     assert jobs_in(Path(database.name)) == 1
 
@@ -99,4 +99,4 @@ def test_vacuum_gives_room_back_and_keeps_every_row(database: Database) -> None:
 def test_vacuum_beside_a_writer_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connect.__kwdefaults__, "busy_seconds", 0.01)
     with database.write(), pytest.raises(BusyError):
-        vacuum(Path(database.name))
+        shrink(Path(database.name))

@@ -63,7 +63,7 @@ def test_every_method_of_a_store_goes_through_its_runner(name: str, database: Da
 def test_so_does_every_method_about_present_files(name: str, database: Database, clock: FakeClock) -> None:
     store = JobStore(database, clock.now, Probe())
     with pytest.raises(ReachedError, match="run"):
-        call(getattr(store.whereabouts, name))
+        call(getattr(store.presence, name))
 
 
 def test_a_write_that_needs_room_checks_it_within_the_transaction(database: Database, clock: FakeClock) -> None:

@@ -267,7 +267,7 @@ class TestMakeWay:
     def make_way(self, album: Album, content: bytes, mirror: Path | None = None) -> set[str]:
         (album.folder / "IMG_1.jpg").write_bytes(content)
         path = os.fsencode(album.folder / "IMG_1.jpg")
-        apart = cleanup.make_way(path, digest_of(content), existing=album.existing, mirror=mirror)
+        apart = cleanup.clear_for_new_file(path, digest_of(content), existing=album.existing, mirror=mirror)
         return {os.path.basename(os.fsdecode(name)) for name in apart}
 
     def test_no_words_about_the_old_one_stand_beside_it_and_none_are_lost(self, album: Album) -> None:

@@ -19,7 +19,7 @@ from storage.records import MediaKind
 from storage.sidecars import json, markdown, writer
 from storage.sidecars.json_reader import SidecarContent, finding_without_reading, read_back, recorded
 from storage.sidecars.markdown_sections import plain, unescaped
-from storage.sidecars.mirror import mirrored
+from storage.sidecars.mirror import mirror_path
 from storage.sidecars.names import sidecar_path
 from tests.fakes.clock import START
 from tests.support.files import description_of, new_file
@@ -156,7 +156,7 @@ class TestOnDisk:
     def test_or_in_the_mirror(self, tmp_path: Path, said: Description) -> None:
         mirror = tmp_path / "mirror"
         beside = sidecar_path(said.path, json.SUFFIX)
-        away = Path(os.fsdecode(mirrored(mirror, beside)))
+        away = Path(os.fsdecode(mirror_path(mirror, beside)))
         away.parent.mkdir(parents=True)
         Path(os.fsdecode(beside)).rename(away)
         assert recorded(new_file(said.path), mirror).description == said

@@ -196,7 +196,7 @@ class TestWrite:
         (tmp_path / "beach.jpg.md").write_text("my notes")
         (kept,) = writer.write(description)
         assert kept == KeptSidecar(
-            path=os.fsencode(tmp_path / "beach.jpg.md"), reason="a file that smolwatch did not write stands there"
+            path=os.fsencode(tmp_path / "beach.jpg.md"), reason="a file that smolwatch did not write already exists"
         )
         assert (tmp_path / "beach.jpg.md").read_text() == "my notes"
         assert (tmp_path / "beach.jpg.smolwatch.json").read_bytes() == json.render(description)
@@ -252,14 +252,14 @@ class TestTakeAlong:
 
     def test_untouched_sidecars_go(self, tmp_path: Path, moved: Description) -> None:
         for _ in range(2):
-            cleanup.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
+            cleanup.move_with_file(moved, os.fsencode(tmp_path / "sea.jpg"))
             assert [file.name for file in tmp_path.iterdir()] == ["sea.jpg"]
 
     def test_those_with_words_of_a_person_go_along_and_are_filled(self, tmp_path: Path, moved: Description) -> None:
         with (tmp_path / "beach.jpg.md").open("a") as file:
             file.write("\n## Place\n\nSylt")
         new = os.fsencode(tmp_path / "sea.jpg")
-        cleanup.take_along(moved, new)
+        cleanup.move_with_file(moved, new)
         assert {file.name for file in tmp_path.iterdir()} == {"sea.jpg", "sea.jpg.md"}
         writer.write(replace(moved, path=new))
         text = (tmp_path / "sea.jpg.md").read_text()
@@ -273,7 +273,7 @@ class TestTakeAlong:
         (tmp_path / "beach.jpg.smolwatch.json").rename(tmp_path / "record")
         (tmp_path / "beach.jpg.smolwatch.json").symlink_to(tmp_path / "record")
         before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-        cleanup.take_along(moved, os.fsencode(tmp_path / "sea.jpg"))
+        cleanup.move_with_file(moved, os.fsencode(tmp_path / "sea.jpg"))
         assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
@@ -337,7 +337,7 @@ class TestMirror:
         description = description_of(new_file(on_disk(inbox)))
         locked.add(str(inbox))
         writer.write(description, mirror=mirror)
-        cleanup.take_along(description, os.fsencode(inbox / "sea.jpg"), mirror)
+        cleanup.move_with_file(description, os.fsencode(inbox / "sea.jpg"), mirror)
         assert not mirror.exists(), "what is ours alone is written anew at the new place"
 
     def test_a_persons_words_in_the_mirror_follow_a_moved_file_and_go_home_with_it(
@@ -352,7 +352,7 @@ class TestMirror:
         (inbox / "new").mkdir()
         (inbox / "beach.jpg").rename(inbox / "new" / "sea.jpg")
         new = os.fsencode(inbox / "new" / "sea.jpg")
-        cleanup.take_along(description, new, mirror)
+        cleanup.move_with_file(description, new, mirror)
         assert sorted(path.name for path in mirror.rglob("*.*")) == ["sea.jpg.md"]
         writer.write(replace(description, path=new), mirror=mirror)
         assert "Sylt" in (inbox / "new" / "sea.jpg.md").read_text()
@@ -372,7 +372,7 @@ class TestMirror:
         writer.write(description, mirror=mirror)
 
         def found(*, open: bool = True) -> list[bytes]:
-            return list(presence.homecomers(mirror, lambda folder: open))
+            return list(presence.files_to_return(mirror, lambda folder: open))
 
         assert found() == []
         locked.clear()
@@ -420,7 +420,7 @@ class TestMirror:
         )
         writer.write(description, mirror=mirror)
         assert record.exists()
-        assert list(presence.homecomers(mirror, lambda folder: True)) == []
+        assert list(presence.files_to_return(mirror, lambda folder: True)) == []
 
     def test_a_persons_words_go_along_into_the_mirror(self, inbox: Path, mirror: Path, locked: set[str]) -> None:
         file = new_file(on_disk(inbox))

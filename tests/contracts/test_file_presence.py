@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.description import Description, Quality, Segment
-from storage.jobs.file_presence import AT_ONCE
+from storage.jobs.file_presence import CHUNK_SIZE
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -78,22 +78,22 @@ class TestDisks:
         self, store: JobStore, library: Library
     ) -> None:
         inbox, card = done(store, on_disk(FILE, 1)), done(store, on_disk(self.OTHER, 11))
-        assert store.whereabouts.renumber(1, 17) == 2
+        assert store.presence.renumber_device(1, 17) == 2
         assert [library.job(id).fingerprint.device for id in (inbox, card)] == [17, NO_DEVICE]
         assert library.job(card).fingerprint == self.OTHER.fingerprint, "all else stays"
 
     def test_a_file_that_is_seen_says_which_number_its_disk_has(self, store: JobStore, library: Library) -> None:
         job = done(store, on_disk(self.OTHER, NO_DEVICE))
-        store.whereabouts.seen({job: on_disk(self.OTHER, 12).fingerprint})
+        store.presence.update_fingerprints({job: on_disk(self.OTHER, 12).fingerprint})
         assert library.job(job).fingerprint.device == 12
-        store.whereabouts.seen({job: on_disk(FILE, 13).fingerprint})
+        store.presence.update_fingerprints({job: on_disk(FILE, 13).fingerprint})
         assert library.job(job).fingerprint.device == 12, "another file than the job's"
 
     def test_jobs_are_found_by_their_file_on_whatever_disk(self, store: JobStore, library: Library) -> None:
         job = done(store, on_disk(FILE, 1))
         assert [found.id for found in library.jobs_of([on_disk(FILE, 4711).fingerprint])] == [job]
-        assert store.whereabouts.miss([], {FILE.path: on_disk(FILE, 4711).fingerprint}) == 0, "no other file"
-        assert store.follow(library.job(job), b"/inbox/moved.jpg")
+        assert store.presence.mark_missing([], {FILE.path: on_disk(FILE, 4711).fingerprint}) == 0, "no other file"
+        assert store.relocate(library.job(job), b"/inbox/moved.jpg")
 
 
 class TestMissing:
@@ -108,40 +108,40 @@ class TestMissing:
         waiting = admit(store, new_file(b"/inbox/new.jpg"))[1]
         began = clock.now()
         gone = [FILE.path, b"/inbox/bad.jpg", b"/inbox/new.jpg", b"/inbox/never seen.jpg"]
-        assert store.whereabouts.miss(gone) == 2
+        assert store.presence.mark_missing(gone) == 2
         clock.advance(60)
-        assert store.whereabouts.miss(gone) == 0
+        assert store.presence.mark_missing(gone) == 0
         assert [library.job(id).missing_since for id in (ended, failed, waiting)] == [began, began, None]
         assert [id for id, _, _ in library.ended()] == []
         assert library.missing() == [(ended, FILE.path, began)]
 
     def test_more_paths_than_one_statement_takes(self, store: JobStore, library: Library) -> None:
-        files = [new_file(b"/inbox/%d.jpg" % number, b"%d" % number) for number in range(AT_ONCE + 1)]
-        store.whereabouts.take_back([(file, description_of(file)) for file in files], max_attempts=3)
-        assert store.whereabouts.miss([file.path for file in files]) == AT_ONCE + 1
+        files = [new_file(b"/inbox/%d.jpg" % number, b"%d" % number) for number in range(CHUNK_SIZE + 1)]
+        store.presence.import_described([(file, description_of(file)) for file in files], max_attempts=3)
+        assert store.presence.mark_missing([file.path for file in files]) == CHUNK_SIZE + 1
         ids = [id for id, _, _ in library.missing()]
-        store.whereabouts.found(ids)
+        store.presence.mark_found(ids)
         assert library.missing() == []
-        assert store.whereabouts.restore(ids) == AT_ONCE + 1
+        assert store.presence.republish(ids) == CHUNK_SIZE + 1
 
     def test_of_a_replaced_path_the_job_about_the_file_that_stands_there_is_spared(
         self, store: JobStore, library: Library
     ) -> None:
         old, new = done(store), done(store, now := new_file(content=b"higher waves", inode=8))
-        assert store.whereabouts.miss([], {FILE.path: now.fingerprint}) == 1
+        assert store.presence.mark_missing([], {FILE.path: now.fingerprint}) == 1
         assert [library.job(id).missing_since is None for id in (old, new)] == [False, True]
         assert library.missing() == [], "another job is the last word on the path"
 
     def test_a_file_that_is_found_again_has_its_job_again(self, store: JobStore, library: Library) -> None:
         job = done(store)
-        store.whereabouts.miss([FILE.path])
-        store.whereabouts.found([job])
+        store.presence.mark_missing([FILE.path])
+        store.presence.mark_found([job])
         assert library.job(job).missing_since is None
         assert [(id, is_done) for id, _, is_done in library.ended()] == [(job, True)]
 
     def test_the_same_bytes_that_come_anew_have_their_job_again(self, store: JobStore, library: Library) -> None:
         job = done(store)
-        store.whereabouts.miss([FILE.path])
+        store.presence.mark_missing([FILE.path])
         assert admit(store, new_file(inode=8)) == (Admission.ALREADY_DESCRIBED, job)
         assert library.job(job).missing_since is None
 
@@ -150,8 +150,8 @@ class TestMissing:
     ) -> None:
         there = done(store, new_file(b"/inbox/sea.jpg", b"sea", inode=8))
         job = done(store)
-        store.whereabouts.miss([FILE.path])
-        assert store.follow(library.job(job), b"/inbox/sea.jpg")
+        store.presence.mark_missing([FILE.path])
+        assert store.relocate(library.job(job), b"/inbox/sea.jpg")
         assert library.job(job).missing_since is None
         assert library.job(there).missing_since is not None
 
@@ -161,8 +161,8 @@ class TestRestored:
         self, store: JobStore, library: Library, clock: FakeClock
     ) -> None:
         job = done(store)
-        assert store.whereabouts.restore([job]) == 1
-        assert store.whereabouts.restore([job]) == 0, "it is under way"
+        assert store.presence.republish([job]) == 1
+        assert store.presence.republish([job]) == 0, "it is under way"
         assert library.job(job).state is JobState.PUBLISHING
         ((claim, description),) = store.claim_unpublished("worker", lease_seconds=LEASE)
         assert description == description_of(FILE)
@@ -175,14 +175,14 @@ class TestRestored:
     ) -> None:
         old, missing = done(store), done(store, new_file(b"/inbox/gone.jpg"))
         admit(store, new_file(content=b"higher waves", inode=8))
-        store.whereabouts.miss([b"/inbox/gone.jpg"])
-        assert store.whereabouts.restore([old, missing]) == 0
+        store.presence.mark_missing([b"/inbox/gone.jpg"])
+        assert store.presence.republish([old, missing]) == 0
         assert [library.job(id).state for id in (old, missing)] == [JobState.DONE, JobState.DONE]
 
     def test_only_so_many_are_taken_up_at_once(self, store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("storage.jobs.recovery.MOST_TAKEN_UP", 2)
+        monkeypatch.setattr("storage.jobs.recovery.MAX_UNPUBLISHED", 2)
         jobs = [done(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number)) for number in range(3)]
-        store.whereabouts.restore(jobs)
+        store.presence.republish(jobs)
         taken = [
             [claim.job.id for claim, _ in store.claim_unpublished("worker", lease_seconds=LEASE)] for _ in range(3)
         ]
@@ -207,15 +207,15 @@ class TestChangedFrom:
         done(store)
         other = new_file(content=b"mountains", inode=8)
         if how == "seen free":
-            store.whereabouts.miss([FILE.path])
+            store.presence.mark_missing([FILE.path])
         if how == "newcomer while another waits":
             admit(store, new_file(content=b"higher waves"))
-        job = admit(store, replace(other, newcomer=how != "seen free"))[1]
+        job = admit(store, replace(other, name_was_free=how != "seen free"))[1]
         assert store.changed_from(job) == frozenset()
 
     def test_what_was_never_described_does_not_join_what_was_before_it(self, store: JobStore) -> None:
         done(store)
-        admit(store, replace(new_file(content=b"mountains", inode=8), newcomer=True))
+        admit(store, replace(new_file(content=b"mountains", inode=8), name_was_free=True))
         claim = store.claim("worker", lease_seconds=LEASE)
         assert claim is not None
         store.fail(claim, code="damaged", reason="Half a file.", cause=Cause.INPUT)
@@ -223,7 +223,7 @@ class TestChangedFrom:
 
     def test_the_same_bytes_that_come_anew_are_no_other_file(self, store: JobStore, library: Library) -> None:
         job = done(store)
-        assert admit(store, replace(new_file(inode=8), newcomer=True)) == (Admission.ALREADY_DESCRIBED, job)
+        assert admit(store, replace(new_file(inode=8), name_was_free=True)) == (Admission.ALREADY_DESCRIBED, job)
         assert library.job(job).missing_since is None
 
 
@@ -237,7 +237,7 @@ class TestTakenBack:
             timeline=(Segment(start=0, end=1, text="Waves."), Segment(start=1, end=2, text="\udcff")),
             quality=Quality(verdict="suspect", reasons=("caption: loop",)),
         )
-        assert store.whereabouts.take_back([(file, said)], max_attempts=3) == {file.path}
+        assert store.presence.import_described([(file, said)], max_attempts=3) == {file.path}
         job = job_at(library, file.path)
         assert (job.state, job.attempts, job.finished_at) == (JobState.DONE, 0, clock.now())
         assert library.description(job.id) == replace(
@@ -252,8 +252,8 @@ class TestTakenBack:
         before = [library.job(id) for id in (described, waits)]
         files = [FILE, new_file(b"/inbox/new.jpg", b"new"), new_file(b"/inbox/lost.jpg", b"lost")]
         said = [(file, description_of(file, answers={"caption": "From elsewhere."})) for file in files]
-        assert store.whereabouts.take_back(said, max_attempts=3) == {b"/inbox/lost.jpg"}
-        assert store.whereabouts.take_back(said, max_attempts=3) == set()
+        assert store.presence.import_described(said, max_attempts=3) == {b"/inbox/lost.jpg"}
+        assert store.presence.import_described(said, max_attempts=3) == set()
         assert [library.job(id) for id in (described, waits)] == before
         assert library.description(described) == description_of(FILE)
 
@@ -262,18 +262,18 @@ class TestTakenBack:
         said: list[tuple[NewFile, Description]] = [
             (file, description_of(file, answers={"caption": file.path.decode()})) for file in files
         ]
-        assert len(store.whereabouts.take_back(said, max_attempts=3)) == 2
+        assert len(store.presence.import_described(said, max_attempts=3)) == 2
         for file, description in said:
             assert library.description(job_at(library, file.path).id) == description
 
     def test_a_refusal_of_the_path_is_taken_back_too(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         store.refuse(Refusal(path=FILE.path, code="not-downloaded", reason="In the cloud.", at=clock.now()))
-        store.whereabouts.take_back([(FILE, description_of(FILE))], max_attempts=3)
+        store.presence.import_described([(FILE, description_of(FILE))], max_attempts=3)
         assert library.refusal(FILE.path) is None
 
 
 def test_times_are_exact(store: JobStore, library: Library, clock: FakeClock) -> None:
     clock.advance(timedelta(microseconds=123456).total_seconds())
     job = done(store)
-    store.whereabouts.miss([FILE.path])
+    store.presence.mark_missing([FILE.path])
     assert library.job(job).missing_since == clock.now()
