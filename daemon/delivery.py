@@ -142,7 +142,7 @@ class Delivery:
             return Written(claim, MISSING, frozenset()) if error.code == GONE and job.missing_since else error
         except Exception as error:  # what nobody foresaw must not stop the publications behind it
             return error
-        return Written(claim, " ".join(one.in_words() for one in kept), frozenset(folders))
+        return Written(claim, " ".join(one.to_text() for one in kept), frozenset(folders))
 
     def _postpone(self, claim: Claim, code: str, reason: str, error: Exception | None = None) -> None:
         """What was said is safe in the database. A try is cheap, so the end of the cause is not waited for for long."""

@@ -28,7 +28,7 @@ from storage.library import Library
 from storage.lifecycle import Cause
 from storage.records import Admission, Fingerprint, Job, NewFile
 from storage.sidecars.cleanup import clear_for_new_file
-from storage.sidecars.json_reader import SidecarContent, recorded
+from storage.sidecars.json_reader import SidecarContent, read_description
 
 #: What was read is queued after this long, so that the first of many large files need not wait for the last.
 READING_SECONDS = 0.5
@@ -205,7 +205,7 @@ class Admitter:
     def _take_back(self, files: Sequence[NewFile]) -> set[bytes]:
         """Files whose description stands beside them, and that a database that was lost does not know; their paths."""
         mirror = self._mirror if self._mirror and self._mirror.is_dir() else None
-        found = [(file, recorded(file, mirror)) for file in files]
+        found = [(file, read_description(file, mirror)) for file in files]
         for finding, count in Counter(said.finding for _, said in found).items():
             if finding not in (SidecarContent.WHOLE, SidecarContent.NONE):
                 logger.info("The records beside {} files cannot be taken back: {}", count, finding)

@@ -20,7 +20,7 @@ from storage.jobs.file_presence import chunks
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, NewFile
-from storage.sidecars.json_reader import SidecarContent, finding_without_reading, recorded
+from storage.sidecars.json_reader import SidecarContent, read_description, state_without_reading
 
 #: Files in one transaction.
 BATCH = 200
@@ -57,7 +57,7 @@ def read_all(files: list[Found], settings: Settings, tally: RebuildCounts) -> It
     """Those whose sidecars hold the description of their very bytes. Files without one are not read."""
     mirror = settings.sidecar_folder
     for one in files:
-        finding = finding_without_reading(one.path, mirror)
+        finding = state_without_reading(one.path, mirror)
         if finding is not None:
             tally.others[finding] += 1
             continue
@@ -66,7 +66,7 @@ def read_all(files: list[Found], settings: Settings, tally: RebuildCounts) -> It
         except MediaError:
             tally.unreadable += 1
             continue
-        said = recorded(file, mirror)
+        said = read_description(file, mirror)
         if said.description is None:
             tally.others[said.finding] += 1
         else:

@@ -20,19 +20,19 @@ from storage.sidecars.writer import mode_of
 
 
 def discard(description: Description, mirror: Path) -> int:
-    """Remove the sidecars in which nobody but smolwatch has a word, beside the file and in the mirror; how many.
+    """Remove the unedited sidecars of the file, beside it and in the mirror. Returns how many.
 
-    Raises nothing: what cannot be read or removed, stays.
+    Raises nothing: one that cannot be read or removed stays.
     """
     removed = 0
     for form in FORMATS:
-        for place, clear_away in possible_places(description.path, form, mirror):
+        for place, remove_from in possible_places(description.path, form, mirror):
             content = read_ours(form, place)
             if content is None or not form.about(content).is_about(description):
                 continue
             if is_unedited(form, content, description):
                 with suppress(OSError):
-                    clear_away(place)
+                    remove_from(place)
                     removed += 1
     return removed
 
@@ -40,30 +40,29 @@ def discard(description: Description, mirror: Path) -> int:
 def clear_for_new_file(
     path: bytes, digest: str, *, existing: Existing = "fill", mirror: Path | None = None
 ) -> list[bytes]:
-    """Another file has come under the name of one that was described: its sidecars leave the place.
+    """A new file has the name of one that was described: remove the old file's sidecars.
 
-    `digest`: of the new file's bytes. What a person wrote is set apart, and its new names returned; the rest goes.
-    Raises nothing: what cannot be set apart now is so when the new file's sidecars are written.
+    `digest`: of the new file's bytes. Edited sidecars are kept as conflict copies, whose paths are returned.
+    Raises nothing: a copy that cannot be made now is made when the new file's sidecars are written.
     """
-    apart = []
+    copies = []
     for form in FORMATS:
-        for place, clear_away in possible_places(path, form, mirror):
+        for place, remove_from in possible_places(path, form, mirror):
             content = read_ours(form, place)
             if content is None or form.about(content).digest in (None, digest):
                 continue
             with suppress(OSError, ForeignFileError):
                 if is_kept(form, content, existing):
-                    apart.append(save_conflict_copy(place, form, content, mode=mode_of(path)))
-                if read_ours(form, place) == content:  # nobody has saved it meanwhile
-                    clear_away(place)
-    return apart
+                    copies.append(save_conflict_copy(place, form, content, mode=mode_of(path)))
+                if read_ours(form, place) == content:  # it was not changed meanwhile
+                    remove_from(place)
+    return copies
 
 
 def move_with_file(description: Description, path: bytes, mirror: Path | None = None) -> None:
-    """The file went to `path`: its sidecars leave the old place. Those with words of a person go along, to be filled.
+    """The file was moved to `path`: move its edited sidecars, which are filled in later, and remove the others.
 
-    Those in the mirror do the same there. Raises nothing: one that cannot be read or moved, or in whose new place
-    something stands, stays.
+    The same in the mirror. Raises nothing: one that cannot be read or moved, or whose new path is taken, stays.
     """
     for form in FORMATS:
         old, new = sidecar_path(description.path, form.SUFFIX), sidecar_path(path, form.SUFFIX)
@@ -73,14 +72,14 @@ def move_with_file(description: Description, path: bytes, mirror: Path | None = 
                 os.unlink(old)
         if mirror is None:
             continue
-        away, there = mirror_path(mirror, old), mirror_path(mirror, new)
-        content = read_ours(form, away)
+        old_copy, new_copy = mirror_path(mirror, old), mirror_path(mirror, new)
+        content = read_ours(form, old_copy)
         with suppress(OSError):
-            if content == form.render(description) or (content is not None and link_in_mirror(away, there)):
-                remove_from_mirror(away)
+            if content == form.render(description) or (content is not None and link_in_mirror(old_copy, new_copy)):
+                remove_from_mirror(old_copy)
 
 
 def possible_places(path: bytes, form: Form, mirror: Path | None) -> list[tuple[bytes, Callable[[bytes], object]]]:
-    """Where a sidecar of the file may stand, and how it is taken away from there."""
+    """The possible paths of the file's sidecar, each with the function that removes it."""
     beside = sidecar_path(path, form.SUFFIX)
     return [(beside, remove), *([(mirror_path(mirror, beside), remove_from_mirror)] if mirror else [])]

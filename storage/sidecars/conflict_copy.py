@@ -1,6 +1,6 @@
-"""Words of a person about another file, which had the same name: set apart, whole, in a file of their own.
+"""Conflict copies: an edited sidecar of an earlier file of the same name is kept whole, in a file of its own.
 
-"beach.jpg.md" becomes "beach.jpg.earlier-2026-11-24.md", by the day of the description that they stood in.
+"beach.jpg.md" becomes "beach.jpg.earlier-2026-11-24.md", by the day of its description.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from storage.errors import ForeignFileError
 from storage.sidecars.merging import Form, compose
 from storage.sidecars.names import sidecar_path
 
-#: How many days' files are tried before it is given up: each holds words of a person about a file of its own.
-MOST = 1000
+#: The most conflict copies of one day: each holds a person's edits about a different file.
+MAX_COPIES = 1000
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
-#: The digests of what a file held before it was changed in place, as far as that is known.
+#: Returns the digests of a file's earlier contents, as far as they are known; see `JobStore.changed_from`.
 ChangedFrom = Callable[[], Set[str]]
 
 
 @dataclass(frozen=True)
 class Composer:
-    """What one form of sidecar shall hold at a place. `apart` gathers the names of what was set apart on the way.
+    """Composes one form of sidecar. `conflict_copies` collects the paths of the copies made meanwhile.
 
-    `unsynced` gathers the folders whose new names the caller brings to the drive.
+    `unsynced` collects the folders with new names, which the caller flushes to the drive.
     """
 
     form: Form
@@ -39,65 +39,65 @@ class Composer:
     changed_from: ChangedFrom
     mode: int
     unsynced: set[bytes]
-    apart: set[bytes] = field(default_factory=set)
+    conflict_copies: set[bytes] = field(default_factory=set)
 
-    def at(self, place: bytes, elsewhere: bytes | None) -> Callable[[bytes | None], bytes | None]:
-        """For `compose_atomically`. Where nothing stands at `place`, what stands `elsewhere` is taken along."""
+    def composing(self, place: bytes, elsewhere: bytes | None) -> Callable[[bytes | None], bytes | None]:
+        """The function for `compose_atomically`. If there is no file at `place`, it merges with `elsewhere` instead."""
 
-        def composed(standing: bytes | None) -> bytes | None:
-            known = elsewhere if standing is None else standing
-            if known is not None and self.parts_from(known, place):
+        def compose_content(old: bytes | None) -> bytes | None:
+            known = elsewhere if old is None else old
+            if known is not None and self.saves_other_file(known, place):
                 return self.form.render(self.description)
             return compose(self.form, known, self.description, self.existing)
 
-        return composed
+        return compose_content
 
-    def parts_from(self, standing: bytes, place: bytes) -> bool:
-        """Whether it is about another file. Then what shall not be lost of it was set apart beside `place`."""
+    def saves_other_file(self, content: bytes, place: bytes) -> bool:
+        """Whether the sidecar is about another file. If it is to be kept, it is then saved next to `place`."""
         form, description = self.form, self.description
-        if not form.is_ours(standing) or not is_about_another(form, standing, description, self.changed_from):
+        if not form.is_ours(content) or not is_about_another(form, content, description, self.changed_from):
             return False
-        if is_kept(form, standing, self.existing):
-            self.apart.add(save_conflict_copy(place, form, standing, mode=self.mode))
+        if is_kept(form, content, self.existing):
+            self.conflict_copies.add(save_conflict_copy(place, form, content, mode=self.mode))
         return True
 
 
 def no_known_change() -> frozenset[str]:
-    """Where it is not known whether a file was changed in place, what was written about other bytes is set apart."""
+    """The default: a sidecar about other bytes counts as one about another file."""
     return frozenset()
 
 
-def is_about_another(form: Form, standing: bytes, description: Description, changed_from: ChangedFrom) -> bool:
-    """Whether a sidecar of ours is about another file than the description, which had the same name."""
-    about = form.about(standing)
+def is_about_another(form: Form, content: bytes, description: Description, changed_from: ChangedFrom) -> bool:
+    """Whether a sidecar of ours is about an earlier file of the same name, not the description's."""
+    about = form.about(content)
     return not about.is_about(description) and about.digest not in changed_from()
 
 
-def is_kept(form: Form, standing: bytes, existing: Existing) -> bool:
-    """Whether a sidecar about another file is kept, rather than replaced: it has words of a person, or is to stay."""
-    return existing in ("skip", "append") or (existing != "overwrite" and form.has_edits(standing))
+def is_kept(form: Form, content: bytes, existing: Existing) -> bool:
+    """Whether a sidecar about another file is kept, not replaced: it was edited, or the settings keep all."""
+    return existing in ("skip", "append") or (existing != "overwrite" and form.has_edits(content))
 
 
-def save_conflict_copy(path: bytes, form: Form, standing: bytes, *, mode: int) -> bytes:
-    """Keep what stood in the sidecar at `path`, byte for byte, under a dated name beside it; that name.
+def save_conflict_copy(path: bytes, form: Form, content: bytes, *, mode: int) -> bytes:
+    """Copy the sidecar at `path`, byte for byte, to a dated name next to it. Returns that path.
 
-    The sidecar itself stays: whoever replaces it does so afterwards. Done again after a crash, there is no second file.
+    The sidecar itself stays, and is replaced afterwards. A repetition after a crash makes no second copy.
     Raises OSError, or ForeignFileError when all names are taken.
     """
-    for name in dated_names(path, form, form.about(standing).described):
+    for name in dated_names(path, form, form.about(content).described):
         try:
-            compose_atomically(name, lambda there: standing if there in (None, standing) else None, mode=mode)
+            compose_atomically(name, lambda old: content if old in (None, content) else None, mode=mode)
         except ForeignFileError:
             continue
         failpoint("set-apart")
         return name
-    raise ForeignFileError(path, "words about another file stand there, and no name is left to set them apart")
+    raise ForeignFileError(path, "it holds edits about another file, and all names for a copy are taken")
 
 
 def dated_names(path: bytes, form: Form, described: str) -> Iterator[bytes]:
-    """The names that may be taken, likeliest first. `described`: the time in the sidecar; anything may stand there."""
+    """The names to try, in order. `described`: the time in the sidecar; it can be any text."""
     day = found[0] if (found := _DAY.match(described)) else "undated"
     media = path.removesuffix(form.SUFFIX)
-    for number in range(1, MOST + 1):
+    for number in range(1, MAX_COPIES + 1):
         count = f"-{number}" if number > 1 else ""
         yield sidecar_path(media, os.fsencode(f".earlier-{day}{count}") + form.SUFFIX)

@@ -1,4 +1,4 @@
-"""How sidecars outlast a loss of power, and what is said of a system that does not let us write them."""
+"""Makes sidecars survive a loss of power; the errors of systems that refuse to write them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CODES = {
     errno.EPERM: ("no-access", "The system does not let smolwatch write into the folder"),
     errno.ENOENT: ("gone", "The file or its folder is no longer there"),
     errno.ENOTDIR: ("gone", "The file or its folder is no longer there"),
-    errno.ENAMETOOLONG: ("name-too-long", "The sidecar's path is longer than the system takes"),
+    errno.ENAMETOOLONG: ("name-too-long", "The sidecar's path is longer than the system allows"),
 }
 
 
 def sync(folders: Collection[bytes]) -> dict[bytes, SidecarError]:
-    """Have the sidecars that `write` left in these folders outlast a loss of power; what failed, by folder.
+    """Make the sidecars that `write` left in these folders durable. Returns the errors by folder.
 
-    Only then may the job be done: nobody looks after its sidecars afterwards.
+    Call it before the job is done: its sidecars are not checked afterwards.
     """
     return {folder: refused(error, folder) for folder, error in sync_folders(folders).items()}
 

@@ -1,7 +1,7 @@
-"""The description that a JSON sidecar holds, read back for a database that does not know it.
+"""Reads the description from a JSON sidecar, to import it into a database.
 
-It counts only for a file with the very bytes that it is about. What a person wrote in the sidecar stays there: the
-description gets the model's words, from wherever they still stand.
+It is valid only for a file with the same bytes. A person's edits stay in the sidecar: the description gets the model's
+own answers from wherever they still exist.
 """
 
 from __future__ import annotations
@@ -26,49 +26,49 @@ from storage.sidecars.names import sidecar_path
 
 
 class SidecarContent(StrEnum):
-    """Whether a sidecar's description can be taken back, and if not, why."""
+    """Whether a sidecar's description can be imported, and if not, why."""
 
     WHOLE = "whole"
     NONE = "none"  #: there is no sidecar
-    NO_RECORD = "no record"  #: the text for people alone
-    DAMAGED = "damaged"  #: the record cannot be read, or lacks something
-    NEWER = "newer"  #: written by a newer smolwatch, in a way that this one does not know
+    NO_RECORD = "no record"  #: only the Markdown exists
+    DAMAGED = "damaged"  #: the record is unreadable or incomplete
+    NEWER = "newer"  #: written by a newer smolwatch, in an unknown layout
     OTHER_BYTES = "other bytes"  #: the file is not the one that was described
 
 
 @dataclass(frozen=True)
-class Recorded:
+class SidecarReading:
     finding: SidecarContent
     description: Description | None = None
 
 
 def storable(text: str) -> str:
-    """Raises ValueError for what a database does not take."""
+    """Raises ValueError for text that a database cannot store."""
     if "\0" in text:
         raise ValueError("holds the character NUL")
     text.encode()  # lone surrogates raise a ValueError
     return text
 
 
-Word = Annotated[str, Field(max_length=1000), AfterValidator(storable)]
+ShortText = Annotated[str, Field(max_length=1000), AfterValidator(storable)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Bytes = Annotated[int, Field(ge=0, lt=2**63)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Group(BaseModel):
-    """What a later version may add is passed over."""
+    """Ignores fields that a later version adds."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
 class File(Group):
-    digest: Word
+    digest: ShortText
 
 
 class Media(Group):
     kind: Annotated[MediaKind, Field(strict=False)]
-    format: Word
+    format: ShortText
     width: Count
     height: Count
     seconds: Amount | None = None
@@ -84,27 +84,27 @@ class Segment(Group):
 
 
 class Quality(Group):
-    verdict: Word
+    verdict: ShortText
     reasons: list[str]
 
 
 class Model(Group):
-    id: Word
-    revision: Word
-    engine: Word
-    device: Word
-    dtype: Word
-    detail: Word
+    id: ShortText
+    revision: ShortText
+    engine: ShortText
+    device: ShortText
+    dtype: ShortText
+    detail: ShortText
 
 
 class Recipe(Group):
-    name: Word
+    name: ShortText
     version: Count
-    digest: Word
+    digest: ShortText
 
 
 class Tokens(Group):
-    # "in" is a word of Python's own.
+    # "in" is a Python keyword.
     read: Count = Field(alias="in")
     written: Count = Field(alias="out")
 
@@ -117,14 +117,14 @@ class Stats(Group):
     peak_memory_bytes: Bytes
     device_memory_bytes: Bytes
     cold_start: bool
-    launched_by: Word
-    power: Word | None = None
+    launched_by: ShortText
+    power: ShortText | None = None
 
 
 class Record(Group):
-    """The record of the sidecar, in its own layout (`Description.record`)."""
+    """The record of the sidecar, in the layout of `Description.record`."""
 
-    smolwatch: Word
+    smolwatch: ShortText
     described_at: Annotated[AwareDatetime, Field(strict=False)]
     file: File
     media: Media
@@ -136,16 +136,16 @@ class Record(Group):
     stats: Stats
 
 
-def recorded(file: NewFile, mirror: Path | None) -> Recorded:
-    """What the record of the file says, beside it or in the mirror. Raises nothing."""
+def read_description(file: NewFile, mirror: Path | None) -> SidecarReading:
+    """The description in the file's record, beside it or in the mirror. Raises nothing."""
     found = [read_at(file, place) for place in ((None, mirror) if mirror else (None,))]
-    whole = (one for one in found if one.finding is SidecarContent.WHOLE)
-    other = (one for one in found if one.finding is not SidecarContent.NONE)
-    return next(whole, None) or next(other, None) or Recorded(SidecarContent.NONE)
+    whole = (reading for reading in found if reading.finding is SidecarContent.WHOLE)
+    other = (reading for reading in found if reading.finding is not SidecarContent.NONE)
+    return next(whole, None) or next(other, None) or SidecarReading(SidecarContent.NONE)
 
 
-def finding_without_reading(path: bytes, mirror: Path) -> SidecarContent | None:
-    """What is known of the file's sidecars without reading the file; None where a record stands."""
+def state_without_reading(path: bytes, mirror: Path) -> SidecarContent | None:
+    """The state of the file's sidecars without reading the file; None if there is a record."""
     if any(content_at(path, json, place) is not None for place in (None, mirror)):
         return None
     texts = [content_at(path, markdown, place) for place in (None, mirror)]
@@ -153,16 +153,16 @@ def finding_without_reading(path: bytes, mirror: Path) -> SidecarContent | None:
     return SidecarContent.NO_RECORD if has_text else SidecarContent.NONE
 
 
-def read_at(file: NewFile, mirror: Path | None) -> Recorded:
+def read_at(file: NewFile, mirror: Path | None) -> SidecarReading:
     content = content_at(file.path, json, mirror)
     if content is None:
-        return Recorded(SidecarContent.NONE)
+        return SidecarReading(SidecarContent.NONE)
     text = content_at(file.path, markdown, mirror)
-    return read_back(content, text if text is not None and markdown.is_ours(text) else None, file)
+    return parse(content, text if text is not None and markdown.is_ours(text) else None, file)
 
 
 def content_at(path: bytes, form: Form, mirror: Path | None) -> bytes | None:
-    """What stands in the sidecar's place, whoever wrote it."""
+    """The content of the sidecar's path, whoever wrote it."""
     beside = sidecar_path(path, form.SUFFIX)
     try:
         found = read_snapshot(mirror_path(mirror, beside) if mirror else beside)
@@ -171,29 +171,29 @@ def content_at(path: bytes, form: Form, mirror: Path | None) -> bytes | None:
     return found.content if found else None
 
 
-def read_back(content: bytes, text: bytes | None, file: NewFile) -> Recorded:
-    """`content`: of the JSON sidecar; `text`: of the Markdown one, where there is one of ours. Pure."""
+def parse(content: bytes, text: bytes | None, file: NewFile) -> SidecarReading:
+    """`content`: of the JSON sidecar; `text`: of the Markdown one, if it is ours. Pure."""
     record = json.read(content)
     if record is None:
-        return Recorded(SidecarContent.DAMAGED)
+        return SidecarReading(SidecarContent.DAMAGED)
     if record["schema"] != parts.SCHEMA:
-        return Recorded(SidecarContent.NEWER)
+        return SidecarReading(SidecarContent.NEWER)
     try:
-        said = Record.model_validate(record)
+        parsed = Record.model_validate(record)
     except ValidationError:
-        return Recorded(SidecarContent.DAMAGED)
-    if said.file.digest != file.digest:
-        return Recorded(SidecarContent.OTHER_BYTES)
+        return SidecarReading(SidecarContent.DAMAGED)
+    if parsed.file.digest != file.digest:
+        return SidecarReading(SidecarContent.OTHER_BYTES)
     answers = dict(answers_in(record, text))
     return (
-        Recorded(SidecarContent.WHOLE, description_from(said, answers, file))
+        SidecarReading(SidecarContent.WHOLE, description_from(parsed, answers, file))
         if answers
-        else Recorded(SidecarContent.DAMAGED)
+        else SidecarReading(SidecarContent.DAMAGED)
     )
 
 
 def answers_in(record: dict[str, Any], text: bytes | None) -> Iterator[tuple[str, str]]:
-    """The model's answers; a person's only where the model's stand nowhere any more."""
+    """The model's answers; an edited one only if the model's is lost."""
     of_the_model = record.get(json.MODEL_ANSWERS, {})
     written = set(record.get(json.WRITTEN, []))
     for name, content_at in (of_the_model | record["answers"]).items():
@@ -206,20 +206,20 @@ def answers_in(record: dict[str, Any], text: bytes | None) -> Iterator[tuple[str
             yield name, answer
 
 
-def description_from(said: Record, answers: dict[str, str], file: NewFile) -> Description:
-    stats = said.stats
+def description_from(parsed: Record, answers: dict[str, str], file: NewFile) -> Description:
+    stats = parsed.stats
     return Description(
-        smolwatch=said.smolwatch,
-        described_at=said.described_at,
+        smolwatch=parsed.smolwatch,
+        described_at=parsed.described_at,
         path=file.path,
         digest=file.digest,
         fingerprint=file.fingerprint,
-        media=parts.Media(**dict(said.media)),
+        media=parts.Media(**dict(parsed.media)),
         answers=answers,
-        timeline=tuple(parts.Segment(**dict(segment)) for segment in said.timeline),
-        quality=parts.Quality(verdict=said.quality.verdict, reasons=tuple(said.quality.reasons)),
-        model=parts.ModelFacts(**dict(said.model)),
-        recipe=parts.RecipeFacts(**dict(said.recipe)),
+        timeline=tuple(parts.Segment(**dict(segment)) for segment in parsed.timeline),
+        quality=parts.Quality(verdict=parsed.quality.verdict, reasons=tuple(parsed.quality.reasons)),
+        model=parts.ModelFacts(**dict(parsed.model)),
+        recipe=parts.RecipeFacts(**dict(parsed.recipe)),
         stats=parts.Stats(
             **{name: value for name, value in stats if name != "tokens"},
             tokens_in=stats.tokens.read,

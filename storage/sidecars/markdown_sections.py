@@ -1,4 +1,4 @@
-"""What the Markdown says, section by section. Pure."""
+"""The sections of the Markdown sidecar. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from storage.quality import to_text
 from storage.records import MediaKind
 from storage.sidecars.merging import Field
 
-#: The section that every description ends with.
-FIGURES = "## Figures"
-SINCE = "Since your words were written"
+#: The last section of every description.
+STATISTICS = "## Figures"
+OUTDATED_EDITS = "Since your words were written"
 
 # What Markdown and its dialects read as markup, up to formulas, addresses that become links, and mentions.
 _MARKUP = re.compile(r"[\\`*_\[\]()<>|#&~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -22,41 +22,44 @@ _LEADING = re.compile(r"^(\d+(?=\.( |$))|(?=[-+=]))")
 
 
 def sections(description: Description) -> Iterator[Field]:
-    """The title, the answers, the timeline of a video, and the figures."""
-    yield Field("", f"# {plain(description.name)}")
+    """The title, the answers, a video's timeline, and the statistics."""
+    yield Field("", f"# {escape(description.name)}")
     for name, answer in description.answers.items():
-        yield section(heading(name), plain(answer))
+        yield section(heading(name), escape(answer))
     if description.timeline:
-        rows = (f"| {clock(part.start)} | {clock(part.end)} | {plain(part.text)} |" for part in description.timeline)
+        rows = (
+            f"| {timestamp(part.start)} | {timestamp(part.end)} | {escape(part.text)} |"
+            for part in description.timeline
+        )
         yield section("Timeline", "| From | To | What is seen |", "| ---: | ---: | --- |", *rows)
     yield section(
-        FIGURES.removeprefix("## "),
+        STATISTICS.removeprefix("## "),
         "| | |",
         "| --- | --- |",
-        *(f"| {name} | {plain(value)} |" for name, value in figures(description)),
+        *(f"| {name} | {escape(value)} |" for name, value in statistics(description)),
     )
 
 
-def changed_since(names: Sequence[str], description: Description) -> Field:
-    """What stands below words of a person (in the sections of these names) that are about the file's earlier bytes."""
+def outdated_edits_note(names: Sequence[str], description: Description) -> Field:
+    """The note below edited sections (of these names) that are about the file's earlier bytes."""
     titles = [name.removeprefix("## ") for name in names]
-    where = ", ".join(plain(title) or "the title" for title in titles)
+    where = ", ".join(escape(title) or "the title" for title in titles)
     lines = [f"The file holds other bytes now than when these words were written by hand: {where}."]
     answers = {heading(name): answer for name, answer in description.answers.items()}
-    if said := [f"- {title}: {plain(answers[title])}" for title in titles if title in answers]:
-        lines += ["", "What smolwatch says of it as it is now:", "", *said]
-    return section(SINCE, *lines)
+    if answered := [f"- {title}: {escape(answers[title])}" for title in titles if title in answers]:
+        lines += ["", "What smolwatch says of it as it is now:", "", *answered]
+    return section(OUTDATED_EDITS, *lines)
 
 
 def heading(answer: str) -> str:
-    return plain(answer.replace("_", " ").capitalize())
+    return escape(answer.replace("_", " ").capitalize())
 
 
 def section(name: str, *lines: str) -> Field:
     return Field(f"## {name}", "\n".join((f"## {name}", "", *lines)).rstrip())
 
 
-def figures(description: Description) -> Iterator[tuple[str, str]]:
+def statistics(description: Description) -> Iterator[tuple[str, str]]:
     media, model, stats = description.media, description.model, description.stats
     yield "Size", f"{media.width} × {media.height} pixels"
     if media.kind is MediaKind.VIDEO and media.seconds is not None:
@@ -73,19 +76,19 @@ def figures(description: Description) -> Iterator[tuple[str, str]]:
     yield "Content", description.digest
 
 
-def plain(text: str) -> str:
-    """Text from anywhere as one line that Markdown shows as it is."""
+def escape(text: str) -> str:
+    """Any text as one line that Markdown shows unchanged."""
     one_line = safe_text(" ".join(text.split()))
     escaped = _MARKUP.sub(r"\\\g<0>", one_line)
     return _LEADING.sub(r"\1\\", escaped)
 
 
-def unescaped(text: str) -> str:
-    """What `plain` made this of, but for control characters and the kinds of space."""
+def unescape(text: str) -> str:
+    """Reverses `escape`, except for control characters and kinds of space."""
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def clock(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
     """ "1:02:03.5" or "2:03.5"."""
     tenths = round(seconds * 10)
     minutes, rest = divmod(tenths, 600)

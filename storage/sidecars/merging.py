@@ -1,11 +1,11 @@
-"""What becomes of a sidecar of ours that stands there already, in which a person may have written. Pure.
+"""Merges a description into an existing sidecar of ours, which a person may have edited. Pure.
 
-Here the sidecar is about the same file as the description, as it is now or as it was before it was changed in place.
-One about another file, which had the same name, is set apart (`apart`).
+The sidecar is about the same file as the description, perhaps about its content before a change in place. One about an
+earlier file of the same name becomes a conflict copy (`conflict_copy`).
 
-A sidecar carries a mark (a hash) of every field that we last wrote. A field whose mark is not among them was changed
-by a person. The marks stand in the sidecar itself, not in the database: so they are right for a database that was lost
-or restored, and for a folder that came from another machine.
+A sidecar holds a mark (a hash) of every field that we last wrote. A field whose mark is not among them was edited by a
+person. The marks are in the sidecar, not in the database, so they stay right when the database is lost or restored, or
+the folder comes from another machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from storage.json_values import iso_utc
 
 @dataclass(frozen=True)
 class Field:
-    """One thing that a sidecar says, as it stands there: an answer, or a whole section. `empty`: but for its name."""
+    """One field of a sidecar: an answer, or a whole section. `empty`: it has only its name."""
 
     name: str
     content: str
@@ -30,7 +30,7 @@ class Field:
 
     @property
     def mark(self) -> str:
-        """Stays the same when only line ends or the space around lines change, as some editors do by themselves."""
+        """Ignores line ends and the space around lines, which some editors change automatically."""
         lines = (line.rstrip() for line in self.content.strip().splitlines())
         return hashlib.blake2b(
             "\n".join((self.name, *lines)).encode("utf-8", "surrogatepass"), digest_size=8
@@ -39,97 +39,97 @@ class Field:
 
 @dataclass(frozen=True)
 class About:
-    """What the newest description in a sidecar is about: the file's bytes, where it says so, and when it was made."""
+    """The newest description in a sidecar: the digest of its file, if stated, and its time."""
 
     digest: str | None
     described: str
 
     def is_about(self, description: Description) -> bool:
-        """Whether it is about the bytes that this description is about."""
+        """Whether it is about the same bytes as the description."""
         if self.digest is None:
             return self.described == iso_utc(description.described_at)
         return self.digest == description.digest
 
 
 class Form(Protocol):
-    """A format of sidecar, which can read what it wrote."""
+    """A format of sidecar, which can be read back."""
 
     @property
     def SUFFIX(self) -> bytes: ...
 
     def render(self, description: Description) -> bytes:
-        """The sidecar as it is where none stands."""
+        """A new sidecar."""
 
     def is_ours(self, content: bytes) -> bool:
-        """Whether smolwatch wrote it, and it can be read well enough to lose nothing of it."""
+        """Whether smolwatch wrote it, and it can be rewritten without a loss."""
 
     def about(self, content: bytes) -> About:
-        """What it says of itself; of one of ours."""
+        """What a sidecar of ours is about."""
 
     def has_edits(self, content: bytes) -> bool:
-        """Whether a person has a word in it, or it holds more than one description."""
+        """Whether a person edited it, or it holds more than one description."""
 
     def fill(self, content: bytes, description: Description) -> bytes:
-        """Our own fields are renewed, those of a person stay. Where they were written about other bytes, it says so."""
+        """Update our own fields, keep a person's. Edits about other bytes are marked as such."""
 
     def append(self, content: bytes, description: Description) -> bytes:
-        """All that stands there stays, beside what is said now; the same description is never added twice."""
+        """Keep everything and add the description, unless it is there already."""
 
 
-def compose(form: Form, standing: bytes | None, description: Description, existing: Existing) -> bytes | None:
-    """What the sidecar shall hold, given what stands there; None: that is not ours, and is to be left alone."""
-    if standing is None:
+def compose(form: Form, old: bytes | None, description: Description, existing: Existing) -> bytes | None:
+    """The new content of the sidecar, given the old one; None if that is foreign and must not change."""
+    if old is None:
         return form.render(description)
-    if not form.is_ours(standing):
+    if not form.is_ours(old):
         return None
     match existing:
         case "skip":
-            return standing
+            return old
         case "append":
-            return form.append(standing, description)
+            return form.append(old, description)
         case "overwrite":
             return form.render(description)
         case _:
-            return form.fill(standing, description)
+            return form.fill(old, description)
 
 
 def is_unedited(form: Form, content: bytes, description: Description) -> bool:
-    """Whether nobody but smolwatch has a word in it, so that nothing is lost with it once `description` is written."""
+    """Whether it has no edits, so that nothing is lost with it once `description` is written."""
     return form.is_ours(content) and form.fill(content, description) == form.render(description)
 
 
-def own_marks(new: Sequence[Field], standing: Sequence[Field] = (), written: Collection[str] = ()) -> list[str]:
-    """The marks of what we write now. A person's own words stay theirs even where we happen to say the same."""
-    theirs = {field.mark for field in standing} - set(written)
+def own_marks(new: Sequence[Field], current: Sequence[Field] = (), written: Collection[str] = ()) -> list[str]:
+    """The marks of what we write now. A person's edit stays theirs even if our text is the same."""
+    theirs = {field.mark for field in current} - set(written)
     return [field.mark for field in new if field.mark not in theirs]
 
 
-def edited_fields(standing: Sequence[Field], written: Collection[str]) -> list[Field]:
-    """The fields in which a person has a word. `written`: the marks of what we wrote the last time."""
-    return [field for field in standing if not field.empty and field.mark not in written]
+def edited_fields(current: Sequence[Field], written: Collection[str]) -> list[Field]:
+    """The fields that a person edited. `written`: the marks of what we last wrote."""
+    return [field for field in current if not field.empty and field.mark not in written]
 
 
-def fill(standing: Sequence[Field], written: Collection[str], new: Sequence[Field]) -> list[Field]:
-    """`new`, with what a person wrote, where it stands. `written`: the marks of what we wrote the last time.
+def fill(current: Sequence[Field], written: Collection[str], new: Sequence[Field]) -> list[Field]:
+    """`new` merged with a person's edits, in their places. `written`: the marks of what we last wrote.
 
-    A field of ours is renewed; one that no longer applies goes. What a person changed or added stays as it is, and a
-    missing or empty field is put behind the one that it follows in `new`.
+    A field of ours is updated, or removed if it no longer applies. A person's fields stay unchanged. A missing or empty
+    field is inserted after the one that it follows in `new`.
     """
     ours = {field.name: field for field in new}
     placed: set[str] = set()
     filled: list[Field] = []
-    for field in standing:
+    for field in current:
         if field.empty and field.name in ours:
             continue
-        renewed = None if field.name in placed else ours.get(field.name)
+        updated = None if field.name in placed else ours.get(field.name)
         if field.mark not in written:
             filled.append(field)
-        elif renewed is not None:
-            filled.append(renewed)
-        if renewed is not None:
+        elif updated is not None:
+            filled.append(updated)
+        if updated is not None:
             placed.add(field.name)
     for position, field in enumerate(new):
         if field.name not in placed:
-            names = [one.name for one in filled]
+            names = [other.name for other in filled]
             filled.insert(names.index(new[position - 1].name) + 1 if position else 0, field)
     return filled

@@ -1,4 +1,4 @@
-"""What sidecars are called: the file's whole name, then ours. Pure."""
+"""Names of sidecars: the file's whole name, then our suffix. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import hashlib
 import os
 import re
 
-#: The most bytes that file systems take for one name.
+#: The most bytes that file systems allow in one name.
 LONGEST_NAME = 255
-#: A longer last part of a name is no extension that anybody would miss.
+#: A longer last part of a name is not treated as an extension.
 LONGEST_EXTENSION = 16
 
 _SIDECAR = re.compile(rb".+\.smolwatch\.json|.+\.[^.]+\.md", re.IGNORECASE | re.DOTALL)
 
 
 def sidecar_path(path: bytes, suffix: bytes) -> bytes:
-    """Where the sidecar of the media file at `path` goes: beside it."""
+    """The path of the sidecar of the media file at `path`: beside it."""
     folder, name = os.path.split(path)
     return os.path.join(folder, sidecar_name(name, suffix))
 
@@ -29,10 +29,10 @@ def sidecar_name(name: bytes, suffix: bytes) -> bytes:
         stem, extension = name, b""
     rest = b"~" + hashlib.blake2b(name, digest_size=4).hexdigest().encode() + extension + suffix
     cut = stem[: LONGEST_NAME - len(rest)]
-    # Not within a character: macOS takes only whole ones.
+    # Do not cut within a character: macOS allows only whole ones.
     return cut.decode("utf-8", "ignore").encode() + rest
 
 
 def is_sidecar_name(name: bytes) -> bool:
-    """Whether this may be the name of one of our sidecars, which are never taken for media."""
+    """Whether this can be the name of one of our sidecars, which are never treated as media."""
     return _SIDECAR.fullmatch(name) is not None

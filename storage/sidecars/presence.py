@@ -18,21 +18,22 @@ FORMATS: tuple[Form, ...] = (json, markdown)
 
 
 def sidecar_paths(path: bytes) -> list[bytes]:
-    """Where the file's sidecars go."""
+    """The paths of the file's sidecars, beside it."""
     return [sidecar_path(path, form.SUFFIX) for form in FORMATS]
 
 
 def existing_sidecars(path: bytes, mirror: Path) -> list[bytes]:
-    """The sidecars that stand for the file, beside it and in the mirror."""
-    wanted = (*sidecar_paths(path), *(mirror_path(mirror, one) for one in sidecar_paths(path)))
-    return [place for form, place in zip(FORMATS * 2, wanted, strict=True) if read_ours(form, place) is not None]
+    """The file's existing sidecars, beside it and in the mirror."""
+    beside = sidecar_paths(path)
+    candidates = (*beside, *(mirror_path(mirror, sidecar) for sidecar in beside))
+    return [place for form, place in zip(FORMATS * 2, candidates, strict=True) if read_ours(form, place) is not None]
 
 
 def files_to_return(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterator[bytes]:
-    """The files whose sidecars stand in the mirror, though their own folder can be written now.
+    """The files whose sidecars are in the mirror although their own folder is writable now.
 
-    `write` brings them home. `may_enter`: whether a folder is looked into at all. Where one stands beside the file
-    already, the one in the mirror holds words of a person, and stays.
+    `write` returns the sidecars beside the file. `may_enter`: whether to enter a folder. If one is beside the file
+    already, the one in the mirror holds a person's edits, and stays.
     """
     for folder, names in writable_again(mirror, may_enter):
         for name in names:
@@ -44,7 +45,7 @@ def files_to_return(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterato
 
 
 def all_exist(path: bytes, names: Set[bytes]) -> bool:
-    """Whether all sidecars of the file are among these names of sidecars beside their files."""
+    """Whether all sidecars of the file are among these paths of sidecars."""
     return all(path + form.SUFFIX in names or sidecar_path(path, form.SUFFIX) in names for form in FORMATS)
 
 
@@ -53,7 +54,7 @@ def any_exists(path: bytes, names: Set[bytes]) -> bool:
 
 
 def all_exist_on_disk(path: bytes, mirror: Path) -> bool:
-    """Whether each sidecar's name is taken, beside the file or in the mirror; by whatever that is."""
+    """Whether each sidecar's path is taken, by anything, beside the file or in the mirror."""
     return all_exist(path, paths_on_disk(path, mirror))
 
 
@@ -62,14 +63,17 @@ def any_exists_on_disk(path: bytes, mirror: Path) -> bool:
 
 
 def paths_on_disk(path: bytes, mirror: Path) -> set[bytes]:
-    sidecar_paths = [sidecar_path(path, form.SUFFIX) for form in FORMATS]
-    return {one for one in sidecar_paths if os.path.lexists(one) or os.path.lexists(mirror_path(mirror, one))}
+    return {
+        sidecar
+        for sidecar in sidecar_paths(path)
+        if os.path.lexists(sidecar) or os.path.lexists(mirror_path(mirror, sidecar))
+    }
 
 
 def read_ours(form: Form, path: bytes) -> bytes | None:
-    """What stands there, if it is a sidecar of ours."""
+    """The content at the path, if it is a sidecar of ours."""
     try:
-        standing = read_snapshot(path)
+        snapshot = read_snapshot(path)
     except (ForeignFileError, OSError):
         return None
-    return standing.content if standing and form.is_ours(standing.content) else None
+    return snapshot.content if snapshot and form.is_ours(snapshot.content) else None

@@ -1,7 +1,7 @@
-"""Sidecars: what was said about a file, beside that file.
+"""Writes a file's sidecars beside it.
 
-Each is a pure function of the description and of what stands there already. A folder that cannot be written has its
-sidecars in the mirror; they go back beside the file when they are next written and the folder lets them.
+Each is a pure function of the description and of the existing sidecar. The sidecars of a folder that is not writable
+are in the mirror; they return beside the file at the next write that the folder allows.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ CONFLICT_COPY = "holds what was written about another file, which had this name 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptSidecar:
-    """A sidecar that was not written at `path`, and why: what stands there is not ours, say. Nothing was lost.
+    """A sidecar that was not written at `path`, and why (a foreign file is there, for example). Nothing was lost.
 
-    `apart`: there stands what was written about another file, which had the same name.
+    `is_conflict_copy`: `path` holds the edited sidecar of an earlier file of the same name.
     """
 
     path: bytes
     reason: str
-    apart: bool = False
+    is_conflict_copy: bool = False
 
-    def in_words(self) -> str:
+    def to_text(self) -> str:
         name = os.path.basename(os.fsdecode(self.path))
-        return f"{name} {self.reason}." if self.apart else f"{name} was not written: {self.reason}."
+        return f"{name} {self.reason}." if self.is_conflict_copy else f"{name} was not written: {self.reason}."
 
 
 def write(
@@ -56,13 +56,13 @@ def write(
     existing: Existing = "fill",
     mirror: Path | None = None,
 ) -> list[KeptSidecar]:
-    """Write every sidecar of the file, with the file's mode; which of them do not stand beside it.
+    """Write every sidecar of the file, with the file's mode. Returns those that were not written beside it.
 
-    `changed_from`: what the file held before it was changed in place; asked where a sidecar is about other bytes.
-    `unsynced`: gets the folders with new names, for the caller to give to `sync`, which makes them outlast a loss of
-    power; without it that is done here. `existing`: what becomes of a sidecar of ours in which a person may have
-    written. `mirror`: the folder that stands in for those that cannot be written.
-    Raises SidecarError when the system does not let us: it may be tried again.
+    `changed_from`: the digests of the file's earlier contents; called if a sidecar is about other bytes.
+    `unsynced`: receives the folders with new names, which the caller passes to `sync` so that they survive a loss of
+    power; without it they are synced here. `existing`: what to do with an existing sidecar of ours, which a person may
+    have edited. `mirror`: the folder for sidecars whose own folder is not writable.
+    Raises SidecarError when the system refuses the write; it can be retried.
     """
     folders: set[bytes] = set() if unsynced is None else unsynced
     try:
@@ -81,9 +81,9 @@ def write(
 
 
 def mode_of(path: bytes) -> int:
-    """The mode for the sidecars of the file: its own, less what runs it.
+    """The mode for the sidecars of the file: its own without the execute bits.
 
-    Raises FileNotFoundError when it is no longer there, or only through a link: nothing is written through links.
+    Raises FileNotFoundError when the file is missing or reached through a link: nothing is written through links.
     """
     found, folder = os.lstat(path), os.path.dirname(path)
     if not stat.S_ISREG(found.st_mode) or os.path.realpath(folder) != folder:
@@ -92,43 +92,45 @@ def mode_of(path: bytes) -> int:
 
 
 def write_one(composer: Composer, mirror: Path | None) -> list[KeptSidecar]:
-    """Beside the file, or else in the mirror; why it does not stand beside it."""
+    """Write beside the file, or else into the mirror. Returns why it is not beside the file."""
     form, description, existing, folders = composer.form, composer.description, composer.existing, composer.unsynced
     beside = sidecar_path(description.path, form.SUFFIX)
-    away = mirror_path(mirror, beside) if mirror else None
-    elsewhere = read_ours(form, away) if away else None
+    in_mirror = mirror_path(mirror, beside) if mirror else None
+    mirrored = read_ours(form, in_mirror) if in_mirror else None
     try:
-        compose_atomically(beside, composer.at(beside, elsewhere), mode=composer.mode, unsynced=folders)
+        compose_atomically(beside, composer.composing(beside, mirrored), mode=composer.mode, unsynced=folders)
     except OSError as error:
-        if away is None or error.errno not in REFUSED:
+        if in_mirror is None or error.errno not in REFUSED:
             raise
-        make_folder(away)
+        make_folder(in_mirror)
         ours = read_ours(form, beside)
-        compose_atomically(away, composer.at(away, ours), mode=composer.mode, unsynced=folders)
-        why = f"its folder cannot be written, so it stands at {os.fsdecode(away)}"
+        compose_atomically(in_mirror, composer.composing(in_mirror, ours), mode=composer.mode, unsynced=folders)
+        why = f"its folder is not writable, so it was saved at {os.fsdecode(in_mirror)}"
         return [KeptSidecar(path=beside, reason=why), *conflict_copies_of(composer)]
     kept = []
     if existing == "skip" and read_ours(form, beside) != form.render(description):
-        kept.append(KeptSidecar(path=beside, reason="one stands there already, and output.existing says skip"))
-    if away and elsewhere:
-        kept += return_from_mirror(composer, beside, away, elsewhere)
+        kept.append(KeptSidecar(path=beside, reason='it already exists, and output.existing is "skip"'))
+    if in_mirror and mirrored:
+        kept += return_from_mirror(composer, beside, in_mirror, mirrored)
     return kept + conflict_copies_of(composer)
 
 
-def return_from_mirror(composer: Composer, beside: bytes, away: bytes, elsewhere: bytes) -> list[KeptSidecar]:
-    """Clear the one in the mirror, whose content `elsewhere` the one beside the file holds now, unless it says more."""
+def return_from_mirror(composer: Composer, beside: bytes, in_mirror: bytes, content: bytes) -> list[KeptSidecar]:
+    """Remove the sidecar from the mirror if the one beside the file now holds all of its `content`."""
     form, description = composer.form, composer.description
     if not (
-        composer.parts_from(elsewhere, beside)
-        or read_ours(form, beside) == compose(form, elsewhere, description, composer.existing)
-        or is_unedited(form, elsewhere, description)
+        composer.saves_other_file(content, beside)
+        or read_ours(form, beside) == compose(form, content, description, composer.existing)
+        or is_unedited(form, content, description)
     ):
-        return [KeptSidecar(path=away, reason="it holds words of yours, so it stays beside the one at the file")]
-    if failed := sync_folders([os.path.dirname(beside)]):  # its words stand there for good, before they go here
+        reason = "it holds edits of yours, so it is kept as well as the one beside the file"
+        return [KeptSidecar(path=in_mirror, reason=reason)]
+    if failed := sync_folders([os.path.dirname(beside)]):  # the new one must be durable before this one is removed
         raise next(iter(failed.values()))
-    remove_from_mirror(away)
+    remove_from_mirror(in_mirror)
     return []
 
 
 def conflict_copies_of(composer: Composer) -> list[KeptSidecar]:
-    return [KeptSidecar(path=name, reason=CONFLICT_COPY, apart=True) for name in sorted(composer.apart)]
+    copies = sorted(composer.conflict_copies)
+    return [KeptSidecar(path=path, reason=CONFLICT_COPY, is_conflict_copy=True) for path in copies]

@@ -74,7 +74,7 @@ class TestDisks:
 
     OTHER = new_file(b"/inbox/card/dune.jpg", b"dune", inode=9)
 
-    def test_the_disk_that_is_known_gets_its_new_number_and_all_others_none(
+    def test_a_known_disk_gets_its_new_number_and_all_others_become_unknown(
         self, store: JobStore, library: Library
     ) -> None:
         inbox, card = done(store, on_disk(FILE, 1)), done(store, on_disk(self.OTHER, 11))
@@ -82,7 +82,7 @@ class TestDisks:
         assert [library.job(id).fingerprint.device for id in (inbox, card)] == [17, NO_DEVICE]
         assert library.job(card).fingerprint == self.OTHER.fingerprint, "all else stays"
 
-    def test_a_file_that_is_seen_says_which_number_its_disk_has(self, store: JobStore, library: Library) -> None:
+    def test_a_present_file_updates_its_device_number(self, store: JobStore, library: Library) -> None:
         job = done(store, on_disk(self.OTHER, NO_DEVICE))
         store.presence.update_fingerprints({job: on_disk(self.OTHER, 12).fingerprint})
         assert library.job(job).fingerprint.device == 12
@@ -97,7 +97,7 @@ class TestDisks:
 
 
 class TestMissing:
-    def test_every_finished_job_of_a_path_is_marked_once_and_those_that_wait_are_not(
+    def test_every_finished_job_of_a_path_is_marked_once_and_queued_ones_are_not(
         self, store: JobStore, library: Library, clock: FakeClock
     ) -> None:
         ended = done(store)
@@ -124,7 +124,7 @@ class TestMissing:
         assert library.missing() == []
         assert store.presence.republish(ids) == CHUNK_SIZE + 1
 
-    def test_of_a_replaced_path_the_job_about_the_file_that_stands_there_is_spared(
+    def test_of_a_replaced_path_the_job_about_the_present_file_is_spared(
         self, store: JobStore, library: Library
     ) -> None:
         old, new = done(store), done(store, now := new_file(content=b"higher waves", inode=8))
@@ -145,9 +145,7 @@ class TestMissing:
         assert admit(store, new_file(inode=8)) == (Admission.ALREADY_DESCRIBED, job)
         assert library.job(job).missing_since is None
 
-    def test_a_job_that_goes_along_with_its_file_is_found_and_the_one_it_replaces_is_missing(
-        self, store: JobStore, library: Library
-    ) -> None:
+    def test_a_moved_job_is_present_and_the_one_it_replaces_is_missing(self, store: JobStore, library: Library) -> None:
         there = done(store, new_file(b"/inbox/sea.jpg", b"sea", inode=8))
         job = done(store)
         store.presence.mark_missing([FILE.path])
@@ -157,7 +155,7 @@ class TestMissing:
 
 
 class TestRestored:
-    def test_a_done_job_is_published_once_more_with_the_same_words(
+    def test_a_done_job_is_published_again_with_the_same_description(
         self, store: JobStore, library: Library, clock: FakeClock
     ) -> None:
         job = done(store)
@@ -170,7 +168,7 @@ class TestRestored:
         assert library.job(job).state is JobState.DONE
         assert "Its sidecars are missing and are written again." in [event.note for event in library.events(job)]
 
-    def test_left_alone_is_a_job_whose_file_is_missing_or_that_is_not_the_last_word_on_its_path(
+    def test_a_job_whose_file_is_missing_or_that_is_not_the_newest_is_left_alone(
         self, store: JobStore, library: Library
     ) -> None:
         old, missing = done(store), done(store, new_file(b"/inbox/gone.jpg"))
@@ -179,7 +177,7 @@ class TestRestored:
         assert store.presence.republish([old, missing]) == 0
         assert [library.job(id).state for id in (old, missing)] == [JobState.DONE, JobState.DONE]
 
-    def test_only_so_many_are_taken_up_at_once(self, store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_number_claimed_at_once_is_limited(self, store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("storage.jobs.recovery.MAX_UNPUBLISHED", 2)
         jobs = [done(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number)) for number in range(3)]
         store.presence.republish(jobs)
@@ -192,7 +190,7 @@ class TestRestored:
 class TestChangedFrom:
     """What a file held before it was changed in place, and what was another file of the same name."""
 
-    def test_bytes_that_took_the_place_of_described_ones_while_the_name_was_held_are_the_same_file(
+    def test_bytes_that_replaced_described_ones_while_the_name_was_held_are_the_same_file(
         self, store: JobStore
     ) -> None:
         first = done(store)
@@ -228,9 +226,7 @@ class TestChangedFrom:
 
 
 class TestTakenBack:
-    def test_a_description_comes_back_as_a_done_job_that_says_the_same(
-        self, store: JobStore, library: Library, clock: FakeClock
-    ) -> None:
+    def test_an_imported_description_is_a_done_job(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         file = new_file(b"/inbox/bad\xff.mov", kind=MediaKind.VIDEO, format="mov", inode=2**64 - 1)
         said = description_of(
             file,
@@ -247,7 +243,7 @@ class TestTakenBack:
         assert admit(store, file) == (Admission.ALREADY_DESCRIBED, job.id)
         assert store.claim("worker", lease_seconds=LEASE) is None
 
-    def test_what_the_database_knows_stays_as_it_is(self, store: JobStore, library: Library) -> None:
+    def test_known_paths_are_not_imported(self, store: JobStore, library: Library) -> None:
         described, waits = done(store), admit(store, new_file(b"/inbox/new.jpg", b"new"))[1]
         before = [library.job(id) for id in (described, waits)]
         files = [FILE, new_file(b"/inbox/new.jpg", b"new"), new_file(b"/inbox/lost.jpg", b"lost")]
@@ -257,7 +253,7 @@ class TestTakenBack:
         assert [library.job(id) for id in (described, waits)] == before
         assert library.description(described) == description_of(FILE)
 
-    def test_two_files_of_the_same_bytes_come_back_each_for_itself(self, store: JobStore, library: Library) -> None:
+    def test_two_files_of_the_same_bytes_are_imported_separately(self, store: JobStore, library: Library) -> None:
         files = [new_file(b"/inbox/%s.jpg" % name) for name in (b"a", b"b")]
         said: list[tuple[NewFile, Description]] = [
             (file, description_of(file, answers={"caption": file.path.decode()})) for file in files
@@ -266,7 +262,9 @@ class TestTakenBack:
         for file, description in said:
             assert library.description(job_at(library, file.path).id) == description
 
-    def test_a_refusal_of_the_path_is_taken_back_too(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+    def test_an_import_removes_the_refusal_of_its_path(
+        self, store: JobStore, library: Library, clock: FakeClock
+    ) -> None:
         store.refuse(Refusal(path=FILE.path, code="not-downloaded", reason="In the cloud.", at=clock.now()))
         store.presence.import_described([(FILE, description_of(FILE))], max_attempts=3)
         assert library.refusal(FILE.path) is None

@@ -148,7 +148,7 @@ class TestJobStore:
         ("content", "model", "recipe"),
         [(b"new", MODEL, RECIPE), (b"waves", "another@1", RECIPE), (b"waves", MODEL, "ffff")],
     )
-    def test_other_bytes_another_model_and_other_questions_are_new_work(
+    def test_other_bytes_another_model_and_another_recipe_are_new_work(
         self, store: JobStore, content: bytes, model: str, recipe: str
     ) -> None:
         job_id = done(store)
@@ -161,20 +161,20 @@ class TestJobStore:
         done(store, new_file(content=b"higher waves"))
         assert admit(store)[0] is Admission.QUEUED, "the sidecars tell of the other bytes by now"
 
-    def test_the_same_bytes_at_another_path_are_queued_and_their_description_is_known(self, store: JobStore) -> None:
+    def test_the_same_bytes_at_another_path_are_queued_and_their_description_is_cached(self, store: JobStore) -> None:
         done(store)
         copy = new_file(b"/inbox/copy.jpg")
         assert admit(store, copy)[0] is Admission.QUEUED
         assert store.cached_description(copy.digest, model=MODEL, recipe=RECIPE) == description_of(new_file())
 
-    def test_only_the_same_bytes_model_and_questions_are_known(self, store: JobStore) -> None:
+    def test_only_the_same_bytes_model_and_recipe_are_cached(self, store: JobStore) -> None:
         done(store)
         digest = new_file().digest
         assert store.cached_description(new_file(content=b"x").digest, model=MODEL, recipe=RECIPE) is None
         assert store.cached_description(digest, model="another@1", recipe=RECIPE) is None
         assert store.cached_description(digest, model=MODEL, recipe="ffff") is None
 
-    def test_a_failed_or_skipped_file_waits_for_a_person(self, store: JobStore) -> None:
+    def test_a_failed_or_skipped_file_is_retried_only_on_request(self, store: JobStore) -> None:
         _, failed = admit(store)
         store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
         assert admit(store) == (Admission.ALREADY_DESCRIBED, failed)
@@ -191,7 +191,7 @@ class TestJobStore:
 
     # Moves
 
-    def test_a_waiting_job_goes_along_with_its_file(self, store: JobStore, library: Library) -> None:
+    def test_a_queued_job_moves_with_its_file(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
         assert store.relocate(library.job(job_id), b"/inbox/sea.jpg")
         job = library.job(job_id)
@@ -210,14 +210,14 @@ class TestJobStore:
         store.finish(claim)
         assert library.job(job_id).state is JobState.DONE
 
-    def test_a_job_that_was_given_up_stays_so_at_the_new_place(self, store: JobStore, library: Library) -> None:
+    def test_a_failed_job_stays_failed_at_the_new_place(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
         store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
         assert store.relocate(library.job(job_id), b"/inbox/sea.jpg")
         job = library.job(job_id)
         assert (job.state, job.reason, job.path) == (JobState.FAILED, "No picture.", b"/inbox/sea.jpg")
 
-    def test_a_job_whose_file_was_missed_goes_on_at_the_new_place(self, store: JobStore, library: Library) -> None:
+    def test_a_gone_job_is_queued_at_the_new_place(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
         store.mark_gone(claimed(store), "It went away.")
         assert store.relocate(library.job(job_id), b"/inbox/sea.jpg")
@@ -225,7 +225,7 @@ class TestJobStore:
         assert (job.state, job.attempts, job.reason, job.finished_at) == (JobState.QUEUED, 0, None, None)
         assert claimed(store).job.id == job_id
 
-    def test_a_job_that_is_worked_on_stays_with_its_worker(self, store: JobStore, library: Library) -> None:
+    def test_a_claimed_job_stays_with_its_worker(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
         waiting = library.job(job_id)
         claim = claimed(store)
@@ -241,7 +241,7 @@ class TestJobStore:
         assert not store.relocate(library.job(first), b"/inbox/sea.jpg")
         assert not store.relocate(library.job(second), b"/inbox/beach.jpg")
 
-    def test_jobs_are_found_by_their_file_wherever_it_was_met(self, store: JobStore, library: Library) -> None:
+    def test_jobs_are_found_by_their_file_at_any_path(self, store: JobStore, library: Library) -> None:
         first, second = new_file(), new_file(b"/inbox/linked.jpg")
         jobs = {admit(store, first)[1], admit(store, second)[1]}
         admit(store, new_file(b"/inbox/sea.jpg", inode=8))
@@ -296,9 +296,7 @@ class TestJobStore:
         assert store.claim_all("w", lease_seconds=LEASE, most=3) == []
         assert all(store.beat(claim, lease_seconds=LEASE) for claim in claims)
 
-    def test_of_files_with_the_same_bytes_one_is_claimed_at_once_unless_it_is_to_be_asked_again(
-        self, store: JobStore
-    ) -> None:
+    def test_of_files_with_the_same_bytes_one_is_claimed_unless_it_is_fresh(self, store: JobStore) -> None:
         for name in (b"/inbox/a.jpg", b"/inbox/b.jpg"):
             admit(store, new_file(name))
         admit(store, new_file(b"/inbox/other.jpg", content=b"other"))
@@ -351,7 +349,7 @@ class TestJobStore:
         assert library.events(second.job.id)[-1].note == "As it should."
         assert made.problems() == []
 
-    def test_of_many_bytes_those_are_found_about_which_something_was_said(self, store: JobStore) -> None:
+    def test_of_many_digests_the_described_ones_are_found(self, store: JobStore) -> None:
         for name in (b"/inbox/a.jpg", b"/inbox/b.jpg"):
             admit(store, new_file(name, content=name))
         file, other = new_file(b"/inbox/a.jpg", content=b"/inbox/a.jpg"), new_file(content=b"/inbox/b.jpg")
@@ -379,7 +377,7 @@ class TestJobStore:
         assert len(claims) == 200
         assert {claim.job.id for claim in claims} == ids
 
-    def test_the_same_bytes_at_another_path_wait_for_what_is_said_of_them(self, store: JobStore) -> None:
+    def test_the_same_bytes_at_another_path_wait_for_the_description(self, store: JobStore) -> None:
         first, twin, other = new_file(b"/inbox/a.jpg"), new_file(b"/inbox/b.jpg"), new_file(b"/inbox/c.jpg", b"c")
         ids = [admit(store, file)[1] for file in (first, twin, other)]
         claim = claimed(store)
@@ -390,7 +388,7 @@ class TestJobStore:
         assert claimed(store).job.id == ids[1], "even while the first one's sidecars are pending"
 
     @pytest.mark.parametrize("way", ["fail", "skip", "gone", "retry", "wait", "reap", "abandon"])
-    def test_the_same_bytes_are_tried_themselves_when_nothing_was_said_of_them(
+    def test_the_same_bytes_are_tried_when_the_first_job_failed(
         self, store: JobStore, clock: FakeClock, way: str
     ) -> None:
         admit(store, new_file(b"/inbox/a.jpg"))
@@ -412,7 +410,7 @@ class TestJobStore:
         got = [claim.job.id for claim in iter(lambda: store.claim("w", lease_seconds=LEASE), None)]
         assert got == ([claim.job.id] if way in ("reap", "abandon") else [twin]), "one at a time, and never none"
 
-    def test_who_is_to_be_asked_again_does_not_wait_for_the_same_bytes(self, store: JobStore) -> None:
+    def test_a_fresh_job_does_not_wait_for_the_same_bytes(self, store: JobStore) -> None:
         job_id = done(store, new_file(b"/inbox/a.jpg"))
         admit(store, new_file(b"/inbox/b.jpg"))
         claimed(store)
@@ -448,7 +446,7 @@ class TestJobStore:
         store.finish(claim)
         assert library.job(job_id).state is JobState.DONE
 
-    def test_a_done_job_shows_no_old_trouble(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+    def test_a_done_job_shows_no_old_reason(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         _, job_id = admit(store)
         store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=clock.now())
         claim = claimed(store)
@@ -458,7 +456,7 @@ class TestJobStore:
         job = library.job(job_id)
         assert (job.cause, job.reason_code, job.reason, job.finished_at) == (None, None, None, clock.now())
 
-    def test_every_arrow_is_an_event(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+    def test_every_transition_is_an_event(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         _, job_id = admit(store)
         store.release(claimed(store), "Stopping.")
         clock.advance(1)
@@ -479,7 +477,7 @@ class TestJobStore:
 
     # Other ends
 
-    def test_a_failure_says_why(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+    def test_a_failure_has_a_reason(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         _, job_id = admit(store)
         store.fail(claimed(store), code="damaged", reason="'bad\udcff' holds no picture.", cause=Cause.INPUT)
         job = library.job(job_id)
@@ -563,7 +561,7 @@ class TestJobStore:
 
     # Fencing
 
-    def test_a_stale_worker_cannot_speak(self, store: JobStore, library: Library, clock: FakeClock) -> None:
+    def test_a_stale_worker_changes_nothing(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         _, job_id = admit(store)
         stale = claimed(store)
         clock.advance(LEASE)
@@ -666,7 +664,7 @@ class TestJobStore:
 
     # After a death
 
-    def test_only_silent_workers_are_reaped(self, store: JobStore, clock: FakeClock) -> None:
+    def test_only_expired_leases_are_reaped(self, store: JobStore, clock: FakeClock) -> None:
         _, silent = admit(store)
         claimed(store)
         clock.advance(LEASE / 2)
@@ -689,7 +687,7 @@ class TestJobStore:
         assert job.reason and "3 times" in job.reason
         assert store.claim("w", lease_seconds=LEASE) is None
 
-    def test_at_a_start_every_job_is_taken_back_at_once(self, store: JobStore, library: Library) -> None:
+    def test_at_startup_every_job_is_taken_back(self, store: JobStore, library: Library) -> None:
         _, running = admit(store)
         claimed(store)
         _, last_try = admit(store, new_file(b"/inbox/b.jpg", b"b"), max_attempts=1)
@@ -706,7 +704,7 @@ class TestJobStore:
             store.finish(described)
         assert store.abandon_all("Again.") == 0
 
-    def test_what_was_described_is_taken_up_and_written_again(self, store: JobStore, library: Library) -> None:
+    def test_described_jobs_are_claimed_and_published_again(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
         dead = claimed(store)
         store.publish(dead, description_of(new_file()))
@@ -721,7 +719,7 @@ class TestJobStore:
         store.finish(claim)
         assert library.job(job_id).state is JobState.DONE
 
-    def test_a_silent_publisher_is_replaced(self, store: JobStore, clock: FakeClock) -> None:
+    def test_a_publisher_with_an_expired_lease_is_replaced(self, store: JobStore, clock: FakeClock) -> None:
         admit(store)
         claim = claimed(store)
         store.publish(claim, description_of(new_file()))
@@ -729,7 +727,7 @@ class TestJobStore:
         assert store.reap() == [], "it is described: it is never queued again"
         assert len(store.claim_unpublished("w2", lease_seconds=LEASE)) == 1
 
-    def test_sidecars_that_cannot_be_written_are_taken_up_later(
+    def test_sidecars_that_cannot_be_written_are_claimed_later(
         self, store: JobStore, library: Library, clock: FakeClock
     ) -> None:
         _, job_id = admit(store)
@@ -747,7 +745,7 @@ class TestJobStore:
         store.finish(again)
         assert library.job(job_id).reason is None
 
-    def test_a_clock_that_is_set_back_a_day_holds_up_nothing(self, store: JobStore, clock: FakeClock) -> None:
+    def test_a_clock_that_is_set_back_a_day_delays_nothing(self, store: JobStore, clock: FakeClock) -> None:
         later = clock.now() + timedelta(seconds=30)
         _, waiting = admit(store)
         store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=later)
@@ -781,7 +779,7 @@ class TestJobStore:
         assert (job.queued_at, job.fresh) == (clock.now(), False)
         assert claimed(store).job.id == job_id
 
-    def test_a_done_job_is_asked_again_by_a_new_job(self, store: JobStore, library: Library) -> None:
+    def test_a_done_job_is_retried_by_a_new_job(self, store: JobStore, library: Library) -> None:
         first = done(store)
         job = store.requeue(first)
         assert job.id != first
@@ -795,7 +793,7 @@ class TestJobStore:
         assert store.cached_description(new_file().digest, model=MODEL, recipe=RECIPE) == said
         assert library.description(first) == description_of(new_file()), "what was said before stays on record"
 
-    def test_a_job_under_way_is_answered_as_it_is(self, store: JobStore) -> None:
+    def test_a_retry_returns_a_live_job_unchanged(self, store: JobStore) -> None:
         _, job_id = admit(store)
         assert store.requeue(job_id).state is JobState.QUEUED
         claim = claimed(store)
@@ -808,7 +806,7 @@ class TestJobStore:
         store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
         assert store.requeue(old).id == new
 
-    def test_there_is_no_retry_of_nothing(self, store: JobStore) -> None:
+    def test_there_is_no_retry_without_a_job_or_file(self, store: JobStore) -> None:
         with pytest.raises(NotFoundError):
             store.requeue(7)
         _, job_id = admit(store)
@@ -816,7 +814,7 @@ class TestJobStore:
         with pytest.raises(NotFoundError, match="went away"):
             store.requeue(job_id)
 
-    def test_all_failed_jobs_start_over_where_they_are_the_last_word(self, store: JobStore, library: Library) -> None:
+    def test_all_failed_jobs_start_over_if_they_are_the_newest(self, store: JobStore, library: Library) -> None:
         for name in (b"a", b"b", b"c"):
             admit(store, new_file(name, content=name))
             store.fail(claimed(store), code="damaged", reason="No picture.", cause=Cause.INPUT)
@@ -851,7 +849,7 @@ class TestJobStore:
         store.publish(claimed(store), description_of(new_file(b"b", content=b"b")))
         assert unfinished(library) == 3
 
-    def test_the_daemon_says_how_it_is(self, store: JobStore, library: Library) -> None:
+    def test_the_daemon_reports_its_state(self, store: JobStore, library: Library) -> None:
         assert store.state("engine") is None
         store.set_state("engine", {"ready": False, "reason": "No model."})
         store.set_state("engine", {"ready": True})

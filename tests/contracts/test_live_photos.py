@@ -181,19 +181,19 @@ class TestArrival:
         assert pair.jobs() == {"IMG_1.MOV": JobState.RUNNING}
 
     @pytest.mark.parametrize("first", ["IMG_1.HEIC", "IMG_1.MOV"])
-    def test_a_half_that_could_not_be_described_stands_for_none(self, pair: Desk, first: str) -> None:
+    def test_a_half_that_could_not_be_described_replaces_none(self, pair: Desk, first: str) -> None:
         (second,) = {"IMG_1.HEIC", "IMG_1.MOV"} - {first}
         pair.enter(first)
         pair.store.fail(pair.claim(), code="unreadable", reason="Damaged.", cause=Cause.INPUT)
         assert pair.enter(second) == [QUEUED]
 
-    def test_a_half_that_is_not_there_any_more_stands_for_none(self, pair: Desk) -> None:
+    def test_a_missing_half_replaces_none(self, pair: Desk) -> None:
         pair.enter("IMG_1.HEIC")
         pair.describe()
         os.unlink(pair.path("IMG_1.HEIC"))
         assert pair.enter("IMG_1.MOV") == [QUEUED]
 
-    def test_a_picture_in_the_cloud_still_stands_for_its_film(self, pair: Desk) -> None:
+    def test_a_picture_in_the_cloud_still_replaces_its_film(self, pair: Desk) -> None:
         pair.enter("IMG_1.HEIC")
         pair.describe()
         (pair.folder / "IMG_1.HEIC").rename(pair.folder / ".IMG_1.HEIC.icloud")
@@ -451,7 +451,7 @@ class TestStore:
         assert not store.reassign(job, STILL)
         assert [one.id for one in library.jobs()] == [own, job.id]
 
-    def test_halves_are_found_by_identifier_while_they_stand(self, store: JobStore, library: Library) -> None:
+    def test_active_halves_are_found_by_identifier(self, store: JobStore, library: Library) -> None:
         numbers = [self.admit(store, file) for file in (STILL, MOVING, new_file(b"/inbox/x.jpg", b"x"))]
         assert [job.id for job in library.halves([IDENTIFIER])[IDENTIFIER]] == numbers[:2]
         assert library.halves([OTHER]) == library.halves([]) == {}
@@ -470,7 +470,7 @@ class TestStore:
         self.admit(store, new_file(STILL.path, b"another picture"))
         assert library.halves([IDENTIFIER]) == {}
 
-    def test_what_is_set_aside_is_found_by_what_stands_for_it(self, desk: Desk) -> None:
+    def test_files_that_are_set_aside_are_found_by_their_partner(self, desk: Desk) -> None:
         desk.drop("a.jpg", picture())
         desk.drop("a.mov", film())
         desk.drop("b.txt", b"no picture")

@@ -45,7 +45,7 @@ def test_without_jobs_there_is_nothing_to_do(store: JobStore) -> None:
     assert asked(store) == (False, False)
 
 
-def test_a_queued_job_waits_for_the_model_until_it_is_claimed_and_is_under_way_until_it_ends(store: JobStore) -> None:
+def test_a_queued_job_is_claimable_work_until_it_is_claimed_and_work_until_it_ends(store: JobStore) -> None:
     admit(store)
     assert asked(store) == (True, True)
     claimed = claim(store)

@@ -77,7 +77,7 @@ def test_sidecars_of_a_read_only_disk_stand_in_the_home_and_are_not_doubled_late
     assert house.job(path).state is JobState.DONE
     assert names(away) == {"beach.png.md", "beach.png.smolwatch.json"}
     assert (
-        f"its folder cannot be written, so it stands at {away}/beach.png.md" in house.ask("why", path.decode()).stdout
+        f"its folder is not writable, so it was saved at {away}/beach.png.md" in house.ask("why", path.decode()).stdout
     )
     assert f"{away}/beach.png.smolwatch.json" in house.ask("show", path.decode()).stdout
     assert f"stand below {house.mirror}" in house.ask("status").stdout

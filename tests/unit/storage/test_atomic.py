@@ -73,7 +73,9 @@ def pipe(target: Path, path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [link, dangling, folder, pipe])
-def test_what_is_no_file_is_neither_followed_nor_replaced(tmp_path: Path, make: Callable[[Path, Path], None]) -> None:
+def test_what_is_not_a_file_is_neither_followed_nor_replaced(
+    tmp_path: Path, make: Callable[[Path, Path], None]
+) -> None:
     target = tmp_path / "target"
     target.write_bytes(b"ours: but elsewhere")
     make(target, tmp_path / "x.md")
@@ -99,14 +101,14 @@ def test_a_file_that_appears_at_the_last_moment_is_kept(tmp_path: Path, monkeypa
     assert names(tmp_path) == ["x.md"]
 
 
-def test_a_file_that_says_it_already_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_file_with_the_right_content_is_not_rewritten(tmp_path: Path) -> None:
     assert compose_atomically(tmp_path / "x.md", lambda _: b"ours", mode=0o640)
     before = file_state(tmp_path / "x.md")
     assert not compose_atomically(tmp_path / "x.md", lambda _: b"ours", mode=0o640)
     assert file_state(tmp_path / "x.md") == before
 
 
-def test_what_is_saved_at_the_last_moment_is_composed_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_at_the_last_moment_is_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.md"
     file.write_bytes(b"ours: old")
     real_write = atomic.write_temporary
@@ -140,7 +142,7 @@ def test_a_file_that_is_removed_at_the_last_moment_is_written_as_a_new_one(
     assert names(tmp_path) == ["x.md"]
 
 
-def test_a_file_that_is_never_still_is_left_to_its_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_keeps_changing_is_left_to_its_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.md"
     file.write_bytes(b"ours: 0")
     real_write = atomic.write_temporary

@@ -73,7 +73,7 @@ def test_what_the_store_writes_is_sound(busy: Database) -> None:
         ("UPDATE jobs SET attempts = 9 WHERE id = 3", "Damaged: CHECK constraint failed"),
     ],
 )
-def test_books_that_were_tampered_with_are_found(busy: Database, harm: str, said: str) -> None:
+def test_broken_rules_are_found(busy: Database, harm: str, said: str) -> None:
     with busy.read() as connection:  # the only connection there is: its rules can be put aside
         driver = connection.connection.driver_connection
         assert driver is not None

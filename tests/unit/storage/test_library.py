@@ -25,7 +25,7 @@ def describe(store: JobStore, name: bytes, kind: MediaKind, seconds: float) -> N
     store.finish(claim)
 
 
-def test_an_empty_library_answers_every_question(library: Library) -> None:
+def test_every_query_works_on_an_empty_library(library: Library) -> None:
     assert library.counts() == dict.fromkeys(JobState, 0)
     assert library.jobs() == []
     assert library.job_at(b"/inbox/a.jpg") is None
@@ -49,9 +49,7 @@ def test_jobs_come_newest_first_by_state_and_limit(store: JobStore, library: Lib
     assert library.counts() == dict.fromkeys(JobState, 0) | {JobState.QUEUED: 2, JobState.FAILED: 1}
 
 
-def test_what_may_be_tried_soon_and_what_failed_lately_is_counted(
-    store: JobStore, library: Library, clock: FakeClock
-) -> None:
+def test_due_jobs_and_recent_failures_are_counted(store: JobStore, library: Library, clock: FakeClock) -> None:
     for name in (b"a", b"b", b"c"):
         admit(store, name)
     failing, waiting = store.claim("w", lease_seconds=60), store.claim("w", lease_seconds=60)
@@ -65,20 +63,20 @@ def test_what_may_be_tried_soon_and_what_failed_lately_is_counted(
     assert library.counts(finished_since=later) == dict.fromkeys(JobState, 0)
 
 
-def test_many_refusals_are_answered_at_once(store: JobStore, library: Library, clock: FakeClock) -> None:
+def test_many_refusals_are_read_at_once(store: JobStore, library: Library, clock: FakeClock) -> None:
     refusals = [Refusal(path=name, code="no", reason="No.", at=clock.now()) for name in (b"a", b"b\xff")]
     store.refuse_all(refusals)
     assert library.refusals([b"a", b"b\xff", b"c"]) == {refusal.path: refusal for refusal in refusals}
 
 
-def test_a_path_is_answered_with_its_newest_job(store: JobStore, library: Library) -> None:
+def test_a_path_gives_its_newest_job(store: JobStore, library: Library) -> None:
     describe(store, b"a", MediaKind.IMAGE, 1.0)
     store.admit(new_file(b"a", content=b"changed"), model=MODEL, recipe=RECIPE, max_attempts=3)
     job = library.job_at(b"a")
     assert job and job.state is JobState.QUEUED
 
 
-def test_many_paths_are_answered_at_once_as_they_are_one_by_one(
+def test_many_paths_give_the_same_jobs_as_single_queries(
     store: JobStore, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.library.CHUNK_SIZE", 2)

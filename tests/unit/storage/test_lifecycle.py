@@ -3,7 +3,7 @@ from __future__ import annotations
 from storage.lifecycle import FINAL, TRANSITIONS, JobState
 
 
-def test_what_was_not_described_comes_back_to_the_queue_and_what_was_only_to_be_published() -> None:
+def test_undescribed_and_republished_jobs_can_return_to_the_queue() -> None:
     assert {(before, after) for before, after in TRANSITIONS if before.is_final()} == {
         (JobState.FAILED, JobState.QUEUED),
         (JobState.SKIPPED, JobState.QUEUED),

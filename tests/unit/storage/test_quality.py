@@ -21,10 +21,10 @@ from storage.quality import MEANINGS, to_text
         ((), "suspect"),
     ],
 )
-def test_a_verdict_reads_like_this(reasons: tuple[str, ...], words: str) -> None:
+def test_a_verdict_as_text(reasons: tuple[str, ...], words: str) -> None:
     assert to_text(Quality(verdict="suspect", reasons=reasons)) == words
 
 
 @given(name=st.text(min_size=1), code=st.sampled_from(sorted(MEANINGS)))
-def test_every_code_has_words_whatever_the_answer_is_called(name: str, code: str) -> None:
+def test_every_code_has_a_text_for_any_answer(name: str, code: str) -> None:
     assert to_text(Quality(verdict="suspect", reasons=(f"{name}: {code}",))).endswith(MEANINGS[code])

@@ -14,7 +14,7 @@ from tests.support.files import description_of, new_file
 VIDEO = new_file(b"/inbox/beach.mov", kind=MediaKind.VIDEO, format="mov")
 
 
-def test_the_record_of_a_video_has_the_words_of_the_design_in_its_order() -> None:
+def test_the_record_of_a_video_has_all_keys_in_order() -> None:
     record = description_of(
         VIDEO,
         timeline=(Segment(start=0.0, end=4.0, text="Waves."),),
@@ -88,6 +88,6 @@ def test_a_length_that_is_no_number_is_absent() -> None:
         (-(2**63) * 1000, datetime.min.replace(tzinfo=UTC)),
     ],
 )
-def test_a_files_time_beyond_the_calendar_is_its_edge(mtime_ns: int, moment: datetime) -> None:
+def test_a_file_time_beyond_the_calendar_becomes_its_limit(mtime_ns: int, moment: datetime) -> None:
     assert from_mtime_ns(mtime_ns) == moment
     assert isinstance(description_of(new_file(mtime_ns=mtime_ns)).record()["file"]["modified"], str)

@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "a home with % and ü?" / "smolwatch.db"
 
 
-def test_a_new_database_has_the_tables_that_the_code_believes_in(file: Path, tmp_path: Path) -> None:
+def test_a_new_database_has_the_tables_of_the_code(file: Path, tmp_path: Path) -> None:
     open_database(file).close()
     other = tmp_path / "other.db"
     engine = create_engine(f"sqlite:///{other}")
@@ -60,7 +60,7 @@ def test_the_head_is_the_last_step_there_is() -> None:
     ), "numbers grow: a larger one is a newer one"
 
 
-def test_nobody_else_may_read_the_database_or_its_companions(file: Path) -> None:
+def test_only_the_owner_can_read_the_database_and_its_companions(file: Path) -> None:
     file.parent.mkdir()
     file.touch(mode=0o644)
     database = open_database(file)
@@ -88,7 +88,7 @@ def test_what_was_written_is_there_after_a_restart(file: Path) -> None:
     again.close()
 
 
-def test_a_reader_sees_one_state_while_a_writer_writes(database: Database) -> None:
+def test_a_reader_sees_one_snapshot_while_a_writer_writes(database: Database) -> None:
     library = Library(database)
     with database.write() as connection:
         connection.execute(insert(daemon_state).values(key="daemon", value={"pid": 1}))
@@ -104,7 +104,7 @@ def test_a_block_that_raises_changes_nothing(database: Database) -> None:
 
 
 class TestReadOnly:
-    def test_it_reads_beside_a_writer_and_cannot_write(self, file: Path) -> None:
+    def test_it_reads_while_another_writes_and_cannot_write(self, file: Path) -> None:
         writer = open_database(file)
         reader = open_database(file, read_only=True)
         admit_one(writer)
@@ -122,7 +122,7 @@ class TestReadOnly:
         assert len(Library(reader).jobs()) == 1
         reader.close()
 
-    def test_no_file_is_not_found_with_advice_and_none_is_made(self, file: Path) -> None:
+    def test_a_missing_file_is_reported_with_advice_and_not_created(self, file: Path) -> None:
         with pytest.raises(NotFoundError) as caught:
             open_database(file, read_only=True)
         assert "smolwatch run" in caught.value.advice
@@ -155,7 +155,7 @@ class TestMigration:
         upgraded.close()
         assert file.with_name(f"smolwatch.db.before-{migrations.HEAD}").exists()
 
-    def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(self, file: Path, tmp_path: Path) -> None:
+    def test_an_older_database_is_migrated_and_backed_up(self, file: Path, tmp_path: Path) -> None:
         database = open_database(file)
         admit_one(database)
         database.close()
@@ -211,7 +211,7 @@ class TestTrouble:
         store.finish(claim)
         database.close()
 
-    def test_another_writer_that_does_not_let_go_is_named(self, database: Database, file: Path) -> None:
+    def test_a_writer_that_keeps_the_lock_is_reported(self, database: Database, file: Path) -> None:
         with closing(sqlite3.connect(Path(database.name), isolation_level=None)) as rival:
             rival.execute("BEGIN IMMEDIATE")
             with database.read() as connection:  # the pool gives this connection to the writer below
@@ -226,7 +226,7 @@ class TestTrouble:
             open_database(tmp_path / "data" / "smolwatch.db")
 
 
-def test_asking_the_library_loads_no_migrations_no_other_database_and_nothing_of_the_orm(file: Path) -> None:
+def test_a_query_imports_no_migrations_no_other_driver_and_no_orm(file: Path) -> None:
     open_database(file).close()
     program = f"""
 import sys
@@ -247,7 +247,7 @@ print(sorted({{"alembic", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql", "p
     assert said.stdout.decode().strip() == "[]"
 
 
-def test_a_thread_that_waits_too_long_for_another_is_told_so(tmp_path: Path) -> None:
+def test_a_thread_that_waits_too_long_for_another_gets_an_error(tmp_path: Path) -> None:
     with closing(open_database(tmp_path / "smolwatch.db", busy_seconds=0.01)) as database, database.write():
         raised: list[Exception] = []
 

@@ -78,7 +78,7 @@ def believed_in() -> MetaData:
 
 
 class TestOpening:
-    def test_a_new_database_has_the_tables_that_the_code_believes_in(self, server: Server, address: str) -> None:
+    def test_a_new_database_has_the_tables_of_the_code(self, server: Server, address: str) -> None:
         open_database(address).close()
         with server.new_database() as other:
             engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(other))
@@ -103,7 +103,7 @@ class TestOpening:
         assert schema(address) == today
         open_database(address).close()
 
-    def test_an_older_one_is_brought_up_to_date(self, address: str, tmp_path: Path) -> None:
+    def test_an_older_one_is_migrated(self, address: str, tmp_path: Path) -> None:
         open_database(address).close()
         steps = next_schema(tmp_path / "steps")
         with pytest.raises(StorageError, match="is required"):
@@ -128,7 +128,7 @@ class TestOpening:
         server.execute("DROP DATABASE latin")
         assert "--encoding UTF8" in caught.value.advice
 
-    def test_a_user_who_may_make_no_tables_is_told(self, server: Server, address: str) -> None:
+    def test_a_user_without_the_right_to_create_tables_gets_advice(self, server: Server, address: str) -> None:
         server.execute("CREATE ROLE guest LOGIN")
         with pytest.raises(StorageError, match="permission denied") as caught:
             open_database(address.replace("smolwatch@", "guest@"))
@@ -136,18 +136,18 @@ class TestOpening:
         assert (caught.value.exit_code, "--owner USER" in caught.value.advice) == (78, True)
 
     @pytest.mark.parametrize("place", ["postgresql://somebody@127.0.0.1:1/name", NOWHERE])
-    def test_a_server_that_is_not_there_may_come_back(self, place: str) -> None:
+    def test_a_missing_server_can_come_back(self, place: str) -> None:
         with pytest.raises(UnreachableError, match="cannot be reached") as caught:
             open_database(place)
         assert caught.value.exit_code == 1
         assert place in str(caught.value)
 
-    def test_an_address_that_makes_no_sense_is_named(self) -> None:
+    def test_an_invalid_address_is_reported(self) -> None:
         with pytest.raises(StorageError, match="is invalid") as caught:
             open_database("postgresql://somebody@host/name?colour=blue")
         assert (caught.value.exit_code, "database.url" in caught.value.advice) == (78, True)
 
-    def test_without_its_driver_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_its_driver_the_error_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, "storage.db.postgres_backend")
         monkeypatch.setitem(sys.modules, "psycopg", None)
         with pytest.raises(StorageError, match="driver") as caught:
@@ -156,20 +156,20 @@ class TestOpening:
 
 
 class TestTransactions:
-    def test_a_reader_sees_one_state_while_a_writer_writes(self, database: Database) -> None:
+    def test_a_reader_sees_one_snapshot_while_a_writer_writes(self, database: Database) -> None:
         library = Library(database)
         with database.write() as connection:
             connection.execute(insert(daemon_state).values(key="daemon", value={"pid": 1}))
             assert library.state("daemon") is None
         assert library.state("daemon") == {"pid": 1}
 
-    def test_a_reader_goes_on_seeing_the_state_that_it_began_with(self, database: Database) -> None:
+    def test_a_reader_keeps_the_snapshot_that_it_started_with(self, database: Database) -> None:
         with database.read() as connection:
             assert connection.execute(daemon_state.select()).all() == []
             JobStore(database, FakeClock().now).set_state("daemon", {})
             assert connection.execute(daemon_state.select()).all() == []
 
-    def test_a_writer_sees_all_that_was_written_before_its_turn(self, server: Server) -> None:
+    def test_a_writer_sees_everything_written_before_its_lock(self, server: Server) -> None:
         with server.new_database("empty") as address:
             server.execute(f"ALTER DATABASE {name_of(address)} SET default_transaction_isolation = 'serializable'")
             with closing(open_database(address)) as database:
@@ -184,7 +184,7 @@ class TestTransactions:
             raise ZeroDivisionError
         assert Library(database).state("daemon") is None
 
-    def test_another_writer_that_does_not_let_go_is_named(self, server: Server) -> None:
+    def test_a_writer_that_keeps_the_lock_is_reported(self, server: Server) -> None:
         with (
             server.new_database("empty") as address,
             closing(open_database(address)) as rival,
@@ -210,14 +210,14 @@ class TestTransactions:
             with pytest.raises(StorageError, match="read-only"), database.backend.translate_errors():
                 connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
-    def test_texts_that_a_server_does_not_take_are_kept_in_words(self, database: Database) -> None:
+    def test_texts_that_a_server_cannot_store_are_escaped(self, database: Database) -> None:
         clock = FakeClock()
         refusal = Refusal(path=b"/inbox/\xff", code="odd", reason="a\0b \udcff", at=clock.now())
         JobStore(database, clock.now).refuse(refusal)
         kept = Library(database).refusal(b"/inbox/\xff")
         assert kept and kept.reason == "a\\x00b \\udcff"
 
-    def test_its_books_are_looked_over_too(self, database: Database) -> None:
+    def test_its_rules_are_checked_too(self, database: Database) -> None:
         JobStore(database, FakeClock().now).admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
         assert problems(database) == []
         with database.write() as connection:
@@ -243,11 +243,11 @@ class TestTransactions:
         ("XX001", StorageError),
     ],
 )
-def test_what_the_server_says_becomes_one_of_our_errors(code: str, ours: type[StorageError]) -> None:
+def test_server_errors_become_storage_errors(code: str, ours: type[StorageError]) -> None:
     error = psycopg.errors.lookup(code)("said")
     assert type(postgres_backend.translate("x", error)) is ours
 
 
 @pytest.mark.parametrize("code", ["23505", "42601", "22003"])
-def test_mistakes_of_ours_stay_what_they_are(code: str) -> None:
+def test_our_own_mistakes_are_not_converted(code: str) -> None:
     assert postgres_backend.translate("x", psycopg.errors.lookup(code)("said")) is None

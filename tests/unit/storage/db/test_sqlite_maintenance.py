@@ -49,7 +49,7 @@ def test_an_older_copy_is_replaced(database: Database, copy: Path) -> None:
 
 
 @pytest.mark.parametrize("stands", ["text", "database", "folder", "link", "in use"])
-def test_what_is_no_copy_of_ours_is_never_replaced(database: Database, copy: Path, stands: str) -> None:
+def test_a_file_that_is_no_backup_is_never_replaced(database: Database, copy: Path, stands: str) -> None:
     if stands == "text":
         copy.write_text("my diary\n" * 500)
     elif stands == "database":
@@ -69,19 +69,19 @@ def test_what_is_no_copy_of_ours_is_never_replaced(database: Database, copy: Pat
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
-def test_the_database_itself_is_no_place_for_its_copy(database: Database, suffix: str) -> None:
+def test_the_database_itself_cannot_be_the_target(database: Database, suffix: str) -> None:
     (Path(database.name).parent / "here").symlink_to(".")
     for folder in (Path(database.name).parent, Path(database.name).parent / "here"):
         with pytest.raises(BackupError, match="itself"):
             back_up(Path(database.name), folder / f"smolwatch.db{suffix}")
 
 
-def test_a_copy_that_cannot_be_written_says_so(database: Database, copy: Path) -> None:
+def test_a_copy_that_cannot_be_written_is_reported(database: Database, copy: Path) -> None:
     with pytest.raises(BackupError, match="No such file"):
         back_up(Path(database.name), copy.parent / "missing" / "copy.db")
 
 
-def test_vacuum_gives_room_back_and_keeps_every_row(database: Database) -> None:
+def test_shrinking_returns_space_and_keeps_every_row(database: Database) -> None:
     for number in range(300):
         admit_one(database, b"/inbox/%0200d.jpg" % number)
     with database.write() as connection:
@@ -96,7 +96,7 @@ def test_vacuum_gives_room_back_and_keeps_every_row(database: Database) -> None:
     assert jobs_in(Path(database.name)) == 1
 
 
-def test_vacuum_beside_a_writer_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shrinking_during_a_write_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connect.__kwdefaults__, "busy_seconds", 0.01)
     with database.write(), pytest.raises(BusyError):
         shrink(Path(database.name))

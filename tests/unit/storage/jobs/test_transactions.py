@@ -60,7 +60,7 @@ def test_every_method_of_a_store_goes_through_its_runner(name: str, database: Da
 
 
 @pytest.mark.parametrize("name", methods(FilePresence))
-def test_so_does_every_method_about_present_files(name: str, database: Database, clock: FakeClock) -> None:
+def test_every_method_of_file_presence_goes_through_its_runner(name: str, database: Database, clock: FakeClock) -> None:
     store = JobStore(database, clock.now, Probe())
     with pytest.raises(ReachedError, match="run"):
         call(getattr(store.presence, name))

@@ -54,7 +54,7 @@ class Album:
         """The picture, described; what is told of it. `held_before`: what it was changed from in place."""
         (self.folder / "IMG_1.jpg").write_bytes(content)
         written = writer.write(self.said(content, caption, hours), held_before, existing=self.existing)
-        return [one.in_words() for one in written]
+        return [one.to_text() for one in written]
 
     def write_caption(self, words: str = GRANDMA) -> None:
         self.text.write_text(self.text.read_text().replace("A beach.\n", f"{words}\n", 1))
@@ -84,7 +84,9 @@ def in_place() -> frozenset[str]:
 class TestAnotherFile:
     """The name was free in between, or nobody knows."""
 
-    def test_its_words_are_its_own_and_those_about_the_old_one_are_kept_apart_byte_for_byte(self, album: Album) -> None:
+    def test_a_new_file_gets_its_own_text_and_edits_about_the_old_one_are_kept_byte_for_byte(
+        self, album: Album
+    ) -> None:
         album.write_caption()
         text, record = album.text.read_bytes(), album.record.read_bytes()
         told = album.put(MOUNTAIN, "A mountain.", hours=1)
@@ -95,12 +97,12 @@ class TestAnotherFile:
         assert (album.folder / f"IMG_1.jpg.earlier-{DAY}.smolwatch.json").read_bytes() == record
         assert f"{album.apart.name} holds what was written about another file, which had this name before." in told
 
-    def test_where_nobody_wrote_anything_nothing_is_kept(self, album: Album) -> None:
+    def test_without_edits_no_copy_is_kept(self, album: Album) -> None:
         assert album.put(MOUNTAIN, "A mountain.", hours=1) == []
         assert album.names() == {"IMG_1.jpg", album.text.name, album.record.name}
 
     @pytest.mark.parametrize("existing", ["skip", "append"])
-    def test_a_sidecar_that_is_to_stay_stays_under_another_name(self, tmp_path: Path, existing: Existing) -> None:
+    def test_a_sidecar_that_the_settings_keep_gets_another_name(self, tmp_path: Path, existing: Existing) -> None:
         album = Album(tmp_path, existing)
         album.put(BEACH, "A beach.")
         text = album.text.read_bytes()
@@ -108,14 +110,14 @@ class TestAnotherFile:
         assert album.apart.read_bytes() == text
         assert album.caption() == "A mountain."
 
-    def test_words_that_are_to_be_overwritten_are(self, tmp_path: Path) -> None:
+    def test_edits_are_overwritten_if_the_settings_say_so(self, tmp_path: Path) -> None:
         album = Album(tmp_path, "overwrite")
         album.put(BEACH, "A beach.")
         album.write_caption()
         album.put(MOUNTAIN, "A mountain.", hours=1)
         assert album.names() == {"IMG_1.jpg", album.text.name, album.record.name}
 
-    def test_again_and_again_each_is_kept_under_a_name_of_its_own(self, album: Album) -> None:
+    def test_every_copy_of_a_day_has_its_own_name(self, album: Album) -> None:
         kept = []
         for number in range(3):
             album.write_caption(f"Number {number}.")
@@ -124,7 +126,7 @@ class TestAnotherFile:
         names = [album.apart, *(album.folder / f"IMG_1.jpg.earlier-{DAY}-{number}.md" for number in (2, 3))]
         assert [name.read_bytes() for name in names] == kept
 
-    def test_published_again_there_is_no_second_copy(self, album: Album) -> None:
+    def test_publishing_again_makes_no_second_copy(self, album: Album) -> None:
         album.write_caption()
         text = album.text.read_bytes()
         album.put(MOUNTAIN, "A mountain.", hours=1)
@@ -139,7 +141,7 @@ class TestAnotherFile:
         ]
         assert album.caption() == "A mountain."
 
-    def test_killed_before_the_new_one_stands_the_words_stand_in_both_places(self, album: Album) -> None:
+    def test_a_kill_before_the_new_sidecar_leaves_the_edits_in_both_places(self, album: Album) -> None:
         album.write_caption()
         text = album.text.read_bytes()
         call = f"from {__name__} import Album; from pathlib import Path; " + (
@@ -152,7 +154,7 @@ class TestAnotherFile:
         album.put(MOUNTAIN, "A mountain.", hours=1)
         assert (album.caption(), album.apart.read_bytes()) == ("A mountain.", text)
 
-    def test_a_file_of_the_persons_own_with_the_dated_name_is_not_touched(self, album: Album) -> None:
+    def test_a_foreign_file_with_the_dated_name_is_not_touched(self, album: Album) -> None:
         album.apart.write_text("mine")
         album.write_caption()
         text = album.text.read_bytes()
@@ -160,17 +162,17 @@ class TestAnotherFile:
         assert album.apart.read_text() == "mine"
         assert (album.folder / f"IMG_1.jpg.earlier-{DAY}-2.md").read_bytes() == text
 
-    def test_a_time_that_somebody_changed_names_no_other_folder(self) -> None:
+    def test_an_edited_time_cannot_name_another_folder(self) -> None:
         assert next(dated_names(b"/in/a.jpg.md", markdown, "../../x")) == b"/in/a.jpg.earlier-undated.md"
 
-    def test_names_of_sidecars_that_are_kept_are_never_taken_for_media(self, album: Album) -> None:
+    def test_conflict_copies_are_never_treated_as_media(self, album: Album) -> None:
         for form in (json, markdown):
             name = next(
                 dated_names(os.fsencode(album.folder / "IMG_1.jpg") + form.SUFFIX, form, "2026-11-24T09:00:00Z")
             )
             assert is_sidecar_name(os.path.basename(name))
 
-    def test_sidecars_of_before_the_first_line_held_the_digest_say_it_in_their_figures(self, album: Album) -> None:
+    def test_old_sidecars_hold_the_digest_in_their_statistics(self, album: Album) -> None:
         album.write_caption()
         text = album.text.read_bytes().replace(b" " + digest_of(BEACH).encode() + b" ", b" ", 1)
         assert text.count(digest_of(BEACH).encode()) == 1
@@ -182,7 +184,7 @@ class TestAnotherFile:
         assert album.caption() == "A mountain."
         assert GRANDMA in album.apart.read_text()
 
-    def test_where_the_bytes_are_nowhere_named_the_time_of_the_description_tells(self, album: Album) -> None:
+    def test_without_a_digest_the_time_of_the_description_decides(self, album: Album) -> None:
         album.write_caption()
         lines = [line for line in album.text.read_text().splitlines() if "| Content |" not in line]
         text = "\n".join(lines).replace(f" {digest_of(BEACH)} ", " ", 1)
@@ -197,7 +199,7 @@ class TestAnotherFile:
 class TestChangedInPlace:
     """The same name, never free: an edited picture."""
 
-    def test_the_words_stay_and_it_is_said_that_the_file_has_changed_since(self, album: Album) -> None:
+    def test_edits_stay_with_a_note_that_the_file_has_changed(self, album: Album) -> None:
         album.write_caption()
         assert album.put(MOUNTAIN, "A grey beach.", 1, in_place) == []
         assert album.caption() == GRANDMA
@@ -212,7 +214,7 @@ class TestChangedInPlace:
         assert record["words_about"]["answers/caption"]["digest"] == digest_of(BEACH)
         assert album.names() == {"IMG_1.jpg", album.text.name, album.record.name}
 
-    def test_written_again_it_says_the_same(self, album: Album) -> None:
+    def test_writing_again_changes_nothing(self, album: Album) -> None:
         album.write_caption()
         album.put(MOUNTAIN, "A grey beach.", 1, in_place)
         before = album.text.read_bytes(), album.record.read_bytes()
@@ -220,7 +222,7 @@ class TestChangedInPlace:
             album.put(MOUNTAIN, "A grey beach.", 1, in_place)
             assert (album.text.read_bytes(), album.record.read_bytes()) == before
 
-    def test_after_a_third_change_the_words_are_still_said_to_be_about_the_first_bytes(self, album: Album) -> None:
+    def test_after_a_third_change_the_note_still_names_the_first_bytes(self, album: Album) -> None:
         album.write_caption()
         album.put(MOUNTAIN, "A grey beach.", 1, in_place)
         album.put(b"third", "A blue beach.", 2, lambda: frozenset({digest_of(MOUNTAIN)}))
@@ -228,7 +230,7 @@ class TestChangedInPlace:
         record = plain_json.loads(album.record.read_text())
         assert record["words_about"]["answers/caption"]["digest"] == digest_of(BEACH)
 
-    def test_back_at_the_bytes_that_they_were_written_about_nothing_is_said(self, album: Album) -> None:
+    def test_when_the_first_bytes_return_the_note_goes(self, album: Album) -> None:
         album.write_caption()
         before = album.text.read_bytes()
         album.put(MOUNTAIN, "A grey beach.", 1, in_place)
@@ -236,7 +238,7 @@ class TestChangedInPlace:
         assert album.text.read_bytes() == before
         assert "words_about" not in album.record.read_text()
 
-    def test_words_that_are_changed_after_the_file_are_about_the_file_as_it_is(self, album: Album) -> None:
+    def test_edits_after_the_change_are_about_the_new_bytes(self, album: Album) -> None:
         album.write_caption()
         album.put(MOUNTAIN, "A grey beach.", 1, in_place)
         for file in (album.text, album.record):
@@ -255,7 +257,7 @@ class TestChangedInPlace:
         assert set(plain_json.loads(album.record.read_text())["words_about"]) == {"/tags"}
         assert album.caption() == "A grey beach."
 
-    def test_where_nobody_wrote_anything_all_is_renewed(self, album: Album) -> None:
+    def test_without_edits_everything_is_updated(self, album: Album) -> None:
         album.put(MOUNTAIN, "A grey beach.", 1, in_place)
         assert album.text.read_bytes() == markdown.render(album.said(MOUNTAIN, "A grey beach.", 1))
         assert album.record.read_bytes() == json.render(album.said(MOUNTAIN, "A grey beach.", 1))
@@ -270,18 +272,18 @@ class TestMakeWay:
         apart = cleanup.clear_for_new_file(path, digest_of(content), existing=album.existing, mirror=mirror)
         return {os.path.basename(os.fsdecode(name)) for name in apart}
 
-    def test_no_words_about_the_old_one_stand_beside_it_and_none_are_lost(self, album: Album) -> None:
+    def test_no_text_about_the_old_file_remains_and_no_edit_is_lost(self, album: Album) -> None:
         album.write_caption()
         text = album.text.read_bytes()
         apart = self.make_way(album, MOUNTAIN)
         assert album.names() == {"IMG_1.jpg", *apart}
         assert album.apart.read_bytes() == text
 
-    def test_what_is_only_smolwatchs_goes(self, album: Album) -> None:
+    def test_unedited_sidecars_are_removed(self, album: Album) -> None:
         assert self.make_way(album, MOUNTAIN) == set()
         assert album.names() == {"IMG_1.jpg"}
 
-    def test_what_is_about_it_or_not_ours_stays(self, album: Album) -> None:
+    def test_sidecars_about_the_new_file_and_foreign_files_stay(self, album: Album) -> None:
         album.text.write_text("my notes")
         assert self.make_way(album, BEACH) == set()
         self.make_way(album, MOUNTAIN)
@@ -292,7 +294,7 @@ class TestMakeWay:
         album.put(BEACH, "A beach.")
         assert len(self.make_way(album, MOUNTAIN)) == 2
 
-    def test_it_leaves_the_mirror_too(self, tmp_path: Path, album: Album) -> None:
+    def test_the_mirror_is_cleared_too(self, tmp_path: Path, album: Album) -> None:
         mirror = tmp_path / "mirror"
         away = Path(f"{mirror}{album.text}")
         away.parent.mkdir(parents=True)
@@ -302,7 +304,7 @@ class TestMakeWay:
 
 
 class TestMirror:
-    def test_words_in_the_mirror_about_another_file_are_kept_apart_beside_the_file(
+    def test_edits_in_the_mirror_about_another_file_are_kept_beside_the_file(
         self, tmp_path: Path, album: Album
     ) -> None:
         mirror = tmp_path / "mirror"

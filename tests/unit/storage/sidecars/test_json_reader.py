@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from storage.description import Description, Quality, Segment
 from storage.records import MediaKind
 from storage.sidecars import json, markdown, writer
-from storage.sidecars.json_reader import SidecarContent, finding_without_reading, read_back, recorded
-from storage.sidecars.markdown_sections import plain, unescaped
+from storage.sidecars.json_reader import SidecarContent, parse, read_description, state_without_reading
+from storage.sidecars.markdown_sections import escape, unescape
 from storage.sidecars.mirror import mirror_path
 from storage.sidecars.names import sidecar_path
 from tests.fakes.clock import START
@@ -45,20 +45,20 @@ def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes
 
 
 def answers(content: bytes, text: bytes | None = None) -> dict[str, str]:
-    said = read_back(content, text, FILE).description
+    said = parse(content, text, FILE).description
     assert said is not None
     return said.answers
 
 
 @pytest.mark.parametrize("said", [description_of(FILE), video()])
-def test_everything_comes_back(said: Description) -> None:
+def test_every_field_is_read_back(said: Description) -> None:
     file = CLIP if said.digest == CLIP.digest else FILE
-    assert read_back(json.render(said), None, file).description == said
+    assert parse(json.render(said), None, file).description == said
 
 
-def test_it_is_about_the_file_as_it_stands_now() -> None:
+def test_it_is_about_the_present_file() -> None:
     elsewhere = new_file(b"/new/place.jpg", inode=99)
-    said = read_back(json.render(description_of(FILE)), None, elsewhere).description
+    said = parse(json.render(description_of(FILE)), None, elsewhere).description
     assert said is not None
     assert (said.path, said.fingerprint) == (elsewhere.path, elsewhere.fingerprint)
 
@@ -66,34 +66,34 @@ def test_it_is_about_the_file_as_it_stands_now() -> None:
 class TestWords:
     """The database gets the model's words; a person's stay in the sidecar."""
 
-    def test_those_that_a_person_changed_come_from_beside_them(self) -> None:
+    def test_edited_answers_are_read_from_model_answers(self) -> None:
         mine = changed(json.render(description_of(FILE)), lambda record: record["answers"].update(caption=MINE))
         filled = json.fill(mine, description_of(FILE, described_at=START + timedelta(hours=1)))
         assert answers(filled) == {"caption": "A beach.", "summary": "A beach with waves."}
 
-    def test_or_from_the_text_where_they_stand_unchanged(self) -> None:
+    def test_edited_answers_are_read_from_the_markdown(self) -> None:
         said = description_of(FILE, answers={"caption": "A *beach* [at] 3. dusk: http://x", "summary": "- Waves & co."})
         mine = changed(json.render(said), lambda record: record["answers"].update(caption=MINE, summary=""))
         assert answers(mine, markdown.render(said)) == said.answers
 
-    def test_a_person_who_changed_both_is_taken_at_their_word(self) -> None:
+    def test_an_answer_edited_in_both_is_read_as_edited(self) -> None:
         said = description_of(FILE)
         mine = changed(json.render(said), lambda record: record["answers"].update(caption=MINE))
         text = markdown.render(said).replace(b"A beach.", b"Ours.")
         assert answers(mine, text) == {"caption": MINE, "summary": "A beach with waves."}
 
-    def test_a_text_about_other_words_proves_nothing(self) -> None:
+    def test_a_markdown_with_other_answers_is_not_used(self) -> None:
         mine = changed(json.render(description_of(FILE)), lambda record: record["answers"].update(caption=MINE))
         text = markdown.render(description_of(FILE, answers={"caption": "Sand.", "summary": "Much sand."}))
         assert answers(mine, text)["caption"] == MINE
 
-    def test_what_is_no_text_is_no_answer(self) -> None:
+    def test_a_value_that_is_not_text_is_no_answer(self) -> None:
         mine = changed(json.render(description_of(FILE)), lambda record: record["answers"].update(caption=["x"]))
         assert answers(mine) == {"summary": "A beach with waves."}
 
     @given(st.text(max_size=40))
-    def test_what_the_text_says_is_read_back(self, said: str) -> None:
-        assert plain(unescaped(plain(said))) == plain(said)
+    def test_answers_of_the_markdown_are_read_back(self, said: str) -> None:
+        assert escape(unescape(escape(said))) == escape(said)
 
 
 @pytest.mark.parametrize(
@@ -116,16 +116,16 @@ class TestWords:
         (lambda record: record.update(file="beach.jpg"), SidecarContent.DAMAGED),
     ],
 )
-def test_a_record_that_cannot_be_taken_back_says_why(
+def test_a_record_that_cannot_be_imported_gives_a_reason(
     change: Callable[[dict[str, Any]], object], finding: SidecarContent
 ) -> None:
-    found = read_back(changed(json.render(description_of(FILE)), change), None, FILE)
+    found = parse(changed(json.render(description_of(FILE)), change), None, FILE)
     assert (found.finding, found.description) == (finding, None)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 400])
-def test_a_record_that_is_cut_off_is_damaged(cut: int) -> None:
-    assert read_back(json.render(description_of(FILE))[:cut], None, FILE).finding is SidecarContent.DAMAGED
+def test_a_truncated_record_is_damaged(cut: int) -> None:
+    assert parse(json.render(description_of(FILE))[:cut], None, FILE).finding is SidecarContent.DAMAGED
 
 
 VALUES = st.recursive(
@@ -136,9 +136,9 @@ VALUES = st.recursive(
 
 
 @given(st.sampled_from(["described_at", "file", "media", "answers", "timeline", "quality", "model", "stats"]), VALUES)
-def test_whatever_stands_in_a_record_nothing_is_raised(key: str, value: object) -> None:
+def test_no_content_of_a_record_raises(key: str, value: object) -> None:
     content = changed(json.render(video()), lambda record: record.update({key: value}))
-    assert read_back(content, None, CLIP).finding in SidecarContent
+    assert parse(content, None, CLIP).finding in SidecarContent
 
 
 class TestOnDisk:
@@ -150,30 +150,30 @@ class TestOnDisk:
         return said
 
     def test_it_is_found_beside_the_file(self, tmp_path: Path, said: Description) -> None:
-        assert recorded(new_file(said.path), tmp_path / "mirror").description == said
-        assert finding_without_reading(said.path, tmp_path / "mirror") is None
+        assert read_description(new_file(said.path), tmp_path / "mirror").description == said
+        assert state_without_reading(said.path, tmp_path / "mirror") is None
 
-    def test_or_in_the_mirror(self, tmp_path: Path, said: Description) -> None:
+    def test_it_is_found_in_the_mirror(self, tmp_path: Path, said: Description) -> None:
         mirror = tmp_path / "mirror"
         beside = sidecar_path(said.path, json.SUFFIX)
         away = Path(os.fsdecode(mirror_path(mirror, beside)))
         away.parent.mkdir(parents=True)
         Path(os.fsdecode(beside)).rename(away)
-        assert recorded(new_file(said.path), mirror).description == said
-        assert finding_without_reading(said.path, mirror) is None
+        assert read_description(new_file(said.path), mirror).description == said
+        assert state_without_reading(said.path, mirror) is None
 
-    def test_a_text_alone_is_no_record_and_a_persons_own_text_is_nothing(
+    def test_a_markdown_alone_is_no_record_and_a_foreign_one_is_nothing(
         self, tmp_path: Path, said: Description
     ) -> None:
         (tmp_path / "beach.jpg.smolwatch.json").unlink()
-        assert recorded(new_file(said.path), None).finding is SidecarContent.NONE
-        assert finding_without_reading(said.path, tmp_path / "mirror") is SidecarContent.NO_RECORD
+        assert read_description(new_file(said.path), None).finding is SidecarContent.NONE
+        assert state_without_reading(said.path, tmp_path / "mirror") is SidecarContent.NO_RECORD
         (tmp_path / "beach.jpg.md").write_text("my notes")
-        assert finding_without_reading(said.path, tmp_path / "mirror") is SidecarContent.NONE
+        assert state_without_reading(said.path, tmp_path / "mirror") is SidecarContent.NONE
 
     def test_a_record_that_is_only_linked_is_not_followed(self, tmp_path: Path, said: Description) -> None:
         record = tmp_path / "beach.jpg.smolwatch.json"
         record.rename(tmp_path / "elsewhere")
         record.symlink_to(tmp_path / "elsewhere")
         (tmp_path / "beach.jpg.md").unlink()
-        assert recorded(new_file(said.path), None).finding is SidecarContent.NONE
+        assert read_description(new_file(said.path), None).finding is SidecarContent.NONE

@@ -44,26 +44,26 @@ class TestFill:
     MARKS = frozenset(field.mark for field in OURS)
     NEW = Field("a", "new"), Field("b", "new")
 
-    def test_what_we_wrote_is_renewed(self) -> None:
+    def test_our_own_fields_are_updated(self) -> None:
         assert fill(self.OURS, self.MARKS, self.NEW) == list(self.NEW)
 
-    def test_what_a_person_changed_stays_and_the_rest_is_renewed(self) -> None:
+    def test_edited_fields_stay_and_the_rest_is_updated(self) -> None:
         mine = Field("a", "mine")
         assert fill([mine, self.OURS[1]], self.MARKS, self.NEW) == [mine, self.NEW[1]]
 
-    def test_what_a_person_added_stays_in_its_place(self) -> None:
+    def test_added_fields_stay_in_their_place(self) -> None:
         mine = Field("c", "mine")
         assert fill([self.OURS[0], mine, self.OURS[1]], self.MARKS, self.NEW) == [self.NEW[0], mine, self.NEW[1]]
 
-    def test_what_is_missing_is_written_behind_its_neighbour(self) -> None:
+    def test_a_missing_field_is_inserted_after_its_predecessor(self) -> None:
         mine = Field("c", "mine")
         assert fill([self.OURS[0], mine], self.MARKS, self.NEW) == [*self.NEW, mine]
         assert fill([mine], self.MARKS, self.NEW) == [*self.NEW, mine]
 
-    def test_what_was_emptied_is_written_again(self) -> None:
+    def test_an_emptied_field_is_written_again(self) -> None:
         assert fill([Field("a", "", empty=True), self.OURS[1]], self.MARKS, self.NEW) == list(self.NEW)
 
-    def test_what_no_longer_applies_goes_unless_a_person_changed_it(self) -> None:
+    def test_a_field_that_no_longer_applies_is_removed_unless_edited(self) -> None:
         mine = Field("b", "mine")
         assert fill(self.OURS, self.MARKS, self.NEW[:1]) == [self.NEW[0]]
         assert fill([self.OURS[0], mine], self.MARKS, self.NEW[:1]) == [self.NEW[0], mine]
@@ -79,7 +79,7 @@ class TestFill:
 
 
 class TestJson:
-    def test_an_answer_that_a_person_wrote_stays_and_the_models_stands_aside(self) -> None:
+    def test_an_edited_answer_stays_and_the_models_is_in_model_answers(self) -> None:
         mine = change(json.render(said()), caption="Our beach.")
         content = compose(json, mine, said("Sand.", 1), "fill")
         record = plain_json.loads(content or b"")
@@ -89,17 +89,17 @@ class TestJson:
         again = compose(json, content, said("Dunes.", 2), "fill")
         assert answers(again)["caption"] == "Our beach.", "it stays theirs"
 
-    def test_back_at_the_models_words_it_is_the_models_again(self) -> None:
+    def test_an_edit_that_is_undone_is_the_models_again(self) -> None:
         content = compose(json, change(json.render(said()), caption="Our beach."), said("Sand.", 1), "fill")
         content = compose(json, change(content or b"", caption="Sand."), said("Dunes.", 2), "fill")
         assert content == json.render(said("Dunes.", 2))
 
-    def test_a_persons_words_stay_theirs_when_the_model_happens_to_say_the_same(self) -> None:
+    def test_an_edit_stays_an_edit_if_the_model_gives_the_same_text(self) -> None:
         content = compose(json, change(json.render(said()), caption="Sand."), said("Sand.", 1), "fill")
         content = compose(json, content, said("Dunes.", 2), "fill")
         assert answers(content)["caption"] == "Sand."
 
-    def test_keys_of_a_persons_own_stay(self) -> None:
+    def test_added_keys_stay(self) -> None:
         record = plain_json.loads(change(json.render(said()), place="Sylt")) | {"tags": ["sea", {"deep": None}]}
         content = compose(json, plain_json.dumps(record).encode(), said("Sand.", 1), "fill")
         found = plain_json.loads(content or b"")
@@ -120,7 +120,7 @@ class TestJson:
 
 
 class TestMarkdown:
-    def test_a_section_that_a_person_wrote_stays_and_the_others_are_renewed(self) -> None:
+    def test_an_edited_section_stays_and_the_others_are_updated(self) -> None:
         mine = markdown.render(said()).decode().replace("A beach.", "Our **beach**.\n\nIn 1987.")
         text = (compose(markdown, mine.encode(), said("Sand.", 1), "fill") or b"").decode()
         assert "Our **beach**.\n\nIn 1987." in text
@@ -129,13 +129,13 @@ class TestMarkdown:
         again = compose(markdown, text.encode(), said("Dunes.", 2), "fill") or b""
         assert b"In 1987." in again
 
-    def test_a_persons_words_stay_theirs_when_the_model_happens_to_say_the_same(self) -> None:
+    def test_an_edit_stays_an_edit_if_the_model_gives_the_same_text(self) -> None:
         mine = markdown.render(said()).replace(b"A beach.", b"Sand.")
         content = compose(markdown, mine, said("Sand.", 1), "fill")
         content = compose(markdown, content, said("Dunes.", 2), "fill")
         assert b"Sand." in (content or b"")
 
-    def test_sections_and_titles_of_a_persons_own_stay_where_they_are(self) -> None:
+    def test_added_sections_and_titles_stay_in_their_place(self) -> None:
         text = markdown.render(said()).decode()
         text = text.replace("## Summary", "## Notes\n\nSee *Sylt*.\n\n## Summary").replace("# beach.jpg", "# Summer")
         found = (compose(markdown, text.encode(), said("Sand.", 1), "fill") or b"").decode()
@@ -170,7 +170,7 @@ class TestBoth:
         assert compose(form, content, said(), existing) == content
 
     @pytest.mark.parametrize("existing", ["fill", "overwrite"])
-    def test_untouched_it_is_as_if_it_were_new(self, form: Form, existing: Existing) -> None:
+    def test_an_unedited_sidecar_is_written_like_a_new_one(self, form: Form, existing: Existing) -> None:
         content = form.render(said(place="Sylt"))
         assert compose(form, content, said("Sand.", 1), existing) == form.render(said("Sand.", 1))
 
@@ -179,7 +179,7 @@ class TestBoth:
         assert compose(form, content, said("Sand.", 1), "skip") == content
 
     @pytest.mark.parametrize("existing", [*KEEPING, "overwrite"])
-    def test_what_is_not_ours_is_left_alone(self, form: Form, existing: Existing) -> None:
+    def test_a_foreign_file_is_left_alone(self, form: Form, existing: Existing) -> None:
         assert compose(form, b"# My notes\n", said(), existing) is None
 
 
@@ -228,7 +228,7 @@ def test_no_line_of_a_person_in_markdown_is_ever_lost(
 
 
 @given(st.binary(max_size=200), st.sampled_from(KEEPING))
-def test_whatever_stands_below_our_first_line_stays_there(tail: bytes, existing: Existing) -> None:
+def test_any_text_below_our_first_line_is_kept(tail: bytes, existing: Existing) -> None:
     content = compose(markdown, markdown.render(said()) + b"\nmine: " + tail, said("Sand.", 1), existing)
     assert content is not None
     assert (b"mine: " + tail).strip(b"\r\n") in content

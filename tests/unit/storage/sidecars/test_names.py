@@ -12,7 +12,7 @@ from storage.sidecars.names import LONGEST_NAME, is_sidecar_name, sidecar_name, 
 SUFFIXES = (b".smolwatch.json", b".md")
 
 
-def test_a_sidecar_stands_beside_its_file_under_the_whole_name() -> None:
+def test_a_sidecar_is_beside_its_file_with_the_whole_name() -> None:
     assert sidecar_path(b"/inbox/a b/IMG_1.HEIC", b".smolwatch.json") == b"/inbox/a b/IMG_1.HEIC.smolwatch.json"
 
 
@@ -29,14 +29,14 @@ def test_a_name_of_255_bytes_is_shortened_with_a_hash_and_keeps_its_ending() -> 
     assert short != sidecar_name(b"a" * 250 + b"b.jpg", b".smolwatch.json"), "long names that differ stay different"
 
 
-def test_a_shortened_name_breaks_no_character() -> None:
+def test_a_shortened_name_splits_no_character() -> None:
     for shift in range(4):
         short = sidecar_name(b"a" * shift + "🏖".encode() * 62 + b".jpg", b".smolwatch.json")
         assert short.decode().endswith(".jpg.smolwatch.json")
 
 
 @pytest.mark.parametrize("name", [b"a" * 255, b"." + b"a" * 254, b"\xff" * 251 + b".jpg", b"a." + b"b" * 253])
-def test_the_system_takes_every_shortened_name(tmp_path: Path, name: bytes) -> None:
+def test_the_system_accepts_every_shortened_name(tmp_path: Path, name: bytes) -> None:
     for suffix in SUFFIXES:
         os.close(os.open(os.path.join(os.fsencode(tmp_path), sidecar_name(name, suffix)), os.O_CREAT))
 

@@ -30,7 +30,7 @@ def on_disk(folder: Path, name: bytes = b"beach.jpg", mode: int = 0o640) -> byte
 
 
 class TestJson:
-    def test_it_says_the_record_and_knows_its_own(self) -> None:
+    def test_it_holds_the_record_and_is_recognized(self) -> None:
         description = description_of(new_file())
         content = json.render(description)
         loaded = plain_json.loads(content)
@@ -39,10 +39,10 @@ class TestJson:
         assert json.is_ours(content)
         assert json.is_ours(plain_json.dumps(plain_json.loads(content)).encode()), "laid out anew, it is still ours"
 
-    def test_plain_words_of_any_language_stay_readable(self) -> None:
+    def test_plain_text_of_any_language_stays_readable(self) -> None:
         assert "Düne 🏖".encode() in json.render(description_of(new_file(), answers={"caption": "Düne 🏖"}))
 
-    def test_hostile_text_is_kept_and_harmless(self) -> None:
+    def test_hostile_text_is_kept_and_escaped(self) -> None:
         content = json.render(description_of(new_file(b"/inbox/bad\xff\x1b.jpg"), answers={"caption": HOSTILE}))
         loaded = plain_json.loads(content)
         assert loaded["answers"]["caption"] == HOSTILE
@@ -70,12 +70,12 @@ class TestJson:
             b'{"schema": 1, "smolwatch": "1", "mine": "a", "mine": "b"}',
         ],
     )
-    def test_what_others_wrote_or_we_could_not_write_back_is_not_ours(self, content: bytes) -> None:
+    def test_foreign_and_unreadable_content_is_not_ours(self, content: bytes) -> None:
         assert not json.is_ours(content)
 
 
 class TestMarkdown:
-    def test_a_video_reads_like_this(self) -> None:
+    def test_the_markdown_of_a_video(self) -> None:
         description = description_of(
             new_file(b"/inbox/beach_1.mov", kind=MediaKind.VIDEO, format="mov"),
             answers={"caption": "A beach (at dusk).", "summary": "Waves roll in."},
@@ -126,7 +126,7 @@ class TestMarkdown:
         assert "Quality" not in text
 
     def test_hostile_text_stays_text(self) -> None:
-        text = markdown_sections.plain(HOSTILE)
+        text = markdown_sections.escape(HOSTILE)
         assert text == (
             r"a\\x1b\[31m\]\(http\://evil\) \<script\>alert\(1\)\</script\> \`x\` \| b"
             r" \# heading \\u202e\\x9b\*\*bold\*\* \\xff"
@@ -163,9 +163,9 @@ class TestMarkdown:
         ],
     )
     def test_no_answer_starts_a_block_or_becomes_a_link(self, said: str, written: str) -> None:
-        assert markdown_sections.plain(said) == written
+        assert markdown_sections.escape(said) == written
 
-    def test_it_knows_its_own(self) -> None:
+    def test_it_is_recognized(self) -> None:
         assert markdown.is_ours(markdown.render(description_of(new_file())))
         assert markdown.is_ours(b"<!-- smolwatch 1 -->\n# of an older version\n")
         assert not markdown.is_ours(b"# My notes\n<!-- smolwatch 1 -->\n")
@@ -173,7 +173,7 @@ class TestMarkdown:
 
 
 class TestWrite:
-    def test_both_stand_beside_the_file_with_its_mode(self, tmp_path: Path) -> None:
+    def test_both_are_beside_the_file_with_its_mode(self, tmp_path: Path) -> None:
         description = description_of(new_file(on_disk(tmp_path, mode=0o750)))
         assert writer.write(description) == []
         for name, content in {
@@ -184,7 +184,7 @@ class TestWrite:
             assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o640
         assert len(list(tmp_path.iterdir())) == 3
 
-    def test_written_again_they_say_the_new_words(self, tmp_path: Path) -> None:
+    def test_writing_again_updates_both(self, tmp_path: Path) -> None:
         file = new_file(on_disk(tmp_path))
         writer.write(description_of(file))
         assert writer.write(description_of(file, answers={"caption": "Dunes."})) == []
@@ -208,7 +208,7 @@ class TestWrite:
         assert plain_json.loads(found.read_bytes())["file"]["name"] == name.decode()
         assert len(list(tmp_path.iterdir())) == 3
 
-    def test_a_file_that_went_away_gets_none(self, tmp_path: Path) -> None:
+    def test_a_missing_file_gets_none(self, tmp_path: Path) -> None:
         with pytest.raises(SidecarError) as caught:
             writer.write(description_of(new_file(os.fsencode(tmp_path / "beach.jpg"))))
         assert caught.value.code == "gone"
@@ -223,7 +223,7 @@ class TestWrite:
             (errno.EIO, "sidecar"),
         ],
     )
-    def test_the_systems_refusal_is_named(
+    def test_the_systems_refusal_is_reported(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
     ) -> None:
         path = on_disk(tmp_path)
@@ -250,12 +250,12 @@ class TestTakeAlong:
         (tmp_path / "beach.jpg").rename(tmp_path / "sea.jpg")
         return description
 
-    def test_untouched_sidecars_go(self, tmp_path: Path, moved: Description) -> None:
+    def test_unedited_sidecars_are_removed(self, tmp_path: Path, moved: Description) -> None:
         for _ in range(2):
             cleanup.move_with_file(moved, os.fsencode(tmp_path / "sea.jpg"))
             assert [file.name for file in tmp_path.iterdir()] == ["sea.jpg"]
 
-    def test_those_with_words_of_a_person_go_along_and_are_filled(self, tmp_path: Path, moved: Description) -> None:
+    def test_edited_sidecars_move_with_the_file_and_are_filled(self, tmp_path: Path, moved: Description) -> None:
         with (tmp_path / "beach.jpg.md").open("a") as file:
             file.write("\n## Place\n\nSylt")
         new = os.fsencode(tmp_path / "sea.jpg")
@@ -266,7 +266,7 @@ class TestTakeAlong:
         assert "# sea.jpg\n" in text
         assert text.endswith("## Place\n\nSylt\n")
 
-    def test_what_is_not_ours_or_would_take_a_place_stays(self, tmp_path: Path, moved: Description) -> None:
+    def test_foreign_files_and_those_whose_new_path_is_taken_stay(self, tmp_path: Path, moved: Description) -> None:
         with (tmp_path / "beach.jpg.md").open("a") as file:
             file.write("my own words")
         (tmp_path / "sea.jpg.md").write_text("my notes on the sea")
@@ -303,7 +303,7 @@ class TestMirror:
     def mirror(self, tmp_path: Path) -> Path:
         return tmp_path / "home" / "sidecars"
 
-    def test_sidecars_of_a_read_only_folder_stand_in_the_mirror(
+    def test_sidecars_of_a_read_only_folder_are_in_the_mirror(
         self, inbox: Path, mirror: Path, locked: set[str]
     ) -> None:
         description = description_of(new_file(on_disk(inbox)))
@@ -317,7 +317,7 @@ class TestMirror:
         assert str(away / "beach.jpg.md") in kept[1].reason
         assert [file.name for file in inbox.iterdir()] == ["beach.jpg"]
 
-    def test_they_come_back_with_a_persons_words_when_the_folder_can_be_written_again(
+    def test_they_return_with_edits_when_the_folder_is_writable_again(
         self, inbox: Path, mirror: Path, locked: set[str]
     ) -> None:
         file = new_file(on_disk(inbox))
@@ -340,7 +340,7 @@ class TestMirror:
         cleanup.move_with_file(description, os.fsencode(inbox / "sea.jpg"), mirror)
         assert not mirror.exists(), "what is ours alone is written anew at the new place"
 
-    def test_a_persons_words_in_the_mirror_follow_a_moved_file_and_go_home_with_it(
+    def test_edits_in_the_mirror_move_with_the_file_and_return_with_it(
         self, inbox: Path, mirror: Path, locked: set[str]
     ) -> None:
         description = description_of(new_file(on_disk(inbox)))
@@ -359,7 +359,7 @@ class TestMirror:
         assert not mirror.exists()
 
     @pytest.mark.parametrize("name", [b"beach.jpg", b"b\xff\n.jpg", b"b" * 245 + b".jpg"])
-    def test_files_whose_folder_can_be_written_again_are_found(
+    def test_files_whose_folder_is_writable_again_are_found(
         self, inbox: Path, mirror: Path, locked: set[str], name: bytes
     ) -> None:
         if not can_name(inbox, name):
@@ -383,7 +383,7 @@ class TestMirror:
         assert found() == []
         assert not mirror.exists()
 
-    def test_words_in_the_mirror_go_only_when_they_stand_beside_the_file_for_good(
+    def test_edits_leave_the_mirror_only_when_they_are_durable_beside_the_file(
         self, inbox: Path, mirror: Path, locked: set[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         file = new_file(on_disk(inbox))
@@ -406,7 +406,7 @@ class TestMirror:
         assert "Our beach." in (inbox / "beach.jpg.md").read_text()
         assert not away.exists()
 
-    def test_words_that_stay_in_the_mirror_do_not_ask_to_go_home_for_ever(
+    def test_edits_that_stay_in_the_mirror_are_not_reported_again(
         self, inbox: Path, mirror: Path, locked: set[str]
     ) -> None:
         description = description_of(new_file(on_disk(inbox)))
@@ -422,7 +422,7 @@ class TestMirror:
         assert record.exists()
         assert list(presence.files_to_return(mirror, lambda folder: True)) == []
 
-    def test_a_persons_words_go_along_into_the_mirror(self, inbox: Path, mirror: Path, locked: set[str]) -> None:
+    def test_edits_move_into_the_mirror(self, inbox: Path, mirror: Path, locked: set[str]) -> None:
         file = new_file(on_disk(inbox))
         writer.write(description_of(file), mirror=mirror)
         beside = inbox / "beach.jpg.md"
@@ -431,9 +431,7 @@ class TestMirror:
         writer.write(description_of(file, answers={"caption": "Sand."}), mirror=mirror)
         assert "Our beach." in (Path(f"{mirror}{inbox}") / "beach.jpg.md").read_text()
 
-    def test_words_of_a_person_in_both_places_are_lost_in_neither(
-        self, inbox: Path, mirror: Path, locked: set[str]
-    ) -> None:
+    def test_edits_in_both_places_are_lost_in_neither(self, inbox: Path, mirror: Path, locked: set[str]) -> None:
         file = new_file(on_disk(inbox))
         writer.write(description_of(file), mirror=mirror)
         locked.add(str(inbox))
@@ -448,7 +446,7 @@ class TestMirror:
         assert "My beach." in beside.read_text()
         assert not (away.parent / "beach.jpg.smolwatch.json").exists(), "it held no word of a person"
 
-    def test_without_a_mirror_it_may_be_tried_again(self, inbox: Path, locked: set[str]) -> None:
+    def test_without_a_mirror_it_can_be_retried(self, inbox: Path, locked: set[str]) -> None:
         path = on_disk(inbox)
         locked.add(str(inbox))
         with pytest.raises(SidecarError) as caught:
@@ -456,7 +454,7 @@ class TestMirror:
         assert caught.value.code == "read-only"
 
 
-def test_an_existing_sidecar_is_left_alone_where_that_is_the_choice_and_it_is_told(tmp_path: Path) -> None:
+def test_with_skip_an_existing_sidecar_is_left_alone_and_reported(tmp_path: Path) -> None:
     file = new_file(on_disk(tmp_path))
     assert writer.write(description_of(file), existing="skip") == []
     before = (tmp_path / "beach.jpg.md").read_bytes()
@@ -467,7 +465,7 @@ def test_an_existing_sidecar_is_left_alone_where_that_is_the_choice_and_it_is_to
     assert (tmp_path / "beach.jpg.md").read_bytes() == before
 
 
-def test_nothing_is_written_through_a_link_that_took_the_folders_place(tmp_path: Path) -> None:
+def test_nothing_is_written_through_a_link_that_replaced_the_folder(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     on_disk(tmp_path / "real")
@@ -477,7 +475,7 @@ def test_nothing_is_written_through_a_link_that_took_the_folders_place(tmp_path:
     assert len(list((tmp_path / "real").iterdir())) == 1
 
 
-def test_a_link_that_took_the_files_place_gets_no_sidecar(tmp_path: Path) -> None:
+def test_a_link_that_replaced_the_file_gets_no_sidecar(tmp_path: Path) -> None:
     (tmp_path / "beach.jpg").symlink_to("/etc/hostname")
     with pytest.raises(SidecarError):
         writer.write(description_of(new_file(os.fsencode(tmp_path / "beach.jpg"))))
@@ -493,7 +491,7 @@ def test_both_sidecars_of_a_file_cost_one_sync_each_and_one_for_their_folder(
     assert synced == [False, False, True]
 
 
-def test_the_folder_is_left_to_whoever_writes_many_sidecars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_caller_can_sync_the_folder_for_many_sidecars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[bool] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
     unsynced: set[bytes] = set()
@@ -505,7 +503,7 @@ def test_the_folder_is_left_to_whoever_writes_many_sidecars(tmp_path: Path, monk
     assert synced[6:] == [True]
 
 
-def test_a_folder_that_cannot_be_synced_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_synced_is_reported_with_the_reason(tmp_path: Path) -> None:
     (failed,) = durability.sync([os.fsencode(tmp_path / "gone")]).items()
     assert failed[0] == os.fsencode(tmp_path / "gone")
     assert (failed[1].code, str(failed[1])) == (
