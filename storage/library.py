@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -13,30 +12,18 @@ from sqlalchemy import exists, func, or_, select
 from storage.db import description_rows, rows
 from storage.db.column_types import is_one_of
 from storage.db.database import Database
-from storage.db.tables import decisions, descriptions, jobs, media, paths, stats
+from storage.db.tables import descriptions, jobs, media, paths, stats
 from storage.description import Description
-from storage.jobs import refused_paths
-from storage.jobs.file_presence import ENDED
+from storage.jobs import live_photos, refused_paths
+from storage.jobs.file_presence import ENDED, chunks
 from storage.jobs.listing import Listed, listing
+from storage.jobs.live_photos import SetAside
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job, JobEvent, MediaKind, Refusal
 
 RECENT = 100
 #: Keys in one query: far below the limit of any database, and already many times faster than single queries.
 CHUNK_SIZE = 500
-#: A file whose job is in one of these states is described, or will be.
-DESCRIBED_OR_WAITING = (*rows.LIVE, JobState.DONE)
-#: Files with one ContentIdentifier, on average: a Live Photo and its copies.
-MAX_HALVES = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetAside:
-    """A path that is not described because `partner` is. `is_active`: the partner has a job that waits or is done."""
-
-    path: bytes
-    partner: bytes
-    is_active: bool
 
 
 class Library:
@@ -95,13 +82,13 @@ class Library:
     def jobs_at(self, wanted_paths: Iterable[bytes]) -> dict[bytes, Job]:
         """The newest job of each path that has one, in few queries."""
         found: dict[bytes, Job] = {}
-        keys = list(wanted_paths)
+        path_chunks = list(chunks(wanted_paths, CHUNK_SIZE))  # the iterable can be slow: not within the transaction
         with self._database.read() as connection:
-            for start in range(0, len(keys), CHUNK_SIZE):
+            for chunk in path_chunks:
                 newest = (
                     select(func.max(jobs.c.id))
                     .join(paths, paths.c.id == jobs.c.path_id)
-                    .where(paths.c.path.in_(keys[start : start + CHUNK_SIZE]))
+                    .where(paths.c.path.in_(chunk))
                     .group_by(jobs.c.path_id)
                 )
                 for row in connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest))):
@@ -111,67 +98,25 @@ class Library:
     def jobs_of(self, files: Iterable[Fingerprint]) -> list[Job]:
         """The newest job about each of these files, for each path where it was found; in few queries."""
         found: list[Job] = []
-        keys = list(files)
+        file_chunks = list(chunks(files, CHUNK_SIZE))
         with self._database.read() as connection:
-            for start in range(0, len(keys), CHUNK_SIZE):
+            for chunk in file_chunks:
                 newest = (
-                    select(func.max(jobs.c.id))
-                    .where(is_one_of(jobs.c.fingerprint, keys[start : start + CHUNK_SIZE]))
-                    .group_by(jobs.c.path_id)
+                    select(func.max(jobs.c.id)).where(is_one_of(jobs.c.fingerprint, chunk)).group_by(jobs.c.path_id)
                 )
                 rows_found = connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest)).order_by(jobs.c.id))
                 found += [rows.job_of(row) for row in rows_found]
         return found
 
     def halves(self, live_ids: Collection[str]) -> dict[str, list[Job]]:
-        """The jobs, by identifier, of files that have one of these identifiers and are described or will be.
-
-        Ordered by path. Of very many files with the same identifier, as a faulty program can write, some are left out.
-        """
-        newest = jobs.alias()
-        last = select(func.max(newest.c.id)).where(newest.c.path_id == jobs.c.path_id).scalar_subquery()
-        keys = list(live_ids)
-        found: dict[str, list[Job]] = {}
+        """The jobs, by identifier, of Live Photo halves that are described or will be; see `live_photos.halves`."""
         with self._database.read() as connection:
-            for start in range(0, len(keys), CHUNK_SIZE):
-                query = (
-                    rows.jobs_query()
-                    .add_columns(media.c.live_id)
-                    .where(media.c.live_id.in_(keys[start : start + CHUNK_SIZE]))
-                    .where(jobs.c.state.in_(DESCRIBED_OR_WAITING), jobs.c.id == last)
-                    .order_by(paths.c.path)
-                    .limit(CHUNK_SIZE * MAX_HALVES)
-                )
-                for row in connection.execute(query):
-                    found.setdefault(row.live_id, []).append(rows.job_of(row))
-        return found
+            return live_photos.halves(connection, live_ids)
 
     def set_aside(self, partners: Collection[bytes] | None = None) -> list[SetAside]:
         """The paths whose partner is described instead: one of `partners`, or any."""
-        partner = paths.alias()
-        state = (
-            select(jobs.c.state)
-            .join(partner, partner.c.id == jobs.c.path_id)
-            .where(partner.c.path == decisions.c.partner)
-            .order_by(jobs.c.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        query = select(paths.c.path, decisions.c.partner, state.label("state")).join(
-            paths, paths.c.id == decisions.c.path_id
-        )
-        keys = [] if partners is None else list(partners)
-        chosen = [
-            decisions.c.partner.in_(keys[start : start + CHUNK_SIZE]) for start in range(0, len(keys), CHUNK_SIZE)
-        ]
-        found: list[SetAside] = []
         with self._database.read() as connection:
-            for which in [decisions.c.partner.is_not(None)] if partners is None else chosen:
-                for row in connection.execute(query.where(which)):
-                    found.append(
-                        SetAside(path=row.path, partner=row.partner, is_active=row.state in DESCRIBED_OR_WAITING)
-                    )
-        return found
+            return live_photos.set_aside(connection, partners)
 
     def ended(self) -> list[tuple[int, bytes, bool]]:
         """(id, path, is done) of every finished or publishing job whose file is not known to be missing."""

@@ -18,7 +18,8 @@ from daemon.errors import MediaError
 from daemon.intake.filters import folded, placeholder_of
 from daemon.media.live_photo import LivePhotoHalf, half_at
 from daemon.media.safe_open import open_checked
-from storage.library import DESCRIBED_OR_WAITING, Library
+from storage.jobs.live_photos import DESCRIBED_OR_WAITING
+from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job, MediaKind
 

@@ -1,4 +1,4 @@
-"""What every store keeps of finished jobs as files and sidecars come and go, whatever database is behind it."""
+"""The contract of `FilePresence` on every database."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def on_disk(file: NewFile, device: int) -> NewFile:
 
 
 class TestDisks:
-    """The system may give disks other numbers."""
+    """The system can give disks other device numbers."""
 
     OTHER = new_file(b"/inbox/card/dune.jpg", b"dune", inode=9)
 
@@ -188,7 +188,7 @@ class TestRestored:
 
 
 class TestChangedFrom:
-    """What a file held before it was changed in place, and what was another file of the same name."""
+    """A file's earlier contents, and earlier files of the same name."""
 
     def test_bytes_that_replaced_described_ones_while_the_name_was_held_are_the_same_file(
         self, store: JobStore
@@ -228,16 +228,16 @@ class TestChangedFrom:
 class TestTakenBack:
     def test_an_imported_description_is_a_done_job(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         file = new_file(b"/inbox/bad\xff.mov", kind=MediaKind.VIDEO, format="mov", inode=2**64 - 1)
-        said = description_of(
+        stored = description_of(
             file,
             timeline=(Segment(start=0, end=1, text="Waves."), Segment(start=1, end=2, text="\udcff")),
             quality=Quality(verdict="suspect", reasons=("caption: loop",)),
         )
-        assert store.presence.import_described([(file, said)], max_attempts=3) == {file.path}
+        assert store.presence.import_described([(file, stored)], max_attempts=3) == {file.path}
         job = job_at(library, file.path)
         assert (job.state, job.attempts, job.finished_at) == (JobState.DONE, 0, clock.now())
         assert library.description(job.id) == replace(
-            said, timeline=(said.timeline[0], Segment(start=1, end=2, text="\\udcff"))
+            stored, timeline=(stored.timeline[0], Segment(start=1, end=2, text="\\udcff"))
         )
         assert [(event.before, event.after) for event in library.events(job.id)] == [(None, JobState.DONE)]
         assert admit(store, file) == (Admission.ALREADY_DESCRIBED, job.id)
@@ -247,19 +247,19 @@ class TestTakenBack:
         described, waits = done(store), admit(store, new_file(b"/inbox/new.jpg", b"new"))[1]
         before = [library.job(id) for id in (described, waits)]
         files = [FILE, new_file(b"/inbox/new.jpg", b"new"), new_file(b"/inbox/lost.jpg", b"lost")]
-        said = [(file, description_of(file, answers={"caption": "From elsewhere."})) for file in files]
-        assert store.presence.import_described(said, max_attempts=3) == {b"/inbox/lost.jpg"}
-        assert store.presence.import_described(said, max_attempts=3) == set()
+        stored = [(file, description_of(file, answers={"caption": "From elsewhere."})) for file in files]
+        assert store.presence.import_described(stored, max_attempts=3) == {b"/inbox/lost.jpg"}
+        assert store.presence.import_described(stored, max_attempts=3) == set()
         assert [library.job(id) for id in (described, waits)] == before
         assert library.description(described) == description_of(FILE)
 
     def test_two_files_of_the_same_bytes_are_imported_separately(self, store: JobStore, library: Library) -> None:
         files = [new_file(b"/inbox/%s.jpg" % name) for name in (b"a", b"b")]
-        said: list[tuple[NewFile, Description]] = [
+        stored: list[tuple[NewFile, Description]] = [
             (file, description_of(file, answers={"caption": file.path.decode()})) for file in files
         ]
-        assert len(store.presence.import_described(said, max_attempts=3)) == 2
-        for file, description in said:
+        assert len(store.presence.import_described(stored, max_attempts=3)) == 2
+        for file, description in stored:
             assert library.description(job_at(library, file.path).id) == description
 
     def test_an_import_removes_the_refusal_of_its_path(

@@ -1,4 +1,4 @@
-"""What every job store keeps, whatever database is behind it."""
+"""The contract of a job store on every database."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class TestJobStore:
         assert admission is Admission.QUEUED
         assert second != first
         assert admit(store, changed) == (Admission.ALREADY_QUEUED, second)
-        assert store.claim("w", lease_seconds=LEASE) is None, "two never work on one path"
+        assert store.claim("w", lease_seconds=LEASE) is None, "never two claims on one path"
         store.publish(claim, description_of(new_file()))
         assert store.claim("w", lease_seconds=LEASE) is None
         store.finish(claim)
@@ -159,7 +159,7 @@ class TestJobStore:
     def test_bytes_that_come_back_after_a_change_are_new_work(self, store: JobStore) -> None:
         done(store)
         done(store, new_file(content=b"higher waves"))
-        assert admit(store)[0] is Admission.QUEUED, "the sidecars tell of the other bytes by now"
+        assert admit(store)[0] is Admission.QUEUED, "the sidecars are about the other bytes now"
 
     def test_the_same_bytes_at_another_path_are_queued_and_their_description_is_cached(self, store: JobStore) -> None:
         done(store)
@@ -189,7 +189,7 @@ class TestJobStore:
         assert admission is Admission.QUEUED
         assert second != first
 
-    # Moves
+    # Relocation
 
     def test_a_queued_job_moves_with_its_file(self, store: JobStore, library: Library) -> None:
         _, job_id = admit(store)
@@ -323,13 +323,13 @@ class TestJobStore:
         kept, lost, also = store.claim_all("w", lease_seconds=LEASE, most=3)
         store.release(lost, "Given back.")
         other = claimed(store)
-        said = [(claim, description_of(file)) for claim, file in zip((kept, lost, also), files, strict=True)]
-        assert store.publish_all(said) == {kept.job.id, also.job.id}
+        described = [(claim, description_of(file)) for claim, file in zip((kept, lost, also), files, strict=True)]
+        assert store.publish_all(described) == {kept.job.id, also.job.id}
         assert library.job(lost.job.id).state is JobState.RUNNING
         assert library.description(lost.job.id) is None
-        assert store.beat(other, lease_seconds=LEASE), "the one who holds it now has lost nothing"
-        assert library.description(also.job.id) == said[2][1]
-        assert store.publish_all(said) == set(), "nothing is published twice"
+        assert store.beat(other, lease_seconds=LEASE), "the present claim still holds"
+        assert library.description(also.job.id) == described[2][1]
+        assert store.publish_all(described) == set(), "nothing is published twice"
         store.abandon_all("restart")
         again = store.claim_all("w2", lease_seconds=LEASE, most=3)
         assert [claim.job.id for claim in again] == [lost.job.id]
@@ -353,13 +353,13 @@ class TestJobStore:
         for name in (b"/inbox/a.jpg", b"/inbox/b.jpg"):
             admit(store, new_file(name, content=name))
         file, other = new_file(b"/inbox/a.jpg", content=b"/inbox/a.jpg"), new_file(content=b"/inbox/b.jpg")
-        said = description_of(file)
-        store.publish(claimed(store), said)
-        model, recipe = f"{said.model.id}@{said.model.revision}", said.recipe.digest
-        asked = [file.digest, other.digest, "blake2b:" + "0" * 64]
-        assert store.answered(asked, model=model, recipe=recipe) == {file.digest}
-        assert store.answered(asked, model="other@1", recipe=recipe) == set()
-        assert store.answered(asked, model=model, recipe="other") == set()
+        described = description_of(file)
+        store.publish(claimed(store), described)
+        model, recipe = f"{described.model.id}@{described.model.revision}", described.recipe.digest
+        digests = [file.digest, other.digest, "blake2b:" + "0" * 64]
+        assert store.answered(digests, model=model, recipe=recipe) == {file.digest}
+        assert store.answered(digests, model="other@1", recipe=recipe) == set()
+        assert store.answered(digests, model=model, recipe="other") == set()
 
     def test_four_workers_claim_200_jobs_once_each(self, store: JobStore) -> None:
         ids = {admit(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number))[1] for number in range(200)}
@@ -425,11 +425,11 @@ class TestJobStore:
             assert store.beat(claim, lease_seconds=LEASE)
             assert store.reap() == []
 
-    # The way to done
+    # Publication
 
     def test_a_description_comes_back_as_it_was_given(self, store: JobStore, library: Library) -> None:
         file = new_file(b"/inbox/bad\xff.mov", kind=MediaKind.VIDEO, format="mov", inode=2**64 - 1)
-        said = description_of(
+        described = description_of(
             file,
             answers={"summary": "Zuerst \x1b\x00 ü 🏖 \udcff", "caption": "B"},
             timeline=(Segment(start=0.0, end=4.5, text="One."), Segment(start=4.5, end=8.0, text="Two.")),
@@ -438,9 +438,9 @@ class TestJobStore:
         _, job_id = admit(store, file)
         claim = claimed(store)
         assert library.description(job_id) is None
-        store.publish(claim, said)
+        store.publish(claim, described)
         found = library.description(job_id)
-        assert found == said
+        assert found == described
         assert found and list(found.answers) == ["summary", "caption"]
         assert library.job(job_id).state is JobState.PUBLISHING
         store.finish(claim)
@@ -475,7 +475,7 @@ class TestJobStore:
         assert [events[2].note, events[5].note] == ["Stopping.", "One sidecar was kept."]
         assert events[5].at == clock.now()
 
-    # Other ends
+    # Other outcomes
 
     def test_a_failure_has_a_reason(self, store: JobStore, library: Library, clock: FakeClock) -> None:
         _, job_id = admit(store)
@@ -566,15 +566,15 @@ class TestJobStore:
         stale = claimed(store)
         clock.advance(LEASE)
         assert store.reap() == [job_id]
-        self.assert_mute(store, stale, clock)
+        self.assert_changes_nothing(store, stale, clock)
         fresh = claimed(store)
-        self.assert_mute(store, stale, clock)
+        self.assert_changes_nothing(store, stale, clock)
         assert library.job(job_id) == fresh.job
         store.publish(fresh, description_of(new_file()))
-        self.assert_mute(store, stale, clock)
+        self.assert_changes_nothing(store, stale, clock)
         store.finish(fresh)
 
-    def assert_mute(self, store: JobStore, stale: Claim, clock: FakeClock) -> None:
+    def assert_changes_nothing(self, store: JobStore, stale: Claim, clock: FakeClock) -> None:
         because = {"code": "c", "reason": "r"}
         assert not store.beat(stale, lease_seconds=LEASE)
         assert not store.release(stale, "Late.")
@@ -624,8 +624,8 @@ class TestJobStore:
         job_id = done(store, file)
         known = library.job(job_id)
         paths = [file.path, *(b"/inbox/%d.mp3" % number for number in range(30))]
-        words = [Refusal(path=path, code="not-allowed", kind="mp3", reason="", at=clock.now()) for path in paths]
-        store.refuse_all(words)
+        refusals = [Refusal(path=path, code="not-allowed", kind="mp3", reason="", at=clock.now()) for path in paths]
+        store.refuse_all(refusals)
         store.forget_refusals([*paths[:20], b"/inbox/never-seen"])
         assert sorted(library.refused_paths()) == sorted(paths[20:])
         assert library.job_at(file.path) == known
@@ -634,7 +634,7 @@ class TestJobStore:
         assert (library.refused_paths(), made.problems()) == ([], [])
         with made.database.read() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM paths").scalar() == 1, "the job's"
-        store.refuse(words[1])
+        store.refuse(refusals[1])
         assert library.refused_paths() == paths[1:2]
 
     def test_a_refused_change_changes_nothing(self, store: JobStore, library: Library, clock: FakeClock) -> None:
@@ -643,7 +643,7 @@ class TestJobStore:
         clock.advance(LEASE)
         store.reap()
         before = (library.job(job_id), library.events(job_id))
-        self.assert_mute(store, stale, clock)
+        self.assert_changes_nothing(store, stale, clock)
         assert (library.job(job_id), library.events(job_id)) == before
         assert library.description(job_id) is None
 
@@ -662,7 +662,7 @@ class TestJobStore:
         with pytest.raises(ClaimLostError):
             store.finish(claimed(store))
 
-    # After a death
+    # Recovery
 
     def test_only_expired_leases_are_reaped(self, store: JobStore, clock: FakeClock) -> None:
         _, silent = admit(store)
@@ -761,7 +761,7 @@ class TestJobStore:
         store.retry_later(claimed(store), code="busy", reason="Not now.", cause=Cause.TRANSIENT, not_before=far)
         assert library.job(job_id).not_before == clock.now() + timedelta(hours=1)
 
-    # A person's retry
+    # Retry on request
 
     @pytest.mark.parametrize("end", ["fail", "skip"])
     def test_a_failed_or_skipped_job_starts_over(
@@ -787,11 +787,11 @@ class TestJobStore:
         assert store.requeue(first) == job, "asked twice, it waits once"
         claim = claimed(store)
         assert claim.job.fresh
-        said = description_of(new_file(), answers={"caption": "Dunes."})
-        store.publish(claim, said)
+        described = description_of(new_file(), answers={"caption": "Dunes."})
+        store.publish(claim, described)
         store.finish(claim)
-        assert store.cached_description(new_file().digest, model=MODEL, recipe=RECIPE) == said
-        assert library.description(first) == description_of(new_file()), "what was said before stays on record"
+        assert store.cached_description(new_file().digest, model=MODEL, recipe=RECIPE) == described
+        assert library.description(first) == description_of(new_file()), "the earlier description stays"
 
     def test_a_retry_returns_a_live_job_unchanged(self, store: JobStore) -> None:
         _, job_id = admit(store)
@@ -872,7 +872,7 @@ def claimed(store: JobStore, owner: str = "w") -> Claim:
 
 
 def done(store: JobStore, file: NewFile | None = None) -> int:
-    """The id of a job that went all the way."""
+    """The id of a new done job."""
     file = file or new_file()
     admit(store, file)
     claim = claimed(store)

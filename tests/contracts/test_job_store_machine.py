@@ -1,7 +1,7 @@
-"""Any order of events that workers, deaths, clocks, files and people can make: the store keeps its promises after each.
+"""A state machine: the store's invariants hold after any sequence of worker, crash, clock, file and user events.
 
-At most one living claim a job, and only it is heard; attempts never above their limit; every accepted file in exactly
-one state; no description lost, doubled or changed; events that tell the same story as the jobs.
+At most one valid claim a job, and only it changes the job; attempts never above their limit; every admitted file in
+exactly one state; no description lost, doubled or changed; events that match the jobs.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from tests.support.stores import MakeStore, on_postgres, on_sqlite
 LEASE = 60.0
 MAX_ATTEMPTS = 2
 HERE, THERE, LOST = b"/inbox/a.jpg", b"/inbox/b.jpg", b"/inbox/c.jpg"
-PATHS = st.sampled_from((HERE, HERE, THERE))  # more happens where there is less room
-#: Where the disk is memory: thousands of transactions need not reach a drive.
+PATHS = st.sampled_from((HERE, HERE, THERE))  # few paths, so that more events collide
+#: A disk in memory: thousands of transactions need not reach a drive.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 CONTENTS = st.sampled_from((b"one", b"two"))
 SECONDS = st.sampled_from((1.0, 30.0, LEASE, 3 * LEASE))
@@ -40,7 +40,7 @@ JUMPS = st.sampled_from((timedelta(days=1), timedelta(days=-1), timedelta(minute
 ANY = st.integers(0, 10**6)
 UNDONE = ("release", "retry", "wait", "fail", "skip", "gone")
 ACTS = ("beat", *["publish"] * 4, *["finish"] * 3, "postpone", *UNDONE)
-#: What others wait for comes more often.
+#: Events that others depend on are more frequent.
 EVENTS = (
     *["a file comes"] * 3,
     *["a file moves"] * 2,
@@ -48,10 +48,10 @@ EVENTS = (
     "another file takes a name",
     "the inbox is swept",
     "sidecars vanish",
-    "a description is taken back",
+    "a description is imported",
     *["a worker claims"] * 5,
     *ACTS,
-    "a worker takes up",
+    "a worker claims unpublished jobs",
     "time passes",
     *["silence"] * 2,
     "the clock is set",
@@ -60,53 +60,53 @@ EVENTS = (
     "a person retries",
     "a person retries all",
 )
-WORKED_ON = {JobState.RUNNING, JobState.PUBLISHING}
+CLAIMED = {JobState.RUNNING, JobState.PUBLISHING}
 DESCRIBED = {JobState.PUBLISHING, JobState.DONE}
 
 
 class Jobs(RuleBasedStateMachine):
-    """`make_store`: on which database."""
+    """`make_store` opens the kind of database to test."""
 
     make_store: MakeStore
 
     @initialize()
     def open(self) -> None:
-        self.open_things = ExitStack()
-        folder = self.open_things.enter_context(tempfile.TemporaryDirectory(dir=MEMORY))
+        self.resources = ExitStack()
+        folder = self.resources.enter_context(tempfile.TemporaryDirectory(dir=MEMORY))
         self.clock = FakeClock()
-        self.made = self.open_things.enter_context(type(self).make_store(Path(folder), self.clock))
+        self.made = self.resources.enter_context(type(self).make_store(Path(folder), self.clock))
         self.store, self.library = self.made.store, self.made.library
-        self.leases: dict[int, datetime] = {}  # until when that claim holds unless it beats
-        self.files: dict[bytes, NewFile] = {}  # what lies at each path now, and was admitted
-        self.claims: list[Claim] = []  # every right to speak that was ever given, dead workers' too
-        self.holders: dict[int, Claim] = {}  # the one claim on a job that counts
+        self.leases: dict[int, datetime] = {}  # by job, when its lease expires without a heartbeat
+        self.files: dict[bytes, NewFile] = {}  # the present, admitted file of each path
+        self.claims: list[Claim] = []  # every claim ever made, also of dead workers
+        self.holders: dict[int, Claim] = {}  # by job, the valid claim
         self.seen: dict[int, Job] = {}
-        self.said: dict[int, Description] = {}  # by job, what was published
+        self.published: dict[int, Description] = {}  # by job, the published description
 
     def teardown(self) -> None:
         if hasattr(self, "made"):
-            with self.open_things:
+            with self.resources:
                 self.everything_ends()
                 assert self.made.problems() == []
 
-    # What may happen
+    # Events
 
     @rule(what=st.sampled_from(EVENTS), path=PATHS, content=CONTENTS, which=ANY, seconds=SECONDS, jump=JUMPS)
-    def something(self, what: str, path: bytes, content: bytes, which: int, seconds: float, jump: timedelta) -> None:
-        """One rule, since hypothesis leaves whole rules out of whole runs, and little happens without any of these."""
+    def one_event(self, what: str, path: bytes, content: bytes, which: int, seconds: float, jump: timedelta) -> None:
+        """A single rule, since hypothesis disables whole rules for whole runs, and each of these is needed."""
         if what in ACTS:
-            self.somebody_speaks(what, which, seconds)
+            self.use_any_claim(what, which, seconds)
             return
-        happens: dict[str, Callable[[], object]] = {
+        events: dict[str, Callable[[], object]] = {
             "a file comes": lambda: self.admit(path, content),
-            "a file moves": lambda: self.file_moves(path, THERE if path == HERE else HERE),
-            "a file is deleted": lambda: self.files.pop(path, None),  # nobody tells the store
+            "a file moves": lambda: self.move_file(path, THERE if path == HERE else HERE),
+            "a file is deleted": lambda: self.files.pop(path, None),  # the store is not notified
             "another file takes a name": lambda: self.admit(path, content, name_was_free=True),
             "the inbox is swept": self.sweep,
             "sidecars vanish": self.sidecars_vanish,
-            "a description is taken back": lambda: self.take_back(content),
+            "a description is imported": lambda: self.import_description(content),
             "a worker claims": self.claim_one,
-            "a worker takes up": self.claim_unpublished,
+            "a worker claims unpublished jobs": self.claim_unpublished,
             "time passes": lambda: self.clock.advance(seconds),
             "the clock is set": lambda: self.clock.set_wall(self.clock.now() + jump),
             "silence": lambda: self.clock.advance(LEASE + 1),
@@ -115,12 +115,12 @@ class Jobs(RuleBasedStateMachine):
             "a person retries": lambda: self.person_retries(which),
             "a person retries all": self.store.requeue_failed,
         }
-        happens[what]()
+        events[what]()
         if what in ("silence", "the clock is set"):
             self.reap()
 
-    def somebody_speaks(self, what: str, which: int, seconds: float) -> None:
-        """It may be one whose job is another's by now."""
+    def use_any_claim(self, what: str, which: int, seconds: float) -> None:
+        """With any claim, perhaps a lost one."""
         if not self.claims:
             return
         if what == "beat":
@@ -132,7 +132,7 @@ class Jobs(RuleBasedStateMachine):
         else:
             self.end_publication(which, what, seconds)
 
-    # How it is done
+    # Steps
 
     def person_retries(self, which: int) -> None:
         jobs = self.library.jobs()
@@ -142,17 +142,17 @@ class Jobs(RuleBasedStateMachine):
         if any(other.path == job.path and other.state is not JobState.GONE for other in jobs):
             assert not self.store.requeue(job.id).state.is_final()
 
-    def admit(self, path: bytes, content: bytes, *, newcomer: bool = False) -> None:
-        file = replace(new_file(path, content), name_was_free=newcomer)
-        settled = self.is_settled(file)
+    def admit(self, path: bytes, content: bytes, *, name_was_free: bool = False) -> None:
+        file = replace(new_file(path, content), name_was_free=name_was_free)
+        is_finished = self.is_finished(file)
         admission, job_id = self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=MAX_ATTEMPTS)
         self.files[path] = file
         job = self.library.job(job_id)
         assert (job.path, job.digest, job.missing_since) == (path, file.digest, None)
-        assert job.state.is_final() == settled == (admission is Admission.ALREADY_DESCRIBED)
+        assert job.state.is_final() == is_finished == (admission is Admission.ALREADY_DESCRIBED)
 
-    def is_settled(self, file: NewFile) -> bool:
-        """The last word on the path is about these bytes, and it is spoken."""
+    def is_finished(self, file: NewFile) -> bool:
+        """Whether the path's jobs are final, and the newest is about these bytes."""
         jobs = [
             job for job in self.library.jobs(limit=1000) if job.path == file.path and job.state is not JobState.GONE
         ]
@@ -162,9 +162,9 @@ class Jobs(RuleBasedStateMachine):
         claim = self.store.claim("w", lease_seconds=LEASE)
         if claim is None:
             return False
-        assert claim.job.id not in self.holders, "two hold one job"
-        asked = [self.library.job(held).digest for held in self.holders if self.is_running(held)]
-        assert claim.job.fresh or claim.job.digest not in asked, "the model is asked twice about the same bytes"
+        assert claim.job.id not in self.holders, "two claims on one job"
+        running = [self.library.job(held).digest for held in self.holders if self.is_running(held)]
+        assert claim.job.fresh or claim.job.digest not in running, "the same bytes run twice at once"
         self.hold(claim)
         return True
 
@@ -178,20 +178,20 @@ class Jobs(RuleBasedStateMachine):
             self.leases[claim.job.id] = self.clock.now() + timedelta(seconds=LEASE)
 
     def publish(self, which: int) -> None:
-        claim, may = self.speaker(which, JobState.RUNNING)
-        description = self.said_of(claim.job)
-        self.speaks(claim, may, lambda: self.store.publish(claim, description), keeps=True)
-        if may:
-            self.said[claim.job.id] = description
+        claim, is_valid = self.pick_claim(which, JobState.RUNNING)
+        description = self.new_description(claim.job)
+        self.act(claim, is_valid, lambda: self.store.publish(claim, description), keeps=True)
+        if is_valid:
+            self.published[claim.job.id] = description
 
     def end_publication(self, which: int, way: str, seconds: float) -> None:
-        claim, may = self.speaker(which, JobState.PUBLISHING)
+        claim, is_valid = self.pick_claim(which, JobState.PUBLISHING)
         at = self.clock.now() + timedelta(seconds=seconds)
         postpone = partial(self.store.postpone, claim, code="c", reason="r", not_before=at)
-        self.speaks(claim, may, postpone if way == "postpone" else partial(self.store.finish, claim))
+        self.act(claim, is_valid, postpone if way == "postpone" else partial(self.store.finish, claim))
 
     def give_up(self, which: int, way: str, seconds: float) -> None:
-        claim, may = self.speaker(which, JobState.RUNNING)
+        claim, is_valid = self.pick_claim(which, JobState.RUNNING)
         at = self.clock.now() + timedelta(seconds=seconds)
         why = {"code": "c", "reason": "r"}
         later = {**why, "cause": Cause.TRANSIENT, "not_before": at}
@@ -203,14 +203,14 @@ class Jobs(RuleBasedStateMachine):
             "skip": lambda: self.store.skip(claim, **why),
             "gone": lambda: self.store.mark_gone(claim, "It went away."),
         }
-        self.speaks(claim, may, ways[way])
+        self.act(claim, is_valid, ways[way])
         file = self.files.get(claim.job.path)
-        if way == "gone" and may and file and file.digest == claim.job.digest:
+        if way == "gone" and is_valid and file and file.digest == claim.job.digest:
             del self.files[claim.job.path]
 
     def reap(self) -> None:
         for job_id in self.store.reap():
-            self.lease_is_over(job_id)
+            self.check_lease_expired(job_id)
             del self.holders[job_id]
 
     def daemon_restarts(self) -> None:
@@ -219,12 +219,12 @@ class Jobs(RuleBasedStateMachine):
 
     def claim_unpublished(self) -> None:
         for claim, description in self.store.claim_unpublished("w", lease_seconds=LEASE):
-            assert (description.path, description.answers) == (claim.job.path, self.said[claim.job.id].answers)
-            self.lease_is_over(claim.job.id)
+            assert (description.path, description.answers) == (claim.job.path, self.published[claim.job.id].answers)
+            self.check_lease_expired(claim.job.id)
             self.hold(claim)
 
     def sweep(self) -> None:
-        """The jobs whose file is not there are marked, and no others."""
+        """Marks the jobs whose file is missing, and no others."""
         before = {job.id for job in self.library.jobs(limit=1000) if job.missing_since is None}
         self.store.presence.mark_missing([path for path in (HERE, THERE, LOST) if path not in self.files])
         for job in self.library.jobs(limit=1000):
@@ -233,7 +233,7 @@ class Jobs(RuleBasedStateMachine):
                 assert job.state.is_final() or job.state is JobState.PUBLISHING
 
     def sidecars_vanish(self) -> None:
-        """They are written again of the last word on each path, by whoever takes it up, and never under somebody."""
+        """The newest job of each path is published again, never while another job of the path is claimed."""
         jobs = self.library.jobs(limit=1000)
         self.store.presence.republish([job.id for job in jobs])
         for job in jobs:
@@ -241,57 +241,59 @@ class Jobs(RuleBasedStateMachine):
                 assert (job.state, job.missing_since) == (JobState.DONE, None)
                 assert not any(other.path == job.path and other.id in self.holders for other in jobs)
 
-    def take_back(self, content: bytes) -> None:
+    def import_description(self, content: bytes) -> None:
         file = new_file(LOST, content)
-        description = description_of(file, answers={"caption": f"The {len(self.said)}th."})
+        description = description_of(file, answers={"caption": f"The {len(self.published)}th."})
         has_job = self.library.job_at(LOST) is not None
-        taken = self.store.presence.import_described([(file, description)], max_attempts=MAX_ATTEMPTS)
-        assert taken == (set() if has_job else {LOST})
-        if taken:
+        imported = self.store.presence.import_described([(file, description)], max_attempts=MAX_ATTEMPTS)
+        assert imported == (set() if has_job else {LOST})
+        if imported:
             self.files[LOST] = file
             job = self.library.job_at(LOST)
             assert job is not None
-            self.said[job.id] = description
+            self.published[job.id] = description
 
-    def file_moves(self, path: bytes, to: bytes) -> None:
+    def move_file(self, path: bytes, to: bytes) -> None:
         file = self.files.get(path)
         if file is None:
             return
         known = self.library.jobs_of([file.fingerprint])
         newest = next((job for job in known if (job.path, job.digest) == (path, file.digest)), None)
         if newest and self.store.relocate(newest, to):
-            assert newest.id not in self.holders, "it was taken along under its worker's hands"
+            assert newest.id not in self.holders, "a claimed job was moved"
             del self.files[path]
             self.files[to] = replace(file, path=to)
             assert self.library.job(newest.id).path == to
 
-    # What must hold after each
+    # Invariants
 
     @invariant()
-    def every_promise_is_kept(self) -> None:
+    def invariants_hold(self) -> None:
         jobs = self.library.jobs(limit=1000)
         self.no_file_is_without_a_job(jobs)
         self.one_waits_and_one_is_worked_on_at_most(jobs)
         for job in jobs:
             assert 0 <= job.attempts <= MAX_ATTEMPTS
             assert job.state is not JobState.QUEUED or job.attempts < MAX_ATTEMPTS, "it could never be claimed"
-            assert job.id not in self.holders or job.state in WORKED_ON
+            assert job.id not in self.holders or job.state in CLAIMED
             if self.seen.get(job.id) != job:
-                self.every_arrow_was_an_arrow(job)
+                self.every_transition_was_allowed(job)
                 self.it_has_its_one_description_if_it_is_described(job)
         self.seen = {job.id: job for job in jobs}
-        assert {job.id for job in jobs if job.state in DESCRIBED} == set(self.said), "a description was lost or doubled"
+        assert {job.id for job in jobs if job.state in DESCRIBED} == set(self.published), (
+            "a description was lost or doubled"
+        )
 
     def no_file_is_without_a_job(self, jobs: list[Job]) -> None:
         kept = {(job.path, job.digest) for job in jobs if job.state is not JobState.GONE}
         assert {(path, file.digest) for path, file in self.files.items()} <= kept, "a job was lost"
 
     def one_waits_and_one_is_worked_on_at_most(self, jobs: list[Job]) -> None:
-        for states in ({JobState.QUEUED}, WORKED_ON):
+        for states in ({JobState.QUEUED}, CLAIMED):
             at = [job.path for job in jobs if job.state in states]
             assert len(at) == len(set(at))
 
-    def every_arrow_was_an_arrow(self, job: Job) -> None:
+    def every_transition_was_allowed(self, job: Job) -> None:
         state = None
         for event in self.library.events(job.id):
             assert event.before is state
@@ -304,10 +306,10 @@ class Jobs(RuleBasedStateMachine):
         assert (description is not None) == (job.state in DESCRIBED)
         if description:
             assert (description.path, description.digest) == (job.path, job.digest)
-            assert description.answers == self.said[job.id].answers
+            assert description.answers == self.published[job.id].answers
 
     def everything_ends(self) -> None:
-        """All workers die, and with one honest one every job ends within hours, however the clock was set."""
+        """All workers die; with one correct worker every job ends within hours, for any clock changes."""
         for _ in range(3):
             self.clock.advance(MAX_WAIT.total_seconds())
             self.reap()
@@ -320,56 +322,56 @@ class Jobs(RuleBasedStateMachine):
                 self.all_held_are_done()
         unfinished = [state for state, count in self.library.counts().items() if count and not state.is_final()]
         assert unfinished == [], "a job is stuck"
-        self.every_promise_is_kept()
+        self.invariants_hold()
 
     def all_held_are_done(self) -> None:
         for claim in list(self.holders.values()):
             job = self.library.job(claim.job.id)
             if job.state is JobState.RUNNING:
-                self.said[job.id] = self.said_of(job)
-                self.store.publish(claim, self.said[job.id])
+                self.published[job.id] = self.new_description(job)
+                self.store.publish(claim, self.published[job.id])
             self.store.finish(claim)
             del self.holders[claim.job.id]
 
-    # How the test speaks
+    # Helpers
 
     def hold(self, claim: Claim) -> None:
         self.claims.append(claim)
         self.holders[claim.job.id] = claim
         self.leases[claim.job.id] = self.clock.now() + timedelta(seconds=LEASE)
 
-    def lease_is_over(self, job_id: int) -> None:
-        """Whoever held the job was silent for a lease; or the clock was set back so far that nobody can tell."""
+    def check_lease_expired(self, job_id: int) -> None:
+        """The lease had expired, or the clock was set back too far to know."""
         if job_id in self.holders:
             now, until = self.clock.now(), self.leases[job_id]
             assert until <= now or until > now + MAX_WAIT, "a claim was taken back too early"
 
-    def speaker(self, which: int, state: JobState) -> tuple[Claim, bool]:
-        """A claim of any age, and whether what it says must be heard."""
+    def pick_claim(self, which: int, state: JobState) -> tuple[Claim, bool]:
+        """A claim of any age, and whether it must be accepted."""
         claim = self.claims[which % len(self.claims)]
-        heard = self.holders.get(claim.job.id) is claim
-        return claim, heard and self.library.job(claim.job.id).state is state
+        is_current = self.holders.get(claim.job.id) is claim
+        return claim, is_current and self.library.job(claim.job.id).state is state
 
-    def speaks(self, claim: Claim, may: bool, say: Callable[[], object], *, keeps: bool = False) -> None:
+    def act(self, claim: Claim, is_valid: bool, change: Callable[[], object], *, keeps: bool = False) -> None:
         before = self.library.job(claim.job.id), self.library.events(claim.job.id)
         try:
-            say()
+            change()
         except ClaimLostError:
-            assert not may, "a worker lost a claim that it held"
+            assert not is_valid, "a worker lost a claim that it held"
             assert (self.library.job(claim.job.id), self.library.events(claim.job.id)) == before, "it changed something"
             return
-        assert may, "a stale worker was heard"
+        assert is_valid, "a stale claim was accepted"
         if not keeps:
             del self.holders[claim.job.id]
 
-    def said_of(self, job: Job) -> Description:
-        """Never twice the same."""
+    def new_description(self, job: Job) -> Description:
+        """A different one each time."""
         file = NewFile(path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
-        return description_of(file, answers={"caption": f"The {len(self.said)}th."})
+        return description_of(file, answers={"caption": f"The {len(self.published)}th."})
 
 
-def released(given_back: bool) -> None:
-    if not given_back:
+def released(was_held: bool) -> None:
+    if not was_held:
         raise ClaimLostError
 
 

@@ -1,4 +1,4 @@
-"""Live Photos through the gate, on every database: one item is one job, in whichever order its halves arrive."""
+"""Live Photos through admission, on every database: one item is one job, in any order of its halves."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 
 from daemon.intake.admitter import AdmitResult, Admitter
 from daemon.intake.identity import identify
+from storage.jobs.live_photos import SetAside
 from storage.jobs.store import JobStore
-from storage.library import Library, SetAside
+from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Fingerprint, Job, MediaKind, NewFile
 from tests.fakes.clock import FakeClock
@@ -26,7 +27,7 @@ QUEUED, ASIDE, KNOWN = AdmitResult.QUEUED, AdmitResult.ASIDE, AdmitResult.KNOWN
 
 
 class Desk:
-    """A folder, a gate on it, and a worker's part done by hand. `read` are the files whose digest was taken."""
+    """A folder with an admitter; the worker's steps are done by hand. `read`: the files that were hashed."""
 
     def __init__(self, made: Made, clock: FakeClock, folder: Path) -> None:
         self.store, self.library, self.clock = made.store, made.library, clock
@@ -71,7 +72,7 @@ class Desk:
         self.store.finish(claim)
 
     def jobs(self) -> dict[str, JobState]:
-        """Every job there ever was, by its file."""
+        """The state of every job, by file name."""
         jobs = self.library.jobs(limit=10_000)
         assert len({job.path for job in jobs}) == len(jobs)
         return {os.path.relpath(job.file, self.folder): job.state for job in jobs}
@@ -107,7 +108,7 @@ def desk(made: Made, clock: FakeClock, tmp_path: Path) -> Desk:
 
 @pytest.fixture
 def pair(desk: Desk) -> Desk:
-    """With IMG_1.HEIC and IMG_1.MOV lying there, unseen."""
+    """With IMG_1.HEIC and IMG_1.MOV in the folder, not yet admitted."""
     desk.drop("IMG_1.HEIC", picture())
     desk.drop("IMG_1.MOV", film())
     return desk
@@ -324,7 +325,7 @@ class TestWhichFilesBelongTogether:
         assert "by its name alone" not in pair.reason("IMG_1.MOV")
 
     def test_a_film_that_takes_the_place_of_a_described_one_is_described(self, pair: Desk) -> None:
-        """Else the old words would stand beside it."""
+        """Else the old description would be beside it."""
         pair.drop("IMG_1.MOV", film(OTHER))
         assert pair.enter("IMG_1.HEIC", "IMG_1.MOV") == [QUEUED, QUEUED]
         pair.describe()

@@ -1,4 +1,4 @@
-"""Whether there is anything to do: what a worker is started for, and kept for."""
+"""Whether there is work: this starts a worker and keeps it."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ def claim(store: JobStore) -> Claim:
     return claimed
 
 
-def asked(store: JobStore) -> tuple[bool, bool]:
+def pending(store: JobStore) -> tuple[bool, bool]:
     return store.pending.has_file(), store.pending.has_any()
 
 
 def test_without_jobs_there_is_nothing_to_do(store: JobStore) -> None:
-    assert asked(store) == (False, False)
+    assert pending(store) == (False, False)
 
 
 def test_a_queued_job_is_claimable_work_until_it_is_claimed_and_work_until_it_ends(store: JobStore) -> None:
     admit(store)
-    assert asked(store) == (True, True)
+    assert pending(store) == (True, True)
     claimed = claim(store)
-    assert asked(store) == (False, True)
+    assert pending(store) == (False, True)
     store.mark_gone(claimed, "gone")
-    assert asked(store) == (False, False)
+    assert pending(store) == (False, False)
 
 
 def test_a_job_that_is_put_off_is_nothing_to_do_before_its_time(store: JobStore, clock: FakeClock) -> None:
@@ -59,26 +59,26 @@ def test_a_job_that_is_put_off_is_nothing_to_do_before_its_time(store: JobStore,
     store.retry_later(
         claim(store), code="x", reason="x", cause=Cause.TRANSIENT, not_before=clock.now() + timedelta(seconds=30)
     )
-    assert asked(store) == (False, False)
+    assert pending(store) == (False, False)
     clock.advance(30)
-    assert asked(store) == (True, True)
+    assert pending(store) == (True, True)
 
 
 def test_a_failed_job_is_something_to_do_once_a_person_retries_it(store: JobStore) -> None:
     job = admit(store)
     store.fail(claim(store), code="x", reason="x", cause=Cause.INPUT)
-    assert asked(store) == (False, False)
+    assert pending(store) == (False, False)
     store.requeue(job)
-    assert asked(store) == (True, True)
+    assert pending(store) == (True, True)
 
 
 def test_sidecars_are_something_to_do_without_the_model_until_they_stand(store: JobStore) -> None:
     admit(store)
     claimed = claim(store)
     store.publish(claimed, description_of(new_file()))
-    assert asked(store) == (False, True)
+    assert pending(store) == (False, True)
     store.finish(claimed)
-    assert asked(store) == (False, False)
+    assert pending(store) == (False, False)
 
 
 def test_sidecars_that_are_put_off_are_nothing_to_do_before_their_time(store: JobStore, clock: FakeClock) -> None:
@@ -86,6 +86,6 @@ def test_sidecars_that_are_put_off_are_nothing_to_do_before_their_time(store: Jo
     claimed = claim(store)
     store.publish(claimed, description_of(new_file()))
     store.postpone(claimed, code="x", reason="x", not_before=clock.now() + timedelta(seconds=30))
-    assert asked(store) == (False, False)
+    assert pending(store) == (False, False)
     clock.advance(30)
-    assert asked(store) == (False, True)
+    assert pending(store) == (False, True)

@@ -520,7 +520,7 @@ class TestANameThatIsUsedAgain:
 def test_five_thousand_descriptions_come_back_without_one_call_of_the_model(tmp_path: Path) -> None:
     house = House(tmp_path / "house")
     try:
-        describe_many(house.inbox, 5000, words=GRANDMA, every=100)
+        describe_many(house.inbox, 5000, text=GRANDMA, every=100)
         before = contents(house.inbox)
         began = time.monotonic()
         assert house.start("--once").wait(timeout=500) == 0

@@ -1,4 +1,4 @@
-"""Builders of the values that travel between rooms; they make no files on disk. And how a file on disk stands."""
+"""Builders of records, without files on disk; and the state of a file on disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECIPE = "0011223344556677"
 
 
 def file_state(path: Path) -> tuple[int, ...]:
-    """All that a change of it, or another one in its place, would alter, to the nanosecond. It may have been read."""
+    """Everything that a change or replacement of the file alters, to the nanosecond; reading it does not."""
     found = os.lstat(path)
     owner = (found.st_uid, found.st_gid)
     return found.st_mode, found.st_ino, found.st_nlink, *owner, found.st_size, found.st_mtime_ns, found.st_ctime_ns
@@ -51,7 +51,7 @@ def new_file(
 
 
 def claim_of(number: int) -> Claim:
-    """The right to describe a file that was never tried before; `number` is the job's."""
+    """A claim on a job that was never tried before; `number` is its id."""
     file = new_file(path=b"/inbox/%d.jpg" % number, content=b"waves %d" % number)
     job = Job(
         id=number,
@@ -86,7 +86,7 @@ def description_of(
     seconds: float = 2.6,
     described_at: datetime = START,
 ) -> Description:
-    """What a model might have said about the file; `seconds` is the total that it took."""
+    """A possible description of the file; `seconds` is the total."""
     video = file.kind is MediaKind.VIDEO
     return Description(
         smolwatch="0.1.0",

@@ -1,4 +1,4 @@
-"""An inbox full of described files, of which no database knows."""
+"""An inbox of described files whose database is lost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.support.intake_home import PNG
 CAPTION = "A beach."
 
 
-def describe_many(inbox: Path, count: int, *, words: str, every: int) -> None:
-    """Files in folders of a hundred. In every so many-th, a person wrote these words in the place of the caption."""
+def describe_many(inbox: Path, count: int, *, text: str, every: int) -> None:
+    """Files in folders of a hundred. In every `every`-th, a person replaced the caption by `text`."""
     for number in range(count):
         folder = inbox / f"{number // 100:03}"
         folder.mkdir(exist_ok=True)
-        describe(folder / f"{number:05}.png", PNG + b"%d" % number, words if number % every == 0 else CAPTION)
+        describe(folder / f"{number:05}.png", PNG + b"%d" % number, text if number % every == 0 else CAPTION)
 
 
 def describe(file: Path, content: bytes, caption: str) -> None:
@@ -30,7 +30,7 @@ def describe(file: Path, content: bytes, caption: str) -> None:
         kind=MediaKind.IMAGE,
         format="png",
     )
-    said = description_of(new, answers={"caption": CAPTION, "summary": "A beach with waves."})
+    description = description_of(new, answers={"caption": CAPTION, "summary": "A beach with waves."})
     for form in (json, markdown):
         sidecar = file.with_name(file.name + form.SUFFIX.decode())
-        sidecar.write_bytes(form.render(said).replace(CAPTION.encode(), caption.encode()))
+        sidecar.write_bytes(form.render(description).replace(CAPTION.encode(), caption.encode()))

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of the tests' own, reached through a socket in its folder."""
+"""A real PostgreSQL server for the tests, reached through a socket in its folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPTIONS = "-c listen_addresses= -c unix_socket_permissions=0777 -c fsync=off -c 
 
 
 def server_programs() -> Path | None:
-    """The folder with initdb and pg_ctl, where there is one."""
+    """The folder with initdb and pg_ctl, if there is one."""
     if on_path := shutil.which("pg_ctl"):
         return Path(on_path).parent
     found = sorted(PROGRAMS[0].glob(PROGRAMS[1]))
@@ -36,7 +36,7 @@ def server_programs() -> Path | None:
 
 
 class Server:
-    """One cluster. Its programs refuse to run as root, so root lends them to another user."""
+    """One cluster. Its programs refuse to run as root, so root runs them as another user."""
 
     def __init__(self, folder: Path, bin_folder: Path) -> None:
         self.folder = folder
@@ -57,7 +57,7 @@ class Server:
         self._control("stop", "-m", mode)
 
     def restart(self) -> None:
-        """As after a crash: every line is cut, and what was not committed is gone."""
+        """Like a crash: every connection breaks, and uncommitted data is lost."""
         self._control("restart", "-w", "-m", "immediate", "-l", str(self.folder / "log"))
 
     def address(self, database: str) -> str:
@@ -69,7 +69,7 @@ class Server:
 
     @contextmanager
     def new_database(self, template: str = "template0") -> Iterator[str]:
-        """Its address; it is dropped afterwards."""
+        """The address of a new database, which is dropped afterwards."""
         name = f"test_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
@@ -99,7 +99,7 @@ class Server:
             cwd="/",
             user=self._user,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # a pipe would stay open as long as the server runs
+            stdout=subprocess.DEVNULL,  # a pipe would stay open while the server runs
             check=True,
             timeout=50,
         )
@@ -112,7 +112,7 @@ def unprivileged_user() -> str:
 
 
 def new_server() -> Server:
-    """A server that its test may stop and start; closed by it. Skips the test where none can be had."""
+    """A server that its test can stop and start, and closes. Skips the test if none is installed."""
     if (folder := server_programs()) is None:
         pytest.skip("no PostgreSQL server is installed (Debian: postgresql)")
     return Server(Path(tempfile.mkdtemp(prefix="smolwatch-pg-")), folder)
@@ -120,7 +120,7 @@ def new_server() -> Server:
 
 @cache
 def common_server() -> Server:
-    """The one that this process's tests share, with the database "empty" to copy."""
+    """The server that this process's tests share, with the template database "empty"."""
     server = new_server()
     atexit.register(server.close)
     server.execute("CREATE DATABASE empty TEMPLATE template0")

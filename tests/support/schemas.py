@@ -1,4 +1,4 @@
-"""Tomorrow's schema, and processes that die on their way to it."""
+"""A next schema, and processes that die during its migration."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def upgrade():
 
 
 def next_schema(folder: Path, then: str = "pass") -> Migrations:
-    """One more step than today's, at whose end `then` is done."""
+    """One more migration step, which ends with `then`."""
     folder.mkdir()
     (folder / f"{NEXT}_next.py").write_text(STEP.format(next=NEXT, head=HEAD, then=then))
     return Migrations(head=NEXT, folders=(*Migrations().folders, str(folder)))
 
 
 def schema(file: Path) -> set[tuple[str, str]]:
-    """What the file says of its tables and indexes."""
+    """The names and SQL of the file's tables and indexes."""
     with closing(sqlite3.connect(file)) as connection:
         return set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
 
 
 def opened_twice_at_once(place: Path | str) -> list[BaseException]:
-    """Two threads open the database in the same moment; what went wrong."""
+    """Two threads open the database at the same moment. Returns their errors."""
     errors: list[BaseException] = []
     gate = threading.Barrier(2)
 
@@ -63,13 +63,13 @@ def opened_twice_at_once(place: Path | str) -> list[BaseException]:
 
 
 def killed(program: str) -> None:
-    """Run the program in a process of its own; it must die with code 9."""
+    """Run the program in its own process; it must exit with code 9."""
     died = subprocess.run([sys.executable, "-c", "import os\n" + textwrap.dedent(program)], cwd=ROOT, check=False)
     assert died.returncode == 9
 
 
 def as_an_older_version(today: Path, file: Path, older: str) -> None:
-    """A database with `today`'s rows, in so far as that version had columns for them."""
+    """A database of an older version with `today`'s rows, in the columns that it had."""
     open_database(file, migrations=Migrations(head=older)).close()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("ATTACH ? AS today", (str(today),))

@@ -1,4 +1,4 @@
-"""The databases that the contracts of the job store run on: another one is another maker here."""
+"""The databases that the job store's contracts run on; add another maker for another database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MakeStore = Callable[[Path, FakeClock], AbstractContextManager[Made]]
 
 @cache
 def empty_file() -> bytes:
-    """A database that was never used; to make it takes longer than most tests."""
+    """An empty database; creating it takes longer than most tests."""
     with tempfile.TemporaryDirectory() as folder:
         open_database(Path(folder) / "smolwatch.db").close()
         return (Path(folder) / "smolwatch.db").read_bytes()

@@ -25,7 +25,7 @@ def test_the_drives_own_sync_is_used_where_it_works(
 
 
 class Drive:
-    """What reaches it, in order: "order", "flush" and "plain", each with the name of the file or folder.
+    """Records the calls in order: "order", "flush" or "plain", each with the name of the file or folder.
 
     Stands in for the two calls that macOS alone has, and for fsync.
     """

@@ -29,7 +29,7 @@ def test_the_versions_with_the_wal_reset_bug(version: tuple[int, int, int], bad:
 
 @pytest.fixture
 def busy(database: Database, store: JobStore, clock: FakeClock) -> Database:
-    """Jobs in every state, by every way: 1 done, 2 failed, 3 gone, 4 publishing, 5 running, 6 queued."""
+    """Jobs in every state: 1 done, 2 failed, 3 gone, 4 publishing, 5 running, 6 queued."""
     for number in range(1, 7):
         store.admit(named(number), model=MODEL, recipe=RECIPE, max_attempts=3)
     claims = [store.claim("w", lease_seconds=60) for _ in range(5)]
@@ -58,7 +58,7 @@ def test_what_the_store_writes_is_sound(busy: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("harm", "expected"),
     [
         ("DELETE FROM descriptions WHERE job_id = 1", "described, but without a description"),
         ("UPDATE descriptions SET job_id = 3 WHERE job_id = 1", "not described, but with a description"),
@@ -73,14 +73,14 @@ def test_what_the_store_writes_is_sound(busy: Database) -> None:
         ("UPDATE jobs SET attempts = 9 WHERE id = 3", "Damaged: CHECK constraint failed"),
     ],
 )
-def test_broken_rules_are_found(busy: Database, harm: str, said: str) -> None:
+def test_broken_rules_are_found(busy: Database, harm: str, expected: str) -> None:
     with busy.read() as connection:  # the only connection there is: its rules can be put aside
         driver = connection.connection.driver_connection
         assert driver is not None
     driver.executescript(
         f"PRAGMA foreign_keys = 0; PRAGMA ignore_check_constraints = 1; {harm}; PRAGMA ignore_check_constraints = 0"
     )
-    assert any(said in problem for problem in problems(busy)), problems(busy)
+    assert any(expected in problem for problem in problems(busy)), problems(busy)
 
 
 def test_many_jobs_are_counted_rather_than_named(busy: Database) -> None:

@@ -34,7 +34,7 @@ def server() -> Server:
 
 @pytest.fixture
 def address(server: Server) -> Iterator[str]:
-    """Of a database in which there is nothing yet."""
+    """The address of an empty database."""
     with server.new_database() as address:
         yield address
 
@@ -69,7 +69,7 @@ def schema(address: str) -> dict[str, object]:
 
 
 def believed_in() -> MetaData:
-    """The tables, with the conditions of their indexes said to PostgreSQL too."""
+    """The tables, with the conditions of their indexes for PostgreSQL too."""
     believed = MetaData()
     for table in metadata.sorted_tables:
         for index in table.to_metadata(believed).indexes:

@@ -1,4 +1,4 @@
-"""A description that is read back from its sidecar says what was written, or is refused with the reason."""
+"""A description read back from its sidecar equals the written one, or is refused with a reason."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ MINE = "Grandma at the beach, 1974."
 
 
 def video() -> Description:
-    said = description_of(
+    description = description_of(
         CLIP,
         timeline=(Segment(start=0.0, end=4.04, text="Waves."), Segment(start=4.04, end=8.0, text="A | B")),
         quality=Quality(verdict="suspect", reasons=("caption: loop",)),
     )
-    return replace(said, stats=replace(said.stats, power="mains"), media=replace(said.media, pages=3))
+    return replace(
+        description, stats=replace(description.stats, power="mains"), media=replace(description.media, pages=3)
+    )
 
 
 def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -45,26 +47,26 @@ def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes
 
 
 def answers(content: bytes, text: bytes | None = None) -> dict[str, str]:
-    said = parse(content, text, FILE).description
-    assert said is not None
-    return said.answers
+    description = parse(content, text, FILE).description
+    assert description is not None
+    return description.answers
 
 
-@pytest.mark.parametrize("said", [description_of(FILE), video()])
-def test_every_field_is_read_back(said: Description) -> None:
-    file = CLIP if said.digest == CLIP.digest else FILE
-    assert parse(json.render(said), None, file).description == said
+@pytest.mark.parametrize("description", [description_of(FILE), video()])
+def test_every_field_is_read_back(description: Description) -> None:
+    file = CLIP if description.digest == CLIP.digest else FILE
+    assert parse(json.render(description), None, file).description == description
 
 
 def test_it_is_about_the_present_file() -> None:
     elsewhere = new_file(b"/new/place.jpg", inode=99)
-    said = parse(json.render(description_of(FILE)), None, elsewhere).description
-    assert said is not None
-    assert (said.path, said.fingerprint) == (elsewhere.path, elsewhere.fingerprint)
+    description = parse(json.render(description_of(FILE)), None, elsewhere).description
+    assert description is not None
+    assert (description.path, description.fingerprint) == (elsewhere.path, elsewhere.fingerprint)
 
 
 class TestWords:
-    """The database gets the model's words; a person's stay in the sidecar."""
+    """The database gets the model's answers; edits stay in the sidecar."""
 
     def test_edited_answers_are_read_from_model_answers(self) -> None:
         mine = changed(json.render(description_of(FILE)), lambda record: record["answers"].update(caption=MINE))
@@ -72,14 +74,16 @@ class TestWords:
         assert answers(filled) == {"caption": "A beach.", "summary": "A beach with waves."}
 
     def test_edited_answers_are_read_from_the_markdown(self) -> None:
-        said = description_of(FILE, answers={"caption": "A *beach* [at] 3. dusk: http://x", "summary": "- Waves & co."})
-        mine = changed(json.render(said), lambda record: record["answers"].update(caption=MINE, summary=""))
-        assert answers(mine, markdown.render(said)) == said.answers
+        description = description_of(
+            FILE, answers={"caption": "A *beach* [at] 3. dusk: http://x", "summary": "- Waves & co."}
+        )
+        mine = changed(json.render(description), lambda record: record["answers"].update(caption=MINE, summary=""))
+        assert answers(mine, markdown.render(description)) == description.answers
 
     def test_an_answer_edited_in_both_is_read_as_edited(self) -> None:
-        said = description_of(FILE)
-        mine = changed(json.render(said), lambda record: record["answers"].update(caption=MINE))
-        text = markdown.render(said).replace(b"A beach.", b"Ours.")
+        description = description_of(FILE)
+        mine = changed(json.render(description), lambda record: record["answers"].update(caption=MINE))
+        text = markdown.render(description).replace(b"A beach.", b"Ours.")
         assert answers(mine, text) == {"caption": MINE, "summary": "A beach with waves."}
 
     def test_a_markdown_with_other_answers_is_not_used(self) -> None:
@@ -92,8 +96,8 @@ class TestWords:
         assert answers(mine) == {"summary": "A beach with waves."}
 
     @given(st.text(max_size=40))
-    def test_answers_of_the_markdown_are_read_back(self, said: str) -> None:
-        assert escape(unescape(escape(said))) == escape(said)
+    def test_answers_of_the_markdown_are_read_back(self, description: str) -> None:
+        assert escape(unescape(escape(description))) == escape(description)
 
 
 @pytest.mark.parametrize(
@@ -143,37 +147,37 @@ def test_no_content_of_a_record_raises(key: str, value: object) -> None:
 
 class TestOnDisk:
     @pytest.fixture
-    def said(self, tmp_path: Path) -> Description:
+    def description(self, tmp_path: Path) -> Description:
         (tmp_path / "beach.jpg").write_bytes(b"waves")
-        said = description_of(new_file(os.fsencode(tmp_path / "beach.jpg")))
-        writer.write(said)
-        return said
+        description = description_of(new_file(os.fsencode(tmp_path / "beach.jpg")))
+        writer.write(description)
+        return description
 
-    def test_it_is_found_beside_the_file(self, tmp_path: Path, said: Description) -> None:
-        assert read_description(new_file(said.path), tmp_path / "mirror").description == said
-        assert state_without_reading(said.path, tmp_path / "mirror") is None
+    def test_it_is_found_beside_the_file(self, tmp_path: Path, description: Description) -> None:
+        assert read_description(new_file(description.path), tmp_path / "mirror").description == description
+        assert state_without_reading(description.path, tmp_path / "mirror") is None
 
-    def test_it_is_found_in_the_mirror(self, tmp_path: Path, said: Description) -> None:
+    def test_it_is_found_in_the_mirror(self, tmp_path: Path, description: Description) -> None:
         mirror = tmp_path / "mirror"
-        beside = sidecar_path(said.path, json.SUFFIX)
+        beside = sidecar_path(description.path, json.SUFFIX)
         away = Path(os.fsdecode(mirror_path(mirror, beside)))
         away.parent.mkdir(parents=True)
         Path(os.fsdecode(beside)).rename(away)
-        assert read_description(new_file(said.path), mirror).description == said
-        assert state_without_reading(said.path, mirror) is None
+        assert read_description(new_file(description.path), mirror).description == description
+        assert state_without_reading(description.path, mirror) is None
 
     def test_a_markdown_alone_is_no_record_and_a_foreign_one_is_nothing(
-        self, tmp_path: Path, said: Description
+        self, tmp_path: Path, description: Description
     ) -> None:
         (tmp_path / "beach.jpg.smolwatch.json").unlink()
-        assert read_description(new_file(said.path), None).finding is SidecarContent.NONE
-        assert state_without_reading(said.path, tmp_path / "mirror") is SidecarContent.NO_RECORD
+        assert read_description(new_file(description.path), None).finding is SidecarContent.NONE
+        assert state_without_reading(description.path, tmp_path / "mirror") is SidecarContent.NO_RECORD
         (tmp_path / "beach.jpg.md").write_text("my notes")
-        assert state_without_reading(said.path, tmp_path / "mirror") is SidecarContent.NONE
+        assert state_without_reading(description.path, tmp_path / "mirror") is SidecarContent.NONE
 
-    def test_a_record_that_is_only_linked_is_not_followed(self, tmp_path: Path, said: Description) -> None:
+    def test_a_record_that_is_only_linked_is_not_followed(self, tmp_path: Path, description: Description) -> None:
         record = tmp_path / "beach.jpg.smolwatch.json"
         record.rename(tmp_path / "elsewhere")
         record.symlink_to(tmp_path / "elsewhere")
         (tmp_path / "beach.jpg.md").unlink()
-        assert read_description(new_file(said.path), None).finding is SidecarContent.NONE
+        assert read_description(new_file(description.path), None).finding is SidecarContent.NONE

@@ -1,4 +1,4 @@
-"""What a person wrote in a sidecar survives every new description, unless it is told to be overwritten."""
+"""A person's edits survive every new description, unless the settings say overwrite."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEEPING: tuple[Existing, ...] = ("fill", "skip", "append")
 FILE = new_file()
 
 
-def said(caption: str = "A beach.", later: int = 0, **more: str) -> Description:
+def description(caption: str = "A beach.", later: int = 0, **more: str) -> Description:
     return description_of(
         FILE, answers={"caption": caption, "summary": "Waves.", **more}, described_at=START + timedelta(hours=later)
     )
@@ -80,83 +80,87 @@ class TestFill:
 
 class TestJson:
     def test_an_edited_answer_stays_and_the_models_is_in_model_answers(self) -> None:
-        mine = change(json.render(said()), caption="Our beach.")
-        content = compose(json, mine, said("Sand.", 1), "fill")
+        mine = change(json.render(description()), caption="Our beach.")
+        content = compose(json, mine, description("Sand.", 1), "fill")
         record = plain_json.loads(content or b"")
         assert record["answers"] == {"caption": "Our beach.", "summary": "Waves."}
         assert record["model_answers"] == {"caption": "Sand."}
         assert record["described_at"] == "2026-11-24T10:00:00Z"
-        again = compose(json, content, said("Dunes.", 2), "fill")
+        again = compose(json, content, description("Dunes.", 2), "fill")
         assert answers(again)["caption"] == "Our beach.", "it stays theirs"
 
     def test_an_edit_that_is_undone_is_the_models_again(self) -> None:
-        content = compose(json, change(json.render(said()), caption="Our beach."), said("Sand.", 1), "fill")
-        content = compose(json, change(content or b"", caption="Sand."), said("Dunes.", 2), "fill")
-        assert content == json.render(said("Dunes.", 2))
+        content = compose(
+            json, change(json.render(description()), caption="Our beach."), description("Sand.", 1), "fill"
+        )
+        content = compose(json, change(content or b"", caption="Sand."), description("Dunes.", 2), "fill")
+        assert content == json.render(description("Dunes.", 2))
 
     def test_an_edit_stays_an_edit_if_the_model_gives_the_same_text(self) -> None:
-        content = compose(json, change(json.render(said()), caption="Sand."), said("Sand.", 1), "fill")
-        content = compose(json, content, said("Dunes.", 2), "fill")
+        content = compose(json, change(json.render(description()), caption="Sand."), description("Sand.", 1), "fill")
+        content = compose(json, content, description("Dunes.", 2), "fill")
         assert answers(content)["caption"] == "Sand."
 
     def test_added_keys_stay(self) -> None:
-        record = plain_json.loads(change(json.render(said()), place="Sylt")) | {"tags": ["sea", {"deep": None}]}
-        content = compose(json, plain_json.dumps(record).encode(), said("Sand.", 1), "fill")
+        record = plain_json.loads(change(json.render(description()), place="Sylt")) | {"tags": ["sea", {"deep": None}]}
+        content = compose(json, plain_json.dumps(record).encode(), description("Sand.", 1), "fill")
         found = plain_json.loads(content or b"")
         assert (found["tags"], found["answers"]["place"]) == (["sea", {"deep": None}], "Sylt")
 
     def test_appended_to_the_newest_record_is_on_top_and_all_others_stay(self) -> None:
-        first = change(json.render(said()), caption="Our beach.")
-        second = compose(json, first, said("Sand.", 1), "append")
-        third = compose(json, second, said("Dunes.", 2), "append")
+        first = change(json.render(description()), caption="Our beach.")
+        second = compose(json, first, description("Sand.", 1), "append")
+        third = compose(json, second, description("Dunes.", 2), "append")
         record = plain_json.loads(third or b"")
         assert [one["answers"]["caption"] for one in (record, *record["earlier"])] == ["Dunes.", "Sand.", "Our beach."]
-        assert compose(json, third, said("Dunes.", 2), "append") == third, "published again, it is not added again"
-        filled = plain_json.loads(compose(json, third, said("Rocks.", 3), "fill") or b"")
+        assert compose(json, third, description("Dunes.", 2), "append") == third, (
+            "published again, it is not added again"
+        )
+        filled = plain_json.loads(compose(json, third, description("Rocks.", 3), "fill") or b"")
         assert filled["earlier"] == record["earlier"]
 
     def test_an_empty_answer_of_the_model_is_an_answer(self) -> None:
-        assert answers(compose(json, json.render(said("")), said("", 1), "fill"))["caption"] == ""
+        assert answers(compose(json, json.render(description("")), description("", 1), "fill"))["caption"] == ""
 
 
 class TestMarkdown:
     def test_an_edited_section_stays_and_the_others_are_updated(self) -> None:
-        mine = markdown.render(said()).decode().replace("A beach.", "Our **beach**.\n\nIn 1987.")
-        text = (compose(markdown, mine.encode(), said("Sand.", 1), "fill") or b"").decode()
+        mine = markdown.render(description()).decode().replace("A beach.", "Our **beach**.\n\nIn 1987.")
+        text = (compose(markdown, mine.encode(), description("Sand.", 1), "fill") or b"").decode()
         assert "Our **beach**.\n\nIn 1987." in text
         assert "Sand." not in text
         assert "| Described | 2026-11-24T10:00:00Z |" in text
-        again = compose(markdown, text.encode(), said("Dunes.", 2), "fill") or b""
+        again = compose(markdown, text.encode(), description("Dunes.", 2), "fill") or b""
         assert b"In 1987." in again
 
     def test_an_edit_stays_an_edit_if_the_model_gives_the_same_text(self) -> None:
-        mine = markdown.render(said()).replace(b"A beach.", b"Sand.")
-        content = compose(markdown, mine, said("Sand.", 1), "fill")
-        content = compose(markdown, content, said("Dunes.", 2), "fill")
+        mine = markdown.render(description()).replace(b"A beach.", b"Sand.")
+        content = compose(markdown, mine, description("Sand.", 1), "fill")
+        content = compose(markdown, content, description("Dunes.", 2), "fill")
         assert b"Sand." in (content or b"")
 
     def test_added_sections_and_titles_stay_in_their_place(self) -> None:
-        text = markdown.render(said()).decode()
+        text = markdown.render(description()).decode()
         text = text.replace("## Summary", "## Notes\n\nSee *Sylt*.\n\n## Summary").replace("# beach.jpg", "# Summer")
-        found = (compose(markdown, text.encode(), said("Sand.", 1), "fill") or b"").decode()
+        found = (compose(markdown, text.encode(), description("Sand.", 1), "fill") or b"").decode()
         assert [line for line in found.splitlines() if line.startswith("#")] == [
             *("# Summer", "## Caption", "## Notes", "## Summary", "## Figures")
         ]
         assert "Sand." in found
 
     def test_windows_line_ends_and_other_encodings_survive(self) -> None:
-        text = markdown.render(said()).replace(b"\n", b"\r\n").replace(b"A beach.", b"Sch\xf6n,\r\nund blau.")
-        found = compose(markdown, text, said("Sand.", 1), "fill") or b""
+        text = markdown.render(description()).replace(b"\n", b"\r\n").replace(b"A beach.", b"Sch\xf6n,\r\nund blau.")
+        found = compose(markdown, text, description("Sand.", 1), "fill") or b""
         assert b"Sch\xf6n,\r\nund blau." in found
         assert b"10:00:00Z |" in found, "line ends alone make no section a person's"
 
     def test_appended_to_the_newest_part_comes_last_and_alone_is_filled(self) -> None:
-        mine = markdown.render(said()).replace(b"A beach.", b"Our beach.")
-        second = compose(markdown, mine, said("Sand.", 1), "append") or b""
+        mine = markdown.render(description()).replace(b"A beach.", b"Our beach.")
+        second = compose(markdown, mine, description("Sand.", 1), "append") or b""
         assert second.startswith(mine.rstrip(b"\n"))
         assert second.index(b"Our beach.") < second.index(b"Sand.")
-        assert compose(markdown, second, said("Sand.", 1), "append") == second
-        third = compose(markdown, second, said("Dunes.", 2), "fill") or b""
+        assert compose(markdown, second, description("Sand.", 1), "append") == second
+        third = compose(markdown, second, description("Dunes.", 2), "fill") or b""
         assert b"Our beach." in third
         assert b"Dunes." in third
         assert b"Sand." not in third
@@ -166,21 +170,21 @@ class TestMarkdown:
 class TestBoth:
     @pytest.mark.parametrize("existing", [*KEEPING, "overwrite"])
     def test_the_same_description_again_changes_nothing(self, form: Form, existing: Existing) -> None:
-        content = form.render(said())
-        assert compose(form, content, said(), existing) == content
+        content = form.render(description())
+        assert compose(form, content, description(), existing) == content
 
     @pytest.mark.parametrize("existing", ["fill", "overwrite"])
     def test_an_unedited_sidecar_is_written_like_a_new_one(self, form: Form, existing: Existing) -> None:
-        content = form.render(said(place="Sylt"))
-        assert compose(form, content, said("Sand.", 1), existing) == form.render(said("Sand.", 1))
+        content = form.render(description(place="Sylt"))
+        assert compose(form, content, description("Sand.", 1), existing) == form.render(description("Sand.", 1))
 
     def test_to_skip_leaves_ours_alone(self, form: Form) -> None:
-        content = form.render(said())
-        assert compose(form, content, said("Sand.", 1), "skip") == content
+        content = form.render(description())
+        assert compose(form, content, description("Sand.", 1), "skip") == content
 
     @pytest.mark.parametrize("existing", [*KEEPING, "overwrite"])
     def test_a_foreign_file_is_left_alone(self, form: Form, existing: Existing) -> None:
-        assert compose(form, b"# My notes\n", said(), existing) is None
+        assert compose(form, b"# My notes\n", description(), existing) is None
 
 
 LINES = st.lists(
@@ -206,9 +210,9 @@ def answers_in(record: dict[str, Any]) -> list[dict[str, Any]]:
 @given(st.dictionaries(st.sampled_from(["caption", "summary", "place", "x/y", ""]), VALUES, max_size=3), LATER)
 def test_no_answer_of_a_person_in_json_is_ever_lost(mine: dict[str, object], later: list[tuple[str, Existing]]) -> None:
     own = {name: value for name, value in mine.items() if value not in ("", None)}
-    content = change(json.render(said()), **own)
+    content = change(json.render(description()), **own)
     for hour, (caption, existing) in enumerate(later, start=1):
-        content = compose(json, content, said(caption, hour), existing) or b""
+        content = compose(json, content, description(caption, hour), existing) or b""
         found = answers_in(plain_json.loads(content))
         assert all(any(one.get(name) == value for one in found) for name, value in own.items())
 
@@ -217,18 +221,18 @@ def test_no_answer_of_a_person_in_json_is_ever_lost(mine: dict[str, object], lat
 def test_no_line_of_a_person_in_markdown_is_ever_lost(
     mine: list[tuple[int, list[str]]], later: list[tuple[str, Existing]]
 ) -> None:
-    lines = markdown.render(said()).decode().split("\n")
+    lines = markdown.render(description()).decode().split("\n")
     for place, own in mine:
         lines[place:place] = own
     content = "\n".join(lines).encode()
     for hour, (caption, existing) in enumerate(later, start=1):
-        content = compose(markdown, content, said(caption, hour), existing) or b""
+        content = compose(markdown, content, description(caption, hour), existing) or b""
         standing = content.decode().split("\n")
         assert all(line in standing for _, own in mine for line in own)
 
 
 @given(st.binary(max_size=200), st.sampled_from(KEEPING))
 def test_any_text_below_our_first_line_is_kept(tail: bytes, existing: Existing) -> None:
-    content = compose(markdown, markdown.render(said()) + b"\nmine: " + tail, said("Sand.", 1), existing)
+    content = compose(markdown, markdown.render(description()) + b"\nmine: " + tail, description("Sand.", 1), existing)
     assert content is not None
     assert (b"mine: " + tail).strip(b"\r\n") in content

@@ -147,7 +147,7 @@ class TestMarkdown:
         assert "<script" not in whole.replace(r"\<", "")
 
     @pytest.mark.parametrize(
-        ("said", "written"),
+        ("raw", "written"),
         [
             ("- a", r"\- a"),
             ("+ a", r"\+ a"),
@@ -162,8 +162,8 @@ class TestMarkdown:
             ("", ""),
         ],
     )
-    def test_no_answer_starts_a_block_or_becomes_a_link(self, said: str, written: str) -> None:
-        assert markdown_sections.escape(said) == written
+    def test_no_answer_starts_a_block_or_becomes_a_link(self, raw: str, written: str) -> None:
+        assert markdown_sections.escape(raw) == written
 
     def test_it_is_recognized(self) -> None:
         assert markdown.is_ours(markdown.render(description_of(new_file())))
@@ -278,7 +278,7 @@ class TestTakeAlong:
 
 
 class TestMirror:
-    """A folder that cannot be written, told by the system as a read-only disk tells it."""
+    """A folder that is not writable, with the error of a read-only disk."""
 
     @pytest.fixture
     def locked(self, monkeypatch: pytest.MonkeyPatch) -> set[str]:
