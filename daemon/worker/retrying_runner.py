@@ -52,6 +52,6 @@ class RetryingRunner:
             return default
 
     def _log_waiting(self, error: TransientError) -> None:
-        state = State(type(error).__name__, f"The worker waits: {error}", "The worker goes on")
+        state = State(type(error).__name__, f"The worker waits: {error}", "The worker resumes")
         with self._lock:
             log_lines(self._episode.on(state, self._monotonic()))

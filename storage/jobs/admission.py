@@ -165,15 +165,15 @@ def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:
     connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids.values())))
     refused = [
         {
-            "path_id": path_ids[one.path],
-            "code": one.code,
-            "kind": one.kind,
-            "reason": one.reason,
-            "at": one.at,
-            "detail": one.detail,
-            "partner": one.partner,
+            "path_id": path_ids[refusal.path],
+            "code": refusal.code,
+            "kind": refusal.kind,
+            "reason": refusal.reason,
+            "at": refusal.at,
+            "detail": refusal.detail,
+            "partner": refusal.partner,
         }
-        for one in refusals
+        for refusal in refusals
     ]
     connection.execute(insert(decisions), refused)
 

@@ -26,7 +26,10 @@ from storage.records import Admission, Claim, Job, NewFile, Refusal
 
 
 class JobStore:
-    """Safe to share between threads and processes; waits at most ten seconds for the lock."""
+    """Safe to share between threads and processes; waits at most ten seconds for the lock.
+
+    `runner` decides whether a failed transaction is run again; by default it is not.
+    """
 
     def __init__(
         self, database: Database, clock_now: Callable[[], datetime], runner: TransactionRunner | None = None

@@ -1,4 +1,4 @@
-"""How an older database becomes today's: numbered steps, applied when a database is opened, all or nothing.
+"""Migrates an older database: numbered steps, applied when it is opened, all or nothing.
 
 To change the schema, change `tables`, add the next file to `versions` and raise HEAD; a test compares the three.
 """
@@ -14,14 +14,14 @@ HEAD = "0005"
 
 @dataclass(frozen=True, kw_only=True)
 class Migrations:
-    """Where the steps are (folders, or "package:folder"), and the number of the last one."""
+    """The folders of the steps (or "package:folder"), and the number of the last step."""
 
     head: str = HEAD
     folders: tuple[str, ...] = ("storage:migrations/versions",)
 
     def apply(self, connection: Connection) -> None:
-        """Run all that are due inside the transaction that `connection` is in."""
-        # Imported here: alembic costs a fifth of a second, and a migration is seldom due.
+        """Run all due steps in the transaction of `connection`."""
+        # Imported here: alembic takes a fifth of a second, and a migration is rarely due.
         from alembic import command
         from alembic.config import Config
 

@@ -1,4 +1,4 @@
-"""Run by alembic: hands it the connection that `Migrations.apply` was given."""
+"""Run by alembic: passes it the connection of `Migrations.apply`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moved files are found by what they are, not by where they lie."""
+"""Finds moved files by fingerprint, not by path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A description's cost says what fed the machine meanwhile."""
+"""Adds the power source to a description's statistics."""
 
 from __future__ import annotations
 

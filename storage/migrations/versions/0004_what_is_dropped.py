@@ -1,4 +1,4 @@
-"""Pages, Live Photos, foreign files, a library's own words behind a reason, and files that are missing."""
+"""Pages, Live Photos, foreign files, a library's own message behind a reason, and missing files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moved files are found whatever number the system gives their disk."""
+"""Finds moved files for any device number of their disk."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class TestAnotherFile:
         album.write_caption()
         text = album.text.read_bytes()
         call = f"from {__name__} import Album; from pathlib import Path; " + (
-            f"Album(Path({str(album.folder)!r})).put({MOUNTAIN!r}, 'A mountain.', 1)"
+            f"Album(Path({str(album.folder)!r})).describe({MOUNTAIN!r}, 'A mountain.', 1)"
         )
         environ = {**os.environ, VARIABLE: "set-apart:2"}  # first the record's, then the text's
         killed = subprocess.run([sys.executable, "-c", call], env=environ, cwd=Path.cwd(), check=False, timeout=30)
