@@ -15,7 +15,7 @@ from loguru import logger
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
-from daemon.messages import Stage
+from daemon.messages import MessageError, Order, PathReport, Stage, StageReport, decode_report, encode
 from daemon.signals import StopNote
 from daemon.supervision.hang_detector import HangDetector
 from daemon.supervision.idle_policy import IdlePolicy
@@ -94,10 +94,6 @@ class Supervisor:
         self._silence = LeaseMonitor(settings.work.lease_seconds, clock)
         self._stall = HangDetector(settings.work.stall_seconds, clock)
 
-    @property
-    def worker_pid(self) -> int | None:
-        return self._worker.process.pid if self._worker else None
-
     def tick(self, longest: float) -> None:
         """Wait until something happens or the worker is to be seen to, that long at most, and see to it.
 
@@ -132,12 +128,12 @@ class Supervisor:
         worker = self._worker
         if worker is None:
             return
-        self._say("stop")
+        self._send(Order.STOP)
         until = self._clock.monotonic() + self._settings.work.stop_seconds + STOP_MARGIN
         while worker.process.is_alive() and self._clock.monotonic() < until and not self._note.urgent:
             self._wait(0.25)
         if self._note.urgent:
-            self._say("now")
+            self._send(Order.STOP_NOW)
             worker.process.join(STOP_MARGIN)
         for kill in (worker.process.terminate, worker.process.kill):
             if worker.process.is_alive():
@@ -169,11 +165,11 @@ class Supervisor:
         has_work = self._store.pending.has_any()
         self._idle_policy.note(has_work, now)
         if has_work and not worker.is_called:  # once: nobody empties the pipe of a worker that was stopped (SIGSTOP)
-            self._say("work")
+            self._send(Order.WAKE)
         worker.is_called = has_work
         if self._idle_policy.may_end(now):
             worker.is_let_go = True
-            self._say("stop")
+            self._send(Order.STOP)
         return worker.is_let_go
 
     def _start(self) -> None:
@@ -198,31 +194,39 @@ class Supervisor:
         if self._note.wake in wait(sources, seconds):
             self._note.take()
         if self._worker is not None:
-            self._hear(self._worker)
+            self._receive(self._worker)
 
-    def _hear(self, worker: Running) -> None:
+    def _receive(self, worker: Running) -> None:
         try:
             while worker.speaks and worker.line.poll():
-                word, value = worker.line.recv()
-                if word == "stage":
-                    self._stall.hear(value)
-                    worker.stage = value
-                    worker.has_answered |= value is Stage.ANSWERED
-                else:
-                    self._sight(value)
+                self._handle(worker, worker.line.recv_bytes())
         except (EOFError, OSError):
             worker.speaks = False
 
-    def _say(self, word: str) -> None:
+    def _handle(self, worker: Running, data: bytes) -> None:
+        try:
+            report = decode_report(data)
+        except MessageError as error:
+            logger.warning("Worker {} sent a message that is ignored: {}", worker.process.pid, error)
+            return
+        match report:
+            case StageReport(stage):
+                self._stall.hear(stage)
+                worker.stage = stage
+                worker.has_answered |= stage is Stage.ANSWERED
+            case PathReport(path):
+                self._sight(path)
+
+    def _send(self, order: Order) -> None:
         if self._worker is not None:
             try:
-                self._worker.line.send(word)
+                self._worker.line.send_bytes(encode(order))
             except OSError:
-                logger.debug("The worker was gone before it heard {!r}", word)
+                logger.debug("The worker ended before it received the order {}", order)
 
     def _bury(self, worker: Running) -> None:
         worker.process.join()
-        self._hear(worker)
+        self._receive(worker)
         worker.line.close()
         self._worker = None
         lived = self._clock.monotonic() - worker.since

@@ -14,8 +14,6 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 from socket import gethostname
 
-from loguru import logger
-
 from config.logs import set_up_logs
 from config.settings import Settings
 from daemon.clock import SystemClock
@@ -28,12 +26,12 @@ from daemon.intake.sweep import inbox_root
 from daemon.media.dataless import leave_in_the_cloud
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.decoder.sandbox.linux import die_with_parent
-from daemon.messages import Stage
+from daemon.messages import PathReport, Stage, StageReport
 from daemon.power.io_priority import let_others_first
 from daemon.power.sensors import read_power
 from daemon.power.sleep_inhibitor import SleepInhibitor, caffeinate
 from daemon.power.throttle import Throttle
-from daemon.worker.control import Control
+from daemon.worker.control import Control, Reports, obey
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
 from daemon.worker.heartbeat import Heartbeat
@@ -48,9 +46,6 @@ from storage.records import Description
 from storage.sidecars import writer
 from storage.sidecars.writer import ChangedFrom, KeptSidecar
 
-#: With nothing in hand there is nothing to wait for but the turn's own end.
-IDLE_PATIENCE = 1.0
-
 
 def run_worker(
     settings: Settings,
@@ -58,13 +53,7 @@ def run_worker(
     launched_by: str = "terminal",
     make: Callable[[Settings], Engine] = make_engine,
 ) -> None:
-    """Work until the supervisor says "stop", its end of the pipe closes, or the memory has grown too much.
-
-    Receives "work" (something waits), "stop" (finish or release what is under way, within `work.stop_seconds`) and
-    "now" (release, at once).
-    Sends ("sight", path): a path whose bytes are no longer those of its job, for intake to look at;
-    and ("stage", stage): what it is about to do.
-    """
+    """Work until the supervisor orders a stop, its end of the pipe closes, or the memory has grown too much."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
     if sys.platform == "linux":  # elsewhere the pipe's end tells; here also a worker that hears nothing any more
         die_with_parent()
@@ -77,13 +66,8 @@ def run_worker(
         closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
         Prefetcher(Decoder(), clock) as reader,
     ):
-        line = threading.Lock()  # the delivery thread sends too, while it waits for the database
-
-        def say(word: str, value: object) -> None:
-            with line:
-                connection.send((word, value))
-
-        progress = LoopProgress(lambda stage: say("stage", stage), clock)
+        reports = Reports(connection)
+        progress = LoopProgress(lambda stage: reports.send(StageReport(stage)), clock)
 
         def rest(seconds: float) -> None:
             progress.again()
@@ -125,7 +109,7 @@ def run_worker(
                     pulse,
                     clock,
                     owner=owner,
-                    sight=lambda path: say("sight", path),
+                    sight=lambda path: reports.send(PathReport(path)),
                     launched_by=launched_by,
                     courtesy=courtesy,
                     progress=progress,
@@ -150,25 +134,3 @@ def sidecar_writer(settings: Settings) -> Write:
         return writer.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
 
     return write
-
-
-def obey(connection: Connection, control: Control, pulse: Heartbeat, stop_seconds: float) -> None:
-    """Runs beside the worker, which may be deep in the model for minutes: ends the process when that must be."""
-    patience: float | None = None
-    while connection.poll(patience):
-        try:
-            word = connection.recv()
-        except (EOFError, OSError):
-            os._exit(1)  # the daemon is dead; the next one takes back what is held here
-        if word == "work":
-            control.wake()
-            continue
-        if word == "now":
-            break
-        control.stop()
-        patience = stop_seconds if pulse.is_holding else IDLE_PATIENCE
-    try:
-        pulse.release_all("Put back in the queue: smolwatch was stopped.")
-    except Exception:
-        logger.exception("The jobs in hand could not be released")
-    os._exit(0)
