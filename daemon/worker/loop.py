@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from loguru import logger
 
@@ -26,7 +27,6 @@ from daemon.power.throttle import Throttle
 from daemon.power.throttle_policy import Pace
 from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.control import Control
-from daemon.worker.decode_task import plan_for, request_for
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.describe import Cost, describe
 from daemon.worker.engine_host import EngineHost
@@ -36,12 +36,11 @@ from daemon.worker.memory import PeakMemory
 from daemon.worker.memory_growth import MemoryGrowth
 from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.poison import PoisonDetector
-from daemon.worker.prefetch import Prefetcher
-from daemon.worker.prefetch_window import FILES_AHEAD, DecodeTask, Opened, Work
+from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, FilePrefetcher, Opened, plan_for, request_for
 from storage.errors import ClaimLostError, StorageError
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
-from storage.records import Claim, Description
+from storage.records import Claim, Description, Media
 
 UNFORESEEN = "Something unexpected went wrong with the file; the log says more."
 MODEL_FAILED = "The model failed while it worked on the file."
@@ -52,6 +51,16 @@ OPENING_SECONDS = 0.25
 CLAIMED_TOGETHER = FILES_AHEAD - 2
 
 
+@dataclass(frozen=True, kw_only=True)
+class InFlightJob:
+    """A job that the engine has; `decode` is in seconds."""
+
+    task: DecodeTask
+    media: Media
+    defects: tuple[str, ...]
+    decode: float
+
+
 class Worker:
     """Raises StorageError alone: a worker that cannot write down what happened must not go on."""
 
@@ -60,7 +69,7 @@ class Worker:
         settings: Settings,
         store: JobStore,
         room: EngineHost,
-        reader: Prefetcher,
+        prefetcher: FilePrefetcher,
         deliveries: DeliveryQueue,
         pulse: Heartbeat,
         clock: Clock,
@@ -80,7 +89,7 @@ class Worker:
         self._store = store
         self._known = AnswerCache(store, self._recipe)
         self._room = room
-        self._reader = reader
+        self._prefetcher = prefetcher
         self._deliveries = deliveries
         self._pulse = pulse
         self._clock = clock
@@ -92,7 +101,7 @@ class Worker:
         self._growth = growth
         self._memory = PeakMemory()
         self._opened: deque[Opened] = deque()
-        self._under_way: dict[str, Work] = {}
+        self._under_way: dict[str, InFlightJob] = {}
         self._one_alone = False
         self._blame = PoisonDetector()
 
@@ -126,17 +135,17 @@ class Worker:
         if not self._asked_about:
             self._deliveries.wait(OPENING_SECONDS)
         elif not self._under_way:
-            self._reader.wait(OPENING_SECONDS)
+            self._prefetcher.wait(OPENING_SECONDS)
         self._submit()
         self._step()
-        self._reader.keep([work.errand.claim.job.id for work in self._under_way.values()])
+        self._prefetcher.keep([work.task.claim.job.id for work in self._under_way.values()])
         self._collect_refused()
         return True
 
     @property
     def _asked_about(self) -> int:
         """How many files are to be described still."""
-        return len(self._reader) + len(self._under_way)
+        return len(self._prefetcher) + len(self._under_way)
 
     @property
     def _in_hand(self) -> int:
@@ -154,7 +163,7 @@ class Worker:
         A job that was tried before runs alone: should it be what kills the worker, it takes no other with it.
         """
         self._one_alone = self._one_alone and self._in_hand > 0
-        most = FILES_AHEAD - len(self._reader)
+        most = FILES_AHEAD - len(self._prefetcher)
         if self._one_alone or most < CLAIMED_TOGETHER or not self._inbox.is_there():
             return False
         claims = self._store.claim_all(self._owner, lease_seconds=self._settings.lease_seconds, most=most)
@@ -178,23 +187,23 @@ class Worker:
                 raise NotAllowedError(turned.reason)
             if not (is_known and self._deliver_known(claim)):
                 plan = plan_for(self._loaded(), self._settings)
-                self._reader.want(DecodeTask(claim=claim, plan=plan, queued=max(0.0, queued), began=began))
+                self._prefetcher.add(DecodeTask(claim=claim, plan=plan, queued=max(0.0, queued), began=began))
 
     def _submit(self) -> None:
         """Give the engine what is open, while it has room."""
         room = self._room.rows - len(self._under_way)
-        while len(self._opened) < room and (opened := self._reader.take()) is not None:
-            self._opened.append(opened)
+        while len(self._opened) < room and (taken := self._prefetcher.take()) is not None:
+            self._opened.append(taken[1])
         if not self._opened:
             return
-        known = self._known.among([opened.errand.claim for opened in self._opened], self._loaded())
+        known = self._known.among([opened.task.claim for opened in self._opened], self._loaded())
         while self._opened:  # none is left here once the engine has failed
             one = self._opened.popleft()
-            with self._settled(one.errand.claim):
-                self._ask(one, is_known=one.errand.claim.job.digest in known)
+            with self._settled(one.task.claim):
+                self._ask(one, is_known=one.task.claim.job.digest in known)
 
     def _ask(self, opened: Opened, *, is_known: bool) -> None:
-        clip, claim = opened.clip, opened.errand.claim
+        clip, claim = opened.clip, opened.task.claim
         if isinstance(clip, Exception):
             raise clip
         if is_known and self._deliver_known(claim):  # the same bytes were described elsewhere, since it was claimed
@@ -202,8 +211,8 @@ class Worker:
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
         self._room.submit(request_for(claim.job, clip, self._recipe))
-        self._under_way[str(claim.job.id)] = Work(
-            errand=opened.errand, media=clip.media, defects=clip.defects, decode=opened.seconds
+        self._under_way[str(claim.job.id)] = InFlightJob(
+            task=opened.task, media=clip.media, defects=clip.defects, decode=opened.seconds
         )
 
     def _step(self) -> None:
@@ -220,14 +229,14 @@ class Worker:
         work = self._under_way.pop(reply.id, None)
         if work is None:
             return
-        claim = work.errand.claim
+        claim = work.task.claim
         with self._settled(claim):
             if reply.error is not None:
                 raise reply.error
             cost = Cost(
-                queued=work.errand.queued,
+                queued=work.task.queued,
                 decode=work.decode,
-                total=self._clock.monotonic() - work.errand.began,
+                total=self._clock.monotonic() - work.task.began,
                 peak_memory_bytes=self._memory.peak(),
                 launched_by=self._launched_by,
                 power=self._courtesy.state.source,
@@ -275,7 +284,7 @@ class Worker:
 
         Only a job that is to blame is charged, so that a file on which every engine fails stops no others for ever.
         """
-        hit = [*([claim] if claim else []), *(work.errand.claim for work in self._under_way.values())]
+        hit = [*([claim] if claim else []), *(work.task.claim for work in self._under_way.values())]
         self._under_way.clear()
         for one in hit:
             cause = self._blame.failed_on(one.job.id, one.job.max_attempts)
@@ -285,7 +294,7 @@ class Worker:
 
     def _put_back(self, note: str) -> None:
         """What the reader has goes back untried."""
-        claims = [opened.errand.claim for opened in self._opened] + self._reader.forget()
+        claims = [task.claim for task in [*(opened.task for opened in self._opened), *self._prefetcher.clear()]]
         self._opened.clear()
         for claim in claims:
             self._store.release(claim, note)

@@ -38,7 +38,7 @@ from daemon.worker.heartbeat import Heartbeat
 from daemon.worker.loop import Worker
 from daemon.worker.loop_progress import LoopProgress
 from daemon.worker.memory_growth import MemoryGrowth, resident_bytes
-from daemon.worker.prefetch import Prefetcher
+from daemon.worker.prefetch import FilePrefetcher
 from daemon.worker.retrying_store import RetryingStore
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
@@ -64,7 +64,7 @@ def run_worker(
     clock = SystemClock()
     with (
         closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
-        Prefetcher(Decoder(), clock) as reader,
+        FilePrefetcher(Decoder(), clock) as prefetcher,
     ):
         reports = Reports(connection)
         progress = LoopProgress(lambda stage: reports.send(StageReport(stage)), clock)
@@ -104,7 +104,7 @@ def run_worker(
                     settings,
                     store,
                     room,
-                    reader,
+                    prefetcher,
                     deliveries,
                     pulse,
                     clock,

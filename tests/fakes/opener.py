@@ -1,14 +1,13 @@
-"""A decoder without a process, and a reader without a thread."""
+"""A decoder without a process, and a prefetcher without a thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 
 import numpy as np
 
 from daemon.media.clip import Clip, DecodePlan
-from daemon.worker.prefetch import Prefetcher
-from daemon.worker.prefetch_window import DecodeTask
+from daemon.worker.prefetch import DecodeTask, FilePrefetcher
 from storage.records import Fingerprint, Media, MediaKind
 
 
@@ -40,22 +39,22 @@ class FakeOpener:
         self.is_closed = True
 
 
-class ReaderWithoutThread(Prefetcher):
-    """Opens files in the caller's time, as soon as they may be; while `holding`, when a test says `open_next`."""
+class PrefetcherWithoutThread(FilePrefetcher):
+    """Opens files in the caller's thread, as soon as possible; while `holding`, when a test calls `make_next`."""
 
     holding = False
 
-    def want(self, errand: DecodeTask) -> None:
-        super().want(errand)
+    def add(self, task: DecodeTask) -> None:
+        super().add(task)
         self._catch_up()
 
-    def keep(self, jobs: Collection[int]) -> None:
-        super().keep(jobs)
+    def keep(self, keys: Collection[Hashable]) -> None:
+        super().keep(keys)
         self._catch_up()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float | None = None) -> None:
         """Nothing would come of it."""
 
     def _catch_up(self) -> None:
-        while not self.holding and self.open_next():
+        while not self.holding and self.make_next():
             pass

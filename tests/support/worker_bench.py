@@ -23,7 +23,7 @@ from storage.lifecycle import JobState
 from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.fakes.delivery_queue import QueueWithoutThread
-from tests.fakes.opener import FakeOpener, ReaderWithoutThread
+from tests.fakes.opener import FakeOpener, PrefetcherWithoutThread
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 ECHO = "echo@1"
@@ -54,7 +54,7 @@ class Bench:
         self.employ(EchoEngine())
 
     def employ(self, engine: Engine) -> None:
-        self.reader = ReaderWithoutThread(self.opener, self.clock)
+        self.prefetcher = PrefetcherWithoutThread(self.opener, self.clock)
         self.courtesy = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.told.append)
         room = EngineHost(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
         progress = LoopProgress(self.stages.append, self.clock)
@@ -66,7 +66,7 @@ class Bench:
             self.settings,
             self.store,
             room,
-            self.reader,
+            self.prefetcher,
             self.deliveries,
             self.pulse,
             self.clock,

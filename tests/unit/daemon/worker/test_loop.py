@@ -133,12 +133,12 @@ def test_while_the_engine_is_full_a_few_files_are_opened_ahead_of_it(bench: Benc
 def test_the_engine_goes_on_while_a_file_is_being_opened(bench: Bench) -> None:
     first, second = bench.queue("a.png"), bench.queue("b.png")
     bench.employ(SlowEngine(steps=2))
-    bench.reader.holding = True
+    bench.prefetcher.holding = True
     bench.turn()
-    bench.reader.open_next()
+    bench.prefetcher.make_next()
     bench.turn(2)
     assert (bench.state(first), bench.state(second)) == (JobState.DONE, JobState.RUNNING)
-    bench.reader.open_next()
+    bench.prefetcher.make_next()
     bench.turn(2)
     assert bench.state(second) is JobState.DONE
 
@@ -424,7 +424,7 @@ def test_files_that_wait_when_the_engine_fails_go_back_uncharged(bench: Bench) -
     bench.employ(FailingEngine(rows=2))
     bench.turn()
     assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 12
-    assert len(bench.reader) == 0
+    assert len(bench.prefetcher) == 0
     assert not bench.pulse.is_holding
 
 
@@ -441,7 +441,7 @@ def test_a_stopping_worker_ends_what_the_engine_has_and_gives_the_rest_back_unch
 
 def test_a_worker_that_is_stopped_while_files_are_opened_keeps_none(bench: Bench) -> None:
     jobs = [bench.queue("a.png"), bench.queue("b.png")]
-    bench.reader.holding = True
+    bench.prefetcher.holding = True
     bench.turn()
     assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 2
     bench.control.stop()
