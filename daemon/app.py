@@ -63,8 +63,8 @@ def run(
     prepare_home(settings)
     leave_in_the_cloud()
     with (
+        noted_signals() as note,  # before the lock: whoever sees the lock held may send SIGTERM
         HomeLock(settings.lock_file) as lock,
-        noted_signals() as note,
         closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
     ):
         database.keep_others_out()
