@@ -12,10 +12,10 @@ from storage.records import Fingerprint, Media, MediaKind
 
 
 class FakeOpener:
-    """Every path is a small grey picture, unless it is told otherwise.
+    """Opens every path as a small grey picture.
 
-    `failures` maps a path to what its opening raises, `defects` to what of it could not be seen; `on_open` is called
-    first, so that a test can act then.
+    `failures` maps a path to the exception of its opening, `defects` to its defects; `on_open` is called first, so that
+    a test can act then.
     """
 
     def __init__(self, on_open: Callable[[bytes], None] = lambda _: None) -> None:
@@ -53,7 +53,7 @@ class PrefetcherWithoutThread(FilePrefetcher):
         self._catch_up()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Nothing would come of it."""
+        """There is no thread to wait for."""
 
     def _catch_up(self) -> None:
         while not self.holding and self.make_next():

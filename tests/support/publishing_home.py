@@ -55,10 +55,10 @@ class PublishingHouse:
         return path
 
     def work(self, says: str = "A beach.") -> None:
-        """One turn of a worker whose model says this to every question."""
+        """One round of a worker whose model answers this to every question."""
         bench = Bench(self.settings, self.store, self.library, self.clock, self.write)
-        bench.employ(SayingEngine(says))
-        bench.turn()
+        bench.use_engine(SayingEngine(says))
+        bench.run_rounds()
 
     def job(self, path: bytes) -> Job:
         job = self.library.job_at(path)

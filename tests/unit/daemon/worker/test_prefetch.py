@@ -34,7 +34,7 @@ def test_files_are_opened_in_their_order_in_the_background() -> None:
     assert opener.is_closed
 
 
-def test_a_file_that_fails_costs_itself_alone() -> None:
+def test_a_file_that_fails_does_not_affect_the_next() -> None:
     opener = FakeOpener()
     opener.failures[task_of(1).claim.job.path] = DecoderCrashedError("signal 11")
     with FilePrefetcher(opener, FakeClock()) as prefetcher:
@@ -55,7 +55,7 @@ def test_the_next_file_is_opened_when_pictures_are_no_longer_kept() -> None:
         assert taken(prefetcher).task.claim.job.id == 2
 
 
-def test_there_is_no_waiting_when_nothing_can_come() -> None:
+def test_waiting_ends_at_once_when_there_is_nothing_to_open() -> None:
     with FilePrefetcher(FakeOpener(), FakeClock()) as prefetcher:
         prefetcher.wait(LONG)
         assert prefetcher.take() is None
@@ -79,7 +79,7 @@ def test_a_file_that_is_dropped_while_it_is_opened_is_never_taken() -> None:
         assert len(prefetcher) == 0
 
 
-def test_a_file_that_hangs_does_not_hold_up_the_end() -> None:
+def test_a_file_that_hangs_does_not_delay_the_end() -> None:
     begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
 
     def hang(path: bytes) -> None:
