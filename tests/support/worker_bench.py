@@ -55,7 +55,6 @@ class Bench:
 
     def use_engine(self, engine: Engine) -> None:
         self.prefetcher = PrefetcherWithoutThread(self.opener, self.clock)
-        settings = self.settings
         throttle = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.power_reports.append)
         engine_host = EngineHost(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
         progress = LoopProgress(self.stages.append, self.clock)
@@ -69,7 +68,7 @@ class Bench:
             lease_seconds=self.settings.work.lease_seconds,
         )
         parts = WorkerParts(
-            settings=settings,
+            settings=self.settings,
             store=self.store,
             engine_host=engine_host,
             prefetcher=self.prefetcher,

@@ -12,7 +12,7 @@ from daemon.clock import SystemClock
 from daemon.messages import PathReport, encode
 from daemon.signals import StopNote
 from daemon.supervision.model_status import ModelStatus
-from daemon.supervision.supervisor import Supervisor, death_of
+from daemon.supervision.supervisor import Supervisor, end_reason_of
 from storage.db.database import Database
 from storage.jobs.store import JobStore
 from tests.support.files import MODEL, RECIPE
@@ -51,7 +51,7 @@ def test_a_damaged_message_is_logged_and_ignored_and_the_next_one_counts(
         clock,
         note,
         launched_by="terminal",
-        sight=reported.append,
+        report_path=reported.append,
         work=send_nonsense_then_a_path,
         model_status=model_status,
     )
@@ -70,7 +70,7 @@ def test_a_damaged_message_is_logged_and_ignored_and_the_next_one_counts(
     ]
 
 
-def test_a_death_is_told_with_its_signal_and_a_kill_with_its_likely_cause() -> None:
-    assert death_of(-signal.SIGSEGV) == "The worker was killed by signal 11."
-    assert death_of(-signal.SIGKILL) == "The worker was killed by signal 9 (out of memory?)."
-    assert death_of(3) == "The worker ended by itself with code 3."
+def test_an_end_reason_names_the_signal_and_for_a_kill_the_likely_cause() -> None:
+    assert end_reason_of(-signal.SIGSEGV) == "The worker was killed by signal 11."
+    assert end_reason_of(-signal.SIGKILL) == "The worker was killed by signal 9 (out of memory?)."
+    assert end_reason_of(3) == "The worker exited with code 3."
