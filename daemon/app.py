@@ -137,7 +137,7 @@ class Daemon:
 
     def _main_loop(self, once: bool) -> int:
         end = Once(self._library, self._started) if once else None
-        while not (self._note.asked or self._stop.is_set()):
+        while not (self._note.stop_requested or self._stop.is_set()):
             try:
                 self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
                 self._hear_wishes()

@@ -189,7 +189,7 @@ class Supervisor:
             if self._worker.is_connected:
                 sources.append(self._worker.pipe)
         if self._note.wake in wait(sources, seconds):
-            self._note.take()
+            self._note.clear()
         if self._worker is not None:
             self._receive(self._worker)
 

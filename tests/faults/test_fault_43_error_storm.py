@@ -5,7 +5,7 @@ Jobs back off with jitter, the engine with a pause of its own that grows up to a
 
 from __future__ import annotations
 
-from daemon.retry_policy import FACTOR, FIRST_SECONDS, LONGEST_SECONDS, backoff
+from daemon.retry_policy import FACTOR, FIRST_SECONDS, MAX_SECONDS, backoff
 from daemon.worker.engine_host import MAX_PAUSE_SECONDS, EngineHost
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
@@ -15,7 +15,7 @@ from tests.support.worker_bench import Bench
 
 def test_a_file_waits_four_times_as_long_each_time_up_to_an_hour_less_up_to_half() -> None:
     longest = [backoff(attempts, lambda: 1.0) for attempts in range(1, 21)]
-    assert longest == [min(LONGEST_SECONDS, FIRST_SECONDS * FACTOR**n) for n in range(20)]
+    assert longest == [min(MAX_SECONDS, FIRST_SECONDS * FACTOR**n) for n in range(20)]
     assert [backoff(attempts, lambda: 0.0) for attempts in range(1, 21)] == [seconds / 2 for seconds in longest]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.retry_policy import YOUNG_SECONDS, Action, Decision, Failure, backoff, decide, is_young, patience
+from daemon.retry_policy import YOUNG_SECONDS, Action, Decision, Failure, backoff, decide, environment_backoff, is_young
 from storage.lifecycle import Cause
 from tests.fakes.clock import START
 
@@ -82,7 +82,7 @@ def test_the_wait_is_between_half_and_all_of_its_step_and_an_hour_at_most(
 ) -> None:
     step = min(3600, 10 * 4 ** min(max(attempts - 1, 0), 20))
     assert step / 2 <= backoff(attempts, lambda: chance) <= step
-    assert 5 <= patience(waited, lambda: chance) <= 3600
+    assert 5 <= environment_backoff(waited, lambda: chance) <= 3600
 
 
 @dataclass(frozen=True)
