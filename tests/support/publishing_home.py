@@ -1,4 +1,4 @@
-"""A home whose descriptions are really published: real database, real files, and a clock that the test moves."""
+"""A home with real database, files and publishing, and a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.worker_bench import Bench
 
 
 class PublishingHouse:
-    """`write` is what the worker writes sidecars with, as the real worker does unless a test puts another there."""
+    """`write`: the worker's sidecar writer; the real one, unless a test replaces it."""
 
     def __init__(self, home: Path, inbox: Path | None = None) -> None:
         overrides = {"inbox.path": str(inbox)} if inbox else {}
@@ -74,7 +74,7 @@ class PublishingHouse:
         return [event.note for event in self.library.events(self.job(path).id)]
 
     def ask(self, *arguments: str) -> Result:
-        """What a command of `smolwatch` answers."""
+        """The result of a `smolwatch` command."""
         return CliRunner().invoke(
             smolwatch, ["--home", str(self.settings.home), *arguments], prog_name="smolwatch", catch_exceptions=False
         )
