@@ -34,7 +34,7 @@ Write = Callable[[Description, ChangedFrom, set[bytes]], list[KeptSidecar]]
 #: Makes the new names in these folders survive a power loss; returns the errors by folder.
 Sync = Callable[[Collection[bytes]], Mapping[bytes, SidecarError]]
 
-UNFORESEEN = "Unexpected error; see the log for details."
+UNEXPECTED = "Unexpected error; see the log for details."
 
 #: The code of a SidecarError whose file does not exist. Once intake has marked the job's file as missing (never while
 #: the whole inbox is unmounted), no retry can help: the description is kept, and written if the file comes back.
@@ -114,7 +114,7 @@ class Delivery:
             elif isinstance(outcome, SidecarError):
                 self._postpone(claim, outcome.code, str(outcome))
             else:
-                self._postpone(claim, "internal", UNFORESEEN, outcome)
+                self._postpone(claim, "internal", UNEXPECTED, outcome)
         failpoint("names-unsynced")
         failed = self._sync(set().union(*(sidecars.folders for sidecars in written)))
         for sidecars in written:

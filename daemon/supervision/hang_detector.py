@@ -16,7 +16,7 @@ GAP_SECONDS = 10.0
 class HangDetector:
     """A worker may be silent for `seconds` after each reported stage.
 
-    The clock that counts stands still while the machine sleeps.
+    The monotonic clock stops while the machine sleeps.
     """
 
     def __init__(self, seconds: float, clock: Clock) -> None:

@@ -41,7 +41,7 @@ Work = Callable[[Settings, Connection, str], None]
 class WorkerProcess:
     """`started`: monotonic. `is_connected` until it closes its end of the pipe. `kill_reason`: why we killed it.
 
-    `has_answered`: it has described a file. `is_woken`: it was told of a job, and has not begun yet. `is_ending`: it
+    `has_answered`: it has described a file. `is_woken`: it was ordered to wake, and has not begun yet. `is_ending`: it
     was ordered to stop, since it is idle.
     """
 

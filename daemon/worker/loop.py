@@ -34,7 +34,7 @@ from storage.errors import ClaimLostError, StorageError
 from storage.lifecycle import Cause
 from storage.records import Claim, Description, Media
 
-UNFORESEEN = "Unexpected error; see the log for details."
+UNEXPECTED = "Unexpected error; see the log for details."
 MODEL_FAILED = "The model failed on the file."
 
 IDLE_SECONDS = 1.0  #: the supervisor wakes it earlier when a job is waiting
@@ -253,7 +253,7 @@ class Worker:
         except Exception as error:
             logger.exception("Job {} {}: unexpected error", claim.job.id, claim.job.name)
             detail = f"{type(error).__name__}: {error}"
-            self._outcomes.handle_failure(claim, Cause.TRANSIENT, "internal", UNFORESEEN, detail)
+            self._outcomes.handle_failure(claim, Cause.TRANSIENT, "internal", UNEXPECTED, detail)
 
     def _handle_engine_failure(self, error: EngineError, claim: Claim | None = None) -> None:
         """The model's fault: all jobs in flight are released, none is charged, and the engine is loaded again.

@@ -28,7 +28,7 @@ from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.messages import Stage
 from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.throttle import LOOK_SECONDS
-from daemon.worker.loop import MODEL_FAILED, UNFORESEEN
+from daemon.worker.loop import MODEL_FAILED, UNEXPECTED
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
@@ -216,7 +216,7 @@ def test_without_a_model_no_job_is_claimed_and_no_attempt_is_spent(bench: Bench)
         (UnreadableError("The file is cut off."), JobState.FAILED, Cause.INPUT, "The file is cut off."),
         (NotAllowedError("A playlist."), JobState.SKIPPED, Cause.INPUT, "A playlist."),
         (DecoderHungError("It took over 60 s."), JobState.QUEUED, Cause.TRANSIENT, "It took over 60 s."),
-        (RuntimeError("unforeseen"), JobState.QUEUED, Cause.TRANSIENT, UNFORESEEN),
+        (RuntimeError("unforeseen"), JobState.QUEUED, Cause.TRANSIENT, UNEXPECTED),
     ],
 )
 def test_a_failure_affects_its_own_file_alone(
@@ -228,7 +228,7 @@ def test_a_failure_affects_its_own_file_alone(
     job = bench.library.job(bad)
     assert (job.state, job.cause) == (state, cause)
     assert job.reason == reason
-    assert job.detail == ("RuntimeError: unforeseen" if reason is UNFORESEEN else None)
+    assert job.detail == ("RuntimeError: unforeseen" if reason is UNEXPECTED else None)
     assert bench.state(good) is JobState.DONE
     assert bench.reported_paths == ([job.path] if state.is_final() else []), "another file may wait for this one"
 
