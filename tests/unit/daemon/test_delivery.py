@@ -103,7 +103,7 @@ def test_killed_after_the_sidecars_they_are_written_again_to_the_same_bytes(
     assert state(library, claim) is JobState.DONE
 
 
-def test_what_a_killed_worker_left_half_written_goes_and_what_others_write_now_stays(
+def test_the_temporaries_of_a_killed_worker_are_removed_and_those_of_others_are_kept(
     store: JobStore, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
     with pytest.raises(Killed):
@@ -210,7 +210,7 @@ class CountingDatabase(Database):
 
 
 class TestTogether:
-    """Several jobs that were described one soon after the other."""
+    """Several jobs that were described shortly after one another."""
 
     NAMES = tuple(f"{number}.png" for number in range(8))
 
@@ -246,7 +246,7 @@ class TestTogether:
         assert synced == [False] * 2 * len(described) + [True]
         assert library.counts()[JobState.DONE] == len(described)
 
-    def test_all_rows_stand_before_the_first_sidecar_and_all_names_are_safe_before_the_first_is_done(
+    def test_all_rows_are_stored_before_the_first_sidecar_and_all_names_synced_before_the_first_is_done(
         self, store: JobStore, library: Library, clock: FakeClock, described: list[tuple[Claim, Description]]
     ) -> None:
         seen: list[str] = []
