@@ -1,4 +1,4 @@
-"""The composition root: joins lock, database, intake and supervisor, and runs them until told to stop."""
+"""The composition root: joins lock, database, intake and supervisor, and runs them until a stop."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 
-#: With --once the end is to be seen soon; and where the database is in trouble, its end.
+#: The main loop's period with --once, and while the database is unavailable.
 TICK_SECONDS = 0.25
 INTAKE_STOP_SECONDS = 2.0
-#: With --once, a job that may not be tried again for longer than this is left for another run.
-ONCE_PATIENCE = timedelta(seconds=60)
+#: With --once, a job with a longer back-off than this is left for another run.
+ONCE_BACKOFF = timedelta(seconds=60)
 
 
 def run(
@@ -55,7 +55,7 @@ def run(
     launched_by: str = "terminal",
     work: Work = begin_work,
 ) -> int:
-    """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done. The exit code.
+    """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done: the exit code.
 
     Raises AlreadyRunningError when another daemon holds the home, StorageError when the database cannot be used,
     and with `once` ModelUnavailableError when jobs wait for a model that is not there.
@@ -63,14 +63,14 @@ def run(
     prepare_home(settings)
     leave_in_the_cloud()
     with (
+        noted_signals() as note,  # before the lock: whoever sees the lock held may send SIGTERM
         HomeLock(settings.lock_file) as lock,
-        noted_signals() as note,
         closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
     ):
         database.hold_daemon_lock()
         clock = SystemClock()
-        trouble = DatabaseHealth(database, clock, lock.note)
-        return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by, work).run(once)
+        health = DatabaseHealth(database, clock, lock.note)
+        return Daemon(settings, database, health, clock, note, stop or threading.Event(), launched_by, work).run(once)
 
 
 class Daemon:
@@ -80,7 +80,7 @@ class Daemon:
         self,
         settings: Settings,
         database: Database,
-        trouble: DatabaseHealth,
+        database_health: DatabaseHealth,
         clock: Clock,
         note: StopNote,
         stop: threading.Event,
@@ -88,7 +88,7 @@ class Daemon:
         work: Work,
     ) -> None:
         self._settings = settings
-        self._trouble = trouble
+        self._database_health = database_health
         self._clock = clock
         self._note = note
         self._stop = stop
@@ -98,7 +98,7 @@ class Daemon:
         self._root = inbox_root(settings)
         self._filters = filters_of(settings, self._root)
         self._store = JobStore(database, clock.now)
-        self._crashes = CrashLoop(self._store, self._started)
+        self._crash_loop = CrashLoop(self._store, self._started)
         self._library = Library(database)
         self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
         self._wakeup = Wakeup(clock)
@@ -110,16 +110,16 @@ class Daemon:
             clock,
             note,
             launched_by=launched_by,
-            sight=self._intake.look_again,
+            report_path=self._intake.look_again,
             work=work,
             model_status=self._model_status,
         )
 
     def run(self, once: bool) -> int:
         self._recover()
-        if (reason := self._crashes.start()) is not None and not once:
-            self._rest(reason)
-        self._say("running")
+        if (reason := self._crash_loop.record_start()) is not None and not once:
+            self._enter_safe_mode(reason)
+        self._store_state("running")
         intake = threading.Thread(target=self._intake.run, name="intake", daemon=True)
         intake.start()
         try:
@@ -131,29 +131,29 @@ class Daemon:
             raise
         finally:
             self._wakeup.stop()
-            self._wind_down()
+            self._stop_worker()
             intake.join(INTAKE_STOP_SECONDS)
             logger.info("smolwatch stopped")
 
     def _main_loop(self, once: bool) -> int:
         end = Once(self._library, self._started) if once else None
-        while not (self._note.asked or self._stop.is_set()):
+        while not (self._note.stop_requested or self._stop.is_set()):
             try:
                 self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
                 self._hear_wishes()
-                self._trouble.look()
+                self._database_health.check()
                 if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
                     return code
             except StorageError as error:
-                self._trouble.meet(error)
-                self._supervisor.excuse()
+                self._database_health.record(error)
+                self._supervisor.handle_database_failure()
                 self._stop.wait(TICK_SECONDS)
         return 0
 
-    def _rest(self, reason: str) -> None:
-        """Safe mode: files are queued, but what may be the end of us once more is not begun."""
+    def _enter_safe_mode(self, reason: str) -> None:
+        """Files are queued, but none is described: that may be what crashes the daemon."""
         logger.error("Safe mode: {}", reason)
-        self._supervisor.rest()
+        self._supervisor.enter_safe_mode()
         self._store.set_state("engine", {"state": "safe mode", "reason": reason, "advice": ADVICE})
 
     def _hear_wishes(self) -> None:
@@ -163,30 +163,30 @@ class Daemon:
             self._wish = wish
             self._intake.look_at_all(Rescan.wished(wish))
 
-    def _wind_down(self) -> None:
+    def _stop_worker(self) -> None:
         try:
             self._supervisor.stop()
-            self._say("stopped")
+            self._store_state("stopped")
             if self._is_clean:
-                self._crashes.end_cleanly()
+                self._crash_loop.record_clean_end()
         except StorageError as error:
-            logger.warning("The end of this run cannot be written down; the next start puts it right: {}", error)
+            logger.warning("The end of this run could not be stored; the next start corrects that: {}", error)
 
     def _recover(self) -> None:
-        """With the lock held, no worker lives: what the last daemon left under way is taken back."""
-        taken = self._store.abandon_all("The daemon was restarted.")
-        if taken:
-            logger.info("{} jobs of the last run were taken back", taken)
+        """With the lock held, no worker lives: the jobs that the last daemon left running are requeued."""
+        requeued = self._store.abandon_all("The daemon was restarted.")
+        if requeued:
+            logger.info("{} running jobs of the last run were requeued", requeued)
         remove_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
         remove_temporaries(self._settings.sidecar_folder)
         update_device_numbers(self._store, self._root)
-        self._model_status.look()
+        self._model_status.check()
 
     def _is_entered(self, folder: bytes) -> bool:
         return self._filters.of_entry(folder, is_folder=True) is None
 
     def _make_intake(self) -> Intake:
-        gate = Admitter(
+        admitter = Admitter(
             self._store,
             self._library,
             self._clock,
@@ -201,13 +201,13 @@ class Daemon:
             self._settings.inbox,
             self._root,
             self._filters,
-            gate,
+            admitter,
             Reconciler(self._settings, self._root, self._store, self._library, self._clock),
             self._clock,
             wakeup=self._wakeup,
             queued=self._note.nudge,
             report=self._report_intake,
-            trouble=self._trouble.meet,
+            trouble=self._database_health.record,
         )
 
     def _make_model_status(self) -> ModelStatus:
@@ -222,10 +222,10 @@ class Daemon:
         try:
             self._store.set_state("intake", state)
         except StorageError as error:
-            self._trouble.meet(error)
+            self._database_health.record(error)
             raise
 
-    def _say(self, state: str) -> None:
+    def _store_state(self, state: str) -> None:
         self._store.set_state(
             "daemon",
             {
@@ -240,7 +240,7 @@ class Daemon:
 
 
 class Once:
-    """When a run with --once is over, and how it ended."""
+    """Decides when a run with --once is over, and its exit code."""
 
     def __init__(self, library: Library, started: datetime) -> None:
         self._library = library
@@ -248,15 +248,15 @@ class Once:
         self._before: int | None = None
 
     def code(self, now: datetime) -> int | None:
-        """0: all is described; 1: something failed, or is put off for long; None: work goes on.
+        """0: all is described; 1: a job failed, or has a long back-off; None: there is work left.
 
-        An end must be seen twice running: between two looks, a changed file passes from worker to intake.
+        The end must be seen at two consecutive checks: a changed file passes from worker to intake in between.
         Raises ModelUnavailableError when jobs wait for a model that is not there.
         """
-        before, self._before = self._before, self._look(now)
+        before, self._before = self._before, self._current_code(now)
         return self._before if before == self._before else None
 
-    def _look(self, now: datetime) -> int | None:
+    def _current_code(self, now: datetime) -> int | None:
         counts = self._library.counts()
         live = counts[JobState.QUEUED] + counts[JobState.RUNNING] + counts[JobState.PUBLISHING]
         if not live:
@@ -266,4 +266,4 @@ class Once:
         engine = self._library.state("engine") or {}
         if engine.get("state") == "unavailable" and counts[JobState.QUEUED]:
             raise ModelUnavailableError(str(engine["reason"]), advice=str(engine.get("advice", "")))
-        return None if self._library.count_due(now + ONCE_PATIENCE) else 1
+        return None if self._library.count_due(now + ONCE_BACKOFF) else 1

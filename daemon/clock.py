@@ -1,4 +1,4 @@
-"""The time, as a thing that is passed, so that tests need not wait."""
+"""The clock as a parameter, so that tests need not wait."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""States that last: logged when they begin and when they are over, with how long that was, and once an hour meanwhile.
+"""Lasting states, logged when they begin, once an hour, and when they end, with their duration.
 
-What is logged must not depend on how often somebody looks, or on figures in the words: a full disk that is asked for
-every second is one state, however many megabytes are free each time. Pure, but for `log_lines`: times are passed in.
+The log depends neither on how often a state is checked nor on numbers in its text: a full disk that is checked every
+second is one state, however many megabytes are free each time. Pure, but for `log_lines`: times are passed in.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from loguru import logger
 
-#: A state that was not seen for so long is over. Less is a flicker: a disk that hovers about its limit, say.
+#: A state that was not seen for so long has ended. Shorter gaps are flicker: a disk near its limit, for example.
 CALM_SECONDS = 10.0
 REMIND_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class State:
-    """`key` tells states apart. `begins` is a sentence, `ends` one without its full stop; "": the end goes unsaid."""
+    """`key` identifies a state. `begins` is a sentence, `ends` one without its full stop; "": the end is not logged."""
 
     key: str
     begins: str
@@ -27,15 +27,15 @@ class State:
 
 @dataclass(frozen=True)
 class Line:
-    """A line for the log, by the name of its level."""
+    """A log line; `level` is a level's name."""
 
     level: str
     text: str
 
 
 @dataclass
-class Spell:
-    """A state since it began: when it was last seen, and last logged."""
+class OngoingState:
+    """A state since it began; when it was last seen, and last logged (monotonic)."""
 
     state: State
     since: float
@@ -44,41 +44,41 @@ class Spell:
 
 
 class Episode:
-    """One thing that is well, or not. `on` and `off` are called whenever it was looked at (monotonic time).
+    """The states of one component. Call `on` or `off` at every check, with the monotonic time.
 
-    States that take turns are each logged once: one is over when it was not seen for `calm` seconds.
+    Alternating states are each logged once: a state has ended when it was not seen for `calm` seconds.
     """
 
     def __init__(self, calm: float = CALM_SECONDS) -> None:
         self._calm = calm
-        self._spells: dict[str, Spell] = {}
+        self._ongoing: dict[str, OngoingState] = {}
 
     def on(self, state: State, now: float) -> list[Line]:
-        """It is in this state now. What is to be logged."""
-        spell = self._spells.get(state.key)
-        if spell is None:
-            over = self.off(now)
-            self._spells[state.key] = Spell(state, now, now, now)
-            return [*over, Line("WARNING", state.begins)]
-        spell.seen = now
-        if now - spell.logged < REMIND_SECONDS:
+        """The component is in this state; the lines to log."""
+        ongoing = self._ongoing.get(state.key)
+        if ongoing is None:
+            ended = self.off(now)
+            self._ongoing[state.key] = OngoingState(state, now, now, now)
+            return [*ended, Line("WARNING", state.begins)]
+        ongoing.seen = now
+        if now - ongoing.logged < REMIND_SECONDS:
             return []
-        spell.logged = now
-        return [Line("WARNING", f"{state.begins} That has lasted for {lasting(now - spell.since)}.")]
+        ongoing.logged = now
+        return [Line("WARNING", f"{state.begins} This has lasted for {duration(now - ongoing.since)}.")]
 
     def off(self, now: float) -> list[Line]:
-        """It is well now. What is to be logged."""
-        over = [spell for spell in self._spells.values() if spell.seen + self._calm <= now]
-        return [line for spell in over for line in self._end(spell)]
+        """The component is well; the lines to log."""
+        ended = [ongoing for ongoing in self._ongoing.values() if ongoing.seen + self._calm <= now]
+        return [line for ongoing in ended for line in self._end(ongoing)]
 
-    def _end(self, spell: Spell) -> list[Line]:
-        del self._spells[spell.state.key]
-        if not spell.state.ends:
+    def _end(self, ongoing: OngoingState) -> list[Line]:
+        del self._ongoing[ongoing.state.key]
+        if not ongoing.state.ends:
             return []
-        return [Line("INFO", f"{spell.state.ends} after {lasting(spell.seen - spell.since)}.")]
+        return [Line("INFO", f"{ongoing.state.ends} after {duration(ongoing.seen - ongoing.since)}.")]
 
 
-def lasting(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """ "42 s", "3 min", "2 h 5 min" or "3 days"."""
     if seconds < 100:
         return f"{seconds:.0f} s"
@@ -92,6 +92,6 @@ def lasting(seconds: float) -> str:
 
 
 def log_lines(lines: Iterable[Line], error: BaseException | None = None) -> None:
-    """Log the lines; with a beginning, the traceback of `error`, if there is one."""
+    """Log the lines; a warning with the traceback of `error`, if there is one."""
     for line in lines:
         logger.opt(exception=error if line.level == "WARNING" else None).log(line.level, "{}", line.text)

@@ -1,4 +1,4 @@
-"""Failures of the running daemon, by whose fault they are. `cause` decides what `retry` does with the job."""
+"""Failures of the running daemon. `cause` decides what the retry policy does with the job."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from storage.lifecycle import Cause
 
 
 class MediaError(SmolwatchError):
-    """A file could not be turned into pictures. `code` is stable; the message is the sentence that people read.
+    """A file could not be decoded. `code` is stable; the message is a sentence for people.
 
-    `detail`: the words of the library that failed, for programs and bug reports.
+    `detail`: the message of the library that failed, for programs and bug reports.
     """
 
     code = "unreadable"
@@ -25,7 +25,7 @@ class UnreadableError(MediaError):
 
 
 class UnfinishedError(MediaError):
-    """The file ends before it should, and may still be on its way."""
+    """The file is incomplete, and the rest may still arrive."""
 
     code = "unfinished"
     cause = Cause.TRANSIENT
@@ -38,7 +38,7 @@ class NotAllowedError(MediaError):
 
 
 class ForeignError(NotAllowedError):
-    """The file is something else than a picture or a video. `kind` says what: a code of daemon/media/foreign_kinds."""
+    """The file is neither a picture nor a video. `kind`: its code in daemon/media/foreign_kinds."""
 
     def __init__(self, message: str = "", *, kind: str, advice: str = "", detail: str = "") -> None:
         super().__init__(message, advice=advice, detail=detail)
@@ -83,7 +83,7 @@ class NotDownloadedError(MediaError):
 
     code = "not-downloaded"
     cause = Cause.ENVIRONMENT
-    advice = "Open it in the Finder, or download its folder; it is described when it is here."
+    advice = "Open it in the Finder, or download its folder; then it is described."
 
 
 class DecoderCrashedError(MediaError):
@@ -101,36 +101,36 @@ class DecoderHungError(MediaError):
 
 
 class OutOfMemoryError(MediaError):
-    """Opening the file took more memory than there is, twice: the second time for less of it."""
+    """Opening the file took more memory than there is, twice: the second time with fewer frames or pixels."""
 
     code = "out-of-memory"
 
 
 class DecoderMissingError(MediaError):
-    """The decoder, which opens files, cannot be started."""
+    """The decoder process, which opens files, cannot be started."""
 
     code = "decoder-missing"
     cause = Cause.ENVIRONMENT
-    advice = "`smolwatch doctor` says more; the file is tried again by itself."
+    advice = "`smolwatch doctor` shows the cause; the file is retried automatically."
 
 
 class DecoderBrokenError(MediaError):
-    """A part of the decoder cannot be loaded on this machine; the file may be sound."""
+    """A part of the decoder cannot be loaded on this machine; the file itself may be fine."""
 
     code = "decoder-broken"
     cause = Cause.ENVIRONMENT
-    advice = "`smolwatch doctor` says more; the file is tried again by itself."
+    advice = "`smolwatch doctor` shows the cause; the file is retried automatically."
 
 
 class EngineError(SmolwatchError):
-    """The model failed. No job is charged for it."""
+    """The model failed. No job is charged."""
 
     code = "engine"
     cause = Cause.MODEL
 
 
 class ServiceError(SmolwatchError):
-    """The system's service manager did not do what it was asked."""
+    """The system's service manager refused a command."""
 
 
 class FetchError(SmolwatchError):
@@ -138,7 +138,7 @@ class FetchError(SmolwatchError):
 
 
 class RefusedUrlError(FetchError):
-    """A rule forbids to fetch a URL. `rule` is stable; the message is the sentence that people read."""
+    """A rule forbids fetching a URL. `rule` is stable; the message is a sentence for people."""
 
     exit_code = 5
 

@@ -1,4 +1,4 @@
-"""One daemon a home: an advisory lock on a file beside the database. The system frees it when the process dies."""
+"""One daemon per home: an advisory lock on a file in the data folder. The system frees it when the process dies."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Self
 from config.errors import AlreadyRunningError
 
 PID_WIDTH = 12
-#: Where the holder's note begins, behind the pid and its line's end.
+#: The offset of the holder's note, after the pid and its newline.
 NOTE_AT = PID_WIDTH + 1
-LONGEST_NOTE = 1000
-#: `holder` takes a shared lock for a moment, so one refusal is not yet another daemon.
+MAX_NOTE_BYTES = 1000
+#: `holder` takes a shared lock for a moment, so one failure does not prove another daemon.
 TRIES = 5
 PAUSE_SECONDS = 0.05
 
 
 class HomeLock:
-    """Held from `with` to its end. The pid inside is for people; the lock itself is what counts.
+    """Held from `with` to its end. The pid in the file is for people; only the lock itself counts.
 
     Raises AlreadyRunningError with the holder's pid.
     """
@@ -52,11 +52,11 @@ class HomeLock:
             self._descriptor = None
 
     def note(self, text: str) -> None:
-        """Leave one sentence for people beside the pid, "" for none. It finds room on a full disk, or is lost."""
+        """Write one sentence for people after the pid, "" for none. On a full disk it may be lost."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, NOTE_AT)
-                os.pwrite(self._descriptor, text.encode("utf-8", "backslashreplace")[:LONGEST_NOTE], NOTE_AT)
+                os.pwrite(self._descriptor, text.encode("utf-8", "backslashreplace")[:MAX_NOTE_BYTES], NOTE_AT)
 
     def _lock(self, descriptor: int) -> None:
         for attempt in range(TRIES):
@@ -66,8 +66,8 @@ class HomeLock:
                 return
         pid = _pid(descriptor)
         raise AlreadyRunningError(
-            f"smolwatch already runs for {self._file.parent.parent}{f' as process {pid}' if pid else ''}.",
-            advice="See what it does with: smolwatch status",
+            f"smolwatch is already running for {self._file.parent.parent}{f' (pid {pid})' if pid else ''}.",
+            advice="Show what it is doing: smolwatch status",
         )
 
 
@@ -86,13 +86,13 @@ def holder(file: Path) -> int | None:
 
 
 def noted(file: Path) -> str:
-    """The note of the daemon that holds this lock."""
+    """The note of the daemon that holds this lock; "" if there is none."""
     try:
         descriptor = os.open(file, os.O_RDONLY)
     except FileNotFoundError:
         return ""
     try:
-        return os.pread(descriptor, LONGEST_NOTE, NOTE_AT).decode("utf-8", "replace")
+        return os.pread(descriptor, MAX_NOTE_BYTES, NOTE_AT).decode("utf-8", "replace")
     finally:
         os.close(descriptor)
 
@@ -106,6 +106,6 @@ def _take(descriptor: int, kind: int) -> bool:
 
 
 def _pid(descriptor: int) -> int | None:
-    """What the holder wrote; None in the instant before its first word."""
+    """The pid that the holder wrote; None in the instant before that."""
     text = os.pread(descriptor, PID_WIDTH, 0).strip()
     return int(text) if text.isdigit() else None

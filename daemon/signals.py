@@ -1,4 +1,4 @@
-"""Signals only leave a note: the handler counts and wakes the main loop, which then acts."""
+"""Signals are only noted: the handler counts them and wakes the main loop, which then acts."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopNote:
-    """How often the process was asked to stop. `wake` becomes readable with the first word.
+    """Counts stop signals. `wake` becomes readable with the first one.
 
     A plain counter and a pipe: locking anything in a signal handler could deadlock with the thread it interrupts.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self.wake, self._leave = os.pipe()
+        self.wake, self._write_end = os.pipe()
         os.set_blocking(self.wake, False)
-        os.set_blocking(self._leave, False)
+        os.set_blocking(self._write_end, False)
 
     @property
-    def asked(self) -> bool:
+    def stop_requested(self) -> bool:
         return self.count > 0
 
     @property
     def urgent(self) -> bool:
-        """Asked more than once: stop now rather than well."""
+        """More than one signal: stop now rather than cleanly."""
         return self.count > 1
 
-    def leave(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
         with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
-            os.write(self._leave, b"!")
+            os.write(self._write_end, b"!")
 
     def nudge(self) -> None:
-        """Wake the main loop, from any thread: there may be something to do."""
+        """Wake the main loop, from any thread: there may be work."""
         with contextlib.suppress(BlockingIOError):
-            os.write(self._leave, b".")
+            os.write(self._write_end, b".")
 
-    def take(self) -> None:
-        """Empty the pipe, so that the next word wakes again."""
+    def clear(self) -> None:
+        """Empty the pipe, so that the next signal or nudge wakes again."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.wake, 64)
 
     def close(self) -> None:
         os.close(self.wake)
-        os.close(self._leave)
+        os.close(self._write_end)
 
 
 @contextlib.contextmanager
 def noted_signals() -> Iterator[StopNote]:
-    """SIGTERM and SIGINT are noted until the end; then the old answers are back. Only the main thread can hear them."""
+    """SIGTERM and SIGINT are noted until the end; then the old handlers are back. Only in the main thread."""
     note = StopNote()
     before = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, note.leave) for number in STOP_SIGNALS}
+        before = {number: signal.signal(number, note.handle) for number in STOP_SIGNALS}
     try:
         yield note
     finally:
-        for number, answer in before.items():
-            signal.signal(number, answer)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         note.close()

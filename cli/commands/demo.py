@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,17 +18,17 @@ import click
 from cli.lookup import inbox_root, open_library
 from cli.render import console, say, say_table
 from cli.samples import Sample, drop, shipped_samples
-from config.errors import AlreadyRunningError, ModelUnavailableError, NotFoundError, SmolwatchError
+from config.errors import AlreadyRunningError, ModelUnavailableError, NotFoundError
 from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from config.settings import Settings
+from daemon.child_process import ChildDaemon
 from daemon.lock import holder
 from storage.errors import StorageError
 from storage.library import Library
 
 DEFAULT_HOME = Path("smolwatch-demo")
 LOOK_SECONDS = 0.25
-START_SECONDS = 60.0
 #: The first file also waits for the model's libraries, which can take long on a cold disk.
 STALL_SECONDS = 240.0
 STOP_SECONDS = 20.0
@@ -61,9 +60,9 @@ def command(home: Path | None, own_home: Path | None) -> int:
     prepare_home(settings)
     samples = shipped_samples()
     say(f"Dropping {len(samples)} pictures and clips into {safe_text(str(settings.inbox_path))}")
-    with daemon_running(settings, environ) as process:
+    with daemon_running(settings, environ) as daemon:
         drop(samples, settings.inbox_path)
-        outcomes = watch(samples, settings, process)
+        outcomes = watch(samples, settings, daemon)
     right = report(samples, outcomes)
     say_what_next(settings)
     return 0 if right == len(samples) else 1
@@ -78,66 +77,28 @@ def demo_environment() -> dict[str, str]:
 
 
 @contextmanager
-def daemon_running(settings: Settings, environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def daemon_running(settings: Settings, environ: dict[str, str]) -> Iterator[ChildDaemon]:
     """The real daemon as a process of its own, from holding its home's lock until it has stopped."""
     if pid := holder(settings.lock_file):
         raise AlreadyRunningError(f"A daemon already runs for {settings.home} (pid {pid}).")
-    # -P and the path: found where this program was found, whatever the current folder holds.
-    search = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), environ.get("PYTHONPATH")]))
-    arguments = ["-P", "-m", "cli.main", "--home", str(settings.home), "run", "--model", "demo"]
+    output = settings.log_folder / "demo.log"  # empty, unless the daemon cannot start
+    daemon = ChildDaemon(settings, "--model", "demo", environ=environ, output=output)
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # being stopped, stop the daemon too
-    with demo_log(settings).open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**environ, "PYTHONPATH": search},
-        )
     try:
-        wait_until_up(process, settings)
-        yield process
+        daemon.start()
+        yield daemon
     finally:
-        stop(process)
+        stop(daemon)
         signal.signal(signal.SIGTERM, previous)
 
 
-def demo_log(settings: Settings) -> Path:
-    """What the daemon says beside its log: nothing, unless it cannot start."""
-    return settings.log_folder / "demo.log"
-
-
-def wait_until_up(process: subprocess.Popen[bytes], settings: Settings) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while holder(settings.lock_file) is None:
-        check_alive(process, settings)
-        if time.monotonic() > deadline:
-            raise SmolwatchError("The daemon did not start.", advice=log_advice(settings))
-        time.sleep(LOOK_SECONDS)
-
-
-def check_alive(process: subprocess.Popen[bytes], settings: Settings) -> None:
-    if (code := process.poll()) is not None:
-        said = demo_log(settings).read_text(encoding="utf-8", errors="replace").strip()
-        raise SmolwatchError(f"The daemon ended (exit code {code}). {said}".strip(), advice=log_advice(settings))
-
-
-def log_advice(settings: Settings) -> str:
-    return f"Its log: {settings.log_folder / 'smolwatch.log'}"
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def stop(daemon: ChildDaemon) -> None:
+    if daemon.stop(STOP_SECONDS) is None:
+        daemon.kill()
         click.echo(f"The daemon did not stop within {STOP_SECONDS:.0f} s and was killed.", err=True)
 
 
-def watch(samples: list[Sample], settings: Settings, process: subprocess.Popen[bytes]) -> dict[str, Outcome]:
+def watch(samples: list[Sample], settings: Settings, daemon: ChildDaemon) -> dict[str, Outcome]:
     """Outcomes by sample name, each shown as it comes: under a progress bar on a terminal, as plain lines elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -148,14 +109,14 @@ def watch(samples: list[Sample], settings: Settings, process: subprocess.Popen[b
     with Progress(*columns, console=screen, disable=not screen.is_terminal) as progress:
         task = progress.add_task("", total=len(samples))
         while len(outcomes) < len(samples):
-            for name, outcome in new_outcomes(samples, outcomes, settings, process.pid).items():
+            for name, outcome in new_outcomes(samples, outcomes, settings, daemon.pid).items():
                 outcomes[name] = outcome
                 deadline = time.monotonic() + STALL_SECONDS
                 screen.print(safe_text(f"{name}: {outcome.caption or outcome.reason}"), soft_wrap=True)
                 progress.advance(task)
-            check_alive(process, settings)
+            daemon.check_alive()
             if time.monotonic() > deadline:
-                say(f"Nothing was finished for {STALL_SECONDS:.0f} s. {safe_text(log_advice(settings))}")
+                say(f"Nothing was finished for {STALL_SECONDS:.0f} s. {safe_text(daemon.log_advice())}")
                 break
             time.sleep(LOOK_SECONDS)
     return outcomes

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from config.version import own_version
+from daemon.child_process import ROOT
 from daemon.doctor.finding import Finding, ok, problem, warning
-from daemon.doctor.subprocesses import ROOT
 from storage.health import SQLITE_VERSION, has_wal_reset_bug
 
 OLDEST, TOO_NEW = (3, 11), (3, 15)

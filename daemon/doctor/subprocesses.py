@@ -5,25 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from daemon.child_process import command_of, environ_of
+
 PATIENCE_SECONDS = 120.0
 
 
 class NoOutputError(Exception):
     """The program did not say what it was asked; the message is its last line."""
-
-
-def command_of(module: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-P", "-m", module, *arguments]
-
-
-def environ_of(environ: Mapping[str, str]) -> dict[str, str]:
-    return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH")]))}
 
 
 def told_by(

@@ -72,7 +72,7 @@ class TorchEngine:
         device = pick_device(self._device)
         self._processor = Processor.from_folder(self._folder, detail=self._detail)
         runner, notes = self._runner_on(device)
-        self._preprocessing.is_beside = runner.device.type != "cpu"
+        self._preprocessing.in_background = runner.device.type != "cpu"
         self.run_on(runner)
         return EngineInfo(
             model_id=self._model_id,
@@ -179,7 +179,7 @@ class TorchEngine:
     def _feed(self, batch: Scheduler[Floats, Tensor]) -> list[Reply]:
         """Give the batch what is ready while it can take it; the replies to requests that cannot be read."""
         replies = []
-        while batch.can_accept and (taken := self._preprocessing.take(wait=not self._in_flight)) is not None:
+        while batch.can_accept and (taken := self._preprocessing.take_next(wait=not self._in_flight)) is not None:
             request, made = taken
             if isinstance(made, EngineError):
                 replies.append(Reply(id=request.id, error=made))

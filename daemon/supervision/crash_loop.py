@@ -1,4 +1,4 @@
-"""Whether the daemon died too often of late. Each start leaves a word that only a clean end takes back."""
+"""Detects a crash loop of the daemon: every start is recorded, and only a clean end clears the record."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from storage.jobs.store import JobStore
 
 KEY = "starts"
-MOST = 5
-WITHIN = timedelta(minutes=10)
-ADVICE = "Look into the log; then stop smolwatch and start it again."
+MAX_CRASHES = 5
+WINDOW = timedelta(minutes=10)
+ADVICE = "Check the log, then stop smolwatch and start it again."
 
 
 class CrashLoop:
@@ -19,14 +19,14 @@ class CrashLoop:
         self._store = store
         self._now = now
 
-    def start(self) -> str | None:
-        """Note this start. Why the daemon should rest, if it died as often as this within ten minutes."""
-        said = (self._store.state(KEY) or {}).get("at", [])
-        before = [at for at in said if abs(self._now - datetime.fromisoformat(at)) <= WITHIN]
-        self._store.set_state(KEY, {"at": [*before, self._now.isoformat()]})
-        if len(before) < MOST:
+    def record_start(self) -> str | None:
+        """The reason for safe mode, if the daemon crashed `MAX_CRASHES` times within `WINDOW`."""
+        starts = (self._store.state(KEY) or {}).get("at", [])
+        recent = [at for at in starts if abs(self._now - datetime.fromisoformat(at)) <= WINDOW]
+        self._store.set_state(KEY, {"at": [*recent, self._now.isoformat()]})
+        if len(recent) < MAX_CRASHES:
             return None
-        return f"smolwatch died {len(before)} times within ten minutes; it watches and queues, and describes nothing"
+        return f"smolwatch crashed {len(recent)} times within ten minutes; files are queued, but not described"
 
-    def end_cleanly(self) -> None:
+    def record_clean_end(self) -> None:
         self._store.set_state(KEY, {"at": []})

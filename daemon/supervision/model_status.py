@@ -1,4 +1,4 @@
-"""What is known of the model while no worker runs: that it waits for a file, or that it is not on this machine."""
+"""The model's state while no worker runs: idle, or not on this machine."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from config.errors import ModelUnavailableError
 from daemon.clock import Clock
 
-#: A model that was fetched is noticed within this time. One that is here is not looked at again: the worker will.
-LOOK_AGAIN_SECONDS = 3.0
+#: A model that was fetched is noticed within this time. One that was found is not checked again: the worker does that.
+CHECK_SECONDS = 3.0
 
 
 class ModelStatus:
-    """`find` raises ModelUnavailableError where the model is not here; `report` writes the state down for status."""
+    """`find` raises ModelUnavailableError when the model is missing; `report` stores the state for status."""
 
     def __init__(
         self, find: Callable[[], object], report: Callable[[dict[str, object]], None], clock: Clock, *, model: str
@@ -24,22 +24,22 @@ class ModelStatus:
         self._reported: dict[str, object] | None = None
         self._due = 0.0
 
-    def look(self) -> None:
-        """Asked often while no worker runs. May raise StorageError; then the same is reported at the next look."""
+    def check(self) -> None:
+        """Call often while no worker runs. May raise StorageError; then the next check reports the state again."""
         now = self._clock.monotonic()
         if self._reported == self._idle or (self._reported is not None and now < self._due):
             return
-        self._due = now + LOOK_AGAIN_SECONDS
-        state = self._look()
+        self._due = now + CHECK_SECONDS
+        state = self._state()
         if state != self._reported:
             self._report(state)
             self._reported = state
 
-    def end(self) -> None:
-        """A worker starts, and speaks for the model itself."""
+    def reset(self) -> None:
+        """A worker starts, and reports the model's state itself."""
         self._reported = None
 
-    def _look(self) -> dict[str, object]:
+    def _state(self) -> dict[str, object]:
         try:
             self._find()
         except ModelUnavailableError as error:

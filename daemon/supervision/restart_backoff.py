@@ -1,28 +1,28 @@
-"""How long a worker that died is waited for. Pure."""
+"""The back-off before a dead worker's replacement starts. Pure."""
 
 from __future__ import annotations
 
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
-#: A worker that lived this long started well: the next death is a new story.
+MAX_PAUSE = 60.0
+#: A worker that ran this long started well: its death begins a new series.
 LONG_LIFE = 60.0
 
 
 class RestartBackoff:
-    """How long to wait before the next start: 1, 2, 4 ... 60 seconds, from 1 again after a good life."""
+    """Pauses of 1, 2, 4 ... 60 seconds; from 1 again after a long life."""
 
     def __init__(self) -> None:
         self._next = FIRST_PAUSE
 
     @property
     def is_at_limit(self) -> bool:
-        """Worker after worker has died."""
-        return self._next >= LONGEST_PAUSE
+        """Many workers in a row have died."""
+        return self._next >= MAX_PAUSE
 
-    def after_life_of(self, seconds: float, *, has_answered: bool) -> float:
-        """A file that kills every worker shall not keep waiting those that are described between the deaths."""
-        if has_answered or seconds >= LONG_LIFE:
+    def pause_after(self, lifetime: float, *, has_answered: bool) -> float:
+        """Resets after any answer too, so that a poison file does not delay the healthy ones."""
+        if has_answered or lifetime >= LONG_LIFE:
             self._next = FIRST_PAUSE
         pause = self._next
-        self._next = min(LONGEST_PAUSE, pause * 2)
+        self._next = min(MAX_PAUSE, pause * 2)
         return pause

@@ -1,4 +1,4 @@
-"""Keeps a worker while there is work: starts it, restarts it with a growing pause when it dies, stops it cleanly."""
+"""Keeps a worker while there is work: starts it, restarts it with a growing back-off when it dies, stops it cleanly."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from loguru import logger
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
-from daemon.messages import Stage
+from daemon.messages import MessageError, Order, PathReport, Stage, StageReport, decode_report, encode
 from daemon.signals import StopNote
 from daemon.supervision.hang_detector import HangDetector
 from daemon.supervision.idle_policy import IdlePolicy
 from daemon.supervision.lease_monitor import LeaseMonitor
 from daemon.supervision.model_status import ModelStatus
-from daemon.supervision.restart_backoff import LONGEST_PAUSE, RestartBackoff
+from daemon.supervision.restart_backoff import MAX_PAUSE, RestartBackoff
 from storage.jobs.store import JobStore
 
-#: After its time to stop is over, what the worker gets for the release of its jobs, and then before each signal.
+#: After `work.stop_seconds`, the worker's time for releasing its jobs, and then before each signal.
 STOP_MARGIN = 1.0
-#: What a worker that hangs gets between SIGTERM and SIGKILL.
+#: A hung worker's time between SIGTERM and SIGKILL.
 HANG_GRACE = 3.0
 KILL_PAUSE = 0.5
-#: How a worker ended that was not needed any more.
-LET_GO = "The worker ended: nothing was to be done."
+#: How a worker ended that was no longer needed.
+IDLE_END = "The worker ended: it was idle."
 
 
-#: What a worker process runs: `begin_work`, or in tests a worker that goes wrong on purpose.
+#: What a worker process runs: `begin_work`, or in tests a worker with faults.
 Work = Callable[[Settings, Connection, str], None]
 
 
 @dataclass
-class Running:
-    """One worker process. `speaks` ends when it closes its end of the pipe; `ended_for`: why we ended it.
+class WorkerProcess:
+    """`started`: monotonic. `is_connected` until it closes its end of the pipe. `kill_reason`: why we killed it.
 
-    `has_answered`: it has described something. `is_called`: it was told that there is work, and has not begun yet.
-    `is_let_go`: it was asked to end, since there is none.
+    `has_answered`: it has described a file. `is_woken`: it was ordered to wake, and has not begun yet. `is_ending`: it
+    was ordered to stop, since it is idle.
     """
 
     process: SpawnProcess
-    line: Connection
-    since: float
-    speaks: bool = True
-    ended_for: str | None = None
+    pipe: Connection
+    started: float
+    is_connected: bool = True
+    kill_reason: str | None = None
     has_answered: bool = False
     stage: Stage = Stage.LOADING
-    is_called: bool = False
-    is_let_go: bool = False
+    is_woken: bool = False
+    is_ending: bool = False
 
     @property
-    def is_at_work(self) -> bool:
-        return self.stage is not Stage.IDLE or self.is_let_go
+    def is_busy(self) -> bool:
+        return self.stage is not Stage.IDLE or self.is_ending
 
 
 class Supervisor:
-    """Owned by the main thread: `tick` again and again, `stop` at the end."""
+    """For the main thread: `tick` repeatedly, `stop` at the end. `report_path` has the intake check a path again."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Supervisor:
         note: StopNote,
         *,
         launched_by: str,
-        sight: Callable[[bytes], None],
+        report_path: Callable[[bytes], None],
         work: Work,
         model_status: ModelStatus,
     ) -> None:
@@ -80,104 +80,97 @@ class Supervisor:
         self._clock = clock
         self._note = note
         self._launched_by = launched_by
-        self._sight = sight
+        self._report_path = report_path
         self._work = work
         self._model_status = model_status
         self._idle_policy = IdlePolicy(settings.work.idle_minutes * 60, settings.work.lease_seconds)
-        self._worker: Running | None = None
+        self._worker: WorkerProcess | None = None
         self._backoff = RestartBackoff()
-        self._stopping = False
-        self._resting = False
+        self._is_stopping = False
+        self._is_safe_mode = False
         self._start_due = self._pause = 0.0
-        self._death: str | None = None
+        self._end_reason: str | None = None
         self._dying = Episode(calm=0)
-        self._silence = LeaseMonitor(settings.work.lease_seconds, clock)
-        self._stall = HangDetector(settings.work.stall_seconds, clock)
-
-    @property
-    def worker_pid(self) -> int | None:
-        return self._worker.process.pid if self._worker else None
+        self._lease_monitor = LeaseMonitor(settings.work.lease_seconds, clock)
+        self._hang_detector = HangDetector(settings.work.stall_seconds, clock)
 
     def tick(self, longest: float) -> None:
-        """Wait until something happens or the worker is to be seen to, that long at most, and see to it.
+        """Wait for an event or the next check, at most that long, and handle it.
 
         Raises StorageError: tick again later.
         """
         self._wait(min(longest, self._pause))
         if self._worker is not None and not self._worker.process.is_alive():
-            self._bury(self._worker)
-        self._end_hung()
-        if self._death is not None:
-            self._take_back(self._death)
-        self._pause = self._idle_policy.look_again(self._see_to_work())
+            self._handle_end(self._worker)
+        self._kill_hung()
+        if self._end_reason is not None:
+            self._requeue(self._end_reason)
+        self._pause = self._idle_policy.next_check(self._start_or_end_worker())
         self._reap()
 
-    def rest(self) -> None:
+    def enter_safe_mode(self) -> None:
         """Start no worker."""
-        self._resting = True
+        self._is_safe_mode = True
 
-    def excuse(self) -> None:
-        """The database took no heartbeats: nobody's silence counts until a lease has gone by.
+    def handle_database_failure(self) -> None:
+        """The database took no heartbeats: every worker gets one full lease.
 
-        A worker that was stopped (SIGSTOP) in the middle of a write holds the database itself, until it is ended.
+        A worker that was suspended (SIGSTOP) during a write locks the database until it is killed.
         """
-        self._silence.excuse()
-        if self._worker is not None and is_stopped(self._worker.process):
-            logger.warning("The worker was stopped, and the database may be in its hands: it is ended")
+        self._lease_monitor.grant_full_lease()
+        if self._worker is not None and is_suspended(self._worker.process):
+            logger.warning("The worker is suspended and may lock the database; it is killed")
             self._worker.process.kill()
 
     def stop(self) -> None:
-        """Let the worker finish or release what it has in hand; kill it only when it does neither."""
-        self._stopping = True
+        """Let the worker finish or release its jobs; kill it only when it does neither."""
+        self._is_stopping = True
         worker = self._worker
         if worker is None:
             return
-        self._say("stop")
+        self._send(Order.STOP)
         until = self._clock.monotonic() + self._settings.work.stop_seconds + STOP_MARGIN
         while worker.process.is_alive() and self._clock.monotonic() < until and not self._note.urgent:
             self._wait(0.25)
         if self._note.urgent:
-            self._say("now")
+            self._send(Order.STOP_NOW)
             worker.process.join(STOP_MARGIN)
         for kill in (worker.process.terminate, worker.process.kill):
             if worker.process.is_alive():
                 kill()
                 worker.process.join(KILL_PAUSE)
-        self._bury(worker)
-        if self._death is not None:
-            self._take_back(self._death)
+        self._handle_end(worker)
+        if self._end_reason is not None:
+            self._requeue(self._end_reason)
 
-    def _see_to_work(self) -> bool:
-        """Start a worker when there is something to do, and let it go when there was nothing for long.
-
-        Whether anything is under way that may need us soon.
-        """
+    def _start_or_end_worker(self) -> bool:
+        """Start a worker when a job is waiting, and end an idle one. True while something may need us soon."""
         worker, now = self._worker, self._clock.monotonic()
         if worker is None:
-            if self._resting:
+            if self._is_safe_mode:
                 return False
             has_work = self._store.pending.has_any()
-            self._idle_policy.note(has_work, now)
+            self._idle_policy.record(has_work, now)
             if not has_work:
-                self._model_status.look()
+                self._model_status.check()
             elif now >= self._start_due:
                 self._start()
             return has_work
-        if worker.is_at_work:
-            self._idle_policy.note(True, now)
+        if worker.is_busy:
+            self._idle_policy.record(True, now)
             return True
         has_work = self._store.pending.has_any()
-        self._idle_policy.note(has_work, now)
-        if has_work and not worker.is_called:  # once: nobody empties the pipe of a worker that was stopped (SIGSTOP)
-            self._say("work")
-        worker.is_called = has_work
+        self._idle_policy.record(has_work, now)
+        if has_work and not worker.is_woken:  # once: a suspended worker (SIGSTOP) does not empty its pipe
+            self._send(Order.WAKE)
+        worker.is_woken = has_work
         if self._idle_policy.may_end(now):
-            worker.is_let_go = True
-            self._say("stop")
-        return worker.is_let_go
+            worker.is_ending = True
+            self._send(Order.STOP)
+        return worker.is_ending
 
     def _start(self) -> None:
-        self._model_status.end()
+        self._model_status.reset()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
@@ -185,114 +178,122 @@ class Supervisor:
         )
         process.start()
         theirs.close()  # so that the worker's death ends the pipe
-        self._worker = Running(process, ours, self._clock.monotonic())
-        self._stall.hear(Stage.LOADING)
+        self._worker = WorkerProcess(process, ours, self._clock.monotonic())
+        self._hang_detector.record(Stage.LOADING)
         logger.log("DEBUG" if self._backoff.is_at_limit else "INFO", "Worker {} started", process.pid)
 
     def _wait(self, seconds: float) -> None:
         sources: list[Connection | int] = [self._note.wake]
         if self._worker is not None:
             sources.append(self._worker.process.sentinel)
-            if self._worker.speaks:
-                sources.append(self._worker.line)
+            if self._worker.is_connected:
+                sources.append(self._worker.pipe)
         if self._note.wake in wait(sources, seconds):
-            self._note.take()
+            self._note.clear()
         if self._worker is not None:
-            self._hear(self._worker)
+            self._receive(self._worker)
 
-    def _hear(self, worker: Running) -> None:
+    def _receive(self, worker: WorkerProcess) -> None:
         try:
-            while worker.speaks and worker.line.poll():
-                word, value = worker.line.recv()
-                if word == "stage":
-                    self._stall.hear(value)
-                    worker.stage = value
-                    worker.has_answered |= value is Stage.ANSWERED
-                else:
-                    self._sight(value)
+            while worker.is_connected and worker.pipe.poll():
+                self._handle_message(worker, worker.pipe.recv_bytes())
         except (EOFError, OSError):
-            worker.speaks = False
+            worker.is_connected = False
 
-    def _say(self, word: str) -> None:
+    def _handle_message(self, worker: WorkerProcess, data: bytes) -> None:
+        try:
+            report = decode_report(data)
+        except MessageError as error:
+            logger.warning("Worker {} sent a message that is ignored: {}", worker.process.pid, error)
+            return
+        match report:
+            case StageReport(stage):
+                self._hang_detector.record(stage)
+                worker.stage = stage
+                worker.has_answered |= stage is Stage.ANSWERED
+            case PathReport(path):
+                self._report_path(path)
+
+    def _send(self, order: Order) -> None:
         if self._worker is not None:
             try:
-                self._worker.line.send(word)
+                self._worker.pipe.send_bytes(encode(order))
             except OSError:
-                logger.debug("The worker was gone before it heard {!r}", word)
+                logger.debug("The worker ended before it received the order {}", order)
 
-    def _bury(self, worker: Running) -> None:
+    def _handle_end(self, worker: WorkerProcess) -> None:
         worker.process.join()
-        self._hear(worker)
-        worker.line.close()
+        self._receive(worker)
+        worker.pipe.close()
         self._worker = None
-        lived = self._clock.monotonic() - worker.since
+        lifetime = self._clock.monotonic() - worker.started
         code = worker.process.exitcode or 0
-        if code == 0 and self._stopping:
+        if code == 0 and self._is_stopping:
             logger.info("Worker {} stopped", worker.process.pid)
             return
-        if code == 0 and worker.is_let_go:
+        if code == 0 and worker.is_ending:
             logger.info("Worker {} ended: nothing waits for the model", worker.process.pid)
-            self._death = LET_GO
+            self._end_reason = IDLE_END
             return
-        pause = self._backoff.after_life_of(lived, has_answered=worker.has_answered)
+        pause = self._backoff.pause_after(lifetime, has_answered=worker.has_answered)
         self._start_due = self._clock.monotonic() + pause
-        self._death = worker.ended_for or death_of(code)
-        words = f"{self._death} It lived {lived:.0f} s; the next one starts in {pause:.0f} s."
-        if pause < LONGEST_PAUSE:
-            logger.warning("{}", words)
+        self._end_reason = worker.kill_reason or end_reason_of(code)
+        text = f"{self._end_reason} It ran for {lifetime:.0f} s; the next one starts in {pause:.0f} s."
+        if pause < MAX_PAUSE:
+            logger.warning("{}", text)
             log_lines(self._dying.off(self._clock.monotonic()))
         else:  # from here on the same happens every minute
-            log_lines(self._dying.on(State("dies", words), self._clock.monotonic()))
+            log_lines(self._dying.on(State("dies", text), self._clock.monotonic()))
 
-    def _take_back(self, death: str) -> None:
-        """Its jobs at once, without waiting for their leases: this is the only worker."""
-        self._store.abandon_all(death)
-        if death is not LET_GO:
-            self._store.set_state("engine", {"state": "restarting", "reason": death})
-        self._death = None
+    def _requeue(self, reason: str) -> None:
+        """Requeue its jobs at once, without waiting for their leases: this is the only worker."""
+        self._store.abandon_all(reason)
+        if reason is not IDLE_END:
+            self._store.set_state("engine", {"state": "restarting", "reason": reason})
+        self._end_reason = None
 
-    def _end_hung(self) -> None:
-        """The model hangs, and its C code may be deaf to SIGTERM."""
-        if self._worker is None or (seconds := self._stall.overdue()) is None:
+    def _kill_hung(self) -> None:
+        """SIGTERM, then SIGKILL: the model's C code may ignore SIGTERM."""
+        if self._worker is None or (seconds := self._hang_detector.hung_seconds()) is None:
             return
-        self._worker.ended_for = f"The worker made no progress for {seconds:.0f} s, and was ended."
-        self._stall.ended()
+        self._worker.kill_reason = f"The worker made no progress for {seconds:.0f} s, and was killed."
+        self._hang_detector.record_kill()
         process = self._worker.process
         process.terminate()
         process.join(HANG_GRACE)
         process.kill()
-        self._bury(self._worker)
+        self._handle_end(self._worker)
 
     def _reap(self) -> None:
-        """A worker that does not beat is taken for dead, and made so."""
-        if not self._silence.may_be_judged():
+        """Requeue jobs whose lease has expired, and kill their worker."""
+        if not self._lease_monitor.is_due():
             return
-        silent = self._store.reap()
-        if silent and self._worker is not None:
-            logger.warning("The worker was silent for too long; jobs {} were taken back", silent)
+        expired = self._store.reap()
+        if expired and self._worker is not None:
+            logger.warning("The leases of jobs {} expired without a heartbeat; the worker is killed", expired)
             self._worker.process.kill()
 
 
-def begin_work(settings: Settings, line: Connection, launched_by: str) -> None:
-    """The worker's first step. Imported here: the daemon itself never loads what only the worker needs."""
+def begin_work(settings: Settings, pipe: Connection, launched_by: str) -> None:
+    """Runs in the worker process. Imported here: the daemon itself never loads what only the worker needs."""
     from daemon.worker import run_worker
 
-    run_worker(settings, line, launched_by)
+    run_worker(settings, pipe, launched_by)
 
 
-def is_stopped(process: SpawnProcess) -> bool:
-    """Whether it was halted by a signal, so that it lives and does nothing."""
+def is_suspended(process: SpawnProcess) -> bool:
+    """Whether a signal (SIGSTOP) has suspended it: it lives and does nothing."""
     try:
         return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
     except psutil.Error:
         return False
 
 
-def death_of(code: int) -> str:
-    """How a process ended, in words."""
+def end_reason_of(code: int) -> str:
+    """Why a worker process ended, as a sentence."""
     if code == 0:
-        return "The worker is renewed: its memory had grown."
+        return "The worker was replaced: its memory had grown."
     if code >= 0:
-        return f"The worker ended by itself with code {code}."
+        return f"The worker exited with code {code}."
     hint = " (out of memory?)" if -code == signal.SIGKILL else ""
     return f"The worker was killed by signal {-code}{hint}."

@@ -1,6 +1,6 @@
-"""The worker process. It holds the model and asks it about one claimed file after the other.
+"""The worker process: holds the model, and describes claimed files with it.
 
-Import it in that process only: it needs the decoder and the engine.
+Import it in that process only: it loads the decoder and the engine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A reply put into the record's words. Pure."""
+"""Builds the description from the engine's reply. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.records import Job, MediaKind
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What was measured outside the engine: seconds queued, in the decoder and from claim to reply, and memory."""
+    """Measured outside the engine: seconds queued, in the decoder and from claim to reply; the peak memory in bytes."""
 
     queued: float
     decode: float
@@ -36,12 +36,12 @@ def describe(
     now: datetime,
     defects: Sequence[str] = (),
 ) -> Description:
-    """`reply` holds answers and figures, not an error. `defects`: what of the file was not seen."""
+    """`reply` holds answers and figures, not an error. `defects`: codes of what the decoder could not show."""
     figures = reply.figures
     if figures is None:
-        raise ValueError("a reply without figures is no answer")
+        raise ValueError("the reply has no figures")
     questions = recipe.video if media.kind is MediaKind.VIDEO else recipe.image
-    asked = {question.name: question.ask for question in questions}
+    prompts = {question.name: question.ask for question in questions}
     return Description(
         smolwatch=own_version(),
         described_at=now,
@@ -49,8 +49,8 @@ def describe(
         digest=job.digest,
         fingerprint=job.fingerprint,
         media=media,
-        answers={name: clean(answer.text, question=asked[name]) for name, answer in reply.answers.items()},
-        quality=quality_of(media.kind, defects, reply.answers, asked),
+        answers={name: clean(answer.text, question=prompts[name]) for name, answer in reply.answers.items()},
+        quality=quality_of(media.kind, defects, reply.answers, prompts),
         model=ModelFacts(
             id=info.model_id,
             revision=info.revision,
@@ -65,21 +65,21 @@ def describe(
 
 
 def quality_of(
-    kind: MediaKind, defects: Sequence[str], answers: Mapping[str, Answer], asked: Mapping[str, str]
+    kind: MediaKind, defects: Sequence[str], answers: Mapping[str, Answer], prompts: Mapping[str, str]
 ) -> Quality:
-    """The decoder's word on the file, and the guard's on every answer. A suspect one is kept: people see why."""
+    """Suspect if the decoder reports defects or the checks reject an answer. Suspect answers are kept, with reasons."""
     reasons = [f"{kind}: {defect}" for defect in defects]
-    reasons += [f"{name}: {code}" for name, answer in answers.items() for code in judge(answer, asked[name])]
+    reasons += [f"{name}: {code}" for name, answer in answers.items() for code in judge(answer, prompts[name])]
     return Quality(verdict="suspect" if reasons else "ok", reasons=tuple(reasons))
 
 
 def stats_of(figures: Figures, cost: Cost) -> Stats:
-    generating = figures.seconds.get("generate", 0.0)
+    generate_seconds = figures.seconds.get("generate", 0.0)
     return Stats(
         seconds={"queued": cost.queued, "decode": cost.decode} | figures.seconds | {"total": cost.total},
         tokens_in=figures.tokens_in,
         tokens_out=figures.tokens_out,
-        tokens_per_second=figures.tokens_out / generating if generating else 0.0,
+        tokens_per_second=figures.tokens_out / generate_seconds if generate_seconds else 0.0,
         batch_rows=figures.batch_rows,
         peak_memory_bytes=cost.peak_memory_bytes,
         device_memory_bytes=figures.device_memory_bytes,
@@ -89,6 +89,6 @@ def stats_of(figures: Figures, cost: Cost) -> Stats:
     )
 
 
-def same_for(job: Job, known: Description) -> Description:
-    """What was said about these very bytes elsewhere, for this path."""
-    return replace(known, path=job.path, fingerprint=job.fingerprint)
+def with_path_of(job: Job, cached: Description) -> Description:
+    """The description of the same bytes at another path, for this job's path."""
+    return replace(cached, path=job.path, fingerprint=job.fingerprint)

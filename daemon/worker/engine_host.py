@@ -1,4 +1,4 @@
-"""Where the engine stands: loaded when it can be, closed and loaded anew when it fails. Knows no jobs."""
+"""Holds the engine: loads it when it can, closes it and loads a new one when it fails. Knows no jobs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from daemon.errors import EngineError
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 
 #: A model that was fetched, or a device that came back, is noticed within this time.
-LOOK_AGAIN_SECONDS = 3.0
-LONGEST_PAUSE_SECONDS = 60.0
-#: Single files come in short succession: to take memory anew for each costs more than to keep it this long.
-REST_SECONDS = 30.0
-#: How many failures running are told one by one.
-TOLD_FAILURES = 3
+RETRY_SECONDS = 3.0
+MAX_PAUSE_SECONDS = 60.0
+#: Single files come in short succession: allocating memory for each costs more than keeping it this long.
+IDLE_SECONDS = 30.0
+#: So many consecutive failures are logged at level INFO, later ones at DEBUG.
+LOGGED_FAILURES = 3
 
 
 class EngineHost:
-    """`make` gives a new engine, not loaded yet; `report` writes the engine's state down for status."""
+    """`make` returns a new engine, not loaded yet; `report` stores the engine's state for `smolwatch status`."""
 
     def __init__(self, make: Callable[[], Engine], clock: Clock, report: Callable[[dict[str, object]], None]) -> None:
         self._make = make
@@ -31,29 +31,29 @@ class EngineHost:
         self._engine: Engine | None = None
         self._info: EngineInfo | None = None
         self._reported: dict[str, object] = {}
-        self._look_due = 0.0
+        self._load_due = 0.0
         self._failures = 0
         self._idle_since: float | None = None
-        self._rested = False
+        self._is_at_rest = False
         self._failing = Episode()
 
     @property
     def info(self) -> EngineInfo | None:
-        """What is loaded; None while nothing is."""
+        """Of the loaded engine; None while none is loaded."""
         return self._info
 
     @property
     def rows(self) -> int:
-        """How many requests may be under way. After a failure one at a time, until one has succeeded."""
+        """How many requests may be in flight: one after a failure, until a request has succeeded."""
         return 0 if self._info is None else 1 if self._failures else self._info.rows
 
     def open(self) -> bool:
-        """Load the engine if that is due. False while there is none; the reason is reported, no job is touched."""
+        """Load the engine if that is due. False while there is none: the reason is reported, no job is charged."""
         if self._info is not None:
             return True
-        if self._clock.monotonic() < self._look_due:
+        if self._clock.monotonic() < self._load_due:
             return False
-        self._tell({"state": "loading"})
+        self._report_change({"state": "loading"})
         try:
             engine = self._make()
             info = engine.load()
@@ -64,17 +64,17 @@ class EngineHost:
             log_lines(self._failing.on(State("load", reason), self._clock.monotonic()), error)
             return self._cannot_open(reason, "")
         self._engine, self._info = engine, info
-        self._tell(ready(info))
+        self._report_change(ready(info))
         return True
 
     def submit(self, request: Request) -> None:
-        self._idle_since, self._rested = None, False
-        self._running().submit(request)
+        self._idle_since, self._is_at_rest = None, False
+        self._loaded().submit(request)
 
     def step(self) -> list[Reply]:
-        """One round. Raises EngineError when the engine as a whole has failed, whatever it raised itself."""
+        """One round. Raises EngineError when the whole engine has failed, whatever its own exception was."""
         try:
-            replies = self._running().step()
+            replies = self._loaded().step()
         except EngineError:
             raise
         except Exception as error:
@@ -86,23 +86,23 @@ class EngineHost:
             log_lines(self._failing.off(self._clock.monotonic()))
         return replies
 
-    def rest(self) -> None:
-        """There is nothing to do: once that has lasted, the engine gives back what it keeps for more work."""
+    def idle(self) -> None:
+        """Call while there is no work: after `IDLE_SECONDS` the engine frees the memory that it kept for more."""
         now = self._clock.monotonic()
-        if self._engine is None or self._rested:
+        if self._engine is None or self._is_at_rest:
             return
         self._idle_since = now if self._idle_since is None else self._idle_since
-        if now - self._idle_since >= REST_SECONDS:
-            self._rested = True
+        if now - self._idle_since >= IDLE_SECONDS:
+            self._is_at_rest = True
             self._engine.rest()
 
     def fail(self, reason: str) -> None:
-        """The engine cannot be trusted any more: close it, and load anew after a pause."""
+        """The engine cannot be trusted any more: close it, and load a new one after a pause."""
         self.close()
         self._failures += 1
         log_lines(self._failing.on(failed(reason), self._clock.monotonic()))
-        self._look_due = self._clock.monotonic() + self._pause()
-        self._tell({"state": "restarting", "reason": reason})
+        self._load_due = self._clock.monotonic() + self._pause()
+        self._report_change({"state": "restarting", "reason": reason})
 
     def close(self) -> None:
         engine, self._engine, self._info = self._engine, None, None
@@ -110,31 +110,31 @@ class EngineHost:
             engine.close()
 
     def _cannot_open(self, reason: str, advice: str) -> bool:
-        self._tell({"state": "unavailable", "reason": reason, "advice": advice})
-        self._look_due = self._clock.monotonic() + self._pause()
+        self._report_change({"state": "unavailable", "reason": reason, "advice": advice})
+        self._load_due = self._clock.monotonic() + self._pause()
         return False
 
-    def _running(self) -> Engine:
+    def _loaded(self) -> Engine:
         if self._engine is None:
             raise EngineError("The model is not loaded.")
         return self._engine
 
     def _pause(self) -> float:
-        return min(LONGEST_PAUSE_SECONDS, 2.0**self._failures) if self._failures else LOOK_AGAIN_SECONDS
+        return min(MAX_PAUSE_SECONDS, 2.0**self._failures) if self._failures else RETRY_SECONDS
 
-    def _tell(self, state: dict[str, object]) -> None:
-        """Report a change. "loading" is passed over between two equal refusals, or status would flicker."""
+    def _report_change(self, state: dict[str, object]) -> None:
+        """ "loading" between two equal "unavailable" states is not reported, or status would flicker."""
         if state == self._reported or (state["state"] == "loading" and self._reported.get("state") == "unavailable"):
             return
         self._reported = state
         self._report(state)
         values = (" ".join(value) if isinstance(value, list) else str(value) for value in state.values() if value)
-        # Restarted again and again, it would say the same each minute.
-        logger.log("DEBUG" if self._failures > TOLD_FAILURES else "INFO", "Engine: {}", " ".join(values))
+        # An engine that fails repeatedly would fill the log with the same line each minute.
+        logger.log("DEBUG" if self._failures > LOGGED_FAILURES else "INFO", "Engine: {}", " ".join(values))
 
 
 def failed(reason: str) -> State:
-    return State("failed", reason, "The model answers again")
+    return State("failed", reason, "The model works again")
 
 
 def ready(info: EngineInfo) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""How a job ends, or waits, when it was not described."""
+"""What happens to a job that was not described: it fails, waits, or is gone."""
 
 from __future__ import annotations
 
@@ -24,39 +24,44 @@ from storage.records import Claim, Fingerprint, Job
 
 
 class Outcomes:
-    """`inbox` tells whether it is there; `sight` tells intake of a path to look at anew."""
+    """`report_path` has the intake check a path again."""
 
     def __init__(
-        self, store: JobStore, pulse: Heartbeat, clock: Clock, inbox: InboxMount, sight: Callable[[bytes], None]
+        self,
+        store: JobStore,
+        heartbeat: Heartbeat,
+        clock: Clock,
+        inbox: InboxMount,
+        report_path: Callable[[bytes], None],
     ) -> None:
         self._store = store
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._clock = clock
         self._inbox = inbox
-        self._sight = sight
+        self._report_path = report_path
 
-    def give_up(self, claim: Claim, cause: Cause, code: str, reason: str, detail: str | None = None) -> None:
-        """Let `retry` decide, and act on it. `detail`: a library's own words behind the reason."""
+    def handle_failure(self, claim: Claim, cause: Cause, code: str, reason: str, detail: str | None = None) -> None:
+        """Apply the retry policy's decision. `detail`: a library's own message behind the reason."""
         job, store = claim.job, self._store
         decision = self._decide(job, cause, code)
         logger.info("Job {} {}: {} ({})", job.id, job.name, decision.action, reason)
         try:
             if decision.action is Action.GONE:
-                self._gone(claim, reason)
+                self._mark_gone(claim, reason)
             elif decision.action is Action.SKIP:
                 store.skip(claim, code=code, reason=reason, detail=detail)
-                self._sight(job.path)  # another file may have been set aside for this one
+                self._report_path(job.path)  # another file may wait for this one
             elif decision.action is Action.FAIL:
                 store.fail(claim, code=code, reason=reason, cause=cause, detail=detail)
-                self._sight(job.path)
+                self._report_path(job.path)
             elif decision.not_before is None:
                 store.release(claim, reason)
             else:
-                later = store.wait if decision.action is Action.WAIT else store.retry_later
-                later(claim, code=code, reason=reason, cause=cause, not_before=decision.not_before, detail=detail)
+                postpone = store.wait if decision.action is Action.WAIT else store.retry_later
+                postpone(claim, code=code, reason=reason, cause=cause, not_before=decision.not_before, detail=detail)
         except ClaimLostError as error:
             logger.warning("{}", error)
-        self._pulse.drop(claim)
+        self._heartbeat.drop(claim)
 
     def _decide(self, job: Job, cause: Cause, code: str) -> Decision:
         now = self._clock.now()
@@ -70,15 +75,15 @@ class Outcomes:
         )
         return decide(failure, now, random.random)
 
-    def _gone(self, claim: Claim, reason: str) -> None:
-        """Intake is told first: were the worker killed in between, the job would be found changed once more.
+    def _mark_gone(self, claim: Claim, reason: str) -> None:
+        """The path is reported first: if the worker is killed in between, the job is found changed once more.
 
-        With the whole inbox away (a volume, a share), nothing is gone: the job waits for it, uncharged.
+        With the whole inbox unmounted (a volume, a share), no file is gone: the job waits for it, uncharged.
         """
         if self._inbox.misses(claim.job.fingerprint.device):
             self._store.release(claim, "The inbox is missing.")
             return
-        self._sight(claim.job.path)
+        self._report_path(claim.job.path)
         self._store.mark_gone(claim, reason)
 
 
@@ -90,13 +95,16 @@ def looks_young(path: bytes, now: datetime) -> bool:
 
 
 def check_finished(path: bytes, clip: Clip, now: datetime) -> None:
-    """A film can be shown as far as it came; but while its file is young, the rest may come: UnfinishedError."""
+    """Raises UnfinishedError for a truncated video in a young file: the rest may still arrive.
+
+    In an older file it is described as far as it goes.
+    """
     if CUT_SHORT in clip.defects and looks_young(path, now):
-        raise UnfinishedError("It ends before it should; its end may still be on its way.")
+        raise UnfinishedError("The file is incomplete; the rest may still arrive.")
 
 
 def check_unchanged(path: bytes, read: Fingerprint) -> None:
-    """Raises MediaError unless the path still holds the bytes that were read."""
+    """Raises MediaError unless the path still has the fingerprint of the bytes that were read."""
     try:
         stat = os.lstat(path)
     except OSError as error:
@@ -106,9 +114,9 @@ def check_unchanged(path: bytes, read: Fingerprint) -> None:
 
 
 def check_digest(job: Job, *, max_bytes: int) -> None:
-    """Before another try on a file that seemed unfinished. Raises MediaError unless it holds the job's very bytes.
+    """Before a retry of a file that seemed unfinished. Raises MediaError unless it still has the job's digest.
 
-    Bytes that are written through memory need not change a file's time.
+    Writing through mapped memory may leave a file's times unchanged.
     """
     if job.reason_code not in UNFINISHED_CODES:
         return

@@ -1,4 +1,4 @@
-"""Whose fault it is when the model fails: its own, or that of the one file on which it fails. Pure."""
+"""Poison jobs: whether the model failed because of itself, or because of one file. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from storage.lifecycle import Cause
 
 
 class PoisonDetector:
-    """A file is to blame when the model failed on it as often as it may be tried, and answered others in between.
+    """A file is charged when the model failed on it `max_attempts` times, and answered others in between.
 
-    Until then nobody is charged. One on which it failed so often with no answer in between steps aside for others.
+    Until then no job is charged. A file with that many failures and no answer in between waits, so that others run.
     """
 
     def __init__(self) -> None:
@@ -18,15 +18,15 @@ class PoisonDetector:
         self._answers = 0
         self._answers_before: dict[int, int] = {}
 
-    def failed_on(self, job: int, most: int) -> Cause:
-        """The model failed while it had this job. What `retry` is to make of it."""
+    def record_failure(self, job: int, max_attempts: int) -> Cause:
+        """The model failed while it had this job; the cause for the retry policy."""
         self._failures[job] += 1
         before = self._answers_before.setdefault(job, self._answers)
-        if self._failures[job] < most:
+        if self._failures[job] < max_attempts:
             return Cause.MODEL
         return Cause.TRANSIENT if self._answers > before else Cause.ENVIRONMENT
 
-    def answered(self, job: int) -> None:
+    def record_answer(self, job: int) -> None:
         self._answers += 1
         self._failures.pop(job, None)
         self._answers_before.pop(job, None)

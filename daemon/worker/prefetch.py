@@ -1,20 +1,50 @@
-"""Claimed files are opened on a thread beside the model, which need not stand still for them."""
+"""Claimed files are opened ahead of the model, on a thread of their own, so that the model does not wait for them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from config.recipes import Recipe
+from config.settings import WorkSettings
 from daemon.clock import Clock
+from daemon.inference.engine import EngineInfo, Request
 from daemon.media.clip import Clip, DecodePlan
+from daemon.prefetcher import Prefetcher, PrefetchWindow
 from daemon.worker.outcomes import check_digest
-from daemon.worker.prefetch_window import DecodeTask, Opened, PrefetchWindow
-from storage.records import Claim, Fingerprint
+from storage.records import Claim, Fingerprint, Job
 
-#: How long the thread is waited for at the end. A file that hangs its decoder keeps nobody: both end with the process.
+#: Files that are claimed before the engine has capacity for them: as many as one batch may hold.
+FILES_AHEAD = 8
+#: Memory for opened pictures until they are described; one file is opened in any case.
+OPENED_BYTES = 512 * 1024**2
+#: How long the end waits for the thread. A file that hangs its decoder delays nothing: both end with the process.
 GRACE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeTask:
+    """A claimed file to be opened; it was queued for `queued` seconds, and claimed at `began` (monotonic)."""
+
+    claim: Claim
+    plan: DecodePlan
+    queued: float
+    began: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """The clip, or the error instead; `seconds`: how long that took."""
+
+    task: DecodeTask
+    clip: Clip | Exception
+    seconds: float
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if isinstance(self.clip, Exception) else self.clip.nbytes
 
 
 class Opener(Protocol):
@@ -25,19 +55,48 @@ class Opener(Protocol):
     def close(self) -> None: ...
 
 
-class Prefetcher:
-    """Has the opener to itself. Its thread lives from `with` to the end of it; all methods are for one other thread."""
+def plan_for(info: EngineInfo, work: WorkSettings) -> DecodePlan:
+    """As much of a file as this engine uses, within the limits of the settings."""
+    return DecodePlan(
+        image_edge=info.image_edge,
+        frame_edge=info.frame_edge,
+        frames_per_second=info.frames_per_second,
+        max_frames=info.max_frames,
+        max_bytes=work.max_file_bytes,
+        seconds=work.decode_seconds,
+    )
+
+
+def request_for(job: Job, clip: Clip, recipe: Recipe) -> Request:
+    return Request(
+        id=str(job.id),
+        pictures=clip.pictures,
+        questions=recipe.video if clip.is_video else recipe.image,
+        timestamps=clip.timestamps if clip.is_video else (),
+        seconds=(clip.media.seconds or 0.0) if clip.is_video else None,
+    )
+
+
+def job_id(task: DecodeTask) -> int:
+    return task.claim.job.id
+
+
+def nbytes(opened: Opened) -> int:
+    return opened.nbytes
+
+
+class FilePrefetcher(Prefetcher[DecodeTask, Opened]):
+    """Uses the opener on its own thread alone, from `with` to the end of it: the decoder dies with that thread."""
 
     def __init__(
-        self, opener: Opener, clock: Clock, ahead: PrefetchWindow | None = None, *, grace_seconds: float = GRACE_SECONDS
+        self, opener: Opener, clock: Clock, max_bytes: int = OPENED_BYTES, *, grace_seconds: float = GRACE_SECONDS
     ) -> None:
+        super().__init__(self._open, PrefetchWindow(job_id, nbytes, max_bytes))
         self._opener = opener
         self._clock = clock
-        self._ahead = PrefetchWindow() if ahead is None else ahead
         self._grace_seconds = grace_seconds
-        self._changed = threading.Condition()
         self._is_over = False
-        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -51,67 +110,23 @@ class Prefetcher:
             self._changed.notify_all()
         self._thread.join(self._grace_seconds)
 
-    def __len__(self) -> int:
-        """How many files were wanted and not taken."""
-        with self._changed:
-            return len(self._ahead)
-
-    def want(self, errand: DecodeTask) -> None:
-        """Open this file after those wanted before."""
-        with self._changed:
-            self._ahead.want(errand)
-            self._changed.notify_all()
-
-    def wait(self, seconds: float) -> None:
-        """Until a file can be taken, or that long; not at all when there is none to wait for."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ahead.may_take or not len(self._ahead), seconds)
-
-    def take(self) -> Opened | None:
-        """The next opened file, if there is one. Its pictures count while they are kept."""
-        with self._changed:
-            return self._ahead.take()
-
-    def keep(self, jobs: Collection[int]) -> None:
-        """Of the files taken, only those of these jobs still need their pictures."""
-        with self._changed:
-            self._ahead.keep(jobs)
-            self._changed.notify_all()
-
-    def forget(self) -> list[Claim]:
-        """Give up all files that were not taken; their claims."""
-        with self._changed:
-            return self._ahead.forget()
-
-    def open_next(self) -> bool:
-        """Open a file in the caller's time; False when there is none to be opened now."""
-        with self._changed:
-            errand = self._ahead.next()
-        if errand is None:
-            return False
-        opened = self._open(errand)
-        with self._changed:
-            self._ahead.open(opened)
-            self._changed.notify_all()
-        return True
-
-    def _open(self, errand: DecodeTask) -> Opened:
-        job, began = errand.claim.job, self._clock.monotonic()
+    def _open(self, task: DecodeTask) -> Opened:
+        job, began = task.claim.job, self._clock.monotonic()
         clip: Clip | Exception
         try:
-            check_digest(job, max_bytes=errand.plan.max_bytes)
-            clip = self._opener.open(job.path, job.fingerprint, errand.plan)
+            check_digest(job, max_bytes=task.plan.max_bytes)
+            clip = self._opener.open(job.path, job.fingerprint, task.plan)
         except Exception as error:  # whatever it is, it is this file's outcome
             clip = error
-        return Opened(errand=errand, clip=clip, seconds=self._clock.monotonic() - began)
+        return Opened(task=task, clip=clip, seconds=self._clock.monotonic() - began)
 
     def _run(self) -> None:
-        while self._waits_for_more():
-            self.open_next()
+        while self._wait_for_more():
+            self.make_next()
         self._opener.close()
 
-    def _waits_for_more(self) -> bool:
-        """Until there is a file to open; False when no more will come."""
+    def _wait_for_more(self) -> bool:
+        """Until a file can be opened; False when no more will come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_over or self._ahead.may_open)
+            self._changed.wait_for(lambda: self._is_over or self._window.can_begin)
             return not self._is_over

@@ -1,4 +1,4 @@
-"""The worker as a process: joins its parts, obeys the supervisor's pipe, and dies with it."""
+"""The worker process: joins its parts, obeys the supervisor, and dies with it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 from socket import gethostname
 
-from loguru import logger
-
 from config.logs import set_up_logs
 from config.settings import Settings
 from daemon.clock import SystemClock
@@ -28,19 +26,19 @@ from daemon.intake.sweep import inbox_root
 from daemon.media.dataless import leave_in_the_cloud
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.decoder.sandbox.linux import die_with_parent
-from daemon.messages import Stage
+from daemon.messages import PathReport, Stage, StageReport
 from daemon.power.io_priority import let_others_first
 from daemon.power.sensors import read_power
 from daemon.power.sleep_inhibitor import SleepInhibitor, caffeinate
 from daemon.power.throttle import Throttle
-from daemon.worker.control import Control
+from daemon.worker.control import Control, Reports, obey
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
-from daemon.worker.heartbeat import Heartbeat
+from daemon.worker.heartbeat import Heartbeat, LoopProgress
 from daemon.worker.loop import Worker
-from daemon.worker.loop_progress import LoopProgress
-from daemon.worker.memory_growth import MemoryGrowth, resident_bytes
-from daemon.worker.prefetch import Prefetcher
+from daemon.worker.memory import MemoryGrowth, resident_bytes
+from daemon.worker.parts import WorkerParts
+from daemon.worker.prefetch import FilePrefetcher
 from daemon.worker.retrying_runner import RetryingRunner
 from storage.db.database import open_database
 from storage.description import Description
@@ -49,127 +47,87 @@ from storage.sidecars import presence, writer
 from storage.sidecars.conflict_copy import ChangedFrom
 from storage.sidecars.writer import KeptSidecar
 
-#: With nothing in hand there is nothing to wait for but the turn's own end.
-IDLE_PATIENCE = 1.0
-
 
 def run_worker(
     settings: Settings,
-    connection: Connection,
+    pipe: Connection,
     launched_by: str = "terminal",
     make: Callable[[Settings], Engine] = make_engine,
 ) -> None:
-    """Work until the supervisor says "stop", its end of the pipe closes, or the memory has grown too much.
-
-    Receives "work" (something waits), "stop" (finish or release what is under way, within `work.stop_seconds`) and
-    "now" (release, at once).
-    Sends ("sight", path): a path whose bytes are no longer those of its job, for intake to look at;
-    and ("stage", stage): what it is about to do.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
-    if sys.platform == "linux":  # elsewhere the pipe's end tells; here also a worker that hears nothing any more
+    """Work until the supervisor orders a stop, its end of the pipe closes, or the memory has grown too much."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor gives the orders
+    if sys.platform == "linux":  # elsewhere only the pipe's end shows it, which a hung worker does not read
         die_with_parent()
     set_up_libraries(os.environ)
     let_others_first()
     leave_in_the_cloud()
     set_up_logs(settings, role="worker", console=False)
-    clock = SystemClock()
+    clock, work = SystemClock(), settings.work
+    reports = Reports(pipe)
+    progress = LoopProgress(lambda stage: reports.send(StageReport(stage)), clock)
+
+    def sleep(seconds: float) -> None:
+        progress.repeat()
+        time.sleep(seconds)
+
+    def report_engine(state: dict[str, object]) -> None:
+        if state["state"] == "loading":
+            progress.report(Stage.LOADING)
+        store.set_state("engine", state)
+
     with (
-        closing(open_database(settings.database_place, keep_free=settings.work.keep_free_bytes)) as database,
-        Prefetcher(Decoder(), clock) as reader,
+        closing(open_database(settings.database_place, keep_free=work.keep_free_bytes)) as database,
+        FilePrefetcher(Decoder(), clock) as prefetcher,
     ):
-        line = threading.Lock()  # the delivery thread sends too, while it waits for the database
-
-        def say(word: str, value: object) -> None:
-            with line:
-                connection.send((word, value))
-
-        progress = LoopProgress(lambda stage: say("stage", stage), clock)
-
-        def rest(seconds: float) -> None:
-            progress.again()
-            time.sleep(seconds)
-
-        def report(state: dict[str, object]) -> None:
-            if state["state"] == "loading":
-                progress.say(Stage.LOADING)
-            store.set_state("engine", state)
-
-        store = JobStore(database, clock.now, RetryingRunner(rest))
-        room = EngineHost(lambda: make(settings), clock, report)
-        write = sidecar_writer(settings)
-        work = settings.work
+        store = JobStore(database, clock.now, RetryingRunner(sleep))
+        delivery = Delivery(store, sidecar_writer(settings), clock, random.random)
+        owner = f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         with (
-            closing(room),
+            closing(EngineHost(lambda: make(settings), clock, report_engine)) as engine_host,
             Heartbeat(
                 JobStore(database, clock.now), beat_seconds=work.beat_seconds, lease_seconds=work.lease_seconds
-            ) as pulse,
+            ) as heartbeat,
+            DeliveryQueue(
+                delivery, heartbeat, progress, clock, owner=owner, lease_seconds=work.lease_seconds
+            ) as deliveries,
         ):
-            courtesy = Throttle(
-                read_power,
-                SleepInhibitor(caffeinate),
-                clock,
-                lambda state: store.set_state("power", state),
-                is_polite=work.power == "polite",
-            )
-            owner = f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
-            delivery = Delivery(store, write, clock, random.random)
-            with DeliveryQueue(
-                delivery, pulse, progress, clock, owner=owner, lease_seconds=work.lease_seconds
-            ) as deliveries:
-                worker = Worker(
-                    settings,
-                    store,
-                    room,
-                    reader,
-                    deliveries,
-                    pulse,
+            parts = WorkerParts(
+                settings=settings,
+                store=store,
+                engine_host=engine_host,
+                prefetcher=prefetcher,
+                deliveries=deliveries,
+                heartbeat=heartbeat,
+                progress=progress,
+                throttle=Throttle(
+                    read_power,
+                    SleepInhibitor(caffeinate),
                     clock,
-                    owner=owner,
-                    sight=lambda path: say("sight", path),
-                    launched_by=launched_by,
-                    courtesy=courtesy,
-                    progress=progress,
-                    growth=MemoryGrowth(work.growth_bytes, resident_bytes),
-                )
-                control = Control()
-                obeying = (connection, control, pulse, work.stop_seconds)
-                threading.Thread(target=obey, args=obeying, name="obey", daemon=True).start()
-                worker.run(control)
+                    lambda state: store.set_state("power", state),
+                    is_polite=work.power == "polite",
+                ),
+                memory_growth=MemoryGrowth(work.growth_bytes, resident_bytes),
+                clock=clock,
+                owner=owner,
+                report_path=lambda path: reports.send(PathReport(path)),
+                launched_by=launched_by,
+            )
+            worker, control = Worker(parts), Control()
+            obeying = (pipe, control, heartbeat, work.stop_seconds)
+            threading.Thread(target=obey, args=obeying, name="obey", daemon=True).start()
+            worker.run(control)
 
 
 def sidecar_writer(settings: Settings) -> Write:
-    """What leaves sidecars beside a file; nothing in folders that the rules of the inbox close."""
+    """Writes sidecars beside a file; none in folders that the inbox's filters exclude."""
     root = inbox_root(settings)
     filters = filters_of(settings, root)
 
     def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
-        if turned := filters.of_path(root, description.path):
-            reason = turned.reason.rstrip(".")
+        if rejection := filters.of_path(root, description.path):
+            reason = rejection.reason.rstrip(".")
             return [KeptSidecar(path=place, reason=reason) for place in presence.sidecar_paths(description.path)]
         existing, mirror = settings.output.existing, settings.sidecar_folder
         return writer.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
 
     return write
-
-
-def obey(connection: Connection, control: Control, pulse: Heartbeat, stop_seconds: float) -> None:
-    """Runs beside the worker, which may be deep in the model for minutes: ends the process when that must be."""
-    patience: float | None = None
-    while connection.poll(patience):
-        try:
-            word = connection.recv()
-        except (EOFError, OSError):
-            os._exit(1)  # the daemon is dead; the next one takes back what is held here
-        if word == "work":
-            control.wake()
-            continue
-        if word == "now":
-            break
-        control.stop()
-        patience = stop_seconds if pulse.is_holding else IDLE_PATIENCE
-    try:
-        pulse.release_all("Put back in the queue: smolwatch was stopped.")
-    except Exception:
-        logger.exception("The jobs in hand could not be released")
-    os._exit(0)

@@ -8,7 +8,7 @@ from storage.records import Claim
 
 
 class QueueWithoutThread(DeliveryQueue):
-    """Delivers in the caller's time; while `holding`, when a test says `deliver_next`."""
+    """Delivers in the caller's thread; while `holding`, when a test calls `deliver_next`."""
 
     holding = False
 
@@ -21,7 +21,7 @@ class QueueWithoutThread(DeliveryQueue):
         self._catch_up()
 
     def wait(self, seconds: float) -> None:
-        """Nothing would come of it."""
+        """There is no thread to wait for."""
 
     def drain(self) -> None:
         while self.deliver_next():

@@ -1,6 +1,6 @@
-"""A worker whose engine does what a picture's width tells it: it crashes, hangs, hoards memory, or takes its time.
+"""A worker whose engine is controlled by a picture's width: it crashes, hangs, leaks memory, or is slow.
 
-It imports the worker only when it begins, since the daemon imports this.
+Imports the worker only when it starts, since the daemon imports this module.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from config.settings import Settings
 if TYPE_CHECKING:
     from daemon.inference.engine import Engine
 
-#: Widths of pictures. Any other is described as the echo engine does.
+#: Widths of pictures. Any other width is described as by the echo engine.
 CRASH, KILLED, HANG, SLOW, HOARD, FAIL = 101, 103, 107, 109, 113, 127
 SLOW_SECONDS = 60.0
-#: What the log says when that begins.
+#: The log line at its start.
 ASLEEP = "The engine is asleep"
 HOARD_BYTES = 50 * 1024**2
 
 
-def begin_obedient_work(settings: Settings, line: Connection, launched_by: str) -> None:
+def begin_obedient_work(settings: Settings, pipe: Connection, launched_by: str) -> None:
     from daemon.worker import run_worker
 
-    run_worker(settings, line, launched_by, make=make_obedient)
+    run_worker(settings, pipe, launched_by, make=make_obedient)
 
 
 def make_obedient(settings: Settings) -> Engine:
@@ -49,7 +49,7 @@ def make_obedient(settings: Settings) -> Engine:
         logger.info(ASLEEP)
         time.sleep(SLOW_SECONDS)
 
-    control: dict[int, Callable[[], object]] = {
+    faults: dict[int, Callable[[], object]] = {
         CRASH: lambda: os.kill(os.getpid(), signal.SIGSEGV),
         KILLED: lambda: os.kill(os.getpid(), signal.SIGKILL),
         HANG: hang,
@@ -63,7 +63,7 @@ def make_obedient(settings: Settings) -> Engine:
             if FAIL in widths:
                 raise EngineError("The device is lost.")
             for width in widths:
-                control.get(width, int)()
+                faults.get(width, int)()
             return super().step()
 
     def width_of(request: Request) -> int:

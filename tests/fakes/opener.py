@@ -1,23 +1,22 @@
-"""A decoder without a process, and a reader without a thread."""
+"""A decoder without a process, and a prefetcher without a thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 
 import numpy as np
 
 from daemon.media.clip import Clip, DecodePlan
-from daemon.worker.prefetch import Prefetcher
-from daemon.worker.prefetch_window import DecodeTask
+from daemon.worker.prefetch import DecodeTask, FilePrefetcher
 from storage.description import Media
 from storage.records import Fingerprint, MediaKind
 
 
 class FakeOpener:
-    """Every path is a small grey picture, unless it is told otherwise.
+    """Opens every path as a small grey picture.
 
-    `failures` maps a path to what its opening raises, `defects` to what of it could not be seen; `on_open` is called
-    first, so that a test can act then.
+    `failures` maps a path to the exception of its opening, `defects` to its defects; `on_open` is called first, so that
+    a test can act then.
     """
 
     def __init__(self, on_open: Callable[[bytes], None] = lambda _: None) -> None:
@@ -41,22 +40,22 @@ class FakeOpener:
         self.is_closed = True
 
 
-class ReaderWithoutThread(Prefetcher):
-    """Opens files in the caller's time, as soon as they may be; while `holding`, when a test says `open_next`."""
+class PrefetcherWithoutThread(FilePrefetcher):
+    """Opens files in the caller's thread, as soon as possible; while `holding`, when a test calls `make_next`."""
 
     holding = False
 
-    def want(self, errand: DecodeTask) -> None:
-        super().want(errand)
+    def add(self, task: DecodeTask) -> None:
+        super().add(task)
         self._catch_up()
 
-    def keep(self, jobs: Collection[int]) -> None:
-        super().keep(jobs)
+    def keep(self, keys: Collection[Hashable]) -> None:
+        super().keep(keys)
         self._catch_up()
 
-    def wait(self, seconds: float) -> None:
-        """Nothing would come of it."""
+    def wait(self, seconds: float | None = None) -> None:
+        """There is no thread to wait for."""
 
     def _catch_up(self) -> None:
-        while not self.holding and self.open_next():
+        while not self.holding and self.make_next():
             pass

@@ -25,7 +25,7 @@ def test_a_file_that_is_deleted_while_it_waits_is_gone_without_noise(bench: Benc
     bench.opener.failures[path] = open_failure(path)
     noise: list[str] = []
     listener = logger.add(noise.append, level="WARNING")
-    bench.turn()
+    bench.run_rounds()
     logger.remove(listener)
     assert (bench.state(job), noise) == (JobState.GONE, [])
 

@@ -17,18 +17,18 @@ from tests.unit.daemon.conftest import PNG
 def test_what_was_said_is_not_told_of_other_bytes_and_those_are_described(bench: Bench) -> None:
     job = bench.queue()
     path = bench.library.job(job).path
-    bench.employ(SlowEngine(1, lambda: replace(path)))
-    bench.turn()
+    bench.use_engine(SlowEngine(1, lambda: replace(path)))
+    bench.run_rounds()
     assert bench.state(job) is JobState.GONE
     assert bench.library.description(job) is None
-    assert bench.sighted == [path], "intake is told"
+    assert bench.reported_paths == [path], "intake is told"
     assert not (bench.inbox / "beach.png.smolwatch.json").exists()
     gate = Admitter(
         bench.store, bench.library, bench.clock, model=ECHO, recipe=RECIPE, max_attempts=3, max_bytes=10_000
     )
     assert gate.admit_all({path: Fingerprint.of(os.lstat(path))}) == {path: AdmitResult.QUEUED}
-    bench.employ(EchoEngine())
-    bench.turn()
+    bench.use_engine(EchoEngine())
+    bench.run_rounds()
     newest = bench.library.job_at(path)
     assert newest is not None
     assert newest.state is JobState.DONE

@@ -122,7 +122,7 @@ def test_a_waiting_file_is_described_whatever_number_its_disk_has(bench: Bench) 
     job = bench.queue()
     with closing(sqlite3.connect(bench.settings.database_file)) as books, books:
         books.execute("UPDATE jobs SET fingerprint = '4711' || substr(fingerprint, instr(fingerprint, ':'))")
-    bench.turn(3)
+    bench.run_rounds(3)
     assert bench.state(job) is JobState.DONE
     assert GoneError not in [type(error) for error in bench.opener.failures.values()]
 

@@ -62,4 +62,4 @@ def soak(house: House, seed: int, *, storm_seconds: float, calm_seconds: float, 
     print(soaked)
     assert soaked.ledger.is_clean, f"{soaked}\n{soaked.ledger}"
     assert soaked.ledger.states[JobState.DONE] > 0
-    assert soaked.blows.total() > 5
+    assert soaked.faults.total() > 5

@@ -20,7 +20,7 @@ from tests.support.ledger import audit
 from tests.support.processes import ROOT, House, workers
 from tests.support.waiting import wait_for
 
-CALL = re.compile(r'crash_point\("([a-z-]+)"\)')
+CALL = re.compile(r'failpoint\("([a-z-]+)"\)')
 SOURCES = [file for room in ("daemon", "storage") for file in (ROOT / room).rglob("*.py")]
 #: Not on the way of a file that is dropped; tried in tests/integration/test_sidecars_over_time.py.
 ELSEWHERE = {"rebuilt", "restoring", "set-apart", "taken-back", "taking-back"}

@@ -19,6 +19,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.intake.identity import identify
+from daemon.messages import Order, encode
 from daemon.supervision.supervisor import begin_work
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
@@ -98,7 +99,7 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_says_so(
         said = description_of(identify(job.path, job.fingerprint, max_bytes=10**6))
         store.publish(claim, said)
         store.finish(claim)
-        line.send("stop")
+        line.send_bytes(encode(Order.STOP))
         process.join(10)
         assert process.exitcode == 0
         assert library.description(held) == said

@@ -262,7 +262,7 @@ class TestAnotherDaemon:
 
 def at_the_commit(monkeypatch: pytest.MonkeyPatch, relay: Relay) -> None:
     """The server keeps the next change, and its word about it is lost."""
-    monkeypatch.setattr(jobs_module, "crash_point", lambda name: relay.swallow_answers())
+    monkeypatch.setattr(jobs_module, "failpoint", lambda name: relay.swallow_answers())
 
 
 def ends_sessions_that_fell_silent(server: Server) -> None:

@@ -5,8 +5,8 @@ Jobs back off with jitter, the engine with a pause of its own that grows up to a
 
 from __future__ import annotations
 
-from daemon.retry_policy import FACTOR, FIRST_SECONDS, LONGEST_SECONDS, backoff
-from daemon.worker.engine_host import LONGEST_PAUSE_SECONDS, EngineHost
+from daemon.retry_policy import FACTOR, FIRST_SECONDS, MAX_SECONDS, backoff
+from daemon.worker.engine_host import MAX_PAUSE_SECONDS, EngineHost
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import FailingEngine
@@ -15,7 +15,7 @@ from tests.support.worker_bench import Bench
 
 def test_a_file_waits_four_times_as_long_each_time_up_to_an_hour_less_up_to_half() -> None:
     longest = [backoff(attempts, lambda: 1.0) for attempts in range(1, 21)]
-    assert longest == [min(LONGEST_SECONDS, FIRST_SECONDS * FACTOR**n) for n in range(20)]
+    assert longest == [min(MAX_SECONDS, FIRST_SECONDS * FACTOR**n) for n in range(20)]
     assert [backoff(attempts, lambda: 0.0) for attempts in range(1, 21)] == [seconds / 2 for seconds in longest]
 
 
@@ -39,17 +39,17 @@ def test_the_engine_is_loaded_anew_after_a_pause_that_doubles_up_to_a_minute() -
             clock.advance(1.0)
         assert room.rows == 1
         pauses.append(clock.monotonic() - began)
-    assert pauses == [min(LONGEST_PAUSE_SECONDS, 2.0**n) for n in range(1, 21)]
+    assert pauses == [min(MAX_PAUSE_SECONDS, 2.0**n) for n in range(1, 21)]
     assert loads == 21
 
 
 def test_after_the_storm_every_file_is_described(bench: Bench) -> None:
     engine = FailingEngine()
-    bench.employ(engine)
+    bench.use_engine(engine)
     jobs = [bench.queue(f"{number}.png") for number in range(30)]
     for _ in range(20):
-        bench.turn(seconds=70.0)
+        bench.run_rounds(seconds=70.0)
     assert not any(bench.state(job) is JobState.FAILED for job in jobs)
     engine.failing = False
-    bench.turn(100, seconds=70.0)
+    bench.run_rounds(100, seconds=70.0)
     assert [bench.state(job) for job in jobs] == [JobState.DONE] * 30

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.worker.memory_growth import WARM_ANSWERS
+from daemon.worker.memory import WARM_ANSWERS
 from storage.lifecycle import JobState
 from tests.fakes.obedient_worker import HOARD, HOARD_BYTES
 from tests.support.holding import draw

@@ -28,8 +28,8 @@ ASTRAY = {
 
 def described(bench: Bench, engine: SayingEngine) -> Description:
     job = bench.queue()
-    bench.employ(ReaskingEngine(engine))
-    bench.turn(3)
+    bench.use_engine(ReaskingEngine(engine))
+    bench.run_rounds(3)
     assert (bench.state(job), bench.attempts(job)) == (JobState.DONE, 1)
     description = bench.library.description(job)
     assert description is not None

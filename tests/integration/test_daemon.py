@@ -1,4 +1,4 @@
-"""The whole daemon as real processes: files in, sidecars out, and every process killed at some time."""
+"""The whole daemon as real processes: files in, sidecars out, and each process killed once."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_killed_worker_is_replaced_and_its_job_is_done_once(house: House) -> N
     assert notes.count("Described.") == 1
 
 
-def test_a_killed_daemon_takes_its_worker_along_and_the_next_one_finishes(house: House) -> None:
+def test_a_killed_daemon_ends_its_worker_and_the_next_one_finishes(house: House) -> None:
     daemon = house.start_and_wait()
     names = draw_many(house.inbox, 20)
     wait_for(lambda: DONE in house.states().values(), 40, every=0.005)
@@ -120,7 +120,7 @@ def test_a_second_signal_does_not_wait(house: House) -> None:
     assert house.jobs()["held.png"].attempts == 0
 
 
-def test_without_a_model_jobs_wait_untried_and_the_reason_is_told(tmp_path: Path) -> None:
+def test_without_a_model_jobs_wait_untried_and_the_reason_is_reported(tmp_path: Path) -> None:
     missing = {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": str(tmp_path / "nothing")}
     house = House(tmp_path / "modelless", missing)
     try:
@@ -139,7 +139,7 @@ def test_without_a_model_jobs_wait_untried_and_the_reason_is_told(tmp_path: Path
         house.close()
 
 
-def test_bad_files_get_reasons_and_stay_as_they_are(house: House) -> None:
+def test_bad_files_get_reasons_and_are_not_changed(house: House) -> None:
     whole = draw(house.inbox / "good.jpg", size=(640, 480)).read_bytes()
     bad = {
         "empty.jpg": b"",
@@ -158,7 +158,7 @@ def test_bad_files_get_reasons_and_stay_as_they_are(house: House) -> None:
     states = house.states()
     assert states.pop("good.jpg") is DONE
     assert states.pop("really-a-jpeg.png") is DONE
-    assert states == dict.fromkeys(["cut.jpg", "headless.mp4"], JobState.QUEUED)  # they may still be on their way
+    assert states == dict.fromkeys(["cut.jpg", "headless.mp4"], JobState.QUEUED)  # they may still be incomplete
     for name, content in bad.items():
         assert house.why(name), f"no reason for {name}"
         assert (house.inbox / name).read_bytes() == content

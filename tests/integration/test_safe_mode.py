@@ -37,7 +37,7 @@ def test_five_deaths_lead_to_safe_mode_and_a_clean_restart_out_of_it(house: Hous
     status = [sys.executable, "-m", "cli.main", "status"]
     said = subprocess.run(status, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=True).stdout
     assert "safe mode" in said
-    assert "died 5 times within ten minutes" in said
+    assert "crashed 5 times within ten minutes" in said
     resting.send_signal(signal.SIGTERM)
     assert resting.wait(timeout=20) == 0
     house.start()

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from daemon.inference.torch.model_runner import CACHE_SHARE
-from daemon.worker.prefetch_window import OPENED_BYTES
+from daemon.worker.prefetch import OPENED_BYTES
 from storage.lifecycle import JobState
 from tests.support.media.media_files import save_video
 from tests.support.processes import House, workers

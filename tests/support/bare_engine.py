@@ -12,7 +12,7 @@ from config.settings import Settings
 from daemon.inference.engine import Engine, EngineInfo, Request
 from daemon.inference.factory import make_engine
 from daemon.media.decoder.decoder import Decoder
-from daemon.worker.decode_task import plan_for, request_for
+from daemon.worker.prefetch import plan_for, request_for
 from storage.records import Fingerprint
 from tests.support.files import claim_of
 

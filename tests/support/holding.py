@@ -1,4 +1,4 @@
-"""A job in the middle of its work, for as long as a test likes."""
+"""A job that keeps running until the test ends it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def start_with_worker(house: House) -> subprocess.Popen[str]:
 
 
 def hold_a_job(house: House) -> tuple[subprocess.Popen[str], psutil.Process, psutil.Process]:
-    """The daemon, its worker and the worker's decoder, which is stopped in the middle of held.png."""
+    """The daemon, its worker and the worker's decoder, which is suspended while it opens held.png."""
     daemon = start_with_worker(house)
     worker = house.worker(daemon)
     decoder = wait_for(lambda: next(iter(workers(worker.pid)), None))

@@ -1,4 +1,4 @@
-"""The books after a time of deaths: every file that was accepted is accounted for, once."""
+"""An audit after a soak: every accepted file has exactly one result."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from storage.records import Job
 from tests.support.processes import House
 
 DESCRIBED = "Described."
-#: A description was written out, and now its file is asked about once more.
+#: After "Described.": the file would be described twice.
 CLAIMED = "Claimed by "
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """`wrong` holds sentences. All is well when lost, doubled and wrong are empty."""
+    """`wrong` holds sentences. Clean when lost, doubled and wrong are empty."""
 
     states: Counter[JobState]
     lost: list[str]
@@ -37,7 +37,7 @@ class Ledger:
 
 
 def audit(house: House, accepted: Iterable[str]) -> Ledger:
-    """Hold the house's database and inbox against the names of the files that were dropped. No daemon works now."""
+    """Compare database and inbox with the names of the dropped files. No daemon is running."""
     with closing(open_database(house.settings.database_place, read_only=True)) as database:
         library = Library(database)
         wrong = problems(database)
@@ -47,21 +47,21 @@ def audit(house: House, accepted: Iterable[str]) -> Ledger:
     newest = {job.name: job for job in reversed(jobs)}
     doubled += [name for name, count in Counter(job.name for job in jobs).items() if count > 1]
     lost = [
-        story(name, newest.get(name)) for name in accepted if name not in newest or not newest[name].state.is_final()
+        state_of(name, newest.get(name)) for name in accepted if name not in newest or not newest[name].state.is_final()
     ]
     wrong += [f"left behind: {path}" for path in house.inbox.rglob(".sw-*")]
     return Ledger(states=Counter(job.state for job in jobs), lost=lost, doubled=doubled, wrong=wrong)
 
 
-def story(name: str, job: Job | None) -> str:
-    """What keeps an accepted file from being done."""
+def state_of(name: str, job: Job | None) -> str:
+    """The state of an accepted file that is not done."""
     if job is None:
         return f"{name}: no job"
     return f"{name}: {job.state}, attempt {job.attempts}, {job.reason_code}: {job.reason} until {job.not_before}"
 
 
 def was_described_again(library: Library, job: Job) -> bool:
-    """Whether the model was asked, or could have been, although its answer was stored."""
+    """Whether the job was claimed or described again after its description was stored."""
     notes = [event.note for event in library.events(job.id)]
     if DESCRIBED not in notes:
         return False
@@ -76,12 +76,12 @@ def faults_of(library: Library, job: Job) -> Iterator[str]:
         return
     description = library.description(job.id)
     if description is None:
-        yield "done, but nothing was said"
+        yield "done, but without a description"
         return
     record = Path(os.fsdecode(job.path + b".smolwatch.json"))
     text = Path(os.fsdecode(job.path + b".md"))
     written = json.loads(record.read_text()) if record.exists() else {}
     if any(written.get(key) != value for key, value in json.loads(json.dumps(description.record())).items()):
-        yield "its record beside the file does not say what the database says"
+        yield "its JSON sidecar differs from the database"
     if not text.exists() or description.answers["caption"] not in text.read_text():
-        yield "its text beside the file does not hold its caption"
+        yield "its Markdown sidecar lacks the caption"

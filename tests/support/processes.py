@@ -1,4 +1,4 @@
-"""The daemon as a real process, with the echo engine, short waits and a home of its own."""
+"""The daemon as a real process, with the echo engine, short waits and its own home."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from storage.records import Job
 from tests.support.checkout import ROOT
 from tests.support.waiting import wait_for
 
-#: Starts the daemon as the command line does, less the command line.
+#: Starts the daemon as `smolwatch run` does, without click.
 START = """
 from tests.support.processes import start
 raise SystemExit(start())
@@ -60,7 +60,7 @@ class House:
     """A home and the processes that were started on it."""
 
     def __init__(self, home: Path, environ: Mapping[str, str] = {}, *, obedient: bool = False) -> None:
-        """`obedient`: its worker does what pictures tell it, see `obedient_worker`."""
+        """`obedient`: the worker's engine is controlled by the pictures, see `obedient_worker`."""
         self.obedient = obedient
         self.environ = {**os.environ, **QUICK, **environ, "SMOLWATCH_HOME": str(home), "PYTHONPATH": str(ROOT)}
         self.settings: Settings = load_settings(home=home, environ=self.environ)
@@ -81,7 +81,7 @@ class House:
         return process
 
     def start_and_wait(self) -> subprocess.Popen[str]:
-        """Started; where there is work, the engine is loaded or cannot be."""
+        """Returns when the daemon has started and reported an engine state that lasts."""
         process = self.start()
         wait_for(lambda: holder(self.settings.lock_file) == process.pid)
         wait_for(lambda: self.engine().get("state") not in (None, "restarting", "loading"), 30)
@@ -108,11 +108,11 @@ class House:
         return {name: job.state for name, job in self.jobs().items()}
 
     def engine(self) -> dict[str, object]:
-        """What the daemon last said of its engine; nothing while the database is being made."""
+        """The engine's stored state; empty while the database is being created."""
         return self._state("engine")
 
     def daemon(self) -> dict[str, object]:
-        """What it last said of itself."""
+        """The daemon's stored state."""
         return self._state("daemon")
 
     def _state(self, key: str) -> dict[str, object]:
@@ -126,10 +126,10 @@ class House:
         with self.reading() as library:
             return [event.note for event in library.events(job.id)]
 
-    def logged(self, words: str) -> int:
-        """How often the log says so."""
+    def logged(self, text: str) -> int:
+        """How often the text is in the log."""
         file = self.settings.log_folder / "smolwatch.log"
-        return file.read_text().count(words) if file.exists() else 0
+        return file.read_text().count(text) if file.exists() else 0
 
     def why(self, name: str) -> str:
         """The refusal of a file, or its job's reason."""
@@ -151,7 +151,7 @@ class House:
 
 
 def workers(pid: int) -> list[psutil.Process]:
-    """The children that work; not Python's own resource tracker, nor one that has only just been forked."""
+    """The worker children, without Python's own resource tracker and children that have only just been forked."""
     try:
         children = psutil.Process(pid).children()
         return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]

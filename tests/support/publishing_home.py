@@ -1,4 +1,4 @@
-"""A home whose descriptions are really published: real database, real files, and a clock that the test moves."""
+"""A home with real database, files and publishing, and a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.worker_bench import Bench
 
 
 class PublishingHouse:
-    """`write` is what the worker writes sidecars with, as the real worker does unless a test puts another there."""
+    """`write`: the worker's sidecar writer; the real one, unless a test replaces it."""
 
     def __init__(self, home: Path, inbox: Path | None = None) -> None:
         overrides = {"inbox.path": str(inbox)} if inbox else {}
@@ -56,10 +56,10 @@ class PublishingHouse:
         return path
 
     def work(self, says: str = "A beach.") -> None:
-        """One turn of a worker whose model says this to every question."""
+        """One round of a worker whose model answers this to every question."""
         bench = Bench(self.settings, self.store, self.library, self.clock, self.write)
-        bench.employ(SayingEngine(says))
-        bench.turn()
+        bench.use_engine(SayingEngine(says))
+        bench.run_rounds()
 
     def job(self, path: bytes) -> Job:
         job = self.library.job_at(path)
@@ -75,7 +75,7 @@ class PublishingHouse:
         return [event.note for event in self.library.events(self.job(path).id)]
 
     def ask(self, *arguments: str) -> Result:
-        """What a command of `smolwatch` answers."""
+        """The result of a `smolwatch` command."""
         return CliRunner().invoke(
             smolwatch, ["--home", str(self.settings.home), *arguments], prog_name="smolwatch", catch_exceptions=False
         )

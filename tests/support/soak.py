@@ -1,4 +1,4 @@
-"""Files arrive while processes are killed, crash and hang; then the books are audited."""
+"""Files arrive while processes are killed, crash and hang; then the database is audited."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.ledger import Ledger, audit
 from tests.support.postgres import Server
 from tests.support.processes import House, workers
 
-#: How often each thing is done to the processes, one against the other.
-BLOWS = {
+#: The relative frequency of each fault.
+FAULTS = {
     "kill worker": 3,
     "crash worker": 2,
     "freeze worker": 1,
@@ -36,27 +36,27 @@ SIGNALS = {"kill": signal.SIGKILL, "crash": signal.SIGSEGV, "freeze": signal.SIG
 @dataclass(frozen=True, kw_only=True)
 class Soaked:
     ledger: Ledger
-    blows: Counter[str]
+    faults: Counter[str]
     seed: int
 
     def __str__(self) -> str:
-        kills = ", ".join(f"{count} x {blow}" for blow, count in sorted(self.blows.items()))
+        kills = ", ".join(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.ledger.states.items()))
         lost, doubled = len(self.ledger.lost), len(self.ledger.doubled)
-        blows = f"{self.blows.total()} blows ({kills})"
-        return f"seed {self.seed}: {blows}; jobs: {states}; {lost} lost, {doubled} doubled"
+        faults = f"{self.faults.total()} faults ({kills})"
+        return f"seed {self.seed}: {faults}; jobs: {states}; {lost} lost, {doubled} doubled"
 
 
 class Soak:
-    """First things go wrong, then all that was begun may come to its end. `server`: of its database, restarted too."""
+    """A storm of faults, then a calm in which all jobs can finish. `server`: the database's, also restarted."""
 
     def __init__(self, house: House, seed: int, server: Server | None = None) -> None:
         self._house = house
         self._server = server
-        self._choices = BLOWS | ({RESTART_SERVER: 2} if server else {})
+        self._choices = FAULTS | ({RESTART_SERVER: 2} if server else {})
         self._seed = seed
         self._random = random.Random(seed)
-        self._blows: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
         self._names: list[str] = []
         self._frozen: list[psutil.Process] = []
         self._daemon: subprocess.Popen[str] | None = None
@@ -68,24 +68,24 @@ class Soak:
             self._drop(self._random.randint(0, 4))
             time.sleep(self._random.uniform(0.1, 0.8))
             if self._random.random() < 0.5:
-                self._strike(self._random.choices(list(self._choices), list(self._choices.values()))[0])
+                self._inject(self._random.choices(list(self._choices), list(self._choices.values()))[0])
         until = time.monotonic() + calm_seconds
         while time.monotonic() < until and not self._is_settled():
             self._keep_running()
             time.sleep(0.5)
         self._end_frozen()
         self._house.close()
-        return Soaked(ledger=audit(self._house, self._names), blows=self._blows, seed=self._seed)
+        return Soaked(ledger=audit(self._house, self._names), faults=self._faults, seed=self._seed)
 
     def _keep_running(self) -> None:
-        """As launchd and systemd do. Crashed too often, it rests in safe mode until a person restarts it."""
+        """As launchd and systemd do. After too many crashes it is in safe mode until it is restarted."""
         if (
             self._daemon is not None
             and self._daemon.poll() is None
             and self._house.engine().get("state") == "safe mode"
-            and self._house.daemon().get("pid") == self._daemon.pid  # else the one before said so
+            and self._house.daemon().get("pid") == self._daemon.pid  # else it is the state of the daemon before
         ):
-            self._blows["restart out of safe mode"] += 1
+            self._faults["restart out of safe mode"] += 1
             self._daemon.send_signal(signal.SIGTERM)
             self._daemon.wait(20)
         if self._daemon is None or self._daemon.poll() is not None:
@@ -99,34 +99,34 @@ class Soak:
             draw(self._house.inbox / name, size=(poison, 40 + number))
             self._names.append(name)
 
-    def _strike(self, blow: str) -> None:
-        if blow == RESTART_SERVER and self._server is not None:
+    def _inject(self, fault: str) -> None:
+        if fault == RESTART_SERVER and self._server is not None:
             self._server.restart()
-            self._blows[blow] += 1
+            self._faults[fault] += 1
             return
-        word, whom = blow.split()
-        victim = self._find(whom)
-        if victim is None:
+        action, target = fault.split()
+        process = self._find(target)
+        if process is None:
             return
         with suppress(psutil.Error):
-            victim.send_signal(SIGNALS[word])
-            self._blows[blow] += 1
-            if word == "freeze":
-                self._frozen.append(victim)
+            process.send_signal(SIGNALS[action])
+            self._faults[fault] += 1
+            if action == "freeze":
+                self._frozen.append(process)
 
     def _end_frozen(self) -> None:
-        """One that was frozen before it asked to die with its parent lies there for ever, its pipes open."""
+        """A process frozen before its die-with-parent call would stay for ever, with its pipes open."""
         for process in self._frozen:
             with suppress(psutil.Error):
                 process.kill()
 
-    def _find(self, whom: str) -> psutil.Process | None:
+    def _find(self, target: str) -> psutil.Process | None:
         if self._daemon is None or self._daemon.poll() is not None:
             return None
-        if whom == "daemon":
+        if target == "daemon":
             return psutil.Process(self._daemon.pid)
         worker = next(iter(workers(self._daemon.pid)), None)
-        return worker if worker is None or whom == "worker" else next(iter(workers(worker.pid)), None)
+        return worker if worker is None or target == "worker" else next(iter(workers(worker.pid)), None)
 
     def _is_settled(self) -> bool:
         states = self._house.states()

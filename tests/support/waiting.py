@@ -1,4 +1,4 @@
-"""Waiting for something that a thread or a process will do, with a limit and no fixed sleeps."""
+"""Waits for a thread or a process, with a time limit and no fixed sleeps."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 def wait_for(look: Callable[[], T], seconds: float = 15.0, every: float = 0.02) -> T:
-    """The first true answer; AssertionError with the last one when time is over."""
+    """The first true result of `look`; AssertionError with the last one after `seconds`."""
     until = time.monotonic() + seconds
     while not (found := look()):
-        assert time.monotonic() < until, f"waited {seconds} s in vain; the last answer was {found!r}"
+        assert time.monotonic() < until, f"not within {seconds} s; the last result was {found!r}"
         time.sleep(every)
     return found

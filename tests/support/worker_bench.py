@@ -1,4 +1,4 @@
-"""A worker with everything around it, that takes its turns when it is told to."""
+"""A worker with its parts, that runs its rounds when a test calls for them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from daemon.power.sleep_inhibitor import SleepInhibitor
 from daemon.power.throttle import Throttle
 from daemon.worker.control import Control
 from daemon.worker.engine_host import EngineHost
-from daemon.worker.heartbeat import Heartbeat
+from daemon.worker.heartbeat import Heartbeat, LoopProgress
 from daemon.worker.loop import Worker
-from daemon.worker.loop_progress import LoopProgress
-from daemon.worker.memory_growth import MemoryGrowth
+from daemon.worker.memory import MemoryGrowth
+from daemon.worker.parts import WorkerParts
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.fakes.delivery_queue import QueueWithoutThread
-from tests.fakes.opener import FakeOpener, ReaderWithoutThread
+from tests.fakes.opener import FakeOpener, PrefetcherWithoutThread
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 ECHO = "echo@1"
@@ -31,7 +31,7 @@ RECIPE = load_recipe().digest
 
 
 class Bench:
-    """A real job table, an engine that does as it is told, and a decoder without a process."""
+    """A real job table, a fake engine, and a decoder without a process."""
 
     def __init__(
         self,
@@ -45,46 +45,53 @@ class Bench:
         self.settings, self.store, self.library, self.clock = settings, store, library, clock
         self.inbox = settings.inbox_path.resolve()
         self.opener = FakeOpener()
-        self.sighted: list[bytes] = []
+        self.reported_paths: list[bytes] = []
         self.stages: list[Stage] = []
         self.held_bytes = 0
-        self.power, self.told = PowerState(), list[dict[str, object]]()
+        self.power, self.power_reports = PowerState(), list[dict[str, object]]()
         self.control = Control()
-        self.pulse = Heartbeat(store, beat_seconds=10, lease_seconds=60)
-        self.employ(EchoEngine())
+        self.heartbeat = Heartbeat(store, beat_seconds=10, lease_seconds=60)
+        self.use_engine(EchoEngine())
 
-    def employ(self, engine: Engine) -> None:
-        self.reader = ReaderWithoutThread(self.opener, self.clock)
-        self.courtesy = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.told.append)
-        room = EngineHost(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
+    def use_engine(self, engine: Engine) -> None:
+        self.prefetcher = PrefetcherWithoutThread(self.opener, self.clock)
+        throttle = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.power_reports.append)
+        engine_host = EngineHost(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
         progress = LoopProgress(self.stages.append, self.clock)
         delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)
         self.deliveries = QueueWithoutThread(
-            delivery, self.pulse, progress, self.clock, owner="worker", lease_seconds=self.settings.work.lease_seconds
-        )
-        self.worker = Worker(
-            self.settings,
-            self.store,
-            room,
-            self.reader,
-            self.deliveries,
-            self.pulse,
+            delivery,
+            self.heartbeat,
+            progress,
             self.clock,
             owner="worker",
-            sight=self.sighted.append,
-            launched_by="terminal",
-            progress=progress,
-            growth=MemoryGrowth(100, lambda: self.held_bytes),
-            courtesy=self.courtesy,
+            lease_seconds=self.settings.work.lease_seconds,
         )
+        parts = WorkerParts(
+            settings=self.settings,
+            store=self.store,
+            engine_host=engine_host,
+            prefetcher=self.prefetcher,
+            deliveries=self.deliveries,
+            heartbeat=self.heartbeat,
+            progress=progress,
+            throttle=throttle,
+            memory_growth=MemoryGrowth(100, lambda: self.held_bytes),
+            clock=self.clock,
+            owner="worker",
+            report_path=self.reported_paths.append,
+            launched_by="terminal",
+        )
+        self.worker = Worker(parts)
 
     def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
         path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
         return self.store.admit(settled(path), model=ECHO, recipe=RECIPE, max_attempts=3)[1]
 
-    def turn(self, times: int = 1, seconds: float = 0.0) -> None:
-        for _ in range(times):
-            self.worker.turn()
+    def run_rounds(self, count: int = 1, seconds: float = 0.0) -> None:
+        """`seconds`: how far the clock moves after each."""
+        for _ in range(count):
+            self.worker.run_round()
             self.clock.advance(seconds)
 
     def state(self, job: int) -> JobState:

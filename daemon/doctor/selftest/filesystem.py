@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from daemon.child_process import command_of, environ_of
 from daemon.doctor.selftest.rewriter import CONTENTS
 from daemon.doctor.selftest.trial_result import Failed, wait_for
-from daemon.doctor.subprocesses import command_of, environ_of
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
 from storage.atomic import remove_temporaries

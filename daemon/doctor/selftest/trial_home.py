@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,9 +15,8 @@ import psutil
 import daemon.inference
 from config.errors import NotFoundError
 from config.load import PREFIX, load_settings, prepare_home
+from daemon.child_process import ChildDaemon
 from daemon.doctor.selftest.trial_result import Failed, wait_for
-from daemon.doctor.subprocesses import command_of, environ_of
-from daemon.lock import holder
 from storage.db.database import open_database
 from storage.errors import StorageError
 from storage.library import Library
@@ -44,37 +42,27 @@ class TrialHome:
         self.inbox = self.settings.inbox_path.resolve()
         self.room = room
         self.true: dict[str, str] = json.loads((SAMPLES / "captions.json").read_text(encoding="utf-8"))
-        self._environ = environ_of({name: value for name, value in os.environ.items() if not name.startswith(PREFIX)})
-        self._daemon: subprocess.Popen[bytes] | None = None
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        self._daemon = ChildDaemon(self.settings, "--now", environ=environ, output=room / "said")
         self._made = 0
 
-    def command(self) -> list[str]:
-        return command_of("cli.main", "--home", str(self.settings.home), "run", "--now")
-
     def start(self) -> None:
-        """Returns when the daemon holds its home. Raises Failed."""
-        with (self.room / "said").open("wb") as said:
-            running = self._daemon = subprocess.Popen(
-                self.command(), env=self._environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said
-            )
-
-        def is_up() -> bool:
-            if running.poll() is not None:
-                raise Failed((self.room / "said").read_text(errors="replace").strip() or f"exit code {running.poll()}")
-            return holder(self.settings.lock_file) == running.pid
-
-        wait_for(is_up, "the daemon's start")
+        """Returns when the daemon holds its home. Raises SmolwatchError."""
+        self._daemon.start()
 
     @property
     def pid(self) -> int:
-        if self._daemon is None:
-            raise Failed("The daemon does not run.")
         return self._daemon.pid
 
     def again(self) -> subprocess.CompletedProcess[bytes]:
         """Another daemon for the same home."""
         return subprocess.run(
-            self.command(), env=self._environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+            self._daemon.command,
+            env=self._daemon.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
         )
 
     def worker(self) -> psutil.Process:
@@ -133,18 +121,13 @@ class TrialHome:
 
     def stop(self) -> int:
         """Ask the daemon to end; its exit code. Raises Failed when it does not."""
-        if self._daemon is None:
-            raise Failed("The daemon does not run.")
-        self._daemon.send_signal(signal.SIGTERM)
-        try:
-            return self._daemon.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise Failed(f"The daemon did not end within {STOP_SECONDS:.0f} s.") from error
+        code = self._daemon.stop(STOP_SECONDS)
+        if code is None:
+            raise Failed(f"The daemon did not end within {STOP_SECONDS:.0f} s.")
+        return code
 
     def close(self) -> None:
-        if self._daemon is not None and self._daemon.poll() is None:
-            self._daemon.kill()
-            self._daemon.wait()
+        self._daemon.kill()
 
 
 def own_children(process: psutil.Process) -> list[psutil.Process]:

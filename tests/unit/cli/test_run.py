@@ -34,7 +34,7 @@ def test_a_second_daemon_under_launchd_ends_well_and_says_whose_the_home_is(hous
     with HomeLock(house.settings.lock_file):
         result = house.ask("run", "--launched-by", "launchd")
     assert result.exit_code == 0
-    assert "already runs" in result.stderr
+    assert "is already running" in result.stderr
     found = refusal(house.settings.home)
     assert found is not None
     assert found.exit_code == 75

@@ -1,4 +1,4 @@
-"""A prepared home with a real database, and a clock that moves only when told."""
+"""A prepared home with a real database, and a clock that only the test moves."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def library(database: Database) -> Library:
 
 
 def drop(inbox: Path, name: str, content: bytes = PNG) -> bytes:
-    """A file in the inbox; its path as smolwatch knows it."""
+    """A file in the inbox; its path as bytes."""
     file = inbox / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
@@ -63,7 +63,7 @@ def drop(inbox: Path, name: str, content: bytes = PNG) -> bytes:
 
 
 def settled(path: bytes) -> NewFile:
-    """The file as intake would hand it to the store."""
+    """The file as the intake passes it to the store."""
     with open(path, "rb") as file:  # noqa: PTH123 - a path of bytes
         content = file.read()
     return NewFile(

@@ -57,7 +57,7 @@ def state(library: Library, claim: Claim) -> JobState:
     return library.job(claim.job.id).state
 
 
-def test_a_delivered_job_is_done_and_its_sidecars_stand(
+def test_a_delivered_job_is_done_and_its_sidecars_exist(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
     Delivery(store, writer.write, clock, lambda: 1.0).deliver([(claim, description)])
@@ -65,7 +65,7 @@ def test_a_delivered_job_is_done_and_its_sidecars_stand(
     assert {file.name for file in inbox.iterdir()} == {"beach.png", "beach.png.md", "beach.png.smolwatch.json"}
 
 
-def test_the_row_stands_before_the_first_sidecar_is_begun(
+def test_the_row_is_stored_before_the_first_sidecar_is_begun(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description
 ) -> None:
     def look(written: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
@@ -105,7 +105,7 @@ def test_killed_after_the_sidecars_they_are_written_again_to_the_same_bytes(
     assert state(library, claim) is JobState.DONE
 
 
-def test_what_a_killed_worker_left_half_written_goes_and_what_others_write_now_stays(
+def test_the_temporaries_of_a_killed_worker_are_removed_and_those_of_others_are_kept(
     store: JobStore, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
     with pytest.raises(Killed):
@@ -134,11 +134,11 @@ def test_sidecars_that_cannot_be_written_wait_with_a_growing_pause_and_a_reason(
         clock.advance(pause)
         assert delivery.claim_unpublished("first", lease_seconds=60) == 1
     notes = [event.note for event in library.events(claim.job.id)]
-    assert notes.count("Sidecars pending. The disk is full") == 1, "the story does not grow with every try"
+    assert notes.count("Sidecars pending. The disk is full") == 1, "the events do not grow with every retry"
     assert not any(note.startswith("Taken up") for note in notes)
 
 
-def test_many_jobs_that_wait_for_the_same_are_logged_once_and_so_is_the_end(
+def test_many_jobs_with_the_same_cause_are_logged_once_and_so_is_the_end(
     store: JobStore, clock: FakeClock, inbox: Path
 ) -> None:
     is_full = True
@@ -166,7 +166,7 @@ def test_many_jobs_that_wait_for_the_same_are_logged_once_and_so_is_the_end(
     ]
 
 
-def test_what_nobody_foresaw_stops_no_other_publication(
+def test_an_unexpected_error_blocks_no_other_publication(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description
 ) -> None:
     def breaks(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
@@ -175,20 +175,20 @@ def test_what_nobody_foresaw_stops_no_other_publication(
     Delivery(store, breaks, clock, lambda: 1.0).deliver([(claim, description)])
     job = library.job(claim.job.id)
     assert (job.state, job.reason_code) == (JobState.PUBLISHING, "internal")
-    assert job.reason == "Sidecars pending. Something unexpected went wrong; the log says more."
+    assert job.reason == "Sidecars pending. Unexpected error; see the log for details."
     assert job.detail == "ValueError: unforeseen"
 
 
 def test_a_lost_claim_delivers_nothing(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
-    store.abandon_all("taken back")
+    store.abandon_all("The worker was killed.")
     Delivery(store, writer.write, clock, lambda: 1.0).deliver([(claim, description)])
     assert [file.name for file in inbox.iterdir()] == ["beach.png"]
     assert library.description(claim.job.id) is None
 
 
-def test_what_was_kept_is_told_in_the_jobs_story(
+def test_a_kept_sidecar_is_an_event_of_the_job(
     store: JobStore, library: Library, clock: FakeClock, claim: Claim, description: Description, inbox: Path
 ) -> None:
     (inbox / "beach.png.md").write_text("my own notes")
@@ -212,7 +212,7 @@ class CountingDatabase(Database):
 
 
 class TestTogether:
-    """Several jobs that were described one soon after the other."""
+    """Several jobs that were described shortly after one another."""
 
     NAMES = tuple(f"{number}.png" for number in range(8))
 
@@ -248,7 +248,7 @@ class TestTogether:
         assert synced == [False] * 2 * len(described) + [True]
         assert library.counts()[JobState.DONE] == len(described)
 
-    def test_all_rows_stand_before_the_first_sidecar_and_all_names_are_safe_before_the_first_is_done(
+    def test_all_rows_are_stored_before_the_first_sidecar_and_all_names_synced_before_the_first_is_done(
         self, store: JobStore, library: Library, clock: FakeClock, described: list[tuple[Claim, Description]]
     ) -> None:
         seen: list[str] = []

@@ -9,11 +9,11 @@ from config.errors import AlreadyRunningError
 from daemon.lock import HomeLock, holder, noted
 
 
-def test_nobody_holds_a_lock_that_was_never_taken(tmp_path: Path) -> None:
+def test_a_lock_that_was_never_taken_has_no_holder(tmp_path: Path) -> None:
     assert holder(tmp_path / "data" / "smolwatch.lock") is None
 
 
-def test_a_second_holder_is_refused_and_told_the_firsts_pid(tmp_path: Path) -> None:
+def test_a_second_holder_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     file = tmp_path / "data" / "smolwatch.lock"
     with HomeLock(file):
         with pytest.raises(AlreadyRunningError, match=str(os.getpid())), HomeLock(file):
@@ -30,7 +30,7 @@ def test_a_lock_is_free_again_after_its_holder_ended(tmp_path: Path) -> None:
         assert holder(file) == os.getpid()
 
 
-def test_asking_who_holds_it_does_not_keep_a_daemon_from_starting(tmp_path: Path) -> None:
+def test_reading_the_holder_does_not_keep_a_daemon_from_starting(tmp_path: Path) -> None:
     file = tmp_path / "smolwatch.lock"
     file.touch()
     for _ in range(20):
@@ -39,7 +39,7 @@ def test_asking_who_holds_it_does_not_keep_a_daemon_from_starting(tmp_path: Path
             pass
 
 
-def test_a_note_stands_beside_the_pid_until_it_is_taken_away_or_the_next_holder_comes(tmp_path: Path) -> None:
+def test_a_note_lasts_until_it_is_cleared_or_the_next_holder_starts(tmp_path: Path) -> None:
     file = tmp_path / "smolwatch.lock"
     assert noted(file) == ""
     with HomeLock(file) as lock:
@@ -54,7 +54,7 @@ def test_a_note_stands_beside_the_pid_until_it_is_taken_away_or_the_next_holder_
         assert noted(file) == ""
 
 
-def test_others_may_not_read_the_lock(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_lock(tmp_path: Path) -> None:
     file = tmp_path / "smolwatch.lock"
     with HomeLock(file):
         assert file.stat().st_mode & 0o777 == 0o600

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.retry_policy import YOUNG_SECONDS, Action, Decision, Failure, backoff, decide, is_young, patience
+from daemon.retry_policy import YOUNG_SECONDS, Action, Decision, Failure, backoff, decide, environment_backoff, is_young
 from storage.lifecycle import Cause
 from tests.fakes.clock import START
 
@@ -30,48 +30,48 @@ def pause(decision: Decision) -> float:
     return (decision.not_before - START).total_seconds()
 
 
-def test_the_files_own_fault_is_final() -> None:
+def test_an_input_failure_is_final() -> None:
     assert action(Cause.INPUT, "unreadable") is Action.FAIL
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
-def test_what_cannot_be_read_of_a_young_file_is_no_verdict(attempts: int) -> None:
+def test_an_unreadable_young_file_waits(attempts: int) -> None:
     assert action(Cause.INPUT, "unreadable", attempts, young=True) is Action.WAIT
     assert pause(decision(Cause.INPUT, "unreadable", young=True)) == 120
     assert action(Cause.INPUT, "out-of-memory", young=True) is Action.FAIL
     assert action(Cause.TRANSIENT, "unfinished", attempts, young=True) is Action.WAIT
 
 
-def test_a_file_that_grew_old_while_its_end_was_missed_is_opened_once_more() -> None:
+def test_an_unfinished_file_that_is_no_longer_young_is_retried() -> None:
     assert action(Cause.TRANSIENT, "unfinished") is Action.RETRY
 
 
 @pytest.mark.parametrize("code", ["not-allowed", "not-regular", "too-large"])
-def test_what_can_never_become_a_picture_is_skipped_at_once_however_young(code: str) -> None:
+def test_a_file_that_cannot_be_decoded_as_it_is_is_skipped_however_young(code: str) -> None:
     assert action(Cause.INPUT, code) is Action.SKIP
     assert action(Cause.INPUT, code, young=True) is Action.SKIP
 
 
-def test_the_models_fault_is_never_charged() -> None:
+def test_a_model_failure_is_never_charged() -> None:
     assert action(Cause.MODEL, attempts=3) is Action.RELEASE
 
 
-def test_what_may_pass_is_tried_again_until_the_attempts_are_used_up() -> None:
+def test_a_transient_failure_is_retried_until_the_attempts_are_used_up() -> None:
     assert [action(Cause.TRANSIENT, attempts=n) for n in (1, 2, 3)] == [Action.RETRY, Action.RETRY, Action.FAIL]
 
 
-def test_the_machine_is_waited_for_without_end_and_ever_more_patiently() -> None:
+def test_an_environment_failure_waits_without_end_and_ever_longer() -> None:
     assert action(Cause.ENVIRONMENT, attempts=3) is Action.WAIT
     waits = [pause(decision(Cause.ENVIRONMENT, waited=waited)) for waited in (0, 60, 1e9)]
     assert waits == [10, 60, 3600]
 
 
 @pytest.mark.parametrize("code", ["gone", "changed"])
-def test_bytes_that_are_no_longer_there_end_the_job(code: str) -> None:
+def test_missing_bytes_end_the_job(code: str) -> None:
     assert action(Cause.TRANSIENT, code) is Action.GONE
 
 
-def test_only_what_is_tried_again_has_a_time() -> None:
+def test_only_a_retry_has_a_time() -> None:
     assert decision(Cause.INPUT).not_before is None
     assert pause(decision(Cause.TRANSIENT, attempts=2)) == 40
 
@@ -82,12 +82,12 @@ def test_the_wait_is_between_half_and_all_of_its_step_and_an_hour_at_most(
 ) -> None:
     step = min(3600, 10 * 4 ** min(max(attempts - 1, 0), 20))
     assert step / 2 <= backoff(attempts, lambda: chance) <= step
-    assert 5 <= patience(waited, lambda: chance) <= 3600
+    assert 5 <= environment_backoff(waited, lambda: chance) <= 3600
 
 
 @dataclass(frozen=True)
 class Times:
-    """As much of an os.stat_result as youth is judged by."""
+    """The fields of an os.stat_result that `is_young` reads."""
 
     st_mtime_ns: int
     st_ctime_ns: int

@@ -21,7 +21,7 @@ class Kitchen:
         self.gate = threading.Semaphore(1000 if open else 0)
         self.begun: list[str] = []
         self.readying = PreprocessQueue(self.make, len, most_bytes)
-        self.readying.is_beside = beside
+        self.readying.in_background = beside
 
     def make(self, request: Request) -> str:
         self.begun.append(request.id)
@@ -33,7 +33,7 @@ class Kitchen:
             self.readying.add(Request(id=id, pictures=(), questions=()))
 
     def taken(self) -> Iterator[str]:
-        while (found := self.readying.take(wait=True)) is not None:
+        while (found := self.readying.take_next(wait=True)) is not None:
             assert found[0].id.upper() == found[1]
             yield found[1]
 
@@ -49,10 +49,10 @@ def test_all_are_taken_in_the_order_in_which_they_were_added(beside: bool) -> No
 def test_without_waiting_only_what_is_ready_is_taken() -> None:
     kitchen = Kitchen(open=False)
     kitchen.add("a")
-    assert kitchen.readying.take(wait=False) is None
+    assert kitchen.readying.take_next(wait=False) is None
     assert "a" in kitchen.readying
     kitchen.gate.release()
-    assert wait_for(lambda: kitchen.readying.take(wait=False))[1] == "A"
+    assert wait_for(lambda: kitchen.readying.take_next(wait=False))[1] == "A"
     assert "a" not in kitchen.readying
 
 
@@ -61,16 +61,20 @@ def test_without_a_thread_a_request_is_made_ready_when_it_is_taken() -> None:
     kitchen.add("a", "b", "c")
     assert not kitchen.begun
     kitchen.readying.cancel("b")
-    assert [taken and taken[1] for taken in (kitchen.readying.take(wait=False) for _ in range(3))] == ["A", "C", None]
+    assert [taken and taken[1] for taken in (kitchen.readying.take_next(wait=False) for _ in range(3))] == [
+        "A",
+        "C",
+        None,
+    ]
 
 
 def test_no_more_is_made_than_the_bytes_allow_until_some_is_taken() -> None:
     kitchen = Kitchen(most_bytes=3)
     kitchen.add("aa", "bb", "cc", "dd")
-    wait_for(lambda: not kitchen.readying._runs)
+    wait_for(lambda: not kitchen.readying._is_running)
     assert kitchen.begun == ["aa", "bb"]
-    assert kitchen.readying.take(wait=True) is not None
-    wait_for(lambda: not kitchen.readying._runs)
+    assert kitchen.readying.take_next(wait=True) is not None
+    wait_for(lambda: not kitchen.readying._is_running)
     assert kitchen.begun == ["aa", "bb", "cc"]
 
 
@@ -128,7 +132,7 @@ def test_whatever_the_order_of_events_each_is_taken_once_and_in_order(
             kitchen.add(f"r{number}")
             expected.append(f"R{number}")
         elif order == "take":
-            found += [taken[1] for taken in [kitchen.readying.take(wait=False)] if taken is not None]
+            found += [taken[1] for taken in [kitchen.readying.take_next(wait=False)] if taken is not None]
         elif waiting := [id for id in expected if id not in found]:
             cancelled = waiting[0 if order == "cancel" else -1]
             kitchen.readying.cancel(cancelled.lower())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.supervision.database_health import LOOK_SECONDS, DatabaseHealth
+from daemon.supervision.database_health import CHECK_SECONDS, DatabaseHealth
 from storage.db import sqlite_backend
 from storage.db.database import Database, open_database
 from storage.errors import BusyError, DiskFullError
@@ -23,58 +23,58 @@ def impatient(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def told() -> list[str]:
+def notes() -> list[str]:
     return []
 
 
 @pytest.fixture
-def trouble(impatient: Database, clock: FakeClock, told: list[str]) -> DatabaseHealth:
-    return DatabaseHealth(impatient, clock, told.append)
+def health(impatient: Database, clock: FakeClock, notes: list[str]) -> DatabaseHealth:
+    return DatabaseHealth(impatient, clock, notes.append)
 
 
-def test_without_trouble_nothing_is_said_or_written(
-    trouble: DatabaseHealth, impatient: Database, told: list[str]
+def test_a_healthy_database_gets_no_note_and_no_write(
+    health: DatabaseHealth, impatient: Database, notes: list[str]
 ) -> None:
     log = Path(impatient.name).with_name("smolwatch.db-wal")
     before = log.stat().st_size
-    trouble.look()
-    assert told == []
+    health.check()
+    assert notes == []
     assert log.stat().st_size == before
 
 
-def test_a_database_that_is_held_is_told_once_and_so_is_its_end(
-    trouble: DatabaseHealth, impatient: Database, clock: FakeClock, told: list[str]
+def test_a_held_database_is_noted_once_and_so_is_its_end(
+    health: DatabaseHealth, impatient: Database, clock: FakeClock, notes: list[str]
 ) -> None:
     with closing(sqlite3.connect(Path(impatient.name), isolation_level=None)) as rival:
         rival.execute("BEGIN IMMEDIATE")
         for _ in range(2):
             with pytest.raises(BusyError) as caught:
-                trouble.look()
-            trouble.meet(caught.value)
-            clock.advance(LOOK_SECONDS)
+                health.check()
+            health.record(caught.value)
+            clock.advance(CHECK_SECONDS)
         rival.execute("ROLLBACK")
-    assert len(told) == 1
-    assert "held by another program" in told[0]
-    trouble.look()
-    assert told[1:] == [""]
+    assert len(notes) == 1
+    assert "held by another program" in notes[0]
+    health.check()
+    assert notes[1:] == [""]
 
 
-def test_too_little_room_is_told_until_there_is_enough(
-    trouble: DatabaseHealth, clock: FakeClock, told: list[str], monkeypatch: pytest.MonkeyPatch
+def test_too_little_disk_space_is_noted_until_there_is_enough(
+    health: DatabaseHealth, clock: FakeClock, notes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 999)
     with pytest.raises(DiskFullError) as caught:
-        trouble.look()
-    trouble.meet(caught.value)
-    clock.advance(LOOK_SECONDS)
+        health.check()
+    health.record(caught.value)
+    clock.advance(CHECK_SECONDS)
     monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 1000)
-    trouble.look()
-    assert told[0].startswith("Disk full: ")
-    assert told[1:] == [""]
+    health.check()
+    assert notes[0].startswith("Disk full: ")
+    assert notes[1:] == [""]
 
 
 def test_a_disk_that_stays_full_is_logged_once_however_full_it_is_and_so_is_its_end(
-    trouble: DatabaseHealth, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    health: DatabaseHealth, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = [900]
     monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: free[0])
@@ -82,23 +82,23 @@ def test_a_disk_that_stays_full_is_logged_once_however_full_it_is_and_so_is_its_
         for _ in range(20):
             free[0] -= 1
             with pytest.raises(DiskFullError) as caught:
-                trouble.look()
-            trouble.meet(caught.value)
-            clock.advance(LOOK_SECONDS)
+                health.check()
+            health.record(caught.value)
+            clock.advance(CHECK_SECONDS)
         free[0] = 1000
         for _ in range(4):
-            trouble.look()
-            clock.advance(LOOK_SECONDS)
+            health.check()
+            clock.advance(CHECK_SECONDS)
     assert len(lines) == 2
-    assert lines[0].startswith("The database cannot be used now: Disk full: ")
-    assert lines[1] == "The database can be used again after 95 s."
+    assert lines[0].startswith("The database is unavailable: Disk full: ")
+    assert lines[1] == "The database is available again after 95 s."
 
 
-def test_it_looks_every_few_seconds(trouble: DatabaseHealth, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    trouble.look()
+def test_it_checks_every_few_seconds(health: DatabaseHealth, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    health.check()
     monkeypatch.setattr(sqlite_backend, "free_bytes", lambda folder: 0)
-    clock.advance(LOOK_SECONDS - 0.1)
-    trouble.look()
+    clock.advance(CHECK_SECONDS - 0.1)
+    health.check()
     clock.advance(0.1)
     with pytest.raises(DiskFullError):
-        trouble.look()
+        health.check()

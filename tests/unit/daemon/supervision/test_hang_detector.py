@@ -5,62 +5,62 @@ from daemon.supervision.hang_detector import GAP_SECONDS, HangDetector
 from tests.fakes.clock import FakeClock
 
 
-def watch(clock: FakeClock, stall: HangDetector, seconds: float) -> float | None:
-    """Ask as often as the supervisor does."""
+def watch(clock: FakeClock, detector: HangDetector, seconds: float) -> float | None:
+    """Check as often as the supervisor does."""
     for _ in range(int(seconds)):
         clock.advance(1.0)
-        if (found := stall.overdue()) is not None:
+        if (found := detector.hung_seconds()) is not None:
             return found
     return None
 
 
-def test_a_worker_that_gets_no_further_is_overdue() -> None:
+def test_a_worker_without_progress_is_hung() -> None:
     clock = FakeClock()
-    stall = HangDetector(120, clock)
-    stall.hear(Stage.WORKING)
-    assert watch(clock, stall, 120) is None
-    assert watch(clock, stall, 1) == 121
+    detector = HangDetector(120, clock)
+    detector.record(Stage.WORKING)
+    assert watch(clock, detector, 120) is None
+    assert watch(clock, detector, 1) == 121
 
 
-def test_every_word_gives_it_the_whole_time_again() -> None:
+def test_every_report_restarts_the_limit() -> None:
     clock = FakeClock()
-    stall = HangDetector(120, clock)
+    detector = HangDetector(120, clock)
     for _ in range(5):
-        stall.hear(Stage.WORKING)
-        assert watch(clock, stall, 100) is None
+        detector.record(Stage.WORKING)
+        assert watch(clock, detector, 100) is None
 
 
 def test_an_idle_worker_may_be_silent_for_ever() -> None:
     clock = FakeClock()
-    stall = HangDetector(120, clock)
-    stall.hear(Stage.IDLE)
-    assert watch(clock, stall, 10_000) is None
+    detector = HangDetector(120, clock)
+    detector.record(Stage.IDLE)
+    assert watch(clock, detector, 10_000) is None
 
 
 def test_loading_may_take_five_times_as_long() -> None:
     clock = FakeClock()
-    stall = HangDetector(120, clock)
-    stall.hear(Stage.LOADING)
-    assert watch(clock, stall, 600) is None
-    assert watch(clock, stall, 1) == 601
+    detector = HangDetector(120, clock)
+    detector.record(Stage.LOADING)
+    assert watch(clock, detector, 600) is None
+    assert watch(clock, detector, 1) == 601
 
 
-def test_each_worker_that_was_ended_leaves_the_next_twice_the_time_up_to_eight_times() -> None:
+def test_each_killed_worker_doubles_the_limit_of_the_next_up_to_eight_times() -> None:
     clock = FakeClock()
-    stall = HangDetector(10, clock)
+    detector = HangDetector(10, clock)
     waited = []
     for _ in range(5):
-        stall.hear(Stage.WORKING)
-        waited.append(watch(clock, stall, 1000))
-        stall.ended()
+        detector.record(Stage.WORKING)
+        waited.append(watch(clock, detector, 1000))
+        detector.record_kill()
     assert waited == [11, 21, 41, 81, 81]
 
 
-def test_a_daemon_that_stood_still_itself_blames_nobody() -> None:
+def test_after_the_daemon_was_suspended_the_limit_restarts() -> None:
     clock = FakeClock()
-    stall = HangDetector(120, clock)
-    stall.hear(Stage.WORKING)
-    stall.overdue()
+    detector = HangDetector(120, clock)
+    detector.record(Stage.WORKING)
+    detector.hung_seconds()
     clock.advance(GAP_SECONDS + 1000)
-    assert stall.overdue() is None
-    assert watch(clock, stall, 121) == 121
+    assert detector.hung_seconds() is None
+    assert watch(clock, detector, 121) == 121

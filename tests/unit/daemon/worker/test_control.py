@@ -5,7 +5,7 @@ import time
 from daemon.worker.control import Control
 
 
-def test_work_ends_one_wait() -> None:
+def test_a_wake_ends_one_wait() -> None:
     control = Control()
     control.wake()
     began = time.monotonic()
@@ -17,7 +17,7 @@ def test_work_ends_one_wait() -> None:
     assert time.monotonic() - began >= 0.01
 
 
-def test_a_stop_ends_every_wait_also_one_for_work() -> None:
+def test_a_stop_ends_every_wait() -> None:
     control = Control()
     control.wake()
     control.stop()

@@ -8,7 +8,7 @@ import pytest
 from config.recipes import Question, load_recipe
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, Figures, Reply
-from daemon.worker.describe import Cost, describe, same_for
+from daemon.worker.describe import Cost, describe, with_path_of
 from storage.description import Description, Quality
 from storage.lifecycle import JobState
 from storage.records import Job, MediaKind
@@ -45,14 +45,14 @@ def job_of(kind: MediaKind) -> Job:
 
 
 def described(kind: MediaKind = MediaKind.IMAGE, *, complete: bool = True, **texts: str) -> Description:
-    """What becomes of an engine's answers, given as texts by name."""
+    """The description for these texts, by question."""
     answers = {name: Answer(text=text, tokens=9, complete=complete) for name, text in texts.items()}
     media = description_of(new_file(kind=kind)).media
     reply = Reply(id="1", answers=answers, figures=FIGURES)
     return describe(job_of(kind), media, reply, EchoEngine().load(), RECIPE, COST, START)
 
 
-def test_good_answers_are_the_record_word_for_word() -> None:
+def test_good_answers_are_recorded_unchanged() -> None:
     found = described(caption="A dog.", summary="A dog on a beach.\n\nIt runs.")
     assert found.answers == {"caption": "A dog.", "summary": "A dog on a beach.\n\nIt runs."}
     assert found.quality == Quality(verdict="ok", reasons=())
@@ -71,26 +71,24 @@ def test_a_suspect_answer_is_kept() -> None:
     assert described(caption=loop).answers == {"caption": loop}
 
 
-def test_what_is_not_for_people_is_taken_out() -> None:
+def test_special_tokens_and_preambles_are_removed() -> None:
     found = described(caption="Here's a caption: A dog.<end_of_utterance>", summary="A <image>dog.")
     assert found.answers == {"caption": "A dog.", "summary": "A dog."}
     assert found.quality == Quality(verdict="suspect", reasons=("summary: leaked-token",))
 
 
 @pytest.mark.parametrize(("kind", "questions"), [(MediaKind.IMAGE, RECIPE.image), (MediaKind.VIDEO, RECIPE.video)])
-def test_an_answer_is_held_against_the_question_that_was_asked(
-    kind: MediaKind, questions: tuple[Question, ...]
-) -> None:
-    asked = {question.name: question.ask for question in questions}
-    found = described(kind, **{name: f"{ask} A dog." for name, ask in asked.items()})
-    assert found.answers == dict.fromkeys(asked, "A dog.")
-    assert found.quality.reasons == tuple(f"{name}: echo" for name in asked)
+def test_an_answer_is_checked_against_its_own_question(kind: MediaKind, questions: tuple[Question, ...]) -> None:
+    prompts = {question.name: question.ask for question in questions}
+    found = described(kind, **{name: f"{ask} A dog." for name, ask in prompts.items()})
+    assert found.answers == dict.fromkeys(prompts, "A dog.")
+    assert found.quality.reasons == tuple(f"{name}: echo" for name in prompts)
 
 
 def test_the_same_bytes_elsewhere_are_as_suspect_there() -> None:
-    known = described(caption="")
+    cached = described(caption="")
     elsewhere = replace(job_of(MediaKind.IMAGE), path=b"/inbox/copy.jpg")
-    assert same_for(elsewhere, known).quality == Quality(verdict="suspect", reasons=("caption: empty",))
+    assert with_path_of(elsewhere, cached).quality == Quality(verdict="suspect", reasons=("caption: empty",))
 
 
 def test_the_cost_joins_what_the_engine_and_the_worker_measured() -> None:
@@ -99,7 +97,7 @@ def test_the_cost_joins_what_the_engine_and_the_worker_measured() -> None:
     assert stats.tokens_per_second == 15.0
 
 
-def test_a_reply_without_figures_is_no_answer() -> None:
+def test_a_reply_without_figures_is_an_error() -> None:
     media = description_of(new_file()).media
     with pytest.raises(ValueError, match="figures"):
         describe(job_of(MediaKind.IMAGE), media, Reply(id="1"), EchoEngine().load(), RECIPE, COST, START)

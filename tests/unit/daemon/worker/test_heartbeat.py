@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.worker.heartbeat import Heartbeat
+from daemon.messages import Stage
+from daemon.worker.heartbeat import REPEAT_SECONDS, Heartbeat, LoopProgress
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -20,60 +21,100 @@ def claimed(store: JobStore, inbox: Path) -> Claim:
     return claim
 
 
-def test_a_beaten_claim_outlives_its_first_lease(store: JobStore, inbox: Path, clock: FakeClock) -> None:
-    pulse = Heartbeat(store, beat_seconds=10, lease_seconds=60)
-    pulse.hold(claimed(store, inbox))
+def test_a_renewed_claim_outlives_its_first_lease(store: JobStore, inbox: Path, clock: FakeClock) -> None:
+    heartbeat = Heartbeat(store, beat_seconds=10, lease_seconds=60)
+    heartbeat.hold(claimed(store, inbox))
     for _ in range(10):
         clock.advance(30)
-        pulse.beat()
+        heartbeat.beat()
         assert store.reap() == []
 
 
 def test_a_dropped_claim_is_reaped(store: JobStore, inbox: Path, clock: FakeClock) -> None:
-    pulse, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
-    pulse.hold(claim)
-    pulse.drop(claim)
+    heartbeat, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    heartbeat.hold(claim)
+    heartbeat.drop(claim)
     clock.advance(61)
-    pulse.beat()
+    heartbeat.beat()
     assert store.reap() == [claim.job.id]
 
 
-def test_released_jobs_wait_again_with_their_attempt_refunded(store: JobStore, library: Library, inbox: Path) -> None:
-    pulse, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
-    pulse.hold(claim)
-    pulse.release_all("stopped")
+def test_released_jobs_are_queued_with_their_attempt_refunded(store: JobStore, library: Library, inbox: Path) -> None:
+    heartbeat, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    heartbeat.hold(claim)
+    heartbeat.release_all("stopped")
     job = library.job(claim.job.id)
     assert (job.state, job.attempts) == (JobState.QUEUED, 0)
-    assert not pulse.is_holding
+    assert not heartbeat.is_holding
 
 
-def test_a_claim_that_was_taken_back_is_not_beaten_any_more(store: JobStore, inbox: Path) -> None:
-    pulse = Heartbeat(store, beat_seconds=10, lease_seconds=60)
-    pulse.hold(claimed(store, inbox))
-    store.abandon_all("taken back")
-    pulse.beat()
-    assert not pulse.is_holding
+def test_a_lost_claim_is_not_renewed_any_more(store: JobStore, inbox: Path) -> None:
+    heartbeat = Heartbeat(store, beat_seconds=10, lease_seconds=60)
+    heartbeat.hold(claimed(store, inbox))
+    store.abandon_all("The worker was killed.")
+    heartbeat.beat()
+    assert not heartbeat.is_holding
 
 
-def test_a_claim_that_was_taken_back_is_logged_once_at_the_next_beat(store: JobStore, inbox: Path) -> None:
-    pulse, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
-    pulse.hold(claim)
-    store.abandon_all("taken back")
+def test_a_lost_claim_is_logged_once_at_the_next_beat(store: JobStore, inbox: Path) -> None:
+    heartbeat, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    heartbeat.hold(claim)
+    store.abandon_all("The worker was killed.")
     with logged("WARNING") as lines:
         for _ in range(3):
-            pulse.beat()
-    assert lines == [f"Job {claim.job.id} was taken back while it was worked on"]
+            heartbeat.beat()
+    assert lines == [f"Job {claim.job.id}: the claim was lost while the job was running"]
 
 
-def test_a_job_that_is_finished_before_its_claim_is_dropped_is_not_logged_as_taken_back(
-    store: JobStore, inbox: Path
-) -> None:
-    pulse, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
-    pulse.hold(claim)
+def test_a_job_that_is_finished_before_its_claim_is_dropped_is_not_logged_as_lost(store: JobStore, inbox: Path) -> None:
+    heartbeat, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    heartbeat.hold(claim)
     store.publish(claim, description_of(settled(claim.job.path)))
     store.finish(claim)
     with logged("WARNING") as lines:
-        pulse.beat()
-        pulse.drop(claim)
-        pulse.beat()
+        heartbeat.beat()
+        heartbeat.drop(claim)
+        heartbeat.beat()
     assert lines == []
+
+
+def test_a_stage_is_reported_when_it_changes_and_once_a_second_while_it_lasts() -> None:
+    reported: list[Stage] = []
+    clock = FakeClock()
+    progress = LoopProgress(reported.append, clock)
+    for stage in (Stage.LOADING, Stage.WORKING, Stage.WORKING):
+        progress.report(stage)
+    clock.advance(REPEAT_SECONDS)
+    progress.repeat()
+    assert reported == [Stage.LOADING, Stage.WORKING, Stage.WORKING]
+
+
+def test_many_answers_are_reported_once_a_second() -> None:
+    reported: list[Stage] = []
+    clock = FakeClock()
+    progress = LoopProgress(reported.append, clock)
+    for _ in range(2):
+        for _ in range(100):
+            progress.report(Stage.WORKING)
+            progress.report(Stage.ANSWERED)
+        clock.advance(REPEAT_SECONDS)
+    assert reported == [Stage.WORKING, Stage.ANSWERED, Stage.WORKING, Stage.ANSWERED]
+    progress.report(Stage.IDLE)
+    assert reported[-1] is Stage.IDLE
+
+
+def test_an_idle_stage_is_reported_once() -> None:
+    reported: list[Stage] = []
+    clock = FakeClock()
+    progress = LoopProgress(reported.append, clock)
+    for _ in range(3):
+        progress.report(Stage.IDLE)
+        clock.advance(REPEAT_SECONDS)
+    assert reported == [Stage.IDLE]
+
+
+def test_a_report_to_a_dead_daemon_is_ignored() -> None:
+    def dead(stage: Stage) -> None:
+        raise BrokenPipeError
+
+    LoopProgress(dead, FakeClock()).report(Stage.WORKING)

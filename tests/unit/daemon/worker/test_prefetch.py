@@ -1,85 +1,85 @@
-"""The thread that opens files; events say when something has happened, and nothing is waited for by the clock."""
+"""The thread that opens files; events instead of sleeps."""
 
 from __future__ import annotations
 
 import threading
 
-from daemon.errors import DecoderCrashedError
+from daemon.errors import DecoderCrashedError, UnreadableError
 from daemon.media.clip import Clip
-from daemon.worker.prefetch import Prefetcher
-from daemon.worker.prefetch_window import Opened, PrefetchWindow
+from daemon.worker.prefetch import FilePrefetcher, Opened
 from tests.fakes.clock import FakeClock
 from tests.fakes.opener import FakeOpener
-from tests.support.errands import errand_of
+from tests.support.decode_tasks import opened, task_of
 
 LONG = 30.0
 
 
-def taken(reader: Prefetcher) -> Opened:
-    reader.wait(LONG)
-    found = reader.take()
+def taken(prefetcher: FilePrefetcher) -> Opened:
+    prefetcher.wait(LONG)
+    found = prefetcher.take()
     assert found is not None
-    return found
+    assert found[0] is found[1].task
+    return found[1]
 
 
-def test_files_are_opened_in_their_order_while_nobody_waits() -> None:
+def test_files_are_opened_in_their_order_in_the_background() -> None:
     opener, clock = FakeOpener(lambda _: clock.advance(2.0)), FakeClock()
-    with Prefetcher(opener, clock) as reader:
-        errands = [errand_of(number) for number in range(5)]
-        for errand in errands:
-            reader.want(errand)
-        found = [taken(reader) for _ in errands]
-    assert [one.errand for one in found] == errands
-    assert all(isinstance(one.clip, Clip) and one.seconds == 2.0 for one in found)
+    with FilePrefetcher(opener, clock) as prefetcher:
+        tasks = [task_of(number) for number in range(5)]
+        for task in tasks:
+            prefetcher.add(task)
+        found = [taken(prefetcher) for _ in tasks]
+    assert [opened.task for opened in found] == tasks
+    assert all(isinstance(opened.clip, Clip) and opened.seconds == 2.0 for opened in found)
     assert opener.is_closed
 
 
-def test_a_file_that_fails_costs_itself_alone() -> None:
+def test_a_file_that_fails_does_not_affect_the_next() -> None:
     opener = FakeOpener()
-    opener.failures[errand_of(1).claim.job.path] = DecoderCrashedError("signal 11")
-    with Prefetcher(opener, FakeClock()) as reader:
+    opener.failures[task_of(1).claim.job.path] = DecoderCrashedError("signal 11")
+    with FilePrefetcher(opener, FakeClock()) as prefetcher:
         for number in (1, 2):
-            reader.want(errand_of(number))
-        assert isinstance(taken(reader).clip, DecoderCrashedError)
-        assert isinstance(taken(reader).clip, Clip)
+            prefetcher.add(task_of(number))
+        assert isinstance(taken(prefetcher).clip, DecoderCrashedError)
+        assert isinstance(taken(prefetcher).clip, Clip)
 
 
-def test_it_opens_further_when_pictures_are_no_longer_kept() -> None:
+def test_the_next_file_is_opened_when_pictures_are_no_longer_kept() -> None:
     opener = FakeOpener()
-    with Prefetcher(opener, FakeClock(), PrefetchWindow(opener.picture.nbytes)) as reader:
+    with FilePrefetcher(opener, FakeClock(), opener.picture.nbytes) as prefetcher:
         for number in (1, 2):
-            reader.want(errand_of(number))
-        taken(reader)
+            prefetcher.add(task_of(number))
+        taken(prefetcher)
         assert len(opener.opened) == 1
-        reader.keep([])
-        assert taken(reader).errand.claim.job.id == 2
+        prefetcher.keep([])
+        assert taken(prefetcher).task.claim.job.id == 2
 
 
-def test_there_is_no_waiting_when_nothing_can_come() -> None:
-    with Prefetcher(FakeOpener(), FakeClock()) as reader:
-        reader.wait(LONG)
-        assert reader.take() is None
+def test_waiting_ends_at_once_when_there_is_nothing_to_open() -> None:
+    with FilePrefetcher(FakeOpener(), FakeClock()) as prefetcher:
+        prefetcher.wait(LONG)
+        assert prefetcher.take() is None
 
 
-def test_what_is_forgotten_while_it_is_opened_is_never_handed_out() -> None:
+def test_a_file_that_is_dropped_while_it_is_opened_is_never_taken() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def hold(path: bytes) -> None:
         begun.set()
         assert go_on.wait(LONG)
 
-    with Prefetcher(FakeOpener(hold), FakeClock()) as reader:
+    with FilePrefetcher(FakeOpener(hold), FakeClock()) as prefetcher:
         for number in (1, 2, 3):
-            reader.want(errand_of(number))
+            prefetcher.add(task_of(number))
         assert begun.wait(LONG)
-        assert [claim.job.id for claim in reader.forget()] == [1, 2, 3]
-        reader.want(errand_of(4))
+        assert [task.claim.job.id for task in prefetcher.clear()] == [1, 2, 3]
+        prefetcher.add(task_of(4))
         go_on.set()
-        assert taken(reader).errand.claim.job.id == 4
-        assert len(reader) == 0
+        assert taken(prefetcher).task.claim.job.id == 4
+        assert len(prefetcher) == 0
 
 
-def test_a_file_that_hangs_does_not_hold_up_the_end() -> None:
+def test_a_file_that_hangs_does_not_delay_the_end() -> None:
     begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
 
     def hang(path: bytes) -> None:
@@ -92,9 +92,15 @@ def test_a_file_that_hangs_does_not_hold_up_the_end() -> None:
             closed.set()
 
     opener = Watched(hang)
-    with Prefetcher(opener, FakeClock(), grace_seconds=0.0) as reader:
-        reader.want(errand_of(1))
+    with FilePrefetcher(opener, FakeClock(), grace_seconds=0.0) as prefetcher:
+        prefetcher.add(task_of(1))
         assert begun.wait(LONG)
     assert not opener.is_closed
     go_on.set()
     assert closed.wait(LONG)
+
+
+def test_a_file_that_could_not_be_opened_takes_no_memory() -> None:
+    failed = Opened(task=task_of(1), clip=UnreadableError(), seconds=0.1)
+    assert failed.nbytes == 0
+    assert opened(task_of(1), 60).nbytes == 60

@@ -18,13 +18,13 @@ def test_sidecars_are_written_beside_the_file(settings: Settings, inbox: Path) -
 
 
 @pytest.mark.parametrize("folder", [".Trash-1000", "A.photoslibrary", "holiday/@eaDir"])
-def test_nothing_is_written_into_a_folder_that_is_not_entered_and_why_is_said(
+def test_nothing_is_written_into_a_folder_that_is_not_entered_and_the_reason_is_kept(
     settings: Settings, inbox: Path, folder: str
 ) -> None:
-    """What was described there under other rules may still be waiting for its sidecars."""
+    """A job that was described there under other filters may still wait for its sidecars."""
     path = drop(inbox, f"{folder}/beach.png")
     kept = sidecar_writer(settings)(description_of(settled(path)), frozenset, set())
-    assert [one.path for one in kept] == [path + b".smolwatch.json", path + b".md"]
+    assert [sidecar.path for sidecar in kept] == [path + b".smolwatch.json", path + b".md"]
     assert "such folders are not entered" in kept[0].reason
     assert os.listdir(inbox / folder) == ["beach.png"]
     assert not settings.sidecar_folder.exists()

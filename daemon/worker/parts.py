@@ -1,0 +1,35 @@
+"""What a worker is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from config.settings import Settings
+from daemon.clock import Clock
+from daemon.power.throttle import Throttle
+from daemon.worker.delivery_queue import DeliveryQueue
+from daemon.worker.engine_host import EngineHost
+from daemon.worker.heartbeat import Heartbeat, LoopProgress
+from daemon.worker.memory import MemoryGrowth
+from daemon.worker.prefetch import FilePrefetcher
+from storage.jobs.store import JobStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerParts:
+    """`owner`: the name in its claims; `report_path` has the intake check a path again."""
+
+    settings: Settings
+    store: JobStore
+    engine_host: EngineHost
+    prefetcher: FilePrefetcher
+    deliveries: DeliveryQueue
+    heartbeat: Heartbeat
+    progress: LoopProgress
+    throttle: Throttle
+    memory_growth: MemoryGrowth
+    clock: Clock
+    owner: str
+    report_path: Callable[[bytes], None]
+    launched_by: str
