@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from daemon.errors import EngineError
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply, Request
-from daemon.inference.weights.sources import ECHO_ID, ECHO_REVISION
+
+ECHO_ID, ECHO_REVISION = "echo", "1"
 
 
 class EchoEngine:

@@ -21,7 +21,7 @@ from config.settings import Settings
 from daemon.clock import SystemClock
 from daemon.delivery import Delivery, Write
 from daemon.inference.engine import Engine
-from daemon.inference.factory import make_engine
+from daemon.inference.registry import make_engine
 from daemon.inference.torch.environment import set_up_libraries
 from daemon.intake.filters import filters_of
 from daemon.intake.sweep import inbox_root

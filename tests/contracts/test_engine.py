@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from config.recipes import Question
-from daemon.inference.batch_engine import TorchEngine
+from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
 from daemon.inference.reask import ReaskingEngine
 from daemon.inference.sampling_params import SamplingParams
+from daemon.inference.torch.loader import TorchLoader
+from daemon.inference.weights.sources import ModelFolder
 from tests.support.checkpoints import write_tiny_checkpoint
 
 QUESTIONS = (
@@ -30,9 +33,22 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
 
 
-def torch_engine(folder: Path, rows: int = 4, precision: str = "f32") -> TorchEngine:
-    return TorchEngine(
-        folder, model_id="tiny", revision="1", device="cpu", precision=precision, detail="fast", rows=rows, threads=1
+def torch_engine(
+    folder: Path,
+    *,
+    rows: int = 4,
+    device: str = "cpu",
+    precision: str = "f32",
+    cache_tokens: int | None = None,
+    stop_at_end: bool = True,
+) -> BatchEngine[Tensor]:
+    return BatchEngine(
+        ModelFolder(folder, "tiny", "1"),
+        TorchLoader(device=device, precision=precision, threads=1),
+        detail="fast",
+        rows=rows,
+        cache_tokens=cache_tokens,
+        stop_at_end=stop_at_end,
     )
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
 
 from daemon.inference.batch.repetition import LONGEST_PERIOD
 from daemon.inference.batch.runner_protocol import RunnerError
+from daemon.inference.runner_loader import LoadedRunner
 from daemon.inference.sampling_params import GREEDY, SamplingParams
+from daemon.inference.smolvlm.checkpoint import ModelSpec
 
 IMAGE, END, WORDS = 90, 0, 40
 POISON = 13  # a tile that no model survives
@@ -145,3 +151,62 @@ class HashRunner:
         del row.to_read[:count]
         assert len(row.held) <= row.room
         return next_token(row.held, row.decoding)
+
+
+class PixelRunner(HashRunner):
+    """The hash model behind a real processor: tiles are arrays, `image_id` its image token, `per_tile` of them a tile.
+
+    `lifecycle` are the calls that an engine makes beside those of the scheduler.
+    """
+
+    device_type, dtype_name = "abacus", "beads"
+    tokens_that_fit, cache_bytes, device_memory_bytes = 4096, 77, 99
+
+    def __init__(self, image_id: int, per_tile: int) -> None:
+        super().__init__()
+        self._image_id, self._per_tile = image_id, per_tile
+        self.lifecycle: list[str] = []
+
+    def encode_images(self, tiles: Sequence[NDArray[np.float32]]) -> list[str]:
+        return super().encode_images([crc32(tile.tobytes()) for tile in tiles])
+
+    def add(self, ids: Sequence[int], features: Sequence[str], room: int, decoding: SamplingParams = GREEDY) -> int:
+        return super().add(self._ids(ids), self._features(features), room, decoding)
+
+    def fork(
+        self,
+        row: int,
+        shared: int,
+        ids: Sequence[int],
+        features: Sequence[str],
+        room: int,
+        decoding: SamplingParams = GREEDY,
+    ) -> int:
+        return super().fork(row, shared, self._ids(ids), self._features(features), room, decoding)
+
+    def trim(self) -> None:
+        self.lifecycle.append("trim")
+
+    def close(self) -> None:
+        self.lifecycle.append("close")
+
+    def _ids(self, ids: Sequence[int]) -> list[int]:
+        """No other token of the vocabulary is taken for an image position."""
+        return [IMAGE if token == self._image_id else IMAGE + 1 + token for token in ids]
+
+    def _features(self, features: Sequence[str]) -> list[str]:
+        return [each for each in features for _ in range(self._per_tile)]
+
+
+class PixelLoader:
+    """Loads a PixelRunner, which decodes no more than `most` sequences at once."""
+
+    engine_name = "hash"
+
+    def __init__(self, most: int = 3) -> None:
+        self._most = most
+        self.runners: list[PixelRunner] = []
+
+    def load(self, folder: Path, spec: ModelSpec, max_sequences: int) -> LoadedRunner[str]:
+        self.runners.append(PixelRunner(spec.image_id, spec.tokens_per_tile))
+        return LoadedRunner(self.runners[-1], min(max_sequences, self._most), (f"loaded {folder.name}",))

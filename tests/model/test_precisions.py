@@ -16,7 +16,7 @@ import torch
 from config.recipes import load_recipe
 from config.settings import ModelSettings, Settings
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.factory import make_engine
+from daemon.inference.registry import make_engine
 from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.torch.devices import has_int8
 from daemon.inference.torch.linear import Layout, int8_laid_out, laid_out

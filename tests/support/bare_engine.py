@@ -10,7 +10,7 @@ from config.load import load_settings
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.inference.engine import Engine, EngineInfo, Request
-from daemon.inference.factory import make_engine
+from daemon.inference.registry import make_engine
 from daemon.media.decoder.decoder import Decoder
 from daemon.worker.decode_task import plan_for, request_for
 from storage.records import Fingerprint

@@ -14,7 +14,7 @@ from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
 from daemon.inference.engine import Request
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats, Processor
-from daemon.inference.torch.tile_dedup import distinct
+from daemon.inference.smolvlm.tile_dedup import distinct
 
 TorchScene = SequenceGroup[Floats, torch.Tensor]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from config.errors import SmolwatchError
 from config.settings import Detail, Settings
 from daemon.inference.engine import Engine, EngineInfo
-from daemon.inference.factory import make_engine
+from daemon.inference.registry import engine_entry, make_engine
 from daemon.inference.smolvlm.checkpoint import read_plan
 from daemon.inference.smolvlm.processor import Processor, read_tokenizer, rule_for
 from daemon.inference.torch.devices import has_int8, name_of, pick_device
@@ -19,7 +19,7 @@ class LoadedModels:
     """What `settings` choose; raises ModelUnavailableError when the weights are not here."""
 
     def __init__(self, settings: Settings) -> None:
-        if settings.model.engine == "echo":
+        if not engine_entry(settings).needs_weights:
             raise SmolwatchError("The echo engine has no model that could be measured.")
         self.folder = find_model(settings)
         self.plan = read_plan(self.folder.path)

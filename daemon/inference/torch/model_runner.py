@@ -18,9 +18,9 @@ from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryErro
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.attention import AttentionKernel, DecodeAttention, PrefillAttention, best_kernel
-from daemon.inference.torch.devices import empty_cache, free_memory, synchronize
+from daemon.inference.torch.devices import empty_cache, free_memory, memory_of, synchronize, trim
 from daemon.inference.torch.kv_cache import KVCache
-from daemon.inference.torch.linear import Layout, laid_out
+from daemon.inference.torch.linear import Layout, int8_laid_out, laid_out
 from daemon.inference.torch.sampler import Sampler
 from daemon.inference.torch.text_model import TextModel
 from daemon.inference.torch.vision_model import VisionModel
@@ -60,6 +60,7 @@ class TorchRunner:
     ) -> None:
         self.device = device
         self.dtype = dtype
+        self.dtype_name = "int8" if lay is int8_laid_out else str(dtype).removeprefix("torch.")
         self._image_id: int = model.config.image_token_id
         self._kernel = kernel or best_kernel(device)
         with torch.inference_mode():
@@ -97,6 +98,10 @@ class TorchRunner:
         return cls(model.to(device).eval(), device, dtype, lay, kernel)
 
     @property
+    def device_type(self) -> str:
+        return self.device.type
+
+    @property
     def tokens_that_fit(self) -> int:
         """How many tokens' keys and values the memory that is free now should be given to."""
         return int(free_memory(self.device) * CACHE_SHARE) // self._text.cache_shape.bytes_a_token
@@ -105,6 +110,10 @@ class TorchRunner:
     def cache_bytes(self) -> int:
         """What the keys and values of all rows take now."""
         return self._cache.nbytes
+
+    @property
+    def device_memory_bytes(self) -> int:
+        return memory_of(self.device)
 
     @failing()
     def encode_images(self, tiles: Sequence[Floats]) -> list[Tensor]:
@@ -199,6 +208,13 @@ class TorchRunner:
             self._cache.free(row)
 
     def empty_cache(self) -> None:
+        empty_cache(self.device)
+
+    def trim(self) -> None:
+        trim(self.device)
+
+    def close(self) -> None:
+        del self._vision, self._text, self._cache, self._sampler
         empty_cache(self.device)
 
     def _embed(self, ids: Sequence[int], features: Sequence[Tensor]) -> Tensor:

@@ -14,7 +14,6 @@ from daemon.inference.smolvlm.checkpoint import missing_files
 
 DEMO = Path(__file__).parents[1] / "demo_model" / "checkpoint"
 DEMO_ID, DEMO_REVISION = "smolwatch-demo", "1"
-ECHO_ID, ECHO_REVISION = "echo", "1"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 #: What the default model's download weighs; said before it is begun.
 DEFAULT_BYTES = 2_034_000_000
@@ -52,12 +51,6 @@ def find_model(settings: Settings) -> ModelFolder:
     return find(settings.model.id, settings.model.revision)
 
 
-def check_here(settings: Settings) -> None:
-    """Raises ModelUnavailableError, with advice, where the chosen engine needs weights that are not here."""
-    if settings.model.engine != "echo":
-        find_model(settings)
-
-
 def find(name: str, revision: str) -> ModelFolder:
     folder, (identity, version) = local_folder(name), identity_of(name, revision)
     if folder is None:
@@ -67,13 +60,6 @@ def find(name: str, revision: str) -> ModelFolder:
         advice = "Install smolwatch anew." if name == "demo" else "Set model.id to a folder with a whole checkpoint."
         raise ModelUnavailableError(f"{folder} lacks {', '.join(missing)}.", advice=advice)
     return ModelFolder(folder, identity, version)
-
-
-def model_key(settings: Settings) -> str:
-    """ "id@revision", under which descriptions count as this model's; known also while its weights are not here."""
-    if settings.model.engine == "echo":
-        return f"{ECHO_ID}@{ECHO_REVISION}"
-    return "@".join(identity_of(settings.model.id, settings.model.revision))
 
 
 def list_models(settings: Settings) -> list[ListedModel]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 from types import SimpleNamespace
 
 import psutil
 import pytest
 import torch
 
-from daemon.inference.torch.devices import MOST_KEPT, free_memory, memory_of, trim
+from daemon.errors import EngineError
+from daemon.inference.torch.devices import MOST_KEPT, free_memory, has_bf16, memory_of, pick_device, pick_dtype, trim
 
 GB = 1024**3
 
@@ -38,3 +40,32 @@ def test_what_metal_keeps_for_more_work_is_not_counted_and_handed_back_when_it_i
     trim(torch.device("mps"))
     trim(torch.device("cpu"))
     assert len(calls) == handed_back
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    absent = "mps" if not torch.backends.mps.is_available() else "cuda"
+    with pytest.raises(EngineError, match=f"no {absent} device"):
+        pick_device(absent)
+
+
+def test_precision_follows_the_device_unless_chosen() -> None:
+    cpu = torch.device("cpu")
+    assert pick_dtype("f32", cpu) is torch.float32
+    assert pick_dtype("bf16", cpu) is torch.bfloat16
+    assert pick_dtype("auto", cpu) is (torch.bfloat16 if has_bf16(cpu) else torch.float32)
+
+
+def test_a_mac_s_cpu_computes_in_float32_because_its_bf16_has_no_matrix_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert pick_dtype("auto", torch.device("cpu")) is torch.bfloat16
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert pick_dtype("auto", torch.device("cpu")) is torch.float32
+
+
+def test_a_cpu_without_onednn_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert pick_dtype("auto", torch.device("cpu")) is torch.float32

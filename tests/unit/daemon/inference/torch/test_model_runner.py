@@ -23,8 +23,8 @@ from daemon.inference.batch.stop_criteria import LOOK_EVERY, StopReason
 from daemon.inference.engine import Request
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats
+from daemon.inference.smolvlm.tile_dedup import distinct
 from daemon.inference.torch.model_runner import TorchRunner, failing
-from daemon.inference.torch.tile_dedup import distinct
 from tests.contracts.test_engine import QUESTIONS, picture, video
 from tests.support.checkpoints import LOOPING, write_tiny_checkpoint
 from tests.support.torch_reference import Reference, TorchScene
