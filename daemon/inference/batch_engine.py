@@ -61,7 +61,7 @@ class BatchEngine(Generic[Features]):
         self._processor = processor = Processor.from_folder(self._model.path, detail=self._detail)
         loaded = self._loader.load(self._model.path, processor.plan, self._rows)
         runner, self._rows = loaded.runner, loaded.max_sequences
-        self._preprocessing.is_beside = runner.device_type != "cpu"
+        self._preprocessing.uses_thread = runner.device_type != "cpu"
         self.run_on(runner)
         return EngineInfo(
             model_id=self._model.id,
@@ -83,18 +83,18 @@ class BatchEngine(Generic[Features]):
         tokens = self._cache_tokens or runner.tokens_that_fit
         end_id = self._processor.end_id if self._stop_at_end else None
         self.runner = runner
-        self._scheduler = Scheduler(runner, rows=self._rows, tokens=tokens, end_id=end_id)
+        self._scheduler = Scheduler(runner, max_sequences=self._rows, max_tokens=tokens, end_id=end_id)
 
     def submit(self, request: Request) -> None:
         if request.id in self._in_flight or request.id in self._preprocessing:
-            raise ValueError(f"request {request.id} is under way already")
+            raise ValueError(f"request {request.id} is already in flight")
         self._preprocessing.add(request)
 
     def cancel(self, request_id: str) -> None:
         self._preprocessing.cancel(request_id)
         in_flight = self._in_flight.pop(request_id, None)
         if in_flight is not None and self._scheduler is not None:
-            self._scheduler.cancel(in_flight.scene)
+            self._scheduler.cancel(in_flight.group)
 
     def close(self) -> None:
         self._preprocessing.clear()
@@ -113,7 +113,7 @@ class BatchEngine(Generic[Features]):
             replies += self._feed(self._scheduler)
             cache_bytes = self.runner.cache_bytes  # before the rows of finished sequences are freed
             finished = set(self._scheduler.step())
-            for in_flight in [each for each in self._in_flight.values() if each.scene in finished]:
+            for in_flight in [each for each in self._in_flight.values() if each.group in finished]:
                 del self._in_flight[in_flight.request.id]
                 replies.append(in_flight.reply(self._processor.decode, self.runner.device_memory_bytes, cache_bytes))
             if replies or not self._scheduler.is_decode_only:
@@ -136,9 +136,9 @@ class BatchEngine(Generic[Features]):
             if isinstance(result, EngineError):
                 replies.append(Reply(id=request.id, error=result))
                 continue
-            result.cold = self._is_cold
+            result.is_cold = self._is_cold
             self._in_flight[request.id] = result
-            scheduler.add(result.scene)
+            scheduler.add(result.group)
         return replies
 
     def _preprocess(self, request: Request) -> InFlight[Floats, Features] | EngineError:
@@ -153,32 +153,32 @@ class BatchEngine(Generic[Features]):
     def _in_flight_of(self, request: Request) -> InFlight[Floats, Features]:
         """The request's sequence group; raises EngineError for a prompt that the model cannot take."""
         began = time.perf_counter()
-        impression, tiles = request.impression, list[Floats]()
-        if not isinstance(impression, ImageFeatures):
-            seen = self._processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-            different, places = distinct(seen.tiles)
-            tiles = list(self._processor.normal(different))
-            impression = ImageFeatures(replace(seen, tiles=()), places, ())
+        image_features, tiles = request.image_features, list[Floats]()
+        if not isinstance(image_features, ImageFeatures):
+            prompt = self._processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
+            unique_tiles, tile_indices = distinct(prompt.tiles)
+            tiles = list(self._processor.normal(unique_tiles))
+            image_features = ImageFeatures(replace(prompt, tiles=()), tile_indices, ())
         sequences = []
         for question in request.questions:
-            ids = self._processor.ask(impression.prompt, question.ask)
-            limit = min(question.tokens, self._max_tokens(ids, len(impression.tile_indices)))
-            sequences.append(TokenSequence(ids, limit, request.decoding.get(question.name, GREEDY)))
+            prompt_ids = self._processor.ask(image_features.prompt, question.ask)
+            max_tokens = min(question.tokens, self._max_tokens(prompt_ids, len(image_features.tile_indices)))
+            sequences.append(TokenSequence(prompt_ids, max_tokens, request.sampling.get(question.name, GREEDY)))
         group: SequenceGroup[Floats, Features] = SequenceGroup(
-            tiles, impression.tile_indices, sequences, impression.features
+            tiles, image_features.tile_indices, sequences, image_features.features
         )
-        return InFlight(request, group, impression.prompt, time.perf_counter() - began)
+        return InFlight(request, group, image_features.prompt, time.perf_counter() - began)
 
-    def _max_tokens(self, ids: list[int], tiles: int) -> int:
+    def _max_tokens(self, prompt_ids: list[int], tiles: int) -> int:
         """How many tokens may follow the prompt; raises EngineError for a prompt that the model cannot take."""
-        places, features = ids.count(self._processor.image_id), tiles * self._processor.tokens_per_tile
-        if places != features:
-            raise EngineError(f"The prompt has {places} places for pictures, and the pictures fill {features}.")
-        room = self._processor.context - len(ids)
+        positions, features = prompt_ids.count(self._processor.image_id), tiles * self._processor.tokens_per_tile
+        if positions != features:
+            raise EngineError(f"The prompt has {positions} image positions, but the pictures fill {features}.")
+        room = self._processor.context - len(prompt_ids)
         if room < 1:
-            raise EngineError(f"The prompt has {len(ids)} tokens; the model reads {self._processor.context}.")
+            raise EngineError(f"The prompt has {len(prompt_ids)} tokens; the model takes {self._processor.context}.")
         return room
 
 
 def tile_bytes(result: InFlight[Floats, Features] | EngineError) -> int:
-    return 0 if isinstance(result, EngineError) else sum(tile.nbytes for tile in result.scene.tiles)
+    return 0 if isinstance(result, EngineError) else sum(tile.nbytes for tile in result.group.tiles)

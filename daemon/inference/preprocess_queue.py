@@ -1,7 +1,7 @@
-"""Requests are made ready for the model in their order: on a thread beside it, a bounded amount ahead, or when taken.
+"""Preprocesses requests in order: on a thread, a bounded amount ahead, or when they are taken.
 
-A thread is for models on a device of their own. On a CPU it takes a core from the product of the moment, whose threads
-wait for each other: on two cores, four pictures of five tiles each took 5 % longer with it.
+The thread is for models on a device of their own. On a CPU it takes a core from the current matrix product, whose
+threads wait for each other: on two cores, four pictures of five tiles each took 5 % longer with it.
 """
 
 from __future__ import annotations
@@ -13,30 +13,33 @@ from typing import Generic, TypeVar
 
 from daemon.inference.engine import Request
 
-Made = TypeVar("Made")
+Result = TypeVar("Made")
 
-#: What is ready and not taken holds no more pixels than that, but for one request: 21 tiles of 512 by 512.
-MOST_BYTES = 64 * 1024**2
+#: Bytes of results that are ready and not taken, apart from one request: 21 tiles of 512 by 512.
+MAX_READY_BYTES = 64 * 1024**2
 
 
-class PreprocessQueue(Generic[Made]):
-    """`make` must not raise; `weigh` gives the bytes of what it made. Set `is_beside`, for the thread, first.
+class PreprocessQueue(Generic[Result]):
+    """`preprocess` must not raise; `size_of` gives a result's bytes. Set `uses_thread` before the first request.
 
-    The thread lives while there is something to do. All methods are for one other thread.
+    The thread ends when there is nothing to do. All methods are for one other thread.
     """
 
     def __init__(
-        self, make: Callable[[Request], Made], weigh: Callable[[Made], int], most_bytes: int = MOST_BYTES
+        self,
+        preprocess: Callable[[Request], Result],
+        size_of: Callable[[Result], int],
+        max_bytes: int = MAX_READY_BYTES,
     ) -> None:
-        self.is_beside = False
-        self._make = make
-        self._weigh = weigh
-        self._most_bytes = most_bytes
+        self.uses_thread = False
+        self._preprocess = preprocess
+        self._size_of = size_of
+        self._max_bytes = max_bytes
         self._changed = threading.Condition()
-        self._line: deque[Request] = deque()
-        self._in_hand: Request | None = None
-        self._made: deque[tuple[Request, Made]] = deque()
-        self._runs = False
+        self._waiting: deque[Request] = deque()
+        self._current: Request | None = None
+        self._ready: deque[tuple[Request, Result]] = deque()
+        self._is_running = False
 
     def __contains__(self, request_id: str) -> bool:
         """Whether this request was added and is neither taken nor cancelled."""
@@ -49,60 +52,60 @@ class PreprocessQueue(Generic[Made]):
 
     def add(self, request: Request) -> None:
         with self._changed:
-            self._line.append(request)
+            self._waiting.append(request)
             self._start()
 
-    def take(self, *, wait: bool) -> tuple[Request, Made] | None:
-        """The next request with what was made of it; None if there is none, or, unless told to wait, none yet."""
-        if not self.is_beside:
-            request = self._line.popleft() if self._line else None
-            return None if request is None else (request, self._make(request))
+    def take(self, *, wait: bool) -> tuple[Request, Result] | None:
+        """The next request and its result; None if there is none, or, unless `wait`, if none is ready yet."""
+        if not self.uses_thread:
+            request = self._waiting.popleft() if self._waiting else None
+            return None if request is None else (request, self._preprocess(request))
         with self._changed:
             if wait:
-                self._changed.wait_for(lambda: self._made or not self._requests())
-            taken = self._made.popleft() if self._made else None
+                self._changed.wait_for(lambda: self._ready or not self._requests())
+            taken = self._ready.popleft() if self._ready else None
             self._start()
             return taken
 
     def cancel(self, request_id: str) -> None:
-        """Forget a request; unknown ids are ignored."""
+        """Drop a request; unknown ids are ignored."""
         with self._changed:
-            self._line = deque(request for request in self._line if request.id != request_id)
-            self._made = deque(made for made in self._made if made[0].id != request_id)
-            if self._in_hand is not None and self._in_hand.id == request_id:
-                self._in_hand = None
+            self._waiting = deque(request for request in self._waiting if request.id != request_id)
+            self._ready = deque(result for result in self._ready if result[0].id != request_id)
+            if self._current is not None and self._current.id == request_id:
+                self._current = None
             self._start()
 
     def clear(self) -> None:
-        """Forget all requests."""
+        """Drop all requests."""
         with self._changed:
-            self._line.clear()
-            self._made.clear()
-            self._in_hand = None
+            self._waiting.clear()
+            self._ready.clear()
+            self._current = None
 
     def _requests(self) -> list[Request]:
-        in_hand = [] if self._in_hand is None else [self._in_hand]
-        return [request for request, _ in self._made] + in_hand + list(self._line)
+        current = [] if self._current is None else [self._current]
+        return [request for request, _ in self._ready] + current + list(self._waiting)
 
     def _start(self) -> None:
-        if self.is_beside and self._may_make() and not self._runs:
-            self._runs = True
-            threading.Thread(target=self._run, name="readying", daemon=True).start()
+        if self.uses_thread and self._can_start() and not self._is_running:
+            self._is_running = True
+            threading.Thread(target=self._run, name="preprocess", daemon=True).start()
 
-    def _may_make(self) -> bool:
-        return bool(self._line) and sum(self._weigh(made) for _, made in self._made) < self._most_bytes
+    def _can_start(self) -> bool:
+        return bool(self._waiting) and sum(self._size_of(result) for _, result in self._ready) < self._max_bytes
 
     def _run(self) -> None:
         while (request := self._next()) is not None:
-            made = self._make(request)
+            result = self._preprocess(request)
             with self._changed:
-                if self._in_hand is request:  # it was not cancelled meanwhile
-                    self._made.append((request, made))
-                    self._in_hand = None
+                if self._current is request:  # not cancelled in the meantime
+                    self._ready.append((request, result))
+                    self._current = None
                 self._changed.notify_all()
 
     def _next(self) -> Request | None:
         with self._changed:
-            self._runs = self._may_make()
-            self._in_hand = self._line.popleft() if self._runs else None
-            return self._in_hand
+            self._is_running = self._can_start()
+            self._current = self._waiting.popleft() if self._is_running else None
+            return self._current

@@ -93,7 +93,7 @@ class SayingEngine(EchoEngine):
         return [self._say(requests[reply.id], reply) for reply in super().step()]
 
     def _say(self, request: Request, reply: Reply) -> Reply:
-        answers = {name: self._again if name in request.decoding else self._first for name in reply.answers}
+        answers = {name: self._again if name in request.sampling else self._first for name in reply.answers}
         tokens = sum(answer.tokens for answer in answers.values())
         figures = reply.figures and replace(reply.figures, tokens_out=tokens)
         return replace(reply, answers=answers, figures=figures)

@@ -26,7 +26,7 @@ from tests.contracts.test_engine import picture
 from tests.model.conftest import asking
 from tests.model.test_demo_captions import only, right_share
 from tests.support.demo_world.gallery import pictures
-from tests.support.torch_reference import Reference, scene_of
+from tests.support.torch_reference import Reference, group_of
 
 CPU = torch.device("cpu")
 ASKED = load_recipe().image
@@ -76,14 +76,14 @@ def written(folder: Path, dtype: torch.dtype, lay: Layout) -> list[list[int]]:
     """What the batch writes, all at once."""
     processor = Processor.from_folder(folder, detail="fast")
     runner = TorchRunner.from_folder(folder, CPU, dtype, lay)
-    batch: Scheduler[Floats, torch.Tensor] = Scheduler(runner, rows=6, tokens=20_000, end_id=None)
-    scenes = [scene_of(processor, request, ASKED, TOKENS) for request in SHOWN]
+    batch: Scheduler[Floats, torch.Tensor] = Scheduler(runner, max_sequences=6, max_tokens=20_000, end_id=None)
+    scenes = [group_of(processor, request, ASKED, TOKENS) for request in SHOWN]
     for scene in scenes:
         batch.add(scene)
     over = 0
     while over < len(scenes):
         over += len(batch.step())
-    return [writing.said for scene in scenes for writing in scene.writings]
+    return [sequence.output_ids for scene in scenes for sequence in scene.sequences]
 
 
 def test_the_full_shape_in_float32_writes_what_transformers_writes(folder: Path, truth: list[list[int]]) -> None:

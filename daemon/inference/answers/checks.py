@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from daemon.inference.batch.repetition import ANYWAY, COVERAGE, TIMES, is_loop
+from daemon.inference.batch.repetition import MANY_REPEATS, MIN_COVERAGE, MIN_REPEATS, is_loop
 from daemon.inference.engine import Answer
 
 #: A loop is at least so long; shorter ones may be meant: "HA HA HA", "0000000".
@@ -140,11 +140,11 @@ def _says_again(words: Sequence[str]) -> bool:
     for size in GRAMS:
         covered: set[int] = set()
         for starts in _repeated(words, size):
-            if len(starts) > ANYWAY:
+            if len(starts) > MANY_REPEATS:
                 return True
             if not _is_list(words, size, starts):
                 covered.update(place for start in starts for place in range(start, start + size))
-        if len(covered) > COVERAGE * len(words):
+        if len(covered) > MIN_COVERAGE * len(words):
             return True
     return False
 
@@ -156,7 +156,7 @@ def _repeated(words: Sequence[str], size: int) -> Iterator[list[int]]:
         starts = places.setdefault(tuple(words[start : start + size]), [])
         if not starts or start >= starts[-1] + size:
             starts.append(start)
-    return (starts for starts in places.values() if len(starts) > TIMES)
+    return (starts for starts in places.values() if len(starts) > MIN_REPEATS)
 
 
 def _is_list(words: Sequence[str], size: int, starts: Sequence[int]) -> bool:

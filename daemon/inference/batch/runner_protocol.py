@@ -1,4 +1,4 @@
-"""What the batch and the engine need from a model. A row holds the keys and values of one sequence."""
+"""What the scheduler and the engine need from a model. A slot holds the keys and values of one sequence."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Features = TypeVar("Features")
 
 
 class RunnerError(Exception):
-    """The model failed; the state of the rows that took part is unknown."""
+    """The model failed; the state of the slots that took part is unknown."""
 
 
 class RunnerMemoryError(RunnerError):
-    """Out of memory. The rows are unchanged."""
+    """Out of memory. The slots are unchanged."""
 
 
 class ModelRunner(Protocol[Tile_contra, Features]):
-    """One loaded model. A row takes memory in whole blocks of `block` tokens.
+    """One loaded model. A slot takes memory in whole blocks of `block` tokens.
 
     All methods but `free` and `empty_cache` raise RunnerError.
     """
@@ -32,36 +32,36 @@ class ModelRunner(Protocol[Tile_contra, Features]):
         ...
 
     def add(
-        self, ids: Sequence[int], features: Sequence[Features], capacity: int, decoding: SamplingParams = GREEDY
+        self, prompt_ids: Sequence[int], features: Sequence[Features], capacity: int, sampling: SamplingParams = GREEDY
     ) -> int:
-        """A new row for the prompt `ids`, with `features` at its image positions, and capacity for so many tokens.
+        """A new slot for a prompt, with `features` at its image positions, and capacity for so many tokens.
 
-        Its next tokens are chosen by its `decoding`.
+        Its next tokens are chosen by `sampling`. Returns the slot's id.
         """
         ...
 
     def fork(
         self,
-        row: int,
-        shared: int,
-        ids: Sequence[int],
+        slot_id: int,
+        prefix_length: int,
+        prompt_ids: Sequence[int],
         features: Sequence[Features],
         capacity: int,
-        decoding: SamplingParams = GREEDY,
+        sampling: SamplingParams = GREEDY,
     ) -> int:
-        """As `add`, but the first `shared` tokens, which `row` has prefilled as well, are copied from there."""
+        """As `add`, but the first `prefix_length` tokens, which `slot_id` holds as well, are copied from that slot."""
         ...
 
-    def prefill(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
-        """Each row prefills so many more of its tokens; the next token after each."""
+    def prefill(self, chunks: Sequence[tuple[int, int]]) -> Sequence[int]:
+        """Prefill so many more prompt tokens of each slot, as (slot id, count); the next token after each."""
         ...
 
-    def decode(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
-        """Each row takes its token; the next token after each."""
+    def decode(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
+        """Append to each slot its token; the next token after each."""
         ...
 
-    def free(self, row: int) -> None:
-        """Free a row."""
+    def free(self, slot_id: int) -> None:
+        """Free a slot."""
         ...
 
     def empty_cache(self) -> None:

@@ -124,10 +124,10 @@ class TorchRunner:
 
     @failing()
     def add(
-        self, ids: Sequence[int], features: Sequence[Tensor], capacity: int, decoding: SamplingParams = GREEDY
+        self, ids: Sequence[int], features: Sequence[Tensor], capacity: int, sampling: SamplingParams = GREEDY
     ) -> int:
         row = self._cache.add(self._embed(ids, features), capacity)
-        self._sampler.begin(row, ids, decoding)
+        self._sampler.begin(row, ids, sampling)
         return row
 
     @failing()
@@ -138,10 +138,10 @@ class TorchRunner:
         ids: Sequence[int],
         features: Sequence[Tensor],
         capacity: int,
-        decoding: SamplingParams = GREEDY,
+        sampling: SamplingParams = GREEDY,
     ) -> int:
         forked = self._cache.fork(row, shared, self._embed(ids, features)[shared:], capacity)
-        self._sampler.begin(forked, ids, decoding)
+        self._sampler.begin(forked, ids, sampling)
         return forked
 
     @failing()

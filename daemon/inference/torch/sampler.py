@@ -32,11 +32,11 @@ class Sampler:
         self._vocabulary, self._device = vocabulary, device
         self._penalties: dict[int, RepetitionPenalty] = {}
 
-    def begin(self, row: int, prompt: Sequence[int], decoding: SamplingParams) -> None:
-        if decoding.repetition_penalty != 1:
+    def begin(self, row: int, prompt: Sequence[int], sampling: SamplingParams) -> None:
+        if sampling.repetition_penalty != 1:
             stands = torch.zeros(self._vocabulary, dtype=torch.bool, device=self._device)
             stands[torch.tensor(prompt, device=self._device)] = True
-            self._penalties[row] = RepetitionPenalty(stands, decoding.repetition_penalty)
+            self._penalties[row] = RepetitionPenalty(stands, sampling.repetition_penalty)
 
     def take(self, rows: Sequence[int], tokens: Sequence[int]) -> None:
         """Each row holds its token too. Taking it once more, after a failure, changes nothing."""

@@ -38,9 +38,9 @@ def engine(checkpoint: Path) -> Iterator[BatchEngine[Tensor]]:
 
 
 class Failing(TorchRunner):
-    """Shares a model. More than `rows` rows of answers are too much for its memory; it breaks at the `break_at`th call.
+    """Shares a model. A decode of more than `rows` slots runs out of memory; the `break_at`th decode fails.
 
-    `calls` counts the rows of every write.
+    `calls`: the slots of every decode.
     """
 
     def __init__(self, runner: TorchRunner, *, rows: int = 1000, break_at: int = 0) -> None:
@@ -68,21 +68,21 @@ def failing(engine: BatchEngine[Tensor], *, rows: int = 1000, break_at: int = 0)
     return runner
 
 
-def test_rows_that_do_not_fit_are_written_later(engine: BatchEngine[Tensor]) -> None:
+def test_sequences_that_do_not_fit_are_decoded_later(engine: BatchEngine[Tensor]) -> None:
     expected = answers(replies(engine, REQUESTS))
     runner = failing(engine, rows=2)
     assert answers(replies(engine, REQUESTS)) == expected
     assert max(runner.calls) > 2
 
 
-def test_a_batch_that_breaks_half_way_starts_again_without_what_it_said(engine: BatchEngine[Tensor]) -> None:
+def test_a_batch_that_fails_half_way_starts_again_without_its_output(engine: BatchEngine[Tensor]) -> None:
     expected = answers(replies(engine, REQUESTS))
     runner = failing(engine, break_at=7)
     assert answers(replies(engine, REQUESTS)) == expected
     assert len(runner.calls) > 7
 
 
-def test_a_row_that_fails_alone_is_its_request_s_error_and_the_engine_lives(engine: BatchEngine[Tensor]) -> None:
+def test_a_sequence_that_fails_alone_is_its_request_s_error_and_the_engine_goes_on(engine: BatchEngine[Tensor]) -> None:
     runner = failing(engine, rows=0)
     found = replies(engine, REQUESTS)
     assert [str(reply.error) for reply in found] == ["The model failed: out of memory"] * 3
@@ -90,7 +90,7 @@ def test_a_row_that_fails_alone_is_its_request_s_error_and_the_engine_lives(engi
     assert all(reply.error is None for reply in replies(engine, REQUESTS))
 
 
-def test_a_request_that_is_cancelled_after_a_failure_is_not_tried_again(engine: BatchEngine[Tensor]) -> None:
+def test_a_request_that_is_cancelled_after_a_failure_is_not_retried(engine: BatchEngine[Tensor]) -> None:
     failing(engine, rows=1)
     for request in REQUESTS:
         engine.submit(request)
@@ -99,14 +99,14 @@ def test_a_request_that_is_cancelled_after_a_failure_is_not_tried_again(engine: 
     assert {reply.id for reply in drained(engine)} == {"a", "c"}
 
 
-def test_a_small_cache_bounds_the_answers_that_are_written_together(checkpoint: Path) -> None:
+def test_a_small_cache_bounds_the_batch_size(checkpoint: Path) -> None:
     small = torch_engine(checkpoint, rows=6, cache_tokens=512)
     small.load()
     found = replies(small, [picture("a"), picture("c"), picture("e")])
     assert [reply.figures.batch_rows for reply in found if reply.figures] == [2, 2, 2]
 
 
-def test_a_request_that_waits_for_its_pictures_to_be_read_may_be_cancelled(engine: BatchEngine[Tensor]) -> None:
+def test_a_request_that_waits_for_preprocessing_can_be_cancelled(engine: BatchEngine[Tensor]) -> None:
     for frames in range(8, 12):
         engine.submit(video(f"v{frames}", frames))
     engine.step()
@@ -117,7 +117,7 @@ def test_a_request_that_waits_for_its_pictures_to_be_read_may_be_cancelled(engin
 def test_a_prompt_longer_than_the_context_is_that_request_s_error(engine: BatchEngine[Tensor]) -> None:
     endless = Question(name="caption", ask="word " * 1200, tokens=5)
     found = {reply.id: reply for reply in replies(engine, [picture("long", questions=(endless,)), picture("a")])}
-    assert "the model reads 1024" in str(found["long"].error)
+    assert "the model takes 1024" in str(found["long"].error)
     assert found["a"].error is None
 
 
@@ -130,17 +130,17 @@ def test_an_answer_ends_where_the_context_does(engine: BatchEngine[Tensor]) -> N
     assert answer.complete is (reply.figures.tokens_in + answer.tokens < 1024)
 
 
-def test_a_question_that_holds_the_model_s_sign_for_a_picture_is_refused(engine: BatchEngine[Tensor]) -> None:
+def test_a_question_with_the_model_s_image_token_is_refused(engine: BatchEngine[Tensor]) -> None:
     question = Question(name="caption", ask="What is <image>?", tokens=5)
     (reply,) = replies(engine, [picture("a", questions=(question,))])
-    assert str(reply.error) == "The prompt has 5 places for pictures, and the pictures fill 4."
+    assert str(reply.error) == "The prompt has 5 image positions, but the pictures fill 4."
 
 
-def test_made_ready_beside_the_model_requests_get_the_same_answers(engine: BatchEngine[Tensor]) -> None:
+def test_requests_preprocessed_on_a_thread_get_the_same_answers(engine: BatchEngine[Tensor]) -> None:
     endless = picture("long", questions=(Question(name="caption", ask="word " * 1200, tokens=5),))
     requests = [*REQUESTS, endless, video("d", 9)]
     expected = {reply.id: (reply.answers, str(reply.error)) for reply in replies(engine, requests)}
-    engine._preprocessing.is_beside = True
+    engine._preprocessing.uses_thread = True
     for _ in range(5):
         assert {reply.id: (reply.answers, str(reply.error)) for reply in replies(engine, requests)} == expected
 
@@ -155,23 +155,23 @@ def test_only_the_first_batch_is_cold_and_every_phase_is_timed(engine: BatchEngi
     assert first.batch_rows == 2
 
 
-def test_pictures_are_looked_at_once_for_all_their_questions_and_equal_frames_once(engine: BatchEngine[Tensor]) -> None:
+def test_pictures_are_encoded_once_for_all_their_questions_and_equal_frames_once(engine: BatchEngine[Tensor]) -> None:
     assert engine.runner is not None
-    looked: list[int] = []
-    see = engine.runner.encode_images
-    engine.runner.encode_images = lambda tiles: looked.append(len(tiles)) or see(tiles)  # type: ignore[method-assign,func-returns-value]
+    encoded: list[int] = []
+    encode = engine.runner.encode_images
+    engine.runner.encode_images = lambda tiles: encoded.append(len(tiles)) or encode(tiles)  # type: ignore[method-assign,func-returns-value]
     still = video("c", 1).pictures * 6
     for request in (picture("a"), video("b", 5), replace(video("c", 6), pictures=still)):
         replies(engine, [request])
-    assert looked == [1, 5, 1]
+    assert encoded == [1, 5, 1]
 
 
-def test_a_request_with_an_impression_is_answered_without_looking_again(engine: BatchEngine[Tensor]) -> None:
+def test_a_request_with_image_features_is_answered_without_encoding_again(engine: BatchEngine[Tensor]) -> None:
     assert engine.runner is not None
     (first,) = replies(engine, [video("b", 5)])
     engine.runner.encode_images = None  # type: ignore[method-assign,assignment]
     request = video("b", 5)
-    again = replace(request, questions=request.questions[:1], impression=first.impression, pictures=())
+    again = replace(request, questions=request.questions[:1], image_features=first.image_features, pictures=())
     (second,) = replies(engine, [again])
     assert second.answers == {"summary": first.answers["summary"]}
     assert second.figures is not None
@@ -179,7 +179,7 @@ def test_a_request_with_an_impression_is_answered_without_looking_again(engine: 
 
 
 @pytest.mark.parametrize("stop_at_end", [True, False])
-def test_an_answer_that_loops_is_stopped_and_says_so_unless_it_is_forced(tmp_path: Path, stop_at_end: bool) -> None:
+def test_a_looping_answer_is_stopped_and_marked_unless_stop_at_end_is_off(tmp_path: Path, stop_at_end: bool) -> None:
     engine = torch_engine(write_tiny_checkpoint(tmp_path, spread=LOOPING), rows=8, stop_at_end=stop_at_end)
     engine.load()
     question = Question(name="caption", ask="Describe this image in one sentence.", tokens=120)
@@ -189,11 +189,11 @@ def test_an_answer_that_loops_is_stopped_and_says_so_unless_it_is_forced(tmp_pat
     assert not answer.complete
 
 
-def test_a_question_s_decoding_is_its_own(engine: BatchEngine[Tensor]) -> None:
+def test_each_question_has_its_own_sampling(engine: BatchEngine[Tensor]) -> None:
     plain, request = replies(engine, [picture("a")])[0].answers, picture("a")
     more = SamplingParams(repetition_penalty=0.1)
     both, one = (
-        replies(engine, [replace(request, decoding=decoding)])[0].answers
+        replies(engine, [replace(request, sampling=decoding)])[0].answers
         for decoding in ({"summary": more, "caption": more}, {"summary": more})
     )
     assert one == {"summary": both["summary"], "caption": plain["caption"]}
@@ -201,16 +201,16 @@ def test_a_question_s_decoding_is_its_own(engine: BatchEngine[Tensor]) -> None:
     assert both["caption"] != plain["caption"]
 
 
-def test_an_engine_that_is_not_loaded_says_so(checkpoint: Path) -> None:
+def test_a_step_of_an_engine_that_is_not_loaded_raises(checkpoint: Path) -> None:
     with pytest.raises(EngineError, match="not loaded"):
         torch_engine(checkpoint).step()
 
 
-def test_a_reply_says_what_the_keys_and_values_of_all_rows_took(engine: BatchEngine[Tensor]) -> None:
+def test_a_reply_has_the_size_of_the_whole_kv_cache(engine: BatchEngine[Tensor]) -> None:
     alone = replies(engine, [picture("a")])[0].figures
-    beside = max(reply.figures.cache_bytes for reply in replies(engine, REQUESTS) if reply.figures)
+    batched = max(reply.figures.cache_bytes for reply in replies(engine, REQUESTS) if reply.figures)
     assert alone is not None
-    assert 0 < alone.cache_bytes < beside
+    assert 0 < alone.cache_bytes < batched
     assert engine.runner is not None and engine.runner.cache_bytes == 0
 
 
@@ -227,7 +227,7 @@ def test_another_backend_needs_only_a_loader_and_a_runner(checkpoint: Path) -> N
     assert 1 < max(reply.figures.batch_rows for reply in together if reply.figures) <= 3
     assert {(f.device_memory_bytes, f.cache_bytes) for reply in together if (f := reply.figures)} == {(99, 77)}
     assert set(runner.lifecycle) == {"trim"}
-    assert not runner.rows
+    assert not runner.slots
     engine.rest()
     assert runner.calls[-1] == "empty_cache"
     engine.close()
