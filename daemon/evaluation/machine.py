@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from daemon.inference.torch.roofline import threads
+from daemon.inference.torch.roofline import thread_count
 
 LIBRARIES = ("torch", "transformers", "pillow", "av", "numpy", "tokenizers")
 CPU_FACTS = Path("/proc/cpuinfo")
@@ -22,7 +22,7 @@ def machine_facts(device_name: str) -> dict[str, object]:
         "cpu": cpu_name(),
         "device": device_name,
         "cores": os.cpu_count() or 1,
-        "threads": threads(),
+        "threads": thread_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},

@@ -20,7 +20,7 @@ from daemon.inference.preprocess_queue import PreprocessQueue
 from daemon.inference.runner_loader import RunnerLoader
 from daemon.inference.sampling_params import GREEDY
 from daemon.inference.smolvlm.processor import Floats, Processor
-from daemon.inference.smolvlm.tile_dedup import distinct
+from daemon.inference.smolvlm.tile_dedup import deduplicate
 from daemon.inference.weights.sources import ModelFolder
 
 #: Scheduler steps in one `step` of the engine: between two of them the caller may stop, cancel or send a heartbeat.
@@ -59,7 +59,7 @@ class BatchEngine(Generic[Features]):
 
     def load(self) -> EngineInfo:
         self._processor = processor = Processor.from_folder(self._model.path, detail=self._detail)
-        loaded = self._loader.load(self._model.path, processor.plan, self._rows)
+        loaded = self._loader.load(self._model.path, processor.spec, self._rows)
         runner, self._rows = loaded.runner, loaded.max_sequences
         self._preprocessing.uses_thread = runner.device_type != "cpu"
         self.run_on(runner)
@@ -155,9 +155,11 @@ class BatchEngine(Generic[Features]):
         began = time.perf_counter()
         image_features, tiles = request.image_features, list[Floats]()
         if not isinstance(image_features, ImageFeatures):
-            prompt = self._processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-            unique_tiles, tile_indices = distinct(prompt.tiles)
-            tiles = list(self._processor.normal(unique_tiles))
+            prompt = self._processor.image_prompt(
+                request.pictures, timestamps=request.timestamps, seconds=request.seconds
+            )
+            unique_tiles, tile_indices = deduplicate(prompt.tiles)
+            tiles = list(self._processor.normalize(unique_tiles))
             image_features = ImageFeatures(replace(prompt, tiles=()), tile_indices, ())
         sequences = []
         for question in request.questions:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from daemon.inference.engine import Request
 
-Result = TypeVar("Made")
+Result = TypeVar("Result")
 
 #: Bytes of results that are ready and not taken, apart from one request: 21 tiles of 512 by 512.
 MAX_READY_BYTES = 64 * 1024**2

@@ -19,7 +19,7 @@ from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.registry import make_engine
 from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.torch.devices import has_int8
-from daemon.inference.torch.linear import Layout, int8_laid_out, laid_out
+from daemon.inference.torch.linear import Layout, int8_layout, native_layout
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import write_random
 from tests.contracts.test_engine import picture
@@ -33,8 +33,8 @@ ASKED = load_recipe().image
 TOKENS = 6
 SHOWN = [picture(name, size=size) for name, size in (("a", (640, 480)), ("b", (300, 512)), ("c", (512, 512)))]
 PRECISIONS: dict[str, tuple[torch.dtype, Layout]] = {
-    "bf16": (torch.bfloat16, laid_out),
-    "int8": (torch.bfloat16, int8_laid_out),
+    "bf16": (torch.bfloat16, native_layout),
+    "int8": (torch.bfloat16, int8_layout),
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -87,7 +87,7 @@ def written(folder: Path, dtype: torch.dtype, lay: Layout) -> list[list[int]]:
 
 
 def test_the_full_shape_in_float32_writes_what_transformers_writes(folder: Path, truth: list[list[int]]) -> None:
-    assert written(folder, torch.float32, laid_out) == truth
+    assert written(folder, torch.float32, native_layout) == truth
 
 
 @pytest.mark.parametrize("precision", list(PRECISIONS))

@@ -14,7 +14,7 @@ from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
 from daemon.inference.engine import Request
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats, Processor
-from daemon.inference.smolvlm.tile_dedup import distinct
+from daemon.inference.smolvlm.tile_dedup import deduplicate
 
 TorchGroup = SequenceGroup[Floats, torch.Tensor]
 
@@ -56,11 +56,11 @@ class Reference:
 
 
 def group_of(processor: Processor, request: Request, questions: Sequence[Question], max_tokens: int) -> TorchGroup:
-    seen = processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-    different, places = distinct(seen.tiles)
+    seen = processor.image_prompt(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
+    different, places = deduplicate(seen.tiles)
     ids = [(processor.ask(seen, question.ask), question.name) for question in questions]
     return SequenceGroup(
-        list(processor.normal(different)),
+        list(processor.normalize(different)),
         places,
         [TokenSequence(prompt_ids, max_tokens, request.sampling.get(name, GREEDY)) for prompt_ids, name in ids],
     )

@@ -38,11 +38,11 @@ class AskContestant:
         return sum(map(self._tiles_of, self.requests))
 
     def drawn(self, ask: Ask) -> list[Request]:
-        return requests_of(ask, tokens=self.tokens, most_frames=self.models.plan.max_frames, turn=self._turn)
+        return requests_of(ask, tokens=self.tokens, most_frames=self.models.spec.max_frames, turn=self._turn)
 
     def _tiles_of(self, request: Request) -> int:
         """Every frame is one tile."""
-        return len(request.pictures) if request.is_video else len(self.processor.look(request.pictures).tiles)
+        return len(request.pictures) if request.is_video else len(self.processor.image_prompt(request.pictures).tiles)
 
 
 class EngineContestant(AskContestant):

@@ -8,9 +8,9 @@ from config.errors import SmolwatchError
 from config.settings import Detail, Settings
 from daemon.inference.engine import Engine, EngineInfo
 from daemon.inference.registry import engine_entry, make_engine
-from daemon.inference.smolvlm.checkpoint import read_plan
+from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.smolvlm.processor import Processor, read_tokenizer, rule_for
-from daemon.inference.torch.devices import has_int8, name_of, pick_device
+from daemon.inference.torch.devices import device_name, has_int8, pick_device
 from daemon.inference.torch.reference import ReferenceLoop
 from daemon.inference.weights.sources import find_model
 
@@ -22,17 +22,17 @@ class LoadedModels:
         if not engine_entry(settings).needs_weights:
             raise SmolwatchError("The echo engine has no model that could be measured.")
         self.folder = find_model(settings)
-        self.plan = read_plan(self.folder.path)
+        self.spec = read_spec(self.folder.path)
         self.info: EngineInfo | None = None  # of the engine in the settings' own precision
         self._settings = settings
-        self._tokenizer = read_tokenizer(self.folder.path, self.plan)
+        self._tokenizer = read_tokenizer(self.folder.path, self.spec)
         self._stock: ReferenceLoop | None = None
         self._engine: Engine | None = None
         self._engine_is: tuple[Detail, int, str | None] | None = None
 
     @property
     def device_name(self) -> str:
-        return name_of(pick_device(self._settings.model.device))
+        return device_name(pick_device(self._settings.model.device))
 
     @property
     def has_int8(self) -> bool:
@@ -40,8 +40,8 @@ class LoadedModels:
 
     def processor(self, detail: Detail, *, stock_frames: bool = False) -> Processor:
         """With `stock_frames`, a video's frames are first resized as if they were pictures, as the stock class does."""
-        plan = replace(self.plan, frame_edge=self.plan.stock_edge) if stock_frames else self.plan
-        return Processor(plan, self._tokenizer, rule_for(detail, self.plan))
+        spec = replace(self.spec, frame_edge=self.spec.stock_edge) if stock_frames else self.spec
+        return Processor(spec, self._tokenizer, rule_for(detail, self.spec))
 
     def new_stock(self) -> ReferenceLoop:
         """Loaded in the place of an earlier one."""

@@ -94,7 +94,7 @@ class Bench:
             return None
         limits, needs = self._limits, self._limits.needs
         rates = limits.best_rates("f32" if self._models.info.dtype == "float32" else "bf16")
-        floor = Stats(tuple(needs.operations_a_tile / rate for rate in rates.values))
+        floor = Stats(tuple(needs.operations_per_tile / rate for rate in rates.values))
         return RooflineResult(
             products=tuple(
                 ProductResult(
@@ -107,10 +107,10 @@ class Bench:
                 for product, rates in limits.products.items()
             ),
             copy_gigabytes=limits.copies.scaled(1e-9),
-            gigaflops_a_tile=needs.operations_a_tile / 1e9,
+            gigaflops_a_tile=needs.operations_per_tile / 1e9,
             vision_floor=floor,
             vision_over_floor=quotients(vision.engine.values, floor.values),
-            weights_megabytes_a_token=needs.bytes_a_token / 1e6,
+            weights_megabytes_a_token=needs.bytes_per_token / 1e6,
             memory_share=self._memory_shares(),
         )
 
@@ -119,7 +119,7 @@ class Bench:
         return {
             case.name: case.engine.median
             / case.engine_runs[0].rows
-            * self._limits.needs.bytes_a_token
+            * self._limits.needs.bytes_per_token
             / self._limits.copies.median
             for case in self._cases
             if case.measure is Measure.RATE

@@ -15,7 +15,7 @@ from daemon.evaluation.bench.stats import Stats
 from daemon.evaluation.bench.workload import requests_of
 from daemon.inference.engine import Request
 from daemon.inference.smolvlm.processor import Processor
-from daemon.inference.torch.roofline import MatrixProduct, ModelCost, copy_rate, needs_of, product_rate
+from daemon.inference.torch.roofline import MatrixProduct, ModelCost, copy_rate, cost_of, product_rate
 
 COPIED_BYTES = 256 * 1024**2
 
@@ -41,8 +41,8 @@ class PrepareContestant:
     def run(self) -> Run:
         began = time.perf_counter()
         request = self.request
-        seen = self.processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-        self.processor.normal(seen.tiles)
+        seen = self.processor.image_prompt(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
+        self.processor.normalize(seen.tiles)
         return Run(files=1, phases={"preprocess": time.perf_counter() - began}, tiles=self._frames)
 
 
@@ -97,7 +97,7 @@ class RooflineContestant:
 
     @cached_property
     def needs(self) -> ModelCost:
-        return needs_of(self._models.stock().model)
+        return cost_of(self._models.stock().model)
 
     @property
     def products(self) -> dict[MatrixProduct, Stats]:

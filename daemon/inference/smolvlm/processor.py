@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from config.settings import Detail
-from daemon.inference.smolvlm.checkpoint import ModelSpec, read_plan, unusable
+from daemon.inference.smolvlm.checkpoint import ModelSpec, read_spec, unusable_checkpoint
 from daemon.inference.smolvlm.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
 from daemon.media.clip import Pixels
 from daemon.media.sampling import fit_edge, resize
@@ -50,17 +50,17 @@ class ImagePrompt:
 class Prepared:
     """One prompt: token ids, and pixels (tiles, 3, tile, tile)."""
 
-    ids: list[int]
+    prompt_ids: list[int]
     pixels: Floats
 
 
-def rule_for(detail: Detail, plan: ModelSpec) -> TileRule:
+def rule_for(detail: Detail, spec: ModelSpec) -> TileRule:
     """fast: one tile; balanced: two tiles an edge, never enlarged for it; full: the stock rule."""
     if detail == "full":
-        return TileRule(plan.stock_edge)
+        return TileRule(spec.stock_edge)
     if detail == "balanced":
-        return TileRule(min(2 * plan.tile, plan.stock_edge), enlarge=False)
-    return TileRule(plan.tile, split=False)
+        return TileRule(min(2 * spec.tile, spec.stock_edge), enlarge=False)
+    return TileRule(spec.tile, split=False)
 
 
 class Processor:
@@ -69,27 +69,27 @@ class Processor:
     To `image_edge` and `frame_edge`, in pixels, pictures and frames may be shrunk beforehand: the result is the same.
     """
 
-    def __init__(self, plan: ModelSpec, tokenizer: Tokenizer, rule: TileRule) -> None:
+    def __init__(self, spec: ModelSpec, tokenizer: Tokenizer, rule: TileRule) -> None:
         self.rule = rule
-        self.plan = plan
-        self.tile = plan.tile
-        self.tokens_per_tile = plan.tokens_per_tile
+        self.spec = spec
+        self.tile = spec.tile
+        self.tokens_per_tile = spec.tokens_per_tile
         self.image_edge = rule.longest_edge
-        self.frame_edge = plan.frame_edge
-        self.frames_per_second = plan.frames_per_second
-        self.max_frames = plan.max_frames
-        self.context = plan.context
-        self.image_id = plan.image_id
+        self.frame_edge = spec.frame_edge
+        self.frames_per_second = spec.frames_per_second
+        self.max_frames = spec.max_frames
+        self.context = spec.context
+        self.image_id = spec.image_id
         self.end_id = tokenizer.token_to_id(END.strip())
         self._tokenizer = tokenizer
 
     @classmethod
     def from_folder(cls, folder: Path, *, detail: Detail) -> Processor:
         """Read from a checkpoint's folder; raises ModelUnavailableError that names the file at fault."""
-        plan = read_plan(folder)
-        return cls(plan, read_tokenizer(folder, plan), rule_for(detail, plan))
+        spec = read_spec(folder)
+        return cls(spec, read_tokenizer(folder, spec), rule_for(detail, spec))
 
-    def look(
+    def image_prompt(
         self, pictures: Sequence[Pixels], *, timestamps: Sequence[float] = (), seconds: float | None = None
     ) -> ImagePrompt:
         """Cut pictures up; those of a video (`seconds` long) are its frames, one tile each."""
@@ -102,20 +102,20 @@ class Processor:
         block = "".join(image_block(tiling, self.tokens_per_tile) for tiling in tilings)
         return ImagePrompt(tuple(tile for tiles, _ in cut for tile in tiles), tilings, block, False)
 
-    def normal(self, tiles: Sequence[Pixels]) -> Floats:
+    def normalize(self, tiles: Sequence[Pixels]) -> Floats:
         """uint8 (tile, tile, 3) each -> float32 (tiles, 3, tile, tile), with the checkpoint's mean and deviation."""
-        mean, std = (np.array(values, np.float32)[:, None, None] for values in (self.plan.mean, self.plan.std))
+        mean, std = (np.array(values, np.float32)[:, None, None] for values in (self.spec.mean, self.spec.std))
         pixels = np.empty((len(tiles), 3, self.tile, self.tile), np.float32)
         for place, tile in zip(pixels, tiles, strict=True):
-            np.multiply(tile.transpose(2, 0, 1), np.float32(self.plan.rescale), out=place)
+            np.multiply(tile.transpose(2, 0, 1), np.float32(self.spec.rescale), out=place)
             place -= mean
             place /= std
         return pixels
 
-    def ask(self, seen: ImagePrompt, question: str, *, system: str | None = None) -> list[int]:
+    def ask(self, prompt: ImagePrompt, question: str, *, system: str | None = None) -> list[int]:
         """The token ids of a question about what was seen."""
-        picture_first = bool(seen.tilings) and not seen.is_video
-        return self.encode(chat(seen.block + question, picture_first=picture_first, system=system))
+        picture_first = bool(prompt.tilings) and not prompt.is_video
+        return self.encode(chat(prompt.block + question, picture_first=picture_first, system=system))
 
     def prepare(
         self,
@@ -126,9 +126,9 @@ class Processor:
         seconds: float | None = None,
         system: str | None = None,
     ) -> Prepared:
-        """`look`, `normal` and `ask` in one."""
-        seen = self.look(pictures, timestamps=timestamps, seconds=seconds)
-        return Prepared(self.ask(seen, question, system=system), self.normal(seen.tiles))
+        """`image_prompt`, `normalize` and `ask` in one."""
+        prompt = self.image_prompt(pictures, timestamps=timestamps, seconds=seconds)
+        return Prepared(self.ask(prompt, question, system=system), self.normalize(prompt.tiles))
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a prompt that is written out; nothing is added to it."""
@@ -178,20 +178,20 @@ def whole_tiles(width: int, height: int, tile: int) -> tuple[int, int]:
     return round_up(int(high * ratio), tile), high
 
 
-def read_tokenizer(folder: Path, plan: ModelSpec) -> Tokenizer:
+def read_tokenizer(folder: Path, spec: ModelSpec) -> Tokenizer:
     """The folder's tokenizer, with every sign of the prompts in it as one token."""
     file = folder / "tokenizer.json"
     if not file.is_file():
-        raise unusable(file, "is missing")
+        raise unusable_checkpoint(file, "is missing")
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises bare Exception
-        raise unusable(file, f"is not a tokenizer ({error})") from error
+        raise unusable_checkpoint(file, f"is not a tokenizer ({error})") from error
     for sign in (START, END.strip(), FAKE, GLOBAL, IMAGE, "<row_1_col_1>"):
         if tokenizer.token_to_id(sign) is None:
-            raise unusable(file, f"has no token {sign}")
-    if tokenizer.token_to_id(IMAGE) != plan.image_id:
-        raise unusable(file, f"numbers {IMAGE} otherwise than config.json ({plan.image_id})")
+            raise unusable_checkpoint(file, f"has no token {sign}")
+    if tokenizer.token_to_id(IMAGE) != spec.image_id:
+        raise unusable_checkpoint(file, f"numbers {IMAGE} otherwise than config.json ({spec.image_id})")
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

@@ -13,8 +13,8 @@ from daemon.inference.smolvlm.checkpoint import ModelSpec
 from daemon.inference.torch.device_check import checked_runner, run_modes
 from daemon.inference.torch.device_check_inputs import CheckInputs
 from daemon.inference.torch.device_verdicts import DeviceVerdicts
-from daemon.inference.torch.devices import check_int8, pick_device, pick_dtype
-from daemon.inference.torch.linear import int8_laid_out, laid_out
+from daemon.inference.torch.devices import pick_device, pick_dtype, require_int8
+from daemon.inference.torch.linear import int8_layout, native_layout
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.torch.threads import choose_threads
 
@@ -46,13 +46,13 @@ class TorchLoader:
         """
         device = pick_device(self._device)
         if self._precision == "int8":
-            check_int8(device)
+            require_int8(device)
         if device.type == "cpu":
             return self._load_on_cpu(folder, max_sequences)
-        probe = CheckInputs(tile=spec.tile, image_id=spec.image_id, context=spec.context)
+        inputs = CheckInputs(tile=spec.tile, image_id=spec.image_id, context=spec.context)
         modes = list(run_modes(pick_dtype(self._precision, device), max_sequences))
         try:
-            runner, mode, notes = checked_runner(folder, device, modes, probe, self._verdicts)
+            runner, mode, notes = checked_runner(folder, device, modes, inputs, self._verdicts)
         except EngineError as error:
             if self._device != "auto":
                 raise
@@ -62,7 +62,7 @@ class TorchLoader:
 
     def _load_on_cpu(self, folder: Path, max_sequences: int) -> LoadedRunner[Tensor]:
         device = torch.device("cpu")
-        dtype, layout = pick_dtype(self._precision, device), int8_laid_out if self._precision == "int8" else laid_out
+        dtype, layout = pick_dtype(self._precision, device), int8_layout if self._precision == "int8" else native_layout
         note = self._set_threads(dtype)
         return LoadedRunner(TorchRunner.from_folder(folder, device, dtype, layout), max_sequences, (note,))
 

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from daemon.errors import EngineError
-from daemon.inference.torch.devices import MOST_KEPT, free_memory, has_bf16, memory_of, pick_device, pick_dtype, trim
+from daemon.inference.torch.devices import (
+    MAX_CACHED_BYTES,
+    free_memory,
+    has_bf16,
+    memory_bytes,
+    pick_device,
+    pick_dtype,
+    trim,
+)
 
 GB = 1024**3
 
@@ -28,7 +36,7 @@ def test_memory_that_an_apple_gpu_shares_is_free_only_where_no_program_holds_it(
     assert free_memory(torch.device("mps")) == free
 
 
-@pytest.mark.parametrize(("kept", "handed_back"), [(MOST_KEPT, 0), (MOST_KEPT + 1, 1)])
+@pytest.mark.parametrize(("kept", "handed_back"), [(MAX_CACHED_BYTES, 0), (MAX_CACHED_BYTES + 1, 1)])
 def test_what_metal_keeps_for_more_work_is_not_counted_and_handed_back_when_it_is_much(
     kept: int, handed_back: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,7 +44,7 @@ def test_what_metal_keeps_for_more_work_is_not_counted_and_handed_back_when_it_i
     monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: GB)
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: GB + kept)
     monkeypatch.setattr(torch.mps, "empty_cache", lambda: calls.append(None))
-    assert memory_of(torch.device("mps")) == GB
+    assert memory_bytes(torch.device("mps")) == GB
     trim(torch.device("mps"))
     trim(torch.device("cpu"))
     assert len(calls) == handed_back

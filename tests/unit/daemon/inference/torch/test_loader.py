@@ -30,7 +30,7 @@ def test_it_tells_on_how_many_threads_it_computes(checkpoint: Path) -> None:
     assert engine.load().notes == ("Threads: 1.",)
     engine.close()
     by_itself = BatchEngine(ModelFolder(checkpoint, "tiny", "1"), TorchLoader(device="cpu", precision="f32"))
-    assert by_itself.load().notes == ("Threads: 1; as OMP_NUM_THREADS says.",)
+    assert by_itself.load().notes == ("Threads: 1; set by OMP_NUM_THREADS.",)
     by_itself.close()
 
 

@@ -23,8 +23,8 @@ from daemon.inference.batch.stop_criteria import CHECK_EVERY, StopReason
 from daemon.inference.engine import Request
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats
-from daemon.inference.smolvlm.tile_dedup import distinct
-from daemon.inference.torch.model_runner import TorchRunner, failing
+from daemon.inference.smolvlm.tile_dedup import deduplicate
+from daemon.inference.torch.model_runner import TorchRunner, runner_errors
 from tests.contracts.test_engine import QUESTIONS, picture, video
 from tests.support.checkpoints import LOOPING, write_tiny_checkpoint
 from tests.support.torch_reference import Reference, TorchGroup
@@ -243,10 +243,10 @@ def test_features_do_not_depend_on_the_tiles_beside(runner: TorchRunner) -> None
 
 
 def test_equal_tiles_are_found(reference: Reference) -> None:
-    tiles = reference.processor.look(STILL.pictures, timestamps=STILL.timestamps, seconds=STILL.seconds).tiles
-    different, places = distinct(tiles)
+    tiles = reference.processor.image_prompt(STILL.pictures, timestamps=STILL.timestamps, seconds=STILL.seconds).tiles
+    different, places = deduplicate(tiles)
     assert (len(different), places) == (1, [0, 0, 0, 0])
-    different, places = distinct([tiles[0], tiles[0] + 1, tiles[0]])
+    different, places = deduplicate([tiles[0], tiles[0] + 1, tiles[0]])
     assert (len(different), places) == (2, [0, 1, 0])
 
 
@@ -307,7 +307,7 @@ def test_a_row_that_went_wrong_leaves_nothing_behind_for_the_one_that_takes_its_
     ],
 )
 def test_torch_s_errors_say_whether_memory_was_short(raised: Exception, becomes: type[RunnerError]) -> None:
-    with pytest.raises(RunnerError) as caught, failing():
+    with pytest.raises(RunnerError) as caught, runner_errors():
         raise raised
     assert type(caught.value) is becomes
 

@@ -53,7 +53,7 @@ def answers(engine: Engine, request: Request) -> dict[str, Answer]:
     return replies[0].answers
 
 
-@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.id)
+@pytest.mark.parametrize("request_", REQUESTS, prompt_ids=lambda request: request.id)
 def test_the_stock_loop_and_the_engine_write_the_same_answers(
     loop: ReferenceLoop, endless: BatchEngine[torch.Tensor], checkpoint: Path, request_: Request
 ) -> None:
@@ -67,11 +67,11 @@ def silent(loop: ReferenceLoop, checkpoint: Path, folder: Path, request: Request
     processor = Processor.from_folder(checkpoint, detail="fast")
     prepared = processor.prepare(request.pictures, request.questions[0].ask)
     (first,) = loop.model.generate(
-        input_ids=torch.tensor([prepared.ids]),
+        input_ids=torch.tensor([prepared.prompt_ids]),
         pixel_values=torch.from_numpy(prepared.pixels).unsqueeze(0),
         do_sample=False,
         max_new_tokens=1,
-    )[0, len(prepared.ids) :].tolist()
+    )[0, len(prepared.prompt_ids) :].tolist()
     shutil.copytree(checkpoint, folder)
     model: Any = SmolVLMForConditionalGeneration.from_pretrained(checkpoint)
     with torch.no_grad():
