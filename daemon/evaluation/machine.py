@@ -1,4 +1,4 @@
-"""The machine and the libraries that figures were measured with."""
+"""The machine and the libraries of a measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CPU_FACTS = Path("/proc/cpuinfo")
 
 
 def machine_facts(device_name: str) -> dict[str, object]:
-    """`device_name`: what the device calls itself."""
+    """`device_name`: the device's own name."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
@@ -30,7 +30,7 @@ def machine_facts(device_name: str) -> dict[str, object]:
 
 
 def cpu_name(facts: Path = CPU_FACTS) -> str:
-    """As Linux knows it; elsewhere as Python does."""
+    """From /proc/cpuinfo on Linux; elsewhere from Python."""
     lines = facts.read_text(encoding="utf-8", errors="replace").splitlines() if facts.is_file() else []
     names = [value.strip() for key, _, value in (line.partition(":") for line in lines) if key.strip() == "model name"]
     return names[0] if names else platform.processor() or platform.machine()

@@ -29,7 +29,7 @@ def pick_device(chosen: str) -> torch.device:
 
 
 def pick_dtype(chosen: str, device: torch.device) -> torch.dtype:
-    """The chosen precision; for "auto", and for all that int8 does not multiply, bf16 where the device has it, else f32."""
+    """The chosen precision; for "auto", and beside int8 products, bf16 where the device has it, else f32."""
     if chosen in DTYPES:
         return DTYPES[chosen]
     return torch.bfloat16 if has_bf16(device) else torch.float32

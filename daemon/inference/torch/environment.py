@@ -9,9 +9,9 @@ gained nothing. The cost of 0.8 ms under other load was not measured. Spinning w
 burns a core when idle; never spinning (PASSIVE) puts threads to sleep between any two products, which costs idle
 machines more.
 
-oneDNN and torch's layer over it (ideep) each cache a compiled program for the last 1024 matrix shapes. Here prompts have
-every length, and a program is compiled quickly: measured over 500 files with the demo model, memory grew by 250 kB a
-file, and with 64 shapes it was constant, a fifth lower, for the same time.
+oneDNN and torch's layer over it (ideep) each cache a compiled program for the last 1024 matrix shapes. Here prompts
+have every length, and a program is compiled quickly: measured over 500 files with the demo model, memory grew by 250 kB
+a file, and with 64 shapes it was constant, a fifth lower, for the same time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Checks and times a device's kernels at the shapes of the 500M model. Needs no weights.
 
-The demo model has heads of another width (36 instead of 64), for which a device can use other kernels, so that it proves
-little about the real model. Metal has three kernels for attention alone, chosen by the number of queries and keys
-(pytorch's Attention.mm): up to 8 queries below 1,024 keys, up to 8 from there on, and more than 8.
+The demo model has heads of another width (36 instead of 64), for which a device can use other kernels, so that it
+proves little about the real model. Metal has three kernels for attention alone, chosen by the number of queries and
+keys (pytorch's Attention.mm): up to 8 queries below 1,024 keys, up to 8 from there on, and more than 8.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class KernelReport:
-    """`relative_error` the truth, and what `fused` and `plain` took, in milliseconds."""
+    """`off`: the error of `fused`; then the times of `fused` and `plain`. The fields are keys of the probe's JSON."""
 
     name: str
-    relative_error: float
+    off: float
     fused_ms: float
     plain_ms: float
 

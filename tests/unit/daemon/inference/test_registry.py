@@ -14,14 +14,14 @@ from config.errors import ModelUnavailableError
 from config.settings import ModelSettings
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.registry import ENGINES, check_weights, engine_entry, make_engine, model_key
-from tests.unit.daemon.inference.weights.test_sources import asking_for, cache, put_checkpoint  # noqa: F401
+from tests.unit.daemon.inference.weights.test_sources import cache, put_checkpoint, settings_for  # noqa: F401
 
 
 def test_every_engine_that_the_settings_allow_is_registered_under_its_name() -> None:
     names = get_args(ModelSettings.model_fields["engine"].annotation)
     assert {"auto", *ENGINES} == set(names)
     assert [entry.name for entry in ENGINES.values()] == list(ENGINES)
-    assert [engine_entry(asking_for(engine=name)).name for name in ("auto", "torch", "echo")] == [
+    assert [engine_entry(settings_for(engine=name)).name for name in ("auto", "torch", "echo")] == [
         "torch",
         "torch",
         "echo",
@@ -30,21 +30,21 @@ def test_every_engine_that_the_settings_allow_is_registered_under_its_name() -> 
 
 @pytest.mark.usefixtures("cache")
 def test_only_an_engine_that_needs_weights_is_checked_for_them() -> None:
-    check_weights(asking_for(engine="echo"))
+    check_weights(settings_for(engine="echo"))
     with pytest.raises(ModelUnavailableError, match="not on this machine"):
-        check_weights(asking_for())
+        check_weights(settings_for())
 
 
 @pytest.mark.usefixtures("cache")
 def test_the_echo_engine_needs_no_model_and_has_a_key_of_its_own() -> None:
-    assert isinstance(make_engine(asking_for(engine="echo")), EchoEngine)
-    assert model_key(asking_for(engine="echo")) == "echo@1"
-    info = make_engine(asking_for(engine="echo")).load()
+    assert isinstance(make_engine(settings_for(engine="echo")), EchoEngine)
+    assert model_key(settings_for(engine="echo")) == "echo@1"
+    info = make_engine(settings_for(engine="echo")).load()
     assert f"{info.model_id}@{info.revision}" == "echo@1"
 
 
-def test_a_model_is_asked_again_unless_its_answers_are_forced(tmp_path: Path) -> None:
-    settings = asking_for(id=str(put_checkpoint(tmp_path / "mine")))
+def test_a_model_s_bad_answers_are_retried_unless_stop_at_end_is_off(tmp_path: Path) -> None:
+    settings = settings_for(id=str(put_checkpoint(tmp_path / "mine")))
     assert type(make_engine(settings)).__name__ == "ReaskingEngine"
     assert type(make_engine(settings, stop_at_end=False)).__name__ == "BatchEngine"
 
@@ -52,7 +52,7 @@ def test_a_model_is_asked_again_unless_its_answers_are_forced(tmp_path: Path) ->
 @pytest.mark.usefixtures("cache")
 def test_an_engine_without_weights_is_not_made() -> None:
     with pytest.raises(ModelUnavailableError, match="not on this machine"):
-        make_engine(asking_for())
+        make_engine(settings_for())
 
 
 def test_naming_models_imports_none_of_their_libraries() -> None:

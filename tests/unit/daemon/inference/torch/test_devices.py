@@ -1,4 +1,4 @@
-"""Where a model runs, as far as it can be told without the device."""
+"""Devices and precisions, as far as they can be tested without the device."""
 
 from __future__ import annotations
 

@@ -25,17 +25,17 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
 
 
-def test_it_tells_on_how_many_threads_it_computes(checkpoint: Path) -> None:
+def test_the_notes_have_the_number_of_threads(checkpoint: Path) -> None:
     engine = torch_engine(checkpoint)
     assert engine.load().notes == ("Threads: 1.",)
     engine.close()
-    by_itself = BatchEngine(ModelFolder(checkpoint, "tiny", "1"), TorchLoader(device="cpu", precision="f32"))
-    assert by_itself.load().notes == ("Threads: 1; set by OMP_NUM_THREADS.",)
-    by_itself.close()
+    measured = BatchEngine(ModelFolder(checkpoint, "tiny", "1"), TorchLoader(device="cpu", precision="f32"))
+    assert measured.load().notes == ("Threads: 1; set by OMP_NUM_THREADS.",)
+    measured.close()
 
 
-def test_weights_that_are_not_all_there_are_refused(tmp_path: Path) -> None:
-    """transformers would fill the gap with random numbers and describe nonsense."""
+def test_incomplete_weights_are_refused(tmp_path: Path) -> None:
+    """transformers would fill the gap with random numbers, and descriptions would be nonsense."""
     folder = write_tiny_checkpoint(tmp_path)
     from safetensors.torch import load_file, save_file
 
@@ -64,13 +64,13 @@ def test_another_family_s_checkpoint_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def gpu_that_cannot_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An Apple GPU is said to be there; whatever is given to it raises a RuntimeError, as on this machine it does."""
+    """An Apple GPU that torch reports as available; every use raises a RuntimeError."""
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.mps, "empty_cache", lambda: None)
 
 
 @pytest.mark.usefixtures("gpu_that_cannot_compute")
-def test_where_nobody_chose_the_device_a_gpu_that_fails_is_passed_over_for_the_cpu(checkpoint: Path) -> None:
+def test_with_the_device_auto_a_gpu_that_fails_its_check_is_replaced_by_the_cpu(checkpoint: Path) -> None:
     engine = torch_engine(checkpoint, device="auto")
     info = engine.load()
     assert (info.device, info.dtype, info.rows) == ("cpu", "float32", 4)
@@ -81,14 +81,14 @@ def test_where_nobody_chose_the_device_a_gpu_that_fails_is_passed_over_for_the_c
 
 
 @pytest.mark.usefixtures("gpu_that_cannot_compute")
-def test_a_device_that_a_person_chose_is_not_replaced(checkpoint: Path) -> None:
+def test_a_chosen_device_is_not_replaced(checkpoint: Path) -> None:
     with pytest.raises(EngineError, match="The Apple GPU computes this model wrong") as caught:
         torch_engine(checkpoint, device="mps").load()
     assert caught.value.advice == "Set model.device to cpu."
 
 
 @pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this processor has no VNNI instructions")
-def test_in_8_bits_an_answer_is_the_same_alone_and_among_others(checkpoint: Path) -> None:
+def test_in_8_bits_an_answer_is_the_same_singly_and_in_a_batch(checkpoint: Path) -> None:
     alone: dict[str, object] = {}
     for request in REQUESTS:
         single = torch_engine(checkpoint, rows=1, precision="int8")
