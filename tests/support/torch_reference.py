@@ -1,4 +1,4 @@
-"""What transformers' own `generate` writes, one prompt at a time: the truth that batched answers are held to."""
+"""Answers of transformers' own `generate`, one prompt at a time: the reference for batched answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TorchGroup = SequenceGroup[Floats, torch.Tensor]
 
 
 class Reference:
-    """The model as transformers runs it, in float32."""
+    """The model in transformers, in float32."""
 
     def __init__(self, folder: Path) -> None:
         self.processor = Processor.from_folder(folder, detail="fast")
@@ -30,7 +30,7 @@ class Reference:
     def generated(
         self, request: Request, question: Question, max_tokens: int, sampling: SamplingParams = GREEDY
     ) -> list[int]:
-        """The tokens of an answer, without the end token; `request.id` must stand for its pictures."""
+        """The tokens of an answer, without the end token; `request.id` must identify its pictures."""
         key = (request.id, question.ask, max_tokens, sampling)
         if key not in self._cached:
             self._cached[key] = self._generate(request, question, max_tokens, sampling)
@@ -58,7 +58,7 @@ class Reference:
 def group_of(processor: Processor, request: Request, questions: Sequence[Question], max_tokens: int) -> TorchGroup:
     seen = processor.image_prompt(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
     different, places = deduplicate(seen.tiles)
-    ids = [(processor.ask(seen, question.ask), question.name) for question in questions]
+    ids = [(processor.prompt_ids(seen, question.ask), question.name) for question in questions]
     return SequenceGroup(
         list(processor.normalize(different)),
         places,

@@ -1,4 +1,4 @@
-"""A checkpoint folder's own files, read into one value. Nothing about a model is assumed that its files do not say."""
+"""Reads a checkpoint folder's files into one value. Nothing about a model is assumed that is not in its files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NEEDED = ("config.json", "tokenizer.json", "preprocessor_config.json")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """How the model is fed: edges in pixels, channel means and deviations of 0..1 values, tokens.
+    """The model's input: edges in pixels, channel means and deviations of 0..1 values, tokens.
 
-    `stock_edge` is the longest edge that the stock processor resizes pictures to; `context` the most tokens in and out.
+    `stock_edge`: the longest edge that the stock processor resizes pictures to; `context`: the most tokens in and out.
     """
 
     tile: int
@@ -34,18 +34,18 @@ class ModelSpec:
 
 
 def missing_files(folder: Path) -> list[str]:
-    """What a loadable checkpoint must hold and `folder` does not."""
+    """The files of a loadable checkpoint that `folder` lacks."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     return missing if any((folder / name).is_file() for name in WEIGHTS) else [*missing, WEIGHTS[0]]
 
 
 def unusable_checkpoint(file: Path, problem: str) -> ModelUnavailableError:
-    """The error that names the file which keeps a checkpoint from being used."""
+    """The error for a checkpoint with this bad file."""
     return ModelUnavailableError(f"The model cannot be used: {file} {problem}.")
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; raises ModelUnavailableError that names the file."""
+    """The object in a JSON file; raises ModelUnavailableError with the file's name."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -58,7 +58,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def read_spec(folder: Path) -> ModelSpec:
-    """The plan from config.json, preprocessor_config.json and processor_config.json (which older models lack)."""
+    """From config.json, preprocessor_config.json and processor_config.json (which older models lack)."""
     config_file, pictures_file = folder / "config.json", folder / "preprocessor_config.json"
     config, pictures = read_json(config_file), read_json(pictures_file)
     try:
@@ -89,7 +89,7 @@ def read_spec(folder: Path) -> ModelSpec:
 
 
 def check_consistency(spec: ModelSpec, folder: Path, config: dict[str, Any]) -> None:
-    """Files that contradict each other would make wrong descriptions, not errors, so they are compared here."""
+    """Contradictory files would give wrong descriptions instead of errors, so they are compared here."""
     if config.get("model_type") != "smolvlm":
         raise unusable_checkpoint(folder / "config.json", f"is of a {config.get('model_type')} model, not of a smolvlm")
     image_size = config["vision_config"]["image_size"]
@@ -107,7 +107,7 @@ def check_consistency(spec: ModelSpec, folder: Path, config: dict[str, Any]) -> 
 
 
 def damaged_weights(folder: Path) -> list[str]:
-    """The weights that are cut off or missing, by name; known from their headers alone, without reading them."""
+    """The names of truncated or missing weights, from their headers alone."""
     index = folder / WEIGHTS[1]
     names = {WEIGHTS[0]}
     if not (folder / WEIGHTS[0]).is_file() and index.is_file():
@@ -116,7 +116,7 @@ def damaged_weights(folder: Path) -> list[str]:
 
 
 def is_whole(file: Path) -> bool:
-    """Whether a safetensors file is as long as its header says: its length in 8 bytes, JSON, then the numbers."""
+    """Whether a safetensors file has the length in its header: 8 bytes of length, JSON, then the numbers."""
     try:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")

@@ -51,13 +51,13 @@ def name_of(case: dict[str, Any]) -> str:
     return f"{sizes or 'text'}-{edge if case['settings'].get('do_image_splitting', True) else 'whole'}"
 
 
-@pytest.mark.parametrize("case", golden()["images"], prompt_ids=name_of)
+@pytest.mark.parametrize("case", golden()["images"], ids=name_of)
 def test_pictures_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case: dict[str, Any]) -> None:
     processor = Processor(PLAN, tokenizer, rule_of(case["settings"]))
     pictures = [gradient(width, height, case["seed"] + k) for k, (width, height) in enumerate(case["sizes"])]
     seen = processor.image_prompt(pictures)
     if case["order"] == "image-first":
-        ids = processor.ask(seen, case["text"], system=case["system"])
+        ids = processor.prompt_ids(seen, case["text"], system=case["system"])
     else:
         ids = processor.encode(chat(case["text"] + seen.block, picture_first=False, system=case["system"]))
     assert ids == spelled_out(case["ids_rle"])
@@ -65,7 +65,7 @@ def test_pictures_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, ca
     assert_pixels(processor.normalize(seen.tiles), case.get("pixels", []))
 
 
-@pytest.mark.parametrize("case", golden()["videos"], prompt_ids=lambda case: f"{case['frames']}-frames")
+@pytest.mark.parametrize("case", golden()["videos"], ids=lambda case: f"{case['frames']}-frames")
 def test_frames_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case: dict[str, Any]) -> None:
     frames = [gradient(*case["size"], case["seed"] + k) for k in range(case["frames"])]
     prepared = Processor(PLAN, tokenizer, rule_for("full", PLAN)).prepare(

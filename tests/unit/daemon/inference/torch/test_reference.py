@@ -53,7 +53,7 @@ def answers(engine: Engine, request: Request) -> dict[str, Answer]:
     return replies[0].answers
 
 
-@pytest.mark.parametrize("request_", REQUESTS, prompt_ids=lambda request: request.id)
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.id)
 def test_the_stock_loop_and_the_engine_write_the_same_answers(
     loop: ReferenceLoop, endless: BatchEngine[torch.Tensor], checkpoint: Path, request_: Request
 ) -> None:
