@@ -8,6 +8,7 @@ from cli.render import console, size
 from config.errors import ModelUnavailableError
 from config.safe_text import safe_text
 from config.settings import DEFAULT_MODEL, Settings
+from daemon.inference.registry import engine_entry
 from daemon.inference.weights.sources import DEFAULT_BYTES, ModelFolder, find_model, local_folder, pull
 
 
@@ -17,7 +18,7 @@ def offer_weights(settings: Settings, *, ask: bool, accept: bool) -> None:
     Otherwise nothing happens: the daemon can run without, and says itself what is missing.
     """
     name = settings.model.id
-    if settings.model.engine == "echo" or local_folder(name) is not None:
+    if not engine_entry(settings).needs_weights or local_folder(name) is not None:
         return
     try:
         find_model(settings)

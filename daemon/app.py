@@ -17,7 +17,7 @@ from config.recipes import load_recipe
 from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
-from daemon.inference.weights.sources import check_here, model_key
+from daemon.inference.registry import check_weights, model_key
 from daemon.intake.admitter import Admitter
 from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
@@ -212,7 +212,7 @@ class Daemon:
 
     def _make_model_status(self) -> ModelStatus:
         return ModelStatus(
-            lambda: check_here(self._settings),
+            lambda: check_weights(self._settings),
             lambda state: self._store.set_state("engine", state),
             self._clock,
             model=model_key(self._settings).rpartition("@")[0],

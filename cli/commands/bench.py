@@ -74,14 +74,14 @@ def command(
         rounds=repeat or (QUICK_ROUNDS if quick else 3),
         tokens=tokens or (QUICK_TOKENS if quick else 64),
         quick=quick,
-        tell=lambda text: click.echo(safe_text(text), err=True),
+        on_progress=lambda text: click.echo(safe_text(text), err=True),
     )
-    from daemon.evaluation.bench.results import document
+    from daemon.evaluation.bench.results import to_json
 
     if file is not None:
-        write_atomically(file, json.dumps(document(report)).encode(), mode=0o600, replace_ours=lambda _: False)
+        write_atomically(file, json.dumps(to_json(report)).encode(), mode=0o600, replace_ours=lambda _: False)
     elif as_json:
-        say_json(document(report))
+        say_json(to_json(report))
     else:
         show(report)
 
@@ -131,7 +131,7 @@ def show(report: BenchResults) -> None:
     say_table(
         ("case", "stock", "engine", "times better", "measure"),
         [
-            (case.name, spread(case.stock), spread(case.engine), spread(case.ratio), str(case.measure))
+            (case.name, spread(case.reference), spread(case.engine), spread(case.ratio), str(case.measure))
             for case in report.cases
         ],
     )
@@ -151,7 +151,7 @@ def words(value: object) -> str:
 
 
 def spread(found: Stats) -> str:
-    return f"{figure(found.median)} ({figure(found.least)} to {figure(found.most)})"
+    return f"{figure(found.median)} ({figure(found.minimum)} to {figure(found.maximum)})"
 
 
 def figure(value: float) -> str:
@@ -162,7 +162,7 @@ def phases(report: BenchResults) -> Iterator[tuple[str, ...]]:
     from daemon.evaluation.bench.results import mean_phases
 
     for case in report.cases:
-        for side, runs in (("stock", case.stock_runs), ("engine", case.engine_runs)):
+        for side, runs in (("stock", case.reference_runs), ("engine", case.engine_runs)):
             spent = " · ".join(f"{phase} {seconds:.3g}" for phase, seconds in mean_phases(runs).items())
             yield case.name, side, str(runs[0].files), str(runs[0].rows), spent
 

@@ -17,6 +17,7 @@ from config.settings import Settings
 from daemon.doctor.finding import Finding, not_applicable, ok, problem, warning
 from daemon.doctor.subprocesses import NoOutputError, told_by
 from daemon.errors import DecoderMissingError
+from daemon.inference.registry import engine_entry
 from daemon.inference.smolvlm.checkpoint import damaged_weights
 from daemon.inference.weights.sources import ModelFolder, find_model, identity_of
 from daemon.media.decoder.decoder import Decoder
@@ -44,7 +45,7 @@ class RuntimeFacts:
 
 
 def look_at_parts(settings: Settings) -> RuntimeFacts:
-    chosen, has_model = settings.model, settings.model.engine != "echo"
+    chosen, has_model = settings.model, engine_entry(settings).needs_weights
     model = look_at_model(settings) if has_model else None
     return RuntimeFacts(
         codecs=told_or_why("daemon.media.probe_codecs"),

@@ -1,1 +1,1 @@
-"""Measures the engine that the daemon runs."""
+"""Measures the daemon's engine."""

@@ -1,14 +1,15 @@
-"""The engine without a model: its answers say what it was given. For dry runs and tests of all around it."""
+"""An engine without a model: its answers state the size of its input. For dry runs and tests."""
 
 from __future__ import annotations
 
 from daemon.errors import EngineError
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply, Request
-from daemon.inference.weights.sources import ECHO_ID, ECHO_REVISION
+
+ECHO_ID, ECHO_REVISION = "echo", "1"
 
 
 class EchoEngine:
-    """Answers every question with the size of what is shown; at most `rows` requests a step."""
+    """Answers every question with the size of the pictures; at most `rows` requests a step."""
 
     def __init__(self, *, detail: str = "balanced", rows: int = 8) -> None:
         self._detail, self._rows = detail, rows
@@ -31,20 +32,20 @@ class EchoEngine:
 
     def submit(self, request: Request) -> None:
         if request.id in self._waiting:
-            raise ValueError(f"request {request.id} is under way already")
+            raise ValueError(f"request {request.id} is already in flight")
         self._waiting[request.id] = request
 
     def step(self) -> list[Reply]:
-        taken = list(self._waiting.values())[: self._rows]
-        for request in taken:
+        batch = list(self._waiting.values())[: self._rows]
+        for request in batch:
             del self._waiting[request.id]
-        return [echo(request) for request in taken]
+        return [echo(request) for request in batch]
 
     def cancel(self, request_id: str) -> None:
         self._waiting.pop(request_id, None)
 
     def rest(self) -> None:
-        """It keeps nothing."""
+        """There is nothing to free."""
 
     def close(self) -> None:
         self._waiting.clear()
@@ -59,7 +60,7 @@ def describe(request: Request) -> str:
 
 
 def echo(request: Request) -> Reply:
-    """A word counts as a token. As from a model, a picture without pixels gets an error."""
+    """A word counts as a token. A picture without pixels gets an error, as from a model."""
     if any(picture.size == 0 for picture in request.pictures):
         return Reply(id=request.id, error=EngineError("A picture has no pixels."))
     text = describe(request)

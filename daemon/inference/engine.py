@@ -1,6 +1,6 @@
-"""The seam between smolwatch and a model: pictures and questions in, answers out.
+"""The interface between smolwatch and a model: pictures and questions in, answers out.
 
-An engine knows no paths, no jobs and no database. Requests are independent: one error per reply, never one for a batch.
+Engines know no paths, jobs or database. Requests are independent: an error is one reply's, never a whole batch's.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from daemon.media.clip import Pixels
 class Request:
     """One file's questions. Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames.
 
-    `decoding`, by question name, is for questions that are not to be answered plainly; an engine that knows no other
-    way may ignore it. `impression` comes from a reply to a request with the same pictures, or is None.
+    `sampling`, by question name, for questions that are not decoded greedily; engines without sampling ignore it.
+    `image_features` comes from a reply to a request with the same pictures, or is None.
     """
 
     id: str
@@ -28,8 +28,8 @@ class Request:
     questions: tuple[Question, ...]
     timestamps: tuple[float, ...] = ()
     seconds: float | None = None
-    decoding: Mapping[str, SamplingParams] = field(default_factory=dict)
-    impression: object = field(default=None, repr=False)
+    sampling: Mapping[str, SamplingParams] = field(default_factory=dict)
+    image_features: object = field(default=None, repr=False)
 
     @property
     def is_video(self) -> bool:
@@ -38,9 +38,9 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`tokens`: how many were generated; `complete`: the model ended by itself rather than at the limit.
+    """`tokens`: how many were generated; `complete`: the model ended the answer, rather than the limit.
 
-    `looped`: it was stopped, as its tokens went round in circles.
+    `looped`: it was stopped because its tokens repeated in a loop.
     """
 
     text: str
@@ -51,9 +51,9 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a request cost: seconds by phase, tokens in and out over all its questions, rows that ran beside it.
+    """What a request cost: seconds by phase, tokens in and out over all its questions, and its largest batch.
 
-    `cache_bytes`: what the keys and values of all rows took then, on the device or, on a CPU, in the process.
+    `cache_bytes`: the size of the KV cache then, on the device or, on a CPU, in the process.
     """
 
     seconds: dict[str, float]
@@ -69,21 +69,21 @@ class Figures:
 class Reply:
     """Either answers by question name, or an error.
 
-    `impression` is what the engine saw: a further request that brings it along spares the engine looking again.
+    `image_features`: a later request for the same pictures that passes them back is not encoded again.
     """
 
     id: str
     answers: dict[str, Answer] = field(default_factory=dict)
     figures: Figures | None = None
     error: EngineError | None = None
-    impression: object = field(default=None, repr=False, compare=False)
+    image_features: object = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineInfo:
-    """What was loaded, and how much it takes at once. `rows` bounds the requests that may be under way.
+    """What was loaded, and its limits. `rows` bounds the sequences in one batch, and the requests in flight.
 
-    `notes`: what was decided at load, and why, for people.
+    `image_edge` and `frame_edge` in pixels. `notes`: what was decided at load, and why, for people.
     """
 
     model_id: str
@@ -102,25 +102,25 @@ class EngineInfo:
 
 class Engine(Protocol):
     def load(self) -> EngineInfo:
-        """Make ready; raises ModelUnavailableError without weights, EngineError with advice when they cannot run."""
+        """Load the model; raises ModelUnavailableError without weights, EngineError with advice if they cannot run."""
         ...
 
     def submit(self, request: Request) -> None:
-        """Take a request; its reply comes from some later `step`."""
+        """Queue a request; a later `step` returns its reply. Raises ValueError while the id is in flight."""
         ...
 
     def step(self) -> list[Reply]:
-        """One round of work; the replies that it finished, each an answer or an error."""
+        """One round of work; the replies that it finished, each with answers or an error."""
         ...
 
     def cancel(self, request_id: str) -> None:
-        """Forget a request: it gets no reply. Unknown ids are ignored."""
+        """Drop a request: it gets no reply. Unknown ids are ignored."""
         ...
 
     def rest(self) -> None:
-        """Nothing is under way, and has not been for a while: give back what is only kept for more work."""
+        """Free memory that is kept only for more work; called after a while without requests."""
         ...
 
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory; `load` may be called again."""
         ...

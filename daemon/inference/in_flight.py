@@ -18,9 +18,9 @@ Features = TypeVar("Features")
 
 @dataclass(frozen=True, eq=False)
 class ImageFeatures(Generic[Features]):
-    """What was seen in a request's pictures: their part of the `prompt`, without its tiles, and the features.
+    """The encoded pictures of a request: their part of the `prompt`, without its tiles, and the tiles' features.
 
-    `tile_indices` says which of them stands where. Without `features`, the tiles are still to be looked at.
+    `tile_indices`: the tile of each image position. Without `features`, the tiles are not encoded yet.
     """
 
     prompt: ImagePrompt
@@ -30,36 +30,36 @@ class ImageFeatures(Generic[Features]):
 
 @dataclass(eq=False)
 class InFlight(Generic[Tile, Features]):
-    """One request, and what became of it in the batch; `cold`: it was the first that the engine was asked."""
+    """One request and its sequence group; `is_cold`: it is among the first since the model was loaded."""
 
     request: Request
-    scene: SequenceGroup[Tile, Features]
+    group: SequenceGroup[Tile, Features]
     prompt: ImagePrompt
-    preprocess: float
-    cold: bool = False
+    preprocess_seconds: float
+    is_cold: bool = False
 
     def reply(self, decode: Callable[[list[int]], str], device_memory_bytes: int, cache_bytes: int) -> Reply:
-        """The reply once the scene is over; `decode` makes words of tokens."""
-        if self.scene.failure is not None:
-            return Reply(id=self.request.id, error=EngineError(f"The model failed: {self.scene.failure}"))
-        writings = self.scene.sequences
+        """The reply once the group is finished; `decode` turns token ids into text."""
+        if self.group.failure is not None:
+            return Reply(id=self.request.id, error=EngineError(f"The model failed: {self.group.failure}"))
+        sequences = self.group.sequences
         answers = {
             question.name: Answer(
-                text=decode(one.output_ids),
-                tokens=len(one.output_ids),
-                complete=one.stop is StopReason.END,
-                looped=one.stop is StopReason.LOOP,
+                text=decode(sequence.output_ids),
+                tokens=len(sequence.output_ids),
+                complete=sequence.stop_reason is StopReason.END,
+                looped=sequence.stop_reason is StopReason.LOOP,
             )
-            for question, one in zip(self.request.questions, writings, strict=True)
+            for question, sequence in zip(self.request.questions, sequences, strict=True)
         }
         figures = Figures(
-            seconds={"preprocess": self.preprocess} | self.scene.seconds,
-            tokens_in=sum(len(one.ids) for one in writings),
-            tokens_out=sum(len(one.output_ids) for one in writings),
-            batch_rows=self.scene.peak_batch_size,
+            seconds={"preprocess": self.preprocess_seconds} | self.group.seconds,
+            tokens_in=sum(len(sequence.prompt_ids) for sequence in sequences),
+            tokens_out=sum(len(sequence.output_ids) for sequence in sequences),
+            batch_rows=self.group.peak_batch_size,
             device_memory_bytes=device_memory_bytes,
-            cold_start=self.cold,
+            cold_start=self.is_cold,
             cache_bytes=cache_bytes,
         )
-        impression = ImageFeatures(self.prompt, self.scene.tile_indices, self.scene.tile_features)
-        return Reply(id=self.request.id, answers=answers, figures=figures, impression=impression)
+        image_features = ImageFeatures(self.prompt, self.group.tile_indices, self.group.tile_features)
+        return Reply(id=self.request.id, answers=answers, figures=figures, image_features=image_features)

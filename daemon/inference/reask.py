@@ -1,4 +1,4 @@
-"""An engine that asks another one again, once, where an answer went astray."""
+"""Asks another engine once more for each bad answer, and keeps the better of the two."""
 
 from __future__ import annotations
 
@@ -7,94 +7,94 @@ from dataclasses import dataclass, replace
 from loguru import logger
 
 from daemon.inference.engine import Engine, EngineInfo, Figures, Reply, Request
-from daemon.inference.reask_policy import better, retry_of
+from daemon.inference.reask_policy import better_answer, plan_reask
 
 
 @dataclass
-class Asked:
-    """`first` is the reply whose answers were not all good; set while some questions are asked again."""
+class PendingRequest:
+    """`first_reply`: the reply with a bad answer; set while its questions are asked again."""
 
     request: Request
-    first: Reply | None = None
+    first_reply: Reply | None = None
 
 
 class ReaskingEngine:
-    """Behind the Engine protocol, as the one that it asks. Only the questions that went wrong are asked again.
+    """An Engine around another one. Only questions with a bad answer are asked again.
 
-    The pictures are not looked at again by an engine that gives an impression; the prompt is read again.
+    Pictures are not encoded again if the engine returns their image features; the prompt is prefilled again.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._asked: dict[str, Asked] = {}
+        self._pending: dict[str, PendingRequest] = {}
 
     def load(self) -> EngineInfo:
         return self._engine.load()
 
     def submit(self, request: Request) -> None:
         self._engine.submit(request)
-        self._asked[request.id] = Asked(request)
+        self._pending[request.id] = PendingRequest(request)
 
     def step(self) -> list[Reply]:
-        heard = [self._hear(reply) for reply in self._engine.step()]
-        return [reply for reply in heard if reply is not None]
+        handled = [self._handle(reply) for reply in self._engine.step()]
+        return [reply for reply in handled if reply is not None]
 
     def cancel(self, request_id: str) -> None:
         self._engine.cancel(request_id)
-        self._asked.pop(request_id, None)
+        self._pending.pop(request_id, None)
 
     def rest(self) -> None:
         self._engine.rest()
 
     def close(self) -> None:
         self._engine.close()
-        self._asked.clear()
+        self._pending.clear()
 
-    def _hear(self, reply: Reply) -> Reply | None:
-        """The reply, if it is the last word."""
-        asked = self._asked[reply.id]
-        if asked.first is not None:
-            del self._asked[reply.id]
-            return last_word(asked.request, asked.first, reply)
-        again = again_of(asked.request, reply)
-        if again is None:
-            del self._asked[reply.id]
+    def _handle(self, reply: Reply) -> Reply | None:
+        """The final reply, or None while some of its questions are asked again."""
+        pending = self._pending[reply.id]
+        if pending.first_reply is not None:
+            del self._pending[reply.id]
+            return merge_replies(pending.request, pending.first_reply, reply)
+        retry = retry_request(pending.request, reply)
+        if retry is None:
+            del self._pending[reply.id]
             return reply
-        asked.first = reply
-        self._engine.submit(again)
+        pending.first_reply = reply
+        self._engine.submit(retry)
         return None
 
 
-def again_of(request: Request, reply: Reply) -> Request | None:
-    """What is to be asked again after a first reply; None when it is good, or an error."""
+def retry_request(request: Request, reply: Reply) -> Request | None:
+    """The request for the bad answers of a first reply; None when all are good, or it is an error."""
     asked = ((question, reply.answers.get(question.name)) for question in request.questions)
-    found = [retry_of(question, answer) for question, answer in asked if answer is not None]
+    found = [plan_reask(question, answer) for question, answer in asked if answer is not None]
     retries = [retry for retry in found if retry is not None]
     if not retries:
         return None
-    told = "; ".join(f"{retry.question.name}: {', '.join(retry.codes)}" for retry in retries)
-    logger.info("Request {}: asked again ({})", request.id, told)
+    reasons = "; ".join(f"{retry.question.name}: {', '.join(retry.codes)}" for retry in retries)
+    logger.info("Request {}: asked again ({})", request.id, reasons)
     return replace(
         request,
         questions=tuple(retry.question for retry in retries),
-        decoding={retry.question.name: retry.decoding for retry in retries},
-        impression=reply.impression,
+        sampling={retry.question.name: retry.sampling for retry in retries},
+        image_features=reply.image_features,
     )
 
 
-def last_word(request: Request, first: Reply, second: Reply) -> Reply:
-    """Every question's better answer, and what both replies cost. A second one that is an error takes nothing away."""
+def merge_replies(request: Request, first: Reply, second: Reply) -> Reply:
+    """Every question's better answer, and the cost of both replies. If the second is an error, the first is kept."""
     if second.error is not None:
         logger.warning("Request {}: the second answer failed: {}", request.id, second.error)
         return first
     asked = {question.name: question for question in request.questions}
     answers = first.answers | {
-        name: better(asked[name], first.answers[name], answer) for name, answer in second.answers.items()
+        name: better_answer(asked[name], first.answers[name], answer) for name, answer in second.answers.items()
     }
-    return replace(first, answers=answers, figures=both(first.figures, second.figures))
+    return replace(first, answers=answers, figures=add_figures(first.figures, second.figures))
 
 
-def both(first: Figures | None, second: Figures | None) -> Figures | None:
+def add_figures(first: Figures | None, second: Figures | None) -> Figures | None:
     if first is None or second is None:
         return first or second
     return Figures(

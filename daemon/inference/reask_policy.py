@@ -1,7 +1,7 @@
-"""What to do about an answer that went astray: ask once more, in another way, and keep the better one. Pure.
+"""How to retry a bad answer: ask once more with other sampling, and keep the better answer. Pure.
 
-A penalty on repetition of 1.1 to 1.2 is what others go on with (see `guard`). An answer that is merely cut off was
-going well: it gets more room, and says the same as far as it came.
+A repetition penalty of 1.1 to 1.2 is what others use (see `answers.checks`). An answer that is only cut off was good so
+far: it gets more tokens, and repeats the same text up to there.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from daemon.inference.answers.checks import judge
 from daemon.inference.engine import Answer
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 
-#: From light to grave: what a reader loses by it.
-GRAVITY = ("cut-off", "leaked-token", "timestamps", "echo", "loop", "empty")
-OTHERWISE = SamplingParams(repetition_penalty=1.15)
-ROOM = 2
+#: From mild to severe, by how much a reader loses.
+SEVERITY = ("cut-off", "leaked-token", "timestamps", "echo", "loop", "empty")
+RETRY_SAMPLING = SamplingParams(repetition_penalty=1.15)
+TOKEN_FACTOR = 2
 
 
 @dataclass(frozen=True)
 class Reask:
-    """The question as it is to be asked again, and why."""
+    """The question to ask again, its sampling, and why."""
 
     question: Question
-    decoding: SamplingParams
+    sampling: SamplingParams
     codes: tuple[str, ...]
 
 
-def retry_of(question: Question, answer: Answer) -> Reask | None:
-    """How to ask again after a first answer; None when nothing speaks against it."""
+def plan_reask(question: Question, answer: Answer) -> Reask | None:
+    """How to ask again after a first answer; None when it is good."""
     codes = judge(answer, question.ask)
     if not codes:
         return None
     if codes == ("cut-off",):
-        return Reask(replace(question, tokens=ROOM * question.tokens), GREEDY, codes)
-    return Reask(question, OTHERWISE, codes)
+        return Reask(replace(question, tokens=TOKEN_FACTOR * question.tokens), GREEDY, codes)
+    return Reask(question, RETRY_SAMPLING, codes)
 
 
-def better(question: Question, first: Answer, second: Answer) -> Answer:
-    """The one against which less grave things speak; the first when both are as good."""
-    return min(first, second, key=lambda answer: gravity(judge(answer, question.ask)))
+def better_answer(question: Question, first: Answer, second: Answer) -> Answer:
+    """The answer with the less severe faults; the first when both are as good."""
+    return min(first, second, key=lambda answer: severity(judge(answer, question.ask)))
 
 
-def gravity(codes: tuple[str, ...]) -> list[int]:
-    """The gravest first."""
-    return sorted((GRAVITY.index(code) for code in codes), reverse=True)
+def severity(codes: tuple[str, ...]) -> list[int]:
+    """The most severe first."""
+    return sorted((SEVERITY.index(code) for code in codes), reverse=True)

@@ -1,4 +1,4 @@
-"""How the next token of an answer is chosen: the likeliest one, after what is done to some scores."""
+"""How the next token of an answer is chosen: greedily, after a repetition penalty."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingParams:
-    """`repetition_penalty`: what stands in the prompt or the answer already becomes less likely; 1 changes nothing.
+    """`repetition_penalty` makes tokens of the prompt and the answer so far less likely; 1 changes nothing.
 
-    Scores above 0 are divided by it and those below multiplied, once however often the token stands there, as in
+    Scores above 0 are divided by it and those below multiplied, once however often the token occurs, as in
     transformers' RepetitionPenaltyLogitsProcessor.
     """
 

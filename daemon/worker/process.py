@@ -19,8 +19,8 @@ from config.settings import Settings
 from daemon.clock import SystemClock
 from daemon.delivery import Delivery, Write
 from daemon.inference.engine import Engine
-from daemon.inference.factory import make_engine
-from daemon.inference.torch.environment import set_up_libraries
+from daemon.inference.registry import make_engine
+from daemon.inference.torch.environment import set_library_defaults
 from daemon.intake.filters import filters_of
 from daemon.intake.sweep import inbox_root
 from daemon.media.dataless import leave_in_the_cloud
@@ -58,7 +58,7 @@ def run_worker(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor gives the orders
     if sys.platform == "linux":  # elsewhere only the pipe's end shows it, which a hung worker does not read
         die_with_parent()
-    set_up_libraries(os.environ)
+    set_library_defaults(os.environ)
     let_others_first()
     leave_in_the_cloud()
     set_up_logs(settings, role="worker", console=False)

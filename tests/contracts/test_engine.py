@@ -1,4 +1,4 @@
-"""What every engine keeps to, whatever it runs on; `Request` and `Reply` are all that these tests know of it."""
+"""The contract of every engine, through `Request` and `Reply` alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from config.recipes import Question
-from daemon.inference.batch_engine import TorchEngine
+from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
 from daemon.inference.reask import ReaskingEngine
 from daemon.inference.sampling_params import SamplingParams
+from daemon.inference.torch.loader import TorchLoader
+from daemon.inference.weights.sources import ModelFolder
 from tests.support.checkpoints import write_tiny_checkpoint
 
 QUESTIONS = (
@@ -30,17 +33,30 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
 
 
-def torch_engine(folder: Path, rows: int = 4, precision: str = "f32") -> TorchEngine:
-    return TorchEngine(
-        folder, model_id="tiny", revision="1", device="cpu", precision=precision, detail="fast", rows=rows, threads=1
+def torch_engine(
+    folder: Path,
+    *,
+    rows: int = 4,
+    device: str = "cpu",
+    precision: str = "f32",
+    cache_tokens: int | None = None,
+    stop_at_end: bool = True,
+) -> BatchEngine[Tensor]:
+    return BatchEngine(
+        ModelFolder(folder, "tiny", "1"),
+        TorchLoader(device=device, precision=precision, threads=1),
+        detail="fast",
+        rows=rows,
+        cache_tokens=cache_tokens,
+        stop_at_end=stop_at_end,
     )
 
 
 MAKERS: dict[str, Callable[[Path], Engine]] = {
     "echo": lambda _: EchoEngine(),
     "torch": torch_engine,
-    "asking echo again": lambda _: ReaskingEngine(EchoEngine()),
-    "asking torch again": lambda checkpoint: ReaskingEngine(torch_engine(checkpoint)),
+    "reasking echo": lambda _: ReaskingEngine(EchoEngine()),
+    "reasking torch": lambda checkpoint: ReaskingEngine(torch_engine(checkpoint)),
 }
 
 
@@ -58,7 +74,7 @@ def engine(make: Make) -> Iterator[Engine]:
 
 
 def picture(id: str, *, size: tuple[int, int] = (90, 60), questions: tuple[Question, ...] = QUESTIONS) -> Request:
-    """A picture of its own for every id."""
+    """Another picture for every id."""
     noise = np.random.default_rng(sum(id.encode())).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
     return Request(id=id, pictures=(noise,), questions=questions)
 
@@ -70,7 +86,7 @@ def video(id: str, frames: int) -> Request:
 
 
 def replies(engine: Engine, requests: list[Request]) -> list[Reply]:
-    """All replies, until no more can come."""
+    """All replies to these requests."""
     for request in requests:
         engine.submit(request)
     return drained(engine)
@@ -94,22 +110,22 @@ def test_every_request_gets_one_reply_with_every_answer(engine: Engine) -> None:
         assert list(reply.answers) == ["summary", "caption"], "in the order of the questions"
         assert reply.figures is not None
         kept = sum(answer.tokens for answer in reply.answers.values())
-        assert 0 < kept <= reply.figures.tokens_out, "what was said and not kept was paid for too"
+        assert 0 < kept <= reply.figures.tokens_out, "answers that were not kept cost tokens too"
         assert kept == reply.figures.tokens_out or isinstance(engine, ReaskingEngine)
 
 
-def test_a_question_may_be_decoded_otherwise_and_its_neighbours_do_not_notice(engine: Engine) -> None:
+def test_one_question_s_sampling_does_not_change_the_others(engine: Engine) -> None:
     (plain,) = replies(engine, [picture("a")])
     decoding = {"summary": SamplingParams(repetition_penalty=1.3)}
-    (reply,) = replies(engine, [replace(picture("a"), decoding=decoding)])
+    (reply,) = replies(engine, [replace(picture("a"), sampling=decoding)])
     assert list(reply.answers) == ["summary", "caption"]
     assert reply.answers["caption"] == plain.answers["caption"]
 
 
-def test_what_an_engine_saw_may_be_handed_back_to_it(engine: Engine) -> None:
+def test_image_features_can_be_passed_back_to_the_engine(engine: Engine) -> None:
     for request in (picture("a"), video("b", 3)):
         (first,) = replies(engine, [request])
-        (again,) = replies(engine, [replace(request, impression=first.impression)])
+        (again,) = replies(engine, [replace(request, image_features=first.image_features)])
         assert again.answers == first.answers
 
 
@@ -130,7 +146,7 @@ def test_a_cancelled_request_gets_no_reply(engine: Engine) -> None:
     assert sorted(reply.id for reply in drained(engine)) == ["a", "c", "d", "e", "f"]
 
 
-def test_a_request_may_be_cancelled_while_it_is_written(engine: Engine) -> None:
+def test_a_request_can_be_cancelled_while_it_is_decoded(engine: Engine) -> None:
     for request in MIXED:
         engine.submit(request)
     first = {reply.id for reply in engine.step()}
@@ -138,22 +154,22 @@ def test_a_request_may_be_cancelled_while_it_is_written(engine: Engine) -> None:
     assert {reply.id for reply in drained(engine)} == {"a", "b", "c", "d", "e", "f"} - {"a"} - first
 
 
-def test_a_cancelled_request_may_come_again_under_its_id(engine: Engine) -> None:
+def test_a_cancelled_request_can_be_submitted_again(engine: Engine) -> None:
     engine.submit(picture("a"))
     engine.cancel("a")
     engine.submit(picture("a"))
     assert [reply.id for reply in drained(engine)] == ["a"]
 
 
-def test_an_unknown_request_may_be_cancelled(engine: Engine) -> None:
+def test_an_unknown_request_can_be_cancelled(engine: Engine) -> None:
     engine.submit(picture("a"))
-    engine.cancel("nobody")
+    engine.cancel("unknown")
     assert [reply.id for reply in drained(engine)] == ["a"]
 
 
-def test_an_id_that_is_under_way_is_not_taken_twice(engine: Engine) -> None:
+def test_an_id_in_flight_is_refused(engine: Engine) -> None:
     engine.submit(picture("a"))
-    with pytest.raises(ValueError, match="under way"):
+    with pytest.raises(ValueError, match="in flight"):
         engine.submit(picture("a"))
 
 
@@ -164,7 +180,7 @@ def test_a_closed_engine_can_be_loaded_again(engine: Engine) -> None:
     assert [reply.id for reply in replies(engine, [picture("a")])] == ["a"]
 
 
-def test_the_info_says_what_was_loaded_and_how_much_it_takes(make: Make) -> None:
+def test_the_info_has_what_was_loaded_and_its_limits(make: Make) -> None:
     engine = make()
     info = engine.load()
     assert info.rows >= 1
@@ -176,8 +192,8 @@ def test_the_info_says_what_was_loaded_and_how_much_it_takes(make: Make) -> None
     engine.close()
 
 
-def test_an_error_is_the_one_reply_s_own(engine: Engine) -> None:
-    """What no engine can read: a picture without pixels."""
+def test_an_error_is_one_reply_s_own(engine: Engine) -> None:
+    """No engine can take a picture without pixels."""
     broken = Request(id="broken", pictures=(np.zeros((0, 0, 3), np.uint8),), questions=QUESTIONS)
     found = {reply.id: reply for reply in replies(engine, [picture("a"), broken, video("b", 2)])}
     assert set(found) == {"a", "broken", "b"}
@@ -187,7 +203,7 @@ def test_an_error_is_the_one_reply_s_own(engine: Engine) -> None:
 
 
 def test_batched_answers_equal_single_ones_token_for_token(checkpoint: Path) -> None:
-    """Pictures and videos of different lengths, padded beside each other, in float32."""
+    """Pictures and videos of different lengths in one batch, in float32."""
     alone, together = torch_engine(checkpoint, rows=1), torch_engine(checkpoint, rows=12)
     alone.load()
     together.load()
@@ -195,7 +211,7 @@ def test_batched_answers_equal_single_ones_token_for_token(checkpoint: Path) -> 
     batched = {reply.id: reply for reply in replies(together, MIXED)}
     assert {id: reply.answers for id, reply in batched.items()} == single
     assert {reply.figures.batch_rows for reply in batched.values() if reply.figures} == {12}
-    assert len({str(answers) for answers in single.values()}) == len(MIXED), "answers that differ show more"
+    assert len({str(answers) for answers in single.values()}) == len(MIXED), "or a mix-up would not show"
 
 
 def test_answers_do_not_depend_on_the_order_of_requests(checkpoint: Path) -> None:

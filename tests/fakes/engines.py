@@ -1,4 +1,4 @@
-"""Engines that go wrong on purpose, behind the Engine protocol. They answer as the echo engine does otherwise."""
+"""Engines that fail on purpose. Otherwise they answer like the echo engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from daemon.inference.engine import Answer, EngineInfo, Reply, Request
 
 
 class AbsentEngine(EchoEngine):
-    """There are no weights until `here` is set."""
+    """Has no weights until `here` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class AbsentEngine(EchoEngine):
 
 
 class FailingEngine(EchoEngine):
-    """Requests that `fails` picks get an error; by default all of them, until `failing` is unset."""
+    """Requests for which `fails` is true get an error; by default all, until `failing` is unset."""
 
     def __init__(self, fails: Callable[[Request], bool] = lambda _: True, *, rows: int = 8) -> None:
         super().__init__(rows=rows)
@@ -66,16 +66,16 @@ class SlowEngine(EchoEngine):
 
 
 class BrokenEngine(EchoEngine):
-    """Loads, and then `step` itself raises, as no engine should."""
+    """Loads, and then `step` itself raises, which breaks the contract."""
 
     def step(self) -> list[Reply]:
         raise RuntimeError("the driver is gone")
 
 
 class SayingEngine(EchoEngine):
-    """Says `text` to every question: for answers that loop, leak or hold signs that must not reach a terminal.
+    """Answers every question with `text`: for loops, leaks, and characters that must not reach a terminal.
 
-    `again` is what it says to one that is to be decoded otherwise; `asked` are the requests that it was given.
+    `again` is the answer to a question with its own sampling; `asked` are all requests so far.
     """
 
     def __init__(self, text: str, *, again: str | None = None, complete: bool = True) -> None:
@@ -90,10 +90,10 @@ class SayingEngine(EchoEngine):
 
     def step(self) -> list[Reply]:
         requests = {request.id: request for request in self.asked}
-        return [self._say(requests[reply.id], reply) for reply in super().step()]
+        return [self._answered(requests[reply.id], reply) for reply in super().step()]
 
-    def _say(self, request: Request, reply: Reply) -> Reply:
-        answers = {name: self._again if name in request.decoding else self._first for name in reply.answers}
+    def _answered(self, request: Request, reply: Reply) -> Reply:
+        answers = {name: self._again if name in request.sampling else self._first for name in reply.answers}
         tokens = sum(answer.tokens for answer in answers.values())
         figures = reply.figures and replace(reply.figures, tokens_out=tokens)
         return replace(reply, answers=answers, figures=figures)

@@ -41,7 +41,7 @@ def test_what_stays_astray_is_asked_once_more_and_delivered_as_suspect(bench: Be
     engine = SayingEngine(ASTRAY[fault])
     description = described(bench, engine)
     assert len(engine.asked) == 2
-    assert all(decoding.repetition_penalty > 1 for decoding in engine.asked[1].decoding.values())
+    assert all(decoding.repetition_penalty > 1 for decoding in engine.asked[1].sampling.values())
     assert description.quality.verdict == "suspect"
     assert f"caption: {fault.split()[0]}" in description.quality.reasons
     written = json.loads((bench.inbox / "beach.png.smolwatch.json").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pytest
 from config.recipes import Question
 from config.settings import ModelSettings, Settings
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
-from daemon.inference.factory import make_engine
+from daemon.inference.registry import make_engine
 from daemon.media.clip import DecodePlan
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from daemon.inference.smolvlm.checkpoint import read_plan
+from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.attention import fused, plain
-from daemon.inference.torch.device_check import RunMode, judge, off
+from daemon.inference.torch.device_check import RunMode, find_fault, relative_error
 from daemon.inference.torch.device_check_inputs import TILES, CheckInputs, SingleResults
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import DEMO, write_random
@@ -57,26 +57,26 @@ def test_a_sound_device_raises_no_alarm(
     folder = DEMO if weights == "demo" else tmp_path / "weights"
     if weights != "demo":
         write_random(folder)
-    plan = read_plan(folder)
-    probes = [SeededProbe(tile=plan.tile, image_id=plan.image_id, context=plan.context, seed=k) for k in SEEDS[weights]]
+    spec = read_spec(folder)
+    probes = [SeededProbe(tile=spec.tile, image_id=spec.image_id, context=spec.context, seed=k) for k in SEEDS[weights]]
     reference = TorchRunner.from_folder(folder, CPU, torch.float32)
-    truths = [probe.alone(reference) for probe in probes]
+    truths = [inputs.run_single(reference) for inputs in probes]
     del reference
-    for way in WAYS:
-        runner = TorchRunner.from_folder(folder, CPU, way.dtype, kernel=way.kernel)
+    for mode in WAYS:
+        runner = TorchRunner.from_folder(folder, CPU, mode.dtype, kernel=mode.kernel)
         for count in THREADS:
             torch.set_num_threads(count)
             worst = dict.fromkeys(("features", "scores", "together"), 0.0)
-            for probe, truth in zip(probes, truths, strict=True):
-                with subtests.test(f"{way.kernel.__name__}, {way.dtype}, {count} threads, tiles {probe.seed}"):
-                    alone, together = probe.alone(runner), probe.together(runner)
-                    note(worst, alone, truth, off(together.scores, alone.scores))
-                    assert judge(alone, together, truth, way) is None
+            for inputs, expected in zip(probes, truths, strict=True):
+                with subtests.test(f"{mode.kernel.__name__}, {mode.dtype}, {count} threads, tiles {inputs.seed}"):
+                    single, batch = inputs.run_single(runner), inputs.run_batch(runner)
+                    note(worst, single, expected, relative_error(batch.scores, single.scores))
+                    assert find_fault(single, batch, expected, mode) is None
             with capsys.disabled():
                 shares = ", ".join(f"{name} {far:.4f}" for name, far in worst.items())
-                print(f"\n{weights}, {way.kernel.__name__}, {way.dtype}, {count} threads: at most off {shares}")
+                print(f"\n{weights}, {mode.kernel.__name__}, {mode.dtype}, {count} threads: at most off {shares}")
 
 
-def note(worst: dict[str, float], alone: SingleResults, truth: SingleResults, together: float) -> None:
-    found = (off(alone.features, truth.features), off(alone.scores, truth.scores), together)
+def note(worst: dict[str, float], single: SingleResults, expected: SingleResults, batch: float) -> None:
+    found = (relative_error(single.features, expected.features), relative_error(single.scores, expected.scores), batch)
     worst.update({name: max(far, new) for (name, far), new in zip(worst.items(), found, strict=True)})

@@ -16,25 +16,25 @@ import torch
 from config.recipes import load_recipe
 from config.settings import ModelSettings, Settings
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.factory import make_engine
+from daemon.inference.registry import make_engine
 from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.torch.devices import has_int8
-from daemon.inference.torch.linear import Layout, int8_laid_out, laid_out
+from daemon.inference.torch.linear import Layout, int8_layout, native_layout
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import write_random
 from tests.contracts.test_engine import picture
 from tests.model.conftest import asking
 from tests.model.test_demo_captions import only, right_share
 from tests.support.demo_world.gallery import pictures
-from tests.support.torch_reference import Reference, scene_of
+from tests.support.torch_reference import Reference, group_of
 
 CPU = torch.device("cpu")
 ASKED = load_recipe().image
 TOKENS = 6
 SHOWN = [picture(name, size=size) for name, size in (("a", (640, 480)), ("b", (300, 512)), ("c", (512, 512)))]
 PRECISIONS: dict[str, tuple[torch.dtype, Layout]] = {
-    "bf16": (torch.bfloat16, laid_out),
-    "int8": (torch.bfloat16, int8_laid_out),
+    "bf16": (torch.bfloat16, native_layout),
+    "int8": (torch.bfloat16, int8_layout),
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -76,18 +76,18 @@ def written(folder: Path, dtype: torch.dtype, lay: Layout) -> list[list[int]]:
     """What the batch writes, all at once."""
     processor = Processor.from_folder(folder, detail="fast")
     runner = TorchRunner.from_folder(folder, CPU, dtype, lay)
-    batch: Scheduler[Floats, torch.Tensor] = Scheduler(runner, rows=6, tokens=20_000, end_id=None)
-    scenes = [scene_of(processor, request, ASKED, TOKENS) for request in SHOWN]
+    batch: Scheduler[Floats, torch.Tensor] = Scheduler(runner, max_sequences=6, max_tokens=20_000, end_id=None)
+    scenes = [group_of(processor, request, ASKED, TOKENS) for request in SHOWN]
     for scene in scenes:
         batch.add(scene)
     over = 0
     while over < len(scenes):
         over += len(batch.step())
-    return [writing.said for scene in scenes for writing in scene.writings]
+    return [sequence.output_ids for scene in scenes for sequence in scene.sequences]
 
 
 def test_the_full_shape_in_float32_writes_what_transformers_writes(folder: Path, truth: list[list[int]]) -> None:
-    assert written(folder, torch.float32, laid_out) == truth
+    assert written(folder, torch.float32, native_layout) == truth
 
 
 @pytest.mark.parametrize("precision", list(PRECISIONS))

@@ -1,4 +1,4 @@
-"""The engine by itself, as a program: every file of the home's inbox, opened beforehand; prints the seconds it took."""
+"""The engine alone, as a program: describes every file of the home's inbox, opened beforehand; prints the seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from config.load import load_settings
 from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.inference.engine import Engine, EngineInfo, Request
-from daemon.inference.factory import make_engine
+from daemon.inference.registry import make_engine
 from daemon.media.decoder.decoder import Decoder
 from daemon.worker.prefetch import plan_for, request_for
 from storage.records import Fingerprint
@@ -18,7 +18,7 @@ from tests.support.files import claim_of
 
 
 def requests_for(settings: Settings, info: EngineInfo) -> list[Request]:
-    """What the worker would ask."""
+    """The requests that the worker would submit."""
     plan, recipe = plan_for(info, settings.work), load_recipe(settings.recipe)
     requests = []
     with closing(Decoder()) as decoder:

@@ -1,4 +1,4 @@
-"""A tiny SmolVLM with random weights: the real architecture and files, to test how it is run, not what it says."""
+"""A tiny SmolVLM with random weights: the real architecture and files, to test how it runs, not its text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from transformers import SmolVLMForConditionalGeneration
 from config.recipes import load_recipe
 from tests.support.demo_world.checkpoint import make_config, make_tokenizer, write_processor_files
 
-#: Wide enough that answers differ from each other; the usual spread makes one token the likeliest everywhere.
+#: Wide enough that answers differ from each other; with the usual spread one token is the most likely everywhere.
 SPREAD = 0.12
-#: Most answers go round in circles after a few words, in a pattern of their own.
+#: Most answers loop after a few words, each in its own pattern.
 LOOPING = 0.03
 
 

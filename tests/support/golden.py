@@ -1,4 +1,4 @@
-"""The stock processor's results, and the pictures that they were made from."""
+"""The stock processor's results, and the pictures they were made from."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SHIPPED = ROOT / "tests" / "data" / "golden_processor.json"
 
 @cache
 def golden() -> dict[str, Any]:
-    """The cases; another file of the same form may be named by SMOLWATCH_GOLDEN."""
+    """The cases; SMOLWATCH_GOLDEN can name another file of the same form."""
     found: dict[str, Any] = json.loads(Path(os.environ.get("SMOLWATCH_GOLDEN", SHIPPED)).read_text(encoding="utf-8"))
     return found
 
 
 def gradient(width: int, height: int, seed: int) -> Pixels:
-    """A test picture as golden's makers drew it."""
+    """A test picture, drawn as for the golden results."""
     across, down = np.arange(width)[None, :] / width, np.arange(height)[:, None] / height
     red = 127.5 + 127.5 * np.sin(2 * np.pi * (across * (1 + seed % 3) + 0.1 * seed))
     green = 127.5 + 127.5 * np.cos(2 * np.pi * (down * (1 + seed % 2) + 0.2 * seed))

@@ -1,4 +1,4 @@
-"""What transformers' own `generate` writes, one prompt at a time: the truth that batched answers are held to."""
+"""Answers of transformers' own `generate`, one prompt at a time: the reference for batched answers."""
 
 from __future__ import annotations
 
@@ -14,51 +14,53 @@ from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
 from daemon.inference.engine import Request
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats, Processor
-from daemon.inference.torch.tile_dedup import distinct
+from daemon.inference.smolvlm.tile_dedup import deduplicate
 
-TorchScene = SequenceGroup[Floats, torch.Tensor]
+TorchGroup = SequenceGroup[Floats, torch.Tensor]
 
 
 class Reference:
-    """The model as transformers runs it, in float32."""
+    """The model in transformers, in float32."""
 
     def __init__(self, folder: Path) -> None:
         self.processor = Processor.from_folder(folder, detail="fast")
         self._model: Any = SmolVLMForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
-        self._known: dict[tuple[str, str, int, SamplingParams], list[int]] = {}
+        self._cached: dict[tuple[str, str, int, SamplingParams], list[int]] = {}
 
-    def written(self, request: Request, question: Question, limit: int, decoding: SamplingParams = GREEDY) -> list[int]:
-        """The tokens of an answer, without the end token; `request.id` must stand for its pictures."""
-        key = (request.id, question.ask, limit, decoding)
-        if key not in self._known:
-            self._known[key] = self._generate(request, question, limit, decoding)
-        return self._known[key]
+    def generated(
+        self, request: Request, question: Question, max_tokens: int, sampling: SamplingParams = GREEDY
+    ) -> list[int]:
+        """The tokens of an answer, without the end token; `request.id` must identify its pictures."""
+        key = (request.id, question.ask, max_tokens, sampling)
+        if key not in self._cached:
+            self._cached[key] = self._generate(request, question, max_tokens, sampling)
+        return self._cached[key]
 
-    def _generate(self, request: Request, question: Question, limit: int, decoding: SamplingParams) -> list[int]:
+    def _generate(self, request: Request, question: Question, max_tokens: int, sampling: SamplingParams) -> list[int]:
         prepared = self.processor.prepare(
             request.pictures, question.ask, timestamps=request.timestamps, seconds=request.seconds
         )
-        written = self._model.generate(
-            input_ids=torch.tensor([prepared.ids]),
-            attention_mask=torch.ones(1, len(prepared.ids), dtype=torch.long),
+        generated = self._model.generate(
+            input_ids=torch.tensor([prepared.prompt_ids]),
+            attention_mask=torch.ones(1, len(prepared.prompt_ids), dtype=torch.long),
             pixel_values=torch.from_numpy(prepared.pixels).unsqueeze(0),
             do_sample=False,
-            max_new_tokens=limit,
-            repetition_penalty=decoding.repetition_penalty,
+            max_new_tokens=max_tokens,
+            repetition_penalty=sampling.repetition_penalty,
         )
-        tokens: list[int] = written[0, len(prepared.ids) :].tolist()
+        tokens: list[int] = generated[0, len(prepared.prompt_ids) :].tolist()
         return tokens[:-1] if tokens[-1] == self.processor.end_id else tokens
 
-    def scene(self, request: Request, questions: Sequence[Question], limit: int) -> TorchScene:
-        return scene_of(self.processor, request, questions, limit)
+    def group(self, request: Request, questions: Sequence[Question], max_tokens: int) -> TorchGroup:
+        return group_of(self.processor, request, questions, max_tokens)
 
 
-def scene_of(processor: Processor, request: Request, questions: Sequence[Question], limit: int) -> TorchScene:
-    seen = processor.look(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
-    different, places = distinct(seen.tiles)
-    ids = [(processor.ask(seen, question.ask), question.name) for question in questions]
+def group_of(processor: Processor, request: Request, questions: Sequence[Question], max_tokens: int) -> TorchGroup:
+    seen = processor.image_prompt(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
+    different, places = deduplicate(seen.tiles)
+    ids = [(processor.prompt_ids(seen, question.ask), question.name) for question in questions]
     return SequenceGroup(
-        list(processor.normal(different)),
+        list(processor.normalize(different)),
         places,
-        [TokenSequence(asked, limit, request.decoding.get(name, GREEDY)) for asked, name in ids],
+        [TokenSequence(prompt_ids, max_tokens, request.sampling.get(name, GREEDY)) for prompt_ids, name in ids],
     )

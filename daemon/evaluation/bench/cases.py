@@ -1,4 +1,4 @@
-"""What is measured, as values: tasks for the stock loop and for the engine, in groups that take turns.
+"""The benchmark's cases as values: tasks for the stock loop and for the engine, interleaved in groups.
 
 The numbers of tiles are those of the 500M model.
 """
@@ -18,7 +18,7 @@ FRAME = (1280, 720)
 
 
 class Measure(StrEnum):
-    """What is read from a turn."""
+    """What is read from a run."""
 
     SECONDS = "seconds a file"
     RATE = "tokens a second, all answers together, while they are written"
@@ -32,9 +32,9 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """Pictures of these `sizes` (width, height), so many `copies` of each, all different; `frames` make videos of them.
+    """Pictures of these `sizes` (width, height), so many `copies` of each, all different; with `frames`, videos.
 
-    Answers have `tokens` each, or as many as the whole run is told; `precision` is the settings' own if none is named.
+    Answers have `tokens` each, or the number of the whole benchmark; `precision` None is the settings' own.
     """
 
     detail: Detail
@@ -49,14 +49,14 @@ class Ask:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare:
-    """The frames of one video are made ready for the model, which is not asked."""
+    """The frames of one video are preprocessed; the model is not used."""
 
     frames: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """The model is loaded and asked about a picture, and then about another one."""
+    """The model is loaded and describes a picture, then another one."""
 
 
 Task = Ask | Prepare | Start
@@ -64,9 +64,9 @@ Task = Ask | Prepare | Start
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """What the stock loop does in its turns, and what the engine does in its own, by the case's name."""
+    """The reference task of the stock loop, and the engine's tasks that it is compared with, by the case's name."""
 
-    stock: Task
+    reference: Task
     cases: Mapping[str, Task] = field(default_factory=dict)
     measure: Measure = Measure.SECONDS
 
@@ -78,14 +78,14 @@ STOCK_MIX = Ask(detail="full", sizes=MIX, questions=2)
 LOOK = replace(THIRTEEN_TILES, tokens=1)
 
 
-def film(frames: int, copies: int = 1) -> Ask:
+def video(frames: int, copies: int = 1) -> Ask:
     return Ask(detail="full", sizes=(FRAME,), frames=frames, copies=copies)
 
 
 GROUPS = (
-    Group(stock=Start(), cases={"start": Start()}, measure=Measure.START),
+    Group(reference=Start(), cases={"start": Start()}, measure=Measure.START),
     Group(
-        stock=STOCK_MIX,
+        reference=STOCK_MIX,
         cases={
             "fast": replace(STOCK_MIX, detail="fast", copies=8),
             "fast-int8": replace(STOCK_MIX, detail="fast", copies=8, precision="int8"),
@@ -94,52 +94,52 @@ GROUPS = (
             "full": replace(STOCK_MIX, detail="full", copies=3),
         },
     ),
-    Group(stock=ONE_TILE, cases={"alone": ONE_TILE, "tiles-1": replace(ONE_TILE, copies=32)}),
+    Group(reference=ONE_TILE, cases={"alone": ONE_TILE, "tiles-1": replace(ONE_TILE, copies=32)}),
     Group(
-        stock=FIVE_TILES,
+        reference=FIVE_TILES,
         cases={
             "tiles-5": replace(FIVE_TILES, copies=24),
             "tiles-5-int8": replace(FIVE_TILES, copies=24, precision="int8"),
         },
     ),
-    Group(stock=THIRTEEN_TILES, cases={"tiles-13": replace(THIRTEEN_TILES, copies=8)}),
+    Group(reference=THIRTEEN_TILES, cases={"tiles-13": replace(THIRTEEN_TILES, copies=8)}),
     Group(
-        stock=ONE_TILE,
+        reference=ONE_TILE,
         cases={f"decode-{rows}": replace(ONE_TILE, questions=rows, rows=rows) for rows in (1, 8, 32, 64)},
         measure=Measure.RATE,
     ),
-    Group(stock=LOOK, cases={"vision": LOOK}, measure=Measure.VISION),
-    Group(stock=Prepare(frames=8), cases={"prepare-8": Prepare(frames=8)}),
-    Group(stock=Prepare(frames=64), cases={"prepare-64": Prepare(frames=64)}),
-    Group(stock=film(8), cases={"video-8": film(8, copies=4)}),
-    Group(stock=film(64), cases={"video-64": film(64)}),
+    Group(reference=LOOK, cases={"vision": LOOK}, measure=Measure.VISION),
+    Group(reference=Prepare(frames=8), cases={"prepare-8": Prepare(frames=8)}),
+    Group(reference=Prepare(frames=64), cases={"prepare-64": Prepare(frames=64)}),
+    Group(reference=video(8), cases={"video-8": video(8, copies=4)}),
+    Group(reference=video(64), cases={"video-64": video(64)}),
 )
 NAMES = tuple(name for group in GROUPS for name in group.cases)
 
 
-def chosen(wanted: Sequence[str]) -> list[Group]:
-    """The groups with only those cases that are wanted: by name, or by what stands before its dash; none wanted is all.
+def choose_groups(chosen_names: Sequence[str]) -> list[Group]:
+    """The groups with only the chosen cases, by name or by the part before the dash; no names choose all.
 
-    Raises NotFoundError that names the cases there are.
+    Raises NotFoundError that lists all cases.
     """
-    for name in wanted:
-        if not any(is_meant(case, name) for case in NAMES):
+    for name in chosen_names:
+        if not any(matches(case, name) for case in NAMES):
             raise NotFoundError(f"There is no case {name!r}.", advice=f"Choose among: {', '.join(NAMES)}")
     kept = (
-        replace(group, cases={case: task for case, task in group.cases.items() if is_wanted(case, wanted)})
+        replace(group, cases={case: task for case, task in group.cases.items() if is_chosen(case, chosen_names)})
         for group in GROUPS
     )
     return [group for group in kept if group.cases]
 
 
-def is_wanted(case: str, wanted: Sequence[str]) -> bool:
-    return not wanted or any(is_meant(case, name) for name in wanted)
+def is_chosen(case: str, chosen_names: Sequence[str]) -> bool:
+    return not chosen_names or any(matches(case, name) for name in chosen_names)
 
 
-def is_meant(case: str, name: str) -> bool:
+def matches(case: str, name: str) -> bool:
     return name in (case, case.split("-")[0])
 
 
-def smaller(task: Task) -> Task:
-    """The same with each picture once, for a quick look."""
+def without_copies(task: Task) -> Task:
+    """The same with each picture once, for a quick run."""
     return replace(task, copies=1) if isinstance(task, Ask) else task

@@ -1,4 +1,4 @@
-"""The sides that ask: the stock loop question by question, the engine all requests at once."""
+"""The contestants that describe: the stock loop question by question, the engine all requests at once."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from daemon.errors import EngineError
 from daemon.evaluation.bench.cases import Ask
 from daemon.evaluation.bench.interleave import Run
 from daemon.evaluation.bench.loaded_models import LoadedModels
-from daemon.evaluation.bench.workload import requests_of, warm_up_of
+from daemon.evaluation.bench.workload import requests_of, warm_up
 from daemon.inference.engine import Engine, Figures, Reply, Request
 from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.reference import ReferenceLoop
 
 
 class AskContestant:
-    """What both have in common: the same requests, with new pictures every turn. `tokens` is how long answers are."""
+    """Shared by both: the same requests, with new pictures every round. `tokens`: the length of answers."""
 
     def __init__(self, models: LoadedModels, ask: Ask, *, tokens: int) -> None:
         self.models, self.ask, self.tokens = models, ask, tokens
         self.requests: list[Request] = []
-        self._turn = 0
+        self._round = 0
 
     def draw(self) -> None:
-        """The next turn's requests: an engine that remembers what it saw shall not profit from it."""
-        self._turn += 1
+        """The next round's requests: new pictures, so that an engine with a feature cache has no advantage."""
+        self._round += 1
         self.requests = self.drawn(self.ask)
 
     @cached_property
@@ -38,18 +38,18 @@ class AskContestant:
         return sum(map(self._tiles_of, self.requests))
 
     def drawn(self, ask: Ask) -> list[Request]:
-        return requests_of(ask, tokens=self.tokens, most_frames=self.models.plan.max_frames, turn=self._turn)
+        return requests_of(ask, tokens=self.tokens, most_frames=self.models.spec.max_frames, round_number=self._round)
 
     def _tiles_of(self, request: Request) -> int:
         """Every frame is one tile."""
-        return len(request.pictures) if request.is_video else len(self.processor.look(request.pictures).tiles)
+        return len(request.pictures) if request.is_video else len(self.processor.image_prompt(request.pictures).tiles)
 
 
 class EngineContestant(AskContestant):
-    def ready(self) -> None:
+    def prepare(self) -> None:
         if self._loaded() is None:
             engine = self.models.new_engine(self.ask.detail, self.ask.rows, self.ask.precision)
-            ask_engine(engine, self.drawn(warm_up_of(self.ask)))
+            ask_engine(engine, self.drawn(warm_up(self.ask)))
         self.draw()
         _ = self.tiles
 
@@ -66,23 +66,23 @@ class EngineContestant(AskContestant):
 class ReferenceContestant(AskContestant):
     @cached_property
     def processor(self) -> Processor:
-        return self.models.processor(self.ask.detail, stock_frames=True)
+        return self.models.processor(self.ask.detail, reference_frames=True)
 
     @cached_property
     def warm_up(self) -> Run:
-        return ask_stock(self.models.stock(), self.processor, self.drawn(warm_up_of(self.ask)))
+        return ask_reference(self.models.reference(), self.processor, self.drawn(warm_up(self.ask)))
 
-    def ready(self) -> None:
+    def prepare(self) -> None:
         _ = self.warm_up
         self.draw()
         _ = self.tiles
 
     def run(self) -> Run:
-        return ask_stock(self.models.stock(), self.processor, self.requests, tiles=self.tiles)
+        return ask_reference(self.models.reference(), self.processor, self.requests, tiles=self.tiles)
 
 
 def ask_engine(engine: Engine, requests: Sequence[Request], *, tiles: int = 0) -> Run:
-    """All requests at once, until all are answered; what none of a request's phases took, it waited."""
+    """All requests at once, until all are answered; `waiting` is the time outside of a request's phases."""
     began = time.perf_counter()
     for request in requests:
         engine.submit(request)
@@ -96,13 +96,13 @@ def ask_engine(engine: Engine, requests: Sequence[Request], *, tiles: int = 0) -
     return run_of(requests, figures, phases, tiles)
 
 
-def ask_stock(loop: ReferenceLoop, processor: Processor, requests: Sequence[Request], *, tiles: int = 0) -> Run:
+def ask_reference(loop: ReferenceLoop, processor: Processor, requests: Sequence[Request], *, tiles: int = 0) -> Run:
     figures = [checked(loop.reply(request, processor), request) for request in requests]
-    return run_of(requests, figures, [one.seconds for one in figures], tiles)
+    return run_of(requests, figures, [each.seconds for each in figures], tiles)
 
 
 def checked(reply: Reply, request: Request) -> Figures:
-    """A turn counts only if every answer has the length that it was to have."""
+    """The figures of a reply. Raises EngineError unless every answer has the requested length."""
     if reply.error is not None:
         raise reply.error
     for question in request.questions:
@@ -121,9 +121,9 @@ def run_of(
     answers = sum(len(request.questions) for request in requests)
     return Run(
         files=len(requests),
-        phases={phase: sum(one[phase] for one in phases) / len(requests) for phase in phases[0]},
-        tokens=sum(one.tokens_out for one in figures) - answers,
-        tokens_in=sum(one.tokens_in for one in figures),
+        phases={phase: sum(each[phase] for each in phases) / len(requests) for phase in phases[0]},
+        tokens=sum(each.tokens_out for each in figures) - answers,
+        tokens_in=sum(each.tokens_in for each in figures),
         tiles=tiles,
-        rows=max(one.batch_rows for one in figures),
+        rows=max(each.batch_rows for each in figures),
     )

@@ -1,4 +1,4 @@
-"""Sides that are compared take turns, so that whatever else the machine does befalls all of them."""
+"""Interleaves the contestants, so that background load affects all alike."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a side did in one turn, with `files` pictures or videos.
+    """What a contestant did in one round, with `files` pictures or videos.
 
-    `phases`: the mean seconds of a file by phase. `tokens`: those written, without the first of each answer, which
-    reading the prompt brings about. `rows`: the most answers that were written together.
+    `phases`: the mean seconds of a file by phase. `tokens`: those decoded, without the first of each answer,
+    which prefill gives. `rows`: the largest batch.
     """
 
     files: int
@@ -31,30 +31,30 @@ class Measurement:
 
 
 class Contestant(Protocol):
-    def ready(self) -> None:
-        """What has to be done before a turn, and is not timed."""
+    def prepare(self) -> None:
+        """Everything before a run that is not timed."""
         ...
 
     def run(self) -> Run:
-        """The turn itself."""
+        """The timed run."""
         ...
 
 
-def take_turns(
-    sides: Mapping[str, Contestant],
+def interleave(
+    contestants: Mapping[str, Contestant],
     *,
     rounds: int,
-    tell: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[Measurement]]:
-    """Every side once a round, in order; its turns by its name. `tell` hears of every turn."""
-    turns: dict[str, list[Measurement]] = {name: [] for name in sides}
+    """Runs every contestant once a round, in order; measurements by name. `on_progress` gets a line for each."""
+    measurements: dict[str, list[Measurement]] = {name: [] for name in contestants}
     for number in range(1, rounds + 1):
-        for name, side in sides.items():
-            side.ready()
+        for name, contestant in contestants.items():
+            contestant.prepare()
             began = clock()
-            run = side.run()
-            turn = Measurement(clock() - began, run)
-            turns[name].append(turn)
-            tell(f"round {number} of {rounds}: {name} took {turn.seconds:.2f} s")
-    return turns
+            run = contestant.run()
+            measurement = Measurement(clock() - began, run)
+            measurements[name].append(measurement)
+            on_progress(f"round {number} of {rounds}: {name} took {measurement.seconds:.2f} s")
+    return measurements

@@ -7,56 +7,56 @@ from dataclasses import replace
 from config.errors import SmolwatchError
 from config.settings import Detail, Settings
 from daemon.inference.engine import Engine, EngineInfo
-from daemon.inference.factory import make_engine
-from daemon.inference.smolvlm.checkpoint import read_plan
+from daemon.inference.registry import engine_entry, make_engine
+from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.smolvlm.processor import Processor, read_tokenizer, rule_for
-from daemon.inference.torch.devices import has_int8, name_of, pick_device
+from daemon.inference.torch.devices import device_name, has_int8, pick_device
 from daemon.inference.torch.reference import ReferenceLoop
 from daemon.inference.weights.sources import find_model
 
 
 class LoadedModels:
-    """What `settings` choose; raises ModelUnavailableError when the weights are not here."""
+    """The model of `settings`; raises ModelUnavailableError without weights."""
 
     def __init__(self, settings: Settings) -> None:
-        if settings.model.engine == "echo":
-            raise SmolwatchError("The echo engine has no model that could be measured.")
+        if not engine_entry(settings).needs_weights:
+            raise SmolwatchError("The echo engine has no model to measure.")
         self.folder = find_model(settings)
-        self.plan = read_plan(self.folder.path)
+        self.spec = read_spec(self.folder.path)
         self.info: EngineInfo | None = None  # of the engine in the settings' own precision
         self._settings = settings
-        self._tokenizer = read_tokenizer(self.folder.path, self.plan)
-        self._stock: ReferenceLoop | None = None
+        self._tokenizer = read_tokenizer(self.folder.path, self.spec)
+        self._reference: ReferenceLoop | None = None
         self._engine: Engine | None = None
-        self._engine_is: tuple[Detail, int, str | None] | None = None
+        self._engine_key: tuple[Detail, int, str | None] | None = None
 
     @property
     def device_name(self) -> str:
-        return name_of(pick_device(self._settings.model.device))
+        return device_name(pick_device(self._settings.model.device))
 
     @property
     def has_int8(self) -> bool:
         return has_int8(pick_device(self._settings.model.device))
 
-    def processor(self, detail: Detail, *, stock_frames: bool = False) -> Processor:
-        """With `stock_frames`, a video's frames are first resized as if they were pictures, as the stock class does."""
-        plan = replace(self.plan, frame_edge=self.plan.stock_edge) if stock_frames else self.plan
-        return Processor(plan, self._tokenizer, rule_for(detail, self.plan))
+    def processor(self, detail: Detail, *, reference_frames: bool = False) -> Processor:
+        """With `reference_frames`, a video's frames are first resized like pictures, as in the stock class."""
+        spec = replace(self.spec, frame_edge=self.spec.stock_edge) if reference_frames else self.spec
+        return Processor(spec, self._tokenizer, rule_for(detail, self.spec))
 
-    def new_stock(self) -> ReferenceLoop:
-        """Loaded in the place of an earlier one."""
-        self.close_stock()
+    def new_reference(self) -> ReferenceLoop:
+        """A newly loaded one, after closing the last one."""
+        self.close_reference()
         chosen = self._settings.model
-        self._stock = ReferenceLoop.from_folder(self.folder.path, device=chosen.device, precision=chosen.precision)
-        return self._stock
+        self._reference = ReferenceLoop.from_folder(self.folder.path, device=chosen.device, precision=chosen.precision)
+        return self._reference
 
-    def stock(self) -> ReferenceLoop:
-        return self._stock or self.new_stock()
+    def reference(self) -> ReferenceLoop:
+        return self._reference or self.new_reference()
 
     def new_engine(self, detail: Detail, rows: int, precision: str | None = None) -> Engine:
-        """Loaded in the place of an earlier one, as the daemon loads it, but it writes all answers to their limits.
+        """A newly loaded one, as in the daemon, but all answers run to their limits. The last one is closed.
 
-        By itself the precision is the one of the settings.
+        `precision` None is the settings' own.
         """
         self.close_engine()
         chosen = {"detail": detail, "rows": rows, "precision": precision or self._settings.model.precision}
@@ -64,23 +64,23 @@ class LoadedModels:
         engine = make_engine(self._settings.model_copy(update={"model": model}), stop_at_end=False)
         info = engine.load()
         self.info = info if precision is None else self.info
-        self._engine, self._engine_is = engine, (detail, rows, precision)
+        self._engine, self._engine_key = engine, (detail, rows, precision)
         return engine
 
     def loaded_engine(self, detail: Detail, rows: int, precision: str | None = None) -> Engine | None:
-        """The engine, if it is of this kind."""
-        return self._engine if self._engine_is == (detail, rows, precision) else None
+        """The loaded engine, if it has these parameters."""
+        return self._engine if self._engine_key == (detail, rows, precision) else None
 
-    def close_stock(self) -> None:
-        if self._stock is not None:
-            self._stock.close()
-        self._stock = None
+    def close_reference(self) -> None:
+        if self._reference is not None:
+            self._reference.close()
+        self._reference = None
 
     def close_engine(self) -> None:
         if self._engine is not None:
             self._engine.close()
-        self._engine = self._engine_is = None
+        self._engine = self._engine_key = None
 
     def close(self) -> None:
-        self.close_stock()
+        self.close_reference()
         self.close_engine()

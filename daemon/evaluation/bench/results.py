@@ -1,4 +1,4 @@
-"""What the bench found, as values; and as one document for programs."""
+"""The benchmark's results, as values and as JSON."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from daemon.evaluation.bench.cases import Measure
 from daemon.evaluation.bench.interleave import Measurement, Run
 from daemon.evaluation.bench.stats import Stats, quotients
 
-#: Of the issue's mix of pictures; `ratios` holds these alone.
+#: The cases with the mix of pictures; `ratios` has only these.
 MIXES = ("fast", "balanced", "full")
-#: Ends the name of a case that another one repeats in 8 bits.
+#: Suffix of a case that repeats another one in 8 bits.
 INT8 = "-int8"
 DIGITS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaseResult:
-    """One case: the same measure of both sides, and round by round how many times better the engine's is."""
+    """One case: the same measure of both contestants, and for every round how many times better the engine is."""
 
     name: str
     measure: Measure
-    stock: Stats
+    reference: Stats
     engine: Stats
     ratio: Stats
-    stock_runs: tuple[Run, ...]
+    reference_runs: tuple[Run, ...]
     engine_runs: tuple[Run, ...]
 
 
@@ -41,10 +41,10 @@ class ProductResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RooflineResult:
-    """The machine's limits, and the engine beside them.
+    """The machine's limits, and the engine compared with them.
 
-    `vision_over_floor`: how many times the seconds that a tile's operations take at the rate of the fastest product.
-    `memory_share`: the share of a copy's rate at which weights are read while answers are written, by case.
+    `vision_over_floor`: seconds of a tile, as a multiple of those at the rate of the fastest product.
+    `memory_share`: the rate at which decoding reads weights, as a share of a copy's rate, by case.
     """
 
     products: tuple[ProductResult, ...]
@@ -72,31 +72,35 @@ class BenchResults:
 
     @property
     def int8_gains(self) -> dict[str, Stats]:
-        """How many times better the engine is in 8 bits than in its own numbers, round by round."""
+        """How many times better the engine is in 8 bits than in its own precision, for every round."""
         engines = {case.name: case.engine.values for case in self.cases}
         return {
             name: quotients(values, engines[name + INT8]) for name, values in engines.items() if name + INT8 in engines
         }
 
 
-def compared(name: str, measure: Measure, stock: Sequence[Measurement], engine: Sequence[Measurement]) -> CaseResult:
-    ours, theirs = ([value_of(measure, turn) for turn in turns] for turns in (engine, stock))
+def compared(
+    name: str, measure: Measure, reference: Sequence[Measurement], engine: Sequence[Measurement]
+) -> CaseResult:
+    reference_values = [value_of(measure, each) for each in reference]
+    engine_values = [value_of(measure, each) for each in engine]
+    over, under = (engine_values, reference_values) if measure.more_is_better else (reference_values, engine_values)
     return CaseResult(
         name=name,
         measure=measure,
-        stock=Stats(tuple(theirs)),
-        engine=Stats(tuple(ours)),
-        ratio=quotients(ours, theirs) if measure.more_is_better else quotients(theirs, ours),
-        stock_runs=tuple(turn.run for turn in stock),
-        engine_runs=tuple(turn.run for turn in engine),
+        reference=Stats(tuple(reference_values)),
+        engine=Stats(tuple(engine_values)),
+        ratio=quotients(over, under),
+        reference_runs=tuple(each.run for each in reference),
+        engine_runs=tuple(each.run for each in engine),
     )
 
 
-def value_of(measure: Measure, turn: Measurement) -> float:
-    run = turn.run
+def value_of(measure: Measure, measurement: Measurement) -> float:
+    run = measurement.run
     match measure:
         case Measure.SECONDS:
-            return turn.seconds / run.files
+            return measurement.seconds / run.files
         case Measure.RATE:
             return run.tokens / (run.files * run.phases["generate"])
         case Measure.VISION:
@@ -110,7 +114,7 @@ def mean_phases(runs: Sequence[Run]) -> dict[str, float]:
     return {phase: sum(run.phases[phase] for run in runs) / len(runs) for phase in runs[0].phases}
 
 
-def document(report: BenchResults) -> dict[str, Any]:
+def to_json(report: BenchResults) -> dict[str, Any]:
     """The whole report for programs; what was not measured is absent."""
     whole: dict[str, Any] = {
         "schema": 1,
@@ -118,24 +122,24 @@ def document(report: BenchResults) -> dict[str, Any]:
         "machine": dict(report.machine),
         "model": dict(report.model),
         "options": dict(report.options),
-        "cases": {case.name: case_words(case) for case in report.cases},
+        "cases": {case.name: case_to_json(case) for case in report.cases},
     }
     if report.int8_gains:
-        whole["int8_gains"] = {name: spread_words(gain) for name, gain in report.int8_gains.items()}
-    return whole if report.limits is None else whole | {"limits": limit_words(report.limits)}
+        whole["int8_gains"] = {name: stats_to_json(gain) for name, gain in report.int8_gains.items()}
+    return whole if report.limits is None else whole | {"limits": roofline_to_json(report.limits)}
 
 
-def case_words(case: CaseResult) -> dict[str, Any]:
+def case_to_json(case: CaseResult) -> dict[str, Any]:
     return {
         "measure": str(case.measure),
-        "ratio": spread_words(case.ratio),
-        "stock": spread_words(case.stock) | side_words(case.stock_runs),
-        "engine": spread_words(case.engine) | side_words(case.engine_runs),
+        "ratio": stats_to_json(case.ratio),
+        "stock": stats_to_json(case.reference) | runs_to_json(case.reference_runs),
+        "engine": stats_to_json(case.engine) | runs_to_json(case.engine_runs),
     }
 
 
-def side_words(runs: Sequence[Run]) -> dict[str, Any]:
-    """What a side did in a turn, and where the seconds of a file went."""
+def runs_to_json(runs: Sequence[Run]) -> dict[str, Any]:
+    """The work of one round, and the mean seconds of a file by phase."""
     run = runs[0]
     return {
         "files": run.files,
@@ -146,19 +150,19 @@ def side_words(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def limit_words(limits: RooflineResult) -> dict[str, Any]:
+def roofline_to_json(limits: RooflineResult) -> dict[str, Any]:
     products = [
-        {"dtype": one.dtype, "rows": one.rows, "inner": one.inner, "columns": one.columns}
-        | {"teraflops": spread_words(one.teraflops)}
-        for one in limits.products
+        {"dtype": product.dtype, "rows": product.rows, "inner": product.inner, "columns": product.columns}
+        | {"teraflops": stats_to_json(product.teraflops)}
+        for product in limits.products
     ]
     return {
         "products": products,
-        "copy_gigabytes_a_second": spread_words(limits.copy_gigabytes),
+        "copy_gigabytes_a_second": stats_to_json(limits.copy_gigabytes),
         "vision": {
             "gigaflops_a_tile": rounded(limits.gigaflops_a_tile),
-            "floor_seconds_a_tile": spread_words(limits.vision_floor),
-            "over_floor": spread_words(limits.vision_over_floor),
+            "floor_seconds_a_tile": stats_to_json(limits.vision_floor),
+            "over_floor": stats_to_json(limits.vision_over_floor),
         },
         "writing": {
             "weights_megabytes_a_token": rounded(limits.weights_megabytes_a_token),
@@ -167,15 +171,15 @@ def limit_words(limits: RooflineResult) -> dict[str, Any]:
     }
 
 
-def spread_words(spread: Stats) -> dict[str, Any]:
+def stats_to_json(stats: Stats) -> dict[str, Any]:
     return {
-        "median": rounded(spread.median),
-        "min": rounded(spread.least),
-        "max": rounded(spread.most),
-        "values": [rounded(value) for value in spread.values],
+        "median": rounded(stats.median),
+        "min": rounded(stats.minimum),
+        "max": rounded(stats.maximum),
+        "values": [rounded(value) for value in stats.values],
     }
 
 
 def rounded(value: float) -> float:
-    """To a few digits that mean something."""
+    """To DIGITS significant digits."""
     return float(f"{value:.{DIGITS}g}")

@@ -1,4 +1,4 @@
-"""The engine that the daemon runs against the stock loop: same weights, same process, turn by turn."""
+"""The daemon's engine against the stock loop: same weights, same process, interleaved."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import replace
 
 from config.settings import Settings
-from daemon.evaluation.bench.cases import Ask, Group, Measure, Prepare, Task, chosen, smaller
+from daemon.evaluation.bench.cases import Ask, Group, Measure, Prepare, Task, choose_groups, without_copies
 from daemon.evaluation.bench.contestants import EngineContestant, ReferenceContestant
-from daemon.evaluation.bench.interleave import Contestant, take_turns
+from daemon.evaluation.bench.interleave import Contestant, interleave
 from daemon.evaluation.bench.loaded_models import LoadedModels
 from daemon.evaluation.bench.results import BenchResults, CaseResult, ProductResult, RooflineResult, compared
 from daemon.evaluation.bench.startup import PrepareContestant, RooflineContestant, StartContestant
@@ -26,54 +26,54 @@ def measure(
     rounds: int = 3,
     tokens: int = 64,
     quick: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> BenchResults:
-    """Everything, or the named `cases`; `quick` looks at every picture once. `tell` hears how far it is.
+    """Measures all cases, or the named ones; `quick` uses every picture once. `on_progress` gets lines of text.
 
-    Raises NotFoundError for a case that there is none of, ModelUnavailableError without weights, and EngineError when
-    either side fails.
+    Raises NotFoundError for an unknown case, ModelUnavailableError without weights, and EngineError when a contestant
+    fails.
     """
-    groups = chosen(cases)
+    groups = choose_groups(cases)
     with closing(LoadedModels(settings)) as models:
-        bench = Bench(models, tokens=tokens, rounds=rounds, tell=tell)
+        bench = Bench(models, tokens=tokens, rounds=rounds, on_progress=on_progress)
         for group in groups:
-            bench.compare(quicker(group) if quick else group)
+            bench.compare(quick_group(group) if quick else group)
         return bench.report({"rounds": rounds, "tokens": tokens, "quick": quick})
 
 
-def quicker(group: Group) -> Group:
-    return replace(group, cases={name: smaller(task) for name, task in group.cases.items()})
+def quick_group(group: Group) -> Group:
+    return replace(group, cases={name: without_copies(task) for name, task in group.cases.items()})
 
 
 class Bench:
     """Compares group after group, and reports on all of them."""
 
-    def __init__(self, models: LoadedModels, *, tokens: int, rounds: int, tell: Callable[[str], None]) -> None:
-        self._models, self._tokens, self._rounds, self._tell = models, tokens, rounds, tell
+    def __init__(self, models: LoadedModels, *, tokens: int, rounds: int, on_progress: Callable[[str], None]) -> None:
+        self._models, self._tokens, self._rounds, self._on_progress = models, tokens, rounds, on_progress
         self._limits = RooflineContestant(models)
         self._cases: list[CaseResult] = []
 
     def compare(self, group: Group) -> None:
-        cases = {name: task for name, task in group.cases.items() if self._can(task)}
-        self._tell(f"Measuring {', '.join(cases)}")
-        sides: dict[str, Contestant] = {STOCK: self._side(group.stock, stock=True)}
-        sides |= {name: self._side(task, stock=False) for name, task in cases.items()}
+        cases = {name: task for name, task in group.cases.items() if self._is_supported(task)}
+        self._on_progress(f"Measuring {', '.join(cases)}")
+        contestants: dict[str, Contestant] = {STOCK: self._contestant(group.reference, reference=True)}
+        contestants |= {name: self._contestant(task, reference=False) for name, task in cases.items()}
         if group.measure is Measure.VISION:
-            sides[LIMITS] = self._limits
-        turns = take_turns(sides, rounds=self._rounds, tell=self._tell)
-        self._cases += [compared(name, group.measure, turns[STOCK], turns[name]) for name in cases]
+            contestants[LIMITS] = self._limits
+        measurements = interleave(contestants, rounds=self._rounds, on_progress=self._on_progress)
+        self._cases += [compared(name, group.measure, measurements[STOCK], measurements[name]) for name in cases]
 
-    def _can(self, task: Task) -> bool:
-        """Numbers of 8 bits are not for every machine."""
+    def _is_supported(self, task: Task) -> bool:
+        """Not every machine supports int8."""
         return not isinstance(task, Ask) or task.precision != "int8" or self._models.has_int8
 
-    def _side(self, task: Task, *, stock: bool) -> Contestant:
+    def _contestant(self, task: Task, *, reference: bool) -> Contestant:
         if isinstance(task, Ask):
-            side = ReferenceContestant if stock else EngineContestant
-            return side(self._models, task, tokens=self._tokens)
+            contestant = ReferenceContestant if reference else EngineContestant
+            return contestant(self._models, task, tokens=self._tokens)
         if isinstance(task, Prepare):
-            return PrepareContestant(self._models, task, stock=stock)
-        return StartContestant(self._models, stock=stock, tokens=self._tokens)
+            return PrepareContestant(self._models, task, reference=reference)
+        return StartContestant(self._models, reference=reference, tokens=self._tokens)
 
     def report(self, options: Mapping[str, object]) -> BenchResults:
         folder, info = self._models.folder, self._models.info
@@ -92,9 +92,9 @@ class Bench:
         vision = next((case for case in self._cases if case.measure is Measure.VISION), None)
         if vision is None or self._models.info is None:
             return None
-        limits, needs = self._limits, self._limits.needs
+        limits, cost = self._limits, self._limits.cost
         rates = limits.best_rates("f32" if self._models.info.dtype == "float32" else "bf16")
-        floor = Stats(tuple(needs.operations_a_tile / rate for rate in rates.values))
+        floor = Stats(tuple(cost.operations_per_tile / rate for rate in rates.values))
         return RooflineResult(
             products=tuple(
                 ProductResult(
@@ -107,19 +107,19 @@ class Bench:
                 for product, rates in limits.products.items()
             ),
             copy_gigabytes=limits.copies.scaled(1e-9),
-            gigaflops_a_tile=needs.operations_a_tile / 1e9,
+            gigaflops_a_tile=cost.operations_per_tile / 1e9,
             vision_floor=floor,
             vision_over_floor=quotients(vision.engine.values, floor.values),
-            weights_megabytes_a_token=needs.bytes_a_token / 1e6,
+            weights_megabytes_a_token=cost.bytes_per_token / 1e6,
             memory_share=self._memory_shares(),
         )
 
     def _memory_shares(self) -> dict[str, float]:
-        """All rows read the weights together, once a token."""
+        """A batch reads the weights once a token, for all its sequences."""
         return {
             case.name: case.engine.median
             / case.engine_runs[0].rows
-            * self._limits.needs.bytes_a_token
+            * self._limits.cost.bytes_per_token
             / self._limits.copies.median
             for case in self._cases
             if case.measure is Measure.RATE

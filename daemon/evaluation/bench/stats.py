@@ -1,4 +1,4 @@
-"""What several measurements of the same thing come to."""
+"""Statistics of repeated measurements."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Stats:
         return statistics.median(self.values)
 
     @property
-    def least(self) -> float:
+    def minimum(self) -> float:
         return min(self.values)
 
     @property
-    def most(self) -> float:
+    def maximum(self) -> float:
         return max(self.values)
 
     def scaled(self, factor: float) -> Stats:
@@ -30,5 +30,5 @@ class Stats:
 
 
 def quotients(over: Sequence[float], under: Sequence[float]) -> Stats:
-    """One quotient a round: what was measured in different rounds is not compared."""
+    """One quotient a round: different rounds are not compared."""
     return Stats(tuple(upper / lower for upper, lower in zip(over, under, strict=True)))

@@ -1,4 +1,4 @@
-"""Pictures and videos of noise, each different, so that nothing can be looked at once for two."""
+"""Pictures and videos of noise, each different, so that none is encoded once for two."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from daemon.inference.engine import Request
 from daemon.media.clip import Pixels
 
 ASKS = ("Describe this image in one sentence.", "Describe this image in detail.")
-#: How much a side does before it is timed.
+#: The size of a warm-up.
 WARM_TOKENS, WARM_FRAMES = 2, 2
 
 
-def requests_of(ask: Ask, *, tokens: int, most_frames: int, turn: int = 0) -> list[Request]:
-    """What is asked in a turn; `tokens` is the length of answers to which the ask gives none."""
+def requests_of(ask: Ask, *, tokens: int, most_frames: int, round_number: int = 0) -> list[Request]:
+    """The requests of one round; `tokens` is the length of answers where the ask has none."""
     limit = ask.tokens or tokens
     questions = tuple(
         Question(name=f"answer {number}", ask=f"{ASKS[number % 2]} Answer {number}.", tokens=limit)
@@ -27,13 +27,13 @@ def requests_of(ask: Ask, *, tokens: int, most_frames: int, turn: int = 0) -> li
     frames = min(ask.frames, most_frames)
     if not frames:
         return [
-            Request(id=f"picture {number}", pictures=noise(1, size, (turn, number)), questions=questions)
+            Request(id=f"picture {number}", pictures=noise(1, size, (round_number, number)), questions=questions)
             for number, size in enumerate(sizes)
         ]
     return [
         Request(
             id=f"video {number}",
-            pictures=noise(frames, size, (turn, number)),
+            pictures=noise(frames, size, (round_number, number)),
             questions=questions,
             timestamps=tuple(map(float, range(frames))),
             seconds=float(frames),
@@ -42,8 +42,8 @@ def requests_of(ask: Ask, *, tokens: int, most_frames: int, turn: int = 0) -> li
     ]
 
 
-def warm_up_of(ask: Ask) -> Ask:
-    """A little of the same."""
+def warm_up(ask: Ask) -> Ask:
+    """A small part of the same work."""
     return replace(ask, sizes=ask.sizes[:1], copies=1, frames=min(ask.frames, WARM_FRAMES), tokens=WARM_TOKENS)
 
 

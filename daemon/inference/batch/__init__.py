@@ -1,1 +1,1 @@
-"""In-flight batching: what is read and written next, in pure Python over a small runner protocol; no torch, no mlx."""
+"""In-flight batching in pure Python over a small runner protocol: what to prefill and decode next. No torch, no mlx."""

@@ -1,4 +1,4 @@
-"""What the batch needs of a model. Rows are the runner's own: each holds the keys and values of one text."""
+"""What the scheduler and the engine need from a model. A slot holds the keys and values of one sequence."""
 
 from __future__ import annotations
 
@@ -12,58 +12,95 @@ Features = TypeVar("Features")
 
 
 class RunnerError(Exception):
-    """The model failed; nothing can be said of the rows that took part."""
+    """The model failed; the state of the slots that took part is unknown."""
 
 
 class RunnerMemoryError(RunnerError):
-    """There was no memory for what was asked. Rows are as they were before."""
+    """Out of memory. The slots are unchanged."""
 
 
 class ModelRunner(Protocol[Tile_contra, Features]):
-    """One loaded model. A row takes memory in whole blocks of `block` tokens.
+    """One loaded model. A slot takes memory in whole blocks of `block` tokens.
 
-    All but `free` and `empty_cache` raise RunnerError.
+    All methods but `free` and `empty_cache` raise RunnerError.
     """
 
     block: int
 
     def encode_images(self, tiles: Sequence[Tile_contra]) -> Sequence[Features]:
-        """What the model sees in each tile."""
+        """The image features of each tile."""
         ...
 
     def add(
-        self, ids: Sequence[int], features: Sequence[Features], capacity: int, decoding: SamplingParams = GREEDY
+        self, prompt_ids: Sequence[int], features: Sequence[Features], capacity: int, sampling: SamplingParams = GREEDY
     ) -> int:
-        """A new row for the prompt `ids`, with `features` at its image positions, and room for `capacity` tokens.
+        """A new slot for a prompt, with `features` at its image positions, and capacity for so many tokens.
 
-        Its next tokens are chosen by its `decoding`.
+        Its next tokens are chosen by `sampling`. Returns the slot's id.
         """
         ...
 
     def fork(
         self,
-        row: int,
-        shared: int,
-        ids: Sequence[int],
+        slot_id: int,
+        prefix_length: int,
+        prompt_ids: Sequence[int],
         features: Sequence[Features],
         capacity: int,
-        decoding: SamplingParams = GREEDY,
+        sampling: SamplingParams = GREEDY,
     ) -> int:
-        """As `add`, but the first `shared` tokens, which `row` has read as well, are taken from there."""
+        """As `add`, but the first `prefix_length` tokens, which `slot_id` holds as well, are copied from that slot."""
         ...
 
-    def prefill(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
-        """Each row reads so many more of its tokens; the next token after each."""
+    def prefill(self, chunks: Sequence[tuple[int, int]]) -> Sequence[int]:
+        """Prefill so many more prompt tokens of each slot, as (slot id, count); the next token after each."""
         ...
 
-    def decode(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
-        """Each row takes its token; the next token after each."""
+    def decode(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
+        """Append to each slot its token; the next token after each."""
         ...
 
-    def free(self, row: int) -> None:
-        """Forget a row."""
+    def free(self, slot_id: int) -> None:
+        """Free a slot."""
         ...
 
     def empty_cache(self) -> None:
-        """Hand freed memory back to the system; called after a failure."""
+        """Return freed memory to the system; called after a failure, and when the engine is idle."""
+        ...
+
+
+class DeviceRunner(ModelRunner[Tile_contra, Features], Protocol[Tile_contra, Features]):
+    """A runner, with the facts about its device that an engine reports and needs. None of these raises RunnerError."""
+
+    @property
+    def device_type(self) -> str:
+        """The device's short name, such as "cpu", "cuda" or "mps"."""
+        ...
+
+    @property
+    def dtype_name(self) -> str:
+        """The precision of the weights, such as "float32", "bfloat16" or "int8"."""
+        ...
+
+    @property
+    def tokens_that_fit(self) -> int:
+        """How many tokens' keys and values may take the memory that is free now."""
+        ...
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of the KV cache now."""
+        ...
+
+    @property
+    def device_memory_bytes(self) -> int:
+        """Bytes held on the device, the peak where it is counted; 0 on a CPU, where the process's memory counts."""
+        ...
+
+    def trim(self) -> None:
+        """Return memory that the driver keeps for reuse, where that has grown large; called after every reply."""
+        ...
+
+    def close(self) -> None:
+        """Free the weights and the KV cache; the runner cannot be used afterwards."""
         ...

@@ -1,4 +1,4 @@
-"""What the batch works on: scenes, and the answers that are written about each."""
+"""What the scheduler works on: sequence groups, one a request, and their sequences, one an answer."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ PHASES = ("vision", "prefill", "generate")
 
 
 class SequenceState(Enum):
-    WAITING = "waits for a place in the batch"
-    ADMITTED = "has a place; its pictures or the prefix that it shares are not ready"
-    PREFILL = "its prompt is being read"
-    DECODE = "its tokens are being written"
-    DONE = "is over"
-    CANCELLED = "is no longer wanted"
+    WAITING = "waits to be admitted to the batch"
+    ADMITTED = "has a place; its image features or its shared prefix are not ready"
+    PREFILL = "its prompt is being prefilled"
+    DECODE = "its tokens are being decoded"
+    DONE = "is finished"
+    CANCELLED = "was cancelled"
 
 
 @dataclass(eq=False)
 class TokenSequence:
-    """One answer: the prompt's token ids, what is said so far, and at most `limit` tokens of it, chosen by `decoding`.
+    """One answer: the prompt's token ids, the output so far, and at most `max_tokens` of it, chosen by `sampling`.
 
-    While `row` is set the runner holds the first `read` tokens of the prompt there.
+    While `slot_id` is set, the runner holds the first `num_prefilled` tokens of the prompt in that slot.
     """
 
-    ids: Sequence[int]
-    limit: int
-    decoding: SamplingParams = GREEDY
+    prompt_ids: Sequence[int]
+    max_tokens: int
+    sampling: SamplingParams = GREEDY
     state: SequenceState = SequenceState.WAITING
-    row: int | None = None
-    read: int = 0
+    slot_id: int | None = None
+    num_prefilled: int = 0
     output_ids: list[int] = field(default_factory=list)
-    stop: StopReason | None = None
+    stop_reason: StopReason | None = None
 
     @property
     def is_scheduled(self) -> bool:
@@ -51,13 +51,13 @@ class TokenSequence:
         return self.state in (SequenceState.DONE, SequenceState.CANCELLED)
 
     def reset(self) -> None:
-        """Back into line, as if it had never been begun."""
-        self.state, self.row, self.read, self.stop = SequenceState.WAITING, None, 0, None
+        """Back to waiting, without any output."""
+        self.state, self.slot_id, self.num_prefilled, self.stop_reason = SequenceState.WAITING, None, 0, None
         self.output_ids.clear()
 
 
 class SequenceGroup(Generic[Tile, Features]):
-    """Pictures and the answers that are to be written about them.
+    """One request's pictures, and the sequences that are prompted with them.
 
     Each of `tiles` is encoded once; `tile_indices` gives the tile of each image position in the prompts.
     `tile_features` are the features of tiles that were encoded before, for an earlier group, and are not in `tiles`.
@@ -73,25 +73,26 @@ class SequenceGroup(Generic[Tile, Features]):
     ) -> None:
         self.tiles, self.tile_indices, self.sequences = tiles, tile_indices, sequences
         self.tile_features = list(tile_features)  # tile by tile
-        self.prefix_length = shared_prefix([sequence.ids for sequence in sequences])
+        self.prefix_length = shared_prefix_length([sequence.prompt_ids for sequence in sequences])
         self.failure: str | None = None
         self.seconds = dict.fromkeys(PHASES, 0.0)
         self.peak_batch_size = 0
 
     @property
     def pending_tiles(self) -> Sequence[Tile]:
+        """The tiles that are not encoded yet."""
         return self.tiles[len(self.tile_features) :]
 
     def add_features(self, features: Features) -> None:
-        """What the model sees in the next tile; when that was the last, the tiles are let go."""
+        """The features of the next tile; after the last one, the tiles are dropped."""
         self.tile_features.append(features)
         if not self.pending_tiles:
             self.tiles = ()
 
     @property
     def features(self) -> list[Features]:
-        """Of every place in the prompts, in their order."""
-        return [self.tile_features[place] for place in self.tile_indices]
+        """Of every image position in the prompts, in order."""
+        return [self.tile_features[index] for index in self.tile_indices]
 
     @property
     def is_finished(self) -> bool:
@@ -99,27 +100,27 @@ class SequenceGroup(Generic[Tile, Features]):
 
     @property
     def prefix_owner(self) -> TokenSequence | None:
-        """The writing whose row has read most, so that others may fork from it."""
-        return max((one for one in self.sequences if one.row is not None), key=lambda one: one.read, default=None)
+        """The sequence whose slot has prefilled most, so that others can fork from it."""
+        holders = (sequence for sequence in self.sequences if sequence.slot_id is not None)
+        return max(holders, key=lambda sequence: sequence.num_prefilled, default=None)
 
     def releasable(self) -> list[TokenSequence]:
-        """Those that are over and whose row nobody needs: no other is to fork, or another row holds the prefix too."""
-        to_come = self.prefix_length and any(
-            one.state in (SequenceState.WAITING, SequenceState.ADMITTED) for one in self.sequences
+        """Finished sequences whose slot is not needed: none is left to fork, or another slot holds the prefix too."""
+        will_fork = self.prefix_length and any(
+            sequence.state in (SequenceState.WAITING, SequenceState.ADMITTED) for sequence in self.sequences
         )
-        holding = [one for one in self.sequences if one.row is not None]
-        over = [one for one in holding if one.is_finished]
-        kept = (
-            over[:1]
-            if to_come and not any(one.read >= self.prefix_length for one in holding if not one.is_finished)
-            else []
+        holders = [sequence for sequence in self.sequences if sequence.slot_id is not None]
+        finished = [sequence for sequence in holders if sequence.is_finished]
+        prefix_is_held = any(
+            sequence.num_prefilled >= self.prefix_length for sequence in holders if not sequence.is_finished
         )
-        return [one for one in over if one not in kept]
+        kept = finished[:1] if will_fork and not prefix_is_held else []
+        return [sequence for sequence in finished if sequence not in kept]
 
 
-def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+def shared_prefix_length(prompts: Sequence[Sequence[int]]) -> int:
     """How many tokens all prompts begin with; at least one of each is left over, as its answer begins there."""
     if not prompts:
         return 0
-    alike = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False)))
-    return min(alike, min(map(len, prompts)) - 1)
+    shared = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False)))
+    return min(shared, min(map(len, prompts)) - 1)

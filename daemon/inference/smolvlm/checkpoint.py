@@ -1,4 +1,4 @@
-"""A checkpoint folder's own files, read into one value. Nothing about a model is assumed that its files do not say."""
+"""Reads a checkpoint folder's files into one value. Nothing about a model is assumed that is not in its files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NEEDED = ("config.json", "tokenizer.json", "preprocessor_config.json")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """How the model is fed: edges in pixels, channel means and deviations of 0..1 values, tokens.
+    """The model's input: edges in pixels, channel means and deviations of 0..1 values, tokens.
 
-    `stock_edge` is the longest edge that the stock processor resizes pictures to; `context` the most tokens in and out.
+    `stock_edge`: the longest edge that the stock processor resizes pictures to; `context`: the most tokens in and out.
     """
 
     tile: int
@@ -34,31 +34,31 @@ class ModelSpec:
 
 
 def missing_files(folder: Path) -> list[str]:
-    """What a loadable checkpoint must hold and `folder` does not."""
+    """The files of a loadable checkpoint that `folder` lacks."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     return missing if any((folder / name).is_file() for name in WEIGHTS) else [*missing, WEIGHTS[0]]
 
 
-def unusable(file: Path, problem: str) -> ModelUnavailableError:
-    """The error that names the file which keeps a checkpoint from being used."""
+def unusable_checkpoint(file: Path, problem: str) -> ModelUnavailableError:
+    """The error for a checkpoint with this bad file."""
     return ModelUnavailableError(f"The model cannot be used: {file} {problem}.")
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; raises ModelUnavailableError that names the file."""
+    """The object in a JSON file; raises ModelUnavailableError with the file's name."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise unusable(file, f"cannot be read ({error.strerror})") from error
+        raise unusable_checkpoint(file, f"cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise unusable(file, f"is not JSON ({error})") from error
+        raise unusable_checkpoint(file, f"is not JSON ({error})") from error
     if not isinstance(found, dict):
-        raise unusable(file, "does not hold an object")
+        raise unusable_checkpoint(file, "does not hold an object")
     return found
 
 
-def read_plan(folder: Path) -> ModelSpec:
-    """The plan from config.json, preprocessor_config.json and processor_config.json (which older models lack)."""
+def read_spec(folder: Path) -> ModelSpec:
+    """From config.json, preprocessor_config.json and processor_config.json (which older models lack)."""
     config_file, pictures_file = folder / "config.json", folder / "preprocessor_config.json"
     config, pictures = read_json(config_file), read_json(pictures_file)
     try:
@@ -67,10 +67,10 @@ def read_plan(folder: Path) -> ModelSpec:
         tokens = per_side**2 // config["scale_factor"] ** 2
         model = {"image_id": int(config["image_token_id"]), "context": int(text["max_position_embeddings"])}
     except (KeyError, TypeError) as error:
-        raise unusable(config_file, f"lacks {error}") from error
+        raise unusable_checkpoint(config_file, f"lacks {error}") from error
     try:
         sampling = pictures["video_sampling"]
-        plan = ModelSpec(
+        spec = ModelSpec(
             tile=int(pictures["max_image_size"]["longest_edge"]),
             tokens_per_tile=tokens,
             stock_edge=int(pictures["size"]["longest_edge"]),
@@ -83,27 +83,31 @@ def read_plan(folder: Path) -> ModelSpec:
             **model,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise unusable(pictures_file, f"lacks or misstates {error}") from error
-    check(plan, folder, config)
-    return plan
+        raise unusable_checkpoint(pictures_file, f"lacks or misstates {error}") from error
+    check_consistency(spec, folder, config)
+    return spec
 
 
-def check(plan: ModelSpec, folder: Path, config: dict[str, Any]) -> None:
-    """Files that contradict each other would make wrong descriptions, not errors, so they are compared here."""
+def check_consistency(spec: ModelSpec, folder: Path, config: dict[str, Any]) -> None:
+    """Contradictory files would give wrong descriptions instead of errors, so they are compared here."""
     if config.get("model_type") != "smolvlm":
-        raise unusable(folder / "config.json", f"is of a {config.get('model_type')} model, not of a smolvlm")
+        raise unusable_checkpoint(folder / "config.json", f"is of a {config.get('model_type')} model, not of a smolvlm")
     image_size = config["vision_config"]["image_size"]
-    if plan.tile != image_size:
-        raise unusable(folder / "preprocessor_config.json", f"has tiles of {plan.tile} but config.json of {image_size}")
+    if spec.tile != image_size:
+        raise unusable_checkpoint(
+            folder / "preprocessor_config.json", f"has tiles of {spec.tile} but config.json of {image_size}"
+        )
     processor_file = folder / "processor_config.json"
     if processor_file.exists():
         stated = read_json(processor_file).get("image_seq_len")
-        if stated != plan.tokens_per_tile:
-            raise unusable(processor_file, f"has image_seq_len {stated}, but config.json makes {plan.tokens_per_tile}")
+        if stated != spec.tokens_per_tile:
+            raise unusable_checkpoint(
+                processor_file, f"has image_seq_len {stated}, but config.json makes {spec.tokens_per_tile}"
+            )
 
 
 def damaged_weights(folder: Path) -> list[str]:
-    """The weights that are cut off or missing, by name; known from their headers alone, without reading them."""
+    """The names of truncated or missing weights, from their headers alone."""
     index = folder / WEIGHTS[1]
     names = {WEIGHTS[0]}
     if not (folder / WEIGHTS[0]).is_file() and index.is_file():
@@ -112,7 +116,7 @@ def damaged_weights(folder: Path) -> list[str]:
 
 
 def is_whole(file: Path) -> bool:
-    """Whether a safetensors file is as long as its header says: its length in 8 bytes, JSON, then the numbers."""
+    """Whether a safetensors file has the length in its header: 8 bytes of length, JSON, then the numbers."""
     try:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")

@@ -1,7 +1,7 @@
 """Pictures and a question -> pixels and token ids, equal to the stock SmolVLM2 processor; no torch, no transformers.
 
 Rules: transformers' `image_processing_pil_smolvlm` and `video_processing_smolvlm`, with frames at the checkpoint's
-own `video_sampling.video_size`. Equality with them is held by the golden cases.
+own `video_sampling.video_size`. The golden cases test the equality.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from config.settings import Detail
-from daemon.inference.smolvlm.checkpoint import ModelSpec, read_plan, unusable
+from daemon.inference.smolvlm.checkpoint import ModelSpec, read_spec, unusable_checkpoint
 from daemon.inference.smolvlm.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
 from daemon.media.clip import Pixels
 from daemon.media.sampling import fit_edge, resize
@@ -38,7 +38,7 @@ class TileRule:
 
 @dataclass(frozen=True)
 class ImagePrompt:
-    """Pictures cut up: uint8 `tiles`, (tile, tile, 3) each; `block`, the text that stands for them."""
+    """Pictures as uint8 `tiles`, (tile, tile, 3) each; `block` is their text in the prompt."""
 
     tiles: tuple[Pixels, ...]
     tilings: tuple[Tiling, ...]
@@ -50,49 +50,49 @@ class ImagePrompt:
 class Prepared:
     """One prompt: token ids, and pixels (tiles, 3, tile, tile)."""
 
-    ids: list[int]
+    prompt_ids: list[int]
     pixels: Floats
 
 
-def rule_for(detail: Detail, plan: ModelSpec) -> TileRule:
+def rule_for(detail: Detail, spec: ModelSpec) -> TileRule:
     """fast: one tile; balanced: two tiles an edge, never enlarged for it; full: the stock rule."""
     if detail == "full":
-        return TileRule(plan.stock_edge)
+        return TileRule(spec.stock_edge)
     if detail == "balanced":
-        return TileRule(min(2 * plan.tile, plan.stock_edge), enlarge=False)
-    return TileRule(plan.tile, split=False)
+        return TileRule(min(2 * spec.tile, spec.stock_edge), enlarge=False)
+    return TileRule(spec.tile, split=False)
 
 
 class Processor:
     """One checkpoint's processor at one tile rule.
 
-    To `image_edge` and `frame_edge`, in pixels, pictures and frames may be shrunk beforehand: the result is the same.
+    Pictures and frames can be shrunk to `image_edge` and `frame_edge` pixels beforehand: the result is the same.
     """
 
-    def __init__(self, plan: ModelSpec, tokenizer: Tokenizer, rule: TileRule) -> None:
+    def __init__(self, spec: ModelSpec, tokenizer: Tokenizer, rule: TileRule) -> None:
         self.rule = rule
-        self.plan = plan
-        self.tile = plan.tile
-        self.tokens_per_tile = plan.tokens_per_tile
+        self.spec = spec
+        self.tile = spec.tile
+        self.tokens_per_tile = spec.tokens_per_tile
         self.image_edge = rule.longest_edge
-        self.frame_edge = plan.frame_edge
-        self.frames_per_second = plan.frames_per_second
-        self.max_frames = plan.max_frames
-        self.context = plan.context
-        self.image_id = plan.image_id
+        self.frame_edge = spec.frame_edge
+        self.frames_per_second = spec.frames_per_second
+        self.max_frames = spec.max_frames
+        self.context = spec.context
+        self.image_id = spec.image_id
         self.end_id = tokenizer.token_to_id(END.strip())
         self._tokenizer = tokenizer
 
     @classmethod
     def from_folder(cls, folder: Path, *, detail: Detail) -> Processor:
-        """Read from a checkpoint's folder; raises ModelUnavailableError that names the file at fault."""
-        plan = read_plan(folder)
-        return cls(plan, read_tokenizer(folder, plan), rule_for(detail, plan))
+        """Read from a checkpoint's folder; raises ModelUnavailableError with the bad file's name."""
+        spec = read_spec(folder)
+        return cls(spec, read_tokenizer(folder, spec), rule_for(detail, spec))
 
-    def look(
+    def image_prompt(
         self, pictures: Sequence[Pixels], *, timestamps: Sequence[float] = (), seconds: float | None = None
     ) -> ImagePrompt:
-        """Cut pictures up; those of a video (`seconds` long) are its frames, one tile each."""
+        """Split pictures into tiles; those of a video (`seconds` long) are its frames, one tile each."""
         if seconds is not None:
             frames = tuple(self._frame(picture) for picture in pictures)
             block = video_block(timestamps, seconds, self.tokens_per_tile)
@@ -102,20 +102,20 @@ class Processor:
         block = "".join(image_block(tiling, self.tokens_per_tile) for tiling in tilings)
         return ImagePrompt(tuple(tile for tiles, _ in cut for tile in tiles), tilings, block, False)
 
-    def normal(self, tiles: Sequence[Pixels]) -> Floats:
+    def normalize(self, tiles: Sequence[Pixels]) -> Floats:
         """uint8 (tile, tile, 3) each -> float32 (tiles, 3, tile, tile), with the checkpoint's mean and deviation."""
-        mean, std = (np.array(values, np.float32)[:, None, None] for values in (self.plan.mean, self.plan.std))
+        mean, std = (np.array(values, np.float32)[:, None, None] for values in (self.spec.mean, self.spec.std))
         pixels = np.empty((len(tiles), 3, self.tile, self.tile), np.float32)
-        for place, tile in zip(pixels, tiles, strict=True):
-            np.multiply(tile.transpose(2, 0, 1), np.float32(self.plan.rescale), out=place)
-            place -= mean
-            place /= std
+        for target, tile in zip(pixels, tiles, strict=True):
+            np.multiply(tile.transpose(2, 0, 1), np.float32(self.spec.rescale), out=target)
+            target -= mean
+            target /= std
         return pixels
 
-    def ask(self, seen: ImagePrompt, question: str, *, system: str | None = None) -> list[int]:
-        """The token ids of a question about what was seen."""
-        picture_first = bool(seen.tilings) and not seen.is_video
-        return self.encode(chat(seen.block + question, picture_first=picture_first, system=system))
+    def prompt_ids(self, prompt: ImagePrompt, question: str, *, system: str | None = None) -> list[int]:
+        """The token ids of a question about these pictures."""
+        picture_first = bool(prompt.tilings) and not prompt.is_video
+        return self.encode(chat(prompt.block + question, picture_first=picture_first, system=system))
 
     def prepare(
         self,
@@ -126,25 +126,25 @@ class Processor:
         seconds: float | None = None,
         system: str | None = None,
     ) -> Prepared:
-        """`look`, `normal` and `ask` in one."""
-        seen = self.look(pictures, timestamps=timestamps, seconds=seconds)
-        return Prepared(self.ask(seen, question, system=system), self.normal(seen.tiles))
+        """`image_prompt`, `normalize` and `prompt_ids` in one."""
+        prompt = self.image_prompt(pictures, timestamps=timestamps, seconds=seconds)
+        return Prepared(self.prompt_ids(prompt, question, system=system), self.normalize(prompt.tiles))
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a prompt that is written out; nothing is added to it."""
+        """Token ids of a complete prompt; no special tokens are added."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """What the model said: special tokens, leaked ones too, are left out."""
+        """The model's text, without special tokens, leaked ones included."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
 
     def _frame(self, picture: Pixels) -> Pixels:
-        """A video's frame: its longest edge fitted, then squashed to one square tile, as the model was taught."""
+        """A video's frame: its longest edge fitted, then squashed to one square tile, as in the model's training."""
         fitted = resize(picture, fit_edge(picture.shape[1], picture.shape[0], self.frame_edge))
         return resize(fitted, (self.tile, self.tile))
 
     def _cut(self, picture: Pixels) -> tuple[list[Pixels], Tiling]:
-        """A picture's tiles row by row, the whole picture as the last one."""
+        """A picture's tiles row by row; the last one is the whole picture."""
         height, width = picture.shape[:2]
         picture = resize(picture, fit_edge(width, height, self._edge(width, height)))
         if self.rule.split:
@@ -178,20 +178,20 @@ def whole_tiles(width: int, height: int, tile: int) -> tuple[int, int]:
     return round_up(int(high * ratio), tile), high
 
 
-def read_tokenizer(folder: Path, plan: ModelSpec) -> Tokenizer:
-    """The folder's tokenizer, with every sign of the prompts in it as one token."""
+def read_tokenizer(folder: Path, spec: ModelSpec) -> Tokenizer:
+    """The folder's tokenizer, checked to have every marker of the prompts as one token."""
     file = folder / "tokenizer.json"
     if not file.is_file():
-        raise unusable(file, "is missing")
+        raise unusable_checkpoint(file, "is missing")
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises bare Exception
-        raise unusable(file, f"is not a tokenizer ({error})") from error
-    for sign in (START, END.strip(), FAKE, GLOBAL, IMAGE, "<row_1_col_1>"):
-        if tokenizer.token_to_id(sign) is None:
-            raise unusable(file, f"has no token {sign}")
-    if tokenizer.token_to_id(IMAGE) != plan.image_id:
-        raise unusable(file, f"numbers {IMAGE} otherwise than config.json ({plan.image_id})")
+        raise unusable_checkpoint(file, f"is not a tokenizer ({error})") from error
+    for marker in (START, END.strip(), FAKE, GLOBAL, IMAGE, "<row_1_col_1>"):
+        if tokenizer.token_to_id(marker) is None:
+            raise unusable_checkpoint(file, f"has no token {marker}")
+    if tokenizer.token_to_id(IMAGE) != spec.image_id:
+        raise unusable_checkpoint(file, f"gives {IMAGE} another id than config.json ({spec.image_id})")
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

@@ -1,7 +1,7 @@
-"""SmolVLM2's prompt as text: chat template, image blocks and the video's frame list, one place per rule.
+"""SmolVLM2's prompt as text: chat template, image blocks and the video's frame list.
 
-Pure string work. Rules and examples: transformers' `processing_smolvlm` and the checkpoint's chat template;
-equality with them is held by the golden cases.
+Pure. Rules and examples: transformers' `processing_smolvlm` and the checkpoint's chat template;
+the golden cases test the equality.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ END = "<end_of_utterance>\n"
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a picture was cut: a grid of rows x columns and a global view; 0 x 0 is the global view alone."""
+    """How a picture is split: a grid of rows x columns and a global view; 0 x 0 is the global view alone."""
 
     rows: int
     columns: int
@@ -32,7 +32,7 @@ class Tiling:
 
 
 def image_block(tiling: Tiling, tokens_per_tile: int) -> str:
-    """The text that stands for one picture: every tile's place and its `<image>` tokens."""
+    """One picture in the prompt: every tile's position and its `<image>` tokens."""
     image = IMAGE * tokens_per_tile
     block = ""
     for row in range(1, tiling.rows + 1):
@@ -43,13 +43,13 @@ def image_block(tiling: Tiling, tokens_per_tile: int) -> str:
 
 
 def clock_text(seconds: float) -> str:
-    """MM:SS; minutes run past 59, as the model was taught."""
+    """MM:SS; minutes go past 59, as in the model's training."""
     whole = int(seconds)
     return f"{whole // 60:02d}:{whole % 60:02d}"
 
 
 def video_block(timestamps: Sequence[float], duration: float, tokens_per_tile: int) -> str:
-    """The text that stands for one video: an introduction, then each frame under its time in seconds."""
+    """One video in the prompt: an introduction, then each frame after its time."""
     length = str(timedelta(seconds=int(duration)))
     block = (
         f"You are provided the following series of {num2words(len(timestamps))} frames "
@@ -62,6 +62,6 @@ def video_block(timestamps: Sequence[float], duration: float, tokens_per_tile: i
 
 
 def chat(content: str, *, picture_first: bool, system: str | None = None) -> str:
-    """One user turn ready to be answered. A turn that begins with a picture has no space after "User:"."""
+    """A prompt with one user message. A message that begins with a picture has no space after "User:"."""
     opening = f"System: {system}{END}" if system else ""
     return f"{START}{opening}User:{'' if picture_first else ' '}{content}{END}Assistant:"

@@ -1,4 +1,4 @@
-"""Whether a device computes what a CPU does, alone and among others; and what is left out until it does."""
+"""Checks that a device computes the same as a CPU, singly and batched; finds the fastest correct run mode."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.torch.attention import AttentionKernel, fused, plain
 from daemon.inference.torch.device_check_inputs import BatchResults, CheckInputs, SingleResults
 from daemon.inference.torch.device_verdicts import DeviceVerdict, DeviceVerdicts, key_of
-from daemon.inference.torch.devices import NAMES, empty_cache
+from daemon.inference.torch.devices import DISPLAY_NAMES, empty_cache
 from daemon.inference.torch.kernel_check import kernel_error
 from daemon.inference.torch.model_runner import TorchRunner
 
-#: How far features and scores may be off, as a share of their spread. Rounding in bf16 takes features 0.005 (the demo
-#: model) to 0.010 (random weights at full size), and scores 0.017; patches one position off, 0.14.
-OFF_SEEN, OFF_THE_TRUTH = 0.05, 0.1
-OFF_ALONE = {torch.bfloat16: 0.1, torch.float32: 0.005}
-#: By how many standard deviations a chosen token's score may lie below the highest: rounding may turn near equals.
-MISS = 0.25
+#: Limits for the error of features and scores, as a share of their spread. Rounding in bf16 makes features differ by
+#: 0.005 (demo model) to 0.010 (random weights at full size), and scores by 0.017; patches one position off, by 0.14.
+MAX_FEATURE_ERROR, MAX_SCORE_ERROR = 0.05, 0.1
+MAX_BATCH_ERROR = {torch.bfloat16: 0.1, torch.float32: 0.005}
+#: By how many standard deviations a chosen token's score may be below the highest: rounding can swap near equals.
+MAX_MISS = 0.25
 
 
 @dataclass(frozen=True)
 class RunMode:
-    """A way to compute; the later, the slower and the surer."""
+    """One way to run the model. `label` is for people, and identifies the mode in a stored verdict."""
 
     kernel: AttentionKernel
     dtype: torch.dtype
     rows: int
-    words: str
+    label: str
 
 
 def run_modes(dtype: torch.dtype, rows: int) -> Iterator[RunMode]:
-    """All ways from the fastest on, for a device that is to compute in `dtype` with so many `rows`."""
+    """All modes for a device with this `dtype` and at most `rows` sequences; fastest first, safest last."""
     yield RunMode(fused, dtype, rows, "its own attention")
     yield RunMode(plain, dtype, rows, "plain attention")
     if dtype is not torch.float32:
@@ -49,58 +49,59 @@ def run_modes(dtype: torch.dtype, rows: int) -> Iterator[RunMode]:
 def checked_runner(
     folder: Path,
     device: torch.device,
-    ways: Sequence[RunMode],
-    probe: CheckInputs,
+    modes: Sequence[RunMode],
+    inputs: CheckInputs,
     verdicts: DeviceVerdicts | None = None,
 ) -> tuple[TorchRunner, RunMode, tuple[str, ...]]:
-    """The model on that device by the first way that computes soundly, and why the ways before it do not.
+    """The model on that device in the first mode that computes correctly, and why the modes before it do not.
 
-    The CPU in float32 is the truth. A verdict that `verdicts` has kept spares the trial. Raises EngineError when no way
-    is sound, and ModelUnavailableError as loading does.
+    The reference is the CPU in float32. A stored verdict skips the check. Raises EngineError when no mode is correct,
+    and ModelUnavailableError as loading does.
     """
-    key = key_of(folder, device, ways[0].dtype)
-    kept = verdicts.find(key) if verdicts else None
-    for way in ways:
-        if kept is not None and way.words == kept.way:
-            return TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel), way, kept.notes
-    truth = probe.alone(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
+    key = key_of(folder, device, modes[0].dtype)
+    stored = verdicts.find(key) if verdicts else None
+    for mode in modes:
+        if stored is not None and mode.label == stored.mode:
+            return TorchRunner.from_folder(folder, device, mode.dtype, kernel=mode.kernel), mode, stored.notes
+    expected = inputs.run_single(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
     notes: list[str] = []
-    for way in ways:
+    for mode in modes:
         try:
-            trouble = kernel_error(way.kernel, device, way.dtype, rows=way.rows)
-            if trouble is None:
-                runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)
-                trouble = judge(probe.alone(runner), probe.together(runner), truth, way)
+            fault = kernel_error(mode.kernel, device, mode.dtype, rows=mode.rows)
+            if fault is None:
+                runner = TorchRunner.from_folder(folder, device, mode.dtype, kernel=mode.kernel)
+                fault = find_fault(inputs.run_single(runner), inputs.run_batch(runner), expected, mode)
         except (RunnerError, RuntimeError) as error:  # the second: the weights do not fit on the device
-            trouble = str(error).rstrip(".")
+            fault = str(error).rstrip(".")
         empty_cache(device)
-        if trouble is None:
+        if fault is None:
             if verdicts is not None:
-                verdicts.keep(key, DeviceVerdict(way.words, tuple(notes)))
-            return runner, way, tuple(notes)
-        notes.append(f"With {way.words}: {trouble}.")
+                verdicts.keep(key, DeviceVerdict(mode.label, tuple(notes)))
+            return runner, mode, tuple(notes)
+        notes.append(f"With {mode.label}: {fault}.")
     raise EngineError(
-        f"The {NAMES[device.type]} computes this model wrong. {' '.join(notes)}", advice="Set model.device to cpu."
+        f"The {DISPLAY_NAMES[device.type]} computes this model wrong. {' '.join(notes)}",
+        advice="Set model.device to cpu.",
     )
 
 
-def judge(alone: SingleResults, together: BatchResults, truth: SingleResults, way: RunMode) -> str | None:
-    """What is wrong with a way, in words, or None. Pure."""
-    if (far := off(alone.features, truth.features)) > OFF_SEEN:
-        return f"what it sees in a tile is {far:.0%} off what a CPU sees"
-    if (far := off(together.features, alone.features)) > min(OFF_SEEN, OFF_ALONE[way.dtype]):
-        return f"what it sees in tiles together is {far:.1%} off what it sees in each alone"
-    if (far := off(alone.scores, truth.scores)) > OFF_THE_TRUTH:
-        return f"its scores are {far:.0%} off those of the CPU"
-    if way.rows > 1 and (far := off(together.scores, alone.scores)) > OFF_ALONE[way.dtype]:
-        return f"answers written together are {far:.1%} off those written alone"
-    if not bool((alone.misses <= MISS).all()):
-        return "it does not choose the likeliest token"
+def find_fault(single: SingleResults, batch: BatchResults, expected: SingleResults, mode: RunMode) -> str | None:
+    """What is wrong with a mode, as text for people, or None. Pure."""
+    if (error := relative_error(single.features, expected.features)) > MAX_FEATURE_ERROR:
+        return f"the features of a tile are {error:.0%} off those of the CPU"
+    if (error := relative_error(batch.features, single.features)) > min(MAX_FEATURE_ERROR, MAX_BATCH_ERROR[mode.dtype]):
+        return f"the features of tiles in a batch are {error:.1%} off those of single tiles"
+    if (error := relative_error(single.scores, expected.scores)) > MAX_SCORE_ERROR:
+        return f"its scores are {error:.0%} off those of the CPU"
+    if mode.rows > 1 and (error := relative_error(batch.scores, single.scores)) > MAX_BATCH_ERROR[mode.dtype]:
+        return f"answers in a batch are {error:.1%} off single ones"
+    if not bool((single.misses <= MAX_MISS).all()):
+        return "it does not choose the most likely token"
     return None
 
 
-def off(found: Tensor, truth: Tensor) -> float:
-    """The distance, as a share of the truth's spread, in the row where it is greatest; infinite where not a number."""
-    spread = (truth - truth.mean(-1, keepdim=True)).norm(dim=-1)
-    far = float(((found - truth).norm(dim=-1) / spread).max())
-    return math.inf if math.isnan(far) else far
+def relative_error(found: Tensor, expected: Tensor) -> float:
+    """The greatest distance of a row, as a share of the expected row's spread; infinite for NaN."""
+    spread = (expected - expected.mean(-1, keepdim=True)).norm(dim=-1)
+    error = float(((found - expected).norm(dim=-1) / spread).max())
+    return math.inf if math.isnan(error) else error

@@ -1,7 +1,7 @@
-"""What a device's trial found, kept in the home: a trial loads the model a second time, and takes as long as a start.
+"""The result of a device check, stored in the home: a check loads the model a second time, and doubles the start time.
 
-It holds for one release of PyTorch, one system build, one chip, one model and its weights. The file may be deleted at
-any time: the next start tries again. One that cannot be read or written is as good as none.
+Valid for one release of PyTorch, one system build, one chip, one model and its weights. The file can be deleted at any
+time: the next start checks again. A file that cannot be read or written counts as missing.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import platform
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from daemon.inference.torch.devices import name_of
+from daemon.inference.torch.devices import device_name
 from storage.atomic import write_atomically
 from storage.errors import ForeignFileError
 
@@ -27,9 +27,9 @@ CHIP = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
 
 @dataclass(frozen=True)
 class DeviceVerdict:
-    """The way that was sound, by its words, and why the ways before it were not."""
+    """The label of the run mode that was correct, and why the modes before it were not."""
 
-    way: str
+    mode: str
     notes: tuple[str, ...]
 
 
@@ -41,27 +41,27 @@ class DeviceVerdicts:
 
     def find(self, key: str) -> DeviceVerdict | None:
         try:
-            kept = json.loads(self.file.read_bytes())
-            if kept["key"] != key:
+            stored = json.loads(self.file.read_bytes())
+            if stored["key"] != key:
                 return None
-            return DeviceVerdict(str(kept["way"]), tuple(map(str, kept["notes"])))
+            return DeviceVerdict(str(stored["way"]), tuple(map(str, stored["notes"])))
         except (OSError, ValueError, LookupError, TypeError):
             return None
 
     def keep(self, key: str, verdict: DeviceVerdict) -> None:
-        content = json.dumps({"key": key, **asdict(verdict)}, indent=2).encode()
+        content = json.dumps({"key": key, "way": verdict.mode, "notes": verdict.notes}, indent=2).encode()
         with suppress(OSError, ForeignFileError):
             write_atomically(self.file, content, mode=0o600, replace_ours=lambda _: True)
 
 
 def key_of(folder: Path, device: torch.device, dtype: torch.dtype, *, chip: Callable[[], str] | None = None) -> str:
-    """A hash of all that a verdict depends on. Raises OSError when the folder cannot be listed."""
+    """A hash of everything that a verdict depends on. Raises OSError when the folder cannot be listed."""
     weights = sorted(folder.glob("*.safetensors"))
     facts = [
         torch.__version__,
         platform.platform(),
         platform.version(),
-        name_of(device),
+        device_name(device),
         (chip or chip_name)(),
         str(dtype),
         *(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in weights),
@@ -70,7 +70,7 @@ def key_of(folder: Path, device: torch.device, dtype: torch.dtype, *, chip: Call
 
 
 def chip_name() -> str:
-    """As a Mac knows it ("Apple M3 Max"); elsewhere the device's own name says enough."""
+    """On a Mac such as "Apple M3 Max"; elsewhere the architecture, as the device's own name identifies the chip."""
     if platform.system() != "Darwin":
         return platform.machine()
     try:

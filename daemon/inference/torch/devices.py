@@ -1,4 +1,4 @@
-"""Where a model runs and in which numbers."""
+"""Devices and precisions."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import torch
 from daemon.errors import EngineError
 
 DTYPES = {"bf16": torch.bfloat16, "f32": torch.float32}
-#: Metal's driver may keep so much for more work.
-MOST_KEPT = 512 * 1024**2
-#: What people call them.
-NAMES = {"cuda": "NVIDIA GPU", "mps": "Apple GPU", "cpu": "CPU"}
+#: Metal's driver may keep so much memory for reuse.
+MAX_CACHED_BYTES = 512 * 1024**2
+#: For people.
+DISPLAY_NAMES = {"cuda": "NVIDIA GPU", "mps": "Apple GPU", "cpu": "CPU"}
 
 
 def pick_device(chosen: str) -> torch.device:
-    """The chosen device; "auto" is the first of cuda, mps, cpu that is there. Raises EngineError for an absent one."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    """The chosen device; "auto" is the first available of cuda, mps, cpu. Raises EngineError for a missing one."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if chosen == "auto":
-        return torch.device(next(name for name, found in there.items() if found))
-    if not there[chosen]:
+        return torch.device(next(name for name, found in available.items() if found))
+    if not available[chosen]:
         raise EngineError(f"This machine has no {chosen} device.", advice="Set model.device to auto.")
     return torch.device(chosen)
 
 
 def pick_dtype(chosen: str, device: torch.device) -> torch.dtype:
-    """The chosen precision; "auto", and what "int8" does not multiply, is bf16 where the device has it, else f32."""
+    """The chosen precision; for "auto", and beside int8 products, bf16 where the device has it, else f32."""
     if chosen in DTYPES:
         return DTYPES[chosen]
     return torch.bfloat16 if has_bf16(device) else torch.float32
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies in bf16 itself; emulated, it would be slower than f32."""
+    """Whether the device multiplies bf16 natively; emulation would be slower than f32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "mps":
@@ -50,31 +50,31 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def has_int8(device: torch.device) -> bool:
-    """Whether it multiplies numbers of 8 bits faster than of 16: a CPU with VNNI instructions."""
-    able = torch.cpu.get_capabilities()
-    return device.type == "cpu" and bool(able.get("avx512_vnni") or able.get("avx_vnni"))
+    """Whether it multiplies 8-bit numbers faster than 16-bit ones: a CPU with VNNI instructions."""
+    capabilities = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(capabilities.get("avx512_vnni") or capabilities.get("avx_vnni"))
 
 
-def check_int8(device: torch.device) -> None:
+def require_int8(device: torch.device) -> None:
     if not has_int8(device):
         raise EngineError(
-            f'The precision "int8" needs an x86 CPU with VNNI instructions; the device is {device.type} here.',
+            f'The precision "int8" needs an x86 CPU with VNNI instructions; this device is {device.type}.',
             advice="Set model.precision to auto.",
         )
 
 
 def synchronize(device: torch.device) -> None:
-    """Returns when the work given to the device is done, so that a clock read next is true."""
+    """Waits until the device's queue is done, so that times are right."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
 
 
-def memory_of(device: torch.device) -> int:
-    """Bytes held on the device, at their most where it keeps count; 0 on a CPU, whose process says it.
+def memory_bytes(device: torch.device) -> int:
+    """Bytes held on the device, the peak where it is counted; 0 on a CPU, where the process's memory counts.
 
-    Without what Metal's driver keeps for more work (`driver_allocated_memory`), which comes and goes.
+    Without what Metal's driver keeps for reuse (`driver_allocated_memory`), which fluctuates.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -82,9 +82,9 @@ def memory_of(device: torch.device) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes on the device that nobody holds.
+    """Free bytes on the device.
 
-    An Apple GPU shares the machine's memory: what other programs hold there, Metal's own limit does not count.
+    An Apple GPU shares the machine's memory: Metal's own limit does not count the memory of other programs.
     """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
@@ -95,7 +95,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def empty_cache(device: torch.device) -> None:
-    """Hands freed memory back to the system."""
+    """Returns freed memory to the system."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -104,11 +104,13 @@ def empty_cache(device: torch.device) -> None:
 
 
 def trim(device: torch.device) -> None:
-    """Hands back what Metal's driver keeps, once that is much: it grows with every new shape (pytorch#164299)."""
-    if device.type == "mps" and torch.mps.driver_allocated_memory() - torch.mps.current_allocated_memory() > MOST_KEPT:
+    """Returns what Metal's driver keeps, once it is large: it grows with every new shape (pytorch#164299)."""
+    if device.type != "mps":
+        return
+    if torch.mps.driver_allocated_memory() - torch.mps.current_allocated_memory() > MAX_CACHED_BYTES:
         torch.mps.empty_cache()
 
 
-def name_of(device: torch.device) -> str:
-    """What the device is called, as far as it can be known."""
+def device_name(device: torch.device) -> str:
+    """The device's name, as far as torch reports it."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

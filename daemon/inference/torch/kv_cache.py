@@ -1,4 +1,4 @@
-"""Keys and values of all rows. Rows of the same capacity share a shelf, so that those of like length lie together."""
+"""The KV cache. Slots of the same capacity share a bucket, so that sequences of similar length are contiguous."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class CacheShape:
-    """What a token takes: keys and values of `heads` x `width` numbers in every layer."""
+    """One token takes keys and values of `heads` x `width` numbers in every layer."""
 
     layers: int
     heads: int
@@ -19,13 +19,13 @@ class CacheShape:
     device: torch.device
 
     @property
-    def bytes_a_token(self) -> int:
+    def bytes_per_token(self) -> int:
         return 2 * self.layers * self.heads * self.width * self.dtype.itemsize
 
 
 @dataclass(eq=False)
 class Slot:
-    """Holds `length` tokens in a slot of its shelf; `pending` (tokens, hidden) is what it is to read next."""
+    """Slot `index` of its bucket, with `length` tokens; `pending` (tokens, hidden) is the prompt left to prefill."""
 
     bucket: Bucket
     index: int
@@ -35,46 +35,46 @@ class Slot:
 
 @dataclass(eq=False)
 class Bucket:
-    """Slots without gaps, row after row. `keys` and `values` have (slots, heads, capacity, width) in every layer.
+    """Slots without gaps. `keys` and `values` have (slots, heads, capacity, width) in every layer.
 
-    A step that runs out of memory may be repeated: whatever was grown or written by then is grown or written anew.
+    A step that runs out of memory can be repeated: it grows and writes the same tensors again.
     """
 
     shape: CacheShape
     capacity: int
-    rows: list[Slot] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
     keys: list[Tensor] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)
 
     def add(self, pending: Tensor) -> Slot:
-        """A row that holds nothing yet: zeros, as masks do not hide what is not a number."""
-        row = Slot(self, len(self.rows), pending)
-        self._make_slots(row.index + 1)
-        for held in (*self.keys, *self.values):
-            held[row.index].zero_()
-        self.rows.append(row)
-        return row
+        """A new, empty slot: zeros, because masks do not hide NaN."""
+        slot = Slot(self, len(self.slots), pending)
+        self._make_slots(slot.index + 1)
+        for tensor in (*self.keys, *self.values):
+            tensor[slot.index].zero_()
+        self.slots.append(slot)
+        return slot
 
-    def remove(self, row: Slot) -> None:
-        """The last row takes the slot; an empty shelf takes no memory."""
-        last = self.rows.pop()
-        if last is not row:
-            copy(last, row.index, self, self.capacity)
-            last.index = row.index
-            self.rows[row.index] = last
-        if not self.rows:
+    def remove(self, slot: Slot) -> None:
+        """The last slot moves into the gap; an empty bucket takes no memory."""
+        last = self.slots.pop()
+        if last is not slot:
+            copy_slot(last, slot.index, self, self.capacity)
+            last.index = slot.index
+            self.slots[slot.index] = last
+        if not self.slots:
             self.keys.clear()
             self.values.clear()
 
-    def _make_slots(self, count: int) -> None:
-        """Twice as many as there are, where they are too few."""
+    def _make_slots(self, needed: int) -> None:
+        """Double the slots if there are too few."""
         for layers in (self.keys, self.values):
             for layer in range(self.shape.layers):
                 old = layers[layer] if layer < len(layers) else None
                 slots = 0 if old is None else len(old)
-                if slots >= count:
+                if slots >= needed:
                     continue
-                size = (max(count, 2 * slots), self.shape.heads, self.capacity, self.shape.width)
+                size = (max(needed, 2 * slots), self.shape.heads, self.capacity, self.shape.width)
                 new = torch.empty(size, dtype=self.shape.dtype, device=self.shape.device)
                 if old is None:
                     layers.append(new)
@@ -83,15 +83,15 @@ class Bucket:
                     layers[layer] = new
 
 
-def copy(row: Slot, slot: int, bucket: Bucket, length: int) -> None:
-    """The first `length` tokens of a row, into a slot of some shelf."""
-    for source, target in ((row.bucket.keys, bucket.keys), (row.bucket.values, bucket.values)):
+def copy_slot(slot: Slot, index: int, bucket: Bucket, length: int) -> None:
+    """Copy the first `length` tokens of a slot to the slot `index` of `bucket`."""
+    for source, target in ((slot.bucket.keys, bucket.keys), (slot.bucket.values, bucket.values)):
         for old, new in zip(source, target, strict=True):
-            new[slot, :, :length] = old[row.index, :, :length]
+            new[index, :, :length] = old[slot.index, :, :length]
 
 
 class KVCache:
-    """All rows, by number."""
+    """All slots, by id."""
 
     def __init__(self, shape: CacheShape) -> None:
         self.shape = shape
@@ -99,13 +99,13 @@ class KVCache:
         self._slots_by_id: dict[int, Slot] = {}
         self._next = 0
 
-    def __getitem__(self, number: int) -> Slot:
-        return self._slots_by_id[number]
+    def __getitem__(self, slot_id: int) -> Slot:
+        return self._slots_by_id[slot_id]
 
     @property
     def nbytes(self) -> int:
-        """What all shelves take."""
-        return sum(held.nbytes for bucket in self._buckets.values() for held in (*bucket.keys, *bucket.values))
+        """Bytes of all buckets."""
+        return sum(tensor.nbytes for bucket in self._buckets.values() for tensor in (*bucket.keys, *bucket.values))
 
     def add(self, pending: Tensor, capacity: int) -> int:
         bucket = self._buckets.setdefault(capacity, Bucket(self.shape, capacity))
@@ -113,16 +113,16 @@ class KVCache:
         self._slots_by_id[self._next] = bucket.add(pending)
         return self._next
 
-    def fork(self, number: int, shared: int, pending: Tensor, capacity: int) -> int:
-        """A new row that holds the first `shared` tokens of another."""
-        forked = self.add(pending, capacity)
-        row = self._slots_by_id[forked]
-        copy(self._slots_by_id[number], row.index, row.bucket, shared)
-        row.length = shared
-        return forked
+    def fork(self, slot_id: int, prefix_length: int, pending: Tensor, capacity: int) -> int:
+        """A new slot with the first `prefix_length` tokens of another."""
+        forked_id = self.add(pending, capacity)
+        slot = self._slots_by_id[forked_id]
+        copy_slot(self._slots_by_id[slot_id], slot.index, slot.bucket, prefix_length)
+        slot.length = prefix_length
+        return forked_id
 
-    def free(self, number: int) -> None:
-        row = self._slots_by_id.pop(number)
-        row.bucket.remove(row)
-        if not row.bucket.rows:
-            del self._buckets[row.bucket.capacity]
+    def free(self, slot_id: int) -> None:
+        slot = self._slots_by_id.pop(slot_id)
+        slot.bucket.remove(slot)
+        if not slot.bucket.slots:
+            del self._buckets[slot.bucket.capacity]

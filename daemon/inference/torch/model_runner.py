@@ -1,4 +1,4 @@
-"""SmolVLM in torch: tiles -> features, rows of tokens and features -> next tokens. Knows no requests and no text."""
+"""SmolVLM in torch: tiles -> features, slots of tokens and features -> next tokens. Knows no requests and no text."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryErro
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.attention import AttentionKernel, DecodeAttention, PrefillAttention, best_kernel
-from daemon.inference.torch.devices import empty_cache, free_memory, synchronize
+from daemon.inference.torch.devices import empty_cache, free_memory, memory_bytes, synchronize, trim
 from daemon.inference.torch.kv_cache import KVCache
-from daemon.inference.torch.linear import Layout, laid_out
+from daemon.inference.torch.linear import Layout, int8_layout, native_layout
 from daemon.inference.torch.sampler import Sampler
 from daemon.inference.torch.text_model import TextModel
 from daemon.inference.torch.vision_model import VisionModel
 
-#: The share of the memory that is free after loading which keys and values may take. Shelves may have twice the slots
-#: that are used, and features, tiles and what is computed in between need theirs.
+#: The KV cache's share of the memory that is free after loading. Buckets may have twice the slots that are used, and
+#: features, tiles and activations need memory too.
 CACHE_SHARE = 0.25
-SHORT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "Invalid buffer size")
+MEMORY_ERROR_TEXTS = ("out of memory", "allocate memory", "not enough memory", "Invalid buffer size")
 
 
 @contextmanager
-def failing() -> Iterator[None]:
-    """What torch raises becomes a RunnerError; a RunnerMemoryError if it says so."""
+def runner_errors() -> Iterator[None]:
+    """Turns torch's errors into RunnerError, or RunnerMemoryError by their text."""
     try:
         with torch.inference_mode():
             yield
     except (RuntimeError, MemoryError) as error:
-        short = isinstance(error, MemoryError) or any(sign in str(error) for sign in SHORT_OF_MEMORY)
-        raise (RunnerMemoryError if short else RunnerError)(str(error) or "out of memory") from None
+        is_memory = isinstance(error, MemoryError) or any(text in str(error) for text in MEMORY_ERROR_TEXTS)
+        raise (RunnerMemoryError if is_memory else RunnerError)(str(error) or "out of memory") from None
 
 
 class TorchRunner:
-    """One loaded model, as the batch needs it: tiles are (3, tile, tile), features (tokens a tile, hidden).
+    """A DeviceRunner: tiles are (3, tile, tile), features (tokens a tile, hidden).
 
-    Without a `kernel`, attention is the one that is quickest on the device.
+    Without a `kernel`, attention is the fastest on the device.
     """
 
     block = 256
@@ -55,16 +55,17 @@ class TorchRunner:
         model: Any,
         device: torch.device,
         dtype: torch.dtype,
-        lay: Layout = laid_out,
+        layout: Layout = native_layout,
         kernel: AttentionKernel | None = None,
     ) -> None:
         self.device = device
         self.dtype = dtype
+        self.dtype_name = "int8" if layout is int8_layout else str(dtype).removeprefix("torch.")
         self._image_id: int = model.config.image_token_id
         self._kernel = kernel or best_kernel(device)
         with torch.inference_mode():
-            self._vision = VisionModel(model, lay, self._kernel)
-            self._text = TextModel(model, lay)
+            self._vision = VisionModel(model, layout, self._kernel)
+            self._text = TextModel(model, layout)
         self._cache = KVCache(self._text.cache_shape)
         self._sampler = Sampler(model.config.text_config.vocab_size, device)
 
@@ -74,138 +75,154 @@ class TorchRunner:
         folder: Path,
         device: torch.device,
         dtype: torch.dtype,
-        lay: Layout = laid_out,
+        layout: Layout = native_layout,
         kernel: AttentionKernel | None = None,
     ) -> TorchRunner:
-        """Load the weights straight in `dtype`; raises ModelUnavailableError unless all of them are there and fit."""
-        silence: Any = logging.disable_progress_bar
-        silence()
+        """Load the weights directly in `dtype`; raises ModelUnavailableError unless they are complete."""
+        disable_progress: Any = logging.disable_progress_bar
+        disable_progress()
         try:
             loaded: Any = SmolVLMForConditionalGeneration.from_pretrained(
                 folder, dtype=dtype, local_files_only=True, output_loading_info=True
             )
-        except Exception as error:  # whatever damaged files make the libraries raise
+        except Exception as error:  # damaged files make the libraries raise anything
             raise ModelUnavailableError(f"The weights in {folder} cannot be loaded: {error}") from error
         model, report = loaded
         wrong = {kind: sorted(map(str, names)) for kind, names in report.items() if names}
         if wrong:
-            told = "; ".join(f"{kind.replace('_', ' ')}: {', '.join(names[:3])}" for kind, names in wrong.items())
-            raise ModelUnavailableError(f"The weights in {folder} are not a SmolVLM's: {told}")
+            problems = "; ".join(f"{kind.replace('_', ' ')}: {', '.join(names[:3])}" for kind, names in wrong.items())
+            raise ModelUnavailableError(f"The weights in {folder} are not a SmolVLM's: {problems}")
         for parameter in model.parameters():
-            # The loaded ones are the file itself, mapped; one of them left would keep all of it in memory.
+            # Loaded parameters are the mapped file; a single one left would keep all of it in memory.
             parameter.data = parameter.data.to(device, copy=True)
-        return cls(model.to(device).eval(), device, dtype, lay, kernel)
+        return cls(model.to(device).eval(), device, dtype, layout, kernel)
+
+    @property
+    def device_type(self) -> str:
+        return self.device.type
 
     @property
     def tokens_that_fit(self) -> int:
-        """How many tokens' keys and values the memory that is free now should be given to."""
-        return int(free_memory(self.device) * CACHE_SHARE) // self._text.cache_shape.bytes_a_token
+        return int(free_memory(self.device) * CACHE_SHARE) // self._text.cache_shape.bytes_per_token
 
     @property
     def cache_bytes(self) -> int:
-        """What the keys and values of all rows take now."""
         return self._cache.nbytes
 
-    @failing()
+    @property
+    def device_memory_bytes(self) -> int:
+        return memory_bytes(self.device)
+
+    @runner_errors()
     def encode_images(self, tiles: Sequence[Floats]) -> list[Tensor]:
         pixels = torch.from_numpy(np.stack(tiles)).to(self.device, self.dtype)
-        seen = self._vision(pixels)
+        features = self._vision(pixels)
         synchronize(self.device)
-        return list(seen)
+        return list(features)
 
-    @failing()
+    @runner_errors()
     def add(
-        self, ids: Sequence[int], features: Sequence[Tensor], capacity: int, decoding: SamplingParams = GREEDY
+        self, prompt_ids: Sequence[int], features: Sequence[Tensor], capacity: int, sampling: SamplingParams = GREEDY
     ) -> int:
-        row = self._cache.add(self._embed(ids, features), capacity)
-        self._sampler.begin(row, ids, decoding)
-        return row
+        slot_id = self._cache.add(self._embed(prompt_ids, features), capacity)
+        self._sampler.start(slot_id, prompt_ids, sampling)
+        return slot_id
 
-    @failing()
+    @runner_errors()
     def fork(
         self,
-        row: int,
-        shared: int,
-        ids: Sequence[int],
+        slot_id: int,
+        prefix_length: int,
+        prompt_ids: Sequence[int],
         features: Sequence[Tensor],
         capacity: int,
-        decoding: SamplingParams = GREEDY,
+        sampling: SamplingParams = GREEDY,
     ) -> int:
-        forked = self._cache.fork(row, shared, self._embed(ids, features)[shared:], capacity)
-        self._sampler.begin(forked, ids, decoding)
-        return forked
+        forked_id = self._cache.fork(
+            slot_id, prefix_length, self._embed(prompt_ids, features)[prefix_length:], capacity
+        )
+        self._sampler.start(forked_id, prompt_ids, sampling)
+        return forked_id
 
-    @failing()
-    def prefill(self, parts: Sequence[tuple[int, int]]) -> Sequence[int]:
-        chosen = self._sampler([number for number, _ in parts], self._prefill(parts))
-        self._mark_prefilled(parts)
+    @runner_errors()
+    def prefill(self, chunks: Sequence[tuple[int, int]]) -> Sequence[int]:
+        chosen = self._sampler([slot_id for slot_id, _ in chunks], self._prefill(chunks))
+        self._mark_prefilled(chunks)
         return chosen
 
-    @failing()
-    def prefill_scores(self, parts: Sequence[tuple[int, int]]) -> Tensor:
-        """As `prefill`, but how likely every token is to come next in each row, (rows, vocabulary)."""
-        scores = self._prefill(parts)
-        self._mark_prefilled(parts)
+    @runner_errors()
+    def prefill_scores(self, chunks: Sequence[tuple[int, int]]) -> Tensor:
+        """As `prefill`, but the scores of every next token, (chunks, vocabulary)."""
+        scores = self._prefill(chunks)
+        self._mark_prefilled(chunks)
         return scores
 
-    @failing()
-    def decode(self, rows: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
-        scores, order = self._decode(rows, tokens)
-        self._sampler.take(rows, tokens)
-        chosen = dict(zip(order, self._sampler([rows[number] for number in order], scores), strict=True))
-        self._mark_decoded(rows)
-        return [chosen[number] for number in range(len(rows))]
+    @runner_errors()
+    def decode(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
+        scores, order = self._decode(slot_ids, tokens)
+        self._sampler.append(slot_ids, tokens)
+        chosen = dict(zip(order, self._sampler([slot_ids[index] for index in order], scores), strict=True))
+        self._mark_decoded(slot_ids)
+        return [chosen[index] for index in range(len(slot_ids))]
 
-    @failing()
-    def decode_scores(self, rows: Sequence[int], tokens: Sequence[int]) -> Tensor:
-        """As `decode`, but how likely every token is to come next in each row, (rows, vocabulary)."""
-        scores, order = self._decode(rows, tokens)
-        self._mark_decoded(rows)
-        return torch.stack([scores[order.index(number)] for number in range(len(rows))])
+    @runner_errors()
+    def decode_scores(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """As `decode`, but the scores of every next token, (slots, vocabulary)."""
+        scores, order = self._decode(slot_ids, tokens)
+        self._mark_decoded(slot_ids)
+        return torch.stack([scores[order.index(index)] for index in range(len(slot_ids))])
 
-    @failing()
-    def sample(self, rows: Sequence[int], scores: Tensor) -> Sequence[int]:
-        """The next token of each row by its scores, (rows, vocabulary)."""
-        return self._sampler(rows, scores)
+    @runner_errors()
+    def sample(self, slot_ids: Sequence[int], scores: Tensor) -> Sequence[int]:
+        """The next token of each slot by its scores, (slots, vocabulary)."""
+        return self._sampler(slot_ids, scores)
 
-    def _prefill(self, parts: Sequence[tuple[int, int]]) -> Tensor:
-        rows = [(self._cache[number], count) for number, count in parts]
-        places = [place for row, count in rows for place in range(row.length, row.length + count)]
-        tokens = torch.cat([row.pending[:count] for row, count in rows])
-        reading = PrefillAttention(rows, self._kernel)
-        packed = torch.tensor([*places, *(part.last - 1 for part in reading.parts)], device=self.device)
-        return self._text.scores(self._text(tokens, packed[: len(places)], reading, packed[len(places) :]))
+    def _prefill(self, chunks: Sequence[tuple[int, int]]) -> Tensor:
+        slots = [(self._cache[slot_id], count) for slot_id, count in chunks]
+        positions = [position for slot, count in slots for position in range(slot.length, slot.length + count)]
+        tokens = torch.cat([slot.pending[:count] for slot, count in slots])
+        attention = PrefillAttention(slots, self._kernel)
+        last_tokens = [segment.last - 1 for segment in attention.segments]
+        packed = torch.tensor([*positions, *last_tokens], device=self.device)
+        return self._text.scores(self._text(tokens, packed[: len(positions)], attention, packed[len(positions) :]))
 
-    def _mark_prefilled(self, parts: Sequence[tuple[int, int]]) -> None:
-        """Only what has succeeded to the end counts: until then it may be repeated."""
-        for number, count in parts:
-            row = self._cache[number]
-            # Copied, so that what was read is let go.
-            row.length, row.pending = row.length + count, row.pending[count:].clone()
+    def _mark_prefilled(self, chunks: Sequence[tuple[int, int]]) -> None:
+        """Only after the whole step has succeeded: until then it can be repeated."""
+        for slot_id, count in chunks:
+            slot = self._cache[slot_id]
+            # Cloned, so that the tokens that were prefilled are freed.
+            slot.length, slot.pending = slot.length + count, slot.pending[count:].clone()
 
-    def _decode(self, rows: Sequence[int], tokens: Sequence[int]) -> tuple[Tensor, list[int]]:
-        """Scores (rows, vocabulary), and which of the rows each is of."""
-        writing = DecodeAttention([self._cache[number] for number in rows], tokens, self._kernel)
-        hidden = self._text(self._text.embed(writing.tokens), writing.places, writing)
-        return self._text.scores(hidden), writing.order
+    def _decode(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> tuple[Tensor, list[int]]:
+        """Scores (slots, vocabulary), and the index in `slot_ids` of each."""
+        attention = DecodeAttention([self._cache[slot_id] for slot_id in slot_ids], tokens, self._kernel)
+        hidden = self._text(self._text.embed(attention.tokens), attention.positions, attention)
+        return self._text.scores(hidden), attention.order
 
-    def _mark_decoded(self, rows: Sequence[int]) -> None:
-        for number in rows:
-            self._cache[number].length += 1
+    def _mark_decoded(self, slot_ids: Sequence[int]) -> None:
+        for slot_id in slot_ids:
+            self._cache[slot_id].length += 1
 
-    def free(self, row: int) -> None:
-        self._sampler.free(row)
+    def free(self, slot_id: int) -> None:
+        self._sampler.free(slot_id)
         with torch.inference_mode():
-            self._cache.free(row)
+            self._cache.free(slot_id)
 
     def empty_cache(self) -> None:
         empty_cache(self.device)
 
-    def _embed(self, ids: Sequence[int], features: Sequence[Tensor]) -> Tensor:
-        """A prompt's tokens (tokens, hidden), with the features where `<image>` stands."""
-        places = [place for place, token in enumerate(ids) if token == self._image_id] if features else []
-        packed = torch.tensor([*ids, *places], device=self.device)
-        embedded = self._text.embed(packed[: len(ids)])
+    def trim(self) -> None:
+        trim(self.device)
+
+    def close(self) -> None:
+        del self._vision, self._text, self._cache, self._sampler
+        empty_cache(self.device)
+
+    def _embed(self, prompt_ids: Sequence[int], features: Sequence[Tensor]) -> Tensor:
+        """A prompt's embedded tokens (tokens, hidden), with the features at its image positions."""
+        positions = [index for index, token in enumerate(prompt_ids) if token == self._image_id] if features else []
+        packed = torch.tensor([*prompt_ids, *positions], device=self.device)
+        embedded = self._text.embed(packed[: len(prompt_ids)])
         if features:
-            embedded.index_copy_(0, packed[len(ids) :], torch.cat(list(features)))
+            embedded.index_copy_(0, packed[len(prompt_ids) :], torch.cat(list(features)))
         return embedded

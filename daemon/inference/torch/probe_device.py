@@ -1,4 +1,6 @@
-"""Tells in JSON where a model would run, and in which numbers. A program of its own: a broken PyTorch breaks no other.
+"""Prints as JSON on which device and in which precision a model would run.
+
+A separate process, so that a broken PyTorch breaks no other.
 
 python -m daemon.inference.torch.probe_device DEVICE PRECISION
 """
@@ -11,25 +13,25 @@ import sys
 import torch
 
 from config.errors import SmolwatchError
-from daemon.inference.torch.devices import check_int8, name_of, pick_device, pick_dtype
+from daemon.inference.torch.devices import device_name, pick_device, pick_dtype, require_int8
 
 
 def about(device: str, precision: str) -> dict[str, object]:
-    """For settings of that name. `error` and `advice` instead of device and dtype, where they cannot be had."""
-    known: dict[str, object] = {
+    """For these settings; `error` and `advice` instead of device and dtype where they are not available."""
+    facts: dict[str, object] = {
         "torch": torch.__version__,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "mps_built": torch.backends.mps.is_built(),
     }
     try:
-        place = pick_device(device)
+        chosen = pick_device(device)
         if precision == "int8":
-            check_int8(place)
+            require_int8(chosen)
     except SmolwatchError as error:
-        return known | {"error": str(error), "advice": error.advice}
-    dtype = str(pick_dtype(precision, place)).removeprefix("torch.")
-    return known | {"device": place.type, "name": name_of(place), "dtype": dtype}
+        return facts | {"error": str(error), "advice": error.advice}
+    dtype = str(pick_dtype(precision, chosen)).removeprefix("torch.")
+    return facts | {"device": chosen.type, "name": device_name(chosen), "dtype": dtype}
 
 
 if __name__ == "__main__":

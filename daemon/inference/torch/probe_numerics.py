@@ -1,6 +1,6 @@
-"""Tells in JSON how far each device here is off the CPU, and answers written together off those written alone.
+"""Prints as JSON the error of each device against the CPU, and of batched answers against single ones.
 
-A program of its own: a device's driver may end it. python -m daemon.inference.torch.probe_numerics [FOLDER]
+A separate process, because a driver can end it. python -m daemon.inference.torch.probe_numerics [FOLDER]
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import torch
 
 from config.errors import SmolwatchError
 from daemon.inference.batch.runner_protocol import RunnerError
-from daemon.inference.smolvlm.checkpoint import read_plan
-from daemon.inference.torch.device_check import judge, off, run_modes
+from daemon.inference.smolvlm.checkpoint import read_spec
+from daemon.inference.torch.device_check import find_fault, relative_error, run_modes
 from daemon.inference.torch.device_check_inputs import CheckInputs
-from daemon.inference.torch.devices import name_of, pick_device, pick_dtype
+from daemon.inference.torch.devices import device_name, pick_device, pick_dtype
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import DEMO
 
@@ -26,32 +26,36 @@ ROWS = 32
 
 
 def about(folder: Path) -> dict[str, list[dict[str, object]]]:
-    """By device, the ways to compute up to the first that is sound; none for a device that is not here."""
-    plan = read_plan(folder)
-    probe = CheckInputs(tile=plan.tile, image_id=plan.image_id, context=plan.context)
-    truth = probe.alone(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
+    """By device, the run modes up to the first correct one; none for a missing device."""
+    spec = read_spec(folder)
+    inputs = CheckInputs(tile=spec.tile, image_id=spec.image_id, context=spec.context)
+    expected = inputs.run_single(TorchRunner.from_folder(folder, torch.device("cpu"), torch.float32))
 
-    def ways(name: str) -> Iterator[dict[str, object]]:
+    def modes(name: str) -> Iterator[dict[str, object]]:
         try:
             device = pick_device(name)
         except SmolwatchError:
             return
-        for way in run_modes(pick_dtype("auto", device), ROWS):
-            told: dict[str, object] = {"device": name_of(device), "way": way.words, "dtype": str(way.dtype)}
+        for mode in run_modes(pick_dtype("auto", device), ROWS):
+            report: dict[str, object] = {"device": device_name(device), "way": mode.label, "dtype": str(mode.dtype)}
             try:
-                runner = TorchRunner.from_folder(folder, device, way.dtype, kernel=way.kernel)
-                alone, together = probe.alone(runner), probe.together(runner)
+                runner = TorchRunner.from_folder(folder, device, mode.dtype, kernel=mode.kernel)
+                single, batch = inputs.run_single(runner), inputs.run_batch(runner)
             except RunnerError as error:
-                yield told | {"trouble": str(error)}
+                yield report | {"trouble": str(error)}
                 continue
-            trouble = judge(alone, together, truth, way)
-            told["off_the_cpu"] = max(off(alone.features, truth.features), off(alone.scores, truth.scores))
-            told["off_alone"] = max(off(together.features, alone.features), off(together.scores, alone.scores))
-            yield told | {"trouble": trouble}
-            if trouble is None:
+            fault = find_fault(single, batch, expected, mode)
+            report["off_the_cpu"] = max(
+                relative_error(single.features, expected.features), relative_error(single.scores, expected.scores)
+            )
+            report["off_alone"] = max(
+                relative_error(batch.features, single.features), relative_error(batch.scores, single.scores)
+            )
+            yield report | {"trouble": fault}
+            if fault is None:
                 return
 
-    return {name: list(ways(name)) for name in DEVICES}
+    return {name: list(modes(name)) for name in DEVICES}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The stock way to ask the model, as its users run it: one `generate` of transformers a question, one after the other.
+"""The stock loop, as users of transformers run it: one `generate` a question, one after the other.
 
-What the engine is measured against: the same weights, the same requests, the same replies.
+The reference of the benchmark: the same weights, the same requests, the same replies.
 """
 
 from __future__ import annotations
@@ -17,52 +17,52 @@ from transformers.utils import logging
 
 from daemon.inference.engine import Answer, Figures, Reply, Request
 from daemon.inference.smolvlm.processor import Prepared, Processor
-from daemon.inference.torch.devices import empty_cache, memory_of, pick_device, pick_dtype, synchronize
+from daemon.inference.torch.devices import empty_cache, memory_bytes, pick_device, pick_dtype, synchronize
 
 
-class FirstToken(BaseStreamer):
-    """Notes when the first token was there: `generate` hands over the prompt, then token after token."""
+class FirstTokenTimer(BaseStreamer):
+    """Records when the first token arrives: `generate` passes the prompt, then token after token."""
 
     def __init__(self) -> None:
         self.at: float | None = None
-        self._prompt_was_seen = False
+        self._has_prompt = False
 
     def put(self, value: Tensor) -> None:
-        if self._prompt_was_seen and self.at is None:
+        if self._has_prompt and self.at is None:
             self.at = time.perf_counter()
-        self._prompt_was_seen = True
+        self._has_prompt = True
 
     def end(self) -> None:
         pass
 
 
 class ReferenceLoop:
-    """A model loaded by transformers. Its phases are an engine's; of vision, the connector counts as prefill here."""
+    """A model loaded by transformers. It has the phases of an engine, except that the connector counts as prefill."""
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self.device = device
         self.model = model
-        self._vision = self._vision_began = 0.0
-        model.model.vision_model.register_forward_pre_hook(self._look)
-        model.model.vision_model.register_forward_hook(self._looked)
+        self._vision = self._vision_started = 0.0
+        model.model.vision_model.register_forward_pre_hook(self._before_vision)
+        model.model.vision_model.register_forward_hook(self._after_vision)
 
     @classmethod
     def from_folder(cls, folder: Path, *, device: str, precision: str) -> ReferenceLoop:
-        """Loaded on the device and in the numbers that these settings mean for the engine too."""
-        place = pick_device(device)
-        silence: Any = logging.disable_progress_bar
-        silence()
+        """Loaded on the same device and in the same precision as the engine with these settings."""
+        chosen_device = pick_device(device)
+        disable_progress: Any = logging.disable_progress_bar
+        disable_progress()
         model: Any = SmolVLMForConditionalGeneration.from_pretrained(
-            folder, dtype=pick_dtype(precision, place), local_files_only=True
+            folder, dtype=pick_dtype(precision, chosen_device), local_files_only=True
         )
-        return cls(model.to(place).eval(), place)
+        return cls(model.to(chosen_device).eval(), chosen_device)
 
     def close(self) -> None:
         self.model = None
         empty_cache(self.device)
 
     def reply(self, request: Request, processor: Processor) -> Reply:
-        """Every question is prepared and answered by itself, with exactly as many tokens as it allows."""
+        """Every question is preprocessed and answered alone, with exactly as many tokens as it allows."""
         seconds = dict.fromkeys(("preprocess", "vision", "prefill", "generate"), 0.0)
         answers, tokens_in = {}, 0
         for question in request.questions:
@@ -71,26 +71,26 @@ class ReferenceLoop:
                 request.pictures, question.ask, timestamps=request.timestamps, seconds=request.seconds
             )
             seconds["preprocess"] += time.perf_counter() - began
-            said = self._generate(prepared, question.tokens, seconds)
-            answers[question.name] = Answer(text=processor.decode(said), tokens=len(said), complete=False)
-            tokens_in += len(prepared.ids)
+            output_ids = self._generate(prepared, question.tokens, seconds)
+            answers[question.name] = Answer(text=processor.decode(output_ids), tokens=len(output_ids), complete=False)
+            tokens_in += len(prepared.prompt_ids)
         figures = Figures(
             seconds=seconds,
             tokens_in=tokens_in,
             tokens_out=sum(answer.tokens for answer in answers.values()),
             batch_rows=1,
-            device_memory_bytes=memory_of(self.device),
+            device_memory_bytes=memory_bytes(self.device),
             cold_start=False,
         )
         return Reply(id=request.id, answers=answers, figures=figures)
 
     def _generate(self, prepared: Prepared, tokens: int, seconds: dict[str, float]) -> list[int]:
-        """So many tokens, the likeliest each; what that took is added to the phases."""
-        first, self._vision = FirstToken(), 0.0
+        """Exactly so many tokens, greedily; adds the times to `seconds` by phase."""
+        first, self._vision = FirstTokenTimer(), 0.0
         began = time.perf_counter()
-        ids = torch.tensor([prepared.ids], device=self.device)
+        ids = torch.tensor([prepared.prompt_ids], device=self.device)
         pixels = torch.from_numpy(prepared.pixels).unsqueeze(0).to(self.device, self.model.dtype)
-        said: Tensor = self.model.generate(
+        output_ids: Tensor = self.model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             pixel_values=pixels,
@@ -99,7 +99,7 @@ class ReferenceLoop:
             max_new_tokens=tokens,
             streamer=first,
         )
-        written: list[int] = said[0, ids.shape[1] :].tolist()
+        written: list[int] = output_ids[0, ids.shape[1] :].tolist()
         ended = time.perf_counter()
         at = first.at or ended
         seconds["vision"] += self._vision
@@ -107,10 +107,10 @@ class ReferenceLoop:
         seconds["generate"] += ended - at
         return written
 
-    def _look(self, *_: object) -> None:
+    def _before_vision(self, *_: object) -> None:
         synchronize(self.device)
-        self._vision_began = time.perf_counter()
+        self._vision_started = time.perf_counter()
 
-    def _looked(self, *_: object) -> None:
+    def _after_vision(self, *_: object) -> None:
         synchronize(self.device)
-        self._vision += time.perf_counter() - self._vision_began
+        self._vision += time.perf_counter() - self._vision_started

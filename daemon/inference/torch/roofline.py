@@ -1,4 +1,4 @@
-"""What a machine can do at most: products of matrices and copies, timed; and what the model asks of it, counted."""
+"""The machine's limits, measured: matrix products and copies; and the model's cost, counted."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 
 from daemon.inference.torch.devices import DTYPES, synchronize
 
-#: A thing is timed again and again for so long, and the best time counts: what it can do, not what it mostly does.
-TRIED_SECONDS = 0.4
+#: Each is timed repeatedly for so long, and the best time counts: the limit, not the average.
+MEASURED_SECONDS = 0.4
 CALLS = 4
-TILES_TOGETHER = 8
+TILES_PER_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -33,43 +33,45 @@ class MatrixProduct:
 
 @dataclass(frozen=True)
 class ModelCost:
-    """What the model's shape demands: operations for a tile, bytes of weights that every written token reads.
+    """The cost of the model's shape: operations for a tile, bytes of weights that every decoded token reads.
 
     `widths` are the (inner, columns) of the vision tower's products, and `patches` a tile's rows in them.
     """
 
-    operations_a_tile: int
-    bytes_a_token: int
+    operations_per_tile: int
+    bytes_per_token: int
     patches: int
     widths: tuple[tuple[int, int], ...]
 
     def products(self, dtype: str) -> list[MatrixProduct]:
-        """The vision tower's, for one tile and for many together."""
-        rows = (self.patches, TILES_TOGETHER * self.patches)
+        """The vision tower's products, for one tile and for a batch."""
+        rows = (self.patches, TILES_PER_BATCH * self.patches)
         return [MatrixProduct(dtype, count, *width) for count in rows for width in self.widths]
 
 
-def needs_of(model: Any) -> ModelCost:
+def cost_of(model: Any) -> ModelCost:
     """Counted over a loaded SmolVLMForConditionalGeneration; additions and norms are left out."""
     vision, connector = model.model.vision_model, model.model.connector
     config = vision.config
     patches = (config.image_size // config.patch_size) ** 2
     tokens = patches // model.config.scale_factor**2
     linears = [part for part in vision.encoder.modules() if isinstance(part, torch.nn.Linear)]
-    looking = patches * (sum(map(weights, linears)) + weights(vision.embeddings.patch_embedding))
-    joining = tokens * sum(weights(part) for part in connector.modules() if isinstance(part, torch.nn.Linear))
-    attending = 2 * patches**2 * config.hidden_size * config.num_hidden_layers
+    vision_weights = patches * (sum(map(weight_count, linears)) + weight_count(vision.embeddings.patch_embedding))
+    connector_weights = tokens * sum(
+        weight_count(part) for part in connector.modules() if isinstance(part, torch.nn.Linear)
+    )
+    attention_products = 2 * patches**2 * config.hidden_size * config.num_hidden_layers
     text = sum(part.numel() * part.element_size() for part in model.model.text_model.layers.parameters())
     head = model.lm_head.weight
     return ModelCost(
-        operations_a_tile=2 * (looking + joining + attending),
-        bytes_a_token=text + head.numel() * head.element_size(),
+        operations_per_tile=2 * (vision_weights + connector_weights + attention_products),
+        bytes_per_token=text + head.numel() * head.element_size(),
         patches=patches,
         widths=tuple(sorted({(part.in_features, part.out_features) for part in linears})),
     )
 
 
-def weights(part: Any) -> int:
+def weight_count(part: Any) -> int:
     count: int = part.weight.numel()
     return count
 
@@ -84,16 +86,16 @@ def product_rate(product: MatrixProduct, device: torch.device) -> float:
 
 
 def copy_rate(size: int, device: torch.device) -> float:
-    """Bytes a second of a copy of so many bytes; what is read and what is written counts."""
+    """Bytes a second of a copy of so many bytes, reads plus writes."""
     source = torch.ones(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * size / best_seconds(lambda: target.copy_(source), device)
 
 
 def best_seconds(act: Callable[[], object], device: torch.device) -> float:
-    """Of one call among several that are timed together."""
+    """Seconds of one call, in the fastest of several series of CALLS."""
     act()
-    best, deadline = float("inf"), time.perf_counter() + TRIED_SECONDS
+    best, deadline = float("inf"), time.perf_counter() + MEASURED_SECONDS
     with torch.inference_mode():
         while time.perf_counter() < deadline:
             synchronize(device)
@@ -105,6 +107,6 @@ def best_seconds(act: Callable[[], object], device: torch.device) -> float:
     return best
 
 
-def threads() -> int:
-    """How many cores torch computes on."""
+def thread_count() -> int:
+    """How many threads torch uses."""
     return torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""Which token comes next in each row: every row by its own decoding, whatever its neighbours' is."""
+"""Chooses the next token of each slot by its own sampling parameters, independently of the others."""
 
 from __future__ import annotations
 
@@ -14,64 +14,64 @@ from daemon.inference.sampling_params import SamplingParams
 
 @dataclass(frozen=True)
 class RepetitionPenalty:
-    """`stands` (vocabulary), of bools: the tokens that the row holds."""
+    """`present` (vocabulary) of bools: the tokens in the slot."""
 
-    stands: Tensor
-    by: float
+    present: Tensor
+    penalty: float
 
     def __call__(self, scores: Tensor) -> Tensor:
-        """(vocabulary) -> as many, in float32 as transformers has them."""
+        """(vocabulary) -> (vocabulary), in float32 as in transformers."""
         scores = scores.float()
-        return torch.where(self.stands, torch.where(scores < 0, scores * self.by, scores / self.by), scores)
+        return torch.where(self.present, torch.where(scores < 0, scores * self.penalty, scores / self.penalty), scores)
 
 
 class Sampler:
-    """Keeps what decodings need to know of the rows that have one; the others cost nothing and are not touched."""
+    """Keeps the state of slots with a repetition penalty; the others cost nothing and are unchanged."""
 
     def __init__(self, vocabulary: int, device: torch.device) -> None:
         self._vocabulary, self._device = vocabulary, device
         self._penalties: dict[int, RepetitionPenalty] = {}
 
-    def begin(self, row: int, prompt: Sequence[int], decoding: SamplingParams) -> None:
-        if decoding.repetition_penalty != 1:
-            stands = torch.zeros(self._vocabulary, dtype=torch.bool, device=self._device)
-            stands[torch.tensor(prompt, device=self._device)] = True
-            self._penalties[row] = RepetitionPenalty(stands, decoding.repetition_penalty)
+    def start(self, slot_id: int, prompt: Sequence[int], sampling: SamplingParams) -> None:
+        if sampling.repetition_penalty != 1:
+            present = torch.zeros(self._vocabulary, dtype=torch.bool, device=self._device)
+            present[torch.tensor(prompt, device=self._device)] = True
+            self._penalties[slot_id] = RepetitionPenalty(present, sampling.repetition_penalty)
 
-    def take(self, rows: Sequence[int], tokens: Sequence[int]) -> None:
-        """Each row holds its token too. Taking it once more, after a failure, changes nothing."""
-        for row, token in zip(rows, tokens, strict=True):
-            if row in self._penalties:
-                self._penalties[row].stands[token] = True
+    def append(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> None:
+        """Add each slot's token. Adding it again, after a failure, changes nothing."""
+        for slot_id, token in zip(slot_ids, tokens, strict=True):
+            if slot_id in self._penalties:
+                self._penalties[slot_id].present[token] = True
 
-    def free(self, row: int) -> None:
-        self._penalties.pop(row, None)
+    def free(self, slot_id: int) -> None:
+        self._penalties.pop(slot_id, None)
 
-    def __call__(self, rows: Sequence[int], scores: Tensor) -> list[int]:
-        """Scores (rows, vocabulary) -> each row's next token. Raises RunnerError for scores that are not finite."""
-        chosen, finite = likeliest(scores)
-        for place, row in enumerate(rows):
-            if row in self._penalties:
-                chosen[place] = self._penalties[row](scores[place]).argmax()
+    def __call__(self, slot_ids: Sequence[int], scores: Tensor) -> list[int]:
+        """Scores (slots, vocabulary) -> each slot's next token. Raises RunnerError for scores that are not finite."""
+        chosen, finite = most_likely(scores)
+        for index, slot_id in enumerate(slot_ids):
+            if slot_id in self._penalties:
+                chosen[index] = self._penalties[slot_id](scores[index]).argmax()
         tokens, are_numbers = torch.stack((chosen, finite.long())).tolist()  # one transfer from the device
         if not all(are_numbers):
             raise RunnerError("The model computed scores that are not finite numbers.")
         return list(tokens)
 
 
-def likeliest(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """(rows, vocabulary) -> each row's token (of equals the first), and whether all its scores are finite."""
-    return by_max(scores) if scores.device.type == "cpu" else by_argmax(scores)
+def most_likely(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """(rows, vocabulary) -> each row's best token (the first of equals), and whether all its scores are finite."""
+    return argmax_on_cpu(scores) if scores.device.type == "cpu" else argmax_on_gpu(scores)
 
 
-def by_max(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """For a CPU: one pass for both, in a quarter of argmax's time. NaN and infinity are the maximum there."""
+def argmax_on_cpu(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """One pass for both, in a quarter of argmax's time. NaN and infinity are the maximum on a CPU."""
     best = scores.max(-1)
     return best.indices, best.values.isfinite()
 
 
-def by_argmax(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """For a GPU. On Apple's, max is MPSGraph's, which passes over NaN and takes any of equals (pytorch#191100).
+def argmax_on_gpu(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """On an Apple GPU, max is MPSGraph's, which skips NaN and takes any of equals (pytorch#191100).
 
     argmax is a kernel of torch's own since 2.13 (pytorch#188160).
     """

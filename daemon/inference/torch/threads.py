@@ -1,4 +1,4 @@
-"""How many threads torch computes on, by what is measured when the model is loaded."""
+"""Chooses how many threads torch uses, by a measurement when the model is loaded."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import linear
 
-#: One thread fewer is taken only if it is so many times as fast, as it is where OpenMP's threads spin for long and that
-#: cannot be helped (see `libraries`). Who else is busy now need not be so for as long as the model stays loaded.
-FASTER = 2.0
-#: As small as those of which a step over a few answers has hundreds.
+#: One thread fewer is chosen only if it is so many times as fast, as where OpenMP's threads spin for long and cannot be
+#: configured (see `environment`). Other load at this moment may end long before the model is unloaded.
+MIN_SPEEDUP = 2.0
+#: As small as the hundreds of products in a decode step of a few answers.
 ROWS, WIDTH, PRODUCTS = 8, 960, 16
 ROUNDS = 5
-#: No further round begins after so long.
-PATIENCE_SECONDS = 0.5
+#: No further round begins after so many seconds.
+MAX_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,24 @@ class ThreadChoice:
 
 
 def choose(seconds: Mapping[int, float]) -> ThreadChoice:
-    """Of numbers of threads, with the time that the same work took on each: the most, unless fewer are much faster."""
-    most, best = max(seconds), min(seconds, key=lambda count: seconds[count])
-    chosen = best if seconds[most] >= FASTER * seconds[best] else most
+    """The largest number of threads, unless fewer are much faster; `seconds` of the same work, by number."""
+    default, best = max(seconds), min(seconds, key=lambda count: seconds[count])
+    chosen = best if seconds[default] >= MIN_SPEEDUP * seconds[best] else default
     times = ", ".join(f"{1000 * seconds[count]:.1f} ms on {count}" for count in sorted(seconds, reverse=True))
     return ThreadChoice(chosen, f"{PRODUCTS} small products take {times}")
 
 
 def choose_threads(dtype: torch.dtype) -> ThreadChoice:
-    """Measure and choose, in a fraction of a second; torch computes on that many threads from then on.
+    """Measure and choose, in a fraction of a second; torch uses that many threads from then on.
 
-    Where there is one core, or OMP_NUM_THREADS says how many, nothing is measured.
+    Nothing is measured with one core, or if OMP_NUM_THREADS is set.
     """
-    most = torch.get_num_threads()
-    if most == 1 or "OMP_NUM_THREADS" in os.environ:
-        return ThreadChoice(most, "as OMP_NUM_THREADS says" if "OMP_NUM_THREADS" in os.environ else "there is one core")
-    choice = choose(median_seconds((most, most - 1), small_products(dtype), torch.set_num_threads))
+    default = torch.get_num_threads()
+    if default == 1 or "OMP_NUM_THREADS" in os.environ:
+        return ThreadChoice(
+            default, "set by OMP_NUM_THREADS" if "OMP_NUM_THREADS" in os.environ else "there is one core"
+        )
+    choice = choose(median_seconds((default, default - 1), small_products(dtype), torch.set_num_threads))
     torch.set_num_threads(choice.threads)
     return choice
 
@@ -51,16 +53,16 @@ def choose_threads(dtype: torch.dtype) -> ThreadChoice:
 def median_seconds(
     counts: tuple[int, ...],
     work: Callable[[], object],
-    use: Callable[[int], None],
+    set_threads: Callable[[int], None],
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[int, float]:
-    """How long the work takes on each number of threads, which take turns; `use` sets their number."""
+    """The median seconds of the work for each number of threads, interleaved; `set_threads` sets their number."""
     taken: dict[int, list[float]] = {count: [] for count in counts}
-    until = clock() + PATIENCE_SECONDS
+    until = clock() + MAX_SECONDS
     for _ in range(ROUNDS):
         for count in counts:
-            use(count)
-            work()  # threads that are new have started then
+            set_threads(count)
+            work()  # starts new threads
             began = clock()
             work()
             taken[count].append(clock() - began)

@@ -1,6 +1,6 @@
 """SmolVLM's vision tower and connector over the weights of transformers' modules, for whole tiles.
 
-Only matrices are multiplied, never stacks of them: Apple's GPUs computed products of stacks with a bias wrong
+Multiplies matrices only, never stacks of them: Apple's GPUs computed batched products with a bias wrong
 (pytorch#192934, M1 on macOS 26 with torch 2.13), and slowly (pytorch#189847).
 """
 
@@ -13,23 +13,23 @@ import torch
 from torch import Tensor, nn
 
 from daemon.inference.torch.attention import AttentionKernel, fused
-from daemon.inference.torch.linear import Layout, laid_out, together, with_gelu
+from daemon.inference.torch.linear import Layout, fused_linear, gelu_linear, native_layout
 from daemon.inference.torch.tile_pool import TilePool
 
 #: 2 MiB of scores each in bf16, for 1,024 patches.
-HEADS_AT_ONCE = 2
+HEADS_PER_BLOCK = 2
 
 
 class VisionLayer:
-    """One layer's weights; those that are multiplied with the same thing lie together."""
+    """One layer's weights; those with the same input are fused."""
 
-    def __init__(self, layer: Any, lay: Layout, kernel: AttentionKernel) -> None:
+    def __init__(self, layer: Any, layout: Layout, kernel: AttentionKernel) -> None:
         self._kernel = kernel
         attention, mlp = layer.self_attn, layer.mlp
         self.heads: int = attention.num_heads
-        self.qkv = together(attention.q_proj, attention.k_proj, attention.v_proj, lay=lay)
-        self.out = together(attention.out_proj, lay=lay)
-        self.up, self.down = with_gelu(mlp.fc1, lay=lay), together(mlp.fc2, lay=lay)
+        self.qkv = fused_linear(attention.q_proj, attention.k_proj, attention.v_proj, layout=layout)
+        self.out = fused_linear(attention.out_proj, layout=layout)
+        self.up, self.down = gelu_linear(mlp.fc1, layout=layout), fused_linear(mlp.fc2, layout=layout)
         self.attention_norm: Callable[[Tensor], Tensor] = layer.layer_norm1
         self.mlp_norm: Callable[[Tensor], Tensor] = layer.layer_norm2
 
@@ -46,7 +46,7 @@ class VisionLayer:
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, kernel: AttentionKernel = fused) -> Tensor:
-    """Everything sees everything: (tiles, heads, patches, width) each -> the same.
+    """Attention without a mask: (tiles, heads, patches, width) each -> the same.
 
     On a CPU plain products of contiguous matrices beat the fused kernel, a few heads at a time, so that their scores
     stay in the cache between the products.
@@ -55,50 +55,50 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, kernel: AttentionKerne
         return kernel(queries, keys, values)
     scale, (tiles, heads, patches, _) = queries.shape[-1] ** -0.5, queries.shape
     attended = torch.empty_like(queries, memory_format=torch.contiguous_format)
-    scores = queries.new_empty(HEADS_AT_ONCE, patches, patches)
+    scores = queries.new_empty(HEADS_PER_BLOCK, patches, patches)
     for tile in range(tiles):
         q, k, v = (queries[tile] * scale).contiguous(), keys[tile].contiguous(), values[tile].contiguous()
-        for first in range(0, heads, HEADS_AT_ONCE):
-            some = slice(first, first + HEADS_AT_ONCE)
-            weights = scores[: len(q[some])]
-            torch.bmm(q[some], k[some].transpose(1, 2), out=weights)
+        for first in range(0, heads, HEADS_PER_BLOCK):
+            block = slice(first, first + HEADS_PER_BLOCK)
+            weights = scores[: len(q[block])]
+            torch.bmm(q[block], k[block].transpose(1, 2), out=weights)
             torch.softmax(weights, -1, out=weights)
-            torch.bmm(weights, v[some], out=attended[tile, some])
+            torch.bmm(weights, v[block], out=attended[tile, block])
     return attended
 
 
 class VisionModel:
     """Takes the weights out of a loaded SmolVLMForConditionalGeneration, whose vision layers are empty afterwards."""
 
-    def __init__(self, model: Any, lay: Layout = laid_out, kernel: AttentionKernel = fused) -> None:
+    def __init__(self, model: Any, layout: Layout = native_layout, kernel: AttentionKernel = fused) -> None:
         vision, connector = model.model.vision_model, model.model.connector
-        self._patches = Patches(vision.embeddings)
+        self._patches = PatchEmbedding(vision.embeddings)
         self._layers: list[VisionLayer] = []
         for number in range(len(vision.encoder.layers)):
-            self._layers.append(VisionLayer(vision.encoder.layers[number], lay, kernel))
-            vision.encoder.layers[number] = nn.Identity()  # lets the module's own copy go
+            self._layers.append(VisionLayer(vision.encoder.layers[number], layout, kernel))
+            vision.encoder.layers[number] = nn.Identity()  # frees the module's own copy
         self._norm: Callable[[Tensor], Tensor] = vision.post_layernorm
         self._shuffle: Callable[[Tensor, int], Tensor] = connector.pixel_shuffle
         self._scale: int = connector.scale_factor
-        self._project = together(connector.modality_projection.proj)
+        self._project = fused_linear(connector.modality_projection.proj)
         threads, is_16_bits = torch.get_num_threads(), vision.dtype is torch.bfloat16
-        gains = vision.device.type == "cpu" and is_16_bits and threads > 1
-        self._apart = TilePool(threads) if gains else None
+        use_pool = vision.device.type == "cpu" and is_16_bits and threads > 1
+        self._pool = TilePool(threads) if use_pool else None
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Tiles (tiles, 3, tile, tile) -> features (tiles, tokens a tile, hidden of the language model).
 
-        A CPU takes them one by one, so that a tile's numbers stay in its cache from layer to layer; as many at a time
-        as there are threads, and what is left over on all threads together.
+        A CPU takes single tiles, so that a tile's activations stay in its cache from layer to layer: as many at
+        a time as there are threads, and the rest one by one on all threads.
         """
         if pixels.device.type != "cpu":
-            return self._look(pixels)
+            return self._encode(pixels)
         tiles = [pixels[number : number + 1] for number in range(len(pixels))]
-        apart = 0 if self._apart is None else len(tiles) - len(tiles) % self._apart.threads
-        seen = self._apart(self._look, tiles[:apart]) if self._apart is not None else []
-        return torch.cat([*seen, *(self._look(tile) for tile in tiles[apart:])])
+        pooled = 0 if self._pool is None else len(tiles) - len(tiles) % self._pool.threads
+        encoded = self._pool(self._encode, tiles[:pooled]) if self._pool is not None else []
+        return torch.cat([*encoded, *(self._encode(tile) for tile in tiles[pooled:])])
 
-    def _look(self, pixels: Tensor) -> Tensor:
+    def _encode(self, pixels: Tensor) -> Tensor:
         hidden = self._patches(pixels)
         for layer in self._layers:
             hidden = layer(hidden)
@@ -106,18 +106,18 @@ class VisionModel:
         return self._project(shuffled.flatten(0, 1)).view(*shuffled.shape[:2], -1)
 
 
-class Patches:
-    """Tiles as embedded patches: one product, and a table of positions.
+class PatchEmbedding:
+    """Tiles -> embedded patches, by one product and a table of positions.
 
-    The stock module looks a patch's position up by its distance from the tile's edge (`SmolVLMVisionEmbeddings`). In a
-    whole tile, patch i has position i; a device whose division is off by one bit would find the neighbour's instead.
+    The stock module computes a patch's position from its distance to the tile's edge (`SmolVLMVisionEmbeddings`). In a
+    whole tile, patch i has position i; a device whose division is off by one bit would use the neighbour's.
     """
 
     def __init__(self, embeddings: Any) -> None:
         convolution = embeddings.patch_embedding
         self._edge: int = embeddings.patch_size
         self._side: int = embeddings.num_patches_per_side
-        self._embed = laid_out(convolution.weight.detach().flatten(1), convolution.bias.detach())
+        self._embed = native_layout(convolution.weight.detach().flatten(1), convolution.bias.detach())
         self._positions: Tensor = embeddings.position_embedding.weight.detach()
 
     def __call__(self, pixels: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Fetching a checkpoint from the hub into the hub's own cache, file by file, checked, and resumable.
+"""Downloads a checkpoint from the hub into the hub's own cache, file by file, checked and resumable.
 
-The library drops what it has when a download is broken off, so big files are kept as `.part` here until whole.
+The library discards an interrupted download, so large files are kept as `.part` until they are complete.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 from config.errors import ModelUnavailableError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION
 
-WANTED = (
+FILE_PATTERNS = (
     "config.json",
     "generation_config.json",
     "preprocessor_config.json",
@@ -33,7 +33,7 @@ WANTED = (
     "model.safetensors.index.json",
     "model-*.safetensors",
 )
-#: The published files' own digests, so that what is fetched is what was meant.
+#: Digests of the published files, so that only these are accepted.
 PINNED = {
     (DEFAULT_MODEL, DEFAULT_REVISION, "model.safetensors"): (
         "b9bfd456c9472c0acd5719d6e514c4b859891af205ee1a736552fd3497b8b0c3"
@@ -46,75 +46,75 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of the checkpoint; only big ones have a `sha256`."""
+    """A file of the checkpoint; only large ones have a `sha256`."""
 
     name: str
     size: int
     sha256: str | None
 
 
-class Bar:
-    """What the hub's library takes for a progress bar: tells how many bytes of the whole are here."""
+class ProgressBar:
+    """A progress bar for the hub's library that reports the bytes so far and the total."""
 
     def __init__(self, on_progress: Progress, total: int) -> None:
         self._on_progress, self._total = on_progress, total
-        self._here = 0
+        self._received = 0
 
-    def __call__(self, **_: object) -> Bar:
-        """The library makes its bar anew for each file; ours goes on."""
+    def __call__(self, **_: object) -> ProgressBar:
+        """The library makes a new bar for each file; this one continues."""
         return self
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to close: it is drawn elsewhere."""
+        """Nothing to close: the caller draws it."""
 
     def update(self, count: float | None = 1) -> None:
-        self._here += int(count or 0)
-        self._on_progress(min(self._here, self._total), self._total)
+        self._received += int(count or 0)
+        self._on_progress(min(self._received, self._total), self._total)
 
 
-def fetch(name: str, revision: str, on_progress: Progress) -> None:
-    """Bring a checkpoint into the cache; raises ModelUnavailableError when it cannot be had or is damaged."""
+def download(name: str, revision: str, on_progress: Progress) -> None:
+    """Download a checkpoint into the cache; raises ModelUnavailableError if that fails or a file is damaged."""
     disable_progress_bars()
     try:
-        files = wanted(name, revision)
-        bar = Bar(on_progress, sum(file.size for file in files))
+        files = list_files(name, revision)
+        bar = ProgressBar(on_progress, sum(file.size for file in files))
         for file in files:
             if file.sha256 is None:
                 bar.update(file.size)
             else:
-                fetch_big(name, revision, file, bar)
+                download_large(name, revision, file, bar)
             hf_hub_download(name, file.name, revision=revision)
     except ModelUnavailableError:
         raise
-    except Exception as error:  # the hub's library and those below it each raise errors of their own
+    except Exception as error:  # the hub's library and those below it raise errors of many types
         raise ModelUnavailableError(
-            f"{name} could not be fetched: {str(error).strip().partition(chr(10))[0] or type(error).__name__}",
-            advice="Look at the network and repeat: smolwatch model pull. It goes on where it was.",
+            f"{name} could not be downloaded: {str(error).strip().partition(chr(10))[0] or type(error).__name__}",
+            advice="Check your internet connection and run `smolwatch model pull` again; it resumes.",
         ) from error
 
 
-def wanted(name: str, revision: str) -> list[RemoteFile]:
-    """The files of the checkpoint, small ones first; raises ModelUnavailableError when they are not the pinned ones."""
+def list_files(name: str, revision: str) -> list[RemoteFile]:
+    """The files of the checkpoint, small ones first; raises ModelUnavailableError unless they are the pinned ones."""
     listed = [entry for entry in HfApi().list_repo_tree(name, revision=revision) if isinstance(entry, RepoFile)]
     files = [
         RemoteFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
         for entry in listed
-        if any(fnmatch(entry.path, pattern) for pattern in WANTED)
+        if any(fnmatch(entry.path, pattern) for pattern in FILE_PATTERNS)
     ]
     for file in files:
         pinned = PINNED.get((name, revision, file.name))
         if pinned is not None and file.sha256 != pinned:
             raise ModelUnavailableError(
-                f"The hub's {file.name} of {name} is not the published one: nothing was fetched."
+                f"The hub's {file.name} of {name} is not the published one: nothing was downloaded."
             )
     return sorted(files, key=lambda file: file.size)
 
 
-def fetch_big(name: str, revision: str, file: RemoteFile, bar: Bar) -> None:
-    """Put a big file where the library looks for it, going on from what an earlier call left."""
+def download_large(name: str, revision: str, file: RemoteFile, bar: ProgressBar) -> None:
+    """Put a large file where the library expects it, resuming an interrupted download."""
     blob = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"), "blobs", str(file.sha256))
     if blob.exists():
         bar.update(file.size)
@@ -122,13 +122,13 @@ def fetch_big(name: str, revision: str, file: RemoteFile, bar: Bar) -> None:
     blob.parent.mkdir(parents=True, exist_ok=True)
     part = blob.with_name(f"{blob.name}.part")
     with part.open("ab") as opened:
-        here = opened.tell()
-        bar.update(here)
-        if here < file.size:
+        received = opened.tell()
+        bar.update(received)
+        if received < file.size:
             http_get(
                 hf_hub_url(name, file.name, revision=revision),
                 opened,
-                resume_size=here,
+                resume_size=received,
                 headers=build_hf_headers(),
                 expected_size=file.size,
                 tqdm_class=bar,  # type: ignore[arg-type]  # called like a class, to make a bar
@@ -137,5 +137,7 @@ def fetch_big(name: str, revision: str, file: RemoteFile, bar: Bar) -> None:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != file.sha256:
         part.unlink()
-        raise ModelUnavailableError(f"{file.name} arrived damaged and was removed.", advice="Repeat the download.")
+        raise ModelUnavailableError(
+            f"{file.name} was damaged in the download and was removed.", advice="Download it again."
+        )
     part.rename(blob)

@@ -1,4 +1,4 @@
-"""A checkpoint of the 500M model's full size whose weights are random: the shape decides the speed, not the values."""
+"""A checkpoint of the 500M model's full size with random weights: speed depends on the shape, not on the values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPREAD = 0.02
 
 
 def write(folder: Path, seed: int) -> None:
-    """Fill `folder` with a loadable checkpoint; model.safetensors appears last, whole or not at all."""
+    """Fill `folder` with a loadable checkpoint; model.safetensors appears last, atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(FILES.glob("*.json")):
         if file.name != TENSORS:
@@ -32,7 +32,7 @@ def write(folder: Path, seed: int) -> None:
 
 
 def write_tensors(opened: BinaryIO, shapes: Mapping[str, Sequence[int]], seed: int) -> None:
-    """Tensors in bf16 in the safetensors format, one after the other, so that memory holds one at a time.
+    """Tensors in bf16 in the safetensors format, one after the other, with one at a time in memory.
 
     Source: the format's own description, safetensors' README: 8 bytes of length, a JSON header, the bytes.
     """
@@ -46,11 +46,11 @@ def write_tensors(opened: BinaryIO, shapes: Mapping[str, Sequence[int]], seed: i
     opened.write(len(text).to_bytes(8, "little") + text)
     random = np.random.default_rng(seed)
     for name, shape in shapes.items():
-        opened.write(some_weights(name, shape, random).tobytes())
+        opened.write(random_weights(name, shape, random).tobytes())
 
 
-def some_weights(name: str, shape: Sequence[int], random: np.random.Generator) -> NDArray[np.uint16]:
-    """bf16 as its bits: ones for a norm's weights and small numbers elsewhere, so that nothing overflows."""
+def random_weights(name: str, shape: Sequence[int], random: np.random.Generator) -> NDArray[np.uint16]:
+    """bf16 as bits: ones for a norm's weights and small numbers elsewhere, so that nothing overflows."""
     values = random.standard_normal(math.prod(shape), np.float32) * np.float32(SPREAD)
     if len(shape) == 1 and name.endswith("weight"):
         values += 1

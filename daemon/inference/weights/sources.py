@@ -14,16 +14,15 @@ from daemon.inference.smolvlm.checkpoint import missing_files
 
 DEMO = Path(__file__).parents[1] / "demo_model" / "checkpoint"
 DEMO_ID, DEMO_REVISION = "smolwatch-demo", "1"
-ECHO_ID, ECHO_REVISION = "echo", "1"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-#: What the default model's download weighs; said before it is begun.
+#: The size of the default model's download, shown before it starts.
 DEFAULT_BYTES = 2_034_000_000
-SAMPLE = 65_536
+SAMPLE_BYTES = 65_536
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A checkpoint that is here, whole."""
+    """A complete checkpoint on this machine."""
 
     path: Path
     id: str
@@ -37,7 +36,7 @@ class ModelFolder:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model that settings may name as `name`. Where it is not here, `problem` says why and what to do."""
+    """A model that settings can name as `name`; `problem`: why it is not on this machine, and what to do."""
 
     name: str
     id: str
@@ -48,14 +47,8 @@ class ListedModel:
 
 
 def find_model(settings: Settings) -> ModelFolder:
-    """The chosen model's folder; never asks the network. Raises ModelUnavailableError with advice."""
+    """The chosen model's folder, without any network access. Raises ModelUnavailableError with advice."""
     return find(settings.model.id, settings.model.revision)
-
-
-def check_here(settings: Settings) -> None:
-    """Raises ModelUnavailableError, with advice, where the chosen engine needs weights that are not here."""
-    if settings.model.engine != "echo":
-        find_model(settings)
 
 
 def find(name: str, revision: str) -> ModelFolder:
@@ -64,16 +57,9 @@ def find(name: str, revision: str) -> ModelFolder:
         return ModelFolder(cached_folder(name, revision), identity, version)
     missing = missing_files(folder)
     if missing:
-        advice = "Install smolwatch anew." if name == "demo" else "Set model.id to a folder with a whole checkpoint."
+        advice = "Reinstall smolwatch." if name == "demo" else "Set model.id to a folder with a complete checkpoint."
         raise ModelUnavailableError(f"{folder} lacks {', '.join(missing)}.", advice=advice)
     return ModelFolder(folder, identity, version)
-
-
-def model_key(settings: Settings) -> str:
-    """ "id@revision", under which descriptions count as this model's; known also while its weights are not here."""
-    if settings.model.engine == "echo":
-        return f"{ECHO_ID}@{ECHO_REVISION}"
-    return "@".join(identity_of(settings.model.id, settings.model.revision))
 
 
 def list_models(settings: Settings) -> list[ListedModel]:
@@ -93,32 +79,32 @@ def listed(name: str, revision: str, *, chosen: bool) -> ListedModel:
 
 
 def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFolder:
-    """Fetch the chosen model into the hub's cache, going on where an earlier pull was broken off.
+    """Download the chosen model into the hub's cache, resuming an interrupted download.
 
-    `on_progress` hears the bytes that are here and those that there will be. Raises ModelUnavailableError with advice.
+    `on_progress` gets the bytes so far and the total. Raises ModelUnavailableError with advice.
     """
     name, revision = settings.model.id, settings.model.revision
     if local_folder(name) is None:
-        from daemon.inference.weights.hub import fetch
+        from daemon.inference.weights.hub import download
 
-        fetch(name, revision, on_progress)
+        download(name, revision, on_progress)
     return find(name, revision)
 
 
 def write_random(folder: Path, seed: int = 0) -> None:
-    """Make a checkpoint of the 500M model's full size with random weights (1 GB, bf16): its speed, none of its sense.
+    """Make a checkpoint of the 500M model's full size with random weights (1 GB, bf16): as fast, without meaning.
 
-    Raises SmolwatchError where `folder` holds weights already.
+    Raises SmolwatchError if `folder` has weights already.
     """
     if any(folder.glob("*.safetensors")):
-        raise SmolwatchError(f"{folder} holds weights already.", advice="Name another folder.")
+        raise SmolwatchError(f"{folder} already has weights.", advice="Choose another folder.")
     from daemon.inference.weights.random import write
 
     write(folder, seed)
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder that a model's name stands for; None for a name on the hub."""
+    """The folder of a model's name; None for a name on the hub."""
     if name == "demo":
         return DEMO
     folder = Path(name).expanduser()
@@ -126,7 +112,7 @@ def local_folder(name: str) -> Path | None:
 
 
 def identity_of(name: str, revision: str) -> tuple[str, str]:
-    """What a description says of the model: id and revision. A folder's is its name and a digest of what it holds."""
+    """The model's id and revision in descriptions. A folder's are its name and a digest of its content."""
     if name == "demo":
         return DEMO_ID, DEMO_REVISION
     folder = local_folder(name)
@@ -136,20 +122,20 @@ def identity_of(name: str, revision: str) -> tuple[str, str]:
 
 
 def digest_of(folder: Path) -> str:
-    """Tells one checkpoint from another: its configuration, and the sizes of its weights with a sample from each."""
+    """Identifies a checkpoint by its configuration, and by the sizes of its weights with samples of each."""
     digest = hashlib.blake2b((folder / "config.json").read_bytes(), digest_size=6)
     for file in sorted(folder.glob("*.safetensors")):
         size = file.stat().st_size
         digest.update(f"{file.name} {size}".encode())
         with file.open("rb") as opened:
-            for place in (0, size // 2, max(size - SAMPLE, 0)):
+            for place in (0, size // 2, max(size - SAMPLE_BYTES, 0)):
                 opened.seek(place)
-                digest.update(opened.read(SAMPLE))
+                digest.update(opened.read(SAMPLE_BYTES))
     return digest.hexdigest()
 
 
 def cached_folder(name: str, revision: str) -> Path:
-    """The hub cache's folder of that revision; raises ModelUnavailableError unless it is whole."""
+    """The hub cache's folder of that revision; raises ModelUnavailableError unless it is complete."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(name, "config.json", revision=revision)

@@ -1,4 +1,4 @@
-"""One engine asks another again, which says what it is told."""
+"""Questions with a bad answer are asked once more, over an engine with scripted replies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, Figures, Reply, Request
 from daemon.inference.reask import ReaskingEngine
-from daemon.inference.reask_policy import OTHERWISE
+from daemon.inference.reask_policy import RETRY_SAMPLING
 from daemon.inference.sampling_params import GREEDY
 
 CAPTION = Question(name="caption", ask="Describe this image in one sentence.", tokens=64)
@@ -21,7 +21,7 @@ REQUEST = Request(id="7", pictures=(np.zeros((4, 6, 3), np.uint8),), questions=(
 GOOD, LOOP = "A dog on a beach.", "a red car and " * 12
 
 
-def said(text: str, tokens: int = 10, *, complete: bool = True) -> Answer:
+def answered(text: str, tokens: int = 10, *, complete: bool = True) -> Answer:
     return Answer(text=text, tokens=tokens, complete=complete)
 
 
@@ -34,11 +34,11 @@ def reply(seconds: dict[str, float] | None = None, *, cold: bool = False, rows: 
         device_memory_bytes=1000 * rows,
         cold_start=cold,
     )
-    return Reply(id="7", answers=answers, figures=figures, impression=f"what was seen for {', '.join(answers)}")
+    return Reply(id="7", answers=answers, figures=figures, image_features=f"features for {', '.join(answers)}")
 
 
 class Scripted(EchoEngine):
-    """Gives the next of its replies in every step in which it was asked something."""
+    """Gives the next of its replies for every request. `asked`: all requests so far."""
 
     def __init__(self, *replies: Reply) -> None:
         super().__init__()
@@ -53,30 +53,30 @@ class Scripted(EchoEngine):
         return [self.replies.pop(0) for _ in super().step()]
 
 
-def last_word(*replies: Reply) -> tuple[Reply, list[Request]]:
-    """What comes out in the end, and what was asked on the way."""
+def run(*replies: Reply) -> tuple[Reply, list[Request]]:
+    """The final reply, and all requests that the inner engine got."""
     inner = Scripted(*replies)
     engine = ReaskingEngine(inner)
     engine.submit(REQUEST)
-    found = [heard for _ in range(5) for heard in engine.step()]
+    found = [reply for _ in range(5) for reply in engine.step()]
     assert len(found) == 1
     return found[0], inner.asked
 
 
-def test_good_answers_are_handed_on_as_they_are() -> None:
-    good = reply(caption=said(GOOD), summary=said("A dog. It runs."))
-    found, asked = last_word(good)
+def test_a_good_reply_is_returned_unchanged() -> None:
+    good = reply(caption=answered(GOOD), summary=answered("A dog. It runs."))
+    found, asked = run(good)
     assert found is good
     assert asked == [REQUEST]
 
 
-def test_only_the_question_that_went_wrong_is_asked_again_about_what_was_seen() -> None:
-    first = reply(caption=said(LOOP), summary=said("A dog. It runs."))
-    found, asked = last_word(first, reply(caption=said(GOOD)))
+def test_only_the_bad_answer_s_question_is_asked_again_with_the_same_image_features() -> None:
+    first = reply(caption=answered(LOOP), summary=answered("A dog. It runs."))
+    found, asked = run(first, reply(caption=answered(GOOD)))
     again = asked[1]
     assert again.questions == (CAPTION,)
-    assert again.decoding == {"caption": OTHERWISE}
-    assert again.impression == first.impression
+    assert again.sampling == {"caption": RETRY_SAMPLING}
+    assert again.image_features == first.image_features
     assert (again.id, again.pictures) == (REQUEST.id, REQUEST.pictures)
     assert {name: answer.text for name, answer in found.answers.items()} == {
         "caption": GOOD,
@@ -85,25 +85,25 @@ def test_only_the_question_that_went_wrong_is_asked_again_about_what_was_seen() 
     assert list(found.answers) == ["caption", "summary"], "in the order of the questions"
 
 
-def test_every_question_is_asked_again_in_its_own_way() -> None:
-    _, asked = last_word(
-        reply(caption=said(LOOP), summary=said("A dog on a", complete=False)),
-        reply(caption=said(GOOD), summary=said("A dog on a beach, running.")),
+def test_every_question_is_retried_in_its_own_way() -> None:
+    _, asked = run(
+        reply(caption=answered(LOOP), summary=answered("A dog on a", complete=False)),
+        reply(caption=answered(GOOD), summary=answered("A dog on a beach, running.")),
     )
     assert asked[1].questions == (CAPTION, replace(SUMMARY, tokens=384))
-    assert asked[1].decoding == {"caption": OTHERWISE, "summary": GREEDY}
+    assert asked[1].sampling == {"caption": RETRY_SAMPLING, "summary": GREEDY}
 
 
-def test_nothing_is_asked_three_times() -> None:
-    found, asked = last_word(reply(caption=said(LOOP), summary=said(GOOD)), reply(caption=said("")))
+def test_no_question_is_asked_three_times() -> None:
+    found, asked = run(reply(caption=answered(LOOP), summary=answered(GOOD)), reply(caption=answered("")))
     assert len(asked) == 2
-    assert found.answers["caption"].text == LOOP, "the less grave of the two"
+    assert found.answers["caption"].text == LOOP, "the less severe of the two"
 
 
-def test_what_both_answers_cost_is_counted() -> None:
-    found, _ = last_word(
-        reply({"vision": 2.0, "generate": 1.0}, caption=said(LOOP, 64), summary=said(GOOD, 8), cold=True),
-        reply({"vision": 0.0, "prefill": 0.5, "generate": 3.0}, rows=5, caption=said(GOOD, 9)),
+def test_the_figures_of_both_replies_are_added() -> None:
+    found, _ = run(
+        reply({"vision": 2.0, "generate": 1.0}, caption=answered(LOOP, 64), summary=answered(GOOD, 8), cold=True),
+        reply({"vision": 0.0, "prefill": 0.5, "generate": 3.0}, rows=5, caption=answered(GOOD, 9)),
     )
     assert found.figures == Figures(
         seconds={"vision": 2.0, "generate": 4.0, "prefill": 0.5},
@@ -115,21 +115,23 @@ def test_what_both_answers_cost_is_counted() -> None:
     )
 
 
-def test_a_second_answer_that_fails_takes_nothing_away_from_the_first() -> None:
-    first = reply(caption=said(LOOP), summary=said(GOOD))
-    found, _ = last_word(first, Reply(id="7", error=EngineError("out of memory")))
+def test_an_error_in_the_second_reply_keeps_the_first() -> None:
+    first = reply(caption=answered(LOOP), summary=answered(GOOD))
+    found, _ = run(first, Reply(id="7", error=EngineError("out of memory")))
     assert found is first
 
 
 def test_an_error_is_not_asked_again() -> None:
-    found, asked = last_word(Reply(id="7", error=EngineError("out of memory")))
+    found, asked = run(Reply(id="7", error=EngineError("out of memory")))
     assert str(found.error) == "out of memory"
     assert len(asked) == 1
 
 
 @pytest.mark.parametrize("steps", [0, 1])
 def test_a_request_may_be_cancelled_while_it_is_asked_again_and_come_back_as_new(steps: int) -> None:
-    inner = Scripted(*[reply(caption=said(LOOP), summary=said(GOOD))] * (steps + 1), reply(caption=said(GOOD)))
+    inner = Scripted(
+        *[reply(caption=answered(LOOP), summary=answered(GOOD))] * (steps + 1), reply(caption=answered(GOOD))
+    )
     engine = ReaskingEngine(inner)
     engine.submit(REQUEST)
     for _ in range(steps):

@@ -2,66 +2,69 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from daemon.evaluation.bench.interleave import Measurement, Run, take_turns
+from daemon.evaluation.bench.interleave import Measurement, Run, interleave
 
 
 @dataclass
-class Watch:
-    """A clock that only moves when a side works."""
+class FakeClock:
+    """A clock that only moves when a contestant works."""
 
     now: float = 0.0
-    heard: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
 
     def __call__(self) -> float:
         return self.now
 
 
 @dataclass
-class Worker:
-    """Gets ready for a second, and then works for as long as it is told, turn by turn."""
+class TimedContestant:
+    """Prepares for a second, then runs for the given seconds, one number a round."""
 
     name: str
-    watch: Watch
+    clock: FakeClock
     seconds: list[float]
 
-    def ready(self) -> None:
-        self.watch.heard.append(f"{self.name} is ready")
-        self.watch.now += 1
+    def prepare(self) -> None:
+        self.clock.events.append(f"{self.name} is prepared")
+        self.clock.now += 1
 
     def run(self) -> Run:
-        self.watch.heard.append(f"{self.name} runs")
-        self.watch.now += self.seconds.pop(0)
+        self.clock.events.append(f"{self.name} runs")
+        self.clock.now += self.seconds.pop(0)
         return Run(files=len(self.seconds), phases={})
 
 
-def taken(watch: Watch, tell: list[str] | None = None) -> dict[str, list[Measurement]]:
-    sides = {"stock": Worker("stock", watch, [5.0, 7.0]), "engine": Worker("engine", watch, [2.0, 3.0])}
-    told: list[str] = [] if tell is None else tell
-    return take_turns(sides, rounds=2, tell=told.append, clock=watch)
+def taken(clock: FakeClock, lines: list[str] | None = None) -> dict[str, list[Measurement]]:
+    contestants = {
+        "stock": TimedContestant("stock", clock, [5.0, 7.0]),
+        "engine": TimedContestant("engine", clock, [2.0, 3.0]),
+    }
+    lines: list[str] = [] if lines is None else lines
+    return interleave(contestants, rounds=2, on_progress=lines.append, clock=clock)
 
 
-def test_sides_take_turns_and_are_ready_before_each() -> None:
-    watch = Watch()
-    taken(watch)
-    assert watch.heard == ["stock is ready", "stock runs", "engine is ready", "engine runs"] * 2
+def test_contestants_are_interleaved_and_prepared_before_each_run() -> None:
+    clock = FakeClock()
+    taken(clock)
+    assert clock.events == ["stock is prepared", "stock runs", "engine is prepared", "engine runs"] * 2
 
 
-def test_only_the_turn_itself_is_timed() -> None:
-    turns = taken(Watch())
-    assert {name: [turn.seconds for turn in found] for name, found in turns.items()} == {
+def test_only_the_run_itself_is_timed() -> None:
+    measurements = taken(FakeClock())
+    assert {name: [measurement.seconds for measurement in found] for name, found in measurements.items()} == {
         "stock": [5.0, 7.0],
         "engine": [2.0, 3.0],
     }
 
 
-def test_every_turn_keeps_its_own_run() -> None:
-    assert [turn.run.files for turn in taken(Watch())["stock"]] == [1, 0]
+def test_every_measurement_has_its_own_run() -> None:
+    assert [measurement.run.files for measurement in taken(FakeClock())["stock"]] == [1, 0]
 
 
-def test_every_turn_is_told() -> None:
-    told: list[str] = []
-    taken(Watch(), told)
-    assert told == [
+def test_every_run_is_reported() -> None:
+    lines: list[str] = []
+    taken(FakeClock(), lines)
+    assert lines == [
         "round 1 of 2: stock took 5.00 s",
         "round 1 of 2: engine took 2.00 s",
         "round 2 of 2: stock took 7.00 s",

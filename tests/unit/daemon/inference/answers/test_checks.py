@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from config.recipes import load_recipe
 from daemon.inference.answers.checks import WORDS, clean, judge
-from daemon.inference.batch.repetition import is_going_round
+from daemon.inference.batch.repetition import is_repeating
 from daemon.inference.engine import Answer
 from daemon.inference.smolvlm.prompts import chat, video_block
 from storage.quality import MEANINGS
@@ -77,7 +77,7 @@ class TestTrueAlarms:
 
     def test_one_thing_for_nearly_all_of_the_answer(self) -> None:
         words = (["red"] * 19 + ["car"]) * 2 + ["a", "b"]
-        assert not is_going_round(words, WORDS)
+        assert not is_repeating(words, WORDS)
         assert judged(" ".join(words)) == ("loop",)
 
     @pytest.mark.parametrize(

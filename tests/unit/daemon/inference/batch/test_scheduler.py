@@ -1,4 +1,4 @@
-"""How the batch fills, shares, bounds and falls back."""
+"""How the scheduler admits, shares prefixes, keeps the budget and preempts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 from daemon.inference.batch.runner_protocol import RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.batch.sequence import SequenceGroup, SequenceState, TokenSequence, shared_prefix
+from daemon.inference.batch.sequence import SequenceGroup, SequenceState, TokenSequence, shared_prefix_length
 from daemon.inference.batch.stop_criteria import StopReason, stop_reason
 from daemon.inference.batch.token_budget import TokenBudget
-from tests.fakes.batch_runner import DRONE, END, POISON, HashRunner
-from tests.support.batch_scenes import HashGroup, expected, said, scene, talkative
+from tests.fakes.batch_runner import END, LOOP_TRIGGER, POISON, HashRunner
+from tests.support.batch_scenes import HashGroup, expected_outputs, long_winded, make_group, outputs
 
 
 @pytest.fixture
@@ -20,211 +20,212 @@ def runner() -> HashRunner:
     return HashRunner()
 
 
-def batch(runner: HashRunner, *, rows: int = 8, tokens: int = 1000) -> Scheduler[int, str]:
-    return Scheduler(runner, rows=rows, tokens=tokens, end_id=END)
+def make_scheduler(runner: HashRunner, *, max_sequences: int = 8, max_tokens: int = 1000) -> Scheduler[int, str]:
+    return Scheduler(runner, max_sequences=max_sequences, max_tokens=max_tokens, end_id=END)
 
 
-def drained(batch: Scheduler[int, str], rounds: int = 200) -> list[HashGroup]:
-    return [over for _ in range(rounds) for over in batch.step()]
+def drained(scheduler: Scheduler[int, str], rounds: int = 200) -> list[HashGroup]:
+    return [finished for _ in range(rounds) for finished in scheduler.step()]
 
 
-def test_a_prefix_is_read_once_and_its_questions_fork_from_there(runner: HashRunner) -> None:
-    shown = scene([1, 2, 3], [[1], [2, 2], [3]])
-    engine = batch(runner)
-    engine.add(shown)
-    assert drained(engine) == [shown]
-    assert said(shown) == expected(shown, [1, 2, 3])
+def test_a_shared_prefix_is_prefilled_once_and_the_other_questions_fork(runner: HashRunner) -> None:
+    group = make_group([1, 2, 3], [[1], [2, 2], [3]])
+    scheduler = make_scheduler(runner)
+    scheduler.add(group)
+    assert drained(scheduler) == [group]
+    assert outputs(group) == expected_outputs(group, [1, 2, 3])
     assert runner.calls.count("add") == 1
     assert runner.calls.count("fork") == 2
-    assert runner.looked == [[1, 2, 3]]
-    assert sum(runner.reads) == 7 + 3 + 2, "one whole prompt, and what follows the prefix in the others"
+    assert runner.encoded == [[1, 2, 3]]
+    assert sum(runner.prefilled) == 7 + 3 + 2, "one whole prompt, and what follows the prefix in the others"
 
 
-def test_with_one_row_a_finished_answer_s_row_is_kept_until_the_next_has_forked(runner: HashRunner) -> None:
-    shown = scene([1], [[1], [2]])
-    engine = batch(runner, rows=1)
-    engine.add(shown)
-    assert drained(engine) == [shown]
+def test_with_one_sequence_at_a_time_a_finished_slot_is_kept_until_the_next_has_forked(runner: HashRunner) -> None:
+    group = make_group([1], [[1], [2]])
+    scheduler = make_scheduler(runner, max_sequences=1)
+    scheduler.add(group)
+    assert drained(scheduler) == [group]
     assert runner.calls.count("add") == runner.calls.count("fork") == 1
-    assert not runner.rows
+    assert not runner.slots
 
 
-def test_a_tile_that_stands_in_two_places_is_looked_at_once(runner: HashRunner) -> None:
-    shown = scene([4, 5, 4], [[1]])
-    shown.tiles, shown.tile_indices = (4, 5), (0, 1, 0)
-    engine = batch(runner)
-    engine.add(shown)
-    drained(engine)
-    assert runner.looked == [[4, 5]]
-    assert said(shown) == expected(shown, [4, 5, 4])
+def test_a_tile_at_two_positions_is_encoded_once(runner: HashRunner) -> None:
+    group = make_group([4, 5, 4], [[1]])
+    group.tiles, group.tile_indices = (4, 5), (0, 1, 0)
+    scheduler = make_scheduler(runner)
+    scheduler.add(group)
+    drained(scheduler)
+    assert runner.encoded == [[4, 5]]
+    assert outputs(group) == expected_outputs(group, [4, 5, 4])
 
 
-def test_a_waiting_answer_takes_the_place_of_a_finished_one_at_once(runner: HashRunner) -> None:
-    short, long, waiting = talkative(1), talkative(30), talkative(5)
-    engine = batch(runner, rows=2)
-    for shown in (short, long, waiting):
-        engine.add(shown)
-    assert engine.step() == [short]
-    engine.step()
-    assert len(runner.rows) == 2
-    assert drained(engine) == [waiting, long]
+def test_a_waiting_sequence_replaces_a_finished_one_at_once(runner: HashRunner) -> None:
+    short, long, waiting = long_winded(1), long_winded(30), long_winded(5)
+    scheduler = make_scheduler(runner, max_sequences=2)
+    for group in (short, long, waiting):
+        scheduler.add(group)
+    assert scheduler.step() == [short]
+    scheduler.step()
+    assert len(runner.slots) == 2
+    assert drained(scheduler) == [waiting, long]
 
 
-def test_rows_are_bounded_by_memory_too(runner: HashRunner) -> None:
-    engine = batch(runner, tokens=48)
+def test_slots_are_bounded_by_memory_too(runner: HashRunner) -> None:
+    scheduler = make_scheduler(runner, max_tokens=48)
     for _ in range(6):
-        engine.add(talkative(6))  # 5 tokens to read and 6 to say: two blocks of 8
-    engine.step()
+        scheduler.add(long_winded(6))  # 5 tokens of prompt and 6 of output: two blocks of 8
+    scheduler.step()
     assert runner.used == 48
-    assert len(drained(engine)) == 6
+    assert len(drained(scheduler)) == 6
 
 
 def test_what_is_larger_than_the_whole_budget_runs_alone(runner: HashRunner) -> None:
-    large, small = scene([1] * 40, [[1]]), scene([2], [[1]])
-    engine = batch(runner, tokens=24)
-    engine.add(small)
-    engine.add(large)
-    assert drained(engine) == [small, large]
+    large, small = make_group([1] * 40, [[1]]), make_group([2], [[1]])
+    scheduler = make_scheduler(runner, max_tokens=24)
+    scheduler.add(small)
+    scheduler.add(large)
+    assert drained(scheduler) == [small, large]
     assert large.peak_batch_size == 1
 
 
-def test_long_prompts_are_read_piece_by_piece_while_others_are_written(runner: HashRunner) -> None:
-    short, long = talkative(30), scene([], [[1] * 3000])
-    engine = batch(runner, tokens=10_000)
-    engine.add(short)
-    engine.step()
-    engine.add(long)
+def test_long_prompts_are_prefilled_in_chunks_while_others_decode(runner: HashRunner) -> None:
+    short, long = long_winded(30), make_group([], [[1] * 3000])
+    scheduler = make_scheduler(runner, max_tokens=10_000)
+    scheduler.add(short)
+    scheduler.step()
+    scheduler.add(long)
     before = len(short.sequences[0].output_ids)
-    engine.step()
-    engine.step()
-    assert max(runner.reads) <= engine.budget.tokens_per_step
+    scheduler.step()
+    scheduler.step()
+    assert max(runner.prefilled) <= scheduler.budget.tokens_per_step
     assert len(short.sequences[0].output_ids) == before + 2
-    assert set(drained(engine)) == {short, long}
-    assert said(long) == expected(long, [])
+    assert set(drained(scheduler)) == {short, long}
+    assert outputs(long) == expected_outputs(long, [])
 
 
-def test_many_tiles_are_looked_at_a_few_a_round(runner: HashRunner) -> None:
-    engine = batch(runner)
-    engine.add(scene([1] * 20, [[1]]))
-    drained(engine)
-    assert [len(tiles) for tiles in runner.looked] == [8, 8, 4]
+def test_many_tiles_are_encoded_a_few_a_step(runner: HashRunner) -> None:
+    scheduler = make_scheduler(runner)
+    scheduler.add(make_group([1] * 20, [[1]]))
+    drained(scheduler)
+    assert [len(tiles) for tiles in runner.encoded] == [8, 8, 4]
 
 
-def test_tiles_of_several_scenes_are_looked_at_together(runner: HashRunner) -> None:
-    engine = batch(runner)
+def test_tiles_of_several_groups_are_encoded_together(runner: HashRunner) -> None:
+    scheduler = make_scheduler(runner)
     for tile in range(5):
-        engine.add(scene([tile], [[1]]))
-    drained(engine)
-    assert runner.looked == [[0, 1, 2, 3, 4]]
+        scheduler.add(make_group([tile], [[1]]))
+    drained(scheduler)
+    assert runner.encoded == [[0, 1, 2, 3, 4]]
 
 
-def test_short_memory_sends_the_youngest_back_and_lets_the_oldest_go_on(runner: HashRunner) -> None:
-    scenes = [talkative(9, after=number) for number in range(4)]
-    looked = [list(shown.tiles) for shown in scenes]
-    engine = batch(runner)
-    for shown in scenes:
-        engine.add(shown)
-    engine.step()
-    begun = [len(shown.sequences[0].output_ids) for shown in scenes]
+def test_out_of_memory_preempts_the_youngest_and_keeps_the_oldest(runner: HashRunner) -> None:
+    groups = [long_winded(9, after=number) for number in range(4)]
+    tiles = [list(group.tiles) for group in groups]
+    scheduler = make_scheduler(runner)
+    for group in groups:
+        scheduler.add(group)
+    scheduler.step()
+    begun = [len(group.sequences[0].output_ids) for group in groups]
     runner.failures = [RunnerMemoryError("full")]
-    engine.step()
-    assert [len(shown.sequences[0].output_ids) for shown in scenes] == [*begun[:2], 0, 0]
-    assert len(runner.rows) == 2
-    assert set(drained(engine)) == set(scenes)
-    assert [said(shown) for shown in scenes] == [expected(*pair) for pair in zip(scenes, looked, strict=True)]
+    scheduler.step()
+    assert [len(group.sequences[0].output_ids) for group in groups] == [*begun[:2], 0, 0]
+    assert len(runner.slots) == 2
+    assert set(drained(scheduler)) == set(groups)
+    assert [outputs(group) for group in groups] == [expected_outputs(*pair) for pair in zip(groups, tiles, strict=True)]
 
 
-def test_a_failure_sends_all_back_and_each_is_tried_with_fewer_beside_it(runner: HashRunner) -> None:
-    scenes = [scene([tile], [[1]]) for tile in (1, POISON, 2)]
-    engine = batch(runner)
-    for shown in scenes:
-        engine.add(shown)
-    assert set(drained(engine)) == set(scenes)
-    assert [shown.failure for shown in scenes] == [None, "poisoned", None]
-    assert said(scenes[2]) == expected(scenes[2], [2])
+def test_a_failure_preempts_all_and_each_is_tried_in_a_smaller_batch(runner: HashRunner) -> None:
+    groups = [make_group([tile], [[1]]) for tile in (1, POISON, 2)]
+    scheduler = make_scheduler(runner)
+    for group in groups:
+        scheduler.add(group)
+    assert set(drained(scheduler)) == set(groups)
+    assert [group.failure for group in groups] == [None, "poisoned", None]
+    assert outputs(groups[2]) == expected_outputs(groups[2], [2])
 
 
-def test_memory_that_is_short_even_for_one_makes_its_rounds_smaller_first(runner: HashRunner) -> None:
-    shown = scene(range(8), [[1]])
-    engine = batch(runner)
-    engine.add(shown)
+def test_out_of_memory_with_one_sequence_makes_its_steps_smaller_first(runner: HashRunner) -> None:
+    group = make_group(range(8), [[1]])
+    scheduler = make_scheduler(runner)
+    scheduler.add(group)
     runner.failures = [RunnerMemoryError("full")] * 2
-    assert drained(engine) == [shown]
-    assert [len(tiles) for tiles in runner.looked] == [2, 2, 2, 2]
-    assert shown.failure is None
+    assert drained(scheduler) == [group]
+    assert [len(tiles) for tiles in runner.encoded] == [2, 2, 2, 2]
+    assert group.failure is None
 
 
 @pytest.mark.parametrize(
     "until",
     [
-        lambda one: True,
-        lambda one: one.state is SequenceState.DECODE,
-        lambda one: one.is_finished,
+        lambda sequence: True,
+        lambda sequence: sequence.state is SequenceState.DECODE,
+        lambda sequence: sequence.is_finished,
     ],
-    ids=["before anything was seen", "in the middle of an answer", "with the first answer's row kept for the second"],
+    ids=["before any tile is encoded", "in the middle of an answer", "with the first slot kept for the second"],
 )
 def test_what_never_fits_fails_in_the_end(runner: HashRunner, until: Callable[[TokenSequence], bool]) -> None:
-    shown = scene([15], [[1], [2]])
-    engine = batch(runner, rows=1)
-    engine.add(shown)
-    while not until(shown.sequences[0]):
-        assert engine.step() == []
+    group = make_group([15], [[1], [2]])
+    scheduler = make_scheduler(runner, max_sequences=1)
+    scheduler.add(group)
+    while not until(group.sequences[0]):
+        assert scheduler.step() == []
     runner.failures = [RunnerMemoryError("full")] * 1000
-    assert drained(engine) == [shown]
-    assert shown.failure == "full"
-    assert not runner.rows
+    assert drained(scheduler) == [group]
+    assert group.failure == "full"
+    assert not runner.slots
 
 
-def test_a_row_that_is_kept_to_fork_from_counts(runner: HashRunner) -> None:
-    long, shown = talkative(30), scene([15], [[1], [2]], 3)
-    engine = batch(runner, rows=2, tokens=48)  # five blocks for the long one, one for each of the others
-    engine.add(long)
-    engine.add(shown)
-    assert drained(engine) == [long, shown]
+def test_a_slot_that_is_kept_to_fork_from_counts_as_used(runner: HashRunner) -> None:
+    long, group = long_winded(30), make_group([15], [[1], [2]], 3)
+    # Five blocks for the long one, one for each of the others.
+    scheduler = make_scheduler(runner, max_sequences=2, max_tokens=48)
+    scheduler.add(long)
+    scheduler.add(group)
+    assert drained(scheduler) == [long, group]
     assert runner.peak == 48
 
 
-def test_a_budget_that_was_halved_recovers_with_the_answers_that_are_finished() -> None:
-    budget = TokenBudget(rows=8, tokens=1000, block=8)
+def test_a_halved_budget_recovers_as_sequences_finish() -> None:
+    budget = TokenBudget(max_sequences=8, max_tokens=1000, block=8)
     budget.halve(used=400)
-    assert budget.tokens == 200
+    assert budget.max_tokens == 200
     assert budget.shrink()
     budget.recover(300)
-    assert budget.tokens == 500
+    assert budget.max_tokens == 500
     budget.recover(3000)
-    assert (budget.tokens, budget.tiles_per_step) == (1000, 8)
+    assert (budget.max_tokens, budget.tiles_per_step) == (1000, 8)
 
 
-def test_a_cancelled_scene_s_rows_are_free_at_once(runner: HashRunner) -> None:
-    unwanted, wanted = scene([1], [[1], [2]], 30), scene([2], [[1]])
-    engine = batch(runner, rows=2)
-    engine.add(unwanted)
-    engine.add(wanted)
-    engine.step()
-    engine.step()
-    engine.cancel(unwanted)
-    assert not runner.rows
-    assert drained(engine) == [wanted]
-    engine.cancel(unwanted)
+def test_a_cancelled_group_s_slots_are_freed_at_once(runner: HashRunner) -> None:
+    unwanted, wanted = make_group([1], [[1], [2]], 30), make_group([2], [[1]])
+    scheduler = make_scheduler(runner, max_sequences=2)
+    scheduler.add(unwanted)
+    scheduler.add(wanted)
+    scheduler.step()
+    scheduler.step()
+    scheduler.cancel(unwanted)
+    assert not runner.slots
+    assert drained(scheduler) == [wanted]
+    scheduler.cancel(unwanted)
 
 
-def test_it_is_hungry_until_somebody_waits_or_enough_is_to_be_looked_at(runner: HashRunner) -> None:
-    engine = batch(runner, rows=2)
-    assert engine.can_accept
-    engine.add(scene([1], [[1]]))
-    assert engine.can_accept
-    engine.add(scene([1], [[1], [2]]))
-    assert not engine.can_accept, "one question has no place"
-    roomy = batch(runner)
-    roomy.add(scene(range(8), [[1]]))
-    assert not roomy.can_accept, "a round's tiles are there"
+def test_it_accepts_groups_until_one_waits_or_a_step_s_tiles_are_pending(runner: HashRunner) -> None:
+    scheduler = make_scheduler(runner, max_sequences=2)
+    assert scheduler.can_accept
+    scheduler.add(make_group([1], [[1]]))
+    assert scheduler.can_accept
+    scheduler.add(make_group([1], [[1], [2]]))
+    assert not scheduler.can_accept, "one sequence waits"
+    roomy = make_scheduler(runner)
+    roomy.add(make_group(range(8), [[1]]))
+    assert not roomy.can_accept, "a step's tiles are pending"
 
 
-def test_a_scene_without_questions_is_over_in_the_next_round(runner: HashRunner) -> None:
-    engine = batch(runner)
-    empty = scene([1], [])
-    engine.add(empty)
-    assert engine.step() == [empty]
+def test_a_group_without_sequences_is_finished_in_the_next_step(runner: HashRunner) -> None:
+    scheduler = make_scheduler(runner)
+    empty = make_group([1], [])
+    scheduler.add(empty)
+    assert scheduler.step() == [empty]
     assert runner.calls == []
 
 
@@ -232,62 +233,62 @@ def test_a_scene_without_questions_is_over_in_the_next_round(runner: HashRunner)
     ("prompts", "shared"),
     [([], 0), ([[1, 2, 3]], 2), ([[1, 2, 3], [1, 2, 4]], 2), ([[1, 2], [1, 2, 3]], 1), ([[1], [2]], 0)],
 )
-def test_prompts_share_what_they_begin_with_but_never_their_last_token(prompts: list[list[int]], shared: int) -> None:
-    assert shared_prefix(prompts) == shared
+def test_prompts_share_their_beginning_but_never_their_last_token(prompts: list[list[int]], shared: int) -> None:
+    assert shared_prefix_length(prompts) == shared
 
 
-def test_an_answer_is_over_at_the_end_token_or_at_its_limit() -> None:
-    assert stop_reason([5], end_id=0, limit=2) is None
-    assert stop_reason([5, 6], end_id=0, limit=2) is StopReason.LIMIT
-    assert stop_reason([5, 0], end_id=0, limit=2) is StopReason.END
+def test_an_answer_ends_at_the_end_token_or_at_its_limit() -> None:
+    assert stop_reason([5], end_id=0, max_tokens=2) is None
+    assert stop_reason([5, 6], end_id=0, max_tokens=2) is StopReason.LIMIT
+    assert stop_reason([5, 0], end_id=0, max_tokens=2) is StopReason.END
 
 
-def test_an_answer_is_over_as_soon_as_it_has_gone_round_in_circles_for_a_while() -> None:
-    stops = [stop_reason([7, 8, 9] * 20, end_id=0, limit=60), stop_reason([7, 8, 9] * 8, end_id=0, limit=60)]
+def test_an_answer_ends_once_it_has_looped_for_a_while() -> None:
+    stops = [stop_reason([7, 8, 9] * 20, end_id=0, max_tokens=60), stop_reason([7, 8, 9] * 8, end_id=0, max_tokens=60)]
     assert stops == [StopReason.LOOP, StopReason.LOOP]
-    assert stop_reason([7, 8, 9] * 7, end_id=0, limit=60) is None
-    assert stop_reason([7] * 25, end_id=0, limit=60) is None, "looked at after every fourth token"
-    assert stop_reason([7] * 24 + [0], end_id=0, limit=60) is StopReason.END
+    assert stop_reason([7, 8, 9] * 7, end_id=0, max_tokens=60) is None
+    assert stop_reason([7] * 25, end_id=0, max_tokens=60) is None, "checked after every fourth token"
+    assert stop_reason([7] * 24 + [0], end_id=0, max_tokens=60) is StopReason.END
 
 
-def test_without_an_end_token_everything_goes_on_to_its_limit() -> None:
-    assert stop_reason([7] * 59, end_id=None, limit=60) is None
-    assert stop_reason([7] * 60, end_id=None, limit=60) is StopReason.LIMIT
+def test_without_an_end_token_every_answer_runs_to_its_limit() -> None:
+    assert stop_reason([7] * 59, end_id=None, max_tokens=60) is None
+    assert stop_reason([7] * 60, end_id=None, max_tokens=60) is StopReason.LIMIT
 
 
 def test_a_list_of_new_things_is_no_loop_though_each_line_begins_alike() -> None:
-    said = [token for line in range(20) for token in (7, 8, 9, 100 + line, 10)]
-    assert not any(stop_reason(said[:end], end_id=0, limit=1000) for end in range(len(said)))
+    outputs = [token for line in range(20) for token in (7, 8, 9, 100 + line, 10)]
+    assert not any(stop_reason(outputs[:end], end_id=0, max_tokens=1000) for end in range(len(outputs)))
 
 
-def test_an_answer_that_loops_makes_room_and_its_neighbours_do_not_notice(runner: HashRunner) -> None:
-    looping, other = scene([1], [[DRONE]], 500), talkative(40)
-    engine = batch(runner, rows=2)
-    looked = list(other.tiles)
-    for shown in (looping, other):
-        engine.add(shown)
-    assert drained(engine) == [looping, other]
-    assert looping.sequences[0].stop is StopReason.LOOP
-    assert len(looping.sequences[0].output_ids) == len(expected(looping, [1])[0]) < 50
-    assert said(other) == expected(other, looked)
+def test_a_looping_answer_is_stopped_and_the_others_do_not_change(runner: HashRunner) -> None:
+    looping, other = make_group([1], [[LOOP_TRIGGER]], 500), long_winded(40)
+    scheduler = make_scheduler(runner, max_sequences=2)
+    tiles = list(other.tiles)
+    for group in (looping, other):
+        scheduler.add(group)
+    assert drained(scheduler) == [looping, other]
+    assert looping.sequences[0].stop_reason is StopReason.LOOP
+    assert len(looping.sequences[0].output_ids) == len(expected_outputs(looping, [1])[0]) < 50
+    assert outputs(other) == expected_outputs(other, tiles)
 
 
-def test_what_was_seen_for_an_earlier_scene_is_not_looked_at_again(runner: HashRunner) -> None:
-    first = scene([4, 5], [[1], [2]])
-    engine = batch(runner)
-    engine.add(first)
-    drained(engine)
+def test_features_of_an_earlier_group_are_not_encoded_again(runner: HashRunner) -> None:
+    first = make_group([4, 5], [[1], [2]])
+    scheduler = make_scheduler(runner)
+    scheduler.add(first)
+    drained(scheduler)
     again: HashGroup = SequenceGroup(
-        (), first.tile_indices, [TokenSequence(first.sequences[1].ids, 6)], first.tile_features
+        (), first.tile_indices, [TokenSequence(first.sequences[1].prompt_ids, 6)], first.tile_features
     )
-    engine.add(again)
-    assert drained(engine) == [again]
-    assert said(again) == [said(first)[1]]
-    assert runner.looked == [[4, 5]]
+    scheduler.add(again)
+    assert drained(scheduler) == [again]
+    assert outputs(again) == [outputs(first)[1]]
+    assert runner.encoded == [[4, 5]]
 
 
-def test_forced_answers_loop_to_their_limit(runner: HashRunner) -> None:
-    forced: Scheduler[int, str] = Scheduler(runner, rows=1, tokens=1000, end_id=None)
-    forced.add(shown := scene([1], [[DRONE]], 200))
-    assert drained(forced, 210) == [shown]
-    assert (len(shown.sequences[0].output_ids), shown.sequences[0].stop) == (200, StopReason.LIMIT)
+def test_without_an_end_token_loops_run_to_their_limit(runner: HashRunner) -> None:
+    forced: Scheduler[int, str] = Scheduler(runner, max_sequences=1, max_tokens=1000, end_id=None)
+    forced.add(group := make_group([1], [[LOOP_TRIGGER]], 200))
+    assert drained(forced, 210) == [group]
+    assert (len(group.sequences[0].output_ids), group.sequences[0].stop_reason) == (200, StopReason.LIMIT)

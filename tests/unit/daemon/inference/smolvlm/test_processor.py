@@ -13,7 +13,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from config.errors import ModelUnavailableError
-from daemon.inference.smolvlm.checkpoint import read_plan
+from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.smolvlm.processor import Floats, Processor, TileRule, read_tokenizer, rule_for, whole_tiles
 from daemon.inference.smolvlm.prompts import Tiling, chat
 from daemon.media.sampling import shrink
@@ -22,7 +22,7 @@ from tests.support.golden import REAL_FILES, golden, gradient, spelled_out
 CLOSE = 0.008
 
 
-PLAN = read_plan(REAL_FILES)
+PLAN = read_spec(REAL_FILES)
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +55,14 @@ def name_of(case: dict[str, Any]) -> str:
 def test_pictures_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case: dict[str, Any]) -> None:
     processor = Processor(PLAN, tokenizer, rule_of(case["settings"]))
     pictures = [gradient(width, height, case["seed"] + k) for k, (width, height) in enumerate(case["sizes"])]
-    seen = processor.look(pictures)
+    seen = processor.image_prompt(pictures)
     if case["order"] == "image-first":
-        ids = processor.ask(seen, case["text"], system=case["system"])
+        ids = processor.prompt_ids(seen, case["text"], system=case["system"])
     else:
         ids = processor.encode(chat(case["text"] + seen.block, picture_first=False, system=case["system"]))
     assert ids == spelled_out(case["ids_rle"])
     assert len(seen.tiles) == len(case.get("pixels", ()))
-    assert_pixels(processor.normal(seen.tiles), case.get("pixels", []))
+    assert_pixels(processor.normalize(seen.tiles), case.get("pixels", []))
 
 
 @pytest.mark.parametrize("case", golden()["videos"], ids=lambda case: f"{case['frames']}-frames")
@@ -75,7 +75,7 @@ def test_frames_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case
         seconds=case["duration"],
         system=case["system"],
     )
-    assert prepared.ids == spelled_out(case["ids_rle"])
+    assert prepared.prompt_ids == spelled_out(case["ids_rle"])
     assert prepared.pixels.shape == (case["frames"], 3, 512, 512)
     assert len(case["pixels"]) == min(4, case["frames"])
     assert_pixels(prepared.pixels, case["pixels"])
@@ -101,7 +101,7 @@ def test_every_number_comes_from_the_checkpoint(tmp_path: Path) -> None:
     assert (processor.frames_per_second, processor.max_frames, processor.frame_edge) == (2, 9, 384)
     prepared = processor.prepare([gradient(640, 480, 0)], "What?")
     assert prepared.pixels.shape == (13, 3, 384, 384)
-    assert prepared.ids.count(processor.image_id) == 13 * 81
+    assert prepared.prompt_ids.count(processor.image_id) == 13 * 81
     assert prepared.pixels.min() >= 0
 
 
@@ -122,7 +122,7 @@ def test_detail_decides_how_many_tiles_a_picture_is_worth(
     tokenizer: Tokenizer, detail: Any, size: tuple[int, int], tiling: Tiling
 ) -> None:
     processor = Processor(PLAN, tokenizer, rule_for(detail, PLAN))
-    assert processor.look([gradient(*size, 0)]).tilings == (tiling,)
+    assert processor.image_prompt([gradient(*size, 0)]).tilings == (tiling,)
 
 
 @pytest.mark.parametrize("detail", ["fast", "balanced", "full"])
@@ -130,7 +130,7 @@ def test_a_picture_shrunk_to_the_edge_beforehand_gives_the_same_pixels(tokenizer
     processor = Processor(PLAN, tokenizer, rule_for(detail, PLAN))
     picture = gradient(2500, 1407, 3)
     before = shrink(picture, processor.image_edge)
-    np.testing.assert_array_equal(processor.look([picture]).tiles, processor.look([before]).tiles)
+    np.testing.assert_array_equal(processor.image_prompt([picture]).tiles, processor.image_prompt([before]).tiles)
 
 
 def test_the_longer_edge_is_rounded_up_to_whole_tiles_first() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from daemon.inference.torch.attention import (
-    QUERIES_AT_ONCE,
+    QUERIES_PER_BLOCK,
     AttentionKernel,
     DecodeAttention,
     PrefillAttention,
@@ -66,11 +66,11 @@ def test_a_token_for_some_of_the_rows_sees_its_own_row_and_nothing_else(
     chosen = data.draw(st.permutations(rows).flatmap(lambda order: st.integers(1, len(rows)).map(lambda n: order[:n])))
     writing = DecodeAttention(chosen, range(len(chosen)), kernel)
     assert writing.tokens.tolist() == writing.order
-    assert writing.places.tolist() == [row.length for row in writing.rows]
+    assert writing.positions.tolist() == [row.length for row in writing.slots]
     queries, keys, values = new_tokens(len(chosen))
     attended = writing(0, queries, keys, values)
-    assert [chosen[number] for number in writing.order] == writing.rows
-    for number, row in enumerate(writing.rows):
+    assert [chosen[number] for number in writing.order] == writing.slots
+    for number, row in enumerate(writing.slots):
         torch.testing.assert_close(row.bucket.keys[0][row.index, :, row.length], keys[number])
         torch.testing.assert_close(row.bucket.values[0][row.index, :, row.length], values[number])
         torch.testing.assert_close(attended[number : number + 1], plainly(row, queries[number : number + 1]))
@@ -95,7 +95,7 @@ def test_prompts_see_themselves_and_what_stands_before_them(
         first += count
 
 
-@pytest.mark.parametrize("count", [1, QUERIES_AT_ONCE, QUERIES_AT_ONCE + 1, 3 * QUERIES_AT_ONCE - 1])
+@pytest.mark.parametrize("count", [1, QUERIES_PER_BLOCK, QUERIES_PER_BLOCK + 1, 3 * QUERIES_PER_BLOCK - 1])
 def test_plain_attention_of_a_prompt_of_any_length_is_that_of_the_fused_kernel(count: int) -> None:
     queries, keys, values = (held.transpose(0, 1)[None] for held in new_tokens(count))
     expected = fused(queries, keys, values, is_causal=True, enable_gqa=True)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from daemon.errors import EngineError
-from daemon.inference.smolvlm.checkpoint import read_plan
+from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.torch.attention import AttentionKernel, DecodeAttention, fused, plain
-from daemon.inference.torch.device_check import RunMode, checked_runner, judge, off, run_modes
+from daemon.inference.torch.device_check import RunMode, checked_runner, find_fault, relative_error, run_modes
 from daemon.inference.torch.device_check_inputs import MANY_KEYS, CheckInputs, SingleResults
 from daemon.inference.torch.device_verdicts import DeviceVerdict, DeviceVerdicts, key_of
 from daemon.inference.torch.model_runner import TorchRunner
@@ -31,23 +31,23 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def probe(checkpoint: Path) -> CheckInputs:
+def inputs(checkpoint: Path) -> CheckInputs:
     return probe_of(checkpoint)
 
 
 def probe_of(folder: Path) -> CheckInputs:
-    plan = read_plan(folder)
-    return CheckInputs(tile=plan.tile, image_id=plan.image_id, context=plan.context)
+    spec = read_spec(folder)
+    return CheckInputs(tile=spec.tile, image_id=spec.image_id, context=spec.context)
 
 
 @pytest.fixture(scope="module")
-def truth(checkpoint: Path, probe: CheckInputs) -> SingleResults:
-    return probe.alone(TorchRunner.from_folder(checkpoint, CPU, F32))
+def expected(checkpoint: Path, inputs: CheckInputs) -> SingleResults:
+    return inputs.run_single(TorchRunner.from_folder(checkpoint, CPU, F32))
 
 
-def trouble_with(runner: TorchRunner, probe: CheckInputs, truth: SingleResults, *, rows: int = 8) -> str | None:
-    way = RunMode(plain, runner.dtype, rows, "")
-    return judge(probe.alone(runner), probe.together(runner), truth, way)
+def trouble_with(runner: TorchRunner, inputs: CheckInputs, expected: SingleResults, *, rows: int = 8) -> str | None:
+    mode = RunMode(plain, runner.dtype, rows, "")
+    return find_fault(inputs.run_single(runner), inputs.run_batch(runner), expected, mode)
 
 
 def with_one_mask(
@@ -75,26 +75,26 @@ def missing(query: Tensor, key: Tensor, value: Tensor, **_: object) -> Tensor:
 @pytest.mark.parametrize("kernel", [fused, plain])
 @pytest.mark.parametrize("dtype", [F32, BF16])
 def test_a_sound_device_passes(
-    checkpoint: Path, probe: CheckInputs, truth: SingleResults, kernel: AttentionKernel, dtype: torch.dtype
+    checkpoint: Path, inputs: CheckInputs, expected: SingleResults, kernel: AttentionKernel, dtype: torch.dtype
 ) -> None:
     runner = TorchRunner.from_folder(checkpoint, CPU, dtype, kernel=kernel)
-    assert trouble_with(runner, probe, truth) is None
+    assert trouble_with(runner, inputs, expected) is None
 
 
-def test_a_trial_leaves_no_row_behind(checkpoint: Path, probe: CheckInputs) -> None:
+def test_a_trial_leaves_no_row_behind(checkpoint: Path, inputs: CheckInputs) -> None:
     runner = TorchRunner.from_folder(checkpoint, CPU, F32)
-    probe.alone(runner)
-    probe.together(runner)
+    inputs.run_single(runner)
+    inputs.run_batch(runner)
     assert not runner._cache._slots_by_id
 
 
 def test_answers_that_differ_among_others_are_found_out(
-    checkpoint: Path, probe: CheckInputs, truth: SingleResults
+    checkpoint: Path, inputs: CheckInputs, expected: SingleResults
 ) -> None:
     runner = TorchRunner.from_folder(checkpoint, CPU, F32, kernel=with_one_mask)
-    trouble = trouble_with(runner, probe, truth)
-    assert trouble is not None and "together" in trouble
-    assert trouble_with(runner, probe, truth, rows=1) is None, "one at a time it is sound"
+    fault = trouble_with(runner, inputs, expected)
+    assert fault is not None and "in a batch" in fault
+    assert trouble_with(runner, inputs, expected, rows=1) is None, "one at a time it is sound"
 
 
 def wrong_from_many_keys_on(query: Tensor, key: Tensor, value: Tensor, **more: Any) -> Tensor:
@@ -155,7 +155,7 @@ def rows_that_take_no_token_spoil_the_others(runner: TorchRunner) -> None:
         if isinstance(attention, DecodeAttention):
             for bucket in attention.buckets:
                 if not bucket.is_full:
-                    bucket.slots = bucket.slots.flip(0) * 0
+                    bucket.slot_indices = bucket.slot_indices.flip(0) * 0
         return write(hidden, positions, attention, wanted)
 
     wrong.scores, wrong.embed, wrong.cache_shape = write.scores, write.embed, write.cache_shape  # type: ignore[attr-defined]
@@ -176,7 +176,7 @@ PLANTED = [
 @pytest.fixture(scope="module")
 def sound() -> SingleResults:
     """Of trained weights: how far rounding takes them is what a threshold must allow."""
-    return probe_of(DEMO).alone(TorchRunner.from_folder(DEMO, CPU, F32))
+    return probe_of(DEMO).run_single(TorchRunner.from_folder(DEMO, CPU, F32))
 
 
 @pytest.mark.parametrize("dtype", [F32, BF16])
@@ -209,60 +209,60 @@ def test_trained_weights_pass_on_a_sound_device(
 
 
 def test_what_is_not_a_number_is_endlessly_far_off() -> None:
-    assert off(torch.tensor([[1.0, torch.nan]]), torch.tensor([[1.0, 2.0]])) == torch.inf
+    assert relative_error(torch.tensor([[1.0, torch.nan]]), torch.tensor([[1.0, 2.0]])) == torch.inf
 
 
 def test_ways_are_tried_from_the_fastest_to_the_surest() -> None:
-    assert [(way.kernel, way.dtype, way.rows) for way in run_modes(BF16, 32)] == [
+    assert [(mode.kernel, mode.dtype, mode.rows) for mode in run_modes(BF16, 32)] == [
         (fused, BF16, 32),
         (plain, BF16, 32),
         (plain, F32, 32),
         (plain, F32, 1),
     ]
-    assert [(way.kernel, way.rows) for way in run_modes(F32, 32)] == [(fused, 32), (plain, 32), (plain, 1)]
+    assert [(mode.kernel, mode.rows) for mode in run_modes(F32, 32)] == [(fused, 32), (plain, 32), (plain, 1)]
 
 
 @pytest.mark.parametrize("bad", [broken, missing, without_masks, with_one_mask])
 def test_a_bad_kernel_is_left_out_and_the_reason_told(
-    checkpoint: Path, probe: CheckInputs, bad: AttentionKernel
+    checkpoint: Path, inputs: CheckInputs, bad: AttentionKernel
 ) -> None:
-    ways = [RunMode(bad, F32, 8, "its own attention"), RunMode(plain, F32, 8, "plain attention")]
-    runner, way, notes = checked_runner(checkpoint, CPU, ways, probe)
-    assert way is ways[1]
+    modes = [RunMode(bad, F32, 8, "its own attention"), RunMode(plain, F32, 8, "plain attention")]
+    runner, mode, notes = checked_runner(checkpoint, CPU, modes, inputs)
+    assert mode is modes[1]
     assert [note.partition(":")[0] for note in notes] == ["With its own attention"]
     assert runner.dtype is F32
 
 
-def test_where_only_single_answers_are_sound_one_is_written_at_a_time(checkpoint: Path, probe: CheckInputs) -> None:
-    ways = [RunMode(with_one_mask, way.dtype, way.rows, way.words) for way in run_modes(F32, 8)]
-    assert checked_runner(checkpoint, CPU, ways, probe)[1].rows == 1
+def test_where_only_single_answers_are_sound_one_is_written_at_a_time(checkpoint: Path, inputs: CheckInputs) -> None:
+    modes = [RunMode(with_one_mask, mode.dtype, mode.rows, mode.label) for mode in run_modes(F32, 8)]
+    assert checked_runner(checkpoint, CPU, modes, inputs)[1].rows == 1
 
 
-def test_a_device_on_which_nothing_is_sound_is_refused(checkpoint: Path, probe: CheckInputs) -> None:
-    ways = [RunMode(broken, way.dtype, way.rows, way.words) for way in run_modes(BF16, 8)]
+def test_a_device_on_which_nothing_is_sound_is_refused(checkpoint: Path, inputs: CheckInputs) -> None:
+    modes = [RunMode(broken, mode.dtype, mode.rows, mode.label) for mode in run_modes(BF16, 8)]
     with pytest.raises(EngineError, match="one answer at a time") as caught:
-        checked_runner(checkpoint, CPU, ways, probe)
+        checked_runner(checkpoint, CPU, modes, inputs)
     assert "model.device" in caught.value.advice
 
 
 class Unused(CheckInputs):
-    def alone(self, runner: TorchRunner) -> SingleResults:
+    def run_single(self, runner: TorchRunner) -> SingleResults:
         raise AssertionError("the device was tried")
 
 
 def test_a_verdict_is_kept_for_these_weights_and_spares_the_next_trial(
-    checkpoint: Path, probe: CheckInputs, tmp_path: Path
+    checkpoint: Path, inputs: CheckInputs, tmp_path: Path
 ) -> None:
     verdicts = DeviceVerdicts(tmp_path / "device.json")
-    ways = [RunMode(broken, F32, 8, "its own attention"), RunMode(plain, F32, 8, "plain attention")]
-    _, _, notes = checked_runner(checkpoint, CPU, ways, probe, verdicts)
-    unused = Unused(tile=probe.tile, image_id=probe.image_id, context=probe.context)
-    runner, way, kept = checked_runner(checkpoint, CPU, ways, unused, verdicts)
-    assert (way, kept) == (ways[1], notes)
+    modes = [RunMode(broken, F32, 8, "its own attention"), RunMode(plain, F32, 8, "plain attention")]
+    _, _, notes = checked_runner(checkpoint, CPU, modes, inputs, verdicts)
+    unused = Unused(tile=inputs.tile, image_id=inputs.image_id, context=inputs.context)
+    runner, mode, stored = checked_runner(checkpoint, CPU, modes, unused, verdicts)
+    assert (mode, stored) == (modes[1], notes)
     assert runner.prefill([(runner.add([1, 2], (), 256), 2)])
     other = write_tiny_checkpoint(tmp_path / "other", seed=1)
     with pytest.raises(AssertionError, match="was tried"):
-        checked_runner(other, CPU, ways, unused, verdicts)
+        checked_runner(other, CPU, modes, unused, verdicts)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key": 1}', b'{"key": "k"}', b'{"key": "k", "notes": 7}'])

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from daemon.inference.torch.environment import SHAPES, SPINS, SPINS_ON_A_MAC, set_up_libraries
+from daemon.inference.torch.environment import SHAPE_CACHES, SPIN_COUNT, SPIN_COUNT_ON_MAC, set_library_defaults
 
 TELL = """
 import os, sys
@@ -21,27 +21,27 @@ import torch
 
 
 def set_up(system: str = "linux", **environ: str) -> dict[str, str]:
-    set_up_libraries(environ, system)
+    set_library_defaults(environ, system)
     return environ
 
 
 def test_a_mac_s_openmp_has_another_name_for_how_its_threads_wait() -> None:
-    assert set_up("darwin") == SPINS_ON_A_MAC | SHAPES
-    assert set_up("darwin", KMP_BLOCKTIME="200") == {"KMP_BLOCKTIME": "200"} | SHAPES
-    assert set_up("darwin", OMP_WAIT_POLICY="PASSIVE") == {"OMP_WAIT_POLICY": "PASSIVE"} | SHAPES
+    assert set_up("darwin") == SPIN_COUNT_ON_MAC | SHAPE_CACHES
+    assert set_up("darwin", KMP_BLOCKTIME="200") == {"KMP_BLOCKTIME": "200"} | SHAPE_CACHES
+    assert set_up("darwin", OMP_WAIT_POLICY="PASSIVE") == {"OMP_WAIT_POLICY": "PASSIVE"} | SHAPE_CACHES
 
 
 def test_libraries_spin_briefly_and_remember_few_shapes_unless_somebody_said_otherwise() -> None:
-    assert set_up() == SPINS | SHAPES
-    assert set_up(GOMP_SPINCOUNT="7", LRU_CACHE_CAPACITY="9") == SPINS | SHAPES | {
+    assert set_up() == SPIN_COUNT | SHAPE_CACHES
+    assert set_up(GOMP_SPINCOUNT="7", LRU_CACHE_CAPACITY="9") == SPIN_COUNT | SHAPE_CACHES | {
         "GOMP_SPINCOUNT": "7",
         "LRU_CACHE_CAPACITY": "9",
     }
-    assert set_up(OMP_WAIT_POLICY="ACTIVE") == SHAPES | {"OMP_WAIT_POLICY": "ACTIVE"}
+    assert set_up(OMP_WAIT_POLICY="ACTIVE") == SHAPE_CACHES | {"OMP_WAIT_POLICY": "ACTIVE"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch comes with another OpenMP, which has no such word")
 def test_openmp_hears_it_in_a_worker_which_has_not_imported_torch_before() -> None:
     environ = os.environ | {"OMP_DISPLAY_ENV": "VERBOSE"}
     told = subprocess.run([sys.executable, "-c", TELL], env=environ, capture_output=True, text=True, check=True)
-    assert f"GOMP_SPINCOUNT = '{SPINS['GOMP_SPINCOUNT']}'" in told.stderr
+    assert f"GOMP_SPINCOUNT = '{SPIN_COUNT['GOMP_SPINCOUNT']}'" in told.stderr

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from daemon.inference.torch.attention import AttentionKernel, fused, plain
-from daemon.inference.torch.kernel_check import OFF, SHAPES, findings, kernel_error
+from daemon.inference.torch.kernel_check import MAX_ERROR, SHAPES, kernel_error, kernel_reports
 
 CPU, F32, BF16 = torch.device("cpu"), torch.float32, torch.bfloat16
 
@@ -57,6 +57,6 @@ def test_a_kernel_that_heeds_one_row_s_mask_in_all_rows_is_found() -> None:
 
 
 def test_a_report_has_every_shape_with_what_both_kernels_take() -> None:
-    found = list(findings(CPU, F32))
+    found = list(kernel_reports(CPU, F32))
     assert [one.name for one in found] == [shape.name for shape in SHAPES]
-    assert all(one.off <= OFF[F32] and one.fused_ms > 0 and one.plain_ms > 0 for one in found)
+    assert all(one.off <= MAX_ERROR[F32] and one.fused_ms > 0 and one.plain_ms > 0 for one in found)

@@ -19,15 +19,15 @@ from config.recipes import Question
 from daemon.inference.batch.repetition import is_looping
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch.scheduler import Scheduler
-from daemon.inference.batch.stop_criteria import LOOK_EVERY, StopReason
+from daemon.inference.batch.stop_criteria import CHECK_EVERY, StopReason
 from daemon.inference.engine import Request
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats
-from daemon.inference.torch.model_runner import TorchRunner, failing
-from daemon.inference.torch.tile_dedup import distinct
+from daemon.inference.smolvlm.tile_dedup import deduplicate
+from daemon.inference.torch.model_runner import TorchRunner, runner_errors
 from tests.contracts.test_engine import QUESTIONS, picture, video
 from tests.support.checkpoints import LOOPING, write_tiny_checkpoint
-from tests.support.torch_reference import Reference, TorchScene
+from tests.support.torch_reference import Reference, TorchGroup
 
 LONGEST = 20
 STILL = replace(video("still", 4), pictures=video("still", 1).pictures * 4)  # four frames, all the same
@@ -87,9 +87,9 @@ def expect(reference: Reference) -> Expect:
     """Greedy answers do not depend on their limit: shorter ones are the beginnings of the longest."""
 
     def of(request: Request, questions: tuple[Question, ...], limit: int) -> list[list[int]]:
-        decoding = request.decoding
+        sampling = request.sampling
         return [
-            reference.written(request, question, LONGEST, decoding.get(question.name, GREEDY))[:limit]
+            reference.generated(request, question, LONGEST, sampling.get(question.name, GREEDY))[:limit]
             for question in questions
         ]
 
@@ -97,11 +97,11 @@ def expect(reference: Reference) -> Expect:
 
 
 def new_batch(runner: TorchRunner, reference: Reference, *, rows: int = 8, tokens: int = 100_000) -> Batch:
-    return Scheduler(runner, rows=rows, tokens=tokens, end_id=reference.processor.end_id)
+    return Scheduler(runner, max_sequences=rows, max_tokens=tokens, end_id=reference.processor.end_id)
 
 
-def drained(batch: Batch, rounds: int = 400) -> list[TorchScene]:
-    return [over for _ in range(rounds) for over in batch.step()]
+def drained(batch: Batch, rounds: int = 400) -> list[TorchGroup]:
+    return [finished for _ in range(rounds) for finished in batch.step()]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ ARRIVALS = st.lists(
     st.builds(
         Arrival,
         pause=st.integers(0, 5),
-        request=st.builds(replace, st.sampled_from(REQUESTS), decoding=DECODING),
+        request=st.builds(replace, st.sampled_from(REQUESTS), sampling=DECODING),
         questions=st.lists(st.sampled_from(ASKED), min_size=1, max_size=3, unique=True).map(tuple),
         limit=st.integers(1, LONGEST),
         leaves=st.none() | st.integers(0, 6),
@@ -157,10 +157,10 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
     Some are to repeat themselves less, others beside them are not.
     """
     batch = new_batch(runner, reference, rows=rows, tokens=tokens)
-    batch.budget.tokens_a_round = piece
-    live: dict[TorchScene, Arrival] = {}
-    leaving: list[tuple[int, TorchScene]] = []
-    found: dict[TorchScene, list[list[int]]] = {}
+    batch.budget.tokens_per_step = piece
+    live: dict[TorchGroup, Arrival] = {}
+    leaving: list[tuple[int, TorchGroup]] = []
+    found: dict[TorchGroup, list[list[int]]] = {}
     rounds = 0
     with runner.short_of_memory(short):
         waiting = list(arrivals)
@@ -168,21 +168,21 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
         while waiting or live:
             if waiting and rounds >= due:
                 arrival = waiting.pop(0)
-                scene = reference.scene(arrival.request, arrival.questions, arrival.limit)
-                live[scene] = arrival
-                batch.add(scene)
+                group = reference.group(arrival.request, arrival.questions, arrival.limit)
+                live[group] = arrival
+                batch.add(group)
                 if arrival.leaves is not None:
-                    leaving.append((rounds + arrival.leaves, scene))
+                    leaving.append((rounds + arrival.leaves, group))
                 due = rounds + (waiting[0].pause if waiting else 0)
                 continue
-            for when, scene in leaving:
-                if when == rounds and live.pop(scene, None):
-                    batch.cancel(scene)
-            for over in batch.step():
-                arrival = live.pop(over)
-                assert over.failure is None
-                found[over] = [one.said for one in over.writings]
-                assert found[over] == expect(arrival.request, arrival.questions, arrival.limit)
+            for when, group in leaving:
+                if when == rounds and live.pop(group, None):
+                    batch.cancel(group)
+            for finished in batch.step():
+                arrival = live.pop(finished)
+                assert finished.failure is None
+                found[finished] = [sequence.output_ids for sequence in finished.sequences]
+                assert found[finished] == expect(arrival.request, arrival.questions, arrival.limit)
             rounds += 1
             assert rounds < 1000
     assert not runner._cache._slots_by_id
@@ -194,9 +194,9 @@ def test_one_alone_is_written_as_transformers_would(runner: TorchRunner, referen
     for request in REQUESTS:
         for question in ASKED:
             batch = new_batch(runner, reference)
-            batch.add(scene := reference.scene(request, [question], LONGEST))
-            assert drained(batch, 40) == [scene]
-            assert [one.said for one in scene.writings] == expect(request, (question,), LONGEST)
+            batch.add(group := reference.group(request, [question], LONGEST))
+            assert drained(batch, 40) == [group]
+            assert [sequence.output_ids for sequence in group.sequences] == expect(request, (question,), LONGEST)
 
 
 @pytest.fixture(scope="module")
@@ -211,28 +211,28 @@ def test_an_answer_that_loops_is_transformers_own_up_to_where_it_is_stopped(loop
     stops: Counter[StopReason | None] = Counter()
     for rows in (1, 9):
         batch = new_batch(runner, reference, rows=rows)
-        scenes = {reference.scene(request, ASKED, limit): request for request in REQUESTS[:3]}
-        for scene in scenes:
-            batch.add(scene)
-        assert set(drained(batch, 600)) == set(scenes)
-        for scene, request in scenes.items():
-            for one, question in zip(scene.writings, ASKED, strict=True):
-                whole = reference.written(request, question, limit)
-                seen = (whole[:count] for count in range(LOOK_EVERY, len(whole) + 1, LOOK_EVERY))
+        groups = {reference.group(request, ASKED, limit): request for request in REQUESTS[:3]}
+        for group in groups:
+            batch.add(group)
+        assert set(drained(batch, 600)) == set(groups)
+        for group, request in groups.items():
+            for sequence, question in zip(group.sequences, ASKED, strict=True):
+                whole = reference.generated(request, question, limit)
+                seen = (whole[:count] for count in range(CHECK_EVERY, len(whole) + 1, CHECK_EVERY))
                 stopped = next(filter(is_looping, seen), None)
-                assert one.said == (whole if stopped is None else stopped)
-                assert (one.stop is StopReason.LOOP) is (stopped is not None)
-                stops[one.stop] += 1
+                assert sequence.output_ids == (whole if stopped is None else stopped)
+                assert (sequence.stop_reason is StopReason.LOOP) is (stopped is not None)
+                stops[sequence.stop_reason] += 1
     assert min(stops[StopReason.LOOP], stops[StopReason.LIMIT]) >= 4, "both kinds are compared"
 
 
 def test_answers_that_are_compared_differ_from_each_other(expect: Expect) -> None:
     """Or a mix-up would not show."""
     less = dict.fromkeys((question.name for question in ASKED), SamplingParams(repetition_penalty=3.0))
-    decoded = [replace(request, decoding=decoding) for request in REQUESTS for decoding in ({}, less)]
-    said = [str(answer) for request in decoded for answer in expect(request, ASKED, LONGEST)]
-    assert len(set(said)) >= 0.9 * len(said)
-    assert sum(len(answer) for answer in said) > 100
+    decoded = [replace(request, sampling=sampling) for request in REQUESTS for sampling in ({}, less)]
+    outputs = [str(answer) for request in decoded for answer in expect(request, ASKED, LONGEST)]
+    assert len(set(outputs)) >= 0.9 * len(outputs)
+    assert sum(len(answer) for answer in outputs) > 100
 
 
 def test_features_do_not_depend_on_the_tiles_beside(runner: TorchRunner) -> None:
@@ -243,10 +243,10 @@ def test_features_do_not_depend_on_the_tiles_beside(runner: TorchRunner) -> None
 
 
 def test_equal_tiles_are_found(reference: Reference) -> None:
-    tiles = reference.processor.look(STILL.pictures, timestamps=STILL.timestamps, seconds=STILL.seconds).tiles
-    different, places = distinct(tiles)
+    tiles = reference.processor.image_prompt(STILL.pictures, timestamps=STILL.timestamps, seconds=STILL.seconds).tiles
+    different, places = deduplicate(tiles)
     assert (len(different), places) == (1, [0, 0, 0, 0])
-    different, places = distinct([tiles[0], tiles[0] + 1, tiles[0]])
+    different, places = deduplicate([tiles[0], tiles[0] + 1, tiles[0]])
     assert (len(different), places) == (2, [0, 1, 0])
 
 
@@ -307,7 +307,7 @@ def test_a_row_that_went_wrong_leaves_nothing_behind_for_the_one_that_takes_its_
     ],
 )
 def test_torch_s_errors_say_whether_memory_was_short(raised: Exception, becomes: type[RunnerError]) -> None:
-    with pytest.raises(RunnerError) as caught, failing():
+    with pytest.raises(RunnerError) as caught, runner_errors():
         raise raised
     assert type(caught.value) is becomes
 

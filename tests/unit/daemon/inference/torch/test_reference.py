@@ -11,11 +11,11 @@ import pytest
 import torch
 from transformers import SmolVLMForConditionalGeneration
 
-from daemon.inference.batch_engine import TorchEngine
+from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.engine import Answer, Engine, Figures, Request
 from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.reference import ReferenceLoop
-from tests.contracts.test_engine import QUESTIONS, picture, video
+from tests.contracts.test_engine import QUESTIONS, picture, torch_engine, video
 from tests.support.checkpoints import write_tiny_checkpoint
 
 REQUESTS = [picture("a"), video("b", 3), picture("c")]
@@ -34,16 +34,14 @@ def loop(checkpoint: Path) -> Iterator[ReferenceLoop]:
 
 
 @pytest.fixture
-def endless(checkpoint: Path) -> Iterator[TorchEngine]:
+def endless(checkpoint: Path) -> Iterator[BatchEngine[torch.Tensor]]:
     engine = endless_engine(checkpoint)
     yield engine
     engine.close()
 
 
-def endless_engine(folder: Path, *, stop_at_end: bool = False) -> TorchEngine:
-    engine = TorchEngine(
-        folder, model_id="tiny", revision="1", device="cpu", precision="f32", detail="fast", stop_at_end=stop_at_end
-    )
+def endless_engine(folder: Path, *, stop_at_end: bool = False) -> BatchEngine[torch.Tensor]:
+    engine = torch_engine(folder, rows=8, stop_at_end=stop_at_end)
     engine.load()
     return engine
 
@@ -57,7 +55,7 @@ def answers(engine: Engine, request: Request) -> dict[str, Answer]:
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.id)
 def test_the_stock_loop_and_the_engine_write_the_same_answers(
-    loop: ReferenceLoop, endless: TorchEngine, checkpoint: Path, request_: Request
+    loop: ReferenceLoop, endless: BatchEngine[torch.Tensor], checkpoint: Path, request_: Request
 ) -> None:
     stock = loop.reply(request_, Processor.from_folder(checkpoint, detail="fast"))
     assert stock.answers == answers(endless, request_)
@@ -69,11 +67,11 @@ def silent(loop: ReferenceLoop, checkpoint: Path, folder: Path, request: Request
     processor = Processor.from_folder(checkpoint, detail="fast")
     prepared = processor.prepare(request.pictures, request.questions[0].ask)
     (first,) = loop.model.generate(
-        input_ids=torch.tensor([prepared.ids]),
+        input_ids=torch.tensor([prepared.prompt_ids]),
         pixel_values=torch.from_numpy(prepared.pixels).unsqueeze(0),
         do_sample=False,
         max_new_tokens=1,
-    )[0, len(prepared.ids) :].tolist()
+    )[0, len(prepared.prompt_ids) :].tolist()
     shutil.copytree(checkpoint, folder)
     model: Any = SmolVLMForConditionalGeneration.from_pretrained(checkpoint)
     with torch.no_grad():

@@ -6,7 +6,7 @@ from transformers import RepetitionPenaltyLogitsProcessor
 
 from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.sampling_params import GREEDY, SamplingParams
-from daemon.inference.torch.sampler import Sampler, by_argmax, by_max
+from daemon.inference.torch.sampler import Sampler, argmax_on_cpu, argmax_on_gpu
 
 WORDS = 50
 LESS = SamplingParams(repetition_penalty=1.3)
@@ -23,9 +23,9 @@ def test_a_row_s_own_tokens_are_as_likely_as_transformers_makes_them(penalty: fl
     stock = RepetitionPenaltyLogitsProcessor(penalty)
     held = [[row, 7, 7, (3 * row) % WORDS] for row in rows]
     for row in rows:
-        choosing.begin(row, held[row][:2], SamplingParams(repetition_penalty=penalty))
+        choosing.start(row, held[row][:2], SamplingParams(repetition_penalty=penalty))
     for place in (2, 3):
-        choosing.take(rows, [tokens[place] for tokens in held])
+        choosing.append(rows, [tokens[place] for tokens in held])
     made = scores(len(rows), dtype)
     assert choosing(rows, made) == stock(torch.tensor(held), made.float()).argmax(-1).tolist()
 
@@ -35,8 +35,8 @@ def test_rows_without_a_penalty_have_their_likeliest_tokens_whatever_stands_besi
     made = scores(4)
     plain = made.argmax(-1).tolist()
     untouched = made.clone()
-    choosing.begin(11, range(WORDS // 2), LESS)
-    choosing.begin(12, plain, GREEDY)
+    choosing.start(11, range(WORDS // 2), LESS)
+    choosing.start(12, plain, GREEDY)
     chosen = choosing([10, 11, 12, 13], made)
     assert [chosen[place] for place in (0, 2, 3)] == [plain[place] for place in (0, 2, 3)]
     assert torch.equal(made, untouched)
@@ -46,7 +46,7 @@ def test_a_row_s_number_brings_no_penalty_to_the_next_that_has_it() -> None:
     choosing = Sampler(WORDS, torch.device("cpu"))
     made = scores(1)
     likeliest = int(made.argmax())
-    choosing.begin(3, [likeliest], SamplingParams(repetition_penalty=100.0))
+    choosing.start(3, [likeliest], SamplingParams(repetition_penalty=100.0))
     assert choosing([3], made) != [likeliest]
     choosing.free(3)
     assert choosing([3], made) == [likeliest]
@@ -67,7 +67,7 @@ def test_scores_that_are_no_numbers_are_an_error(bad: float, held: bool) -> None
     made = scores(3)
     made[1, 7] = bad
     if held:
-        choosing.begin(1, [7], LESS)
+        choosing.start(1, [7], LESS)
     with pytest.raises(RunnerError, match="not finite"):
         choosing(range(3), made)
 
@@ -76,7 +76,7 @@ def test_scores_that_are_no_numbers_are_an_error(bad: float, held: bool) -> None
 def test_a_gpu_is_asked_otherwise_than_a_cpu_and_says_the_same(dtype: torch.dtype) -> None:
     made = scores(40, dtype).round()
     made[3, 5], made[4, 6], made[5] = torch.nan, torch.inf, -torch.inf
-    (ours, are_finite), (tokens, finite) = by_max(made), by_argmax(made)
+    (ours, are_finite), (tokens, finite) = argmax_on_cpu(made), argmax_on_gpu(made)
     assert are_finite.tolist() == finite.tolist()
     assert finite.tolist() == [row not in (3, 4, 5) for row in range(40)]
     assert torch.equal(ours[finite], tokens[finite])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from daemon.inference.torch.threads import (
-    PATIENCE_SECONDS,
+    MAX_SECONDS,
     ROUNDS,
     ThreadChoice,
     choose,
@@ -57,7 +57,7 @@ def test_numbers_of_threads_take_turns() -> None:
 
 
 def test_a_machine_that_is_stuck_is_not_measured_for_long() -> None:
-    machine = Machine({2: PATIENCE_SECONDS, 1: 0.002})
+    machine = Machine({2: MAX_SECONDS, 1: 0.002})
     median_seconds((2, 1), machine.work, machine.use, lambda: machine.time)
     assert machine.used == [2, 1]
 
@@ -65,7 +65,7 @@ def test_a_machine_that_is_stuck_is_not_measured_for_long() -> None:
 def test_a_number_that_the_environment_names_is_not_questioned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     before = torch.get_num_threads()
-    assert choose_threads(torch.float32) == ThreadChoice(before, "as OMP_NUM_THREADS says")
+    assert choose_threads(torch.float32) == ThreadChoice(before, "set by OMP_NUM_THREADS")
 
 
 @pytest.fixture

@@ -15,8 +15,15 @@ from transformers import SmolVLMForConditionalGeneration
 
 from daemon.errors import EngineError
 from daemon.inference.torch.attention import PrefillAttention
-from daemon.inference.torch.devices import check_int8, has_int8
-from daemon.inference.torch.linear import gains_by_packing, int8_laid_out, laid_out, packed_linear, together, with_gelu
+from daemon.inference.torch.devices import has_int8, require_int8
+from daemon.inference.torch.linear import (
+    fused_linear,
+    gelu_linear,
+    int8_layout,
+    native_layout,
+    packed_linear,
+    should_pack,
+)
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.torch.vision_model import attend
 from tests.support.checkpoints import write_tiny_checkpoint
@@ -109,23 +116,23 @@ def test_layers_put_together_give_their_results_side_by_side(dtype: torch.dtype,
     given = torch.randn(2, 5, 24).to(dtype)
     with torch.inference_mode():
         expected = torch.cat([layer(given) for layer in layers], -1)
-        torch.testing.assert_close(together(*layers)(given), expected)
+        torch.testing.assert_close(fused_linear(*layers)(given), expected)
 
 
 def test_bf16_weights_are_packed_where_the_processor_multiplies_them(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = torch.randn(8, 4)
-    assert not gains_by_packing(weight), "float32 stays as it is"
+    assert not should_pack(weight), "float32 stays as it is"
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    assert not gains_by_packing(weight.to(BF16))
-    torch.testing.assert_close(laid_out(weight.to(BF16), None)(torch.eye(4).to(BF16)), weight.to(BF16).T)
+    assert not should_pack(weight.to(BF16))
+    torch.testing.assert_close(native_layout(weight.to(BF16), None)(torch.eye(4).to(BF16)), weight.to(BF16).T)
 
 
-@pytest.mark.skipif(not gains_by_packing(torch.ones(1, 1, dtype=BF16)), reason="this processor does not multiply bf16")
+@pytest.mark.skipif(not should_pack(torch.ones(1, 1, dtype=BF16)), reason="this processor does not multiply bf16")
 @pytest.mark.parametrize("rows", [1, 3, 32, 200])
 def test_packed_weights_multiply_as_plain_ones_whatever_the_number_of_rows(rows: int) -> None:
     torch.manual_seed(0)
     weight, bias, given = torch.randn(48, 64).to(BF16), torch.randn(48).to(BF16), torch.randn(rows, 64).to(BF16)
-    made: Any = laid_out(weight, bias)
+    made: Any = native_layout(weight, bias)
     assert made.func is packed_linear
     exact = nn.functional.linear(given.float(), weight.float(), bias.float())
     torch.testing.assert_close(made(given).float(), exact, atol=0.1, rtol=1e-2)
@@ -138,7 +145,7 @@ def test_a_layer_with_gelu_is_the_layer_and_then_its_tanh_form(dtype: torch.dtyp
     near = 1e-5 if dtype is F32 else 3e-2
     with torch.inference_mode():
         expected = nn.functional.gelu(layer(given).float(), approximate="tanh").to(dtype)
-        torch.testing.assert_close(with_gelu(layer)(given), expected, atol=near, rtol=near)
+        torch.testing.assert_close(gelu_linear(layer)(given), expected, atol=near, rtol=near)
 
 
 @EIGHT_BITS
@@ -149,8 +156,8 @@ def test_weights_of_8_bits_multiply_nearly_as_the_exact_ones(rows: int, dtype: t
     weight, bias, given = torch.randn(48, 64).to(dtype), torch.randn(48).to(dtype), torch.randn(2, rows, 64).to(dtype)
     exact = nn.functional.linear(given.float(), weight.float(), bias.float())
     for found, wanted in (
-        (int8_laid_out(weight, bias)(given), exact),
-        (int8_laid_out(weight, None)(given), exact - bias.float()),
+        (int8_layout(weight, bias)(given), exact),
+        (int8_layout(weight, None)(given), exact - bias.float()),
     ):
         assert found.dtype is dtype
         assert (found.float() - wanted).norm() < 0.02 * wanted.norm()
@@ -159,7 +166,7 @@ def test_weights_of_8_bits_multiply_nearly_as_the_exact_ones(rows: int, dtype: t
 @EIGHT_BITS
 def test_a_row_in_8_bits_never_depends_on_its_neighbours() -> None:
     torch.manual_seed(0)
-    multiply, given = int8_laid_out(torch.randn(48, 64), torch.randn(48)), torch.randn(300, 64)
+    multiply, given = int8_layout(torch.randn(48, 64), torch.randn(48)), torch.randn(300, 64)
     alone = torch.cat([multiply(row[None]) for row in given])
     given[1::2] *= 1000  # one scale for all rows would leave the others no level but zero
     torch.testing.assert_close(multiply(given)[::2], alone[::2], atol=0, rtol=0)
@@ -168,12 +175,12 @@ def test_a_row_in_8_bits_never_depends_on_its_neighbours() -> None:
 @EIGHT_BITS
 def test_a_row_of_zeros_in_8_bits_is_the_bias() -> None:
     bias = torch.randn(48)
-    torch.testing.assert_close(int8_laid_out(torch.zeros(48, 64), bias)(torch.zeros(1, 64))[0], bias)
+    torch.testing.assert_close(int8_layout(torch.zeros(48, 64), bias)(torch.zeros(1, 64))[0], bias)
 
 
 def test_8_bits_are_refused_where_they_would_be_slower() -> None:
     with pytest.raises(EngineError, match="VNNI") as caught:
-        check_int8(torch.device("mps"))
+        require_int8(torch.device("mps"))
     assert "model.precision" in caught.value.advice
 
 

@@ -16,7 +16,7 @@ from tests.fakes.hub import FakeHub, running
 from tests.support.golden import REAL_FILES
 
 NAME, REVISION = "someone/tiny", "0123456789abcdef0123456789abcdef01234567"
-#: Larger than the pieces, of 10 MiB, in which the library writes to disk.
+#: Larger than the blocks of 10 MiB that the library writes to disk.
 WEIGHTS = bytes(range(256)) * 100_000
 ENOUGH = 15_000_000
 PULL = """
@@ -24,16 +24,16 @@ import json, sys
 from pathlib import Path
 from config.errors import ModelUnavailableError
 from config.settings import ModelSettings, Settings
-from daemon.inference import models
+from daemon.inference.weights.sources import find_model, pull
 settings = Settings(home=Path("."), model=ModelSettings(id=sys.argv[1], revision=sys.argv[2]))
-heard = []
+progress = []
 try:
-    found = models.pull(settings, lambda here, total: heard.append((here, total)))
-    told = {"path": str(found.path), "id": found.id, "revision": found.revision, "heard": heard}
-    told["found"] = str(models.find_model(settings).path)
+    found = pull(settings, lambda received, total: progress.append((received, total)))
+    result = {"path": str(found.path), "id": found.id, "revision": found.revision, "progress": progress}
+    result["found"] = str(find_model(settings).path)
 except ModelUnavailableError as error:
-    told = {"error": str(error), "advice": error.advice}
-print(json.dumps(told))
+    result = {"error": str(error), "advice": error.advice}
+print(json.dumps(result))
 """
 
 
@@ -60,15 +60,15 @@ def pull(
         [sys.executable, "-c", PULL, name, revision], env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def test_a_pull_fetches_the_checkpoint_and_nothing_else(hub: FakeHub, tmp_path: Path) -> None:
-    told = pull(hub, tmp_path)
-    folder = Path(told["path"])
-    assert told["found"] == told["path"]
-    assert (told["id"], told["revision"]) == (NAME, REVISION)
+    result = pull(hub, tmp_path)
+    folder = Path(result["path"])
+    assert result["found"] == result["path"]
+    assert (result["id"], result["revision"]) == (NAME, REVISION)
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert not (folder / "README.md").exists()
     assert not (folder / "onnx").exists()
@@ -76,55 +76,55 @@ def test_a_pull_fetches_the_checkpoint_and_nothing_else(hub: FakeHub, tmp_path: 
 
 
 def test_progress_grows_to_the_whole(hub: FakeHub, tmp_path: Path) -> None:
-    heard = pull(hub, tmp_path)["heard"]
-    here = [count for count, _ in heard]
+    progress = pull(hub, tmp_path)["progress"]
+    received = [count for count, _ in progress]
     total = sum(len(content) for name, content in hub.files.items() if name not in ("README.md", "onnx/model.onnx"))
-    assert here == sorted(here)
-    assert heard[-1] == [total, total]
+    assert received == sorted(received)
+    assert progress[-1] == [total, total]
 
 
-def test_a_broken_off_pull_goes_on_where_it_was(hub: FakeHub, tmp_path: Path) -> None:
+def test_an_interrupted_pull_resumes(hub: FakeHub, tmp_path: Path) -> None:
     hub.break_after = ENOUGH
-    told = pull(hub, tmp_path)
-    assert "could not be fetched" in told["error"]
-    assert "smolwatch model pull" in told["advice"]
+    result = pull(hub, tmp_path)
+    assert "could not be downloaded" in result["error"]
+    assert "smolwatch model pull" in result["advice"]
     (part,) = tmp_path.rglob("*.part")
     kept = part.stat().st_size
     assert ENOUGH / 2 < kept <= ENOUGH
     hub.break_after = None
     hub.ranges.clear()
-    told = pull(hub, tmp_path)
+    result = pull(hub, tmp_path)
     assert hub.ranges == [f"bytes={kept}-"]
-    assert (Path(told["path"]) / "model.safetensors").read_bytes() == WEIGHTS
+    assert (Path(result["path"]) / "model.safetensors").read_bytes() == WEIGHTS
 
 
-def test_a_second_pull_fetches_nothing_big_again(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_second_pull_downloads_no_large_file_again(hub: FakeHub, tmp_path: Path) -> None:
     pull(hub, tmp_path)
     hub.ranges.clear()
     assert "error" not in pull(hub, tmp_path)
     assert hub.ranges == []
 
 
-def test_what_arrives_damaged_is_removed_and_said(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_damaged_download_is_removed_and_reported(hub: FakeHub, tmp_path: Path) -> None:
     hub.break_after = ENOUGH
     pull(hub, tmp_path)
     (part,) = tmp_path.rglob("*.part")
     part.write_bytes(b"x" * part.stat().st_size)
     hub.break_after = None
-    assert "arrived damaged" in pull(hub, tmp_path)["error"]
+    assert "was damaged in the download" in pull(hub, tmp_path)["error"]
     assert list(tmp_path.rglob("*.part")) == []
     assert "error" not in pull(hub, tmp_path)
 
 
-def test_a_hub_that_holds_other_weights_than_the_pinned_ones_is_not_believed(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_hub_with_other_weights_than_the_pinned_ones_is_refused(hub: FakeHub, tmp_path: Path) -> None:
     from config.settings import DEFAULT_MODEL, DEFAULT_REVISION
 
-    told = pull(hub, tmp_path, DEFAULT_MODEL, DEFAULT_REVISION)
-    assert "not the published one" in told["error"]
+    result = pull(hub, tmp_path, DEFAULT_MODEL, DEFAULT_REVISION)
+    assert "not the published one" in result["error"]
     assert hub.ranges == []
 
 
-def test_without_a_network_the_advice_is_to_look_at_it(hub: FakeHub, tmp_path: Path) -> None:
-    told = pull(hub, tmp_path, offline=True)
-    assert told["error"].startswith(f"{NAME} could not be fetched")
-    assert "network" in told["advice"]
+def test_without_a_network_the_advice_is_to_check_the_connection(hub: FakeHub, tmp_path: Path) -> None:
+    result = pull(hub, tmp_path, offline=True)
+    assert result["error"].startswith(f"{NAME} could not be downloaded")
+    assert "internet connection" in result["advice"]

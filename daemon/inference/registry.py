@@ -1,0 +1,94 @@
+"""The engines that settings may name, by name. Importing this imports no library of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from config.settings import Settings
+from daemon.inference.weights.sources import find_model, identity_of
+
+if TYPE_CHECKING:
+    from daemon.inference.engine import Engine
+
+#: What the setting "auto" stands for.
+DEFAULT_ENGINE = "torch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineEntry:
+    """`identity`: model id and revision, under which descriptions are stored; known without the weights.
+
+    `make`: an engine that is not loaded yet; raises ModelUnavailableError without weights. Its second argument is
+    `stop_at_end`.
+    """
+
+    name: str
+    needs_weights: bool
+    identity: Callable[[Settings], tuple[str, str]]
+    make: Callable[[Settings, bool], Engine]
+
+
+def make_echo(settings: Settings, _: bool) -> Engine:
+    from daemon.inference.echo_engine import EchoEngine
+
+    return EchoEngine(detail=settings.model.detail, rows=settings.model.rows)
+
+
+def make_torch(settings: Settings, stop_at_end: bool) -> Engine:
+    model, chosen = find_model(settings), settings.model
+    from daemon.inference.batch_engine import BatchEngine
+    from daemon.inference.reask import ReaskingEngine
+    from daemon.inference.torch.device_verdicts import DeviceVerdicts
+    from daemon.inference.torch.loader import TorchLoader
+
+    loader = TorchLoader(
+        device=chosen.device, precision=chosen.precision, verdicts=DeviceVerdicts(settings.device_file)
+    )
+    engine = BatchEngine(model, loader, detail=chosen.detail, rows=chosen.rows, stop_at_end=stop_at_end)
+    return ReaskingEngine(engine) if stop_at_end else engine
+
+
+def echo_identity(_: Settings) -> tuple[str, str]:
+    from daemon.inference.echo_engine import ECHO_ID, ECHO_REVISION
+
+    return ECHO_ID, ECHO_REVISION
+
+
+def checkpoint_identity(settings: Settings) -> tuple[str, str]:
+    return identity_of(settings.model.id, settings.model.revision)
+
+
+ENGINES = {
+    entry.name: entry
+    for entry in (
+        EngineEntry(name="torch", needs_weights=True, identity=checkpoint_identity, make=make_torch),
+        EngineEntry(name="echo", needs_weights=False, identity=echo_identity, make=make_echo),
+    )
+}
+
+
+def engine_entry(settings: Settings) -> EngineEntry:
+    """The engine that the settings name."""
+    name = settings.model.engine
+    return ENGINES[DEFAULT_ENGINE if name == "auto" else name]
+
+
+def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
+    """An engine that is not loaded yet; raises ModelUnavailableError when there are no weights for it.
+
+    Without `stop_at_end` answers run to their limits and are never asked again, for runs that are timed.
+    """
+    return engine_entry(settings).make(settings, stop_at_end)
+
+
+def model_key(settings: Settings) -> str:
+    """ "id@revision", under which descriptions are stored; known also while the weights are not on this machine."""
+    return "@".join(engine_entry(settings).identity(settings))
+
+
+def check_weights(settings: Settings) -> None:
+    """Raises ModelUnavailableError, with advice, when the engine needs weights that are not on this machine."""
+    if engine_entry(settings).needs_weights:
+        find_model(settings)
