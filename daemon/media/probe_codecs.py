@@ -15,7 +15,7 @@ from av.codec.codec import UnknownCodecError
 from av.format import ContainerFormat
 from PIL import Image, features
 
-from daemon.media.picture import images
+from daemon.media import images
 from daemon.media.video import containers
 
 #: Formats for which Pillow needs a library that a build may lack.

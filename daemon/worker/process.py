@@ -25,9 +25,9 @@ from daemon.inference.factory import make_engine
 from daemon.inference.torch.environment import set_up_libraries
 from daemon.intake.filters import filters_of
 from daemon.intake.sweep import inbox_root
+from daemon.linux import die_with_parent
 from daemon.media.dataless import leave_in_the_cloud
 from daemon.media.decoder.decoder import Decoder
-from daemon.media.decoder.sandbox.linux import die_with_parent
 from daemon.messages import Stage
 from daemon.power.io_priority import let_others_first
 from daemon.power.sensors import read_power

@@ -29,7 +29,7 @@ LockIn = Callable[[], Sandbox]
 def read_clip(fd: int, plan: DecodePlan) -> Clip:
     """The file's pictures, whatever it is called. Raises MediaError."""
     # Not on top: the parent imports this module too, and has no use for codecs.
-    from daemon.media.picture.images import read_image
+    from daemon.media.images import read_image
     from daemon.media.video.videos import read_video
 
     head = os.pread(fd, HEAD_BYTES, 0)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from daemon.media.decoder.sandbox.linux import die_with_parent
+from daemon.linux import die_with_parent
 
 #: So much memory may opening a file take, beyond what the codecs take themselves: four pictures of 100 megapixels.
 MEMORY_BYTES = 2 * 1024**3

@@ -7,7 +7,7 @@ from contextlib import suppress
 from importlib import import_module
 from pkgutil import walk_packages
 
-READERS = ("daemon.media.picture.images", "daemon.media.video.videos")
+READERS = ("daemon.media.images", "daemon.media.video.videos")
 #: Each module below these is loaded: they import their own parts when a stream or a picture of that kind comes along.
 WHOLE = ("av",)
 #: The same, but for modules that need what this machine does not have: another system, a package that is not installed.

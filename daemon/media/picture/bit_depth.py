@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from daemon.media.formats.tiff_directories import BITS, PHOTOMETRIC
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION
 
 WHITE_IS_ZERO = 0
 #: So many values are in work at once.
@@ -50,7 +49,7 @@ def eight_bits(picture: Image.Image) -> Image.Image:
     shown = Image.new("LA" if isinstance(clear, int) else "L", picture.size)
     for top, values in strips(picture):
         grey = (values >> shift).astype(np.uint8) if whole else scaled(values, limits)
-        if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow turns these over only where they have eight bits
+        if tags.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:  # Pillow inverts only 8-bit values
             grey = 255 - grey
         strip = Image.fromarray(grey)
         if isinstance(clear, int):
@@ -68,7 +67,7 @@ def strips(picture: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
 
 def depth(tags: dict[int, tuple[int, ...]]) -> int:
     """Bits of a value: 16 unless a TIFF says otherwise (12, of X-rays)."""
-    bits = tags.get(BITS) or (16,)
+    bits = tags.get(BITSPERSAMPLE) or (16,)
     return bits[0]
 
 

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
+from daemon.media.hdr import Primaries, Transfer, to_sdr
 from daemon.media.picture.bit_depth import eight_bits
-from daemon.media.video.hdr import Primaries, Transfer, to_sdr
 
 #: Code points of Rec. ITU-T H.273, as HEIF, AVIF, PNG and ICC profiles use them.
 TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}

@@ -10,7 +10,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpola
 from PIL import Image
 
 from daemon.media.clip import Pixels
-from daemon.media.video.hdr import Primaries, Transfer, to_sdr
+from daemon.media.hdr import Primaries, Transfer, to_sdr
 
 #: Codes of matrices (Rec. ITU-T H.273, `MatrixCoefficients`) that swscale knows.
 BT709, BT470BG, SMPTE170M, BT2020 = 1, 5, 6, 9

@@ -9,7 +9,7 @@ import ctypes
 import os
 import struct
 
-from daemon.media.decoder.sandbox.linux import gain_nothing, system_call
+from daemon.linux import set_no_new_privs, system_call
 
 CREATE_RULESET, RESTRICT_SELF = 444, 446
 ASK_VERSION = 1
@@ -28,7 +28,7 @@ def lock() -> None:
     kept = ctypes.create_string_buffer(content, len(content))
     descriptor = system_call(CREATE_RULESET, ctypes.addressof(kept), len(content), 0)
     try:
-        gain_nothing()
+        set_no_new_privs()
         system_call(RESTRICT_SELF, descriptor, 0)
     finally:
         os.close(descriptor)

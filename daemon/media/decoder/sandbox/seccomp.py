@@ -11,7 +11,7 @@ import errno
 import os
 import struct
 
-from daemon.media.decoder.sandbox.linux import gain_nothing, system_call
+from daemon.linux import set_no_new_privs, system_call
 
 X86_64, AARCH64 = "x86_64", "aarch64"
 SET_MODE_FILTER = 1
@@ -68,7 +68,7 @@ def lock() -> None:
         raise OSError(errno.ENOSYS, f"no filter for the {machine} processor")
     instructions = program(machine)
     kept = Filter(len(instructions), b"".join(instructions))
-    gain_nothing()
+    set_no_new_privs()
     failed = system_call(SECCOMP[machine], SET_MODE_FILTER, FLAGS, ctypes.addressof(kept))
     if failed:
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))

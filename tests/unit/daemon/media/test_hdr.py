@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.media.video.hdr import Primaries, Transfer, to_sdr
+from daemon.media.hdr import Primaries, Transfer, to_sdr
 
 #: What ordinary pixels look like in PQ, HLG and wide colour is worked out here anew, from the other side.
 COLOURS = {

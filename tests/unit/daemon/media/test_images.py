@@ -16,7 +16,7 @@ from daemon.errors import (
     TooLargeError,
     UnreadableError,
 )
-from daemon.media.picture import images
+from daemon.media import images
 from daemon.media.picture.orientation import TURNS
 from daemon.media.picture.stored_picture import StoredPicture
 from storage.records import Media, MediaKind
