@@ -25,7 +25,7 @@ Light = NDArray[np.float32]
 Signal = NDArray[np.float32] | NDArray[np.uint16]
 
 #: Luminance of a sheet of white paper, in cd/m² (BT.2408). It becomes the white of ordinary pixels.
-WHITE_NITS = 203.0
+PAPER_WHITE_NITS = 203.0
 PQ_PEAK_NITS = 10_000.0
 #: The HLG signal that becomes white. Paper white, at 75 % (BT.2408), becomes 239 of 255.
 HLG_WHITE = 0.78
@@ -59,27 +59,27 @@ def to_sdr(signal: Signal, *, transfer: Transfer, primaries: Primaries) -> Pixel
     rows = max(CHUNK_PIXELS // max(signal.shape[1], 1), 1)
     for top in range(0, signal.shape[0], rows):
         part = slice(top, top + rows)
-        light = mixed(linear(signal[part], transfer), conversion(primaries))
+        light = apply_matrix(linearize(signal[part], transfer), to_bt709(primaries))
         np.maximum(light, 0, out=light)
         if transfer != "sdr":
-            soften(light)
+            compress_highlights(light)
         for channel, values in enumerate(light):
-            pixels[part, :, channel] = srgb_table()[steps(values)]
+            pixels[part, :, channel] = srgb_table()[table_indices(values)]
     return pixels
 
 
-def linear(signal: Signal, transfer: Transfer) -> Light:
+def linearize(signal: Signal, transfer: Transfer) -> Light:
     """Light of each channel, (3, rows, width); 1 is white."""
     table = light_table(transfer)
     light: Light = np.empty((3, *signal.shape[:2]), np.float32)
     for channel in range(3):
-        light[channel] = table[steps(signal[..., channel])]
+        light[channel] = table[table_indices(signal[..., channel])]
     if transfer == "hlg":
-        light *= mixed(light, np.array([LUMINANCE]))[0] ** HLG_CONTRAST
+        light *= apply_matrix(light, np.array([LUMINANCE]))[0] ** HLG_CONTRAST
     return light
 
 
-def mixed(light: Light, matrix: NDArray[np.float64]) -> Light:
+def apply_matrix(light: Light, matrix: NDArray[np.float64]) -> Light:
     """`matrix` times each pixel. Without BLAS, which would use threads of its own."""
     result: Light = np.empty((len(matrix), *light.shape[1:]), np.float32)
     for row, (red, green, blue) in zip(result, matrix.astype(np.float32), strict=True):
@@ -89,7 +89,7 @@ def mixed(light: Light, matrix: NDArray[np.float64]) -> Light:
     return result
 
 
-def soften(light: Light) -> None:
+def compress_highlights(light: Light) -> None:
     """Bring highlights below 1, in place. All channels shrink alike, so that no colour changes its hue."""
     brightest = light.max(axis=0)
     bright = brightest > KNEE
@@ -98,7 +98,7 @@ def soften(light: Light) -> None:
         light[:, bright] *= (KNEE + (1 - KNEE) * over / (1 + over)) / brightest[bright]
 
 
-def steps(values: Signal) -> NDArray[np.uint16]:
+def table_indices(values: Signal) -> NDArray[np.uint16]:
     """Where `values` stand in a table of LEVELS. What lies outside 0 to 1 counts as the nearest end."""
     if values.dtype == np.uint16:
         return values.astype(np.uint16, copy=False)
@@ -112,7 +112,7 @@ def light_table(transfer: Transfer) -> NDArray[np.float32]:
     if transfer == "pq":
         power = signal ** (1 / 78.84375)
         light = (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
-        return (light * PQ_PEAK_NITS / WHITE_NITS).astype(np.float32)
+        return (light * PQ_PEAK_NITS / PAPER_WHITE_NITS).astype(np.float32)
     if transfer == "hlg":
         signal /= HLG_WHITE
     light = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
@@ -128,7 +128,7 @@ def srgb_table() -> NDArray[np.uint8]:
 
 
 @cache
-def conversion(primaries: Primaries) -> NDArray[np.float64]:
+def to_bt709(primaries: Primaries) -> NDArray[np.float64]:
     """The matrix from linear light of `primaries` to that of BT.709."""
     matrix: NDArray[np.float64] = np.linalg.inv(to_xyz("bt709")) @ to_xyz(primaries)
     return matrix

@@ -23,8 +23,8 @@ from daemon.errors import (
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.formats import gif, heif, heif_boxes, jpeg, jxl, png, raw, tiff, webp
 from daemon.media.formats.tiff_directories import directories
-from daemon.media.picture.animation import read_animation, still
-from daemon.media.picture.orientation import BROKEN
+from daemon.media.picture.animation import read_animation, read_still
+from daemon.media.picture.orientation import DECODE_ERRORS
 from daemon.media.picture.stored_picture import MAX_PIXELS, StoredPicture, open_picture
 from daemon.media.sniff import HEAD_BYTES, sniff
 from daemon.media.video.videos import read_video
@@ -37,34 +37,38 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 NO_MEMORY = re.compile("out of memory|memory allocation(?!.*security limit)", re.IGNORECASE)
 
 
-def bitmap(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+def open_bmp(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     picture = open_picture(file, "BMP")
     picture.load()
     return StoredPicture(picture=picture, size=picture.size)
 
 
-def tiff_or_raw(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+def open_tiff(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Most cameras' raw files are TIFF files, whose first picture is a thumbnail."""
-    found = directories(file)
-    return raw.opened(file, plan, found) if raw.is_raw(file, found) else tiff.opened(file, plan, found)
+    directories_found = directories(file)
+    return (
+        raw.load(file, plan, directories_found)
+        if raw.is_raw(file, directories_found)
+        else tiff.load(file, plan, directories_found)
+    )
 
 
-def raw_alone(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+def open_raw(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Some of these have directories like a TIFF file's all the same."""
-    return raw.opened(file, plan, directories(file))
+    return raw.load(file, plan, directories(file))
 
 
 OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], StoredPicture]] = {
-    "avif": heif.avif,
-    "bmp": bitmap,
-    "gif": gif.opened,
-    "heif": heif.heic,
-    "jpeg": jpeg.opened,
-    "jxl": jxl.opened,
-    "png": png.opened,
-    "raw": raw_alone,
-    "tiff": tiff_or_raw,
-    "webp": webp.opened,
+    "avif": heif.load_avif,
+    "bmp": open_bmp,
+    "gif": gif.load,
+    "heif": heif.load_heic,
+    "jpeg": jpeg.load,
+    "jxl": jxl.load,
+    "png": png.load,
+    "raw": open_raw,
+    "tiff": open_tiff,
+    "webp": webp.load,
 }
 
 
@@ -76,17 +80,17 @@ def read_image(fd: int, plan: DecodePlan) -> Clip:
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
     if format is None or format.kind is not MediaKind.IMAGE:
         raise NotAllowedError("Not a picture that smolwatch knows.")
-    with border(), os.fdopen(fd, "rb", closefd=False) as file:
-        if format.name == "heif" and len(heif_boxes.delays(heif_boxes.description(file))) > 1:
+    with translate_errors(), os.fdopen(fd, "rb", closefd=False) as file:
+        if format.name == "heif" and len(heif_boxes.delays(heif_boxes.metadata_boxes(file))) > 1:
             return read_video(fd, plan)
         file.seek(0)
         stored = OPENERS[format.name](file, plan)
-        read = read_animation if len(stored.delays) > 1 else still
+        read = read_animation if len(stored.delays) > 1 else read_still
         return read(stored, stored.format or format.name, plan)
 
 
 @contextmanager
-def border() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Pillow's warnings, where it has something to say about a file, are no news; its errors become ours."""
     try:
         with warnings.catch_warnings():
@@ -103,8 +107,8 @@ def border() -> Iterator[None]:
         raise DecoderBrokenError(detail=safe_text(str(error))) from error
     except UnidentifiedImageError as error:
         raise UnreadableError("The picture is damaged, or of a variety that smolwatch cannot read.") from error
-    except BROKEN as error:
-        words = safe_text(f"{type(error).__name__}: {error}")
-        if NO_MEMORY.search(words):
-            raise OutOfMemoryError("The picture takes more memory than there is.", detail=words) from error
-        raise UnreadableError("The picture is damaged or incomplete.", detail=words) from error
+    except DECODE_ERRORS as error:
+        detail = safe_text(f"{type(error).__name__}: {error}")
+        if NO_MEMORY.search(detail):
+            raise OutOfMemoryError("The picture takes more memory than there is.", detail=detail) from error
+        raise UnreadableError("The picture is damaged or incomplete.", detail=detail) from error

@@ -14,11 +14,11 @@ HEADER_BYTES = 16
 class BoxReader:
     """Reads a file of `size` bytes by `read(length, at)`, as os.pread does; b"" once its bounds are used up."""
 
-    def __init__(self, read: Callable[[int, int], bytes], size: int, *, most_bytes: int, most_reads: int) -> None:
+    def __init__(self, read: Callable[[int, int], bytes], size: int, *, max_bytes: int, max_reads: int) -> None:
         self._read = read
         self._size = size
-        self._bytes_left = most_bytes
-        self._reads_left = most_reads
+        self._bytes_left = max_bytes
+        self._reads_left = max_reads
 
     def __call__(self, length: int, at: int) -> bytes:
         if self._reads_left <= 0 or length > self._bytes_left or at >= self._size:
@@ -42,9 +42,9 @@ def boxes(read: Callable[[int, int], bytes], start: int, end: int) -> Iterator[B
     at = start
     while at + 8 <= end:
         head = read(min(HEADER_BYTES, end - at), at)
-        size, content = number(head, 0, 4), at + 8
+        size, content = uint(head, 0, 4), at + 8
         if size == 1:  # the size stands behind the name
-            size, content = number(head, 8, 8), at + 16
+            size, content = uint(head, 8, 8), at + 16
         elif size == 0:  # to the end
             size = end - at
         if len(head) < content - at or size < content - at:
@@ -58,18 +58,18 @@ def child(read: Callable[[int, int], bytes], parent: Box, name: bytes) -> Box | 
     return next((box for box in boxes(read, parent.start, parent.end) if box.name == name), None)
 
 
-def content_of(read: Callable[[int, int], bytes], box: Box, most: int) -> bytes:
-    """All of a box; b"" when it has more than `most` bytes, or is not all there."""
+def read_content(read: Callable[[int, int], bytes], box: Box, max_bytes: int) -> bytes:
+    """All of a box; b"" when it has more than `max_bytes` bytes, or is not all there."""
     length = box.end - box.start
-    content = read(length, box.start) if length <= most else b""
+    content = read(length, box.start) if length <= max_bytes else b""
     return content if len(content) == length else b""
 
 
-def within(content: bytes) -> Callable[[int, int], bytes]:
+def reader_of(content: bytes) -> Callable[[int, int], bytes]:
     """Reads bytes that are at hand, as a file is read."""
     return lambda length, at: content[at : at + length]
 
 
-def number(content: bytes, at: int, size: int) -> int:
+def uint(content: bytes, at: int, size: int) -> int:
     """Big-endian and unsigned; what is not there counts as nothing."""
     return int.from_bytes(content[at : at + size], "big")

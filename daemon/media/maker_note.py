@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-EXIF_LIST = 0x8769
+EXIF_IFD = 0x8769
 MAKER_NOTE = 0x927C
 CONTENT_IDENTIFIER = 0x0011
 APPLE = b"Apple iOS\0"
@@ -33,8 +33,8 @@ def identifier_in(exif: bytes) -> bytes | None:
     order = ORDERS.get(exif[:2])
     if order is None:
         return None
-    inner = entry(exif, order, int.from_bytes(exif[4:8], order), EXIF_LIST)
-    note = entry(exif, order, inner.value, MAKER_NOTE) if inner else None
+    exif_ifd = entry(exif, order, int.from_bytes(exif[4:8], order), EXIF_IFD)
+    note = entry(exif, order, exif_ifd.value, MAKER_NOTE) if exif_ifd else None
     return identifier_in_note(exif[note.value : note.value + note.number]) if note else None
 
 

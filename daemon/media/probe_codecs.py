@@ -24,7 +24,7 @@ LIBRARIES = {"JPEG": "jpg", "PNG": "zlib", "WEBP": "webp", "AVIF": "avif"}
 EITHER = {"av1", "libdav1d"}
 
 
-def about() -> dict[str, object]:
+def probe() -> dict[str, object]:
     pillow_heif.register_heif_opener(thumbnails=False)
     Image.init()
     missing = [*missing_pictures(), *missing_videos()]
@@ -58,4 +58,4 @@ def can_demux(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(json.dumps(about()))
+    print(json.dumps(probe()))

@@ -27,8 +27,8 @@ FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 DATALESS = 0x40000000
 
 #: Who keeps smolwatch out: a file's owner, by permissions (EACCES), or macOS, by its privacy settings (EPERM).
-PERMISSIONS = "Check the permissions of the file and of the folders above it; it is tried again by itself."
-PRIVACY = (
+PERMISSIONS_ADVICE = "Check the permissions of the file and of the folders above it; it is tried again by itself."
+PRIVACY_ADVICE = (
     "On a Mac, allow it under System Settings > Privacy & Security > Files and Folders (or Full Disk Access), for the "
     "program that runs smolwatch; it is tried again by itself."
 )
@@ -43,7 +43,7 @@ def open_checked(path: bytes, *, max_bytes: int, expected: Fingerprint | None = 
     try:
         descriptor = os.open(path, FLAGS)
     except OSError as error:
-        raise refusal(error) from error
+        raise media_error(error) from error
     try:
         check(os.fstat(descriptor), max_bytes, expected)
     except BaseException:
@@ -53,20 +53,20 @@ def open_checked(path: bytes, *, max_bytes: int, expected: Fingerprint | None = 
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def translate_os_errors() -> Iterator[None]:
     """What the system refuses while one file is read costs that file alone: MediaError in place of OSError."""
     try:
         yield
     except OSError as error:
-        raise refusal(error, "read") from error
+        raise media_error(error, "read") from error
 
 
 def check(found: os.stat_result, max_bytes: int, expected: Fingerprint | None) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise NotRegularError(f"It is {kind_of(found.st_mode)}, not a file.")
+        raise NotRegularError(f"It is {describe_kind(found.st_mode)}, not a file.")
     if expected is not None and Fingerprint.of(found) != expected:
         raise ChangedError("The file changed after it was queued.")
-    if is_elsewhere(found):
+    if is_dataless(found):
         raise NotDownloadedError
     if found.st_size == 0:
         raise UnreadableError("The file is empty.")
@@ -77,20 +77,20 @@ def check(found: os.stat_result, max_bytes: int, expected: Fingerprint | None) -
 def check_size(descriptor: int, size: int) -> None:
     """Raises ChangedError when there are more bytes now, or fewer: whoever follows a file that grows finds no end."""
     if os.fstat(descriptor).st_size != size:
-        raise ChangedError("The file changed while it was opened.")
+        raise ChangedError("The file changed while it was being read.")
 
 
-def is_elsewhere(found: os.stat_result) -> bool:
+def is_dataless(found: os.stat_result) -> bool:
     """Whether the file's bytes are in the cloud only."""
     return bool(getattr(found, "st_flags", 0) & DATALESS)
 
 
-def kind_of(mode: int) -> str:
+def describe_kind(mode: int) -> str:
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def refusal(error: OSError, verb: str = "open") -> MediaError:
+def media_error(error: OSError, verb: str = "open") -> MediaError:
     """What a failed open or read means to the person whose file it is."""
     match error.errno:
         case errno.EDEADLK:  # macOS: its bytes went to the cloud after it was looked at
@@ -102,9 +102,9 @@ def refusal(error: OSError, verb: str = "open") -> MediaError:
         case errno.ENXIO | errno.ENODEV | errno.EOPNOTSUPP:
             return NotRegularError("It is a socket or a device, not a file.")
         case errno.EACCES:
-            return NoAccessError("Reading the file is not permitted.", advice=way_in(error))
+            return NoAccessError("Reading the file is not permitted.", advice=access_advice(error))
         case errno.EPERM:
-            return NoAccessError("The system does not let smolwatch into this folder.", advice=way_in(error))
+            return NoAccessError("The system does not let smolwatch into this folder.", advice=access_advice(error))
         case _:
             return NoAccessError(
                 f"The system cannot {verb} the file.",
@@ -113,6 +113,6 @@ def refusal(error: OSError, verb: str = "open") -> MediaError:
             )
 
 
-def way_in(error: OSError) -> str:
+def access_advice(error: OSError) -> str:
     """What a person can do about a refused access; nothing where it is none."""
-    return {errno.EACCES: PERMISSIONS, errno.EPERM: PRIVACY}.get(error.errno or 0, "")
+    return {errno.EACCES: PERMISSIONS_ADVICE, errno.EPERM: PRIVACY_ADVICE}.get(error.errno or 0, "")

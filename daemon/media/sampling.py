@@ -8,7 +8,7 @@ from PIL import Image
 from daemon.media.clip import Pixels
 
 #: No edge is ever made longer than this.
-LIMIT = 4096
+MAX_EDGE = 4096
 #: So much is left out at either end of a video that is too long to be seen as densely as the rule wants.
 SKIP_SECONDS = 1.0
 #: A clip that would be seen in one frame, though it has more, is seen in so many.
@@ -21,24 +21,24 @@ def sample_indices(total_frames: int, fps: float, *, per_second: float, max_fram
     Source: `sample_frames` of transformers' `video_processing_smolvlm`.
     """
     seconds = total_frames / fps
-    wanted = max(1, min(round(per_second * seconds), max_frames))
+    count = max(1, min(round(per_second * seconds), max_frames))
     first, last = 0, total_frames - 1
     if seconds - 2 * SKIP_SECONDS > max_frames * per_second:
         start, end = int(SKIP_SECONDS * fps), min(int(total_frames - SKIP_SECONDS * fps), last)
         if start < end:
             first, last = start, end
-    return sorted({int(index) for index in np.linspace(first, last, wanted, dtype=int)})
+    return sorted({int(index) for index in np.linspace(first, last, count, dtype=int)})
 
 
-def chosen_indices(total_frames: int, fps: float, *, per_second: float, max_frames: int) -> list[int]:
+def frame_indices(total_frames: int, fps: float, *, per_second: float, max_frames: int) -> list[int]:
     """The frames that are looked at: as the stock rule has it, with a step beside it for very short clips.
 
     The rule sees one frame of a clip under 1.5 seconds, in which nothing moves. Of such a clip up to SHORT_FRAMES
     are seen, as evenly spread from its first frame to its last.
     """
-    chosen = sample_indices(total_frames, fps, per_second=per_second, max_frames=max_frames)
-    if len(chosen) > 1 or max_frames == 1:
-        return chosen
+    indices = sample_indices(total_frames, fps, per_second=per_second, max_frames=max_frames)
+    if len(indices) > 1 or max_frames == 1:
+        return indices
     return sorted({int(index) for index in np.linspace(0, total_frames - 1, min(SHORT_FRAMES, max_frames), dtype=int)})
 
 
@@ -49,15 +49,19 @@ def fit_edge(width: int, height: int, edge: int) -> tuple[int, int]:
     """
     ratio = width / height
     if width >= height:
-        wide, high = edge, int(edge / ratio)
-        high += high % 2
+        new_width, new_height = edge, int(edge / ratio)
+        new_height += new_height % 2
     else:
-        wide, high = int(edge * ratio), edge
-        wide += wide % 2
-    wide, high = max(wide, 1), max(high, 1)
-    if max(wide, high) <= LIMIT:
-        return wide, high
-    return (LIMIT, max(int(LIMIT / (wide / high)), 1)) if wide >= high else (max(int(LIMIT * wide / high), 1), LIMIT)
+        new_width, new_height = int(edge * ratio), edge
+        new_width += new_width % 2
+    new_width, new_height = max(new_width, 1), max(new_height, 1)
+    if max(new_width, new_height) <= MAX_EDGE:
+        return new_width, new_height
+    return (
+        (MAX_EDGE, max(int(MAX_EDGE / (new_width / new_height)), 1))
+        if new_width >= new_height
+        else (max(int(MAX_EDGE * new_width / new_height), 1), MAX_EDGE)
+    )
 
 
 def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:

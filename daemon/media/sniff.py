@@ -34,7 +34,7 @@ def video(name: str) -> Format:
     return Format(name, MediaKind.VIDEO)
 
 
-BEGINNINGS = (
+SIGNATURES = (
     (b"\xff\xd8\xff", image("jpeg")),
     (b"\x89PNG\r\n\x1a\n", image("png")),
     (b"GIF87a", image("gif")),
@@ -76,15 +76,15 @@ OTHER_BOXES = frozenset({b"moov", b"mdat", b"wide", b"pnot", b"free", b"skip", b
 SYNC = 0x47
 PACKETS = ((188, 0), (192, 4))
 #: A camcorder's raw tape: the header block of a frame, of 60 or 50 fields a second, and the next block, 80 bytes on.
-TAPE_HEADERS, TAPE_SECOND, TAPE_BLOCK = (b"\x1f\x07\x00\x3f", b"\x1f\x07\x00\xbf"), b"\x3f\x07\x00", 80
+DV_HEADERS, DV_SECOND_BLOCK, DV_BLOCK_BYTES = (b"\x1f\x07\x00\x3f", b"\x1f\x07\x00\xbf"), b"\x3f\x07\x00", 80
 #: How an Ogg page names the codecs of moving pictures. Without one of them, it is sound.
-OGG_VIDEO = (b"\x80theora", b"BBCD\0", b"OVP80", b"\x01video\0")
+OGG_VIDEO_CODECS = (b"\x80theora", b"BBCD\0", b"OVP80", b"\x01video\0")
 
 
 def sniff(head: bytes) -> Format | None:
     """The format of a file that begins with `head` (HEAD_BYTES, or all of a shorter file); None if not ours."""
-    for beginning, format in BEGINNINGS:
-        if head.startswith(beginning):
+    for signature, format in SIGNATURES:
+        if head.startswith(signature):
             return format
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in BITMAP_HEADERS:
         return image("bmp")
@@ -93,8 +93,8 @@ def sniff(head: bytes) -> Format | None:
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return video("webm" if b"webm" in head[:64] else "mkv")
     if head.startswith(b"OggS"):
-        return video("ogg") if any(name in head for name in OGG_VIDEO) else None
-    if head.startswith(TAPE_HEADERS) and head.startswith(TAPE_SECOND, TAPE_BLOCK):
+        return video("ogg") if any(name in head for name in OGG_VIDEO_CODECS) else None
+    if head.startswith(DV_HEADERS) and head.startswith(DV_SECOND_BLOCK, DV_BLOCK_BYTES):
         return video("dv")
     if is_transport_stream(head):
         return video("mpegts")

@@ -26,7 +26,7 @@ from daemon.inference.torch.environment import set_up_libraries
 from daemon.intake.filters import filters_of
 from daemon.intake.sweep import inbox_root
 from daemon.linux import die_with_parent
-from daemon.media.dataless import leave_in_the_cloud
+from daemon.media.dataless import forbid_downloads
 from daemon.media.decoder.decoder import Decoder
 from daemon.messages import Stage
 from daemon.power.io_priority import let_others_first
@@ -70,7 +70,7 @@ def run_worker(
         die_with_parent()
     set_up_libraries(os.environ)
     let_others_first()
-    leave_in_the_cloud()
+    forbid_downloads()
     set_up_logs(settings, role="worker", console=False)
     clock = SystemClock()
     with (

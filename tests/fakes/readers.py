@@ -19,7 +19,7 @@ import numpy as np
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder.decoder_child import read_clip
-from daemon.media.decoder.sandbox.lockdown import Sandbox, lock_in
+from daemon.media.decoder.sandbox.lockdown import Sandbox, enter_sandbox
 from storage.records import Media, MediaKind
 
 #: What "leak" does not let go.
@@ -36,13 +36,13 @@ def unlocked() -> Sandbox:
 def remembering() -> Sandbox:
     """Locked in as ever, for `late`."""
     loaded.update(sys.modules)
-    return lock_in()
+    return enter_sandbox()
 
 
 def forgetting() -> Sandbox:
     """As if one of the modules that every video needs had not been there, for `late`."""
     loaded.update(set(sys.modules) - {"av.video.stream"})
-    return lock_in()
+    return enter_sandbox()
 
 
 def stillborn() -> Sandbox:
@@ -74,7 +74,7 @@ def obedient(fd: int, plan: DecodePlan) -> Clip:
             os.abort()
         case b"killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        case b"greedy" if not plan.sparing:
+        case b"greedy" if not plan.low_memory:
             os.kill(os.getpid(), signal.SIGKILL)  # as the system does when memory runs out
         case b"greedy":
             return drawn(plan)

@@ -21,7 +21,7 @@ def test_a_crash_costs_the_one_file_and_the_next_is_open_within_five_seconds(
 ) -> None:
     photo = save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
     with decoding(obedient) as decoder:
-        with pytest.raises(DecoderCrashedError, match="made the decoder crash") as told:
+        with pytest.raises(DecoderCrashedError, match="decoder crashed on this file") as told:
             opened(decoder, order(tmp_path, word))
         assert told.value.detail == sign
         began = time.monotonic()

@@ -43,5 +43,8 @@ def test_the_decoder_gets_no_more_memory_than_its_limit_and_lives_on(tmp_path: P
 
 def test_where_the_system_holds_no_limit_the_parent_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder_process, "MEMORY_BYTES", 50 * 1024**2)
-    with decoding(obedient, unlocked) as decoder, pytest.raises(OutOfMemoryError, match="more memory than a file may"):
+    with (
+        decoding(obedient, unlocked) as decoder,
+        pytest.raises(OutOfMemoryError, match="memory than the limit for one file"),
+    ):
         opened(decoder, order(tmp_path, "swell"))

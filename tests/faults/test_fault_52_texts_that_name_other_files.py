@@ -18,8 +18,8 @@ import pytest
 from daemon.errors import MediaError, NotAllowedError, UnreadableError
 from daemon.media.decoder import decoder as decoder_module
 from daemon.media.decoder.decoder import Decoder
-from daemon.media.decoder.decoder_child import LockIn
-from daemon.media.decoder.sandbox.lockdown import lock_in
+from daemon.media.decoder.decoder_child import EnterSandbox
+from daemon.media.decoder.sandbox.lockdown import enter_sandbox
 from tests.fakes.readers import obedient, unlocked
 from tests.support.decoding import decoding, opened, order, pid_of, told
 from tests.support.hostile import hostile_files
@@ -27,7 +27,7 @@ from tests.support.media.media_files import grey_frames, save_video
 from tests.support.waiting import wait_for
 
 #: With the sandbox, and without: the reading itself must not ask for other files either.
-LOCKS = pytest.mark.parametrize("lock", [lock_in, unlocked], ids=["locked", "unlocked"])
+LOCKS = pytest.mark.parametrize("lock", [enter_sandbox, unlocked], ids=["locked", "unlocked"])
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def open_all(decoder: Decoder, files: list[Path]) -> dict[str, str]:
 
 
 @LOCKS
-def test_nothing_is_opened_but_the_file_itself(tmp_path: Path, listener: socket.socket, lock: LockIn) -> None:
+def test_nothing_is_opened_but_the_file_itself(tmp_path: Path, listener: socket.socket, lock: EnterSandbox) -> None:
     """The secret is a pipe as well: whoever opened it to read would be seen by its other end."""
     secret = tmp_path / "secret.mp4"
     os.mkfifo(secret)
@@ -90,9 +90,9 @@ def traced(pid: int, log: Path) -> Iterator[None]:
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("strace"), reason="strace is not here")
 @LOCKS
 def test_the_kernel_sees_no_attempt_either(
-    tmp_path: Path, listener: socket.socket, lock: LockIn, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, listener: socket.socket, lock: EnterSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 1000)  # one process reads all, or its trace would end
+    monkeypatch.setattr(decoder_module, "FILES_PER_PROCESS", 1000)  # one process reads all, or its trace would end
     secret = save_video(tmp_path / "secret.mp4", grey_frames(4))
     files = hostile_files(tmp_path, secret, address_of(listener))
     log = tmp_path / "trace"

@@ -26,7 +26,7 @@ from daemon.errors import (
 from daemon.media.decoder import decoder as decoder_module
 from daemon.media.decoder import decoder_process
 from daemon.media.decoder.decoder import Decoder
-from daemon.media.decoder.decoder_child import LockIn
+from daemon.media.decoder.decoder_child import EnterSandbox
 from storage.lifecycle import Cause
 from storage.records import Fingerprint
 from tests.fakes.readers import obedient, sleepy, stillborn, unlocked
@@ -87,7 +87,7 @@ def test_a_process_that_died_between_two_files_is_replaced(decoder: Decoder, pho
 
 
 def test_an_answer_that_was_not_asked_for_is_not_believed(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
-    with pytest.raises(DecoderCrashedError, match="nonsense"):
+    with pytest.raises(DecoderCrashedError, match="invalid reply"):
         opened(decoder, order(tmp_path, "lie"))
     assert opened(decoder, photo).media.width == 64
 
@@ -116,9 +116,9 @@ def test_a_file_that_changes_while_it_is_read_is_not_blamed(tmp_path: Path) -> N
 def test_the_process_is_renewed_after_so_many_files(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 2)
-    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
-    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 1)
+    monkeypatch.setattr(decoder_module, "FILES_PER_PROCESS", 2)
+    monkeypatch.setattr(decoder_module, "MIN_PROCESS_SECONDS", 0.0)
+    monkeypatch.setattr(decoder_module, "START_AHEAD_FILES", 1)
     pids = [pid_of(decoder, tmp_path) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
@@ -126,12 +126,12 @@ def test_the_process_is_renewed_after_so_many_files(
 def test_small_files_by_the_hundred_do_not_have_it_renewed_all_the_time(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 2)
-    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 1)
-    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 1000.0)
+    monkeypatch.setattr(decoder_module, "FILES_PER_PROCESS", 2)
+    monkeypatch.setattr(decoder_module, "START_AHEAD_FILES", 1)
+    monkeypatch.setattr(decoder_module, "MIN_PROCESS_SECONDS", 1000.0)
     first, *more = [pid_of(decoder, tmp_path) for _ in range(4)]
     assert more == [first] * 3
-    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
+    monkeypatch.setattr(decoder_module, "MIN_PROCESS_SECONDS", 0.0)
     assert [pid_of(decoder, tmp_path) for _ in range(2)] == [first] * 2, "while the next one is made ready"
     assert pid_of(decoder, tmp_path) != first
 
@@ -148,9 +148,9 @@ def test_a_process_that_keeps_what_it_took_is_renewed(
 def test_the_next_process_is_ready_before_the_last_is_used_up(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 3)
-    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
-    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 2)
+    monkeypatch.setattr(decoder_module, "FILES_PER_PROCESS", 3)
+    monkeypatch.setattr(decoder_module, "MIN_PROCESS_SECONDS", 0.0)
+    monkeypatch.setattr(decoder_module, "START_AHEAD_FILES", 2)
     first = pid_of(decoder, tmp_path)
     known = {child.pid for child in multiprocessing.active_children()}
     assert len(known) == 2
@@ -162,7 +162,7 @@ def test_the_next_process_is_ready_before_the_last_is_used_up(
     ("lock", "words"), [(stillborn, "cannot be started. exit code 4"), (sleepy, "did not start within")]
 )
 def test_a_process_that_never_comes_up_is_no_files_fault(
-    photo: Path, monkeypatch: pytest.MonkeyPatch, lock: LockIn, words: str
+    photo: Path, monkeypatch: pytest.MonkeyPatch, lock: EnterSandbox, words: str
 ) -> None:
     monkeypatch.setattr(decoder_process, "START_SECONDS", 2.0)
     with decoding(obedient, lock) as decoder, pytest.raises(DecoderMissingError) as told:
@@ -172,7 +172,7 @@ def test_a_process_that_never_comes_up_is_no_files_fault(
 
 
 def test_a_process_that_is_killed_while_it_starts_is_replaced_at_once(decoder: Decoder, tmp_path: Path) -> None:
-    decoder._running()
+    decoder._live_process()
     (started,) = multiprocessing.active_children()
     started.kill()
     assert pid_of(decoder, tmp_path) != started.pid
@@ -182,7 +182,7 @@ def test_a_process_that_is_frozen_while_it_starts_is_replaced(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoder_process, "START_SECONDS", 12.0)
-    decoder._running()
+    decoder._live_process()
     (started,) = multiprocessing.active_children()
     assert started.pid is not None
     os.kill(started.pid, signal.SIGSTOP)

@@ -35,10 +35,10 @@ def measured(path: Path, size: tuple[int, int], truth: Shown, capsys: pytest.Cap
     """AssertionError unless the file shows the truth, within the limits of time and memory."""
     with decoding() as decoder, Scales() as scales:
         decoder.sandbox()
-        before = scales.most_bytes()
+        before = scales.max_bytes()
         began = time.monotonic()
         clip = opened(decoder, path, plan(seconds=SECONDS))
-        took, peak = time.monotonic() - began, scales.most_bytes()
+        took, peak = time.monotonic() - began, scales.max_bytes()
     with capsys.disabled():
         print(
             f"\n{path.name}: {size[0]}×{size[1]}, {path.stat().st_size / 1e6:.0f} MB, {len(clip.pictures)} pictures,"
@@ -92,13 +92,13 @@ def test_a_picture_of_100_megapixels_of_eight_bytes_is_opened_or_refused_with_th
     write_deep_png(path, size)
     with decoding() as decoder, Scales() as scales:
         decoder.sandbox()
-        before, began = scales.most_bytes(), time.monotonic()
+        before, began = scales.max_bytes(), time.monotonic()
         try:
             said = f"described at {opened(decoder, path, plan(seconds=SECONDS)).pictures[0].shape}"
         except MediaError as error:
             said = f"{error.code}: {error}"
             assert error.code == "too-large"
-        took, peak = time.monotonic() - began, scales.most_bytes()
+        took, peak = time.monotonic() - began, scales.max_bytes()
     with capsys.disabled():
         print(f"\n{path.name}: {said}, {took:.1f} s, {peak / 1e6:.0f} MB resident")
     assert peak - before < MEMORY_BYTES

@@ -14,15 +14,15 @@ import pytest
 from daemon.errors import UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder.decoder import Decoder
-from daemon.media.decoder.decoder_child import LockIn, Reader, read_clip
-from daemon.media.decoder.sandbox.lockdown import lock_in
+from daemon.media.decoder.decoder_child import EnterSandbox, Reader, read_clip
+from daemon.media.decoder.sandbox.lockdown import enter_sandbox
 from storage.records import Fingerprint
 from tests.support.reading import plan
 
 
 @contextmanager
-def decoding(read: Reader = read_clip, lock_in: LockIn = lock_in) -> Iterator[Decoder]:
-    with closing(Decoder(read=read, lock_in=lock_in)) as decoder:
+def decoding(read: Reader = read_clip, enter_sandbox: EnterSandbox = enter_sandbox) -> Iterator[Decoder]:
+    with closing(Decoder(read=read, enter_sandbox=enter_sandbox)) as decoder:
         yield decoder
 
 
@@ -76,7 +76,7 @@ class Scales:
         self._over.set()
         self._thread.join()
 
-    def most_bytes(self) -> int:
+    def max_bytes(self) -> int:
         """The most that one of them has had resident since this was asked last."""
         self._weigh()
         most, self._most = self._most, 0

@@ -12,8 +12,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from daemon.media.sampling import chosen_indices
-from daemon.media.video.duration import Duration, length_of
+from daemon.media.sampling import frame_indices
+from daemon.media.video.duration import Duration, measure
 from daemon.media.video.frame_checks import FrameChecks
 from daemon.media.video.frame_seeker import FrameSeeker
 from daemon.media.video.track_selection import keep_only
@@ -33,11 +33,11 @@ def unchecked() -> None:
 
 
 def length(path: Path) -> Duration:
-    return length_of(partial(film, path), path.stat().st_size, unchecked, time.monotonic() + 60)
+    return measure(partial(film, path), path.stat().st_size, unchecked, time.monotonic() + 60)
 
 
 def wanted_of(known: Duration, per_second: float = 1) -> list[float]:
-    chosen = chosen_indices(known.frames, known.rate, per_second=per_second, max_frames=64)
+    chosen = frame_indices(known.frames, known.rate, per_second=per_second, max_frames=64)
     return [index / known.rate for index in chosen]
 
 
@@ -47,10 +47,10 @@ def seen(path: Path, known: Duration, wanted: Sequence[float]) -> list[tuple[flo
         reel = FrameSeeker(
             container,
             stream,
-            length=known,
-            wanted=wanted,
-            soundness=FrameChecks(),
+            duration=known,
+            timestamps=wanted,
+            checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
-        return [(shot.at, frame_number(shot.frame.to_ndarray(format="rgb24"))) for shot in reel.shots()]
+        return [(shot.at, frame_number(shot.frame.to_ndarray(format="rgb24"))) for shot in reel.frames_at()]

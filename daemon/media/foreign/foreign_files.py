@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from daemon.errors import ForeignError
 from daemon.media.foreign.foreign_kinds import BLANK, KINDS, UNKNOWN, ForeignKind
-from daemon.media.foreign.foreign_texts import name_text
+from daemon.media.foreign.foreign_texts import identify_text
 from daemon.media.sniff import HEIF_BRANDS, OTHER_BOXES, boxes
 
 #: How a file begins (offset, bytes, code). The first that fits counts.
-BEGINNINGS = (
+SIGNATURES = (
     (0, b"8BPS\0\x01", "psd"),
     (0, b"8BPS\0\x02", "psb"),
     (0, b"\xc5\xd0\xd3\xc6", "eps"),
@@ -183,26 +183,26 @@ ENTRIES = (
 )
 
 
-def name_foreign(head: bytes) -> ForeignKind | None:
+def identify(head: bytes) -> ForeignKind | None:
     """What the file is, for a head that `sniff` does not know (its HEAD_BYTES, or all of a shorter file)."""
-    code = code_of(head)
+    code = identify_code(head)
     return KINDS[code] if code else None
 
 
 def foreign_error(head: bytes) -> ForeignError:
     """The refusal of a file with this head, which `sniff` does not know."""
-    kind = name_foreign(head) or (UNKNOWN if any(head) else BLANK)
+    kind = identify(head) or (UNKNOWN if any(head) else BLANK)
     return ForeignError(kind.sentence, kind=kind.code, advice=kind.advice)
 
 
-def code_of(head: bytes) -> str | None:
-    for start, magic, code in BEGINNINGS:
+def identify_code(head: bytes) -> str | None:
+    for start, magic, code in SIGNATURES:
         if head.startswith(magic, start):
             return code
     for pattern, code in PATTERNS:
         if pattern.match(head):
             return code
-    return by_container(head) or by_frames(head) or name_text(head)
+    return by_container(head) or by_frames(head) or identify_text(head)
 
 
 def by_container(head: bytes) -> str | None:

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ForeignKind:
-    """`code` is stable. `words` stand in a sentence ("a song (MP3)"), `plural` behind a count ("songs").
+    """`code` is stable. `label` stand in a sentence ("a song (MP3)"), `plural` behind a count ("songs").
 
-    `advice` is one sentence. `says` takes the place of the usual sentence.
+    `advice` is one sentence. `own_sentence` takes the place of the usual sentence.
     """
 
     code: str
-    words: str
+    label: str
     plural: str
     advice: str
-    says: str = ""
+    own_sentence: str = ""
 
     @property
     def sentence(self) -> str:
-        return self.says or f"It is {self.words}, which smolwatch does not open."
+        return self.own_sentence or f"It is {self.label}, which smolwatch does not open."
 
     @property
     def singular(self) -> str:
         """Behind a count of one: "song (MP3)"."""
-        return self.words.removeprefix("a ").removeprefix("an ")
+        return self.label.removeprefix("a ").removeprefix("an ")
 
 
 EXPORT = "Export it as JPEG or PNG into the inbox."
@@ -36,9 +36,9 @@ NOTHING = "Nothing needs doing: smolwatch describes pictures and videos, and lea
 COMPANION = "Nothing needs doing: another program keeps notes of its own in it."
 
 
-def group(plural: str, words: str, advice: str, **names: str) -> list[ForeignKind]:
-    """Kinds that are counted together; `names` by code, for the place that `words` leaves open."""
-    return [ForeignKind(code.replace("_", "-"), words.format(name), plural, advice) for code, name in names.items()]
+def group(plural: str, label: str, advice: str, **names: str) -> list[ForeignKind]:
+    """Kinds that are counted together; `names` by code, for the place that `label` leaves open."""
+    return [ForeignKind(code.replace("_", "-"), label.format(name), plural, advice) for code, name in names.items()]
 
 
 UNKNOWN = ForeignKind(
@@ -46,14 +46,14 @@ UNKNOWN = ForeignKind(
     "a file of a kind that smolwatch does not know",
     "files of unknown kinds",
     "If it is a picture or a video, save it as JPEG, PNG or MP4 in the inbox.",
-    says="It is a file of a kind that smolwatch does not know.",
+    own_sentence="It is a file of a kind that smolwatch does not know.",
 )
 BLANK = ForeignKind(
     "blank",
     "a file that begins with nothing but zeros",
     "files that begin with zeros",
     "A copy that is under way is looked at again by itself; if none is, copy the file into the inbox once more.",
-    says="It begins with nothing but zeros: either its copy is still under way, or it is damaged.",
+    own_sentence="It begins with nothing but zeros: either its copy is still under way, or it is damaged.",
 )
 
 #: By code. New kinds go into a row of their family; `daemon/media/foreign/foreign_files.py` knows their first bytes.

@@ -6,10 +6,10 @@ import codecs
 import re
 
 #: Signs that no text holds, in whatever alphabet: control characters but for tab, line ends, page end and escape.
-CONTROLS = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 
 #: What the text begins with, behind white space (pattern, code). The first that fits counts; case does not.
-BEGINNINGS = tuple(
+PATTERNS = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), code)
     for pattern, code in (
         (r"<svg\b|(<\?xml|<!--|<!doctype svg).*?<svg\b", "svg"),
@@ -35,23 +35,23 @@ BEGINNINGS = tuple(
     )
 )
 #: A shorter file that is no UTF-8 is a text only if half of it is ASCII.
-LEAST_BYTES = 64
+MIN_BYTES = 64
 #: In a table, each of the first lines has as many of one of these, and at least so many: prose has commas too.
 SEPARATORS = {",": 2, ";": 1, "\t": 1}
 TABLE_LINES = 5
 
 
-def name_text(head: bytes) -> str | None:
+def identify_text(head: bytes) -> str | None:
     """The code of its kind; None when it is no text."""
-    text = decoded(head)
+    text = decode(head)
     if not text:
         return None
     text = text.lstrip()
-    found = next((code for pattern, code in BEGINNINGS if pattern.match(text)), None)
+    found = next((code for pattern, code in PATTERNS if pattern.match(text)), None)
     return found or ("csv" if is_table(text) else "text")
 
 
-def decoded(head: bytes) -> str | None:
+def decode(head: bytes) -> str | None:
     """As UTF-8, UTF-16 with its mark, or one byte a sign; None when it holds signs that no text has.
 
     The last sign may be cut off. Nothing is loaded for it: the decoder is locked in when it asks.
@@ -61,10 +61,10 @@ def decoded(head: bytes) -> str | None:
         text = (codecs.utf_16_decode if is_wide else codecs.utf_8_decode)(head, "strict", False)[0]
     except UnicodeDecodeError:
         # A text of older days, in any alphabet. What is compressed or encrypted holds control characters before long.
-        if len(head) < LEAST_BYTES and sum(byte < 0x80 for byte in head) * 2 < len(head):
+        if len(head) < MIN_BYTES and sum(byte < 0x80 for byte in head) * 2 < len(head):
             return None
         text = head.decode("latin-1")
-    return None if CONTROLS.search(text) else text.removeprefix("\ufeff")
+    return None if CONTROL_CHARACTERS.search(text) else text.removeprefix("\ufeff")
 
 
 def is_table(text: str) -> bool:

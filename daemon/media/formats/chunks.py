@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 #: More chunks are not looked at.
-MOST_CHUNKS = 1_000_000
+MAX_CHUNKS = 1_000_000
 #: Bytes before the first chunk.
 PNG_HEADER, RIFF_HEADER = 8, 12
 
@@ -21,18 +21,18 @@ class Chunk:
     size: int
 
 
-def png(file: BinaryIO) -> Iterator[Chunk]:
+def png_chunks(file: BinaryIO) -> Iterator[Chunk]:
     """Length, name, content and checksum, one after the other (PNG, 5.3)."""
-    return walked(file, PNG_HEADER, "big")
+    return walk(file, PNG_HEADER, "big")
 
 
-def riff(file: BinaryIO) -> Iterator[Chunk]:
+def riff_chunks(file: BinaryIO) -> Iterator[Chunk]:
     """Name, length and content, filled up to an even length."""
-    return walked(file, RIFF_HEADER, "little")
+    return walk(file, RIFF_HEADER, "little")
 
 
-def walked(file: BinaryIO, at: int, order: Literal["big", "little"]) -> Iterator[Chunk]:
-    for _ in range(MOST_CHUNKS):
+def walk(file: BinaryIO, at: int, order: Literal["big", "little"]) -> Iterator[Chunk]:
+    for _ in range(MAX_CHUNKS):
         file.seek(at)
         head = file.read(8)
         if len(head) < 8:

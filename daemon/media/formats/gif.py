@@ -11,10 +11,10 @@ from daemon.media.picture.stored_picture import StoredPicture, open_picture
 HEADER_BYTES = 13
 EXTENSION, FRAME, GRAPHIC_CONTROL = 0x21, 0x2C, 0xF9
 #: More frames than this are not looked at.
-MOST_FRAMES = 100_000
+MAX_FRAMES = 100_000
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Frames are yet to be unpacked, but for the first."""
     frames = delays(file.read())
     picture = open_picture(file, "GIF")
@@ -26,7 +26,7 @@ def delays(content: bytes) -> list[float]:
     """Seconds for each frame, as stated, as far as the file goes."""
     found: list[float] = []
     at, stated = HEADER_BYTES + palette_bytes(content[10:11]), 0.0
-    while at + 2 < len(content) and len(found) < MOST_FRAMES:
+    while at + 2 < len(content) and len(found) < MAX_FRAMES:
         if content[at] == EXTENSION:
             if content[at + 1] == GRAPHIC_CONTROL:
                 stated = int.from_bytes(content[at + 4 : at + 6], "little") / 100

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from PIL import Image, ImageChops
 
 from daemon.media.clip import DecodePlan
-from daemon.media.picture.orientation import turn_of
+from daemon.media.picture.orientation import transpose_of
 from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, StoredPicture, open_picture
 
 END_MARKER = b"\xff\xd9"
@@ -17,33 +17,33 @@ END_MARKER = b"\xff\xd9"
 NOISE = bytes(random.Random(1).choices(range(1, 255), k=4096))
 TAILS = (END_MARKER, NOISE + END_MARKER, bytes(255 - value for value in NOISE) + END_MARKER)
 #: By what the decoder can divide both edges while it unpacks.
-FRACTIONS = (8, 4, 2)
+SCALES = (8, 4, 2)
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """One picture, also of a file that holds several (MPO)."""
     picture = open_picture(file, "JPEG", LARGE_PIXELS)
     size = picture.size
     try:
         unpack(picture, plan)
     except OSError:
-        whole = completed(file, plan)
-        if whole is None:
+        picture_completed = complete(file, plan)
+        if picture_completed is None:
             raise
-        picture = whole
-    return StoredPicture(picture=picture, size=size, turn=turn_of(picture))
+        picture = picture_completed
+    return StoredPicture(picture=picture, size=size, transpose=transpose_of(picture))
 
 
 def unpack(picture: Image.Image, plan: DecodePlan) -> None:
     """At a half, a quarter or an eighth of its size where that is worth more than the last bit of sharpness."""
-    if plan.sparing or picture.width * picture.height > MAX_PIXELS:
-        most = max(picture.size) // plan.image_edge
-        fraction = next((fraction for fraction in FRACTIONS if fraction <= most), 1)
-        picture.draft("RGB", (picture.width // fraction, picture.height // fraction))
+    if plan.low_memory or picture.width * picture.height > MAX_PIXELS:
+        max_scale = max(picture.size) // plan.image_edge
+        scale = next((scale for scale in SCALES if scale <= max_scale), 1)
+        picture.draft("RGB", (picture.width // scale, picture.height // scale))
     picture.load()
 
 
-def completed(file: BinaryIO, plan: DecodePlan) -> Image.Image | None:
+def complete(file: BinaryIO, plan: DecodePlan) -> Image.Image | None:
     """The picture of a file that breaks off, if what is missing is its end marker alone.
 
     For missing values the decoder takes what follows. So they are all there when it makes no difference what follows.

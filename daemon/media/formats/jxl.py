@@ -8,33 +8,33 @@ from daemon.errors import NotAllowedError, UnreadableError
 from daemon.media.clip import DecodePlan
 from daemon.media.formats import heif_boxes as boxes
 from daemon.media.optional_libraries import pillow_jxl
-from daemon.media.picture.orientation import turn_of
+from daemon.media.picture.orientation import transpose_of
 from daemon.media.picture.stored_picture import StoredPicture, check_pixels, open_picture
 
 ADVICE = "Install smolwatch with its extra for it: pip install 'smolwatch[jxl]'."
 #: Its decoder works with fractions of four bytes, three or four for each pixel, and keeps several copies.
-MOST_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000
 #: With which the packed picture begins.
 SIGNATURE = b"\xff\x0a"
 #: Boxes that hold it, or its parts, and how many bytes of them come first.
-PACKED = {b"jxlc": 0, b"jxlp": 4}
+CODESTREAM_BOXES = {b"jxlc": 0, b"jxlp": 4}
 #: Width to height, for the numbers 1 to 7.
 RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
     """Raises NotAllowedError where the extra is not installed."""
     if pillow_jxl is None:
         raise NotAllowedError("JPEG XL pictures are not opened by this installation.", advice=ADVICE)
     size = size_of(file)
     if size is None:
         raise UnreadableError("The picture is damaged or incomplete.")
-    check_pixels(*size, MOST_PIXELS)  # what follows unpacks it
+    check_pixels(*size, MAX_PIXELS)  # what follows unpacks it
     picture = open_picture(file, "JXL")
     picture.load()
     # The decoder turns pictures itself, but for those that were JPEG files and are made into such again.
-    turn = turn_of(picture) if getattr(picture, "jpeg", False) else None
-    return StoredPicture(picture=picture, size=picture.size, turn=turn)
+    transpose = transpose_of(picture) if getattr(picture, "jpeg", False) else None
+    return StoredPicture(picture=picture, size=picture.size, transpose=transpose)
 
 
 def size_of(file: BinaryIO) -> tuple[int, int] | None:
@@ -42,23 +42,23 @@ def size_of(file: BinaryIO) -> tuple[int, int] | None:
     file.seek(0)
     head = file.read(16)
     if not head.startswith(SIGNATURE):
-        box = next(boxes.top(file, PACKED, 20), None)
-        head = box.content[PACKED[box.name] :] if box is not None else b""
-    return size_in(head[2:]) if head.startswith(SIGNATURE) else None
+        box = next(boxes.top(file, CODESTREAM_BOXES, 20), None)
+        head = box.content[CODESTREAM_BOXES[box.name] :] if box is not None else b""
+    return parse_size(head[2:]) if head.startswith(SIGNATURE) else None
 
 
-def size_in(head: bytes) -> tuple[int, int]:
-    bits = Bits(head)
+def parse_size(head: bytes) -> tuple[int, int]:
+    bits = BitReader(head)
     small = bits.take(1)
     height = 8 * (bits.take(5) + 1) if small else bits.size()
     ratio = bits.take(3)
     if ratio:
-        over, under = RATIOS[ratio - 1]
-        return height * over // under, height
+        numerator, denominator = RATIOS[ratio - 1]
+        return height * numerator // denominator, height
     return (8 * (bits.take(5) + 1) if small else bits.size()), height
 
 
-class Bits:
+class BitReader:
     """Takes numbers from bytes, the lowest bits first; past their end, zeros."""
 
     def __init__(self, content: bytes) -> None:

@@ -10,7 +10,7 @@ START, SCAN, END = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
 FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 OTHER_FRAMES = frozenset(range(0xC3, 0xD0)) - {0xC4, 0xC8, 0xCC}
 #: More beginnings are not looked at, nor headers with more parts.
-MOST_STARTS, MOST_PARTS = 10_000, 1_000
+MAX_STARTS, MAX_SEGMENTS = 10_000, 1_000
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Preview:
 def previews(content: bytes) -> Iterator[Preview]:
     """Every whole one with three colours or grey, in the order of the file; what is inside another is passed over."""
     at = content.find(START)
-    for _ in range(MOST_STARTS):
+    for _ in range(MAX_STARTS):
         if at < 0:
             return
         found = preview_at(content, at)
@@ -37,7 +37,7 @@ def previews(content: bytes) -> Iterator[Preview]:
 def preview_at(content: bytes, start: int) -> Preview | None:
     """By its markers up to the first scan; nothing within the packed values looks like the end marker."""
     at, size = start + 2, None
-    for _ in range(MOST_PARTS):
+    for _ in range(MAX_SEGMENTS):
         marker, length = content[at : at + 2], int.from_bytes(content[at + 2 : at + 4], "big")
         if len(marker) < 2 or marker[0] != 0xFF or length < 2 or marker[1] in OTHER_FRAMES:
             return None

@@ -15,23 +15,23 @@ from daemon.media.clip import SMALL_PREVIEW, DecodePlan, Pixels
 from daemon.media.formats import tiff_directories as tags
 from daemon.media.formats.jpeg import unpack
 from daemon.media.formats.previews import Preview, previews
-from daemon.media.formats.tiff_directories import Directory, beginning_at, directories
+from daemon.media.formats.tiff_directories import Directory, directories, with_first_directory
 from daemon.media.optional_libraries import rawpy
-from daemon.media.picture.orientation import BROKEN, SIDEWAYS, TURNS, UPRIGHT, orientation_of
+from daemon.media.picture.orientation import DECODE_ERRORS, SWAPS_AXES, TRANSPOSES, UPRIGHT, orientation_of
 from daemon.media.picture.stored_picture import LARGE_PIXELS, StoredPicture, check_pixels, open_picture
 
 REFUSAL = "It is a camera's raw file without a preview, which smolwatch does not open."
 ADVICE = "Install smolwatch with its extra for such files: pip install 'smolwatch[raw]'."
 #: A preview whose longer edge is shorter than this is a thumbnail: what the sensor saw is better, where it can be
 #: developed; else the thumbnail is described, and `quality` says so.
-LEAST_EDGE = 500
+MIN_PREVIEW_EDGE = 500
 #: A preview of at least this share of the sensor's picture is that picture, cut to what the camera shows.
-WHOLE = 0.9
+FULL_SIZE_SHARE = 0.9
 #: A larger file is not read.
 MAX_BYTES = 600 * 1024**2
 
 #: What the brightest hundredth of a developed picture is brought to, and by how much at most.
-BRIGHT, MOST_BRIGHTENED = 250.0, 6.0
+BRIGHT_LEVEL, MAX_GAIN = 250.0, 6.0
 
 FORMAT = "raw"
 #: PHOTOMETRIC of pictures that can be shown as they are.
@@ -50,39 +50,39 @@ def is_raw(file: BinaryIO, found: Sequence[Directory]) -> bool:
     )
 
 
-def opened(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) -> StoredPicture:
+def load(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) -> StoredPicture:
     """`found`: the file's directories, if it has such. Raises NotAllowedError when there is nothing to be shown."""
     file.seek(0)
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise TooLargeError(f"The camera's raw file is too large; the limit is {MAX_BYTES // 1024**2} MB.")
     every = candidates(content, found)
-    large = [one for one in every if max(one.size) >= LEAST_EDGE]
-    if (preview := first_whole(large, content, found, plan)) is not None:
+    large = [preview for preview in every if max(preview.size) >= MIN_PREVIEW_EDGE]
+    if (preview := first_decodable(large, content, found, plan)) is not None:
         return preview
     refusal = NotAllowedError(REFUSAL, advice=ADVICE)
     if rawpy is not None:
         try:
-            return developed(content, plan)
+            return develop(content, plan)
         except NotAllowedError as error:
             refusal = error
-    thumbnail = first_whole([one for one in every if one not in large], content, found, plan)
+    thumbnail = first_decodable([preview for preview in every if preview not in large], content, found, plan)
     if thumbnail is None:
         raise refusal
     return replace(thumbnail, defects=(SMALL_PREVIEW,))
 
 
-def first_whole(
-    some: Sequence[Preview | Directory], content: bytes, found: Sequence[Directory], plan: DecodePlan
+def first_decodable(
+    previews_to_try: Sequence[Preview | Directory], content: bytes, found: Sequence[Directory], plan: DecodePlan
 ) -> StoredPicture | None:
     """The first of these previews that can be unpacked, with the size of the whole picture."""
-    for candidate in some:
+    for candidate in previews_to_try:
         try:
-            picture, own = unpacked(content, candidate, plan)
-        except BROKEN:  # the next one may be whole
+            picture, own_orientation = load_preview(content, candidate, plan)
+        except DECODE_ERRORS:  # the next one may be whole
             continue
-        size, turn = as_shown(candidate.size, own, content, found)
-        return StoredPicture(picture=picture, size=size, turn=turn, format=FORMAT)
+        size, transpose = size_and_transpose(candidate.size, own_orientation, content, found)
+        return StoredPicture(picture=picture, size=size, transpose=transpose, format=FORMAT)
     return None
 
 
@@ -90,31 +90,31 @@ def candidates(content: bytes, found: Sequence[Directory]) -> list[Preview | Dir
     """The previews, the largest first. A piece of a picture in pieces is none."""
     in_pieces = (directory.tags.get(tag, ()) for directory in found for tag in (tags.TILES, tags.STRIPS))
     pieces = {offset for offsets in in_pieces if len(offsets) > 1 for offset in offsets}
-    fit: list[Preview | Directory] = [one for one in previews(content) if one.start not in pieces]
-    fit += [one for one in found if one.get(tags.PHOTOMETRIC) in COLOURS]
-    return sorted(fit, key=lambda one: one.size[0] * one.size[1], reverse=True)
+    fit: list[Preview | Directory] = [preview for preview in previews(content) if preview.start not in pieces]
+    fit += [preview for preview in found if preview.get(tags.PHOTOMETRIC) in COLOURS]
+    return sorted(fit, key=lambda preview: preview.size[0] * preview.size[1], reverse=True)
 
 
-def unpacked(content: bytes, candidate: Preview | Directory, plan: DecodePlan) -> tuple[Image.Image, int | None]:
+def load_preview(content: bytes, candidate: Preview | Directory, plan: DecodePlan) -> tuple[Image.Image, int | None]:
     """The preview, and what it says itself of its orientation."""
     if isinstance(candidate, Preview):
         picture = open_picture(io.BytesIO(content[candidate.start : candidate.end]), "JPEG", LARGE_PIXELS)
         unpack(picture, plan)
         return picture, orientation_of(picture)
-    picture = open_picture(io.BytesIO(beginning_at(content, candidate.offset)), "TIFF")
+    picture = open_picture(io.BytesIO(with_first_directory(content, candidate.offset)), "TIFF")
     picture.load()
     return picture, UPRIGHT if tags.ORIENTATION in candidate.tags else None  # Pillow turned it
 
 
-def as_shown(
-    size: tuple[int, int], own: int | None, content: bytes, found: Sequence[Directory]
+def size_and_transpose(
+    size: tuple[int, int], own_orientation: int | None, content: bytes, found: Sequence[Directory]
 ) -> tuple[tuple[int, int], Image.Transpose | None]:
     """The whole picture's size, stored as the preview is, and how to turn that: as it says itself, or the file."""
     sensor = sensor_size(found) or size
-    turn = TURNS.get(own or orientation(content, found))
-    if own is None and turn in SIDEWAYS and (sensor[0] > sensor[1]) != (size[0] > size[1]):
-        turn, sensor = None, sensor[::-1]  # the camera turned it already
-    return size if max(size) >= WHOLE * max(sensor) else sensor, turn
+    transpose = TRANSPOSES.get(own_orientation or orientation(content, found))
+    if own_orientation is None and transpose in SWAPS_AXES and (sensor[0] > sensor[1]) != (size[0] > size[1]):
+        transpose, sensor = None, sensor[::-1]  # the camera turned it already
+    return size if max(size) >= FULL_SIZE_SHARE * max(sensor) else sensor, transpose
 
 
 def sensor_size(found: Sequence[Directory]) -> tuple[int, int] | None:
@@ -132,7 +132,7 @@ def orientation(content: bytes, found: Sequence[Directory]) -> int:
     return found[0].get(tags.ORIENTATION, UPRIGHT) if found else UPRIGHT
 
 
-def developed(content: bytes, plan: DecodePlan) -> StoredPicture:
+def develop(content: bytes, plan: DecodePlan) -> StoredPicture:
     """By LibRaw; of a large one every second pixel, which has seen all three colours."""
     try:
         with rawpy.imread(io.BytesIO(content)) as raw:
@@ -148,13 +148,13 @@ def developed(content: bytes, plan: DecodePlan) -> StoredPicture:
             )
     except rawpy.LibRawError as error:
         raise NotAllowedError(REFUSAL, detail=str(error)) from error
-    return StoredPicture(picture=Image.fromarray(brightened(pixels)), size=size, format=FORMAT)
+    return StoredPicture(picture=Image.fromarray(brighten(pixels)), size=size, format=FORMAT)
 
 
-def brightened(pixels: Pixels) -> Pixels:
+def brighten(pixels: Pixels) -> Pixels:
     """So that the brightest hundredth is bright. LibRaw's own way lets an even background lose its colour."""
     counts = np.bincount(pixels.max(axis=2).ravel(), minlength=256).cumsum()
-    bright = max(float(np.searchsorted(counts, 0.99 * counts[-1])), BRIGHT / MOST_BRIGHTENED)
-    levels = np.arange(256) * max(BRIGHT / bright, 1.0)
+    bright = max(float(np.searchsorted(counts, 0.99 * counts[-1])), BRIGHT_LEVEL / MAX_GAIN)
+    levels = np.arange(256) * max(BRIGHT_LEVEL / bright, 1.0)
     brighter: Pixels = levels.clip(0, 255).astype(np.uint8)[pixels]
     return brighter

@@ -16,7 +16,7 @@ from PIL import Image
 
 from daemon.media.formats import tiff_directories as tags
 from daemon.media.formats.tiff_directories import Directory
-from daemon.media.picture.bit_depth import Limits, scaled
+from daemon.media.picture.bit_depth import ValueRange, scale_to_8_bits
 from daemon.media.picture.stored_picture import check_pixels
 
 #: How values are packed, by COMPRESSION: not at all, or by zlib.
@@ -37,7 +37,7 @@ class Layout:
     rows: int
     columns: int
     values: int
-    kind: np.dtype[Any]
+    dtype: np.dtype[Any]
     pieces: tuple[tuple[int, int], ...]
 
     def places(self) -> Iterator[tuple[int, int, int]]:
@@ -49,7 +49,7 @@ class Layout:
             yield plane, within // across * self.rows, within % across * self.columns
 
 
-def picture_of(file: BinaryIO, directory: Directory) -> Image.Image | None:
+def load(file: BinaryIO, directory: Directory) -> Image.Image | None:
     """In eight bits; None where this cannot be read either."""
     layout = layout_of(directory)
     mode = MODES.get((directory.get(tags.PHOTOMETRIC), directory.get(tags.SAMPLES, 1)))
@@ -57,12 +57,12 @@ def picture_of(file: BinaryIO, directory: Directory) -> Image.Image | None:
         return None
     width, height = directory.size
     check_pixels(width, height)
-    limits = Limits.of(values for *_, values in parts(file, layout))
+    value_range = ValueRange.of(values for *_, values in read_pieces(file, layout))
     pixels = np.zeros((height, width, len(mode)), np.uint8)
-    for plane, top, left, values in parts(file, layout):
+    for plane, top, left, values in read_pieces(file, layout):
         rows, columns = values.shape[:2]
         where = slice(plane, plane + 1) if layout.values < len(mode) else slice(None)
-        pixels[top : top + rows, left : left + columns, where] = scaled(values, limits)
+        pixels[top : top + rows, left : left + columns, where] = scale_to_8_bits(values, value_range)
     if directory.get(tags.PHOTOMETRIC) == 0:
         pixels = 255 - pixels
     return Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
@@ -88,25 +88,25 @@ def layout_of(directory: Directory) -> Layout | None:
     if min(rows, columns) < 1 or not pieces:
         return None
     values = 1 if directory.get(tags.PLANES, TOGETHER) == IN_PLANES else samples
-    kind = np.dtype(("<" if directory.order == "little" else ">") + letter + str(bits // 8))
-    return Layout(directory, rows, columns, values, kind, pieces)
+    dtype = np.dtype(("<" if directory.order == "little" else ">") + letter + str(bits // 8))
+    return Layout(directory, rows, columns, values, dtype, pieces)
 
 
-def parts(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, int, int, NDArray[Any]]]:
+def read_pieces(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, int, int, NDArray[Any]]]:
     """Each piece's plane, top and left, and its values (rows, columns, values for each pixel), cut to the picture."""
     width, height = layout.directory.size
     for (plane, top, left), (offset, length) in zip(layout.places(), layout.pieces, strict=True):
         rows = layout.rows if tags.TILES in layout.directory.tags else min(layout.rows, height - top)
-        if rows <= 0 or offset >= tags.FAR:
+        if rows <= 0 or offset >= tags.MAX_OFFSET:
             continue
         file.seek(offset)
-        values = unpacked(file.read(length), rows, layout)
+        values = unpack(file.read(length), rows, layout)
         yield plane, top, left, values[: height - top, : width - left]
 
 
-def unpacked(content: bytes, rows: int, layout: Layout) -> NDArray[Any]:
+def unpack(content: bytes, rows: int, layout: Layout) -> NDArray[Any]:
     """ValueError when there is too little."""
-    size = rows * layout.columns * layout.values * layout.kind.itemsize
+    size = rows * layout.columns * layout.values * layout.dtype.itemsize
     if layout.directory.get(tags.COMPRESSION, PLAIN) != PLAIN:
         content = zlib.decompressobj().decompress(content, size)
     stored = np.frombuffer(content[:size], np.uint8).reshape(rows, -1)
@@ -114,11 +114,13 @@ def unpacked(content: bytes, rows: int, layout: Layout) -> NDArray[Any]:
     shape = rows, layout.columns, layout.values
     if predictor == BYTE_DIFFERENCES:
         summed = stored.reshape(rows, -1, layout.values).cumsum(axis=1, dtype=np.uint8)
-        by_value = summed.reshape(rows, layout.kind.itemsize, -1).swapaxes(1, 2)
-        return np.ascontiguousarray(by_value).view(layout.kind.newbyteorder(">")).reshape(shape)
-    values = stored.reshape(-1).view(layout.kind).reshape(shape)
+        by_value = summed.reshape(rows, layout.dtype.itemsize, -1).swapaxes(1, 2)
+        return np.ascontiguousarray(by_value).view(layout.dtype.newbyteorder(">")).reshape(shape)
+    values = stored.reshape(-1).view(layout.dtype).reshape(shape)
     if predictor == DIFFERENCES:
-        whole = np.dtype(f"u{layout.kind.itemsize}")
-        values = values.view(whole.newbyteorder(layout.kind.byteorder)).astype(whole).cumsum(axis=1, dtype=whole)
-        return values.view(layout.kind.newbyteorder("="))
+        unsigned = np.dtype(f"u{layout.dtype.itemsize}")
+        values = (
+            values.view(unsigned.newbyteorder(layout.dtype.byteorder)).astype(unsigned).cumsum(axis=1, dtype=unsigned)
+        )
+        return values.view(layout.dtype.newbyteorder("="))
     return values

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 #: How many are looked at on one level. Long films have thousands; a hostile file has more than anybody can wait for.
-MOST = 100_000
+MAX_BOXES = 100_000
 
 
 @dataclass(frozen=True)
@@ -29,30 +29,30 @@ class LayoutBox:
 Walk = Callable[[int, int, int], Iterator[LayoutBox]]
 
 
-def whole(fd: int) -> LayoutBox:
+def whole_file(fd: int) -> LayoutBox:
     """The file, as what holds all others."""
     return LayoutBox(b"", 0, os.fstat(fd).st_size)
 
 
-def inside(fd: int, walk: Walk, box: LayoutBox, *path: bytes) -> Iterator[LayoutBox]:
+def find_boxes(fd: int, walk: Walk, box: LayoutBox, *path: bytes) -> Iterator[LayoutBox]:
     """All boxes below this one that lie on a path of names."""
     for found in walk(fd, box.start, box.end):
         if found.name == path[0]:
-            within = LayoutBox(found.name, found.start, min(found.end, box.end), found.is_open)
+            clipped = LayoutBox(found.name, found.start, min(found.end, box.end), found.is_open)
             if path[1:]:
-                yield from inside(fd, walk, within, *path[1:])
+                yield from find_boxes(fd, walk, clipped, *path[1:])
             else:
-                yield within
+                yield clipped
 
 
-def content(fd: int, box: LayoutBox, most: int = 256) -> bytes:
+def read_content(fd: int, box: LayoutBox, max_bytes: int = 256) -> bytes:
     """What a box holds, at most so many bytes of it."""
-    return os.pread(fd, min(box.end - box.start, most), box.start)
+    return os.pread(fd, min(box.end - box.start, max_bytes), box.start)
 
 
 def iso_boxes(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """MP4, MOV: size and type, the size perhaps in eight bytes behind (ISO/IEC 14496-12, 4.2)."""
-    for _ in range(MOST):
+    for _ in range(MAX_BOXES):
         head = os.pread(fd, 16, start) if start < end else b""
         if len(head) < 8:
             return
@@ -70,10 +70,10 @@ def iso_boxes(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
 
 def elements(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """Matroska: id and size, both of changing length (RFC 8794, 4 to 6)."""
-    for _ in range(MOST):
+    for _ in range(MAX_BOXES):
         head = os.pread(fd, 12, start) if start < end else b""
-        name = leading_number(head, 4)
-        length = leading_number(head[len(name) :], 8)
+        name = variable_length(head, 4)
+        length = variable_length(head[len(name) :], 8)
         if not name or not length:
             return
         at = start + len(name) + len(length)
@@ -84,7 +84,7 @@ def elements(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
         yield LayoutBox(name, at, start, is_open)
 
 
-def leading_number(head: bytes, longest: int) -> bytes:
+def variable_length(head: bytes, longest: int) -> bytes:
     """The bytes of the number that `head` begins with: as many as the first has zeros in front, and one."""
     length = 9 - head[0].bit_length() if head else 0
     return head[:length] if length <= min(longest, len(head)) else b""
@@ -92,7 +92,7 @@ def leading_number(head: bytes, longest: int) -> bytes:
 
 def asf_objects(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """ASF, WMV: a GUID and a size (Advanced Systems Format specification, 2.1)."""
-    for _ in range(MOST):
+    for _ in range(MAX_BOXES):
         head = os.pread(fd, 24, start) if start < end else b""
         size = int.from_bytes(head[16:24], "little")
         if len(head) < 24 or size < 24:
@@ -103,7 +103,7 @@ def asf_objects(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
 
 def riff_chunks(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """AVI: a name and a size, padded to an even one. A list's kind is the first word of its content."""
-    for _ in range(MOST):
+    for _ in range(MAX_BOXES):
         head = os.pread(fd, 8, start) if start < end else b""
         if len(head) < 8:
             return

@@ -50,15 +50,15 @@ CODECS = frozenset(
 #: A larger frame is refused undecoded.
 MAX_PIXELS = 100_000_000
 #: For whatever decodes, be it to find out what a stream is.
-BOUNDS = {"max_pixels": str(MAX_PIXELS)}
+CODEC_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 #: Films with many languages have dozens; each costs memory.
 MAX_STREAMS = 512
 
-DAMAGED = "The video is damaged or incomplete."
+DAMAGED_MESSAGE = "The video is damaged or incomplete."
 
 
 @contextmanager
-def border() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """FFmpeg's errors, and what PyAV lets out of a broken file, become ours.
 
     But not that a part of the decoder cannot be loaded, or wants to open a file of its own: that is not the video's.
@@ -70,15 +70,15 @@ def border() -> Iterator[None]:
     except MemoryError as error:
         raise OutOfMemoryError("The video takes more memory than there is.") from error
     except av.FFmpegError as error:
-        raise UnreadableError(DAMAGED, detail=safe_text(error.strerror or "")) from error
+        raise UnreadableError(DAMAGED_MESSAGE, detail=safe_text(error.strerror or "")) from error
     except PermissionError:
         raise
     except (OSError, ValueError, LookupError, ArithmeticError, RuntimeError, TypeError) as error:
-        raise UnreadableError(DAMAGED, detail=safe_text(f"{type(error).__name__}: {error}")) from error
+        raise UnreadableError(DAMAGED_MESSAGE, detail=safe_text(f"{type(error).__name__}: {error}")) from error
 
 
 @contextmanager
-def opened_container(fd: int, format: Format) -> Iterator[InputContainer]:
+def open_container(fd: int, format: Format) -> Iterator[InputContainer]:
     """The file from its beginning, its streams known, nothing of it decoded for us yet."""
     demuxer = DEMUXERS[format.name]
     os.lseek(fd, 0, os.SEEK_SET)
@@ -92,6 +92,6 @@ def opened_container(fd: int, format: Format) -> Iterator[InputContainer]:
         "max_streams": str(MAX_STREAMS),
     }
     with av.open(
-        "fd:", format=demuxer, container_options=options, options=BOUNDS, metadata_errors="replace"
+        "fd:", format=demuxer, container_options=options, options=CODEC_OPTIONS, metadata_errors="replace"
     ) as container:
         yield container

@@ -63,7 +63,7 @@ def put_through(decoder: Decoder, paths: Iterable[Path]) -> Findings:
             took = time.monotonic() - began
             assert took < most, f"{path.name} took {took:.0f} s"
             findings.slowest = max(findings.slowest, (took, path.name))
-            findings.largest = max(findings.largest, (scales.most_bytes(), path.name))
+            findings.largest = max(findings.largest, (scales.max_bytes(), path.name))
     return findings
 
 

@@ -17,7 +17,7 @@ from daemon.errors import (
     UnreadableError,
 )
 from daemon.media import images
-from daemon.media.picture.orientation import TURNS
+from daemon.media.picture.orientation import TRANSPOSES
 from daemon.media.picture.stored_picture import StoredPicture
 from storage.records import Media, MediaKind
 from tests.support.bombs import gif_of, png_of
@@ -60,7 +60,7 @@ def test_the_orientation_tag_is_obeyed(tmp_path: Path, format: str, orientation:
     picture = Image.new("RGB", (64, 32), "black")
     picture.paste("red", (0, 0, 32, 16))
     clip = read(save_image(tmp_path / "a", picture, format, orientation=orientation))
-    shown = picture.transpose(TURNS[orientation]) if orientation > 1 else picture
+    shown = picture.transpose(TRANSPOSES[orientation]) if orientation > 1 else picture
     assert (clip.media.width, clip.media.height) == shown.size
     assert distance(clip.pictures[0], shown) < 5
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.media.live_photo import MOST_BYTES, MOST_READS, LivePhotoHalf, half_at, half_of
+from daemon.media.live_photo import MAX_BYTES, MAX_READS, LivePhotoHalf, half_at, half_of
 from storage.records import MediaKind
 from tests.support.halves import OTHER, box, metadata
 from tests.support.halves import bare_film as film
@@ -35,8 +35,8 @@ def half_in(content: bytes) -> LivePhotoHalf | None:
         return content[at : at + length]
 
     found = half_of(read, len(content))
-    assert sum(lengths[1:]) <= MOST_BYTES
-    assert len(lengths) <= MOST_READS + 1
+    assert sum(lengths[1:]) <= MAX_BYTES
+    assert len(lengths) <= MAX_READS + 1
     return found
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import heif
-from daemon.media.picture.orientation import TURNS
+from daemon.media.picture.orientation import TRANSPOSES
 from storage.records import Media, MediaKind
 from tests.support.bombs import heic_of
 from tests.support.media.heif import recoded, save_deep_heic, save_heic_sequence, save_tagged
@@ -37,7 +37,7 @@ def test_an_orientation_tag_counts_where_the_file_says_nothing_else(
     tmp_path: Path, format: str, orientation: int
 ) -> None:
     path = save_tagged(tmp_path / "a", corner(), format, tag=orientation)
-    shown = corner().transpose(TURNS[orientation]) if orientation > 1 else corner()
+    shown = corner().transpose(TRANSPOSES[orientation]) if orientation > 1 else corner()
     clip = read(path)
     assert (clip.media.width, clip.media.height) == shown.size
     assert distance(clip.pictures[0], shown) < 5
@@ -46,8 +46,8 @@ def test_an_orientation_tag_counts_where_the_file_says_nothing_else(
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("turned", range(2, 9))
 def test_an_orientation_tag_does_not_count_beside_what_the_file_says(tmp_path: Path, format: str, turned: int) -> None:
-    path = save_tagged(tmp_path / "a", corner(), format, tag=turned % 8 + 1, turned=turned)
-    assert distance(read(path).pictures[0], corner().transpose(TURNS[turned])) < 5
+    path = save_tagged(tmp_path / "a", corner(), format, tag=turned % 8 + 1, has_transform=turned)
+    assert distance(read(path).pictures[0], corner().transpose(TRANSPOSES[turned])) < 5
 
 
 def test_an_orientation_in_data_that_cannot_be_read_turns_nothing(
@@ -66,7 +66,7 @@ def test_an_orientation_in_data_that_cannot_be_read_turns_nothing(
 def test_tiles_are_put_together(tmp_path: Path, turned: int) -> None:
     picture = some_image(3, (640, 400))
     path = save_image(tmp_path / "a.heic", picture, orientation=turned, tile_size=256)
-    shown = picture.transpose(TURNS[turned]) if turned > 1 else picture
+    shown = picture.transpose(TRANSPOSES[turned]) if turned > 1 else picture
     assert distance(read(path).pictures[0], shown) < 5
 
 

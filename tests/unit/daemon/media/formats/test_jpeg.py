@@ -73,7 +73,7 @@ def test_a_very_large_picture_is_unpacked_at_a_fraction(
     monkeypatch.setattr(jpeg, "MAX_PIXELS", 1_000_000)
     large = read(path, plan(image_edge=200))
     with path.open("rb") as file:
-        assert jpeg.opened(file, plan(image_edge=200)).picture.size == (200, 150)
+        assert jpeg.load(file, plan(image_edge=200)).picture.size == (200, 150)
     assert large.media == plain.media
     assert np.abs(large.pictures[0].astype(int) - plain.pictures[0]).mean() < 2
 

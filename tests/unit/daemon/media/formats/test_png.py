@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from daemon.errors import UnreadableError
-from daemon.media.formats.png import facts
+from daemon.media.formats.png import coding_and_delays
 from daemon.media.picture.colour_profiles import Coding
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.odd_profiles import swapped
@@ -102,9 +102,9 @@ def test_hdr_white_is_white(tmp_path: Path, transfer: int, white: int, least: in
 def test_code_points_and_times_are_found() -> None:
     times = b"".join(chunk(b"fcTL", bytes(20) + struct.pack(">HH", *pair) + b"\0\0") for pair in ((1, 4), (3, 0)))
     content = png(chunk(b"cICP", bytes([9, 16, 0, 1])) + times)
-    assert facts(io.BytesIO(content)) == (Coding(9, 16), [0.25, 0.03])
-    assert facts(io.BytesIO(content[:49])) == (Coding(9, 16), [])
-    assert facts(io.BytesIO(png(chunk(b"cICP", b"\x09")))) == (None, [])
+    assert coding_and_delays(io.BytesIO(content)) == (Coding(9, 16), [0.25, 0.03])
+    assert coding_and_delays(io.BytesIO(content[:49])) == (Coding(9, 16), [])
+    assert coding_and_delays(io.BytesIO(png(chunk(b"cICP", b"\x09")))) == (None, [])
 
 
 def test_sixteen_bits_with_alpha_become_eight_on_white(tmp_path: Path) -> None:

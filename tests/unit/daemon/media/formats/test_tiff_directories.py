@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from daemon.media.formats import tiff_directories as tags
-from daemon.media.formats.tiff_directories import beginning_at, directories
+from daemon.media.formats.tiff_directories import directories, with_first_directory
 from tests.support.media.media_files import some_image
 from tests.support.media.tiny_raws import Directory, rgb, tiff_of
 
@@ -103,4 +103,4 @@ def test_where_there_are_no_directories_none_are_found(content: bytes) -> None:
 
 def test_a_file_can_begin_at_another_directory() -> None:
     content = tiff_of(rgb(SMALL), rgb(some_image(2, (64, 48))))
-    assert found(beginning_at(content, found(content)[1].offset))[0].size == (64, 48)
+    assert found(with_first_directory(content, found(content)[1].offset))[0].size == (64, 48)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from daemon.errors import UnreadableError
 from daemon.media.clip import Clip
 from daemon.media.picture import animation
-from daemon.media.picture.animation import sampled, time_line
+from daemon.media.picture.animation import sample_frames, timeline
 from storage.records import Media, MediaKind
 from tests.support.reading import plan, read
 
@@ -90,7 +90,7 @@ def test_a_frame_without_a_time_is_shown_for_a_tenth_of_a_second(tmp_path: Path,
     ("delays", "seconds"), [((0.0, 0.01), 0.2), ((0.02, 0.03), 0.05), ((0.0101, 0.5), 0.5101), ((5.0,), 5.0)]
 )
 def test_times_are_taken_as_browsers_take_them(delays: tuple[float, ...], seconds: float) -> None:
-    assert time_line(delays)[1] == pytest.approx(seconds)
+    assert timeline(delays)[1] == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -200,11 +200,11 @@ def test_when_the_time_is_up_what_was_seen_is_used(tmp_path: Path, monkeypatch: 
 
 
 def test_even_times_are_sampled_by_the_stock_rule() -> None:
-    starts, seconds = time_line([0.125] * 800)
-    assert sampled(starts, seconds, plan()) == [int(number) for number in np.linspace(8, 792, 64, dtype=int)]
+    starts, seconds = timeline([0.125] * 800)
+    assert sample_frames(starts, seconds, plan()) == [int(number) for number in np.linspace(8, 792, 64, dtype=int)]
 
 
 def test_only_so_many_frames_are_looked_at_as_the_plan_allows() -> None:
-    starts, seconds = time_line([0.1] * 100)
-    assert sampled(starts, seconds, plan(max_frames=1)) == [10]
-    assert len(sampled(starts, seconds, plan(max_frames=4))) == 4
+    starts, seconds = timeline([0.1] * 100)
+    assert sample_frames(starts, seconds, plan(max_frames=1)) == [10]
+    assert len(sample_frames(starts, seconds, plan(max_frames=4))) == 4

@@ -11,7 +11,7 @@ from PIL import Image
 
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.media.sniff import HEAD_BYTES, sniff
-from daemon.media.video.completeness import EMPTY_BYTES, faults_of
+from daemon.media.video.completeness import ZERO_TAIL_BYTES, faults_of
 from tests.support.media.track_kinds import CONTAINERS, TAPE, Beside, Film, save_films
 from tests.support.reading import read
 
@@ -66,7 +66,7 @@ def test_a_file_that_breaks_off_ends_before_it_says(tmp_path: Path, suffix: str)
 @pytest.mark.parametrize("suffix", sorted(CONTAINERS))
 def test_room_that_was_never_filled_is_no_end(tmp_path: Path, suffix: str) -> None:
     whole = made(path := tmp_path / f"a{suffix}")
-    assert len(whole) > 2 * EMPTY_BYTES
+    assert len(whole) > 2 * ZERO_TAIL_BYTES
     assert CUT_SHORT in faults(whole[: len(whole) // 2].ljust(len(whole), b"\0"), path)
 
 

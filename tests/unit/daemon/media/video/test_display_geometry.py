@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from daemon.media.video.display_geometry import DisplayGeometry, appearance_of, oriented
+from daemon.media.video.display_geometry import DisplayGeometry, geometry_from, geometry_of
 from tests.support.media.encoding import encode_video
 from tests.support.media.media_files import save_video, turn_video
 from tests.support.media.mp4_boxes import orient_video
@@ -125,19 +125,19 @@ def test_a_film_of_photographs_is_turned_by_their_own_tags(tmp_path: Path, suffi
         ((0, 0, 0, 0), DisplayGeometry()),
         ((2 * ONE, 0, 0, 2 * ONE), DisplayGeometry()),
         ((60_000, 3_000, -3_000, 60_000), DisplayGeometry()),
-        ((-3_000, 60_000, -60_000, -3_000), DisplayGeometry(swapped=True, mirrored_x=True)),
+        ((-3_000, 60_000, -60_000, -3_000), DisplayGeometry(transposed=True, mirrored_x=True)),
     ],
     ids=["none", "void", "larger", "slightly askew", "nearly a quarter"],
 )
 def test_the_nearest_orientation_is_taken(
     matrix: tuple[int, int, int, int] | None, appearance: DisplayGeometry
 ) -> None:
-    assert oriented(matrix, 1.0) == appearance
+    assert geometry_from(matrix, 1.0) == appearance
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
 @pytest.mark.parametrize(
-    ("stretch", "turn", "shown"),
+    ("pixel_aspect", "turn", "shown"),
     [
         (Fraction(4, 3), 0, (128, 64)),
         (Fraction(3, 4), 0, (72, 64)),
@@ -146,10 +146,10 @@ def test_the_nearest_orientation_is_taken(
     ],
 )
 def test_pixels_that_are_not_square_are_shown_in_their_shape(
-    tmp_path: Path, suffix: str, stretch: Fraction, turn: int, shown: tuple[int, int]
+    tmp_path: Path, suffix: str, pixel_aspect: Fraction, turn: int, shown: tuple[int, int]
 ) -> None:
     frames = [np.asarray(marked())] * 4
-    path = encode_video(tmp_path / f"a.{suffix}", frames, codec="libx264", pix_fmt="yuv420p", stretch=stretch)
+    path = encode_video(tmp_path / f"a.{suffix}", frames, codec="libx264", pix_fmt="yuv420p", pixel_aspect=pixel_aspect)
     clip = read(turn_video(path, turn))
     assert (clip.media.width, clip.media.height) == shown
     assert clip.pictures[0].shape == (shown[1], shown[0], 3)
@@ -157,8 +157,8 @@ def test_pixels_that_are_not_square_are_shown_in_their_shape(
 
 def test_a_shape_that_makes_no_sense_is_taken_for_square(tmp_path: Path) -> None:
     path = encode_video(
-        tmp_path / "a.mov", [np.asarray(marked())] * 2, codec="libx264", pix_fmt="yuv420p", stretch=Fraction(20)
+        tmp_path / "a.mov", [np.asarray(marked())] * 2, codec="libx264", pix_fmt="yuv420p", pixel_aspect=Fraction(20)
     )
     with film(path) as (_, stream):
         assert stream.sample_aspect_ratio == 20
-        assert appearance_of(stream, []) == DisplayGeometry()
+        assert geometry_of(stream, []) == DisplayGeometry()

@@ -35,7 +35,7 @@ def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         decoded.append(taken.at)
         return taken
 
-    monkeypatch.setattr(FrameSeeker, "_shot", counting)
+    monkeypatch.setattr(FrameSeeker, "_timed", counting)
     return decoded
 
 
@@ -50,7 +50,7 @@ def test_without_a_table_leaping_and_going_on_foot_see_the_same(
     decoded = count_shots(monkeypatch)
     leapt = seen(path, known, wanted)
     leapt_cost = len(decoded)
-    monkeypatch.setattr(frame_seeker, "WORTH_MARGINS", 10**9)
+    monkeypatch.setattr(frame_seeker, "MIN_SKIPPED_MARGINS", 10**9)
     walked = seen(path, known, wanted)
     assert leapt == walked
     assert [at for at, _ in leapt] == wanted
@@ -118,9 +118,9 @@ def test_frames_without_a_time_of_their_own_are_found_by_that_of_their_packet(tm
 def make(path: Path, known: Duration, wanted: list[float], stop_at: float) -> tuple[list[float], float | None]:
     with film(path) as (container, stream):
         made = FrameSeeker(
-            container, stream, length=known, wanted=wanted, soundness=FrameChecks(), check=unchecked, stop_at=stop_at
+            container, stream, duration=known, timestamps=wanted, checks=FrameChecks(), check=unchecked, stop_at=stop_at
         )
-        return [shot.at for shot in made.shots()], made.end
+        return [shot.at for shot in made.frames_at()], made.end
 
 
 def test_a_reel_knows_its_end_when_it_came_to_that(tmp_path: Path) -> None:
@@ -138,14 +138,14 @@ def test_the_first_frames_can_be_looked_at_before(tmp_path: Path) -> None:
         made = FrameSeeker(
             container,
             stream,
-            length=Duration(frames=24, rate=8),
-            wanted=[0.0, 0.125, 2.0],
-            soundness=FrameChecks(),
+            duration=Duration(frames=24, rate=8),
+            timestamps=[0.0, 0.125, 2.0],
+            checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
-        opening = [frame_number(frame.to_ndarray(format="rgb24")) for frame in made.opening(2)]
-        shown = [frame_number(shot.frame.to_ndarray(format="rgb24")) for shot in made.shots()]
+        opening = [frame_number(frame.to_ndarray(format="rgb24")) for frame in made.first_frames(2)]
+        shown = [frame_number(shot.frame.to_ndarray(format="rgb24")) for shot in made.frames_at()]
     assert opening == [0, 1]
     assert shown == [0, 1, 16]
 
@@ -156,14 +156,14 @@ def test_a_film_shorter_than_what_is_asked_first_is_whole(tmp_path: Path) -> Non
         made = FrameSeeker(
             container,
             stream,
-            length=Duration(frames=1, rate=8),
-            wanted=[0.0],
-            soundness=FrameChecks(),
+            duration=Duration(frames=1, rate=8),
+            timestamps=[0.0],
+            checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
-        assert len(made.opening(2)) == 1
-        assert len(list(made.shots())) == 1
+        assert len(made.first_frames(2)) == 1
+        assert len(list(made.frames_at())) == 1
 
 
 def test_in_a_hurry_a_clip_without_a_key_frame_of_its_own_is_still_seen(
@@ -171,18 +171,18 @@ def test_in_a_hurry_a_clip_without_a_key_frame_of_its_own_is_still_seen(
 ) -> None:
     path = edit_video(save_video(tmp_path / "a.mp4", grey_frames(48), 8, group=200), [(2, 3)])
     known = length(path)
-    monkeypatch.setattr(frame_seeker, "HURRY_PIXELS", 0)
+    monkeypatch.setattr(frame_seeker, "MAX_FULL_DECODE_PIXELS", 0)
     with film(path) as (container, stream):
         made = FrameSeeker(
             container,
             stream,
-            length=known,
-            wanted=[0.0, 1.0],
-            soundness=FrameChecks(),
+            duration=known,
+            timestamps=[0.0, 1.0],
+            checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic(),
         )
-        assert [shot.at for shot in made.shots()] == [0.0]
+        assert [shot.at for shot in made.frames_at()] == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -214,15 +214,15 @@ def test_in_a_hurry_a_see_through_film_is_seen_by_its_key_frames_too(
     options = {"g": "10", "keyint_min": "10"}
     path = encode_video(tmp_path / "a.webm", [layer] * 60, codec="libvpx-vp9", pix_fmt="yuva420p", options=options)
     decoded = count_shots(monkeypatch)
-    monkeypatch.setattr(frame_seeker, "HURRY_PIXELS", 0)
+    monkeypatch.setattr(frame_seeker, "MAX_FULL_DECODE_PIXELS", 0)
     with film(path) as (container, stream):
         made = FrameSeeker(
             container,
             stream,
-            length=Duration(frames=60, rate=8),
-            wanted=[float(k) for k in range(8)],
-            soundness=FrameChecks(),
+            duration=Duration(frames=60, rate=8),
+            timestamps=[float(k) for k in range(8)],
+            checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
-        assert len(list(made.shots())) == len(decoded) == 6
+        assert len(list(made.frames_at())) == len(decoded) == 6

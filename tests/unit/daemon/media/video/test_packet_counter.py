@@ -12,7 +12,7 @@ import av
 import pytest
 from av.format import ContainerFormat
 
-from daemon.media.video.packet_counter import JoinedClock, PacketCounts
+from daemon.media.video.packet_counter import JoinedClock, PacketCounter
 from daemon.media.video.track_selection import keep_only
 from tests.support.media.media_files import grey_frames, save_video
 from tests.support.watching import film, length, seen, unchecked
@@ -46,7 +46,7 @@ def test_a_clock_that_goes_on_does_not_jump(container: str) -> None:
 def test_after_a_leap_a_clock_is_read_as_it_is() -> None:
     clock = JoinedClock(opened_as("mpegts"), 0.125)
     assert clock.read(5.0) == 5.0
-    clock.leap()
+    clock.reset_after_seek()
     assert clock.read(900.0) == 900.0
     assert not clock.jumps
 
@@ -58,7 +58,7 @@ def packets(count: int, gap: int, duration: int = 0) -> list[Any]:
     ]
 
 
-def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec: str = "h264") -> PacketCounts:
+def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec: str = "h264") -> PacketCounter:
     """A tally of packets on a clock of 100 ticks a second."""
     stream = SimpleNamespace(
         time_base=Fraction(1, 100),
@@ -68,8 +68,8 @@ def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec
     )
     opened = opened_as(container)
     opened.demux = lambda _: iter(read)
-    tally = PacketCounts(opened, cast(Any, stream))
-    assert tally.read_on(unchecked, math.inf)
+    tally = PacketCounter(opened, cast(Any, stream))
+    assert tally.read_packets(unchecked, math.inf)
     return tally
 
 
@@ -163,6 +163,6 @@ def test_what_belongs_to_other_streams_is_passed_over(tmp_path: Path) -> None:
 
 def test_counting_ends_when_the_time_is_up(tmp_path: Path) -> None:
     with film(save_video(tmp_path / "a.mkv", grey_frames(24))) as (container, stream):
-        tally = PacketCounts(container, stream)
-        assert not tally.read_on(unchecked, time.monotonic())
+        tally = PacketCounter(container, stream)
+        assert not tally.read_packets(unchecked, time.monotonic())
         assert tally.packets == 1

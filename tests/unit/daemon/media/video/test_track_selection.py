@@ -10,7 +10,7 @@ from PIL import Image
 
 from daemon.errors import MediaError, NotAllowedError, UnreadableError
 from daemon.media.sniff import HEAD_BYTES, sniff
-from daemon.media.video.track_selection import Track, best_of, choose
+from daemon.media.video.track_selection import Track, best_track, select_track
 from tests.support.media.media_files import frame_number, grey_frames
 from tests.support.media.track_kinds import CONTAINERS, Beside, Film, save_films
 from tests.support.reading import read
@@ -44,7 +44,7 @@ def track(
 def test_the_film_is_a_default_track_then_the_one_of_most_frames_and_pixels(
     tracks: Sequence[Track], has_sound: bool, best: int | None
 ) -> None:
-    found = best_of(tracks, has_sound)
+    found = best_track(tracks, has_sound)
     assert (None if found is None else found.index) == best
 
 
@@ -53,7 +53,7 @@ def chosen(path: Path) -> int:
     try:
         format = sniff(os.pread(fd, HEAD_BYTES, 0))
         assert format is not None
-        return choose(fd, format, lambda: None)
+        return select_track(fd, format, lambda: None)
     finally:
         os.close(fd)
 

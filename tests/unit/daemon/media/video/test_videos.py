@@ -37,7 +37,7 @@ def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[VideoFrame]:
         decoded.append(frame)
         return shot(self, frame)
 
-    monkeypatch.setattr(frame_seeker.FrameSeeker, "_shot", counting)
+    monkeypatch.setattr(frame_seeker.FrameSeeker, "_timed", counting)
     return decoded
 
 
@@ -82,7 +82,7 @@ def test_where_the_film_ends_before_its_estimate_it_is_planned_once_more(
     tmp_path: Path, frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
-    monkeypatch.setattr(videos, "length_of", lambda *_: Duration(frames=frames, rate=8, estimated=True))
+    monkeypatch.setattr(videos, "measure", lambda *_: Duration(frames=frames, rate=8, estimated=True))
     clip = read(path)
     assert numbers(clip) == [0, 11, 23]
     assert clip.media.seconds == 3.0
@@ -91,7 +91,7 @@ def test_where_the_film_ends_before_its_estimate_it_is_planned_once_more(
 def test_a_length_that_was_measured_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where frames at the end cannot be decoded, the film is as long as its packets say."""
     path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
-    monkeypatch.setattr(videos, "length_of", lambda *_: Duration(frames=48, rate=8))
+    monkeypatch.setattr(videos, "measure", lambda *_: Duration(frames=48, rate=8))
     assert read(path).media.seconds == 6.0
 
 
@@ -176,7 +176,7 @@ def test_leaping_and_going_on_foot_see_the_same(
     path = save_video(tmp_path / f"a.{suffix}", frames, 10, group=group, options=options)
     shown = count_shots(monkeypatch)
     leapt, leapt_cost = read(path, plan(per_second=0.2)), len(shown)
-    monkeypatch.setattr(frame_seeker, "WORTH_FRAMES", 10**9)
+    monkeypatch.setattr(frame_seeker, "MIN_SKIPPED_FRAMES", 10**9)
     walked, walked_cost = read(path, plan(per_second=0.2)), len(shown) - leapt_cost
     assert leapt_cost < 0.8 * walked_cost
     assert leapt.timestamps == walked.timestamps
@@ -185,8 +185,8 @@ def test_leaping_and_going_on_foot_see_the_same(
 
 def test_in_a_hurry_key_frames_are_taken_under_their_own_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(48), 8, group=5)
-    monkeypatch.setattr(frame_seeker, "HURRY_PIXELS", 64 * 48 * 9)
-    monkeypatch.setattr(frame_seeker, "WORTH_FRAMES", 10**9)
+    monkeypatch.setattr(frame_seeker, "MAX_FULL_DECODE_PIXELS", 64 * 48 * 9)
+    monkeypatch.setattr(frame_seeker, "MIN_SKIPPED_FRAMES", 10**9)
     clip = read(path)
     assert len(clip.pictures) >= 4
     assert clip.timestamps == pytest.approx([number / 8 for number in numbers(clip)], abs=0.07)
@@ -251,7 +251,7 @@ def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path, format: str) -
         path.write_text(text)
         fd = os.open(path, os.O_RDONLY)
         try:
-            with containers.opened_container(fd, video(format)) as container:
+            with containers.open_container(fd, video(format)) as container:
                 assert not any(stream.codec_context.width for stream in container.streams.video)
         except av.FFmpegError:
             continue

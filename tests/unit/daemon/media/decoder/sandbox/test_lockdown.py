@@ -13,7 +13,7 @@ import pytest
 
 from daemon.errors import DecoderBrokenError, MediaError
 from daemon.media.decoder.sandbox import landlock, seatbelt, seccomp
-from daemon.media.decoder.sandbox.lockdown import Sandbox, locked_by
+from daemon.media.decoder.sandbox.lockdown import Sandbox, apply_locks
 from storage.lifecycle import Cause
 from tests.fakes.readers import forgetting, late, obedient, remembering, unlocked
 from tests.support.checkout import ROOT
@@ -91,7 +91,7 @@ def test_the_macs_profile_denies_peoples_files_and_allows_python_its_own_afterwa
 
 
 def test_the_folders_that_python_needs_hold_all_that_reading_loads_and_no_inbox() -> None:
-    needed = [Path(folder) for folder in seatbelt.needed()]
+    needed = [Path(folder) for folder in seatbelt.required_folders()]
     script = "from daemon.media.decoder.warmup import preload; preload(); import sys; print(*(file for module in "
     script += "list(sys.modules.values()) if (file := getattr(module, '__file__', None))), sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -105,12 +105,12 @@ def test_what_the_system_refuses_is_said_and_the_rest_holds() -> None:
     def refuses() -> None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-    assert locked_by({"first": refuses, "second": lambda: None}) == Sandbox(
+    assert apply_locks({"first": refuses, "second": lambda: None}) == Sandbox(
         kind="second", reason="first: Function not implemented"
     )
-    assert locked_by({"first": refuses}).kind == "none"
-    assert locked_by({}) == Sandbox(kind="none", reason=f"smolwatch knows no sandbox for {sys.platform}")
-    assert locked_by({"first": lambda: None, "second": lambda: None}) == Sandbox(kind="first+second")
+    assert apply_locks({"first": refuses}).kind == "none"
+    assert apply_locks({}) == Sandbox(kind="none", reason=f"smolwatch has no sandbox for {sys.platform}")
+    assert apply_locks({"first": lambda: None, "second": lambda: None}) == Sandbox(kind="first+second")
 
 
 @ON_LINUX
