@@ -1,4 +1,4 @@
-"""Pictures of every format as upright RGB pixels: each format's module opens it, this one says what was seen."""
+"""Pictures of every format as upright RGB pixels: each format's module loads it, this one builds the Clip."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from daemon.media.sniff import HEAD_BYTES, sniff
 from daemon.media.video.videos import read_video
 from storage.records import MediaKind
 
-#: By Pillow's names; HEIF is opened by pillow-heif.
+#: By Pillow's names; pillow-heif opens HEIF.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
-#: How libraries say it that have no error of its own for it.
+#: Messages of libraries that have no error type for it.
 NO_MEMORY = re.compile("out of memory|memory allocation(?!.*security limit)", re.IGNORECASE)
 
 
@@ -44,7 +44,7 @@ def open_bmp(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
 
 
 def open_tiff(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """Most cameras' raw files are TIFF files, whose first picture is a thumbnail."""
+    """Most camera raw files are TIFF files whose first picture is a thumbnail."""
     directories_found = directories(file)
     return (
         raw.load(file, plan, directories_found)
@@ -54,7 +54,7 @@ def open_tiff(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
 
 
 def open_raw(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """Some of these have directories like a TIFF file's all the same."""
+    """Some of these are not TIFF files and still have TIFF directories."""
     return raw.load(file, plan, directories(file))
 
 
@@ -73,13 +73,13 @@ OPENERS: dict[str, Callable[[BinaryIO, DecodePlan], StoredPicture]] = {
 
 
 def read_image(fd: int, plan: DecodePlan) -> Clip:
-    """One picture, no longer than `plan.image_edge`; of one that moves, frames no longer than `plan.frame_edge`.
+    """One picture, no longer than `plan.image_edge`; for an animation, frames no longer than `plan.frame_edge`.
 
     The descriptor stays open. Raises TooLargeError, NotAllowedError, UnreadableError, OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
     if format is None or format.kind is not MediaKind.IMAGE:
-        raise NotAllowedError("Not a picture that smolwatch knows.")
+        raise NotAllowedError("Not a picture format that smolwatch supports.")
     with translate_errors(), os.fdopen(fd, "rb", closefd=False) as file:
         if format.name == "heif" and len(heif_boxes.delays(heif_boxes.metadata_boxes(file))) > 1:
             return read_video(fd, plan)
@@ -91,7 +91,7 @@ def read_image(fd: int, plan: DecodePlan) -> Clip:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Pillow's warnings, where it has something to say about a file, are no news; its errors become ours."""
+    """Translate Pillow's errors into MediaError; ignore its warnings about files."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -102,13 +102,13 @@ def translate_errors() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLargeError(f"The picture is too large: more than {MAX_PIXELS // 10**6} megapixels.") from error
     except MemoryError as error:
-        raise OutOfMemoryError("The picture takes more memory than there is.") from error
-    except PermissionError as error:  # locked in, nothing can be opened: `preload` lacks a module
+        raise OutOfMemoryError("The picture needs more memory than is available.") from error
+    except PermissionError as error:  # nothing can be opened in the sandbox: `preload` misses a module
         raise DecoderBrokenError(detail=safe_text(str(error))) from error
     except UnidentifiedImageError as error:
-        raise UnreadableError("The picture is damaged, or of a variety that smolwatch cannot read.") from error
+        raise UnreadableError("The picture is damaged, or of a variant that smolwatch cannot read.") from error
     except DECODE_ERRORS as error:
         detail = safe_text(f"{type(error).__name__}: {error}")
         if NO_MEMORY.search(detail):
-            raise OutOfMemoryError("The picture takes more memory than there is.", detail=detail) from error
+            raise OutOfMemoryError("The picture needs more memory than is available.", detail=detail) from error
         raise UnreadableError("The picture is damaged or incomplete.", detail=detail) from error

@@ -1,7 +1,7 @@
-"""The two halves of a Live Photo: a picture and a short film of the same moment, in two files. No codec is needed.
+"""The two halves of a Live Photo: a picture and a short video of the same moment, in two files. Needs no codec.
 
 Apple writes one identifier into both: into the picture's EXIF (JPEG: segment APP1; HEIC: the item of type Exif), and
-into the film as the key com.apple.quicktime.content.identifier (QuickTime's metadata: boxes keys and ilst).
+into the video as the key com.apple.quicktime.content.identifier (QuickTime's metadata: boxes keys and ilst).
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from storage.records import MediaKind
 
 Read = Callable[[int, int], bytes]
 
-#: Far more than real files take (about 60 KB in 20 reads), and little enough for a hostile one.
+#: Limits for hostile files, far above what real files need (about 60 KB in 20 reads).
 MAX_BYTES = 400_000
 MAX_READS = 300
 MAX_LIST_BYTES = 65_536
 
 KEY = b"com.apple.quicktime.content.identifier"
 APPLE_KEYS = b"com.apple.quicktime."
-#: The UUIDs that Apple writes, and what other programs may put in their place; not just zeros.
+#: Apple's UUIDs, and identifiers that other programs may write instead; not only zeros.
 IDENTIFIER = re.compile(r"(?=.*[1-9A-Z])[!-~]{4,100}")
 
-#: Live Photos last three seconds at most; without an identifier, a longer film is one of its own.
+#: Live Photos last three seconds at most; without an identifier, a longer video is a separate item.
 MAX_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
 class LivePhotoHalf:
-    """A file that may be half of a Live Photo. `identifier` is None where it carries none.
+    """A file that may be half of a Live Photo. `identifier` is None if it has none.
 
-    `pairs_by_name`: without an identifier, the same name makes it half of one. A film must be short for that, and not
-    be Apple's: Apple's own films carry an identifier when they belong to a picture.
+    `pairs_by_name`: without an identifier, it pairs with a file of the same name. Such a video must be short and not
+    be Apple's: Apple's videos have an identifier if they belong to a picture.
     """
 
     kind: MediaKind
@@ -51,14 +51,14 @@ class LivePhotoHalf:
 
 
 def half_at(descriptor: int) -> LivePhotoHalf | None:
-    """What of a Live Photo an open file may be; None for other formats. Raises OSError."""
+    """Which half of a Live Photo an open file may be; None for other formats. Raises OSError."""
     return half_of(partial(os.pread, descriptor), os.fstat(descriptor).st_size)
 
 
 def half_of(read: Read, size: int) -> LivePhotoHalf | None:
-    """The same of a file of `size` bytes that `read(length, at)` reads, as os.pread does.
+    """The same for a file of `size` bytes, read by `read(length, at)` as os.pread does.
 
-    Raises only what `read` raises, whatever the bytes are; they are read within bounds.
+    Reads within limits and raises only what `read` raises, for any content.
     """
     found = sniff(read(HEAD_BYTES, 0))
     reader = BoxReader(read, size, max_bytes=MAX_BYTES, max_reads=MAX_READS)
@@ -74,13 +74,13 @@ def half_of(read: Read, size: int) -> LivePhotoHalf | None:
 
 
 def normalize(written: bytes | None) -> str | None:
-    """An identifier as it is compared; None for what is none."""
+    """An identifier in the form used for comparison; None if it is not valid."""
     text = (written or b"").strip(b"\0 ").decode("ascii", "replace").upper()
     return text if IDENTIFIER.fullmatch(text) else None
 
 
 def jpeg_exif(read: Read) -> bytes:
-    """From the first segment that holds EXIF, of those before the picture's own data."""
+    """From the first EXIF segment before the picture data."""
     at = 2
     while True:
         head = read(10, at)
@@ -93,7 +93,7 @@ def jpeg_exif(read: Read) -> bytes:
 
 
 def heif_exif(read: Read, size: int) -> bytes:
-    """From the item of type Exif (ISO/IEC 23008-12, annex A): four bytes that say how much to skip, then EXIF."""
+    """From the item of type Exif (ISO/IEC 23008-12, annex A): four bytes (how many to skip), then EXIF."""
     meta = child(read, Box(b"", 0, size), b"meta")
     if meta is None:
         return b""
@@ -116,10 +116,10 @@ def heif_exif(read: Read, size: int) -> bytes:
 
 
 def exif_item(iinf: bytes) -> int | None:
-    """The number of the Exif item, by the entries of `iinf`."""
+    """The ID of the Exif item, from the entries of `iinf`."""
     read = reader_of(iinf)
     for box in boxes(read, 6 if iinf[:1] == b"\0" else 8, len(iinf)):
-        width = 2 if uint(iinf, box.start, 1) < 3 else 4  # an item's number
+        width = 2 if uint(iinf, box.start, 1) < 3 else 4  # bytes of an item ID
         kind = box.start + 4 + width + 2
         if box.name == b"infe" and iinf[kind : kind + 4] == b"Exif":
             return uint(iinf, box.start + 4, width)
@@ -127,7 +127,7 @@ def exif_item(iinf: bytes) -> int | None:
 
 
 def item_place(iloc: bytes, item: int) -> tuple[int, int, bool] | None:
-    """Start, length, and whether the start counts within `idat`: of an item in one piece in this very file."""
+    """Start, length, and whether the start is relative to `idat`; only for an item with one extent in this file."""
     version = uint(iloc, 0, 1)
     offset, length, base, index = (nibble for byte in iloc[4:6] for nibble in (byte >> 4, byte & 15))
     index = index if version > 0 else 0
@@ -163,16 +163,16 @@ def video_half(read: Read, size: int, *, is_quicktime: bool) -> LivePhotoHalf:
 
 
 def movie_seconds(mvhd: bytes) -> float:
-    """How long a film lasts; 0 where it does not say so."""
+    """The duration in the movie header; 0 if it is not stated."""
     at, width = (12, 4) if mvhd[:1] == b"\0" else (20, 8)
     scale = uint(mvhd, at, 4)
     return uint(mvhd, at + 4, width) / scale if scale else 0.0
 
 
 def metadata(meta: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and values of QuickTime's metadata: `keys` lists the names, `ilst` has a value by a name's number.
+    """Names and values of QuickTime's metadata: `keys` lists the names, `ilst` has the values by index.
 
-    In QuickTime files the boxes begin at once, in MP4 files behind a version and flags.
+    In QuickTime files the boxes begin at once, in MP4 files after a version and flags.
     """
     read = reader_of(meta)
     start = 0 if meta[4:8] == b"hdlr" else 4
@@ -180,9 +180,9 @@ def metadata(meta: bytes) -> Iterator[tuple[bytes, bytes]]:
     if b"keys" not in parts or b"ilst" not in parts:
         return
     keys, values = parts[b"keys"], parts[b"ilst"]
-    # An entry of `keys` is laid out as a box: its size, whose name it is ("mdta"), the name.
+    # An entry of `keys` has the layout of a box: its size, its namespace ("mdta"), the name.
     names = [meta[box.start : box.end] for box in boxes(read, keys.start + 8, keys.end)]
     for value in boxes(read, values.start, values.end):
         place, data = uint(value.name, 0, 4) - 1, child(read, value, b"data")
         if data is not None and 0 <= place < len(names):
-            yield names[place], meta[data.start + 8 : data.end]  # a type and a language stand first
+            yield names[place], meta[data.start + 8 : data.end]  # after a type and a language

@@ -36,7 +36,7 @@ def test_what_kills_it_twice_is_given_up_and_the_next_file_is_opened(tmp_path: P
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces a limit on memory (RLIMIT_AS)")
 def test_the_decoder_gets_no_more_memory_than_its_limit_and_lives_on(tmp_path: Path) -> None:
     with decoding(obedient) as decoder:
-        with pytest.raises(OutOfMemoryError, match="more memory than there is"):
+        with pytest.raises(OutOfMemoryError, match="more memory than is available"):
             opened(decoder, order(tmp_path, "hoard"))
         assert decoder.sandbox()
 

@@ -43,5 +43,5 @@ def test_what_is_neither_is_refused_alike_under_every_name(tmp_path: Path) -> No
     with decoding() as decoder:
         for name in NAMES:
             sound = sound.rename(tmp_path / name)
-            with pytest.raises(NotAllowedError, match="sound alone"):
+            with pytest.raises(NotAllowedError, match="only sound"):
                 opened(decoder, sound)

@@ -67,7 +67,7 @@ def test_an_empty_file_is_refused(decoder: Decoder, tmp_path: Path) -> None:
 
 
 def test_sound_alone_is_none_of_ours(decoder: Decoder, tmp_path: Path) -> None:
-    with pytest.raises(NotAllowedError, match="sound alone"):
+    with pytest.raises(NotAllowedError, match="only sound"):
         opened(decoder, save_sound(tmp_path / "a.mp4"))
 
 

@@ -109,7 +109,7 @@ def test_the_locked_in_decoder_names_them_too_and_loads_nothing_for_it(tmp_path:
 def test_foreign_files_alone_are_no_failure_and_a_damaged_picture_is_one(house: House) -> None:
     (house.inbox / "notes.txt").write_text("Buy film.")
     (house.inbox / "song.mp3").write_bytes(MADE["mp3"]())
-    assert run_once(house) == (0, "described 0 · failed 0 · not taken 2: 1 song (MP3), 1 text")
+    assert run_once(house) == (0, "described 0 · failed 0 · not taken 2: 1 song (MP3), 1 text file")
     content = draw(house.inbox / "photo.png").read_bytes()
     (house.inbox / "photo.png").write_bytes(content[: len(content) // 2])
     code, line = run_once(house)

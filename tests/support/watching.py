@@ -49,8 +49,8 @@ def seen(path: Path, known: Duration, wanted: Sequence[float]) -> list[tuple[flo
             stream,
             duration=known,
             timestamps=wanted,
-            checks=FrameChecks(),
+            frame_checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
-        return [(shot.at, frame_number(shot.frame.to_ndarray(format="rgb24"))) for shot in reel.frames_at()]
+        return [(shot.at, frame_number(shot.frame.to_ndarray(format="rgb24"))) for shot in reel.sampled_frames()]

@@ -1,4 +1,4 @@
-"""The chunks that PNG and RIFF files are made of, without what is in them."""
+"""The chunks of PNG and RIFF files, without their content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-#: More chunks are not looked at.
+#: Further chunks are ignored.
 MAX_CHUNKS = 1_000_000
 #: Bytes before the first chunk.
 PNG_HEADER, RIFF_HEADER = 8, 12
@@ -14,7 +14,7 @@ PNG_HEADER, RIFF_HEADER = 8, 12
 
 @dataclass(frozen=True)
 class Chunk:
-    """`start`: where its content begins in the file."""
+    """`start`: offset of its content in the file."""
 
     name: bytes
     start: int
@@ -27,7 +27,7 @@ def png_chunks(file: BinaryIO) -> Iterator[Chunk]:
 
 
 def riff_chunks(file: BinaryIO) -> Iterator[Chunk]:
-    """Name, length and content, filled up to an even length."""
+    """Name, length and content, padded to an even length."""
     return walk(file, RIFF_HEADER, "little")
 
 

@@ -1,4 +1,4 @@
-"""What the boxes of a HEIF or AVIF file say of its main picture and of its sequence of pictures.
+"""Properties of the primary picture and the image sequence, from the boxes of a HEIF or AVIF file.
 
 Sources: ISO/IEC 14496-12 (boxes, tracks), 23008-12 (image items and their properties).
 """
@@ -11,15 +11,15 @@ from typing import BinaryIO
 
 from daemon.media.picture.colour_profiles import Coding
 
-#: Major brands by which a file is meant to be shown as a sequence.
+#: Major brands of image sequences.
 SEQUENCE_BRANDS = frozenset({b"hevc", b"hevx", b"hevm", b"hevs", b"msf1", b"avis"})
-#: These say how a stored picture is turned.
+#: Properties that rotate or mirror the stored picture.
 TRANSFORMS = frozenset({b"irot", b"imir"})
-#: The boxes that describe; the others hold what is described.
+#: Boxes with metadata; the others contain the coded data.
 METADATA_BOXES = frozenset({b"ftyp", b"meta", b"moov"})
-#: So much of each is read at most.
+#: Bytes read of each box at most.
 MAX_BYTES = 32 * 1024**2
-#: More boxes in a row, or frames, are not looked at.
+#: Further boxes and frames are ignored.
 MAX_BOXES, MAX_FRAMES = 10_000, 100_000
 #: No file is so long.
 MAX_OFFSET = 1 << 48
@@ -40,12 +40,12 @@ class Properties:
 
 
 def metadata_boxes(file: BinaryIO) -> list[HeifBox]:
-    """The boxes at the top of the file that say what is in the others."""
+    """The top-level boxes with metadata."""
     return list(top(file, METADATA_BOXES, MAX_BYTES))
 
 
 def top(file: BinaryIO, names: Container[bytes], max_bytes: int) -> Iterator[HeifBox]:
-    """The boxes of those names at the top of the file, of each at most so many bytes."""
+    """The top-level boxes with those names, at most `max_bytes` of each."""
     at = 0
     for _ in range(MAX_BOXES):
         file.seek(at)
@@ -61,7 +61,7 @@ def top(file: BinaryIO, names: Container[bytes], max_bytes: int) -> Iterator[Hei
 
 
 def header(head: bytes) -> tuple[bytes, int, int | None]:
-    """A box's name, where its content begins, and its size: None for "to the end", 0 where there is no box."""
+    """A box's name, the offset of its content, and its size: None for "to the end", 0 without a box."""
     if len(head) < 8:
         return b"", 8, 0
     size, name = uint(head[:4]), head[4:8]
@@ -71,7 +71,7 @@ def header(head: bytes) -> tuple[bytes, int, int | None]:
 
 
 def boxes(content: bytes) -> Iterator[HeifBox]:
-    """The boxes that stand side by side in `content`. The last one may be cut off."""
+    """The sibling boxes in `content`. The last one may be truncated."""
     at = 0
     while at < len(content):
         name, start, size = header(content[at : at + 16])
@@ -83,11 +83,11 @@ def boxes(content: bytes) -> Iterator[HeifBox]:
 
 
 def first_content(among: Iterable[HeifBox], *path: bytes) -> bytes:
-    """The content of the first box under that path of names; nothing where there is none."""
+    """The content of the first box at that path of names; b"" without one."""
     content = b""
     for name in path:
         content = next((box.content for box in among if box.name == name), b"")
-        among = boxes(content[4:] if name == b"meta" else content)  # behind its version and flags
+        among = boxes(content[4:] if name == b"meta" else content)  # after version and flags
     return content
 
 
@@ -96,7 +96,7 @@ def uint(content: bytes) -> int:
 
 
 def properties(top: Iterable[HeifBox]) -> Properties:
-    """Of the main picture, from the boxes at the top; nothing where they do not say."""
+    """Properties of the primary picture, from the top-level boxes."""
     meta = first_content(top, b"meta")[4:]
     main = first_content(boxes(meta), b"pitm")
     kept = list(boxes(first_content(boxes(meta), b"iprp", b"ipco")))
@@ -110,7 +110,7 @@ def properties(top: Iterable[HeifBox]) -> Properties:
 
 
 def associations(meta: bytes, item: int) -> Iterator[int]:
-    """Which properties a picture has, by their place in `ipco`, counted from 1 (23008-12, 9.3.1)."""
+    """The properties of a picture, as indices into `ipco`, starting at 1 (23008-12, 9.3.1)."""
     for box in boxes(first_content(boxes(meta), b"iprp")):
         if box.name != b"ipma" or len(box.content) < 8:
             continue
@@ -127,14 +127,14 @@ def associations(meta: bytes, item: int) -> Iterator[int]:
 
 
 def coding_of(colr: bytes) -> Coding | None:
-    """From an `nclx` colour box (14496-12, 12.1.5); a profile is another's affair."""
+    """From an `nclx` colour box (14496-12, 12.1.5); None for one with an ICC profile."""
     if colr[:4] != b"nclx" or len(colr) < 8:
         return None
     return Coding(primaries=uint(colr[4:6]), transfer=uint(colr[6:8]))
 
 
 def delays(top: Iterable[HeifBox]) -> list[float]:
-    """Seconds for each frame of the sequence; none where the file is meant to be shown as a still picture."""
+    """The duration of each frame of the sequence in seconds; empty for a still picture."""
     top = list(top)
     if first_content(top, b"ftyp")[:4] not in SEQUENCE_BRANDS:
         return []
@@ -146,7 +146,7 @@ def delays(top: Iterable[HeifBox]) -> list[float]:
 
 
 def durations(header: bytes, table: bytes) -> list[float]:
-    """Of a track's samples, in seconds (14496-12, 8.4.2 and 8.6.1.2)."""
+    """Durations of a track's samples, in seconds (14496-12, 8.4.2 and 8.6.1.2)."""
     scale = uint(header[20:24] if header[:1] > b"\0" else header[12:16]) or 1
     found: list[float] = []
     for at in range(8, len(table) - 7, 8):

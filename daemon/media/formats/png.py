@@ -1,4 +1,4 @@
-"""PNG: what of it does not matter for the picture, and how long each frame of a moving one is shown.
+"""PNG, tolerant of broken ancillary chunks, with the delay of each frame of an animation.
 
 Source: Portable Network Graphics (PNG) Specification (Third Edition), W3C 2025.
 """
@@ -16,14 +16,14 @@ from daemon.media.picture.colour_profiles import Coding
 from daemon.media.picture.orientation import transpose_of
 from daemon.media.picture.stored_picture import StoredPicture, open_picture
 
-#: The bit of a chunk's first letter that says: the picture can be shown without this.
+#: The bit in a chunk's first letter that marks it as ancillary: not needed for the picture.
 ANCILLARY = 0x20
-#: Ancillary by their letter, yet a moving picture cannot be shown without them.
+#: Marked as ancillary, but needed for an animation.
 ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
 
 class TolerantStream(PngImagePlugin.PngStream):
-    """Leaves out what the picture can be shown without if that is broken or too large: texts, profiles, dates."""
+    """Skips ancillary chunks that are broken or too large: texts, profiles, dates."""
 
     def call(self, cid: bytes, pos: int, length: int) -> bytes:
         try:
@@ -41,12 +41,12 @@ class TolerantStream(PngImagePlugin.PngStream):
             super().crc(cid, data)
 
 
-# Pillow's reader makes one for each file that it opens, and knows no other way to be told.
+# Pillow's reader creates one for each file; there is no other hook.
 PngImagePlugin.PngStream = TolerantStream  # type: ignore[misc]
 
 
 def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """A still picture, or one that moves; of that, a picture for programs that show no movement is not counted."""
+    """A still picture or an animation, whose default picture is skipped if it is not part of it."""
     coding, frames = coding_and_delays(file)
     picture = open_picture(file, "PNG")
     picture.load()
@@ -62,9 +62,9 @@ def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
 
 
 def coding_and_delays(file: BinaryIO) -> tuple[Coding | None, list[float]]:
-    """What `cICP` says of the colours (11.3.2.6), and seconds for each frame, as stated (11.3.7.2).
+    """The colour coding in `cICP` (11.3.2.6), and the stated delay of each frame in seconds (11.3.7.2).
 
-    These are fractions, whose lower number means 100 where it is 0.
+    Delays are fractions; a denominator of 0 means 100.
     """
     coding: Coding | None = None
     delays: list[float] = []

@@ -1,4 +1,4 @@
-"""TIFF: its first page, and how many there are."""
+"""TIFF: the first page, and the number of pages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from daemon.media.formats.tiff_directories import ORIENTATION, Directory
 from daemon.media.picture.orientation import TRANSPOSES, transpose_of
 from daemon.media.picture.stored_picture import StoredPicture, check_pixels, open_picture
 
-# Pillow's own reader of what is not packed misreads planes of 16 bits; libtiff, which unpacks the rest, reads all.
+# Pillow's own reader for uncompressed data misreads 16-bit planes; libtiff, its reader for the rest, reads all.
 TiffImagePlugin.READ_LIBTIFF = True
 
 
 def load(file: BinaryIO, plan: DecodePlan, found: list[Directory]) -> StoredPicture:
-    """The first page, with the number of all. A thumbnail in front of it is passed over."""
+    """The first page, with the number of pages. A thumbnail before it is skipped."""
     chain = [directory for directory in found if not directory.nested]
     pages = [place for place, directory in enumerate(chain) if directory.is_page]
     first = pages[0] if pages else 0

@@ -1,4 +1,4 @@
-"""TIFF pictures whose values Pillow has no mode for: fractions in several colours, grey of 16 bits with alpha.
+"""TIFF pictures for which Pillow has no mode: floats in several channels, 16-bit grey with alpha.
 
 Source: TIFF 6.0, sections 14 and 15; Adobe's Photoshop TIFF Technical Note 3 for fractions stored as differences.
 """
@@ -19,11 +19,11 @@ from daemon.media.formats.tiff_directories import Directory
 from daemon.media.picture.bit_depth import ValueRange, scale_to_8_bits
 from daemon.media.picture.stored_picture import check_pixels
 
-#: How values are packed, by COMPRESSION: not at all, or by zlib.
+#: Supported values of COMPRESSION: none, or zlib.
 PLAIN, ZLIB = 1, frozenset({8, 32946})
-#: What is stored, by PREDICTOR: values, their differences from the left, or those of their bytes.
+#: PREDICTOR: plain values, horizontal differences, or horizontal differences of bytes.
 VALUES, DIFFERENCES, BYTE_DIFFERENCES = 1, 2, 3
-#: By PHOTOMETRIC and the number of values of a pixel.
+#: Pillow's mode by PHOTOMETRIC and samples per pixel.
 MODES = {(0, 1): "L", (1, 1): "L", (1, 2): "LA", (2, 3): "RGB", (2, 4): "RGBA"}
 KINDS = {1: "u", 2: "i", 3: "f"}
 TOGETHER, IN_PLANES = 1, 2
@@ -31,7 +31,7 @@ TOGETHER, IN_PLANES = 1, 2
 
 @dataclass(frozen=True)
 class Layout:
-    """How values lie in pieces, which are strips or tiles: each of so many rows, columns, and values for a pixel."""
+    """Layout of the strips or tiles ("pieces"): rows, columns and values per pixel of each."""
 
     directory: Directory
     rows: int
@@ -50,7 +50,7 @@ class Layout:
 
 
 def load(file: BinaryIO, directory: Directory) -> Image.Image | None:
-    """In eight bits; None where this cannot be read either."""
+    """The picture in eight bits; None if this module does not support it either."""
     layout = layout_of(directory)
     mode = MODES.get((directory.get(tags.PHOTOMETRIC), directory.get(tags.SAMPLES, 1)))
     if layout is None or mode is None:
@@ -69,7 +69,7 @@ def load(file: BinaryIO, directory: Directory) -> Image.Image | None:
 
 
 def layout_of(directory: Directory) -> Layout | None:
-    """None for a kind of value, or a way of packing it, that is not read here."""
+    """None for unsupported value types or compressions."""
     width, height = directory.size
     bits, samples = directory.get(tags.BITS, 1), directory.get(tags.SAMPLES, 1)
     letter = KINDS.get(directory.get(tags.SAMPLE_FORMAT, 1))
@@ -93,7 +93,7 @@ def layout_of(directory: Directory) -> Layout | None:
 
 
 def read_pieces(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, int, int, NDArray[Any]]]:
-    """Each piece's plane, top and left, and its values (rows, columns, values for each pixel), cut to the picture."""
+    """Plane, top, left and values (rows, columns, values per pixel) of each piece, cropped to the picture."""
     width, height = layout.directory.size
     for (plane, top, left), (offset, length) in zip(layout.places(), layout.pieces, strict=True):
         rows = layout.rows if tags.TILES in layout.directory.tags else min(layout.rows, height - top)
@@ -105,7 +105,7 @@ def read_pieces(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, int, int,
 
 
 def unpack(content: bytes, rows: int, layout: Layout) -> NDArray[Any]:
-    """ValueError when there is too little."""
+    """Raises ValueError if there is too little data."""
     size = rows * layout.columns * layout.values * layout.dtype.itemsize
     if layout.directory.get(tags.COMPRESSION, PLAIN) != PLAIN:
         content = zlib.decompressobj().decompress(content, size)

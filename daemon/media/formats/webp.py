@@ -1,4 +1,4 @@
-"""WebP: how large it is, and how long each frame is shown. Source: RFC 9649."""
+"""WebP, with its size and the delay of each frame. Source: RFC 9649."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from daemon.media.formats.chunks import riff_chunks
 from daemon.media.picture.orientation import transpose_of
 from daemon.media.picture.stored_picture import StoredPicture, check_pixels, open_picture
 
-#: More frames than this are not looked at.
+#: Further frames are ignored.
 MAX_FRAMES = 100_000
 
 
 def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """Frames are yet to be unpacked, but for the first."""
+    """Only the first frame is decoded yet."""
     check_pixels(*size_of(file) or (0, 0))
     frames = delays(file)
     picture = open_picture(file, "WEBP")
     if len(frames) > 1 and isinstance(picture, WebPImagePlugin.WebPImageFile):
-        # Where no frame has alpha, Pillow takes the whole for opaque. Yet what none of them covers is see-through.
+        # If no frame has alpha, Pillow uses an opaque canvas; but areas that no frame covers are transparent.
         picture.rawmode = picture._mode = "RGBA"
     picture.load()
     frames = frames[: getattr(picture, "n_frames", 1)]
@@ -29,7 +29,7 @@ def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
 
 
 def size_of(file: BinaryIO) -> tuple[int, int] | None:
-    """Width and height, before memory is taken for them; None where they are not to be found."""
+    """Width and height, read before memory is allocated; None if not found."""
     first = next(iter(riff_chunks(file)), None)
     if first is None:
         return None
@@ -48,7 +48,7 @@ def size_of(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def delays(file: BinaryIO) -> list[float]:
-    """Seconds for each frame, as stated."""
+    """The stated delay of each frame in seconds."""
     found: list[float] = []
     for chunk in riff_chunks(file):
         if chunk.name == b"ANMF" and len(found) < MAX_FRAMES:

@@ -1,4 +1,4 @@
-"""Moving pictures (GIF, WebP, PNG, AVIF) as short clips with their own frame times."""
+"""Animations (GIF, WebP, PNG, AVIF) as short clips with their own frame timestamps."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from daemon.media.picture.stored_picture import StoredPicture
 from daemon.media.sampling import frame_indices
 from storage.records import Media, MediaKind
 
-#: A frame that is said to be shown no longer than this is shown for the second time instead, as browsers do.
+#: A stated delay (seconds) below the first value is replaced by the second, as in browsers.
 MIN_DELAY, DEFAULT_DELAY = 0.0101, 0.1
-#: So much time goes into unpacking at most, and no more than half of what the plan allows for the whole.
+#: Time limit for decoding; at most half of the plan's limit for the whole file.
 DECODE_SECONDS = 20.0
-#: Frame times are added up from fractions of a second.
+#: Tolerance for timestamps, which are sums of fractions of a second.
 ROUNDING = 1e-6
 
 
 def read_animation(stored: StoredPicture, format: str, plan: DecodePlan) -> Clip:
-    """Frames by the stock sampling rule, on the time line that the file states.
+    """Frames by the stock sampling rule, on the timeline that the file states.
 
-    Frames that show nothing do not count before one does. Where only one frame is left, it is a picture that stays
-    still. A file that breaks off gives the frames up to there, and so does one that takes too long. But of a PNG whose
-    frames are in disorder, the picture for programs that show no movement is shown, as the standard says.
+    Fully transparent frames at the beginning are skipped. If only one frame remains, the result is a still picture.
+    A truncated file, or one that takes too long, gives the frames up to there. For a PNG whose frames are out of
+    order, the default picture is used, as the standard says.
     """
     default_picture = read_still(stored, format, plan) if format == "png" else None
     starts, seconds = timeline(stored.delays)
@@ -62,13 +62,13 @@ def read_animation(stored: StoredPicture, format: str, plan: DecodePlan) -> Clip
 
 
 def timeline(delays: Sequence[float]) -> tuple[list[float], float]:
-    """When each frame begins, and when the last one ends."""
+    """The start of each frame, and the end of the last, in seconds."""
     ends = list(accumulate(DEFAULT_DELAY if delay < MIN_DELAY else delay for delay in delays))
     return [0.0, *ends[:-1]], ends[-1]
 
 
 def sample_frames(starts: Sequence[float], seconds: float, plan: DecodePlan) -> list[int]:
-    """Which frames are looked at: by the stock rule, whose even steps are taken in time rather than in frames."""
+    """Indices of the frames to decode: the stock rule, with steps that are even in time rather than in frames."""
     last = len(starts) - 1
     rate = len(starts) / seconds
     steps = frame_indices(len(starts), rate, per_second=plan.frames_per_second, max_frames=plan.max_frames)
@@ -76,14 +76,14 @@ def sample_frames(starts: Sequence[float], seconds: float, plan: DecodePlan) -> 
 
 
 def decode_frames(stored: StoredPicture, indices: Sequence[int], plan: DecodePlan) -> Iterator[tuple[int, Image.Image]]:
-    """The frames wanted, one at a time, in a mode that can be resized; for those that show nothing, the next that does.
+    """The frames at `indices`, in a mode that can be resized.
 
-    One is waited for in any case: how long is for the decoder's parent to judge.
+    Until a visible frame was found, a fully transparent one is replaced by the next visible one. The first frame has no time limit here; the decoder's parent enforces one.
     """
     stop_at = time.monotonic() + min(DECODE_SECONDS, plan.seconds / 2)
     picture, remaining, has_content = stored.picture, list(indices), False
     if stored.first_frame:
-        picture.paste(0, (0, 0, *picture.size))  # moving pictures begin with nothing
+        picture.paste(0, (0, 0, *picture.size))  # animations start from a transparent canvas
     for number in range(len(stored.delays)):
         if not remaining or (has_content and time.monotonic() > stop_at):
             return
@@ -98,7 +98,7 @@ def decode_frames(stored: StoredPicture, indices: Sequence[int], plan: DecodePla
 
 
 def read_still(stored: StoredPicture, format: str, plan: DecodePlan) -> Clip:
-    """One picture: the frame that is unpacked last."""
+    """One picture: the frame that was decoded last."""
     width, height = upright_size(stored.size, stored.transpose)
     media = Media(kind=MediaKind.IMAGE, format=format, width=width, height=height, pages=stored.pages)
     pixels = to_pixels(to_resizable(stored.picture), stored, plan.image_edge)

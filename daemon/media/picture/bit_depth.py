@@ -1,4 +1,4 @@
-"""Values of more than eight bits, whole numbers and fractions, in eight."""
+"""Converts pixel values of more than eight bits, integers and floats, to eight bits."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from PIL import Image
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION
 
 WHITE_IS_ZERO = 0
-#: So many values are in work at once.
+#: Values converted at once.
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class ValueRange:
-    """What becomes black and what white."""
+    """The values that become black and white."""
 
     low: float
     high: float
 
     @classmethod
     def of(cls, parts: Iterable[NDArray[Any]]) -> ValueRange:
-        """Those of whole numbers from 0, 0 and 1 where fractions lie between them, else the least and the greatest."""
+        """The type's range for unsigned integers, 0 to 1 for floats within it, else the minimum and maximum."""
         low, high, fractions = np.inf, -np.inf, True
         for values in parts:
             if values.dtype.kind == "u":
@@ -40,7 +40,7 @@ class ValueRange:
 
 
 def to_8_bits(picture: Image.Image) -> Image.Image:
-    """Modes I;16 and its kin, I and F as L; as LA where one value is transparent."""
+    """Modes I;16*, I and F as L; as LA if one value is transparent."""
     tags = getattr(picture, "tag_v2", {})
     transparent = picture.info.get("transparency")
     is_16_bit = picture.mode.startswith("I;16")
@@ -59,14 +59,14 @@ def to_8_bits(picture: Image.Image) -> Image.Image:
 
 
 def strips(picture: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
-    """The picture's values from top to bottom, some rows at a time, each part with its first row."""
+    """The picture's values in strips of rows, from top to bottom, each with its first row number."""
     rows = max(CHUNK // picture.width, 1)
     for top in range(0, picture.height, rows):
         yield top, np.asarray(picture.crop((0, top, picture.width, min(top + rows, picture.height))))
 
 
 def bits_per_sample(tags: dict[int, tuple[int, ...]]) -> int:
-    """Bits of a value: 16 unless a TIFF says otherwise (12, of X-rays)."""
+    """16 unless a TIFF states otherwise (12 for X-rays)."""
     bits = tags.get(BITSPERSAMPLE) or (16,)
     return bits[0]
 

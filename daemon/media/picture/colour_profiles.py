@@ -1,4 +1,4 @@
-"""What the numbers of a picture mean: any mode of Pillow's, with its colour profile, as ordinary RGB on white."""
+"""Converts a picture of any Pillow mode, with its colour profile, to sRGB on white."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from daemon.media.picture.bit_depth import to_8_bits
 #: Code points of Rec. ITU-T H.273, as HEIF, AVIF, PNG and ICC profiles use them.
 TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 PRIMARIES: dict[int, Primaries] = {1: "bt709", 9: "bt2020", 11: "p3", 12: "p3"}
-#: A profile that changes no value by more than this changes nothing: sRGB in its many variants.
+#: A profile that changes no value by more than this is treated as sRGB, which has many variants.
 TOLERANCE = 2
-#: A larger profile is not looked at; those of printers take up to 4 MB.
+#: A larger profile is ignored; printer profiles have up to 4 MB.
 MAX_PROFILE_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True)
 class Coding:
-    """`primaries` and `transfer` by the numbers of Rec. ITU-T H.273."""
+    """`primaries` and `transfer`: code points of Rec. ITU-T H.273."""
 
     primaries: int
     transfer: int
 
 
 def to_resizable(picture: Image.Image) -> Image.Image:
-    """The picture in a mode whose values can be averaged, as small as can be: L, LA, RGB, RGBA or CMYK."""
+    """The picture in the smallest mode whose values can be averaged: L, LA, RGB, RGBA or CMYK."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return to_8_bits(picture)
     if picture.info.get("transparency") is not None:
@@ -51,7 +51,7 @@ def to_resizable(picture: Image.Image) -> Image.Image:
 
 
 def expand_transparency(picture: Image.Image) -> Image.Image:
-    """One colour of it is transparent, or its palette has degrees of it."""
+    """As RGBA: for a picture with a transparent colour, or a palette with alpha values."""
     transparent = picture.info["transparency"]
     if (
         isinstance(transparent, tuple) and max(transparent) > 255
@@ -62,14 +62,14 @@ def expand_transparency(picture: Image.Image) -> Image.Image:
 
 
 def is_transparent(picture: Image.Image) -> bool:
-    """Whether nothing of it can be seen."""
+    """Whether all of it is fully transparent."""
     return "A" in picture.getbands() and picture.getchannel("A").getextrema()[1] == 0
 
 
 def to_rgb(picture: Image.Image, profile: bytes | None = None, coding: Coding | None = None) -> Image.Image:
-    """RGB as sRGB means it; what is transparent shows white, as in the stock processor (its `convert_to_rgb`).
+    """sRGB composited on white, as in the stock processor (its `convert_to_rgb`).
 
-    `picture` as `to_resizable` gives it.
+    `picture`: as returned by `to_resizable`.
     """
     if "A" not in picture.getbands():
         return to_srgb(picture, profile, coding)
@@ -79,7 +79,7 @@ def to_rgb(picture: Image.Image, profile: bytes | None = None, coding: Coding | 
 
 
 def to_srgb(picture: Image.Image, profile: bytes | None, coding: Coding | None) -> Image.Image:
-    """L, RGB or CMYK as RGB. HDR counts more than a profile beside it, and a profile more than other primaries."""
+    """L, RGB or CMYK as sRGB. HDR coding takes precedence over an ICC profile, and the profile over other primaries."""
     profile_coding = coding_in_profile(profile) or coding
     if profile_coding is not None and profile_coding.transfer in TRANSFERS:
         return tone_map(picture, TRANSFERS[profile_coding.transfer], PRIMARIES.get(profile_coding.primaries, "bt2020"))
@@ -99,7 +99,7 @@ def tone_map(picture: Image.Image, transfer: Transfer, primaries: Primaries) -> 
 
 @lru_cache(maxsize=8)
 def profile_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From the profile's colours to sRGB. None where it is broken, is for other colours, or changes nothing."""
+    """The transform from the profile to sRGB. None if it is broken, does not fit the mode, or changes nothing."""
     if len(profile) > MAX_PROFILE_BYTES:
         return None
     try:
@@ -112,7 +112,7 @@ def profile_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform |
 
 
 def changes_colours(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether it changes any of a few hundred colours that are spread over all."""
+    """Whether it changes any of a few hundred evenly spread colours."""
     levels = np.linspace(0, 255, 6 if mode == "RGB" else 216).astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(1, -1, 3) if mode == "RGB" else levels[None]
     before = Image.fromarray(grid)
@@ -122,7 +122,7 @@ def changes_colours(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def coding_in_profile(profile: bytes | None) -> Coding | None:
-    """What a profile's `cicp` tag says (ICC.1:2022, 9.2.17 and 10.3). HDR profiles have one."""
+    """The coding in a profile's `cicp` tag (ICC.1:2022, 9.2.17 and 10.3). HDR profiles have one."""
     if not profile or profile[36:40] != b"acsp":
         return None
     for at in range(132, 132 + 12 * min(int.from_bytes(profile[128:132], "big"), 100), 12):

@@ -1,4 +1,8 @@
-"""How a stored picture has to be turned to stand upright (EXIF 2.32, 4.6.4: tag 274)."""
+"""How to transpose a stored picture to make it upright (EXIF 2.32, 4.6.4: tag 274).
+
+Not by `ImageOps.exif_transpose`: it works on the full size and by EXIF only. Transposing after shrinking is cheaper
+(and up to 3 of 255 different for the sideways orientations); HEIC, JPEG XL and raw files have rules of their own.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +23,17 @@ TRANSPOSES = {
 }
 #: These swap width and height.
 SWAPS_AXES = frozenset(TRANSPOSES[orientation] for orientation in (5, 6, 7, 8))
-#: What libraries let out of a file that they cannot read.
+#: Exceptions of the libraries for files that they cannot read.
 DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, LookupError, TypeError, struct.error)
 
 
 def transpose_of(picture: Image.Image) -> Image.Transpose | None:
-    """As the camera's orientation tag wants it. A tag that cannot be read turns nothing."""
+    """By the camera's orientation tag; None if it is missing, upright, or unreadable."""
     return TRANSPOSES.get(orientation_of(picture) or UPRIGHT)
 
 
 def orientation_of(picture: Image.Image) -> int | None:
-    """What its tag says, if it has one that can be read."""
+    """The orientation tag; None if it is missing or unreadable."""
     try:
         number = picture.getexif().get(ORIENTATION)
     except (*DECODE_ERRORS, MemoryError):
@@ -38,12 +42,12 @@ def orientation_of(picture: Image.Image) -> int | None:
 
 
 def transpose_in_exif(exif: bytes | None) -> Image.Transpose | None:
-    """The same for EXIF data alone."""
+    """`transpose_of` for EXIF data without a picture."""
     picture = Image.new("1", (1, 1))
     picture.info["exif"] = exif or b""
     return transpose_of(picture)
 
 
 def upright_size(size: tuple[int, int], transpose: Image.Transpose | None) -> tuple[int, int]:
-    """Width and height once turned."""
+    """Width and height after the transpose."""
     return size[::-1] if transpose in SWAPS_AXES else size

@@ -1,4 +1,4 @@
-"""A stored picture as the pixels that the model is shown: shrunk, upright, RGB."""
+"""Converts a stored picture to pixels for the model: shrunk, upright, RGB."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from daemon.media.sampling import fit_edge
 
 
 def to_pixels(layer: Image.Image, stored: StoredPicture, edge: int) -> Pixels:
-    """No longer than `edge`. `layer`: the stored picture, or a frame of it, as `colour.resizable` gives it.
+    """No longer than `edge`. `layer`: the stored picture, or a frame of it, as returned by `to_resizable`.
 
-    It is shrunk first, so that all that comes after is small.
+    Shrinks first, so that all later steps work on a small picture.
     """
     if max(layer.size) > edge:
         size = fit_edge(*upright_size(layer.size, stored.transpose), edge)

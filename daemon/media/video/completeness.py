@@ -1,6 +1,6 @@
-"""Whether a video file is all there, as its own headers tell: it ends where they say, and nothing between is missing.
+"""Whether a video file is complete according to its headers: it has the stated length, and no part is missing.
 
-Only headers are read. What the pictures themselves have lost, `checks` finds out.
+Reads only headers. `frame_checks` detects losses inside the video data.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from daemon.media.video.container_layout import (
     whole_file,
 )
 
-#: In larger files the many small parts are not looked at one by one.
+#: In larger files the small parts are not checked one by one.
 FULL_SCAN_BYTES = 64_000_000
-#: In which the last page of an Ogg file must begin, and the notes at the beginning of a Flash video must stand.
+#: Search range for the last page of an Ogg file, and for the metadata at the beginning of a Flash video.
 TAIL_BYTES = 70_000
-#: No whole file ends with so many zeros, unless they are called filling.
+#: No complete file ends with this many zeros, except in padding boxes.
 ZERO_TAIL_BYTES = 4096
 
 SEGMENT, CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
-#: All that may stand in a Matroska file, in its segment, and in a cluster (RFC 9559, 5.1).
+#: All elements allowed in a Matroska file, its segment, and a cluster (RFC 9559, 5.1).
 MATROSKA_IDS = {
     bytes.fromhex(name)
     for name in (
@@ -53,7 +53,7 @@ PACK_BYTES, PROGRAM_END = 12, b"\x00\x00\x01\xb9"
 
 
 def faults_of(fd: int, format: Format) -> set[str]:
-    """CUT_SHORT when the file ends before it says, DAMAGED when parts of its structure are gone."""
+    """CUT_SHORT if the file is shorter than it states, DAMAGED if parts of its structure are missing."""
     return CHECKS.get(format.name, zero_tail_faults)(fd, whole_file(fd))
 
 
@@ -67,7 +67,7 @@ def iso_faults(fd: int, file: LayoutBox) -> set[str]:
 
 
 def segment_index_end(fd: int, box: LayoutBox) -> int:
-    """Where the last segment ends that an index lists (ISO/IEC 14496-12, 8.16.3)."""
+    """The end of the last segment listed in an index (ISO/IEC 14496-12, 8.16.3)."""
     index = read_content(fd, box, 1 << 20)
     is_64_bit = index[:1] == b"\1"
     at = 28 if is_64_bit else 20
@@ -79,7 +79,7 @@ def segment_index_end(fd: int, box: LayoutBox) -> int:
 
 
 def matroska_faults(fd: int, file: LayoutBox) -> set[str]:
-    """An element of no stated size, as recorders write them, goes on until one follows that cannot lie in it."""
+    """An element without a size, as recorders write it, ends at the first element that cannot be its child."""
     at, faults = 0, zero_tail_faults(fd, file)
     for _ in range(MAX_BOXES):
         if at >= file.end:
@@ -95,7 +95,7 @@ def matroska_faults(fd: int, file: LayoutBox) -> set[str]:
 
 
 def riff_faults(fd: int, file: LayoutBox) -> set[str]:
-    """A recorder writes the sizes last. Some count the eight bytes of the header in."""
+    """A recorder writes the sizes last. Some include the eight bytes of the header."""
     for chunk in riff_chunks(fd, file.start, file.end):
         if chunk.name == b"RIFF" and (chunk.end == chunk.start or chunk.end - 8 > file.end):
             return {CUT_SHORT} | riff_list_faults(fd, file)
@@ -103,7 +103,7 @@ def riff_faults(fd: int, file: LayoutBox) -> set[str]:
 
 
 def riff_list_faults(fd: int, file: LayoutBox) -> set[str]:
-    """Every chunk of the pictures' list has a name of letters and digits."""
+    """Every chunk in the `movi` list must have a name of letters and digits."""
     if file.end > FULL_SCAN_BYTES:
         return set()
     for parts in find_boxes(fd, riff_chunks, file, b"RIFF"):
@@ -116,7 +116,7 @@ def riff_list_faults(fd: int, file: LayoutBox) -> set[str]:
 
 
 def asf_faults(fd: int, file: LayoutBox) -> set[str]:
-    """A live broadcast knows no sizes. All packets are of one length, and begin alike, mostly with a correction."""
+    """A live broadcast states no sizes. All packets have one length and begin alike, mostly with error correction."""
     objects = list(asf_objects(fd, file.start, file.end))
     if not objects:
         return set()
@@ -136,7 +136,7 @@ def asf_faults(fd: int, file: LayoutBox) -> set[str]:
 
 
 def flash_faults(fd: int, file: LayoutBox) -> set[str]:
-    """Where the writer noted the file's size, as most do: a name of eight letters, type 0, a double."""
+    """From the `filesize` metadata, if present: a name of eight letters, type 0, a double."""
     head = os.pread(fd, TAIL_BYTES, 0)
     at = head.find(b"\0\x08filesize\0") + 11
     if at >= 11 and len(head) >= at + 8 and struct.unpack(">d", head[at : at + 8])[0] > file.end:
@@ -145,13 +145,13 @@ def flash_faults(fd: int, file: LayoutBox) -> set[str]:
 
 
 def zero_tail_faults(fd: int, file: LayoutBox) -> set[str]:
-    """Whoever copies or fetches a file may make room for all of it first."""
+    """Programs that copy or download a file may allocate its full size first."""
     is_empty = file.end > ZERO_TAIL_BYTES and not any(os.pread(fd, ZERO_TAIL_BYTES, file.end - ZERO_TAIL_BYTES))
     return {CUT_SHORT} if is_empty else set()
 
 
 def ogg_faults(fd: int, file: LayoutBox) -> set[str]:
-    """The last page must be there, and be the last of its stream (RFC 3533, 6)."""
+    """The last page must be complete and have the end-of-stream flag (RFC 3533, 6)."""
     tail_at = max(file.end - TAIL_BYTES, 0)
     tail = os.pread(fd, TAIL_BYTES, tail_at)
     page = tail[max(tail.rfind(b"OggS"), 0) :]
@@ -161,7 +161,7 @@ def ogg_faults(fd: int, file: LayoutBox) -> set[str]:
 
 
 def misses_ogg_pages(fd: int, file: LayoutBox) -> bool:
-    """Pages of a stream are numbered."""
+    """Whether a page number of a stream is missing."""
     at, numbers = 0, dict[bytes, int]()
     while at < file.end:
         head = os.pread(fd, 27 + 255, at)
@@ -176,7 +176,7 @@ def misses_ogg_pages(fd: int, file: LayoutBox) -> bool:
 
 
 def program_faults(fd: int, file: LayoutBox) -> set[str]:
-    """The last packet is as long as it says; a pack or the end's own code follows (ISO/IEC 13818-1, 2.5.3)."""
+    """The last packet must be complete; a pack or the end code follows it (ISO/IEC 13818-1, 2.5.3)."""
     at = max(file.end - TAIL_BYTES, 0)
     tail = os.pread(fd, TAIL_BYTES, at)
     for found in list(re.finditer(rb"\x00\x00\x01[\xbb-\xff]", tail))[-1:]:
@@ -188,7 +188,7 @@ def program_faults(fd: int, file: LayoutBox) -> set[str]:
 
 
 def transport_faults(fd: int, file: LayoutBox) -> set[str]:
-    """Every packet begins alike, and the last one is as long as all others."""
+    """Every packet must begin with the sync byte, and the last one must be complete."""
     head = os.pread(fd, 3 * 192, 0)
     for length, start in PACKETS:
         if set(head[start::length][:3]) == {SYNC}:
@@ -207,7 +207,7 @@ def loses_sync(fd: int, file: LayoutBox, length: int, start: int) -> bool:
 
 
 def mxf_faults(fd: int, file: LayoutBox) -> set[str]:
-    """The first partition says where the last begins (SMPTE ST 377-1, 7.1), once it is written."""
+    """The first partition states the offset of the last one (SMPTE ST 377-1, 7.1), once it is written."""
     head = os.pread(fd, 64, 0)
     length = 1 + (head[16] & 0x7F if len(head) > 16 and head[16] & 0x80 else 0)
     footer = head[16 + length + 24 : 16 + length + 32]

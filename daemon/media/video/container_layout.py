@@ -1,6 +1,6 @@
-"""What MP4, Matroska, ASF and AVI files are made of, found by its headers. Nothing is decoded.
+"""Walks the boxes of MP4, Matroska, ASF and AVI files by their headers. Nothing is decoded.
 
-Each walk goes over the boxes of one level: from `start` up to the one that reaches `end`, or to what is none.
+Each walk yields the boxes of one level: from `start` to the one that reaches `end`, or to the first invalid header.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-#: How many are looked at on one level. Long films have thousands; a hostile file has more than anybody can wait for.
+#: Maximum number of boxes on one level. Long videos have thousands; a hostile file may have any number.
 MAX_BOXES = 100_000
 
 
 @dataclass(frozen=True)
 class LayoutBox:
-    """`name` is the type or id as it is written. Its content goes from `start` to `end`, as its header says.
+    """`name`: the type or ID as stored. `start` and `end` of the content, as stated in the header.
 
-    `is_open`: the header says no size; the content is taken to go to the end of what it lies in.
+    `is_open`: the header states no size; the content extends to the end of its parent.
     """
 
     name: bytes
@@ -30,12 +30,12 @@ Walk = Callable[[int, int, int], Iterator[LayoutBox]]
 
 
 def whole_file(fd: int) -> LayoutBox:
-    """The file, as what holds all others."""
+    """The whole file as a box."""
     return LayoutBox(b"", 0, os.fstat(fd).st_size)
 
 
 def find_boxes(fd: int, walk: Walk, box: LayoutBox, *path: bytes) -> Iterator[LayoutBox]:
-    """All boxes below this one that lie on a path of names."""
+    """All descendants of the box on a path of names."""
     for found in walk(fd, box.start, box.end):
         if found.name == path[0]:
             clipped = LayoutBox(found.name, found.start, min(found.end, box.end), found.is_open)
@@ -46,12 +46,12 @@ def find_boxes(fd: int, walk: Walk, box: LayoutBox, *path: bytes) -> Iterator[La
 
 
 def read_content(fd: int, box: LayoutBox, max_bytes: int = 256) -> bytes:
-    """What a box holds, at most so many bytes of it."""
+    """The content of a box, at most `max_bytes` bytes."""
     return os.pread(fd, min(box.end - box.start, max_bytes), box.start)
 
 
 def iso_boxes(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
-    """MP4, MOV: size and type, the size perhaps in eight bytes behind (ISO/IEC 14496-12, 4.2)."""
+    """MP4, MOV: size and type, then perhaps a 64-bit size (ISO/IEC 14496-12, 4.2)."""
     for _ in range(MAX_BOXES):
         head = os.pread(fd, 16, start) if start < end else b""
         if len(head) < 8:
@@ -69,7 +69,7 @@ def iso_boxes(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
 
 
 def elements(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
-    """Matroska: id and size, both of changing length (RFC 8794, 4 to 6)."""
+    """Matroska: ID and size, both of variable length (RFC 8794, 4 to 6)."""
     for _ in range(MAX_BOXES):
         head = os.pread(fd, 12, start) if start < end else b""
         name = variable_length(head, 4)
@@ -85,7 +85,7 @@ def elements(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
 
 
 def variable_length(head: bytes, longest: int) -> bytes:
-    """The bytes of the number that `head` begins with: as many as the first has zeros in front, and one."""
+    """The variable-length number at the beginning of `head`; its length is the first byte's leading zeros plus one."""
     length = 9 - head[0].bit_length() if head else 0
     return head[:length] if length <= min(longest, len(head)) else b""
 
@@ -102,7 +102,7 @@ def asf_objects(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
 
 
 def riff_chunks(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
-    """AVI: a name and a size, padded to an even one. A list's kind is the first word of its content."""
+    """AVI: a name and a size, padded to an even number. The type of a list is the first word of its content."""
     for _ in range(MAX_BOXES):
         head = os.pread(fd, 8, start) if start < end else b""
         if len(head) < 8:

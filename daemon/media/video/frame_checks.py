@@ -1,6 +1,6 @@
-"""Which decoded frames are sound, and what of the video was lost. Pure.
+"""Which decoded frames are intact, and whether parts of the video were lost. Pure.
 
-A decoder goes on after damage: it marks the frames that it had to guess, but not those which build on them.
+After damage a decoder continues: it marks the frames that it had to guess, but not the frames that depend on them.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-#: So long after damage frames that build on it are left out, until the next key frame. A stream that has none for
-#: longer is shown again: most of its picture has been drawn anew by then.
+#: After damage, frames are rejected until the next key frame, for at most this long: without a key frame, most of the
+#: picture has been refreshed by then.
 RECOVERY_SECONDS = 10.0
-#: So few frames mean nothing at a stream's end. The last ones are often torn; and frames come out of a decoder late,
-#: some of them behind one that is lost.
+#: This many lost frames at the end of a stream do not count as damage: the last frames are often incomplete, and a
+#: decoder returns some frames late, after a lost one.
 MAX_STRAY_FRAMES = 4
 
 
 class FrameChecks:
-    """Watches one pass over a stream. `is_damaged`: something was lost in the middle of it.
+    """Checks the frames of one pass over a stream. `is_damaged`: frames were lost in the middle of it.
 
-    `max_step`: no frame lasts longer, in seconds; what seems to last longer hides lost ones. `on_loss` is called
-    for all that is lost, and may raise.
+    `max_step`: the longest frame duration in seconds; a longer gap means lost frames. `on_loss` is called for every
+    loss, and may raise.
     """
 
     def __init__(self, max_step: float = math.inf, on_loss: Callable[[], None] = lambda: None) -> None:
@@ -35,15 +35,15 @@ class FrameChecks:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether nothing but damage followed from some place on."""
+        """Whether everything after some place was damaged."""
         return self._lost > MAX_STRAY_FRAMES
 
     def suspect_after(self, at: float) -> None:
-        """Something may be missing behind the frame of that time, unless a key frame follows: films are joined so."""
+        """Frames may be missing after that time, unless a key frame follows: that is how videos are joined."""
         self._suspect_at = min(self._suspect_at, at)
 
     def record_loss(self) -> None:
-        """Something cannot be read or decoded here."""
+        """A packet or frame could not be read or decoded."""
         self._on_loss()
         self._lost += 1
         self._good_frames = 0
@@ -51,14 +51,14 @@ class FrameChecks:
             self._damaged_at = self._last_at
 
     def reset_after_seek(self) -> None:
-        """The stream is entered elsewhere: frames before the key frame there may build on what was left out."""
+        """After a seek: frames before the next key frame may depend on frames that were skipped."""
         self._confirm_losses()
         self._recover()
         self._last_at = -math.inf
         self._after_seek = True
 
     def accepts(self, at: float, *, is_key: bool, is_corrupt: bool) -> bool:
-        """Whether the next frame, shown at that time in seconds, can be shown."""
+        """Whether the next frame, with timestamp `at` in seconds, is intact."""
         has_gap = math.isfinite(self._last_at) and at - self._last_at > self._max_step
         self._last_at = at
         if is_corrupt:

@@ -1,4 +1,4 @@
-"""Decoded frames as pixels: in ordinary colours, upright, in their true shape, no larger than the plan wants them."""
+"""Decoded frames as pixels: sRGB, upright, with square pixels, no larger than the plan allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from daemon.media.video.frame_seeker import SeekedFrame
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertedFrames:
-    """`pictures` with their `timestamps`; `width` and `height` at which the first frame is shown."""
+    """`pictures` with their `timestamps`; `width` and `height`: display size of the first frame."""
 
     pictures: tuple[Pixels, ...]
     timestamps: tuple[float, ...]
@@ -26,9 +26,9 @@ class ConvertedFrames:
 
 
 def convert_frames(frames: Iterator[SeekedFrame], geometry: DisplayGeometry, edge: int) -> ConvertedFrames:
-    """The shots as pictures, none longer than `edge`. Each is shrunk before the next is decoded: memory stays small.
+    """The frames as pictures, none longer than `edge`. Each is shrunk before the next is decoded, to save memory.
 
-    Raises UnreadableError when there is none.
+    Raises UnreadableError if there is no frame.
     """
     converter = ColourConverter()
     pictures: list[Pixels] = []

@@ -1,4 +1,4 @@
-"""Finding the wanted frames of a video with little decoding: forward, leaping to key frames where that skips work."""
+"""Decodes the frames at given timestamps with little work: forward, with seeks to key frames where that saves work."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from daemon.media.video.frame_checks import FrameChecks
 from daemon.media.video.packet_counter import Check, JoinedClock
 from daemon.media.video.packets import packets_of
 
-#: A leap costs the decoder a fresh start; it must skip at least this many frames to be worth it.
+#: A seek must skip at least this many frames, because it restarts the decoder.
 MIN_SKIPPED_FRAMES = 8
-#: Where no table lists the key frames, a leap goes to so many seconds before the wanted time, and then to more.
+#: Without an index of key frames, a seek goes this many seconds before the target, and more after a miss.
 MARGIN_SECONDS, MAX_MARGIN_SECONDS = 2.0, 30.0
-#: Such a leap must go at least so many margins forward to be worth it.
+#: Such a seek must skip at least this many margins.
 MIN_SKIPPED_MARGINS = 3
 #: After so many decoded pixels (80 seconds of 1080p at 60 a second), or half the time, only key frames are decoded.
 MAX_FULL_DECODE_PIXELS = 10_000_000_000
 MAX_FAILED_SEEKS = 3
-#: FFmpeg's own decoders of these leave out what is transparent; those of libvpx do not.
+#: FFmpeg's own decoders of these ignore the alpha channel; those of libvpx decode it.
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
@@ -43,17 +43,15 @@ class SeekedFrame:
 
 
 class SeekMissedError(Exception):
-    """Where the container's table has a key frame there is none: what follows cannot be decoded, or not truly."""
+    """The index lists a key frame where there is none; the frames after it cannot be decoded correctly."""
 
 
 class FrameSeeker:
-    """One pass over a stream that stands at its beginning, for the frames at the `timestamps` times (seconds, rising).
+    """One pass over a stream, from its beginning, for the frames at `timestamps` (ascending, in seconds).
 
-    `checks` takes note of all damage, and judges the frames.
-
-    `check` is called before every read and may raise; `stop_at`: monotonic seconds. Without `seeks`, every frame up to
-    the last wanted one is decoded. Raises SeekMissedError: then the table is wrong, and the reel is to be read again
-    without leaps.
+    `frame_checks` records damage and accepts or rejects frames. `check` is called before every read and may raise;
+    `stop_at`: monotonic seconds. Without `seeks`, every frame up to the last timestamp is decoded. Raises
+    SeekMissedError if the index is wrong: read the stream again without seeks.
     """
 
     def __init__(
@@ -63,7 +61,7 @@ class FrameSeeker:
         *,
         duration: Duration,
         timestamps: Sequence[float],
-        checks: FrameChecks,
+        frame_checks: FrameChecks,
         check: Check,
         stop_at: float,
         seeks: bool = True,
@@ -74,7 +72,7 @@ class FrameSeeker:
         self._tick = float(stream.time_base or 0)
         self._step = 1 / duration.rate
         self._timestamps = timestamps
-        self._checks = checks
+        self._frame_checks = frame_checks
         self._clock = JoinedClock(container, self._step)
         self._check = check
         self._stop_at = stop_at
@@ -83,9 +81,8 @@ class FrameSeeker:
         self._start: float | None = None
         self._decoded_pixels = 0
         self._constant_rate = duration.constant_rate
-        self._lacks_pts = "avi" in container.format.name.split(
-            ","
-        )  # it stores frames in order, and not when to show them
+        formats = container.format.name.split(",")
+        self._lacks_pts = "avi" in formats  # AVI stores the order of frames, not their presentation times
         can_seek = seeks and not (duration.jumps or duration.constant_rate) and self._tick > 0
         self._failed_seeks = 0 if can_seek else MAX_FAILED_SEEKS
         self._margin = MARGIN_SECONDS
@@ -98,20 +95,20 @@ class FrameSeeker:
 
     @property
     def end(self) -> float | None:
-        """When the last frame ended, in seconds from the first; None if the reel was not seen to its end."""
+        """End of the last frame, in seconds from the first; None if the end was not reached."""
         return self._latest + self._step if self._ended and not self._keyframes_only else None
 
     def first_frames(self, count: int) -> list[VideoFrame]:
-        """The first frames, whatever is wanted."""
+        """The first `count` frames, independent of the timestamps."""
         frames = list(islice(self._upcoming, count))
         self._upcoming = chain(frames, self._upcoming)
         return [seeked.frame for seeked in frames]
 
-    def frames_at(self) -> Iterator[SeekedFrame]:
-        """For each of the wanted times the frame nearest to it, once.
+    def sampled_frames(self) -> Iterator[SeekedFrame]:
+        """The frame nearest to each timestamp, each frame once.
 
-        A frame within half a step of its time carries the time that was asked for, which is the stock rule's
-        index / rate to the last digit; any other carries its own. Times past the file's end get its last frame.
+        A frame within half a frame duration of its timestamp gets exactly that timestamp, the stock rule's
+        index / rate; any other keeps its own. For timestamps past the end, the last frame.
         """
         last_at = float("-inf")
         for at in self._timestamps:
@@ -124,7 +121,7 @@ class FrameSeeker:
                 yield SeekedFrame(at if near else max(seeked.at, 0.0), seeked.frame)
 
     def _nearest(self, at: float) -> SeekedFrame | None:
-        """None when nothing can be decoded."""
+        """None if no frame can be decoded."""
         self._seek_ahead(at)
         while self._current is None or self._current.at < at:
             following = next(self._upcoming, None)
@@ -136,7 +133,7 @@ class FrameSeeker:
         return self._current
 
     def _seek_ahead(self, at: float) -> None:
-        """Go on from a key frame before `at`, if one lies well ahead of where the reel stands."""
+        """Seek to a key frame before `at`, if it is far enough ahead of the current frame."""
         if self._current is None or self._failed_seeks >= MAX_FAILED_SEEKS or time.monotonic() > self._stop_at:
             return
         if self._has_index:
@@ -159,9 +156,9 @@ class FrameSeeker:
             self._upcoming = chain((first,), upcoming)
 
     def _seek_by_time(self, at: float, here: float) -> None:
-        """Where no table tells the key frames, the decoder finds the next one behind the place that is leapt to.
+        """Without an index, the decoder starts at the next key frame after the seek target.
 
-        When that one is too late, it is leapt to a place before; from then on always.
+        If that frame is too late, the margin is doubled, for all later seeks too.
         """
         while self._seek(self._ticks(at - self._margin)):
             upcoming = self._decode()
@@ -178,16 +175,16 @@ class FrameSeeker:
         return round((at + (self._start or 0.0)) / self._tick)
 
     def _reorder_ticks(self) -> int:
-        """By how much a key frame's entry may precede its picture: MP4 lists when to decode, not when to show."""
+        """How far a key frame's index entry may precede its frame: MP4 lists decoding times, not presentation times."""
         entries = self._stream.index_entries
-        if entries[0].is_discard:  # of what is cut off before the first shown frame
+        if entries[0].is_discard:  # cut off before the first displayed frame
             return round((self._stream.codec_context.reorder_depth + 1) * self._step / self._tick)
         return max(0, self._ticks(0) - entries[0].timestamp)
 
     def _load_index(self) -> bool:
-        """Whether the container lists the key frames of the whole film, and not only of what was read of it so far.
+        """Whether the container has an index of the whole video, not only of the part that was read so far.
 
-        Matroska reads its table at the first seek only.
+        Matroska loads its index at the first seek.
         """
         names, start = set(self._container.format.name.split(",")), self._stream.start_time
         far_apart = (
@@ -209,23 +206,23 @@ class FrameSeeker:
             return False
         self._decoder.flush_buffers()
         self._clock.reset_after_seek()
-        self._checks.reset_after_seek()
+        self._frame_checks.reset_after_seek()
         return True
 
     def _decode(self) -> Iterator[SeekedFrame]:
-        """Shots from here to the end, to the first place that cannot be read at all, or until the time is up.
+        """Frames from here to the end, to the first unreadable place, or to the time limit.
 
-        One frame is waited for in any case: how long is for the decoder's parent to judge.
+        The first frame has no time limit here; the decoder's parent enforces one.
         """
         for packet in self._packets():
             try:
                 frames = self._decoder.decode(packet)
-            except av.FFmpegError:  # one damaged packet; the next key frame may be whole
-                self._checks.record_loss()
+            except av.FFmpegError:  # one damaged packet; the next key frame may be intact
+                self._frame_checks.record_loss()
                 continue
             for frame in frames:
                 seeked = self._timed(frame)
-                if self._checks.accepts(seeked.at, is_key=frame.key_frame, is_corrupt=frame.is_corrupt):
+                if self._frame_checks.accepts(seeked.at, is_key=frame.key_frame, is_corrupt=frame.is_corrupt):
                     yield seeked
             if self._decoded_pixels:
                 if time.monotonic() > self._stop_at:
@@ -235,13 +232,13 @@ class FrameSeeker:
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         newest = -math.inf
-        for packet in packets_of(self._container, self._stream, on_loss=self._checks.record_loss):
+        for packet in packets_of(self._container, self._stream, on_loss=self._frame_checks.record_loss):
             self._check()
             if packet.pts is not None:
                 newest = max(newest, packet.pts * self._tick)
-            if packet.is_corrupt:  # it, or the one behind it
+            if packet.is_corrupt:  # this packet or the next one
                 behind = newest + self._clock.offset - (self._start or 0.0)
-                self._checks.suspect_after(behind + 1.5 * self._step)
+                self._frame_checks.suspect_after(behind + 1.5 * self._step)
             if packet.is_keyframe or not packet.size or not self._keyframes_only:
                 yield packet
 
@@ -264,7 +261,7 @@ class FrameSeeker:
 
 
 def decoder_of(stream: VideoStream) -> VideoCodecContext:
-    """The stream's own decoder, or one that also decodes what is transparent."""
+    """The stream's own decoder, or one that also decodes the alpha channel."""
     default = stream.codec_context
     if stream.metadata.get("alpha_mode") != "1" or default.name not in ALPHA_DECODERS:
         return default

@@ -1,6 +1,6 @@
-"""What makes a whole video impossible to show: encryption, and Dolby Vision without ordinary colours beneath it.
+"""Detects videos that cannot be decoded correctly: encryption, and Dolby Vision without a compatible base layer.
 
-FFmpeg decodes both, to noise and to wrong colours, so that the containers are asked.
+FFmpeg decodes them to noise or wrong colours without an error, so the container's headers are checked.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from daemon.media.video.container_layout import (
     whole_file,
 )
 
-#: Sample entries of MP4 that stand for an encrypted one: Common Encryption, and Apple's FairPlay.
+#: Sample entries of MP4 for encrypted tracks: Common Encryption, and Apple's FairPlay.
 PROTECTED_ENTRIES = frozenset({b"encv", b"drmi"})
-#: A visual sample entry's own fields, in front of the boxes in it (ISO/IEC 14496-12, 12.1.3).
+#: Bytes of a visual sample entry's fields, before its child boxes (ISO/IEC 14496-12, 12.1.3).
 ENTRY_BYTES = 78
-#: Where Dolby Vision writes its configuration, by profile (Dolby Vision Streams Within the ISO Base Media File Format).
+#: Boxes of the Dolby Vision configuration, by profile (Dolby Vision Streams Within the ISO Base Media File Format).
 DOLBY = frozenset({b"dvcC", b"dvvC", b"dvwC"})
-#: Profiles whose colours no ordinary decoder shows, unless the base layer is said to be compatible with something.
+#: Profiles with colours that only Dolby Vision decoders support, unless the base layer is marked as compatible.
 DOLBY_ONLY_PROFILES = frozenset({5, 10, 20})
 
 SEGMENT, TRACKS, TRACK = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae"
@@ -48,12 +48,12 @@ ASF_PROTECTED = frozenset(
         "43058533-6981-49e6-9b74-ad12cb86d58c",
     )
 )
-#: How much of a broadcast or a disc is looked at for packets that only the receiver's card can read.
+#: How much of a broadcast or disc file is checked for scrambled packets.
 SAMPLE_BYTES = 4_000_000
 
 
 def check_protection(fd: int, format: Format, container: InputContainer, stream: VideoStream | None) -> None:
-    """Raises NotAllowedError when no frame of the stream, or without one of any, can be shown as it was meant."""
+    """Raises NotAllowedError if the stream (any stream, if None) cannot be decoded correctly."""
     match format.name:
         case "mp4" | "mov":
             entries = list(sample_entries(fd, stream))
@@ -67,13 +67,13 @@ def check_protection(fd: int, format: Format, container: InputContainer, stream:
             is_encrypted = ENCRYPTED.get(format.name, not_encrypted)(fd, stream.id if stream else 0)
             records = []
     if is_encrypted:
-        raise NotAllowedError("It is encrypted, and cannot be shown without its key.")
+        raise NotAllowedError("It is encrypted and cannot be decoded without its key.")
     for profile in filter(None, map(dolby_only_profile, records)):
-        raise NotAllowedError(f"Its colours are made for Dolby Vision screens alone (profile {profile}).")
+        raise NotAllowedError(f"Its colours can only be decoded for Dolby Vision screens (profile {profile}).")
 
 
 def sample_entries(fd: int, stream: VideoStream | None) -> Iterator[LayoutBox]:
-    """How the samples of an MP4 track are coded, or those of all tracks."""
+    """The sample entries (codec descriptions) of an MP4 track, or of all tracks."""
     for track in find_boxes(fd, iso_boxes, whole_file(fd), b"moov", b"trak"):
         headers = find_boxes(fd, iso_boxes, track, b"tkhd")
         if stream is None or any(track_id(read_content(fd, header)) == stream.id for header in headers):
@@ -91,7 +91,7 @@ def dolby_boxes(fd: int, entry: LayoutBox) -> Iterator[LayoutBox]:
 
 
 def matroska_tracks(fd: int, container: InputContainer, stream: VideoStream | None) -> list[LayoutBox]:
-    """The entry of a Matroska track of pictures, or all of them; FFmpeg keeps their order."""
+    """The entry of one Matroska video track, or of all; FFmpeg keeps their order."""
     table = next(find_boxes(fd, elements, whole_file(fd), SEGMENT, TRACKS), None)
     entries = find_boxes(fd, elements, table, TRACK) if table else ()
     types = ((entry, next(find_boxes(fd, elements, entry, TRACK_TYPE), None)) for entry in entries)
@@ -109,9 +109,9 @@ def dolby_additions(fd: int, track: LayoutBox) -> Iterator[bytes]:
 
 
 def dolby_only_profile(record: bytes) -> int | None:
-    """The profile, when it needs a Dolby Vision decoder.
+    """The profile, if it needs a Dolby Vision decoder.
 
-    `record`: two bytes of version; profile, level and flags in bits; what else may show the base layer, 0 for nothing.
+    `record`: two bytes of version; bits of profile, level and flags; base layer compatibility ID, 0 for none.
     """
     if len(record) < 5:
         return None
@@ -127,7 +127,7 @@ def is_protected_asf(fd: int, stream_id: int) -> bool:
 
 
 def is_scrambled_broadcast(fd: int, stream_id: int) -> bool:
-    """Whether most of the track's packets in a transport stream's beginning are marked so (13818-1, 2.4.3.3)."""
+    """Whether most of the track's first packets in a transport stream are scrambled (13818-1, 2.4.3.3)."""
     head = os.pread(fd, SAMPLE_BYTES, 0)
     length, start = next((layout for layout in PACKETS if set(head[layout[1] :: layout[0]][:3]) == {SYNC}), PACKETS[0])
     marks = [
@@ -139,7 +139,7 @@ def is_scrambled_broadcast(fd: int, stream_id: int) -> bool:
 
 
 def is_scrambled_disc(fd: int, stream_id: int) -> bool:
-    """Whether a packet of the track in a program stream's beginning is marked so, as on a DVD (13818-1, 2.4.3.7)."""
+    """Whether one of the track's first packets in a program stream, as on a DVD, is scrambled (13818-1, 2.4.3.7)."""
     start = re.escape(bytes((0, 0, 1, stream_id & 0xFF)))
     return re.search(start + rb"..[\x90-\xbf]", os.pread(fd, SAMPLE_BYTES, 0), re.DOTALL) is not None
 

@@ -1,4 +1,4 @@
-"""Which of a file's streams is the film: a default one first, then the one of most frames and pixels."""
+"""Selects the video stream of a file: a default one first, then the one with most frames and pixels."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from daemon.media.video.containers import CODEC_OPTIONS, CODECS, DAMAGED_MESSAGE
 from daemon.media.video.packets import packets_of
 from daemon.media.video.protection import check_protection
 
-#: Pictures that stand beside the film: a cover, and the pictures of chapters.
+#: Still pictures in addition to the video: a cover, and chapter thumbnails.
 ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
-#: Where a container does not say how many frames its tracks have, so many are counted, in so much time.
+#: Limits for counting frames, if a container does not state how many its tracks have.
 MAX_COUNTED_FRAMES = 300
 MAX_COUNT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """A stream of pictures. `frames` is None where nobody said how many; `pixels` is that of one frame."""
+    """A video stream. `frames` is None if unknown; `pixels`: of one frame."""
 
     index: int
     is_known: bool
@@ -39,9 +39,9 @@ class Track:
 
 
 def select_track(fd: int, format: Format, check: Callable[[], None]) -> int:
-    """The index of the stream that is the film. `check` is called before every read and may raise.
+    """The index of the stream to describe. `check` is called before every read and may raise.
 
-    Raises NotAllowedError when there is no film, or one that is protected, UnreadableError when nothing is there.
+    Raises NotAllowedError if there is no video or it is protected, UnreadableError if the file has no streams.
     """
     with open_container(fd, format) as container:
         tracks = list_tracks(container)
@@ -51,7 +51,7 @@ def select_track(fd: int, format: Format, check: Callable[[], None]) -> int:
         best = best_track(tracks, has_sound)
         check_protection(fd, format, container, None if best is None else video_stream(container, best.index))
         if (best is None or not best.is_known) and faults_of(fd, format):
-            raise UnreadableError(DAMAGED_MESSAGE, detail="what would tell the film is missing")
+            raise UnreadableError(DAMAGED_MESSAGE, detail="the headers that describe the video are missing")
         if best is None:
             raise no_video_error(container)
         return best.index
@@ -72,20 +72,20 @@ def list_tracks(container: InputContainer) -> list[Track]:
 
 
 def best_track(tracks: Sequence[Track], has_sound: bool) -> Track | None:
-    """Pure. A single frame beside sound is a cover: a song may carry one as a track. None when no film is there."""
+    """None if there is no video. A single frame with sound is a cover: songs may have it as a track. Pure."""
     candidates = [track for track in tracks if not (has_sound and track.frames == 1)]
     max_frames = max((track.frames or 0 for track in candidates), default=0)
 
     def rank(track: Track) -> tuple[bool, bool, bool, bool, int, int]:
         frames = track.frames or 0
-        # Tracks of about as many frames differ by their size: where frames were counted, one may be ahead by a few.
+        # Tracks with about as many frames are ranked by pixels: counting stops anywhere, so counts differ by a few.
         return frames != 1, track.is_known, track.is_default, 2 * frames >= max_frames, track.pixels, -track.index
 
     return max(candidates, key=rank, default=None)
 
 
 def count_frames(container: InputContainer, tracks: Sequence[Track], check: Callable[[], None]) -> list[Track]:
-    """The same with the frames of the file's beginning: of one track, until it is more than a cover."""
+    """The same with frames counted at the beginning of the file; for a single track only until it is not a cover."""
     streams = [video_stream(container, track.index) for track in tracks]
     keep_only(container, streams)
     max_count, stop_at = 2 if len(tracks) == 1 else MAX_COUNTED_FRAMES, time.monotonic() + MAX_COUNT_SECONDS
@@ -102,19 +102,19 @@ def count_frames(container: InputContainer, tracks: Sequence[Track], check: Call
 def no_video_error(container: InputContainer) -> MediaError:
     streams = container.streams
     if streams.audio and streams.video:
-        return NotAllowedError("It holds sound with a cover picture, no film.")
+        return NotAllowedError("It contains sound with a cover picture, but no video.")
     if streams.audio:
-        return NotAllowedError("It holds sound alone, no pictures.")
+        return NotAllowedError("It contains only sound, no video.")
     if streams.subtitles:
-        return NotAllowedError("It holds no pictures.")
-    return UnreadableError(DAMAGED_MESSAGE, detail="no stream of moving pictures was found")
+        return NotAllowedError("It contains no video.")
+    return UnreadableError(DAMAGED_MESSAGE, detail="no video stream was found")
 
 
 @contextmanager
 def open_track(
     fd: int, format: Format, index: int, *, threads: int = 1
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file from its beginning, with the chosen stream judged and ready to decode, and all others left out."""
+    """The file from its beginning, with the chosen stream checked and ready to decode, and all others discarded."""
     with open_container(fd, format) as container:
         stream = prepare_stream(video_stream(container, index), threads)
         keep_only(container, [stream])
@@ -122,7 +122,7 @@ def open_track(
 
 
 def keep_only(container: InputContainer, streams: Sequence[Stream]) -> None:
-    """Have the packets of all other streams skipped, so that they cost neither time nor memory."""
+    """Skip the packets of all other streams, so that they cost neither time nor memory."""
     kept = {stream.index for stream in streams}
     for stream in container.streams:
         if stream.index not in kept:
@@ -137,12 +137,12 @@ def video_stream(container: InputContainer, index: int) -> VideoStream:
 
 
 def prepare_stream(stream: VideoStream, threads: int) -> VideoStream:
-    """Refused before its first frame is decoded, or set up within bounds."""
+    """Check the codec and frame size before decoding; set up the decoder. Raises NotAllowedError, TooLargeError."""
     context = stream.codec_context
     if context is None:
-        raise NotAllowedError("The video's codec is not one that smolwatch knows.")
+        raise NotAllowedError("The video's codec is unknown.")
     if context.name not in CODECS:
-        raise NotAllowedError(f"The video's codec ({safe_text(context.name)}) is not one that smolwatch opens.")
+        raise NotAllowedError(f"smolwatch does not support the video's codec ({safe_text(context.name)}).")
     check_frame(context.width, context.height)
     context.options = CODEC_OPTIONS
     context.thread_count = threads

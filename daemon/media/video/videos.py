@@ -1,7 +1,7 @@
-"""Videos as a few upright RGB frames with their times, through PyAV.
+"""Videos as a few upright RGB frames with timestamps, through PyAV.
 
-The stream is chosen and judged by `tracks`, measured by `timing`, decoded by `seeker` and shown by `developing`; this
-module says what was seen.
+`track_selection` chooses the stream, `duration` measures it, `frame_seeker` decodes the sampled frames, and
+`frame_conversion` makes pixels of them; this module builds the Clip.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ from daemon.media.video.track_selection import check_frame, open_track, select_t
 from storage.records import Media, MediaKind
 
 THREADS = 2
-#: So much time goes into decoding at most, and no more than half of what the plan allows for the whole.
+#: Time limit for decoding; at most half of the plan's limit for the whole file.
 DECODE_SECONDS = 20.0
-#: Where parts of a file are gone, a frame that lasts so many times longer than usual hides some that were lost.
+#: In a damaged file, a gap of more than this many frame durations means that frames were lost.
 MAX_STEP_RATIO = 1.5
 
 
 def read_video(fd: int, plan: DecodePlan) -> Clip:
     """1 to `plan.max_frames` frames, no edge over `plan.frame_edge`, chosen by `frame_indices`. `fd` stays open.
 
-    A file that breaks off gives the frames up to there. Raises ChangedError when somebody appends to it meanwhile,
-    NotAllowedError, TooLargeError, UnreadableError, OutOfMemoryError.
+    A truncated file gives the frames up to its end. Raises ChangedError if the file grows meanwhile, NotAllowedError,
+    TooLargeError, UnreadableError, OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
-    if format is None or not (format.kind is MediaKind.VIDEO or format.name == "heif"):  # of pictures in sequence
-        raise NotAllowedError("Not a video that smolwatch knows.")
+    if format is None or not (format.kind is MediaKind.VIDEO or format.name == "heif"):  # an image sequence
+        raise NotAllowedError("Not a video format that smolwatch supports.")
     began = time.monotonic()
     stop_at = began + min(DECODE_SECONDS, plan.seconds / 2)
     with translate_errors():
         size = os.fstat(fd).st_size
         check = partial(check_size, fd, size)
-        film = partial(open_track, fd, format, select_track(fd, format, check))
-        duration = measure(film, size, check, stop_at)
-        reader = VideoReader(film, format, plan, frozenset(faults_of(fd, format)), check, stop_at)
+        open_chosen = partial(open_track, fd, format, select_track(fd, format, check))
+        duration = measure(open_chosen, size, check, stop_at)
+        reader = VideoReader(open_chosen, format, plan, frozenset(faults_of(fd, format)), check, stop_at)
         try:
             return reader.clip(duration, reader.threads, partial(restart_before, (3 * began + stop_at) / 4))
         except DamageFoundError:
@@ -60,20 +60,20 @@ def read_video(fd: int, plan: DecodePlan) -> Clip:
 
 
 class DamageFoundError(Exception):
-    """Several threads do not mark all that is damaged, and not always the same: one alone shall decode it."""
+    """Restart with one thread: several threads do not mark all damaged frames, and not always the same ones."""
 
 
 def restart_before(until: float) -> None:
-    """After that moment there would be no time to begin anew."""
+    """Raises DamageFoundError, unless it is too late for a restart."""
     if time.monotonic() < until:
         raise DamageFoundError
 
 
 @dataclass(frozen=True)
 class VideoReader:
-    """How a film is looked at. `faults`: what its container says is missing. `stop_at`: monotonic seconds."""
+    """Reads one video. `faults`: defects found in its container. `stop_at`: monotonic seconds."""
 
-    film: OpenTrack
+    open_track: OpenTrack
     format: Format
     plan: DecodePlan
     faults: frozenset[str]
@@ -85,7 +85,7 @@ class VideoReader:
         return 1 if self.plan.low_memory or self.faults else THREADS
 
     def clip(self, duration: Duration, threads: int, on_loss: Callable[[], None]) -> Clip:
-        """What is seen; a second time where the film turns out to end before the plan's last frames."""
+        """The clip; sampled a second time if an estimated duration turns out to be too long."""
         converted, end, defects = self._read_seeking(duration, threads, on_loss)
         if duration.estimated and end is not None and end < duration.seconds - 1 / duration.rate:
             duration = replace(duration.ending_at(end), estimated=False)
@@ -105,7 +105,7 @@ class VideoReader:
     def _read_seeking(
         self, duration: Duration, threads: int, on_loss: Callable[[], None]
     ) -> tuple[ConvertedFrames, float | None, tuple[str, ...]]:
-        """The frames of the plan, when the last frame ended if the reel came to that, and what was damaged."""
+        """The sampled frames, the end of the last frame if it was reached, and the defects."""
         try:
             return self._read(duration, threads, on_loss, seeks=True)
         except SeekMissedError:
@@ -119,30 +119,30 @@ class VideoReader:
             duration.frames, duration.rate, per_second=plan.frames_per_second, max_frames=plan.max_frames
         )
         timestamps = [index / duration.rate for index in indices]
-        checks = FrameChecks(MAX_STEP_RATIO / duration.rate if DAMAGED in self.faults else math.inf, on_loss)
-        with self.film(threads=threads) as (container, stream):
+        frame_checks = FrameChecks(MAX_STEP_RATIO / duration.rate if DAMAGED in self.faults else math.inf, on_loss)
+        with self.open_track(threads=threads) as (container, stream):
             seeker = FrameSeeker(
                 container,
                 stream,
                 duration=duration,
                 timestamps=timestamps,
-                checks=checks,
+                frame_checks=frame_checks,
                 check=self.check,
                 stop_at=self.stop_at,
                 seeks=seeks,
             )
             geometry = geometry_of(stream, seeker.first_frames(MATRIX_FRAMES))
-            converted = convert_frames(check_sizes(seeker.frames_at()), geometry, plan.frame_edge)
-            return converted, seeker.end, self._defects(checks)
+            converted = convert_frames(check_sizes(seeker.sampled_frames()), geometry, plan.frame_edge)
+            return converted, seeker.end, self._defects(frame_checks)
 
-    def _defects(self, checks: FrameChecks) -> tuple[str, ...]:
-        """What was noticed while decoding, and what the container tells."""
-        noticed = {DAMAGED} if checks.is_damaged else {CUT_SHORT} if checks.is_cut_short else set()
+    def _defects(self, frame_checks: FrameChecks) -> tuple[str, ...]:
+        """Defects found while decoding and in the container."""
+        noticed = {DAMAGED} if frame_checks.is_damaged else {CUT_SHORT} if frame_checks.is_cut_short else set()
         return tuple(sorted(self.faults | noticed))
 
 
 def check_sizes(frames: Iterator[SeekedFrame]) -> Iterator[SeekedFrame]:
-    """The same shots; one that is too large is refused before it becomes pixels."""
+    """The same frames. Raises TooLargeError for one that is too large, before its conversion."""
     for seeked in frames:
         check_frame(seeked.frame.width, seeked.frame.height)
         yield seeked

@@ -195,7 +195,7 @@ def test_a_refusal_says_whether_it_is_sure() -> None:
     assert refused(b"8BPS\0\1").kind == "psd"
     assert {refused(bytes(100)).kind, refused(b"\1\2\3").kind} == UNSURE_KINDS
     assert "zeros" in str(refused(bytes(100)))
-    assert str(refused(b"\1\2\3")) == "It is a file of a kind that smolwatch does not know."
+    assert str(refused(b"\1\2\3")) == "It is a kind of file that smolwatch does not recognise."
 
 
 def test_a_real_photo_is_none_of_them(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_an_orientation_tag_counts_where_the_file_says_nothing_else(
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("turned", range(2, 9))
 def test_an_orientation_tag_does_not_count_beside_what_the_file_says(tmp_path: Path, format: str, turned: int) -> None:
-    path = save_tagged(tmp_path / "a", corner(), format, tag=turned % 8 + 1, has_transform=turned)
+    path = save_tagged(tmp_path / "a", corner(), format, tag=turned % 8 + 1, turned=turned)
     assert distance(read(path).pictures[0], corner().transpose(TRANSPOSES[turned])) < 5
 
 

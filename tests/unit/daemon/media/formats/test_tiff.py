@@ -57,7 +57,7 @@ def test_colours_in_planes_are_put_together(tmp_path: Path, packed: str | None, 
 def test_a_page_behind_the_first_may_be_of_a_kind_that_cannot_be_read(tmp_path: Path) -> None:
     odd = Directory({256: [4], 257: [4], 258: [7], 259: [1], 262: [99], 277: [1], 278: [4]}, [bytes(16)])
     assert read(save_raw(tmp_path / "a.tiff", rgb(PAGE), odd)).media.pages == 2
-    with pytest.raises(UnreadableError, match="a variety that smolwatch cannot read"):
+    with pytest.raises(UnreadableError, match="of a variant that smolwatch cannot read"):
         read(save_raw(tmp_path / "b.tiff", odd, rgb(PAGE)))
 
 

@@ -185,7 +185,7 @@ def test_a_film_of_sound_alone_holds_no_frames(tmp_path: Path) -> None:
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16", "mono")
         frame.sample_rate = 8000
         file.mux(sound.encode(frame))
-    with pytest.raises(UnreadableError, match="holds no frames"):
+    with pytest.raises(UnreadableError, match="contains no frames"):
         length(path)
 
 

@@ -28,7 +28,7 @@ def long_film(path: Path, *, container: str, codec: str, group: int = 16, second
 def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time of every frame that is decoded from here on."""
     decoded: list[float] = []
-    shot = FrameSeeker._shot
+    shot = FrameSeeker._timed
 
     def counting(self: FrameSeeker, frame: object) -> frame_seeker.SeekedFrame:
         taken = shot(self, frame)  # type: ignore[arg-type]
@@ -118,9 +118,15 @@ def test_frames_without_a_time_of_their_own_are_found_by_that_of_their_packet(tm
 def make(path: Path, known: Duration, wanted: list[float], stop_at: float) -> tuple[list[float], float | None]:
     with film(path) as (container, stream):
         made = FrameSeeker(
-            container, stream, duration=known, timestamps=wanted, checks=FrameChecks(), check=unchecked, stop_at=stop_at
+            container,
+            stream,
+            duration=known,
+            timestamps=wanted,
+            frame_checks=FrameChecks(),
+            check=unchecked,
+            stop_at=stop_at,
         )
-        return [shot.at for shot in made.frames_at()], made.end
+        return [shot.at for shot in made.sampled_frames()], made.end
 
 
 def test_a_reel_knows_its_end_when_it_came_to_that(tmp_path: Path) -> None:
@@ -140,12 +146,12 @@ def test_the_first_frames_can_be_looked_at_before(tmp_path: Path) -> None:
             stream,
             duration=Duration(frames=24, rate=8),
             timestamps=[0.0, 0.125, 2.0],
-            checks=FrameChecks(),
+            frame_checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
         opening = [frame_number(frame.to_ndarray(format="rgb24")) for frame in made.first_frames(2)]
-        shown = [frame_number(shot.frame.to_ndarray(format="rgb24")) for shot in made.frames_at()]
+        shown = [frame_number(shot.frame.to_ndarray(format="rgb24")) for shot in made.sampled_frames()]
     assert opening == [0, 1]
     assert shown == [0, 1, 16]
 
@@ -158,12 +164,12 @@ def test_a_film_shorter_than_what_is_asked_first_is_whole(tmp_path: Path) -> Non
             stream,
             duration=Duration(frames=1, rate=8),
             timestamps=[0.0],
-            checks=FrameChecks(),
+            frame_checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
         assert len(made.first_frames(2)) == 1
-        assert len(list(made.frames_at())) == 1
+        assert len(list(made.sampled_frames())) == 1
 
 
 def test_in_a_hurry_a_clip_without_a_key_frame_of_its_own_is_still_seen(
@@ -178,11 +184,11 @@ def test_in_a_hurry_a_clip_without_a_key_frame_of_its_own_is_still_seen(
             stream,
             duration=known,
             timestamps=[0.0, 1.0],
-            checks=FrameChecks(),
+            frame_checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic(),
         )
-        assert [shot.at for shot in made.frames_at()] == [0.0]
+        assert [shot.at for shot in made.sampled_frames()] == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -221,8 +227,8 @@ def test_in_a_hurry_a_see_through_film_is_seen_by_its_key_frames_too(
             stream,
             duration=Duration(frames=60, rate=8),
             timestamps=[float(k) for k in range(8)],
-            checks=FrameChecks(),
+            frame_checks=FrameChecks(),
             check=unchecked,
             stop_at=time.monotonic() + 60,
         )
-        assert len(list(made.frames_at())) == len(decoded) == 6
+        assert len(list(made.sampled_frames())) == len(decoded) == 6

@@ -121,7 +121,7 @@ def scrambled_disc(folder: Path) -> Path:
 )
 def test_an_encrypted_video_is_refused_as_that(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     error = refused(make(tmp_path))
-    assert (error.code, str(error)) == ("not-allowed", "It is encrypted, and cannot be shown without its key.")
+    assert (error.code, str(error)) == ("not-allowed", "It is encrypted and cannot be decoded without its key.")
 
 
 def test_encrypted_sound_beside_a_film_is_no_obstacle(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_encrypted_sound_beside_a_film_is_no_obstacle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("profile", "compatible"), [(5, 0), (10, 0)])
 def test_colours_for_dolby_vision_alone_are_refused_as_that(tmp_path: Path, profile: int, compatible: int) -> None:
-    words = f"Its colours are made for Dolby Vision screens alone (profile {profile})."
+    words = f"Its colours can only be decoded for Dolby Vision screens (profile {profile})."
     dolby = with_box(save_video(tmp_path / "a.mp4", grey_frames(8)), b"dvcC", record(profile, compatible))
     assert str(refused(dolby)) == words
     mapping = element("41e4", element("41e7", b"dvcC") + element("41ed", record(profile, compatible)))

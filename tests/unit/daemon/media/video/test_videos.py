@@ -31,7 +31,7 @@ SUFFIXES = ["mp4", "mov", "mkv", "webm", "avi"]
 def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[VideoFrame]:
     """Every frame that is decoded from here on."""
     decoded: list[VideoFrame] = []
-    shot = frame_seeker.FrameSeeker._shot
+    shot = frame_seeker.FrameSeeker._timed
 
     def counting(self: frame_seeker.FrameSeeker, frame: VideoFrame) -> frame_seeker.SeekedFrame:
         decoded.append(frame)
