@@ -20,14 +20,14 @@ from daemon.media.decoder import decoder as decoder_module
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.decoder.decoder_child import EnterSandbox
 from daemon.media.decoder.sandbox.lockdown import enter_sandbox
-from tests.fakes.readers import obedient, unlocked
-from tests.support.decoding import decoding, opened, order, pid_of, told
+from tests.fakes.readers import no_sandbox, scripted
+from tests.support.decoders import command_file, decode, decoding, pid_of, reader_message
 from tests.support.hostile import hostile_files
 from tests.support.media.media_files import grey_frames, save_video
 from tests.support.waiting import wait_for
 
 #: With the sandbox, and without: the reading itself must not ask for other files either.
-LOCKS = pytest.mark.parametrize("lock", [enter_sandbox, unlocked], ids=["locked", "unlocked"])
+LOCKS = pytest.mark.parametrize("lock", [enter_sandbox, no_sandbox], ids=["locked", "unlocked"])
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def open_all(decoder: Decoder, files: list[Path]) -> dict[str, str]:
     outcomes = {}
     for path in files:
         try:
-            opened(decoder, path)
+            decode(decoder, path)
             outcomes[path.name] = "described"
         except MediaError as error:
             outcomes[path.name] = error.code
@@ -96,11 +96,11 @@ def test_the_kernel_sees_no_attempt_either(
     secret = save_video(tmp_path / "secret.mp4", grey_frames(4))
     files = hostile_files(tmp_path, secret, address_of(listener))
     log = tmp_path / "trace"
-    with decoding(obedient, lock) as decoder:
+    with decoding(scripted, lock) as decoder:
         pid = pid_of(decoder, tmp_path)
         with traced(pid, log):
             open_all(decoder, files)
-            told(decoder, order(tmp_path, "escape"))  # shows that the trace sees what there is to see
+            reader_message(decoder, command_file(tmp_path, "escape"))  # shows that the trace sees what there is to see
             wait_for(lambda: "/etc/hostname" in log.read_text())
     # Threads of a decoder come and go.
     seen = [line for line in log.read_text().splitlines() if "SIG" not in line and "+++ exited with 0 +++" not in line]

@@ -20,7 +20,7 @@ from cli.main import smolwatch
 from daemon.errors import NotAllowedError
 from daemon.media.foreign.foreign_kinds import KINDS
 from storage.lifecycle import JobState
-from tests.support.decoding import decoding, opened
+from tests.support.decoders import decode, decoding
 from tests.support.files import standing
 from tests.support.foreign_files import MADE
 from tests.support.holding import draw
@@ -102,7 +102,7 @@ def test_the_locked_in_decoder_names_them_too_and_loads_nothing_for_it(tmp_path:
         for name, content in contents.items():
             (tmp_path / name).write_bytes(content)
             with pytest.raises(NotAllowedError) as told:
-                opened(decoder, tmp_path / name)
+                decode(decoder, tmp_path / name)
             assert str(told.value) == KINDS["text" if name in texts else name].sentence
 
 

@@ -78,7 +78,8 @@ def sample_frames(starts: Sequence[float], seconds: float, plan: DecodePlan) -> 
 def decode_frames(stored: StoredPicture, indices: Sequence[int], plan: DecodePlan) -> Iterator[tuple[int, Image.Image]]:
     """The frames at `indices`, in a mode that can be resized.
 
-    Until a visible frame was found, a fully transparent one is replaced by the next visible one. The first frame has no time limit here; the decoder's parent enforces one.
+    Until a visible frame was found, a fully transparent one is replaced by the next visible one. The first frame has
+    no time limit here; the decoder's parent enforces one.
     """
     stop_at = time.monotonic() + min(DECODE_SECONDS, plan.seconds / 2)
     picture, remaining, has_content = stored.picture, list(indices), False

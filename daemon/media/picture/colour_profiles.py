@@ -53,9 +53,7 @@ def to_resizable(picture: Image.Image) -> Image.Image:
 def expand_transparency(picture: Image.Image) -> Image.Image:
     """As RGBA: for a picture with a transparent colour, or a palette with alpha values."""
     transparent = picture.info["transparency"]
-    if (
-        isinstance(transparent, tuple) and max(transparent) > 255
-    ):  # told in 16 bits, of which Pillow keeps the upper eight
+    if isinstance(transparent, tuple) and max(transparent) > 255:  # 16-bit values; Pillow keeps the upper eight bits
         picture = picture.copy()
         picture.info["transparency"] = tuple(value >> 8 for value in transparent)
     return picture.convert("RGBA")

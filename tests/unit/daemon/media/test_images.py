@@ -21,8 +21,8 @@ from daemon.media.picture.orientation import TRANSPOSES
 from daemon.media.picture.stored_picture import StoredPicture
 from storage.records import Media, MediaKind
 from tests.support.bombs import gif_of, png_of
+from tests.support.clips import plan, read
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
-from tests.support.reading import plan, read
 
 FORMATS = {
     "JPEG": "jpeg",

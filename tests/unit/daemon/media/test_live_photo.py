@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from daemon.media.live_photo import MAX_BYTES, MAX_READS, LivePhotoHalf, half_at, half_of
 from storage.records import MediaKind
-from tests.support.halves import OTHER, box, metadata
-from tests.support.halves import bare_film as film
+from tests.support.live_photo_halves import OTHER, box, metadata
+from tests.support.live_photo_halves import video_file as film
 from tests.support.media.live_photos import IDENTIFIER, KEY, exif, save_moving, save_still
 from tests.support.media.media_files import save_image, save_sound, save_video, some_frames, some_image
 

@@ -12,9 +12,9 @@ from daemon.media.formats import heif
 from daemon.media.picture.orientation import TRANSPOSES
 from storage.records import Media, MediaKind
 from tests.support.bombs import heic_of
+from tests.support.clips import plan, read
 from tests.support.media.heif import recoded, save_deep_heic, save_heic_sequence, save_tagged
 from tests.support.media.media_files import save_image, some_frames, some_image
-from tests.support.reading import plan, read
 
 FORMATS = {"HEIF": "heif", "AVIF": "avif"}
 

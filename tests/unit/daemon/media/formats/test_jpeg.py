@@ -10,8 +10,8 @@ from PIL import Image
 
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import jpeg
+from tests.support.clips import plan, read
 from tests.support.media.media_files import save_image, some_image
-from tests.support.reading import plan, read
 
 VARIETIES = {
     "baseline": {},

@@ -11,9 +11,9 @@ from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.formats import jxl
 from daemon.media.formats.jxl import size_of
 from storage.records import Media, MediaKind
+from tests.support.clips import read
 from tests.support.media.media_files import some_image
 from tests.support.media.odd_profiles import swapped
-from tests.support.reading import read
 
 installed = pytest.mark.skipif(jxl.pillow_jxl is None, reason="needs the extra `jxl`")
 #: One red pixel, as `cjxl` packs it, bare.

@@ -12,9 +12,9 @@ from PIL import Image, PngImagePlugin
 from daemon.errors import UnreadableError
 from daemon.media.formats.png import coding_and_delays
 from daemon.media.picture.colour_profiles import Coding
+from tests.support.clips import read
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.odd_profiles import swapped
-from tests.support.reading import read
 
 PICTURE = some_image(2, (64, 48))
 

@@ -10,9 +10,9 @@ from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.clip import SMALL_PREVIEW, Clip
 from daemon.media.formats import raw
 from storage.records import Media, MediaKind
+from tests.support.clips import plan, read
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.tiny_raws import DNG, Directory, jpeg_of, rgb, save_raw, sensor, tiff_of
-from tests.support.reading import plan, read
 
 LARGE = some_image(3, (1200, 800))
 SMALL = LARGE.resize((160, 106))

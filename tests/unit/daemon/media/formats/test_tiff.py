@@ -9,9 +9,9 @@ from PIL import Image
 
 from daemon.errors import TooLargeError, UnreadableError
 from storage.records import Media, MediaKind
+from tests.support.clips import read
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.tiny_raws import Directory, rgb, save_raw
-from tests.support.reading import read
 
 PAGE, SMALL = some_image(3, (160, 120)), some_image(3, (40, 30))
 

@@ -8,9 +8,9 @@ import tifffile
 
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import tiff_directories as tags
+from tests.support.clips import read
 from tests.support.media.media_files import some_image
 from tests.support.media.tiny_raws import Directory, save_raw
-from tests.support.reading import read
 
 PICTURE = np.asarray(some_image(3, (70, 50)))
 GREY = np.asarray(some_image(3, (70, 50)).convert("L"))

@@ -9,8 +9,8 @@ from PIL import Image
 
 from daemon.errors import MediaError, TooLargeError
 from daemon.media.formats.webp import delays, size_of
+from tests.support.clips import read
 from tests.support.media.media_files import some_frames, some_image
-from tests.support.reading import read
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])

@@ -13,7 +13,7 @@ from daemon.media.clip import Clip
 from daemon.media.picture import animation
 from daemon.media.picture.animation import sample_frames, timeline
 from storage.records import Media, MediaKind
-from tests.support.reading import plan, read
+from tests.support.clips import plan, read
 
 #: By format: how Pillow writes frames that are to replace each other.
 FORMATS: dict[str, dict[str, object]] = {

@@ -8,8 +8,8 @@ from PIL import Image
 
 from daemon.media.picture import bit_depth
 from daemon.media.picture.bit_depth import ValueRange, to_8_bits
+from tests.support.clips import read
 from tests.support.media.tiny_raws import Directory, save_raw
-from tests.support.reading import read
 
 
 def row(picture: Image.Image) -> list[int]:

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from daemon.media.picture.colour_profiles import Coding, coding_in_profile, is_transparent, to_resizable, to_rgb
+from tests.support.clips import read
 from tests.support.media.media_files import save_image
 from tests.support.media.odd_profiles import cmyk_profile, grey_profile, lab_profile, profile, swapped
-from tests.support.reading import read
 
 RED, BLUE = (220, 20, 20), (12, 12, 221)
 

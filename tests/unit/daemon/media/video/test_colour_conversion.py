@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from daemon.media.video.colour_conversion import ColourConverter
+from tests.support.clips import read
 from tests.support.media.encoding import encode_video, pq
-from tests.support.reading import read
 
 #: Red's and blue's share of luminance, by the matrix's number in Rec. ITU-T H.273. 2: not said.
 SHARES = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}

@@ -12,8 +12,8 @@ from PIL import Image
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.media.sniff import HEAD_BYTES, sniff
 from daemon.media.video.completeness import ZERO_TAIL_BYTES, faults_of
+from tests.support.clips import read
 from tests.support.media.track_kinds import CONTAINERS, TAPE, Beside, Film, save_films
-from tests.support.reading import read
 
 #: Where nothing stands in front that says how long they are.
 UNTOLD = {".m2v", ".dv"}

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from daemon.media.video.display_geometry import DisplayGeometry, geometry_from, geometry_of
+from tests.support.clips import read
 from tests.support.media.encoding import encode_video
 from tests.support.media.media_files import save_video, turn_video
 from tests.support.media.mp4_boxes import orient_video
-from tests.support.reading import read
-from tests.support.watching import film
+from tests.support.video_frames import open_video
 
 ONE = 1 << 16
 #: An SEI message of H.264, with its length before it: shown turned by 90 degrees (Rec. ITU-T H.264, D.1.27).
@@ -159,6 +159,6 @@ def test_a_shape_that_makes_no_sense_is_taken_for_square(tmp_path: Path) -> None
     path = encode_video(
         tmp_path / "a.mov", [np.asarray(marked())] * 2, codec="libx264", pix_fmt="yuv420p", pixel_aspect=Fraction(20)
     )
-    with film(path) as (_, stream):
+    with open_video(path) as (_, stream):
         assert stream.sample_aspect_ratio == 20
         assert geometry_of(stream, []) == DisplayGeometry()

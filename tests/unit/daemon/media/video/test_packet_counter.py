@@ -15,7 +15,7 @@ from av.format import ContainerFormat
 from daemon.media.video.packet_counter import JoinedClock, PacketCounter
 from daemon.media.video.track_selection import keep_only
 from tests.support.media.media_files import grey_frames, save_video
-from tests.support.watching import film, length, seen, unchecked
+from tests.support.video_frames import duration_of, frames_seen, no_check, open_video
 
 
 def opened_as(container: str) -> Any:
@@ -69,7 +69,7 @@ def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec
     opened = opened_as(container)
     opened.demux = lambda _: iter(read)
     tally = PacketCounter(opened, cast(Any, stream))
-    assert tally.read_packets(unchecked, math.inf)
+    assert tally.read_packets(no_check, math.inf)
     return tally
 
 
@@ -136,8 +136,8 @@ def test_frames_of_vp8_that_are_never_shown_do_not_count(tmp_path: Path) -> None
             copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
             copy.duration, copy.is_keyframe, copy.stream = packet.duration, packet.is_keyframe, stream
             file.mux(copy)
-    known = length(hidden)
-    assert known.frames == len(seen(hidden, known, [k / 8 for k in range(24)])) == 20
+    known = duration_of(hidden)
+    assert known.frames == len(frames_seen(hidden, known, [k / 8 for k in range(24)])) == 20
 
 
 def test_what_belongs_to_other_streams_is_passed_over(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_what_belongs_to_other_streams_is_passed_over(tmp_path: Path) -> None:
                     copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
                     copy.is_keyframe, copy.stream = packet.is_keyframe, stream
                     file.mux(copy)
-    with film(path) as (container, stream):
+    with open_video(path) as (container, stream):
         keep_only(container, [stream])
         read = Counter(packet.stream_index for packet in container.demux() if packet.size)
     assert read[0] == 240
@@ -162,7 +162,7 @@ def test_what_belongs_to_other_streams_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_counting_ends_when_the_time_is_up(tmp_path: Path) -> None:
-    with film(save_video(tmp_path / "a.mkv", grey_frames(24))) as (container, stream):
+    with open_video(save_video(tmp_path / "a.mkv", grey_frames(24))) as (container, stream):
         tally = PacketCounter(container, stream)
-        assert not tally.read_packets(unchecked, time.monotonic())
+        assert not tally.read_packets(no_check, time.monotonic())
         assert tally.packets == 1

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from daemon.errors import MediaError, NotAllowedError
+from tests.support.clips import read
 from tests.support.media.media_files import grey_frames, save_video
 from tests.support.media.track_kinds import Beside, Film, save_film, save_films
-from tests.support.reading import read
 
 #: AES, with a key that nobody has any more.
 CENC = {

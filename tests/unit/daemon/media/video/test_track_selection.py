@@ -11,9 +11,9 @@ from PIL import Image
 from daemon.errors import MediaError, NotAllowedError, UnreadableError
 from daemon.media.sniff import HEAD_BYTES, sniff
 from daemon.media.video.track_selection import Track, best_track, select_track
+from tests.support.clips import read
 from tests.support.media.media_files import frame_number, grey_frames
 from tests.support.media.track_kinds import CONTAINERS, Beside, Film, save_films
-from tests.support.reading import read
 
 WITH_SOUND = sorted(CONTAINERS.keys() - {".m2v", ".mxf", ".dv"})  # these hold no sound alone
 

@@ -19,9 +19,9 @@ from daemon.media.video import containers, frame_seeker, track_selection, videos
 from daemon.media.video.containers import CODECS, DEMUXERS
 from daemon.media.video.duration import Duration
 from storage.records import MediaKind
+from tests.support.clips import plan, read
 from tests.support.media.media_files import frame_number, grey_frames, save_video, some_frames, turn_video
 from tests.support.media.track_kinds import CONTAINERS, FORMATS, TAPE, TELEVISION, Beside, Film, save_film, save_films
-from tests.support.reading import plan, read
 
 #: So that the pictures come last.
 FASTSTART = {".mp4": {"movflags": "faststart"}}

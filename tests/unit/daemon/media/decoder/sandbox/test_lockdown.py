@@ -15,9 +15,9 @@ from daemon.errors import DecoderBrokenError, MediaError
 from daemon.media.decoder.sandbox import landlock, seatbelt, seccomp
 from daemon.media.decoder.sandbox.lockdown import Sandbox, apply_locks
 from storage.lifecycle import Cause
-from tests.fakes.readers import forgetting, late, obedient, remembering, unlocked
+from tests.fakes.readers import forget_module, no_sandbox, remember_modules, scripted, without_late_imports
 from tests.support.checkout import ROOT
-from tests.support.decoding import decoding, opened, order, told
+from tests.support.decoders import command_file, decode, decoding, reader_message
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image, turn_video
 from tests.support.media.track_kinds import CONTAINERS, TAPE, Beside, Film, save_film, save_films
 
@@ -115,18 +115,18 @@ def test_what_the_system_refuses_is_said_and_the_rest_holds() -> None:
 
 @ON_LINUX
 def test_a_hijacked_decoder_can_do_nothing_outside(tmp_path: Path) -> None:
-    with decoding(obedient) as decoder:
+    with decoding(scripted) as decoder:
         sandbox = decoder.sandbox()
         if sandbox.kind != "landlock+seccomp":
             pytest.skip(f"this kernel has less: {sandbox.reason}")
-        assert told(decoder, order(tmp_path, "escape")) == "none"
+        assert reader_message(decoder, command_file(tmp_path, "escape")) == "none"
 
 
 def test_without_a_sandbox_the_same_attempts_succeed(tmp_path: Path) -> None:
     """Or the test above could not fail."""
-    with decoding(obedient, unlocked) as decoder:
+    with decoding(scripted, no_sandbox) as decoder:
         assert {"read", "list", "utime", "tcp", "udp", "unix", "exec", "signal"} <= set(
-            told(decoder, order(tmp_path, "escape")).split()
+            reader_message(decoder, command_file(tmp_path, "escape")).split()
         )
 
 
@@ -195,19 +195,19 @@ def refused_files(folder: Path) -> list[Path]:
 
 
 def test_no_format_needs_anything_that_was_not_loaded_before_the_lock(tmp_path: Path) -> None:
-    with decoding(late, remembering) as decoder:
+    with decoding(without_late_imports, remember_modules) as decoder:
         for path in [*files_of_every_kind(tmp_path), *films_of_every_kind(tmp_path)]:
-            assert opened(decoder, path).pictures, path.name
+            assert decode(decoder, path).pictures, path.name
         for path in refused_files(tmp_path):
             with pytest.raises(MediaError) as refusal:
-                opened(decoder, path)
+                decode(decoder, path)
             assert refusal.value.code in ("unreadable", "not-allowed"), path.name
 
 
 def test_what_is_loaded_late_would_be_told(tmp_path: Path) -> None:
     """Or the tests around this one could not fail."""
-    with decoding(late, forgetting) as decoder, pytest.raises(DecoderBrokenError) as broken:
-        opened(decoder, save_film(tmp_path / "a.mkv", grey_frames(4)))
+    with decoding(without_late_imports, forget_module) as decoder, pytest.raises(DecoderBrokenError) as broken:
+        decode(decoder, save_film(tmp_path / "a.mkv", grey_frames(4)))
     assert broken.value.detail.startswith("ImportError: loaded late: ")
 
 
@@ -215,13 +215,13 @@ READS = """
 import sys
 from pathlib import Path
 from daemon.errors import DecoderBrokenError, MediaError
-from tests.support.decoding import decoding, opened
-from tests.fakes.readers import late, remembering
+from tests.support.decoders import decode, decoding
+from tests.fakes.readers import remember_modules, without_late_imports
 if __name__ == "__main__":
-    with decoding(late, remembering) as decoder:
+    with decoding(without_late_imports, remember_modules) as decoder:
         for path in sys.argv[2:]:
             try:
-                opened(decoder, Path(path))
+                decode(decoder, Path(path))
             except DecoderBrokenError as error:
                 sys.exit(f"{path}: {error.detail}")
             except MediaError as error:
@@ -249,11 +249,11 @@ def test_the_process_as_it_is_loads_nothing_late_and_complains_of_nothing(
 @ON_LINUX
 @pytest.mark.parametrize("attempt", ["import", "look-up"])
 def test_what_the_locked_in_process_cannot_load_is_the_machines_fault(tmp_path: Path, attempt: str) -> None:
-    with decoding(obedient) as decoder:
+    with decoding(scripted) as decoder:
         if "landlock" not in decoder.sandbox().kind:
             pytest.skip("nothing keeps it from opening files here")
         with pytest.raises(DecoderBrokenError) as broken:
-            opened(decoder, order(tmp_path, attempt))
+            decode(decoder, command_file(tmp_path, attempt))
         assert broken.value.cause is Cause.ENVIRONMENT
         assert "Error" in broken.value.detail
-        assert opened(decoder, save_image(tmp_path / "a.png", some_image(1))).pictures  # the next file is read as ever
+        assert decode(decoder, save_image(tmp_path / "a.png", some_image(1))).pictures  # the next file is read as ever
