@@ -1,4 +1,4 @@
-"""Videos of any pixel format, colour and shape, from arrays: what `files.save_video` has no words for."""
+"""Videos of any pixel format, colour tags and pixel aspect, from arrays: more options than `media_files.save_video`."""
 
 from __future__ import annotations
 

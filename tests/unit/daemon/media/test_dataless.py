@@ -7,7 +7,7 @@ import sys
 from daemon.media.dataless import forbid_downloads, is_dataless_error
 
 
-def test_the_system_is_told_once_and_its_no_costs_nothing() -> None:
+def test_the_policy_is_set_once_and_a_refusal_is_harmless() -> None:
     """The numbers are those of macOS's sys/resource.h, which is not here."""
     told: list[tuple[int, int, int]] = []
 
@@ -24,7 +24,7 @@ def test_the_system_is_told_once_and_its_no_costs_nothing() -> None:
     assert not forbid_downloads(raises)
 
 
-def test_a_system_without_such_files_is_told_nothing() -> None:
+def test_on_other_systems_no_policy_is_set() -> None:
     assert forbid_downloads() is (sys.platform == "darwin")
 
 

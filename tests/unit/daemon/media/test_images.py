@@ -167,7 +167,7 @@ def test_a_truncated_picture_is_refused_with_a_sentence(tmp_path: Path, format: 
 
 
 def refused_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception) -> MediaError:
-    """What a reader's error comes out as."""
+    """The MediaError that a reader's exception becomes."""
 
     def broken(*_: object) -> StoredPicture:
         raise error
@@ -212,7 +212,7 @@ def test_text_under_a_pictures_name_is_refused(tmp_path: Path, text: bytes, name
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_damage_anywhere_is_either_survived_or_told(tmp_path: Path, format: str) -> None:
+def test_damage_anywhere_is_either_tolerated_or_reported(tmp_path: Path, format: str) -> None:
     path = save_image(tmp_path / "a", some_image(5, (64, 48)), format)
     whole = path.read_bytes()
     rng = np.random.default_rng(7)
@@ -229,7 +229,7 @@ def test_damage_anywhere_is_either_survived_or_told(tmp_path: Path, format: str)
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_when_memory_is_short_the_picture_is_smaller_and_its_own_size_is_still_told(
+def test_with_low_memory_the_picture_is_smaller_and_its_own_size_is_still_reported(
     tmp_path: Path, format: str, orientation: int
 ) -> None:
     path = save_image(tmp_path / "a", some_image(1, (1600, 1200)), format, orientation=orientation)

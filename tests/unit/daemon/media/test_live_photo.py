@@ -87,7 +87,7 @@ def test_identifiers_are_compared_without_regard_to_case_and_padding() -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"1", b"00000000-0000-0000-0000-000000000000", b"\xff" * 36, b"A" * 101, b"a b c d e"]
 )
-def test_what_says_nothing_is_no_identifier(text: bytes) -> None:
+def test_invalid_identifiers_are_ignored(text: bytes) -> None:
     found = half_in(film(metadata({KEY: text})))
     assert found is not None
     assert found.identifier is None

@@ -116,7 +116,7 @@ def test_a_refusal_leaves_no_descriptor_open(photo: Path) -> None:
     ("number", "kind", "word"),
     [(1, NoAccessError, "system"), (13, NoAccessError, "permitted"), (5, NoAccessError, "cannot open")],
 )
-def test_the_systems_no_is_told_in_words(number: int, kind: type[MediaError], word: str) -> None:
+def test_os_errors_become_sentences(number: int, kind: type[MediaError], word: str) -> None:
     error = media_error(OSError(number, "no"))
     assert type(error) is kind
     assert word in str(error)

@@ -1,4 +1,4 @@
-"""What the decoder and its parent say to each other arrives whole, or its end is told."""
+"""Messages between the decoder and its parent arrive complete, or the end of the connection is reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def line() -> Iterator[Line]:
         yield ours, theirs
 
 
-def test_a_message_arrives_as_it_was_said(line: Line) -> None:
+def test_a_message_arrives_unchanged(line: Line) -> None:
     send_message(line[0], {"seconds": 2.5, "name": "é"})
     assert receive_message(line[1]) == {"seconds": 2.5, "name": "é"}
 

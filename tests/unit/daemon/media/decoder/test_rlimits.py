@@ -12,7 +12,7 @@ from tests.support.checkout import ROOT
 
 
 def run(lines: str) -> subprocess.CompletedProcess[str]:
-    """In a process of its own: limits cannot be taken back."""
+    """In a separate process: limits cannot be raised again."""
     script = f"import os, resource\nfrom daemon.media.decoder.rlimits import *\n{lines}"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)

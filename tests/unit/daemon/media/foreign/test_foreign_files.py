@@ -188,7 +188,7 @@ def test_words_are_sentences_for_people() -> None:
     assert KINDS["mp3"].singular == "song (MP3)"
 
 
-def test_a_refusal_says_whether_it_is_sure() -> None:
+def test_a_refusal_has_a_kind_of_its_own_for_unknown_files() -> None:
     def refused(head: bytes) -> ForeignError:
         return foreign_error(head)
 

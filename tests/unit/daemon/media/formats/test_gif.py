@@ -26,7 +26,7 @@ def test_the_time_of_every_frame_is_found(tmp_path: Path, colours: int) -> None:
     assert delays((tmp_path / "a.gif").read_bytes()) == [time / 1000 for time in times]
 
 
-def test_a_frame_of_which_nothing_is_said_has_no_time() -> None:
+def test_a_frame_without_a_stated_delay_has_none() -> None:
     assert delays(SCREEN + FRAME + control(50) + FRAME + FRAME + b";") == [0.0, 0.5, 0.0]
 
 

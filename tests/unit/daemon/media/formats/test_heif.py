@@ -33,9 +33,7 @@ def distance(pixels: np.ndarray, picture: Image.Image) -> float:
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_an_orientation_tag_counts_where_the_file_says_nothing_else(
-    tmp_path: Path, format: str, orientation: int
-) -> None:
+def test_an_orientation_tag_counts_without_irot_and_imir(tmp_path: Path, format: str, orientation: int) -> None:
     path = save_tagged(tmp_path / "a", corner(), format, tag=orientation)
     shown = corner().transpose(TRANSPOSES[orientation]) if orientation > 1 else corner()
     clip = read(path)
@@ -45,7 +43,7 @@ def test_an_orientation_tag_counts_where_the_file_says_nothing_else(
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("turned", range(2, 9))
-def test_an_orientation_tag_does_not_count_beside_what_the_file_says(tmp_path: Path, format: str, turned: int) -> None:
+def test_an_orientation_tag_is_ignored_with_irot_or_imir(tmp_path: Path, format: str, turned: int) -> None:
     path = save_tagged(tmp_path / "a", corner(), format, tag=turned % 8 + 1, turned=turned)
     assert distance(read(path).pictures[0], corner().transpose(TRANSPOSES[turned])) < 5
 

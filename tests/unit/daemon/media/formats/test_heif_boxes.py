@@ -98,7 +98,7 @@ def test_a_mirrored_picture_is_turned_too_and_essential_properties_are_found() -
     assert said(meta({7: [0x8001]}, 7, box(b"imir", b"\1"), wide=1)).has_transform
 
 
-def test_a_profile_beside_the_code_points_is_passed_over() -> None:
+def test_a_profile_in_addition_to_the_code_points_is_ignored() -> None:
     assert said(meta({1: [1, 2]}, 1, box(b"colr", b"prof" + bytes(200)) + PQ)).coding == Coding(9, 16)
 
 

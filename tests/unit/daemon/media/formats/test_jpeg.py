@@ -48,7 +48,7 @@ def test_a_missing_end_marker_is_no_damage(tmp_path: Path, variety: str, picture
 @pytest.mark.parametrize("variety", VARIETIES)
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_missing_rows_are_told(tmp_path: Path, variety: str, picture: str, share: float) -> None:
+def test_missing_rows_are_reported(tmp_path: Path, variety: str, picture: str, share: float) -> None:
     whole = jpeg_of(PICTURES[picture], VARIETIES[variety])
     values = whole.index(b"\xff\xda")
     path = tmp_path / "a.jpg"

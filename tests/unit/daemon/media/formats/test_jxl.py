@@ -56,7 +56,7 @@ def test_without_a_packed_picture_there_is_no_size(content: bytes) -> None:
     assert size_of(io.BytesIO(content)) is None
 
 
-def test_without_the_extra_it_is_said_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_advice_is_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jxl, "pillow_jxl", None)
     path = tmp_path / "a.jxl"
     path.write_bytes(SMALLEST)
@@ -85,7 +85,7 @@ def test_its_profile_is_applied(tmp_path: Path) -> None:
 
 @installed
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_jpeg_inside_is_turned_as_its_tag_says(tmp_path: Path, orientation: int) -> None:
+def test_an_embedded_jpeg_is_transposed_by_its_tag(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     some_image(3, (320, 240)).save(tmp_path / "a.jpg", exif=exif)

@@ -67,7 +67,7 @@ def test_texts_that_are_small_enough_are_still_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [b"IHDR", b"PLTE"])
-def test_a_wrong_checksum_of_what_matters_is_told(tmp_path: Path, part: bytes) -> None:
+def test_a_wrong_checksum_of_a_critical_chunk_is_reported(tmp_path: Path, part: bytes) -> None:
     content = bytearray(png(b"", picture=PICTURE.quantize(8)))
     at = content.index(part)
     content[at + 4 + int.from_bytes(content[at - 4 : at], "big")] ^= 0xFF
@@ -77,7 +77,7 @@ def test_a_wrong_checksum_of_what_matters_is_told(tmp_path: Path, part: bytes) -
         read(path)
 
 
-def test_values_that_are_missing_are_told(tmp_path: Path) -> None:
+def test_missing_sample_values_are_reported(tmp_path: Path) -> None:
     content = png(b"")
     path = tmp_path / "a.png"
     path.write_bytes(content[: content.index(b"IEND") - 30])
@@ -85,7 +85,7 @@ def test_values_that_are_missing_are_told(tmp_path: Path) -> None:
         read(path)
 
 
-def test_a_large_profile_beside_others_is_applied(tmp_path: Path) -> None:
+def test_a_large_profile_in_several_chunks_is_applied(tmp_path: Path) -> None:
     assert read(save_image(tmp_path / "a.png", Image.new("RGB", (8, 8), "red"), icc_profile=swapped())).pictures[0][
         0, 0
     ].tolist() == pytest.approx([0, 0, 255], abs=12)

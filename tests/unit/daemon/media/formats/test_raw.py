@@ -78,7 +78,7 @@ def test_a_preview_that_is_not_packed_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_preview_is_turned_as_the_file_says(tmp_path: Path, orientation: int) -> None:
+def test_a_preview_is_transposed_by_the_files_tag(tmp_path: Path, orientation: int) -> None:
     turns = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270, 8: Image.Transpose.ROTATE_90}
     shown = LARGE.transpose(turns[orientation]) if orientation > 1 else LARGE
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(preview(), sensor(LARGE), orientation=orientation)))
@@ -86,7 +86,7 @@ def test_a_preview_is_turned_as_the_file_says(tmp_path: Path, orientation: int) 
     assert shows(clip, shown)
 
 
-def test_what_a_preview_says_of_itself_counts_more(tmp_path: Path) -> None:
+def test_the_previews_own_orientation_takes_precedence(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 1
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(preview(exif=exif), sensor(LARGE), orientation=6)))
@@ -162,7 +162,7 @@ def test_a_piece_of_a_picture_is_no_preview(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dng", [True, False])
-def test_a_thumbnail_is_described_where_there_is_nothing_else_and_that_is_told(tmp_path: Path, dng: bool) -> None:
+def test_a_thumbnail_is_used_if_there_is_nothing_else_and_reported_as_a_defect(tmp_path: Path, dng: bool) -> None:
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(sensor(LARGE), dng=dng)))
     assert (clip.media, clip.defects) == (facts(1200, 800), (SMALL_PREVIEW,))
     assert shows(clip, SMALL)
@@ -171,7 +171,7 @@ def test_a_thumbnail_is_described_where_there_is_nothing_else_and_that_is_told(t
 def test_sensor_data_without_a_preview_is_refused_by_name(tmp_path: Path) -> None:
     first = sensor(LARGE)
     first.tags |= DNG
-    with pytest.raises(NotAllowedError, match="camera's raw file") as refused:
+    with pytest.raises(NotAllowedError, match="camera raw file") as refused:
         read(save_raw(tmp_path / "a.tif", first))
     assert "smolwatch[raw]" in refused.value.advice
     assert refused.value.code == "not-allowed"

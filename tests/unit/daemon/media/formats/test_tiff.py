@@ -16,7 +16,7 @@ from tests.support.media.tiny_raws import Directory, rgb, save_raw
 PAGE, SMALL = some_image(3, (160, 120)), some_image(3, (40, 30))
 
 
-def test_the_first_page_is_shown_and_the_number_of_all_told(tmp_path: Path) -> None:
+def test_the_first_page_is_decoded_and_all_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.tiff"
     PAGE.save(path, save_all=True, append_images=[some_image(4, (64, 48)), some_image(5, (32, 24))])
     clip = read(path)
@@ -70,7 +70,7 @@ def test_a_page_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_the_shown_size_is_told(tmp_path: Path, orientation: int) -> None:
+def test_the_display_size_is_reported(tmp_path: Path, orientation: int) -> None:
     size = read(save_image(tmp_path / "a.tiff", PAGE, orientation=orientation)).media
     assert (size.width, size.height) == ((160, 120) if orientation == 3 else (120, 160))
 

@@ -158,7 +158,7 @@ def test_a_frame_that_is_far_too_large_ends_a_moving_picture(tmp_path: Path) -> 
     assert (clip.defects, len(clip.pictures)) == (("cut-short",), 5)
 
 
-def test_a_moving_picture_is_turned_as_its_orientation_tag_says(tmp_path: Path) -> None:
+def test_an_animation_is_transposed_by_its_orientation_tag(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     clip = read(save(tmp_path / "a.webp", frames(6), 0.5, exif=exif))
@@ -204,7 +204,7 @@ def test_even_times_are_sampled_by_the_stock_rule() -> None:
     assert sample_frames(starts, seconds, plan()) == [int(number) for number in np.linspace(8, 792, 64, dtype=int)]
 
 
-def test_only_so_many_frames_are_looked_at_as_the_plan_allows() -> None:
+def test_at_most_max_frames_are_sampled() -> None:
     starts, seconds = timeline([0.1] * 100)
     assert sample_frames(starts, seconds, plan(max_frames=1)) == [10]
     assert len(sample_frames(starts, seconds, plan(max_frames=4))) == 4

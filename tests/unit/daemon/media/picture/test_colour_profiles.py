@@ -76,7 +76,7 @@ def test_hdr_values_become_ordinary_ones(transfer: int, grey: int, least: int) -
     assert min(colour_of(white)) >= least and max(colour_of(white)) - min(colour_of(white)) <= 1
 
 
-def test_hdr_counts_more_than_a_profile_beside_it_and_a_profile_more_than_primaries() -> None:
+def test_hdr_takes_precedence_over_a_profile_and_a_profile_over_primaries() -> None:
     signal = Image.new("RGB", (4, 4), (148, 148, 148))
     assert colour_of(to_rgb(signal, swapped(), Coding(9, 16)))[0] >= 240
     assert (

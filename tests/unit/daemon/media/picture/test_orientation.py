@@ -24,7 +24,7 @@ def tagged(orientation: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_tag_says_how_to_turn(orientation: int) -> None:
+def test_the_tag_determines_the_transpose(orientation: int) -> None:
     picture = tagged(orientation)
     assert transpose_of(picture) == transpose_in_exif(picture.info["exif"]) == TRANSPOSES.get(orientation)
     assert orientation_of(picture) == orientation

@@ -56,7 +56,7 @@ def test_a_whole_file_has_no_faults(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", sorted(CONTAINERS.keys() - UNTOLD))
-def test_a_file_that_breaks_off_ends_before_it_says(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_file_is_shorter_than_it_states(tmp_path: Path, suffix: str) -> None:
     whole = made(path := tmp_path / f"a{suffix}", {"movflags": "frag_keyframe+empty_moov"} if suffix == ".3gp" else {})
     packet = PACKETS.get(suffix, 1)  # between two of them nothing shows
     for end in range(len(whole) // 3, len(whole) - 500, len(whole) // 37):
@@ -79,7 +79,7 @@ def test_parts_that_are_gone_from_the_middle_are_missed(tmp_path: Path, suffix: 
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".mkv"])
-def test_what_is_recorded_live_says_no_sizes(tmp_path: Path, suffix: str) -> None:
+def test_live_recordings_state_no_sizes(tmp_path: Path, suffix: str) -> None:
     whole = made(path := tmp_path / f"a{suffix}", {"live": "1"})
     assert faults(whole, path) == set()
     assert faults(whole[: len(whole) // 2], path) == {CUT_SHORT}
@@ -102,7 +102,7 @@ def test_a_recorder_that_never_came_back_leaves_an_avi_without_sizes(tmp_path: P
     assert CUT_SHORT in faults(whole[:4] + bytes(4) + whole[8:], path)
 
 
-def test_an_index_in_front_tells_the_end(tmp_path: Path) -> None:
+def test_an_index_at_the_beginning_gives_the_end(tmp_path: Path) -> None:
     whole = made(path := tmp_path / "a.mp4", {"movflags": "frag_keyframe+empty_moov+global_sidx"})
     assert b"sidx" in whole
     assert faults(whole, path) == set()
@@ -125,7 +125,7 @@ def test_rubbish_behind_a_beginning_raises_nothing(tmp_path: Path, suffix: str) 
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".avi", ".mp4", ".wmv", ".flv", ".ts"])
-def test_what_came_of_a_film_is_shown_and_said_to_be_cut_short(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_video_is_decoded_and_marked_as_cut_short(tmp_path: Path, suffix: str) -> None:
     whole = made(path := tmp_path / f"a{suffix}")
     path.write_bytes(whole[: len(whole) * 7 // 10])
     clip = read(path)

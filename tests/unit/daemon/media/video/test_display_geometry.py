@@ -63,7 +63,7 @@ def say_turned(path: Path, every: bool) -> Path:
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
-def test_a_film_is_turned_and_mirrored_as_its_matrix_says(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
+def test_a_video_is_rotated_and_mirrored_by_its_matrix(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
     upright, undo = marked(), MATRICES[matrix]
     stored = upright if undo is None else upright.transpose(undo)
     clip = read(orient_video(save_video(tmp_path / "a.mp4", [stored] * 4), *matrix))
@@ -72,14 +72,14 @@ def test_a_film_is_turned_and_mirrored_as_its_matrix_says(tmp_path: Path, matrix
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_what_the_first_frame_alone_says_turns_nothing(tmp_path: Path, suffix: str) -> None:
+def test_a_matrix_of_the_first_frame_only_is_ignored(tmp_path: Path, suffix: str) -> None:
     clip = read(say_turned(save_video(tmp_path / f"a.{suffix}", [marked()] * 6), every=False))
     assert (clip.media.width, clip.media.height) == (96, 64)
     assert {tuple(corners(picture)) for picture in clip.pictures} == {(2, 1, 0, 0)}
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_what_every_frame_says_turns_the_film(tmp_path: Path, suffix: str) -> None:
+def test_a_matrix_of_every_frame_rotates_the_video(tmp_path: Path, suffix: str) -> None:
     clip = read(say_turned(save_video(tmp_path / f"a.{suffix}", [marked()] * 6), every=True))
     assert (clip.media.width, clip.media.height) == (64, 96)
     assert {tuple(corners(picture)) for picture in clip.pictures} == {(1, 0, 2, 0)}
@@ -92,7 +92,7 @@ def test_the_containers_matrix_counts_alone(tmp_path: Path, every: bool) -> None
     assert {tuple(corners(picture)) for picture in clip.pictures} == {(0, 0, 1, 2)}
 
 
-def test_a_film_of_one_frame_is_turned_by_what_that_says(tmp_path: Path) -> None:
+def test_a_video_of_one_frame_is_rotated_by_its_matrix(tmp_path: Path) -> None:
     clip = read(say_turned(save_video(tmp_path / "a.mp4", [marked()]), every=False))
     assert corners(clip.pictures[0]) == [1, 0, 2, 0]
 
@@ -155,7 +155,7 @@ def test_pixels_that_are_not_square_are_shown_in_their_shape(
     assert clip.pictures[0].shape == (shown[1], shown[0], 3)
 
 
-def test_a_shape_that_makes_no_sense_is_taken_for_square(tmp_path: Path) -> None:
+def test_an_impossible_pixel_aspect_is_ignored(tmp_path: Path) -> None:
     path = encode_video(
         tmp_path / "a.mov", [np.asarray(marked())] * 2, codec="libx264", pix_fmt="yuv420p", pixel_aspect=Fraction(20)
     )

@@ -174,7 +174,7 @@ def test_a_long_file_that_states_no_length_is_estimated_by_its_bytes(tmp_path: P
 
 
 @pytest.mark.usefixtures("slow_reading")
-def test_a_long_broadcasts_end_is_looked_for(tmp_path: Path) -> None:
+def test_the_end_of_a_long_broadcast_is_searched(tmp_path: Path) -> None:
     known = duration_of(long_film(tmp_path / "a.ts", codec="libx264", container="mpegts"))
     assert (known.seconds, known.estimated) == (100.0, True)
 
@@ -191,7 +191,7 @@ def test_a_film_of_sound_alone_holds_no_frames(tmp_path: Path) -> None:
         duration_of(path)
 
 
-def test_no_length_beyond_a_day_is_told(tmp_path: Path) -> None:
+def test_no_duration_exceeds_a_day(tmp_path: Path) -> None:
     times = [0, 1, 2, 3 * MAX_SECONDS]
     path = save_video(tmp_path / "a.mkv", grey_frames(4), times=times)
     assert duration_of(path).seconds <= MAX_SECONDS

@@ -4,7 +4,7 @@ from daemon.media.video.frame_checks import MAX_STRAY_FRAMES, RECOVERY_SECONDS, 
 
 
 def shown(stream: str, checks: FrameChecks | None = None) -> tuple[str, FrameChecks]:
-    """Which frames of a stream are shown. One sign a frame, eight a second: "K" a key frame, "." one that builds on
+    """Which frames of a stream are accepted. One sign a frame, eight a second: "K" a key frame, "." one that depends on
     others, "C" one that the decoder had to guess, "X" such a key frame, "!" one that it could not decode; "?" a place
     behind which something may be missing, " " a pause, ">" a leap.
     """
@@ -44,17 +44,17 @@ def test_a_torn_end_is_no_damage_in_the_middle() -> None:
     assert (checks.is_cut_short, checks.is_damaged) == (True, False)
 
 
-def test_frames_that_lead_to_a_key_frame_after_a_leap_are_no_damage() -> None:
+def test_frames_before_the_key_frame_after_a_seek_are_no_damage() -> None:
     kept, checks = shown("K...>CCK...")
     assert (kept, checks.is_damaged) == ("K...K...", False)
 
 
-def test_a_key_frame_that_is_damaged_after_a_leap_is_told() -> None:
+def test_a_damaged_key_frame_after_a_seek_is_reported() -> None:
     for damage in ("X", "!"):
         assert shown(f"K...>{damage}..K...")[1].is_damaged, damage
 
 
-def test_damage_before_a_leap_is_told() -> None:
+def test_damage_before_a_seek_is_reported() -> None:
     assert shown("K..!>K...")[1].is_damaged
 
 

@@ -40,7 +40,7 @@ def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize(("container", "codec"), UNLISTED.items())
-def test_without_a_table_leaping_and_going_on_foot_see_the_same(
+def test_without_an_index_seeking_and_decoding_all_give_the_same_frames(
     tmp_path: Path, container: str, codec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = long_film(tmp_path / "a", container=container, codec=codec)
@@ -57,7 +57,7 @@ def test_without_a_table_leaping_and_going_on_foot_see_the_same(
     assert leapt_cost < 0.5 * (len(decoded) - leapt_cost)
 
 
-def test_a_leap_that_lands_too_late_is_done_again_from_earlier(tmp_path: Path) -> None:
+def test_a_seek_that_lands_too_late_is_repeated_from_earlier(tmp_path: Path) -> None:
     """With 16 seconds from key frame to key frame, two seconds before the wanted time are not enough."""
     path = long_film(tmp_path / "a", container="mpegts", codec="libx264", group=128)
     known = duration_of(path)
@@ -67,7 +67,7 @@ def test_a_leap_that_lands_too_late_is_done_again_from_earlier(tmp_path: Path) -
     assert [number for _, number in taken] == [int(at * 8) // 60 for at in wanted]
 
 
-def test_a_leap_into_nothing_loses_no_time(tmp_path: Path) -> None:
+def test_a_seek_past_the_end_loses_no_time(tmp_path: Path) -> None:
     """Its clock starts anew, so that a time is found in two places: from the third leap back on, none is tried."""
     part = long_film(tmp_path / "part", container="mpegts", codec="libx264", seconds=100).read_bytes()
     path = tmp_path / "a"
@@ -79,7 +79,7 @@ def test_a_leap_into_nothing_loses_no_time(tmp_path: Path) -> None:
     assert [number for _, number in taken] == [8 * (at % 100) // 20 for at in range(0, 200, 20)]
 
 
-def test_a_cueless_matroska_is_leapt_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seeks_work_in_a_matroska_file_without_cues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = [frame for frame in grey_frames(40, (32, 32)) for _ in range(60)]
     path = save_video(tmp_path / "a.mkv", frames, 8, group=4, options={"live": "1"})
     known = duration_of(path)
@@ -89,7 +89,7 @@ def test_a_cueless_matroska_is_leapt_through(tmp_path: Path, monkeypatch: pytest
     assert len(decoded) < 0.2 * known.frames
 
 
-def test_a_film_cut_out_of_another_is_leapt_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seeks_work_in_a_video_cut_out_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It begins 40 seconds behind a key frame, and the others come every 50."""
     path = edit_video(long_film(tmp_path / "a", container="mp4", codec="libx264", group=400), [(250, 40)])
     known = duration_of(path)
@@ -99,7 +99,7 @@ def test_a_film_cut_out_of_another_is_leapt_through(tmp_path: Path, monkeypatch:
     assert len(decoded) < 150
 
 
-def test_a_film_of_several_edits_is_gone_through_on_foot(tmp_path: Path) -> None:
+def test_a_video_with_several_edits_is_decoded_without_seeks(tmp_path: Path) -> None:
     path = edit_video(long_film(tmp_path / "a", container="mp4", codec="libx264"), [(100, 150.5), (100, 20.5)])
     known = duration_of(path)
     times = [0.0, 50.0, 150.0, 190.0]
@@ -129,7 +129,7 @@ def make(path: Path, known: Duration, wanted: list[float], stop_at: float) -> tu
         return [shot.at for shot in made.sampled_frames()], made.end
 
 
-def test_a_reel_knows_its_end_when_it_came_to_that(tmp_path: Path) -> None:
+def test_the_end_is_known_once_it_was_reached(tmp_path: Path) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(24), 8)
     known = Duration(frames=80, rate=8)
     assert make(path, known, [0.0, 1.0], time.monotonic() + 60) == ([0.0, 1.0], None)
@@ -138,7 +138,7 @@ def test_a_reel_knows_its_end_when_it_came_to_that(tmp_path: Path) -> None:
     assert end is None
 
 
-def test_the_first_frames_can_be_looked_at_before(tmp_path: Path) -> None:
+def test_the_first_frames_can_be_read_before_the_others(tmp_path: Path) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(24), 8)
     with open_video(path) as (container, stream):
         made = FrameSeeker(
@@ -213,7 +213,7 @@ def test_a_see_through_film_has_a_decoder_that_sees_it(
         assert decoder_of(stream) is stream.codec_context
 
 
-def test_in_a_hurry_a_see_through_film_is_seen_by_its_key_frames_too(
+def test_with_little_time_a_video_with_alpha_is_decoded_by_key_frames_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layer = np.zeros((32, 32, 4), np.uint8)

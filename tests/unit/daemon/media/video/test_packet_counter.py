@@ -43,7 +43,7 @@ def test_a_clock_that_goes_on_does_not_jump(container: str) -> None:
     assert not clock.jumps
 
 
-def test_after_a_leap_a_clock_is_read_as_it_is() -> None:
+def test_after_a_seek_the_clock_does_not_jump() -> None:
     clock = JoinedClock(opened_as("mpegts"), 0.125)
     assert clock.read(5.0) == 5.0
     clock.reset_after_seek()
@@ -96,7 +96,7 @@ def test_a_steady_film_may_lack_a_few_frames(missing: int, frames: int, rate: fl
 @pytest.mark.parametrize(
     ("container", "duration", "lasts"), [("matroska", 0, 0.1), ("matroska", 30, 0.3), ("mpegts", 30, 0.1)]
 )
-def test_the_last_frame_lasts_as_said_or_as_long_as_most(container: str, duration: int, lasts: float) -> None:
+def test_the_last_frame_lasts_as_stated_or_as_long_as_most(container: str, duration: int, lasts: float) -> None:
     """A broadcast says nothing: what FFmpeg has there is a guess."""
     tally = tally_of(packets(20, 10, duration), container=container, average=25, usual=25)
     assert tally.end == pytest.approx(1.9 + lasts)

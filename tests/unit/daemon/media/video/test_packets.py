@@ -47,7 +47,7 @@ def seen(film: InputContainer, *reads: str) -> tuple[list[int], int]:
     return [packet.size for packet in packets], len(losses)
 
 
-def test_what_cannot_be_read_on_the_way_is_left_out_and_told(film: InputContainer) -> None:
+def test_unreadable_packets_are_skipped_and_reported(film: InputContainer) -> None:
     assert seen(film, WHOLE, BROKEN, BROKEN, WHOLE, WHOLE) == ([1, 1, 1], 1)
 
 

@@ -124,7 +124,7 @@ def test_an_encrypted_video_is_refused_as_that(tmp_path: Path, make: Callable[[P
     assert (error.code, str(error)) == ("not-allowed", "It is encrypted and cannot be decoded without its key.")
 
 
-def test_encrypted_sound_beside_a_film_is_no_obstacle(tmp_path: Path) -> None:
+def test_encrypted_sound_does_not_prevent_decoding_the_video(tmp_path: Path) -> None:
     path = save_films(tmp_path / "a.mp4", [Film(frames=grey_frames(8))], Beside(sounds=1))
     path.write_bytes(path.read_bytes().replace(b"mp4a", b"enca"))
     assert read(path).media.frames_seen == 4

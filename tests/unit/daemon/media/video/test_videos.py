@@ -55,7 +55,7 @@ def test_the_stock_rules_frames_are_seen_under_their_own_times(tmp_path: Path, s
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_facts_of_a_video_are_told(tmp_path: Path, suffix: str) -> None:
+def test_the_facts_of_a_video_are_reported(tmp_path: Path, suffix: str) -> None:
     media = read(save_video(tmp_path / f"a.{suffix}", grey_frames(24, (96, 64)), 12)).media
     assert (media.kind, media.format, media.width, media.height) == (MediaKind.VIDEO, suffix, 96, 64)
     assert (media.seconds, media.frame_rate, media.frames_seen) == (2.0, 12.0, 2)
@@ -169,7 +169,7 @@ def test_a_fragmented_video_is_read_whole(tmp_path: Path) -> None:
     [("mp4", {}), ("mp4", {"movflags": "frag_keyframe+empty_moov"}), ("mkv", {}), ("avi", {}), ("webm", {})],
 )
 @pytest.mark.parametrize("group", [30, 43])
-def test_leaping_and_going_on_foot_see_the_same(
+def test_seeking_and_decoding_all_give_the_same_frames(
     tmp_path: Path, suffix: str, options: dict[str, str], group: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = [frame for frame in grey_frames(45, (32, 32)) for _ in range(20)]
@@ -260,7 +260,7 @@ def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path, format: str) -
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_damage_anywhere_is_either_survived_or_told(tmp_path: Path, suffix: str) -> None:
+def test_damage_anywhere_is_either_tolerated_or_reported(tmp_path: Path, suffix: str) -> None:
     path = save_video(tmp_path / f"a.{suffix}", some_frames(16, size=(64, 48)))
     whole = path.read_bytes()
     rng = np.random.default_rng(7)
@@ -385,7 +385,7 @@ def noise(count: int) -> list[Image.Image]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".flv", ".wmv", ".mxf"])
-def test_a_lost_middle_is_told_and_its_ruins_are_not_shown(tmp_path: Path, suffix: str) -> None:
+def test_a_lost_middle_is_reported_and_its_damaged_frames_are_not_used(tmp_path: Path, suffix: str) -> None:
     """What a decoder guesses between black and white is neither. VP8's does not tell of a frame that is torn itself."""
     path = save_films(tmp_path / f"a{suffix}", [Film(frames=noise(75), fps=25)], options=FASTSTART.get(suffix))
     clip = read(smeared(path), plan(per_second=25, max_frames=75))
@@ -437,7 +437,7 @@ def test_refusals_are_sentences_and_a_librarys_words_are_apart(tmp_path: Path, s
     assert refusal.value.detail
 
 
-def test_sound_and_words_beside_a_film_are_no_defects(tmp_path: Path) -> None:
+def test_sound_and_subtitles_are_no_defects(tmp_path: Path) -> None:
     beside = Beside(sounds=2, subtitles=("mov_text",), cover=True, chapters=True, timecode=True)
     clip = read(save_films(tmp_path / "a.mov", [Film(frames=grey_frames(24))], beside))
     assert (numbers(clip), clip.defects) == ([0, 11, 23], ())

@@ -29,7 +29,7 @@ HEADERS = {
 
 
 def answers(machine: str, number: int, architecture: int) -> int:
-    """What the kernel would do: the filter, run by hand."""
+    """The kernel's decision: the filter program, interpreted."""
     data = {seccomp.NUMBER_AT: number, seccomp.ARCHITECTURE_AT: architecture}
     program, at, word = seccomp.program(machine), 0, 0
     while True:
@@ -69,7 +69,7 @@ def test_the_calls_numbers_are_the_kernels(machine: str, column: int) -> None:
     ("version", "fields"),
     [(1, (0x1FFF,)), (3, (0x7FFF,)), (4, (0x7FFF, 3)), (5, (0xFFFF, 3)), (6, (0xFFFF, 3, 3)), (9, (0xFFFF, 3, 3))],
 )
-def test_landlock_takes_away_all_that_its_version_knows(version: int, fields: tuple[int, ...]) -> None:
+def test_landlock_denies_everything_that_its_version_supports(version: int, fields: tuple[int, ...]) -> None:
     assert struct.unpack(f"={len(fields)}Q", landlock.ruleset(version)) == fields
 
 
@@ -80,7 +80,7 @@ def test_the_macs_profile_denies_network_and_writing() -> None:
 
 
 def test_the_macs_profile_denies_peoples_files_and_allows_python_its_own_afterwards() -> None:
-    """The last rule that fits counts. An answer of the system to that is to be had on a Mac alone."""
+    """The last matching rule wins. Only a Mac can show that the system accepts it."""
     lines = seatbelt.profile(["/Users/me/.venv", '/Users/a "b"\\c', "/Users/me/.venv"]).splitlines()
     assert lines[-4:] == [
         '(deny file-read-data (subpath "/Users"))',
@@ -101,7 +101,7 @@ def test_the_folders_that_python_needs_hold_all_that_reading_loads_and_no_inbox(
     assert not any((ROOT / "inbox").is_relative_to(folder) for folder in needed)
 
 
-def test_what_the_system_refuses_is_said_and_the_rest_holds() -> None:
+def test_a_refused_lock_is_reported_and_the_others_apply() -> None:
     def refuses() -> None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
@@ -204,7 +204,7 @@ def test_no_format_needs_anything_that_was_not_loaded_before_the_lock(tmp_path: 
             assert refusal.value.code in ("unreadable", "not-allowed"), path.name
 
 
-def test_what_is_loaded_late_would_be_told(tmp_path: Path) -> None:
+def test_a_late_import_would_be_detected(tmp_path: Path) -> None:
     """Or the tests around this one could not fail."""
     with decoding(without_late_imports, forget_module) as decoder, pytest.raises(DecoderBrokenError) as broken:
         decode(decoder, save_film(tmp_path / "a.mkv", grey_frames(4)))
@@ -236,7 +236,7 @@ if __name__ == "__main__":
 def test_the_process_as_it_is_loads_nothing_late_and_complains_of_nothing(
     tmp_path: Path, how: str, made: Callable[[Path], list[Path]]
 ) -> None:
-    """Without what tests load besides: a process under pytest begins by importing pytest."""
+    """In a plain process: under pytest, it would begin by importing pytest."""
     script = tmp_path / "reads.py"
     script.write_text(READS)
     command = [sys.executable, str(script), how, *map(str, made(tmp_path))]
