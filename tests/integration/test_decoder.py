@@ -67,9 +67,7 @@ def test_pictures_and_videos_come_back_whole(photo: Path, tmp_path: Path) -> Non
     assert (film.timestamps, film.media.seconds, film.is_video) == ((0.0, 1.375, 2.875), 3.0, True)
 
 
-def test_an_error_of_the_file_is_reported_and_the_process_lives_on(
-    decoder: Decoder, photo: Path, tmp_path: Path
-) -> None:
+def test_an_error_of_the_file_is_reported_and_the_process_stays(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
     before = pid_of(decoder, tmp_path)
     with pytest.raises(NotAllowedError):
         decode(decoder, command_file(tmp_path, "hello"))

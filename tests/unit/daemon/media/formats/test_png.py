@@ -85,7 +85,7 @@ def test_missing_sample_values_are_reported(tmp_path: Path) -> None:
         read(path)
 
 
-def test_a_large_profile_in_several_chunks_is_applied(tmp_path: Path) -> None:
+def test_a_large_embedded_profile_is_applied(tmp_path: Path) -> None:
     assert read(save_image(tmp_path / "a.png", Image.new("RGB", (8, 8), "red"), icc_profile=swapped())).pictures[0][
         0, 0
     ].tolist() == pytest.approx([0, 0, 255], abs=12)
