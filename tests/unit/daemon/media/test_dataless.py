@@ -8,7 +8,7 @@ from daemon.media.dataless import forbid_downloads, is_dataless_error
 
 
 def test_the_policy_is_set_once_and_a_refusal_is_harmless() -> None:
-    """The numbers are those of macOS's sys/resource.h, which is not here."""
+    """The numbers are from macOS's sys/resource.h, which this machine does not have."""
     told: list[tuple[int, int, int]] = []
 
     def takes(*numbers: int) -> int:

@@ -139,7 +139,7 @@ def test_signals_outside_their_range_count_as_its_ends() -> None:
 
 
 def test_a_picture_of_any_shape_keeps_every_pixel_in_its_place() -> None:
-    """Also where a row is longer than what is in work at once, and where the picture is a turned view of another."""
+    """Also if a row is longer than a chunk, and if the picture is a transposed view of another."""
     for shape in ((1, 70_000), (700, 90), (3, 1)):
         values = np.random.default_rng(4).random((*shape, 3), dtype=np.float32)
         whole = to_sdr(values, transfer="pq", primaries="bt2020")

@@ -27,7 +27,7 @@ def half(file: Path) -> LivePhotoHalf | None:
 
 
 def half_in(content: bytes) -> LivePhotoHalf | None:
-    """The same of bytes; the bounds hold in any case."""
+    """The same for bytes; asserts the read limits."""
     lengths: list[int] = []
 
     def read(length: int, at: int) -> bytes:

@@ -18,7 +18,7 @@ from tests.support.foreign_files import MADE
 
 
 def named(content: bytes) -> str | None:
-    """The code of what a file with this content is; "media" for what smolwatch takes."""
+    """The code for a file with this content; "media" if smolwatch describes it."""
     head = content[:HEAD_BYTES]
     if sniff(head) is not None:
         return "media"

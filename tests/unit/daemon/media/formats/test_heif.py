@@ -112,7 +112,7 @@ def test_a_sequence_is_a_clip(tmp_path: Path) -> None:
 
 
 def test_a_picture_of_many_tiles_may_be_larger_than_one_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And is averaged while it is copied, so that it is never held twice."""
+    """It is averaged while it is copied, so that memory never holds it twice."""
     monkeypatch.setattr(heif, "MAX_PIXELS", 100_000)
     monkeypatch.setattr(heif, "ROWS", 16)
     picture = some_image(3, (641, 401))

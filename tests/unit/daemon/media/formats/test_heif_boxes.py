@@ -35,7 +35,7 @@ def said(content: bytes) -> Properties:
 
 
 def meta(owned: dict[int, list[int]], main: int, kept: bytes, *, version: int = 0, wide: int = 0) -> bytes:
-    """A description of pictures by number, and which of the kept properties each has."""
+    """A `meta` box with pictures by ID, and the indices of the properties of each."""
     table = struct.pack(">I", len(owned))
     for item, places in owned.items():
         table += struct.pack(">I" if version else ">H", item) + bytes([len(places)])

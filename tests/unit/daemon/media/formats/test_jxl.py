@@ -21,7 +21,7 @@ SMALLEST = bytes.fromhex("ff0a000010b00c0800")
 
 
 def bits(*fields: tuple[int, int]) -> bytes:
-    """Numbers, each of so many bits, the lowest first, behind the signature."""
+    """Numbers with their bit counts, lowest bits first, after the signature."""
     value, at = 0, 0
     for number, count in fields:
         value |= number << at

@@ -25,7 +25,7 @@ def chunk(name: bytes, content: bytes, checksum: int | None = None) -> bytes:
 
 
 def png(extra: bytes, *, late: bool = False, picture: Image.Image = PICTURE) -> bytes:
-    """A PNG with more chunks before its values, or behind them."""
+    """A PNG with extra chunks before or after its image data."""
     made = io.BytesIO()
     picture.save(made, "PNG")
     content = made.getvalue()
@@ -59,7 +59,7 @@ def test_what_does_not_matter_for_the_picture_does_not_matter(tmp_path: Path, na
 
 
 def test_texts_that_are_small_enough_are_still_read(tmp_path: Path) -> None:
-    """An orientation may stand in one."""
+    """They may contain an orientation."""
     info = PngImagePlugin.PngInfo()
     info.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6"/>')
     PICTURE.save(tmp_path / "a.png", pnginfo=info)

@@ -26,7 +26,7 @@ def without_the_extra(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 
 def thumbnail(*children: Directory, orientation: int = 1, dng: bool = True) -> Directory:
-    """The first directory of a camera's file: a thumbnail, from which the rest hangs."""
+    """The first directory of a camera raw file: a thumbnail, with sub-directories."""
     first = rgb(SMALL, subfile=1, orientation=orientation)
     first.tags |= DNG if dng else {}
     first.children = children
@@ -62,7 +62,7 @@ def test_a_preview_that_is_smaller_is_shown_with_the_whole_pictures_size(tmp_pat
 
 
 def test_a_preview_that_is_the_whole_picture_has_its_own_size(tmp_path: Path) -> None:
-    """Which is what the camera shows: the sensor sees a little more."""
+    """That is the picture that the camera shows: the sensor's picture is a little larger."""
     seen = sensor(some_image(3, (1240, 830)))
     assert read(save_raw(tmp_path / "a.tif", thumbnail(preview(), seen))).media == facts(1200, 800)
     seen.tags |= {50720: [1210, 810]}
@@ -154,7 +154,7 @@ def test_a_damaged_preview_gives_way_to_the_next(tmp_path: Path) -> None:
 
 
 def test_a_piece_of_a_picture_is_no_preview(tmp_path: Path) -> None:
-    """Lossy DNG holds its tiles as JPEG pictures."""
+    """Lossy DNG stores its tiles as JPEG pictures."""
     tiles = Directory({254: [0], 256: [1200], 257: [800], 262: [34892]}, [jpeg_of(some_image(4, (640, 800)))] * 2)
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(tiles)))
     assert (clip.media, clip.defects) == (facts(1200, 800), (SMALL_PREVIEW,))

@@ -58,7 +58,7 @@ def test_what_is_shown_of_a_sensor_is_known(numbers: dict[int, list[int]], crop:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
 def test_both_orders_of_bytes_and_both_lengths_of_offsets_are_read(order: str, big: bool) -> None:
-    """With a number that stands in its entry, and two that stand elsewhere."""
+    """With one value inside its entry, and two values at an offset."""
     if big:
         head = struct.pack(f"{order}HHHQ", 43, 8, 0, 16)
         entry = struct.pack(f"{order}HHQI4x", 256, 4, 1, 640) + struct.pack(f"{order}HHQQ", 324, 16, 2, 80)

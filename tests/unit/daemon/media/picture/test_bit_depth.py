@@ -23,7 +23,7 @@ def test_of_sixteen_bits_the_upper_eight_are_kept(order: str) -> None:
 
 
 def test_fractions_from_0_to_1_mean_black_to_white() -> None:
-    """Also where none of them is quite black or white."""
+    """Even if no value is exactly black or white."""
     assert row(Image.fromarray(np.array([[0.25, 0.5, 0.75]], np.float32))) == [64, 128, 191]
 
 

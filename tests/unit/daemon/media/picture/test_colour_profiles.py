@@ -34,7 +34,7 @@ def colour_of(picture: Image.Image) -> tuple[int, ...]:
 )
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_an_embedded_profile_is_applied(tmp_path: Path, format: str, options: dict[str, object], mode: str) -> None:
-    """What is stored as red is blue, and what is white stays white."""
+    """Stored red becomes blue, and white stays white."""
     if (format, mode) == ("JPEG", "RGBA"):
         pytest.skip("a JPEG has no alpha")
     picture = Image.new(mode, (64, 48), "white")
@@ -71,7 +71,7 @@ def test_a_profile_that_changes_nothing_costs_nothing() -> None:
 
 @pytest.mark.parametrize(("transfer", "grey", "least"), [(16, 148, 240), (18, 191, 215)])
 def test_hdr_values_become_ordinary_ones(transfer: int, grey: int, least: int) -> None:
-    """The signals that BT.2408 gives to white paper, in eight bits: PQ 58 %, HLG 75 %."""
+    """The signals of white paper in BT.2408, in eight bits: PQ 58 %, HLG 75 %."""
     white = to_rgb(Image.new("RGB", (4, 4), (grey,) * 3), coding=Coding(primaries=9, transfer=transfer))
     assert min(colour_of(white)) >= least and max(colour_of(white)) - min(colour_of(white)) <= 1
 
@@ -86,7 +86,7 @@ def test_hdr_takes_precedence_over_a_profile_and_a_profile_over_primaries() -> N
 
 
 def test_wide_primaries_without_a_profile_are_converted() -> None:
-    """What P3 calls a green of 200 is a livelier one in sRGB; its red and blue fall."""
+    """A green of 200 in P3 is more saturated in sRGB: red and blue decrease."""
     red, green, blue = colour_of(to_rgb(Image.new("RGB", (4, 4), (100, 200, 100)), coding=Coding(12, 13)))
     assert red < 80 and 200 <= green <= 206 and blue < 96
     assert colour_of(to_rgb(Image.new("RGB", (4, 4), RED), coding=Coding(1, 13))) == RED

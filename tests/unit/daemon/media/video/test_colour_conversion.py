@@ -42,7 +42,7 @@ def components(colour: tuple[int, int, int], matrix: int, range: int, bits: int)
 
 
 def filled(format: str, values: list[int], size: tuple[int, int] = (64, 48)) -> VideoFrame:
-    """A frame whose planes hold these values all over."""
+    """A frame whose planes are filled with these values."""
     frame = VideoFrame(*size, format)
     kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     for plane, value in zip(frame.planes, values, strict=True):

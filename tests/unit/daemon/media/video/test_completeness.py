@@ -40,7 +40,7 @@ def made(path: Path, options: dict[str, str] | None = None) -> bytes:
 
 @cache
 def film(suffix: str, options: tuple[tuple[str, str], ...]) -> bytes:
-    """With sound where it can hold any. Noise, so that there is something to break off."""
+    """With sound if the container supports it. Noise, so that the file is large enough to truncate."""
     rng, (width, height) = np.random.default_rng(7), TAPE if suffix == ".dv" else (176, 144)
     grey = (rng.integers(0, 255, (height, width), np.uint8) for _ in range(4 if suffix == ".dv" else 40))
     noise = [Image.fromarray(pixels).convert("RGB") for pixels in grey]
@@ -86,7 +86,7 @@ def test_live_recordings_state_no_sizes(tmp_path: Path, suffix: str) -> None:
 
 
 def test_clusters_may_be_without_sizes_too(tmp_path: Path) -> None:
-    """As browsers write them."""
+    """As written by browsers."""
     whole = made(path := tmp_path / "a.webm", {"live": "1"})
     parts = whole.split(b"\x1f\x43\xb6\x75")
     assert len(parts) > 1

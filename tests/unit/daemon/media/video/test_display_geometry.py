@@ -36,7 +36,7 @@ MATRICES = {
 
 
 def marked(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Black with a white corner at the top left and a gray one at the top right: no turn leaves it the same."""
+    """Black with a white corner at the top left and a gray one at the top right: every orientation differs."""
     picture = Image.new("RGB", size, "black")
     picture.paste("white", (0, 0, 24, 24))
     picture.paste("gray", (size[0] - 24, 0, size[0], 24))
@@ -49,7 +49,7 @@ def corners(pixels: NDArray[np.uint8]) -> list[int]:
 
 
 def say_turned(path: Path, every: bool) -> Path:
-    """Have the first frame's packet of an H.264 film, or every one, say how it is turned."""
+    """Add an orientation SEI to the first packet of an H.264 video, or to every one."""
     source = path.rename(path.with_stem("plain"))
     with av.open(str(source)) as plain, av.open(str(path), "w") as file:
         stream = file.add_stream_from_template(plain.streams.video[0])

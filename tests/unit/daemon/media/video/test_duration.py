@@ -25,7 +25,7 @@ WRAP_SECONDS = 2**33 / 90_000
 
 
 def say_length(path: Path, seconds: float) -> Path:
-    """Have a Matroska file say that it is so long."""
+    """Set the duration in a Matroska file's header."""
     content = bytearray(path.read_bytes())
     at = content.index(DURATION) + len(DURATION)
     content[at : at + 8] = struct.pack(">d", 1000 * seconds)
@@ -125,7 +125,7 @@ def test_a_pause_is_part_of_the_film(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_the_rate_of_a_film_that_slows_down_is_the_average(tmp_path: Path, suffix: str) -> None:
-    """Its beginning, longer than what FFmpeg looks at, is steady."""
+    """Its beginning, longer than what FFmpeg probes, has a steady rate."""
     times = [k / 25 for k in range(300)] + [12 + k / 2 for k in range(100)]
     frames = [frame for frame in grey_frames(40, (32, 32)) for _ in range(10)]
     media = read(save_video(tmp_path / f"a.{suffix}", frames, 25, times=times)).media
@@ -142,7 +142,7 @@ def test_a_stated_length_is_not_believed_against_the_packets(tmp_path: Path, sec
 
 @pytest.fixture
 def slow_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every packet a part of the time goes by in which packets are counted: 300 and no more are."""
+    """Each packet uses a part of the time limit for counting: exactly 300 are counted."""
     ticks = count()
     clock = SimpleNamespace(monotonic=lambda: next(ticks) * duration.COUNT_SECONDS / 300)
     monkeypatch.setattr(duration, "time", clock)
@@ -206,7 +206,7 @@ def test_a_fragmented_film_is_counted_whole(tmp_path: Path, flags: str) -> None:
 
 
 def test_frames_that_an_avi_left_out_do_not_count(tmp_path: Path) -> None:
-    """It stores nothing in their place, and players show the one before for longer."""
+    """Nothing is stored for them, and players show the previous frame for longer."""
     path = tmp_path / "a.avi"
     with av.open(str(save_video(tmp_path / "all.avi", grey_frames(24), 8))) as plain, av.open(str(path), "w") as file:
         stream = file.add_stream_from_template(plain.streams.video[0])

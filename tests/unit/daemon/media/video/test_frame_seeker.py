@@ -20,13 +20,13 @@ UNLISTED = {"mpegts": "libx264", "flv": "libx264", "asf": "wmv2", "ogg": "libvpx
 
 
 def long_film(path: Path, *, container: str, codec: str, group: int = 16, seconds: int = 300) -> Path:
-    """8 frames a second; each is shown for 20 frames, so that its number tells its time."""
+    """8 frames a second; each picture lasts 20 frames, so that its number gives its time."""
     frames = [frame for frame in grey_frames(40, (32, 32)) for _ in range(seconds // 5)]
     return save_video(path, frames, 8, codec, container, group=group)
 
 
 def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time of every frame that is decoded from here on."""
+    """The timestamps of all frames that are decoded from here on."""
     decoded: list[float] = []
     shot = FrameSeeker._timed
 
@@ -58,7 +58,7 @@ def test_without_an_index_seeking_and_decoding_all_give_the_same_frames(
 
 
 def test_a_seek_that_lands_too_late_is_repeated_from_earlier(tmp_path: Path) -> None:
-    """With 16 seconds from key frame to key frame, two seconds before the wanted time are not enough."""
+    """With 16 seconds between key frames, a margin of two seconds before the timestamp is not enough."""
     path = long_film(tmp_path / "a", container="mpegts", codec="libx264", group=128)
     known = duration_of(path)
     wanted = sample_timestamps(known, per_second=0.03)
@@ -68,7 +68,7 @@ def test_a_seek_that_lands_too_late_is_repeated_from_earlier(tmp_path: Path) -> 
 
 
 def test_a_seek_past_the_end_loses_no_time(tmp_path: Path) -> None:
-    """Its clock starts anew, so that a time is found in two places: from the third leap back on, none is tried."""
+    """Its clock restarts, so that a timestamp exists twice: after the third seek that went back, none is tried."""
     part = long_film(tmp_path / "part", container="mpegts", codec="libx264", seconds=100).read_bytes()
     path = tmp_path / "a"
     path.write_bytes(part + part)
@@ -90,7 +90,7 @@ def test_seeks_work_in_a_matroska_file_without_cues(tmp_path: Path, monkeypatch:
 
 
 def test_seeks_work_in_a_video_cut_out_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It begins 40 seconds behind a key frame, and the others come every 50."""
+    """It begins 40 seconds after a key frame; the others follow every 50 seconds."""
     path = edit_video(long_film(tmp_path / "a", container="mp4", codec="libx264", group=400), [(250, 40)])
     known = duration_of(path)
     decoded = count_shots(monkeypatch)
@@ -108,7 +108,7 @@ def test_a_video_with_several_edits_is_decoded_without_seeks(tmp_path: Path) -> 
 
 
 def test_frames_without_a_time_of_their_own_are_found_by_that_of_their_packet(tmp_path: Path) -> None:
-    """AVI tells when to decode, not when to show; and here frames are stored in another order."""
+    """AVI stores decoding times, not presentation times; and here frames are reordered."""
     path = long_film(tmp_path / "a", container="avi", codec="libx264")
     known = duration_of(path)
     times = [at + 0.125 * k for k, at in enumerate(range(0, 300, 10))]

@@ -30,7 +30,7 @@ def opened_as(container: str) -> Any:
     ],
 )
 def test_a_clock_is_joined_where_the_container_allows_for_it_alone(container: str, joined: list[float]) -> None:
-    """Frames that come in another order, and pauses, are no jump."""
+    """Reordered frames and pauses are no jump."""
     clock = JoinedClock(opened_as(container), 0.125)
     assert [clock.read(raw) for raw in (5.0, 5.125, 5.0625, 0.0, 0.125, 29.8125, 4000.0)] == joined
     assert clock.jumps
@@ -59,7 +59,7 @@ def packets(count: int, gap: int, duration: int = 0) -> list[Any]:
 
 
 def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec: str = "h264") -> PacketCounter:
-    """A tally of packets on a clock of 100 ticks a second."""
+    """A packet counter on a clock of 100 ticks a second."""
     stream = SimpleNamespace(
         time_base=Fraction(1, 100),
         average_rate=Fraction(average),
@@ -74,7 +74,7 @@ def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec
 
 
 def test_half_frames_of_a_broadcast_are_counted_in_pairs() -> None:
-    """FFmpeg hands interlaced H.264 out field by field, 50 a second, and knows that these are 25 frames."""
+    """FFmpeg returns interlaced H.264 field by field, 50 a second, with an average rate of 25 frames."""
     tally = tally_of(packets(200, 2), container="mpegts", average=25, usual=50)
     assert (tally.frames(), tally.rate(), tally.seconds) == (100, 25, 4.0)
 
@@ -97,7 +97,7 @@ def test_a_steady_film_may_lack_a_few_frames(missing: int, frames: int, rate: fl
     ("container", "duration", "lasts"), [("matroska", 0, 0.1), ("matroska", 30, 0.3), ("mpegts", 30, 0.1)]
 )
 def test_the_last_frame_lasts_as_stated_or_as_long_as_most(container: str, duration: int, lasts: float) -> None:
-    """A broadcast says nothing: what FFmpeg has there is a guess."""
+    """A broadcast states no durations: FFmpeg's are guesses."""
     tally = tally_of(packets(20, 10, duration), container=container, average=25, usual=25)
     assert tally.end == pytest.approx(1.9 + lasts)
 

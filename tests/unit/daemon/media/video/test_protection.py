@@ -27,7 +27,7 @@ def refused(path: Path) -> NotAllowedError:
 
 
 def element(name: str, content: bytes = b"") -> bytes:
-    """Of Matroska, its size in one byte."""
+    """A Matroska element with a one-byte size."""
     return bytes.fromhex(name) + bytes([0x80 | len(content)]) + content
 
 
@@ -41,7 +41,7 @@ def with_element(path: Path, new: bytes) -> Path:
 
 
 def with_box(path: Path, name: bytes, content: bytes) -> Path:
-    """The same MP4, with a box in its sample's entry in place of the one that tells the bit rate."""
+    """The same MP4, with a box in its sample entry in place of the one for the bit rate."""
     path.write_bytes(
         path.read_bytes().replace(path.read_bytes()[rate_at(path) :][:16], name + content.ljust(12, b"\0"))
     )
@@ -89,7 +89,7 @@ def windows_media_drm(folder: Path) -> Path:
 
 
 def scrambled_broadcast(folder: Path) -> Path:
-    """As from a card that the receiver did not have. What is not scrambled tells what is in it."""
+    """As recorded without the receiver's card. The unscrambled packets describe the streams."""
     path = save_film(folder / "a.ts", grey_frames(24))
     content = bytearray(path.read_bytes())
     for at in range(0, len(content), 188):
@@ -146,7 +146,7 @@ def test_dolby_vision_over_ordinary_colours_is_shown(tmp_path: Path, profile: in
 
 
 def test_headers_that_lead_nowhere_protect_nothing(tmp_path: Path) -> None:
-    """Whatever stands in the boxes, looking into them raises nothing else than ours."""
+    """For any content of the boxes, reading raises only MediaError."""
     for suffix in (".mp4", ".mkv", ".wmv", ".ts", ".vob"):
         path = save_film(tmp_path / f"a{suffix}", grey_frames(8))
         whole = path.read_bytes()

@@ -29,7 +29,7 @@ SUFFIXES = ["mp4", "mov", "mkv", "webm", "avi"]
 
 
 def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[VideoFrame]:
-    """Every frame that is decoded from here on."""
+    """All frames that are decoded from here on."""
     decoded: list[VideoFrame] = []
     shot = frame_seeker.FrameSeeker._timed
 
@@ -89,7 +89,7 @@ def test_where_the_film_ends_before_its_estimate_it_is_planned_once_more(
 
 
 def test_a_length_that_was_measured_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where frames at the end cannot be decoded, the film is as long as its packets say."""
+    """If frames at the end cannot be decoded, the packets determine the duration."""
     path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
     monkeypatch.setattr(videos, "measure", lambda *_: Duration(frames=48, rate=8))
     assert read(path).media.seconds == 6.0
@@ -244,7 +244,7 @@ def test_rubbish_is_refused_with_a_sentence(tmp_path: Path, beginning: bytes) ->
 
 @pytest.mark.parametrize("format", DEMUXERS)
 def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path, format: str) -> None:
-    """Even past the sniffing: FFmpeg has one descriptor, no way to another, and one demuxer."""
+    """Even after passing `sniff`: FFmpeg has one descriptor, no other protocol, and one demuxer."""
     secret = save_video(tmp_path / "secret.mp4", grey_frames(4))
     path = tmp_path / "list.mp4"
     for text in (f"ffconcat version 1.0\nfile {secret.name}\n", f"#EXTM3U\n#EXTINF:1,\n{secret}\n"):
@@ -366,7 +366,7 @@ def test_small_boxes_in_front_are_no_obstacle(tmp_path: Path, first: bytes, suff
 
 
 def smeared(path: Path, *, start: float = 0.4, end: float = 0.6) -> Path:
-    """A part of the file's pictures filled with zeros."""
+    """A part of the file's video data filled with zeros."""
     content = bytearray(path.read_bytes())
     pictures = max(content.find(b"mdat"), 0)
     first, last = (round(pictures + (len(content) - pictures) * part) for part in (start, end))
@@ -376,7 +376,7 @@ def smeared(path: Path, *, start: float = 0.4, end: float = 0.6) -> Path:
 
 
 def noise(count: int) -> list[Image.Image]:
-    """The left half is black in the first half of the film and white in the other."""
+    """The left half is black in the first half of the video and white in the second."""
     rng = np.random.default_rng(5)
     frames = [Image.fromarray(rng.integers(90, 170, (96, 128), np.uint8)).convert("RGB") for _ in range(count)]
     for number, frame in enumerate(frames):
@@ -386,7 +386,7 @@ def noise(count: int) -> list[Image.Image]:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".flv", ".wmv", ".mxf"])
 def test_a_lost_middle_is_reported_and_its_damaged_frames_are_not_used(tmp_path: Path, suffix: str) -> None:
-    """What a decoder guesses between black and white is neither. VP8's does not tell of a frame that is torn itself."""
+    """A guessed picture between black and white is neither. VP8's decoder does not report a damaged frame itself."""
     path = save_films(tmp_path / f"a{suffix}", [Film(frames=noise(75), fps=25)], options=FASTSTART.get(suffix))
     clip = read(smeared(path), plan(per_second=25, max_frames=75))
     assert DAMAGED in clip.defects

@@ -183,7 +183,7 @@ def films_of_every_kind(folder: Path) -> list[Path]:
 
 
 def refused_files(folder: Path) -> list[Path]:
-    """What is refused has its own ways through the libraries."""
+    """Refused files take their own code paths through the libraries."""
     torn = folder / "torn.mp4"
     torn.write_bytes(save_film(folder / "whole.mp4", grey_frames(8)).read_bytes()[:300])
     empty = folder / "none.jpg"
