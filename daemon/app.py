@@ -27,7 +27,7 @@ from daemon.intake.rescan import WISH, Rescan
 from daemon.intake.sweep import inbox_root
 from daemon.intake.wakeup import Wakeup
 from daemon.lock import HomeLock
-from daemon.media.dataless import leave_in_the_cloud
+from daemon.media.dataless import forbid_downloads
 from daemon.signals import StopNote, noted_signals
 from daemon.supervision.crash_loop import ADVICE, CrashLoop
 from daemon.supervision.database_health import DatabaseHealth
@@ -61,7 +61,7 @@ def run(
     and with `once` ModelUnavailableError when jobs wait for a model that is not there.
     """
     prepare_home(settings)
-    leave_in_the_cloud()
+    forbid_downloads()
     with (
         noted_signals() as note,  # before the lock: whoever sees the lock held may send SIGTERM
         HomeLock(settings.lock_file) as lock,

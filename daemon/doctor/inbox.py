@@ -19,7 +19,7 @@ from daemon.intake.filters import PLACEHOLDER, filters_of
 from daemon.intake.sweep import Found, inbox_root, sweep
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
-from daemon.media.safe_open import is_elsewhere, open_checked, way_in
+from daemon.media.safe_open import access_advice, is_dataless, open_checked
 
 #: More files than this are not looked at one by one.
 MOST_FILES = 10_000
@@ -85,7 +85,7 @@ def files_below(settings: Settings) -> Iterator[File]:
     root = inbox_root(settings)
     for entry in sweep(root, filters_of(settings, root)):
         if isinstance(entry, Found):
-            yield File(entry.path, not is_elsewhere(entry.stat), entry.stat.st_mtime)
+            yield File(entry.path, not is_dataless(entry.stat), entry.stat.st_mtime)
         elif entry.turned is PLACEHOLDER:
             yield File(entry.path, is_here=False)
 
@@ -148,9 +148,11 @@ def access_line(inbox: InboxFacts) -> Finding:
 def barred_line(path: Path, error: OSError) -> Finding:
     """EPERM is macOS's privacy, which no chmod changes; EACCES is the folder's own permissions."""
     if error.errno == errno.EPERM:
-        return problem("inbox", f"The system keeps smolwatch out of {path} (its privacy settings)", way_in(error))
+        return problem(
+            "inbox", f"The system keeps smolwatch out of {path} (its privacy settings)", access_advice(error)
+        )
     if error.errno == errno.EACCES:
-        return problem("inbox", f"The permissions of {path} keep smolwatch out", way_in(error))
+        return problem("inbox", f"The permissions of {path} keep smolwatch out", access_advice(error))
     return problem("inbox", f"{path}: {error.strerror}", "Look at the disk that it lies on.")
 
 

@@ -7,7 +7,7 @@ import os
 
 from daemon.errors import ChangedError
 from daemon.media.foreign.foreign_files import foreign_error
-from daemon.media.safe_open import open_checked, reading
+from daemon.media.safe_open import open_checked, translate_os_errors
 from daemon.media.sniff import HEAD_BYTES, Format, sniff
 from storage.records import Fingerprint, NewFile
 
@@ -23,7 +23,7 @@ def identify(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
     try:
         known = format_of(descriptor)
         digest = digest_of(descriptor)
-        with reading():
+        with translate_os_errors():
             there = Fingerprint.of(os.fstat(descriptor))
         if there != settled:
             raise ChangedError("The file changed while it was read.")
@@ -42,8 +42,8 @@ def kind_at(path: bytes, *, max_bytes: int) -> Format:
 
 
 def format_of(descriptor: int) -> Format:
-    """By the first bytes. Raises ForeignError, which names what is neither picture nor video, or as `reading` does."""
-    with reading():
+    """By the first bytes. Raises ForeignError for other files, or as `translate_os_errors` does."""
+    with translate_os_errors():
         head = os.pread(descriptor, HEAD_BYTES, 0)
     known = sniff(head)
     if known is None:
@@ -58,7 +58,7 @@ def digest_of(descriptor: int) -> str:
     """
     digest = hashlib.blake2b(digest_size=32)
     place = 0
-    with reading():
+    with translate_os_errors():
         while chunk := os.pread(descriptor, CHUNK_BYTES, place):
             digest.update(chunk)
             place += len(chunk)

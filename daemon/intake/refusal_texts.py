@@ -85,7 +85,7 @@ def most_first(found: Mapping[str, int]) -> dict[str, int]:
 
 
 def in_words(kinds: Mapping[str, int]) -> str:
-    """The skipped ones, by their kind's code: "300 songs, 80 PDF documents, 32 texts"."""
+    """The skipped ones, by their kind's code: "300 songs, 80 PDF documents, 32 text files"."""
     groups: Counter[str] = Counter()
     singular: dict[str, str] = {}
     for code, count in kinds.items():

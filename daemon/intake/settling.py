@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from daemon.media.safe_open import is_elsewhere
+from daemon.media.safe_open import is_dataless
 
 #: Birth times that the Finder gives a file until its copy is complete: kMagicBusyCreationDate of Carbon's headers
 #: (1946), and those that macOS's own CloudDocs tests for (1904 and 1984).
@@ -127,6 +127,6 @@ def on_its_way(stat: os.stat_result, young: bool) -> Waiting | None:
     """
     if young and getattr(stat, "st_birthtime", None) in FINDER_COPYING:
         return COPYING
-    if is_elsewhere(stat):
+    if is_dataless(stat):
         return NOT_DOWNLOADED
     return None

@@ -10,7 +10,7 @@ from stat import S_ISDIR
 
 from config.settings import Settings
 from daemon.intake.filters import Filters, Rejection, of_mode
-from daemon.media.safe_open import way_in
+from daemon.media.safe_open import access_advice
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def invisible(error: OSError) -> Rejection:
 
 def kept_out(what: str, error: OSError) -> Rejection:
     """With the way in, where there is one; else with the system's own word for what is wrong."""
-    way = way_in(error)
+    way = access_advice(error)
     return Rejection("no-access", f"{what}. {way}" if way else f"{what}: {error.strerror}.")
 
 

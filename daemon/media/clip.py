@@ -1,4 +1,4 @@
-"""What a decoded file is: pictures in order, with the facts that the words around them need."""
+"""A decoded file: pictures in order, with the facts that the prompt needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from storage.description import Media
 from storage.records import MediaKind
 
-#: What of a file could not be seen (storage/quality.py has the words): parts of it are broken, or its end is missing.
+#: Codes of defects (storage/quality.py has their sentences): damaged in places, its end missing, only a small preview.
 DAMAGED = "damaged"
 CUT_SHORT = "cut-short"
 SMALL_PREVIEW = "small-preview"
@@ -21,9 +21,9 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class DecodePlan:
-    """How much of a file the model will look at. Edges are in pixels; larger pictures are shrunk to them on the way.
+    """How much of a file to decode. Edges are in pixels; larger pictures are shrunk to them while decoding.
 
-    `sparing`: memory is short, and worth more than speed and the last bit of sharpness.
+    `low_memory`: save memory at the cost of speed and some sharpness.
     """
 
     image_edge: int
@@ -32,25 +32,25 @@ class DecodePlan:
     max_frames: int
     max_bytes: int
     seconds: float
-    sparing: bool = False
+    low_memory: bool = False
 
     def smaller(self) -> DecodePlan:
-        """The plan for a second try, after the first took more memory than there is."""
+        """The plan for a retry after the first try ran out of memory."""
         return replace(
             self,
             image_edge=max(self.image_edge // 2, 1),
             frame_edge=max(self.frame_edge // 2, 1),
             max_frames=max(self.max_frames // 4, 1),
-            sparing=True,
+            low_memory=True,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """`pictures`: one for an image, one a sampled frame for a video, with `timestamps` in seconds from the start.
+    """`pictures`: one for an image, one per sampled frame for a video, with `timestamps` in seconds from the start.
 
-    `media` holds the file's own size, not that of the (perhaps shrunk) pictures. `defects` says in codes what of the
-    file could not be seen: DAMAGED, CUT_SHORT, SMALL_PREVIEW.
+    `media` holds the file's own size; the pictures may be shrunk. `defects`: codes DAMAGED, CUT_SHORT, SMALL_PREVIEW
+    for what could not be decoded.
     """
 
     media: Media
@@ -64,5 +64,5 @@ class Clip:
 
     @property
     def nbytes(self) -> int:
-        """What the pictures take in memory."""
+        """Memory of the pictures in bytes."""
         return sum(picture.nbytes for picture in self.pictures)

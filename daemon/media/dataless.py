@@ -1,4 +1,4 @@
-"""Files whose bytes are in the cloud only, which macOS calls dataless: reading one must not fetch it."""
+"""Dataless files of macOS, whose bytes are only in the cloud: reading one must not download it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Callable
 from loguru import logger
 
 #: sys/resource.h of macOS: setiopolicy_np(IOPOL_TYPE_VFS_MATERIALIZE_DATALESS_FILES, IOPOL_SCOPE_PROCESS,
-#: IOPOL_MATERIALIZE_DATALESS_FILES_OFF). A read of such a file fails then, with EDEADLK.
+#: IOPOL_MATERIALIZE_DATALESS_FILES_OFF). With it, reading such a file fails with EDEADLK.
 TYPE_DATALESS, SCOPE_PROCESS, OFF = 3, 0, 1
 
 SetPolicy = Callable[[int, int, int], int]
 
 
-def leave_in_the_cloud(set_policy: SetPolicy | None = None) -> bool:
-    """Whether this process fetches nothing by reading from now on; True on a Mac alone. Tried on none.
+def forbid_downloads(set_policy: SetPolicy | None = None) -> bool:
+    """Make reads of this process never download files. True if the system accepted it (macOS only; not tested there).
 
-    What launchd starts is told so by its plist already (MaterializeDatalessFiles); what a terminal starts is not.
-    `set_policy`: the system's setiopolicy_np; 0 means done.
+    For a service, the launchd plist sets it already (MaterializeDatalessFiles); for a terminal nothing does.
+    `set_policy`: the system's setiopolicy_np, which returns 0 on success.
     """
-    call = set_policy or policy_of_the_system()
+    call = set_policy or system_set_policy()
     if call is None:
         return False
     try:
@@ -35,15 +35,15 @@ def leave_in_the_cloud(set_policy: SetPolicy | None = None) -> bool:
     return done
 
 
-def policy_of_the_system() -> SetPolicy | None:
+def system_set_policy() -> SetPolicy | None:
     if platform.system() != "Darwin":
         return None
     found: SetPolicy | None = getattr(ctypes.CDLL(None), "setiopolicy_np", None)
     return found
 
 
-def wanted_the_cloud(error: BaseException | None) -> bool:
-    """Whether a read failed for want of bytes that are in the cloud only, whatever a library made of that."""
+def is_dataless_error(error: BaseException | None) -> bool:
+    """Whether EDEADLK, a read of a dataless file, is the error or in its chain of causes."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, OSError) and error.errno == errno.EDEADLK:

@@ -1,6 +1,6 @@
 """Boxes of MP4, QuickTime and HEIF files (ISO/IEC 14496-12), header by header. Pure: the bytes are passed in.
 
-Everything stays bounded on hostile files: a `BoxReader` gives so many bytes in so many reads, and nothing after that.
+Bounded on hostile files: a `BoxReader` returns nothing more after a maximum of bytes or reads.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ HEADER_BYTES = 16
 
 
 class BoxReader:
-    """Reads a file of `size` bytes by `read(length, at)`, as os.pread does; b"" once its bounds are used up."""
+    """Reads a file of `size` bytes through `read(length, at)`, as os.pread does; b"" once its limits are reached."""
 
-    def __init__(self, read: Callable[[int, int], bytes], size: int, *, most_bytes: int, most_reads: int) -> None:
+    def __init__(self, read: Callable[[int, int], bytes], size: int, *, max_bytes: int, max_reads: int) -> None:
         self._read = read
         self._size = size
-        self._bytes_left = most_bytes
-        self._reads_left = most_reads
+        self._bytes_left = max_bytes
+        self._reads_left = max_reads
 
     def __call__(self, length: int, at: int) -> bytes:
         if self._reads_left <= 0 or length > self._bytes_left or at >= self._size:
@@ -30,7 +30,7 @@ class BoxReader:
 
 
 class Box(NamedTuple):
-    """`start` and `end` enclose the content, in bytes from the start of what is read."""
+    """`start` and `end` of the content, in bytes from the beginning of the data."""
 
     name: bytes
     start: int
@@ -38,13 +38,13 @@ class Box(NamedTuple):
 
 
 def boxes(read: Callable[[int, int], bytes], start: int, end: int) -> Iterator[Box]:
-    """The boxes between two places, as far as their sizes make sense. Enters none of them."""
+    """The boxes between two offsets, up to the first invalid size. Does not descend into them."""
     at = start
     while at + 8 <= end:
         head = read(min(HEADER_BYTES, end - at), at)
-        size, content = number(head, 0, 4), at + 8
-        if size == 1:  # the size stands behind the name
-            size, content = number(head, 8, 8), at + 16
+        size, content = uint(head, 0, 4), at + 8
+        if size == 1:  # a 64-bit size follows the name
+            size, content = uint(head, 8, 8), at + 16
         elif size == 0:  # to the end
             size = end - at
         if len(head) < content - at or size < content - at:
@@ -54,22 +54,22 @@ def boxes(read: Callable[[int, int], bytes], start: int, end: int) -> Iterator[B
 
 
 def child(read: Callable[[int, int], bytes], parent: Box, name: bytes) -> Box | None:
-    """The first box of that name directly within another."""
+    """The first direct child of that name."""
     return next((box for box in boxes(read, parent.start, parent.end) if box.name == name), None)
 
 
-def content_of(read: Callable[[int, int], bytes], box: Box, most: int) -> bytes:
-    """All of a box; b"" when it has more than `most` bytes, or is not all there."""
+def read_content(read: Callable[[int, int], bytes], box: Box, max_bytes: int) -> bytes:
+    """The content of a box; b"" if it is longer than `max_bytes`, or incomplete."""
     length = box.end - box.start
-    content = read(length, box.start) if length <= most else b""
+    content = read(length, box.start) if length <= max_bytes else b""
     return content if len(content) == length else b""
 
 
-def within(content: bytes) -> Callable[[int, int], bytes]:
-    """Reads bytes that are at hand, as a file is read."""
+def reader_of(content: bytes) -> Callable[[int, int], bytes]:
+    """A `read(length, at)` function over bytes in memory."""
     return lambda length, at: content[at : at + length]
 
 
-def number(content: bytes, at: int, size: int) -> int:
-    """Big-endian and unsigned; what is not there counts as nothing."""
+def uint(content: bytes, at: int, size: int) -> int:
+    """Big-endian and unsigned; 0 past the end."""
     return int.from_bytes(content[at : at + size], "big")

@@ -1,18 +1,18 @@
 """The ContentIdentifier in a picture's EXIF: tag 0x0011 of Apple's maker note (the name is exiftool's). Pure.
 
-An EXIF block is a TIFF file of its own: a byte order, then lists ("IFDs") of entries of twelve bytes. The maker note
-has such a list too, whose offsets count from the note's own start.
+An EXIF block is a TIFF file: a byte order, then directories (IFDs) with entries of twelve bytes. The maker note
+contains such a directory too; its offsets count from the start of the note.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-EXIF_LIST = 0x8769
+EXIF_IFD = 0x8769
 MAKER_NOTE = 0x927C
 CONTENT_IDENTIFIER = 0x0011
 APPLE = b"Apple iOS\0"
-#: In the note: Apple's name, a version, the byte order, and then the list.
+#: In the note: Apple's name, a version, the byte order, then the directory.
 ORDER_AT, LIST_AT = 12, 14
 ENTRY_BYTES = 12
 
@@ -21,7 +21,7 @@ ORDERS: dict[bytes, Order] = {b"MM": "big", b"II": "little"}
 
 
 class Entry(NamedTuple):
-    """A list's entry holds `number` values: at `place`, in the entry itself, or, if they need more room, at `value`."""
+    """An entry with `number` values: inside the entry at `place`, or at offset `value` if they do not fit."""
 
     number: int
     place: int
@@ -29,12 +29,12 @@ class Entry(NamedTuple):
 
 
 def identifier_in(exif: bytes) -> bytes | None:
-    """The text as it stands in an EXIF block that begins with its byte order; None where there is none."""
+    """The identifier in an EXIF block that begins with its byte order; None without one."""
     order = ORDERS.get(exif[:2])
     if order is None:
         return None
-    inner = entry(exif, order, int.from_bytes(exif[4:8], order), EXIF_LIST)
-    note = entry(exif, order, inner.value, MAKER_NOTE) if inner else None
+    exif_ifd = entry(exif, order, int.from_bytes(exif[4:8], order), EXIF_IFD)
+    note = entry(exif, order, exif_ifd.value, MAKER_NOTE) if exif_ifd else None
     return identifier_in_note(exif[note.value : note.value + note.number]) if note else None
 
 
@@ -50,7 +50,7 @@ def identifier_in_note(note: bytes) -> bytes | None:
 
 
 def entry(content: bytes, order: Order, at: int, tag: int) -> Entry | None:
-    """The entry of that tag in the list at `at`."""
+    """The entry of that tag in the directory at offset `at`."""
     count = int.from_bytes(content[at : at + 2], order)
     for place in range(at + 2, min(at + 2 + count * ENTRY_BYTES, len(content) - ENTRY_BYTES + 1), ENTRY_BYTES):
         if int.from_bytes(content[place : place + 2], order) == tag:

@@ -1,4 +1,4 @@
-"""Libraries that are there only where an extra was installed; None where it was not."""
+"""Libraries of the optional extras; None if not installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def library(name: str) -> Any:
         return None
 
 
-#: Extra "jxl": Pillow opens JPEG XL once it is loaded.
+#: Extra "jxl": importing it registers JPEG XL with Pillow.
 pillow_jxl = library("pillow_jxl")
-#: Extra "raw": develops what a camera's sensor saw.
+#: Extra "raw": develops camera raw files (LibRaw).
 rawpy = library("rawpy")

@@ -1,4 +1,4 @@
-"""Tells in JSON which of the promised formats cannot be opened here. A program of its own: what breaks, breaks alone.
+"""Prints as JSON which supported formats cannot be decoded here. A program of its own, because it may crash.
 
 python -m daemon.media.probe_codecs
 """
@@ -15,16 +15,16 @@ from av.codec.codec import UnknownCodecError
 from av.format import ContainerFormat
 from PIL import Image, features
 
-from daemon.media.picture import images
+from daemon.media import images
 from daemon.media.video import containers
 
-#: Formats for which Pillow needs a library that a build may lack.
+#: Formats for which Pillow needs an optional library.
 LIBRARIES = {"JPEG": "jpg", "PNG": "zlib", "WEBP": "webp", "AVIF": "avif"}
-#: One of the two decodes AV1.
+#: One of these two is enough for AV1.
 EITHER = {"av1", "libdav1d"}
 
 
-def about() -> dict[str, object]:
+def probe() -> dict[str, object]:
     pillow_heif.register_heif_opener(thumbnails=False)
     Image.init()
     missing = [*missing_pictures(), *missing_videos()]
@@ -37,7 +37,7 @@ def missing_pictures() -> list[str]:
 
 
 def missing_videos() -> list[str]:
-    """Decoders and demuxers by FFmpeg's names. An encoder or a muxer of the same name opens nothing."""
+    """Decoders and demuxers by FFmpeg's names; encoders and muxers of the same name do not count."""
     codecs = [name for name in sorted(containers.CODECS) if not can_decode(name)]
     formats = [name for name in sorted(set(containers.DEMUXERS.values())) if not can_demux(name)]
     return [name for name in codecs if name not in EITHER or set(codecs) >= EITHER] + formats
@@ -58,4 +58,4 @@ def can_demux(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(json.dumps(about()))
+    print(json.dumps(probe()))

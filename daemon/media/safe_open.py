@@ -1,4 +1,4 @@
-"""Opening a path once, safely: a regular file of sane size that is still the one that was queued, or an error."""
+"""Opens a path safely: a regular file of limited size that still matches the queued fingerprint, or an error."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from daemon.errors import (
 )
 from storage.records import Fingerprint
 
-# Without O_NONBLOCK a pipe would block for ever; O_NOFOLLOW refuses a link that was put there after the file was seen.
+# Without O_NONBLOCK a pipe would block forever; O_NOFOLLOW refuses a link that replaced the file after it was listed.
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
-#: macOS: the content is in the cloud only, and reading it would fetch it (SF_DATALESS).
+#: macOS: the content is only in the cloud, and reading it would download it (SF_DATALESS).
 DATALESS = 0x40000000
 
-#: Who keeps smolwatch out: a file's owner, by permissions (EACCES), or macOS, by its privacy settings (EPERM).
-PERMISSIONS = "Check the permissions of the file and of the folders above it; it is tried again by itself."
-PRIVACY = (
+#: Access is denied by file permissions (EACCES) or by the privacy settings of macOS (EPERM).
+PERMISSIONS_ADVICE = "Check the permissions of the file and of its parent folders; it is retried automatically."
+PRIVACY_ADVICE = (
     "On a Mac, allow it under System Settings > Privacy & Security > Files and Folders (or Full Disk Access), for the "
-    "program that runs smolwatch; it is tried again by itself."
+    "program that runs smolwatch; it is retried automatically."
 )
 
 
 def open_checked(path: bytes, *, max_bytes: int, expected: Fingerprint | None = None) -> int:
-    """A descriptor of the regular file at `path`, for the caller to close. Never blocks, follows no link.
+    """A descriptor of the regular file at `path`, which the caller must close. Never blocks, follows no link.
 
-    Raises GoneError, NoAccessError, NotRegularError, ChangedError when it is not `expected`, NotDownloadedError when
-    its bytes are elsewhere, UnreadableError when it is empty, TooLargeError when it is over `max_bytes`.
+    Raises GoneError, NoAccessError, NotRegularError, ChangedError if it is not `expected`, NotDownloadedError if its
+    bytes are only in the cloud, UnreadableError if it is empty, TooLargeError if it is larger than `max_bytes`.
     """
     try:
         descriptor = os.open(path, FLAGS)
     except OSError as error:
-        raise refusal(error) from error
+        raise media_error(error) from error
     try:
         check(os.fstat(descriptor), max_bytes, expected)
     except BaseException:
@@ -53,47 +53,47 @@ def open_checked(path: bytes, *, max_bytes: int, expected: Fingerprint | None = 
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """What the system refuses while one file is read costs that file alone: MediaError in place of OSError."""
+def translate_os_errors() -> Iterator[None]:
+    """Raise MediaError for an OSError while reading one file, so that it affects that file only."""
     try:
         yield
     except OSError as error:
-        raise refusal(error, "read") from error
+        raise media_error(error, "read") from error
 
 
 def check(found: os.stat_result, max_bytes: int, expected: Fingerprint | None) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise NotRegularError(f"It is {kind_of(found.st_mode)}, not a file.")
+        raise NotRegularError(f"It is {describe_kind(found.st_mode)}, not a file.")
     if expected is not None and Fingerprint.of(found) != expected:
         raise ChangedError("The file changed after it was queued.")
-    if is_elsewhere(found):
+    if is_dataless(found):
         raise NotDownloadedError
     if found.st_size == 0:
         raise UnreadableError("The file is empty.")
     if found.st_size > max_bytes:
-        raise TooLargeError(f"The file has {found.st_size:,} bytes, more than the {max_bytes:,} that smolwatch opens.")
+        raise TooLargeError(f"The file has {found.st_size:,} bytes; the limit is {max_bytes:,} bytes.")
 
 
 def check_size(descriptor: int, size: int) -> None:
-    """Raises ChangedError when there are more bytes now, or fewer: whoever follows a file that grows finds no end."""
+    """Raises ChangedError if the size differs now: reading a file that keeps growing would never end."""
     if os.fstat(descriptor).st_size != size:
-        raise ChangedError("The file changed while it was opened.")
+        raise ChangedError("The file changed while it was being read.")
 
 
-def is_elsewhere(found: os.stat_result) -> bool:
-    """Whether the file's bytes are in the cloud only."""
+def is_dataless(found: os.stat_result) -> bool:
+    """Whether the file's bytes are only in the cloud."""
     return bool(getattr(found, "st_flags", 0) & DATALESS)
 
 
-def kind_of(mode: int) -> str:
+def describe_kind(mode: int) -> str:
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def refusal(error: OSError, verb: str = "open") -> MediaError:
-    """What a failed open or read means to the person whose file it is."""
+def media_error(error: OSError, verb: str = "open") -> MediaError:
+    """The MediaError for a failed open or read."""
     match error.errno:
-        case errno.EDEADLK:  # macOS: its bytes went to the cloud after it was looked at
+        case errno.EDEADLK:  # macOS: evicted to the cloud after it was checked
             return NotDownloadedError(detail=os.strerror(errno.EDEADLK))
         case errno.ENOENT | errno.ENOTDIR:
             return GoneError("The file is no longer there.")
@@ -102,17 +102,17 @@ def refusal(error: OSError, verb: str = "open") -> MediaError:
         case errno.ENXIO | errno.ENODEV | errno.EOPNOTSUPP:
             return NotRegularError("It is a socket or a device, not a file.")
         case errno.EACCES:
-            return NoAccessError("Reading the file is not permitted.", advice=way_in(error))
+            return NoAccessError("Reading the file is not permitted.", advice=access_advice(error))
         case errno.EPERM:
-            return NoAccessError("The system does not let smolwatch into this folder.", advice=way_in(error))
+            return NoAccessError("The system denies smolwatch access to this folder.", advice=access_advice(error))
         case _:
             return NoAccessError(
                 f"The system cannot {verb} the file.",
-                advice="Check the disk that it is on; it is tried again by itself.",
+                advice="Check the disk that it is on; the file is retried automatically.",
                 detail=os.strerror(error.errno or 0),
             )
 
 
-def way_in(error: OSError) -> str:
-    """What a person can do about a refused access; nothing where it is none."""
-    return {errno.EACCES: PERMISSIONS, errno.EPERM: PRIVACY}.get(error.errno or 0, "")
+def access_advice(error: OSError) -> str:
+    """Advice for a denied access; empty for other errors."""
+    return {errno.EACCES: PERMISSIONS_ADVICE, errno.EPERM: PRIVACY_ADVICE}.get(error.errno or 0, "")

@@ -14,7 +14,7 @@ from daemon.errors import ChangedError, UnfinishedError
 from daemon.intake.identity import digest_of
 from daemon.intake.inbox_mount import InboxMount
 from daemon.media.clip import CUT_SHORT, Clip
-from daemon.media.safe_open import open_checked, refusal
+from daemon.media.safe_open import media_error, open_checked
 from daemon.retry_policy import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
 from daemon.worker.heartbeat import Heartbeat
 from storage.errors import ClaimLostError
@@ -108,7 +108,7 @@ def check_unchanged(path: bytes, read: Fingerprint) -> None:
     try:
         stat = os.lstat(path)
     except OSError as error:
-        raise refusal(error) from error
+        raise media_error(error) from error
     if Fingerprint.of(stat) != read:
         raise ChangedError("The file changed while it was described.")
 

@@ -23,9 +23,9 @@ from daemon.inference.registry import make_engine
 from daemon.inference.torch.environment import set_library_defaults
 from daemon.intake.filters import filters_of
 from daemon.intake.sweep import inbox_root
-from daemon.media.dataless import leave_in_the_cloud
+from daemon.linux import die_with_parent
+from daemon.media.dataless import forbid_downloads
 from daemon.media.decoder.decoder import Decoder
-from daemon.media.decoder.sandbox.linux import die_with_parent
 from daemon.messages import PathReport, Stage, StageReport
 from daemon.power.io_priority import let_others_first
 from daemon.power.sensors import read_power
@@ -60,7 +60,7 @@ def run_worker(
         die_with_parent()
     set_library_defaults(os.environ)
     let_others_first()
-    leave_in_the_cloud()
+    forbid_downloads()
     set_up_logs(settings, role="worker", console=False)
     clock, work = SystemClock(), settings.work
     reports = Reports(pipe)

@@ -19,7 +19,7 @@ from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Fingerprint, Job, MediaKind, NewFile
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, description_of, new_file
-from tests.support.halves import OTHER, film, picture
+from tests.support.live_photo_halves import OTHER, picture_half, video_half
 from tests.support.media.live_photos import IDENTIFIER
 from tests.support.stores import MAKERS, Made
 
@@ -109,8 +109,8 @@ def desk(made: Made, clock: FakeClock, tmp_path: Path) -> Desk:
 @pytest.fixture
 def pair(desk: Desk) -> Desk:
     """With IMG_1.HEIC and IMG_1.MOV in the folder, not yet admitted."""
-    desk.drop("IMG_1.HEIC", picture())
-    desk.drop("IMG_1.MOV", film())
+    desk.drop("IMG_1.HEIC", picture_half())
+    desk.drop("IMG_1.MOV", video_half())
     return desk
 
 
@@ -205,8 +205,8 @@ class TestArrival:
         pictures, films = [], []
         for number in range(250):
             identifier = f"{number:08}-0000-0000-0000-00000000000A"
-            pictures.append(desk.drop(f"{number}.jpg", picture(identifier)))
-            films.append(desk.drop(f"{number}.mov", film(identifier)))
+            pictures.append(desk.drop(f"{number}.jpg", picture_half(identifier)))
+            films.append(desk.drop(f"{number}.mov", video_half(identifier)))
         names = films + pictures if films_first else pictures + films
         outcomes = dict(zip(names, desk.enter(*names), strict=True))
         assert outcomes == dict.fromkeys(pictures, QUEUED) | dict.fromkeys(films, ASIDE)
@@ -225,13 +225,13 @@ class TestArrival:
 
 class TestWhichFilesBelongTogether:
     def test_the_identifier_counts_whatever_the_names_are(self, desk: Desk) -> None:
-        desk.drop("beach.jpg", picture())
-        desk.drop("clip 7.mov", film())
+        desk.drop("beach.jpg", picture_half())
+        desk.drop("clip 7.mov", video_half())
         assert desk.enter("clip 7.mov", "beach.jpg") == [ASIDE, QUEUED]
 
     def test_two_identifiers_are_two_items_whatever_the_names_are(self, desk: Desk) -> None:
-        desk.drop("IMG_1.HEIC", picture())
-        desk.drop("IMG_1.MOV", film(OTHER))
+        desk.drop("IMG_1.HEIC", picture_half())
+        desk.drop("IMG_1.MOV", video_half(OTHER))
         assert desk.enter("IMG_1.HEIC", "IMG_1.MOV") == [QUEUED, QUEUED]
 
     @pytest.mark.parametrize("identifiers", [(None, None), (IDENTIFIER, None), (None, IDENTIFIER)])
@@ -240,7 +240,10 @@ class TestWhichFilesBelongTogether:
     def test_without_an_identifier_one_name_in_one_folder_makes_a_pair_and_that_is_said(
         self, desk: Desk, identifiers: tuple[str | None, str | None], names: tuple[str, str], order: str
     ) -> None:
-        still, moving = desk.drop(names[0], picture(identifiers[0])), desk.drop(names[1], film(identifiers[1]))
+        still, moving = (
+            desk.drop(names[0], picture_half(identifiers[0])),
+            desk.drop(names[1], video_half(identifiers[1])),
+        )
         if order == "together":
             desk.enter(moving, still)
         else:
@@ -251,49 +254,52 @@ class TestWhichFilesBelongTogether:
         assert "by its name alone" in desk.reason(moving)
 
     def test_a_long_film_of_the_same_name_is_a_file_of_its_own(self, desk: Desk) -> None:
-        desk.drop("DSC_1.JPG", picture(None))
-        desk.drop("DSC_1.MOV", film(None, seconds=30))
+        desk.drop("DSC_1.JPG", picture_half(None))
+        desk.drop("DSC_1.MOV", video_half(None, seconds=30))
         assert desk.enter("DSC_1.JPG", "DSC_1.MOV") == [QUEUED, QUEUED]
 
     def test_one_name_in_two_folders_makes_no_pair(self, desk: Desk) -> None:
-        desk.drop("a/IMG_1.HEIC", picture(None))
-        desk.drop("b/IMG_1.MOV", film(None))
+        desk.drop("a/IMG_1.HEIC", picture_half(None))
+        desk.drop("b/IMG_1.MOV", video_half(None))
         assert desk.enter("a/IMG_1.HEIC", "b/IMG_1.MOV") == [QUEUED, QUEUED]
 
     @pytest.mark.parametrize("names", list(permutations(["stills/IMG_1.HEIC", "films/IMG_1.MOV"])))
     def test_a_pair_that_an_export_split_over_folders_is_one_item(self, desk: Desk, names: tuple[str, str]) -> None:
-        desk.drop("stills/IMG_1.HEIC", picture())
-        desk.drop("films/IMG_1.MOV", film())
+        desk.drop("stills/IMG_1.HEIC", picture_half())
+        desk.drop("films/IMG_1.MOV", video_half())
         for name in names:
             desk.enter(name)
         assert list(desk.jobs()) == ["stills/IMG_1.HEIC"]
         assert desk.reason("films/IMG_1.MOV").endswith("its picture, ../stills/IMG_1.HEIC.")
 
     def test_an_edited_picture_of_the_same_moment_is_another_picture(self, desk: Desk) -> None:
-        desk.drop("IMG_1.HEIC", picture())
-        desk.drop("IMG_E1.JPG", picture(rest=b"edited"))
-        desk.drop("IMG_1.MOV", film())
+        desk.drop("IMG_1.HEIC", picture_half())
+        desk.drop("IMG_E1.JPG", picture_half(rest=b"edited"))
+        desk.drop("IMG_1.MOV", video_half())
         assert desk.enter("IMG_E1.JPG", "IMG_1.MOV", "IMG_1.HEIC") == [QUEUED, ASIDE, QUEUED]
         assert desk.partner("IMG_1.MOV") == "IMG_1.HEIC"
 
     def test_a_film_that_was_described_stands_for_one_picture_alone(self, pair: Desk) -> None:
         pair.enter("IMG_1.MOV")
         pair.describe()
-        pair.drop("IMG_E1.JPG", picture(rest=b"edited"))
-        pair.drop("IMG_E2.JPG", picture(rest=b"edited again"))
+        pair.drop("IMG_E1.JPG", picture_half(rest=b"edited"))
+        pair.drop("IMG_E2.JPG", picture_half(rest=b"edited again"))
         assert pair.enter("IMG_1.HEIC", "IMG_E1.JPG") == [ASIDE, QUEUED]
         assert pair.enter("IMG_E2.JPG") == [QUEUED]
 
     def test_of_two_pictures_one_takes_the_job_of_the_film_that_waits(self, pair: Desk) -> None:
         pair.enter("IMG_1.MOV")
-        pair.drop("IMG_E1.JPG", picture(rest=b"edited"))
+        pair.drop("IMG_E1.JPG", picture_half(rest=b"edited"))
         assert pair.enter("IMG_1.HEIC", "IMG_E1.JPG") == [QUEUED, QUEUED]
         assert set(pair.jobs()) == {"IMG_1.HEIC", "IMG_E1.JPG"}
 
     def test_of_copies_in_one_folder_the_nearest_names_belong_together(self, desk: Desk) -> None:
         names = []
         for stem, rest in (("IMG_1", b""), ("IMG_1 2", b""), ("IMG_E1", b"edited")):
-            names += [desk.drop(f"{stem}.MOV", film(rest=rest)), desk.drop(f"{stem}.HEIC", picture(rest=rest))]
+            names += [
+                desk.drop(f"{stem}.MOV", video_half(rest=rest)),
+                desk.drop(f"{stem}.HEIC", picture_half(rest=rest)),
+            ]
         assert desk.enter(*names) == [ASIDE, QUEUED] * 3
         assert [desk.partner(name) for name in names[::2]] == names[1::2]
 
@@ -307,11 +313,11 @@ class TestWhichFilesBelongTogether:
         assert [desk.partner(film) for film in films] == pictures
 
     def test_a_copy_of_a_pair_takes_its_own_film_and_not_one_that_was_described_elsewhere(self, desk: Desk) -> None:
-        desk.drop("a/IMG_1.MOV", film())
+        desk.drop("a/IMG_1.MOV", video_half())
         desk.enter("a/IMG_1.MOV")
         desk.describe()
-        desk.drop("b/IMG_1.MOV", film())
-        desk.drop("b/IMG_1.HEIC", picture())
+        desk.drop("b/IMG_1.MOV", video_half())
+        desk.drop("b/IMG_1.HEIC", picture_half())
         assert desk.enter("b/IMG_1.MOV") == [QUEUED]
         assert desk.enter("b/IMG_1.HEIC") == [QUEUED]
         assert desk.jobs() == {"a/IMG_1.MOV": JobState.DONE, "b/IMG_1.HEIC": JobState.QUEUED}
@@ -326,11 +332,11 @@ class TestWhichFilesBelongTogether:
 
     def test_a_film_that_takes_the_place_of_a_described_one_is_described(self, pair: Desk) -> None:
         """Else the old description would be beside it."""
-        pair.drop("IMG_1.MOV", film(OTHER))
+        pair.drop("IMG_1.MOV", video_half(OTHER))
         assert pair.enter("IMG_1.HEIC", "IMG_1.MOV") == [QUEUED, QUEUED]
         pair.describe()
         pair.describe()
-        pair.drop("IMG_1.MOV", film())
+        pair.drop("IMG_1.MOV", video_half())
         assert pair.enter("IMG_1.MOV") == [QUEUED]
 
 
@@ -361,7 +367,7 @@ class TestDeparture:
     def test_so_it_is_when_another_picture_takes_the_name(self, pair: Desk) -> None:
         pair.enter("IMG_1.HEIC", "IMG_1.MOV")
         pair.describe()
-        pair.drop("IMG_1.HEIC", picture(OTHER))
+        pair.drop("IMG_1.HEIC", picture_half(OTHER))
         assert pair.enter("IMG_1.HEIC") == [QUEUED]
         assert pair.gate.aside.take() == [pair.path("IMG_1.MOV")]
         assert pair.enter("IMG_1.MOV") == [QUEUED]
@@ -381,7 +387,7 @@ class TestDeparture:
     def test_a_pair_that_is_moved_stays_one_item(
         self, desk: Desk, identifier: str | None, still: str, moving: str, film_first: bool
     ) -> None:
-        names = [desk.drop(still, picture(identifier)), desk.drop(moving, film(identifier))]
+        names = [desk.drop(still, picture_half(identifier)), desk.drop(moving, video_half(identifier))]
         for name in reversed(names) if film_first else names:
             desk.enter(name)
             if desk.library.counts()[JobState.QUEUED]:
@@ -472,8 +478,8 @@ class TestStore:
         assert library.halves([IDENTIFIER]) == {}
 
     def test_files_that_are_set_aside_are_found_by_their_partner(self, desk: Desk) -> None:
-        desk.drop("a.jpg", picture())
-        desk.drop("a.mov", film())
+        desk.drop("a.jpg", picture_half())
+        desk.drop("a.mov", video_half())
         desk.drop("b.txt", b"no picture")
         desk.enter("a.jpg", "a.mov", "b.txt")
         still, moving = desk.path("a.jpg"), desk.path("a.mov")
@@ -483,7 +489,7 @@ class TestStore:
         assert len(desk.library.set_aside([still, *(b"/%d" % number for number in range(1200))])) == 1
 
 
-HALVES = {"HEIC": picture, "MOV": film}
+HALVES = {"HEIC": picture_half, "MOV": video_half}
 STILL = replace(new_file(b"/inbox/IMG_1.HEIC", b"still", format="heif"), live_id=IDENTIFIER)
 MOVING = replace(
     new_file(b"/inbox/IMG_1.MOV", b"moving", kind=MediaKind.VIDEO, format="mov", inode=8), live_id=IDENTIFIER

@@ -1,4 +1,4 @@
-"""Stands in for what the decoder process does with a file: behaves as the file's first word says."""
+"""Fake readers of the decoder process: the scripted one does what the first word of the file says."""
 
 from __future__ import annotations
 
@@ -19,46 +19,50 @@ import numpy as np
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder.decoder_child import read_clip
-from daemon.media.decoder.sandbox.lockdown import Sandbox, lock_in
-from storage.description import Media
-from storage.records import MediaKind
+from daemon.media.decoder.sandbox.lockdown import Sandbox, enter_sandbox
+from storage.description import (
+    Media,
+)
+from storage.records import (
+    MediaKind,
+)
 
-#: What "leak" does not let go.
+#: Memory that "leak" keeps.
 kept: list[np.ndarray] = []
-#: What had been loaded when the process was locked in.
+#: The modules that were loaded when the process entered the sandbox.
 loaded: set[str] = set()
 
 
-def unlocked() -> Sandbox:
-    """No sandbox at all: what a file cannot do now, the reading itself prevents."""
+def no_sandbox() -> Sandbox:
+    """No sandbox: what a file cannot do now, the reader itself prevents."""
     return Sandbox(kind="none", reason="left open by a test")
 
 
-def remembering() -> Sandbox:
-    """Locked in as ever, for `late`."""
+def remember_modules() -> Sandbox:
+    """Enter the sandbox as usual, for `without_late_imports`."""
     loaded.update(sys.modules)
-    return lock_in()
+    return enter_sandbox()
 
 
-def forgetting() -> Sandbox:
-    """As if one of the modules that every video needs had not been there, for `late`."""
+def forget_module() -> Sandbox:
+    """As if a module that every video needs had not been loaded, for `without_late_imports`."""
     loaded.update(set(sys.modules) - {"av.video.stream"})
-    return lock_in()
+    return enter_sandbox()
 
 
-def stillborn() -> Sandbox:
+def exit_at_start() -> Sandbox:
     """The process ends before it is ready."""
     os._exit(4)
 
 
-def sleepy() -> Sandbox:
+def never_ready() -> Sandbox:
     """The process is never ready."""
     time.sleep(600)
-    return unlocked()
+    return no_sandbox()
 
 
-def late(fd: int, plan: DecodePlan) -> Clip:
-    """Reads as ever, and fails as if locked in when a module had to be loaded for the file, be it described or not."""
+def without_late_imports(fd: int, plan: DecodePlan) -> Clip:
+    """Read as usual; fail as in the sandbox if the file, even a refused one, needed a module that was not loaded."""
     try:
         return read_clip(fd, plan)
     finally:
@@ -66,8 +70,8 @@ def late(fd: int, plan: DecodePlan) -> Clip:
             raise ImportError(f"loaded late: {sorted(more)}")
 
 
-def obedient(fd: int, plan: DecodePlan) -> Clip:
-    """A file of none of these words is read as ever."""
+def scripted(fd: int, plan: DecodePlan) -> Clip:
+    """A file that begins with none of these words is read as usual."""
     match os.pread(fd, 16, 0).split(b" ")[0]:
         case b"crash":
             os.kill(os.getpid(), signal.SIGSEGV)
@@ -75,10 +79,10 @@ def obedient(fd: int, plan: DecodePlan) -> Clip:
             os.abort()
         case b"killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        case b"greedy" if not plan.sparing:
+        case b"greedy" if not plan.low_memory:
             os.kill(os.getpid(), signal.SIGKILL)  # as the system does when memory runs out
         case b"greedy":
-            return drawn(plan)
+            return black_clip(plan)
         case b"evicted":
             try:
                 raise OSError(errno.EDEADLK, os.strerror(errno.EDEADLK))  # as macOS; the library makes this of it:
@@ -92,7 +96,7 @@ def obedient(fd: int, plan: DecodePlan) -> Clip:
                 time.sleep(0.05)
         case b"leak":
             kept.append(np.ones(50 * 1024**2, np.uint8))
-            raise UnreadableError(about_me())
+            raise UnreadableError(process_report())
         case b"exit":
             os._exit(3)
         case b"hang":
@@ -110,28 +114,28 @@ def obedient(fd: int, plan: DecodePlan) -> Clip:
         case b"look-up":
             Path("/etc/localtime").read_bytes()
         case b"lie":
-            return lying(plan)
+            return oversized_clip(plan)
         case b"self":
-            raise UnreadableError(about_me())
+            raise UnreadableError(process_report())
         case b"escape":
-            raise UnreadableError(escapes(fd))
+            raise UnreadableError(allowed_escapes(fd))
     return read_clip(fd, plan)
 
 
-def drawn(plan: DecodePlan) -> Clip:
+def black_clip(plan: DecodePlan) -> Clip:
     """A black picture, as large as the plan allows."""
     media = Media(kind=MediaKind.IMAGE, format="png", width=9, height=9)
     return Clip(media=media, pictures=(np.zeros((4, plan.image_edge, 3), np.uint8),), timestamps=())
 
 
-def lying(plan: DecodePlan) -> Clip:
-    """A picture that is larger than was asked for."""
+def oversized_clip(plan: DecodePlan) -> Clip:
+    """A picture larger than the plan allows."""
     media = Media(kind=MediaKind.IMAGE, format="png", width=9, height=9)
     return Clip(media=media, pictures=(np.zeros((plan.image_edge + 1, 4, 3), np.uint8),), timestamps=())
 
 
-def about_me() -> str:
-    """The process that reads: its id, core limit, what lies in its folder, and the large libraries it has loaded."""
+def process_report() -> str:
+    """The reader's process: its ID, core limit, files in its folder, and the large libraries that it has loaded."""
     try:
         found = [entry.name for entry in Path().iterdir()]
     except (FileNotFoundError, PermissionError):
@@ -140,8 +144,8 @@ def about_me() -> str:
     return f"{os.getpid()} core={resource.getrlimit(resource.RLIMIT_CORE)} files={found} heavy={heavy}"
 
 
-def escapes(fd: int) -> str:
-    """Which of the things that a hijacked decoder would like to do it can do: their names, or "none"."""
+def allowed_escapes(fd: int) -> str:
+    """Which actions of a hijacked decoder would succeed: their names, or "none"."""
     attempts: dict[str, Callable[[], object]] = {
         "read": lambda: os.open("/etc/hostname", os.O_RDONLY),
         "list": lambda: os.listdir("/"),

@@ -52,7 +52,7 @@ def test_a_file_without_a_head_is_refused_and_taken_when_it_has_one(house: House
     make_room(path, len(picture))
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
         memory[:] = bytes(len(picture))  # what is written into the same memory later need not change the file's time
-        wait_for(lambda: house.why("room.png").startswith("It begins with nothing but zeros"))
+        wait_for(lambda: house.why("room.png").startswith("It starts with zeros only"))
         memory[:] = picture
         wait_for(lambda: is_done(house, "room.png"), 20)
     job = house.jobs()["room.png"]

@@ -10,9 +10,9 @@ import pytest
 
 from daemon.errors import NotDownloadedError
 from daemon.media.safe_open import DATALESS, check
-from tests.fakes.readers import obedient
+from tests.fakes.readers import scripted
 from tests.fakes.stats import on_mac
-from tests.support.decoding import decoding, opened, order
+from tests.support.decoders import command_file, decode, decoding
 from tests.support.intake_home import PNG, IntakeHouse
 from tests.support.waiting import wait_for
 
@@ -78,8 +78,8 @@ def test_a_read_that_the_system_refuses_costs_that_file_alone(
 
 
 def test_a_decoder_whose_reads_are_refused_says_so_whatever_its_library_makes_of_it(tmp_path: Path) -> None:
-    with decoding(obedient) as decoder, pytest.raises(NotDownloadedError) as refused:
-        opened(decoder, order(tmp_path, "evicted"))
+    with decoding(scripted) as decoder, pytest.raises(NotDownloadedError) as refused:
+        decode(decoder, command_file(tmp_path, "evicted"))
     assert refused.value.advice == NotDownloadedError.advice
 
 

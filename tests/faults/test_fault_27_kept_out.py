@@ -15,7 +15,7 @@ import pytest
 
 from daemon.errors import MediaError
 from daemon.intake.identity import identify
-from daemon.media.safe_open import open_checked, refusal
+from daemon.media.safe_open import media_error, open_checked
 from storage.records import Fingerprint, NewFile
 from tests.support.intake_home import PNG, IntakeHouse
 from tests.support.waiting import wait_for
@@ -66,7 +66,7 @@ def test_a_locked_file_is_told_with_what_to_do(locked: Path) -> None:
 @pytest.mark.parametrize("number", [1, 13])
 def test_who_keeps_it_out_is_told_and_it_is_taken_when_the_way_is_free(intake_house: IntakeHouse, number: int) -> None:
     def kept_out(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
-        raise refusal(PermissionError(number, os.strerror(number)))
+        raise media_error(PermissionError(number, os.strerror(number)))
 
     intake_house.identify = kept_out
     (intake_house.inbox / "x.png").write_bytes(PNG)
@@ -115,7 +115,7 @@ def test_a_permission_that_is_given_back_is_noticed_without_a_listing(intake_hou
 
     def kept_out(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
         if is_locked:
-            raise refusal(PermissionError(13, os.strerror(13)))
+            raise media_error(PermissionError(13, os.strerror(13)))
         return identify(path, settled, max_bytes=max_bytes)
 
     def scan(path: bytes):  # type: ignore[no-untyped-def]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import DecoderCrashedError
-from tests.fakes.readers import obedient
-from tests.support.decoding import decoding, opened, order
+from tests.fakes.readers import scripted
+from tests.support.decoders import command_file, decode, decoding
 from tests.support.media.media_files import save_image, some_image
 
 
@@ -20,10 +20,10 @@ def test_a_crash_costs_the_one_file_and_the_next_is_open_within_five_seconds(
     tmp_path: Path, word: str, sign: str
 ) -> None:
     photo = save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
-    with decoding(obedient) as decoder:
-        with pytest.raises(DecoderCrashedError, match="made the decoder crash") as told:
-            opened(decoder, order(tmp_path, word))
+    with decoding(scripted) as decoder:
+        with pytest.raises(DecoderCrashedError, match="decoder crashed on this file") as told:
+            decode(decoder, command_file(tmp_path, word))
         assert told.value.detail == sign
         began = time.monotonic()
-        assert opened(decoder, photo).media.width == 64
+        assert decode(decoder, photo).media.width == 64
         assert time.monotonic() - began < 5

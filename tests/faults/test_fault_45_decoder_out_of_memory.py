@@ -11,37 +11,40 @@ from daemon.errors import OutOfMemoryError
 from daemon.media.decoder import decoder_process
 from daemon.retry_policy import Action, Failure, decide
 from tests.fakes.clock import START
-from tests.fakes.readers import obedient, unlocked
-from tests.support.decoding import decoding, opened, order
+from tests.fakes.readers import no_sandbox, scripted
+from tests.support.clips import plan
+from tests.support.decoders import command_file, decode, decoding
 from tests.support.media.media_files import save_image, some_image
-from tests.support.reading import plan
 
 
 def test_what_kills_the_decoder_is_tried_once_more_for_less(tmp_path: Path) -> None:
-    with decoding(obedient) as decoder:
-        clip = opened(decoder, order(tmp_path, "greedy"), plan(image_edge=800))
+    with decoding(scripted) as decoder:
+        clip = decode(decoder, command_file(tmp_path, "greedy"), plan(image_edge=800))
     assert clip.pictures[0].shape[1] == 400
 
 
 def test_what_kills_it_twice_is_given_up_and_the_next_file_is_opened(tmp_path: Path) -> None:
     photo = save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
-    with decoding(obedient) as decoder:
+    with decoding(scripted) as decoder:
         with pytest.raises(OutOfMemoryError, match="probably because memory ran out") as told:
-            opened(decoder, order(tmp_path, "killed"))
-        assert opened(decoder, photo).media.width == 64
+            decode(decoder, command_file(tmp_path, "killed"))
+        assert decode(decoder, photo).media.width == 64
     failure = Failure(cause=told.value.cause, code=told.value.code, attempts=1, max_attempts=3)
     assert decide(failure, START, lambda: 0.5).action is Action.FAIL
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces a limit on memory (RLIMIT_AS)")
 def test_the_decoder_gets_no_more_memory_than_its_limit_and_lives_on(tmp_path: Path) -> None:
-    with decoding(obedient) as decoder:
-        with pytest.raises(OutOfMemoryError, match="more memory than there is"):
-            opened(decoder, order(tmp_path, "hoard"))
+    with decoding(scripted) as decoder:
+        with pytest.raises(OutOfMemoryError, match="more memory than is available"):
+            decode(decoder, command_file(tmp_path, "hoard"))
         assert decoder.sandbox()
 
 
 def test_where_the_system_holds_no_limit_the_parent_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder_process, "MEMORY_BYTES", 50 * 1024**2)
-    with decoding(obedient, unlocked) as decoder, pytest.raises(OutOfMemoryError, match="more memory than a file may"):
-        opened(decoder, order(tmp_path, "swell"))
+    with (
+        decoding(scripted, no_sandbox) as decoder,
+        pytest.raises(OutOfMemoryError, match="memory than the limit for one file"),
+    ):
+        decode(decoder, command_file(tmp_path, "swell"))

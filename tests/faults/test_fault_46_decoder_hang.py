@@ -9,10 +9,10 @@ import pytest
 
 from daemon.errors import DecoderHungError
 from daemon.media.decoder import decoder_process
-from tests.fakes.readers import obedient
-from tests.support.decoding import decoding, is_running, opened, order, pid_of
+from tests.fakes.readers import scripted
+from tests.support.clips import plan
+from tests.support.decoders import command_file, decode, decoding, is_running, pid_of
 from tests.support.media.media_files import save_image, some_image
-from tests.support.reading import plan
 
 
 @pytest.mark.parametrize(("word", "grace"), [("hang", 0.0), ("deaf", 0.5)])
@@ -22,19 +22,19 @@ def test_a_hang_is_ended_at_the_deadline_and_costs_the_one_file(
     assert decoder_process.GRACE_SECONDS == 3
     monkeypatch.setattr(decoder_process, "GRACE_SECONDS", 0.5)
     photo = save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
-    with decoding(obedient) as decoder:
+    with decoding(scripted) as decoder:
         pid = pid_of(decoder, tmp_path)
         began = time.monotonic()
         with pytest.raises(DecoderHungError, match="longer than"):
-            opened(decoder, order(tmp_path, word), plan(seconds=0.5))
+            decode(decoder, command_file(tmp_path, word), plan(seconds=0.5))
         assert 0.5 + grace <= time.monotonic() - began < 3
         assert not is_running(pid)
-        assert opened(decoder, photo).media.width == 64
+        assert decode(decoder, photo).media.width == 64
 
 
 def test_the_time_that_a_file_has_grows_with_its_size_up_to_twice(tmp_path: Path) -> None:
-    large = order(tmp_path, "deaf")
+    large = command_file(tmp_path, "deaf")
     with large.open("ab") as file:
         file.truncate(100_000_000)
-    with decoding(obedient) as decoder, pytest.raises(DecoderHungError, match="longer than 1 seconds"):
-        opened(decoder, large, plan(seconds=0.5))
+    with decoding(scripted) as decoder, pytest.raises(DecoderHungError, match="longer than 1 seconds"):
+        decode(decoder, large, plan(seconds=0.5))

@@ -12,9 +12,9 @@ import pytest
 
 from daemon.errors import MediaError, TooLargeError, UnreadableError
 from daemon.media.decoder.decoder import Decoder
-from tests.fakes.readers import obedient
+from tests.fakes.readers import scripted
 from tests.support.bombs import bmp_of, broadcast_of, gif_of, gif_of_frames, heic_of, mp4_of, png_of, vp8_of
-from tests.support.decoding import decoding, opened, pid_of
+from tests.support.decoders import decode, decoding, pid_of
 
 #: What the process may grow by; the bombs would unpack to 480 MB and more. FFmpeg makes tables before it measures.
 GROWTH = 100 * 1024**2
@@ -32,7 +32,7 @@ BOMBS: dict[str, Callable[[Path], bytes]] = {
 
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
-    with decoding(obedient) as made:
+    with decoding(scripted) as made:
         yield made
 
 
@@ -51,7 +51,7 @@ def test_a_bomb_is_refused_with_its_size_in_no_time_and_no_memory(decoder: Decod
     pid = pid_of(decoder, tmp_path)
     before, began = peak(pid), time.monotonic()
     with pytest.raises(TooLargeError, match=r"too large \(\d+×\d+\)"):
-        opened(decoder, path)
+        decode(decoder, path)
     assert time.monotonic() - began < 1
     assert pid_of(decoder, tmp_path) == pid
     assert peak(pid) - before < GROWTH
@@ -63,7 +63,7 @@ def test_a_size_that_comes_out_in_the_middle_is_refused_too(decoder: Decoder, tm
     pid = pid_of(decoder, tmp_path)
     before = peak(pid)
     with pytest.raises((TooLargeError, UnreadableError)):
-        opened(decoder, path)
+        decode(decoder, path)
     assert peak(pid) - before < GROWTH
 
 
@@ -73,7 +73,7 @@ def test_of_ten_thousand_frames_few_are_kept(decoder: Decoder, tmp_path: Path) -
     path.write_bytes(gif_of_frames(tmp_path, 10_000))
     pid = pid_of(decoder, tmp_path)
     before = peak(pid)
-    clip = opened(decoder, path)
+    clip = decode(decoder, path)
     assert len(clip.pictures) == clip.media.frames_seen == 64
     assert clip.media.seconds == 1000
     assert peak(pid) - before < GROWTH
@@ -84,6 +84,6 @@ def test_a_picture_within_the_limit_that_is_all_there_is_unpacked(decoder: Decod
     path = tmp_path / "large.png"
     path.write_bytes(png_of(10_000, 10_000))
     try:
-        assert opened(decoder, path).media.width == 10_000
+        assert decode(decoder, path).media.width == 10_000
     except MediaError as error:
         pytest.fail(str(error))

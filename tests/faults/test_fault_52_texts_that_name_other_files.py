@@ -18,16 +18,16 @@ import pytest
 from daemon.errors import MediaError, NotAllowedError, UnreadableError
 from daemon.media.decoder import decoder as decoder_module
 from daemon.media.decoder.decoder import Decoder
-from daemon.media.decoder.decoder_child import LockIn
-from daemon.media.decoder.sandbox.lockdown import lock_in
-from tests.fakes.readers import obedient, unlocked
-from tests.support.decoding import decoding, opened, order, pid_of, told
+from daemon.media.decoder.decoder_child import EnterSandbox
+from daemon.media.decoder.sandbox.lockdown import enter_sandbox
+from tests.fakes.readers import no_sandbox, scripted
+from tests.support.decoders import command_file, decode, decoding, pid_of, reader_message
 from tests.support.hostile import hostile_files
 from tests.support.media.media_files import grey_frames, save_video
 from tests.support.waiting import wait_for
 
 #: With the sandbox, and without: the reading itself must not ask for other files either.
-LOCKS = pytest.mark.parametrize("lock", [lock_in, unlocked], ids=["locked", "unlocked"])
+LOCKS = pytest.mark.parametrize("lock", [enter_sandbox, no_sandbox], ids=["locked", "unlocked"])
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def open_all(decoder: Decoder, files: list[Path]) -> dict[str, str]:
     outcomes = {}
     for path in files:
         try:
-            opened(decoder, path)
+            decode(decoder, path)
             outcomes[path.name] = "described"
         except MediaError as error:
             outcomes[path.name] = error.code
@@ -56,7 +56,7 @@ def open_all(decoder: Decoder, files: list[Path]) -> dict[str, str]:
 
 
 @LOCKS
-def test_nothing_is_opened_but_the_file_itself(tmp_path: Path, listener: socket.socket, lock: LockIn) -> None:
+def test_nothing_is_opened_but_the_file_itself(tmp_path: Path, listener: socket.socket, lock: EnterSandbox) -> None:
     """The secret is a pipe as well: whoever opened it to read would be seen by its other end."""
     secret = tmp_path / "secret.mp4"
     os.mkfifo(secret)
@@ -90,17 +90,17 @@ def traced(pid: int, log: Path) -> Iterator[None]:
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("strace"), reason="strace is not here")
 @LOCKS
 def test_the_kernel_sees_no_attempt_either(
-    tmp_path: Path, listener: socket.socket, lock: LockIn, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, listener: socket.socket, lock: EnterSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 1000)  # one process reads all, or its trace would end
+    monkeypatch.setattr(decoder_module, "FILES_PER_PROCESS", 1000)  # one process reads all, or its trace would end
     secret = save_video(tmp_path / "secret.mp4", grey_frames(4))
     files = hostile_files(tmp_path, secret, address_of(listener))
     log = tmp_path / "trace"
-    with decoding(obedient, lock) as decoder:
+    with decoding(scripted, lock) as decoder:
         pid = pid_of(decoder, tmp_path)
         with traced(pid, log):
             open_all(decoder, files)
-            told(decoder, order(tmp_path, "escape"))  # shows that the trace sees what there is to see
+            reader_message(decoder, command_file(tmp_path, "escape"))  # shows that the trace sees what there is to see
             wait_for(lambda: "/etc/hostname" in log.read_text())
     # Threads of a decoder come and go.
     seen = [line for line in log.read_text().splitlines() if "SIG" not in line and "+++ exited with 0 +++" not in line]

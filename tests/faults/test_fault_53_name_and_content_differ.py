@@ -11,7 +11,7 @@ import pytest
 from daemon.errors import NotAllowedError
 from daemon.intake.identity import identify
 from storage.records import Fingerprint, MediaKind
-from tests.support.decoding import decoding, opened
+from tests.support.decoders import decode, decoding
 from tests.support.media.media_files import grey_frames, save_image, save_sound, save_video, some_image
 
 CONTENTS: dict[str, Callable[[Path], Path]] = {
@@ -32,7 +32,7 @@ def test_the_content_decides_for_intake_and_decoder_alike(tmp_path: Path, format
         for name in NAMES:
             path = path.rename(tmp_path / name)
             known = identify(os.fsencode(path), Fingerprint.of(path.lstat()), max_bytes=10**9)
-            clip = opened(decoder, path)
+            clip = decode(decoder, path)
             assert known.format == clip.media.format == format
             assert known.kind is clip.media.kind
             assert clip.is_video is (known.kind is MediaKind.VIDEO)
@@ -43,5 +43,5 @@ def test_what_is_neither_is_refused_alike_under_every_name(tmp_path: Path) -> No
     with decoding() as decoder:
         for name in NAMES:
             sound = sound.rename(tmp_path / name)
-            with pytest.raises(NotAllowedError, match="sound alone"):
-                opened(decoder, sound)
+            with pytest.raises(NotAllowedError, match="only sound"):
+                decode(decoder, sound)

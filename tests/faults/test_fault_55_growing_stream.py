@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import ChangedError, MediaError, TooLargeError
-from tests.support.decoding import decoding, opened
+from tests.support.clips import plan
+from tests.support.decoders import decode, decoding
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
-from tests.support.reading import plan
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def test_a_file_that_is_written_to_meanwhile_is_opened_another_time(tmp_path: Pa
         decoder.sandbox()
         began = time.monotonic()
         with written_to(path, more), pytest.raises(ChangedError):
-            opened(decoder, path, plan(seconds=10))
+            decode(decoder, path, plan(seconds=10))
         assert time.monotonic() - began < 5
 
 
@@ -68,7 +68,7 @@ def test_a_film_of_many_hours_is_seen_within_the_caps_on_frames_and_time(tmp_pat
         decoder.sandbox()
         began = time.monotonic()
         try:
-            assert 1 <= len(opened(decoder, path, plan(seconds=2, max_frames=8)).pictures) <= 8
+            assert 1 <= len(decode(decoder, path, plan(seconds=2, max_frames=8)).pictures) <= 8
         except MediaError as error:
             pytest.fail(str(error))
         assert time.monotonic() - began < 4
@@ -79,4 +79,4 @@ def test_a_file_beyond_the_cap_on_bytes_is_not_read_at_all(tmp_path: Path) -> No
     with path.open("wb") as file:
         file.truncate(10**9 + 1)
     with decoding() as decoder, pytest.raises(TooLargeError, match="1,000,000,001 bytes"):
-        opened(decoder, path)
+        decode(decoder, path)

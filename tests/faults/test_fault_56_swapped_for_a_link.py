@@ -14,9 +14,9 @@ import pytest
 
 from daemon.errors import ChangedError, MediaError, NotRegularError
 from storage.records import Fingerprint
-from tests.support.decoding import decoding
+from tests.support.clips import plan
+from tests.support.decoders import decoding
 from tests.support.media.media_files import save_image, some_image
-from tests.support.reading import plan
 
 ROUNDS = 200
 

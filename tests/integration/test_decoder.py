@@ -26,20 +26,20 @@ from daemon.errors import (
 from daemon.media.decoder import decoder as decoder_module
 from daemon.media.decoder import decoder_process
 from daemon.media.decoder.decoder import Decoder
-from daemon.media.decoder.decoder_child import LockIn
+from daemon.media.decoder.decoder_child import EnterSandbox
 from storage.lifecycle import Cause
 from storage.records import Fingerprint
-from tests.fakes.readers import obedient, sleepy, stillborn, unlocked
+from tests.fakes.readers import exit_at_start, never_ready, no_sandbox, scripted
 from tests.support.checkout import ROOT
-from tests.support.decoding import decoding, is_running, opened, order, pid_of, told
+from tests.support.clips import plan
+from tests.support.decoders import command_file, decode, decoding, is_running, pid_of, reader_message
 from tests.support.media.media_files import frame_number, grey_frames, save_image, save_video, some_image
-from tests.support.reading import plan
 from tests.support.waiting import wait_for
 
 
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
-    with decoding(obedient) as made:
+    with decoding(scripted) as made:
         yield made
 
 
@@ -59,22 +59,22 @@ def gone_within(pid: int, seconds: float) -> bool:
 
 def test_pictures_and_videos_come_back_whole(photo: Path, tmp_path: Path) -> None:
     with decoding() as decoder:
-        picture = opened(decoder, photo)
-        film = opened(decoder, save_video(tmp_path / "film.webm", grey_frames(24)))
+        picture = decode(decoder, photo)
+        film = decode(decoder, save_video(tmp_path / "film.webm", grey_frames(24)))
     assert np.array_equal(picture.pictures[0], np.asarray(some_image(1, (64, 48))))
     assert (picture.media.format, picture.is_video, picture.timestamps) == ("png", False, ())
     assert [frame_number(frame) for frame in film.pictures] == [0, 11, 23]
     assert (film.timestamps, film.media.seconds, film.is_video) == ((0.0, 1.375, 2.875), 3.0, True)
 
 
-def test_a_files_own_fault_is_told_and_the_process_lives_on(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
+def test_an_error_of_the_file_is_reported_and_the_process_stays(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
     before = pid_of(decoder, tmp_path)
     with pytest.raises(NotAllowedError):
-        opened(decoder, order(tmp_path, "hello"))
-    with pytest.raises(UnreadableError, match=r"^The file is damaged or incomplete\.$") as told:
-        opened(decoder, order(tmp_path, "raise"))
-    assert told.value.detail == "ZeroDivisionError: a reader's own mistake"
-    assert opened(decoder, photo).media.width == 64
+        decode(decoder, command_file(tmp_path, "hello"))
+    with pytest.raises(UnreadableError, match=r"^The file is damaged or incomplete\.$") as raised:
+        decode(decoder, command_file(tmp_path, "raise"))
+    assert raised.value.detail == "ZeroDivisionError: a reader's own mistake"
+    assert decode(decoder, photo).media.width == 64
     assert pid_of(decoder, tmp_path) == before
 
 
@@ -83,13 +83,13 @@ def test_a_process_that_died_between_two_files_is_replaced(decoder: Decoder, pho
     os.kill(pid, signal.SIGKILL)
     # A zombie whose threads are still dying is not yet one that can be waited for.
     wait_for(lambda: pid not in {child.pid for child in multiprocessing.active_children()})
-    assert opened(decoder, photo).media.width == 64
+    assert decode(decoder, photo).media.width == 64
 
 
 def test_an_answer_that_was_not_asked_for_is_not_believed(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
-    with pytest.raises(DecoderCrashedError, match="nonsense"):
-        opened(decoder, order(tmp_path, "lie"))
-    assert opened(decoder, photo).media.width == 64
+    with pytest.raises(DecoderCrashedError, match="invalid reply"):
+        decode(decoder, command_file(tmp_path, "lie"))
+    assert decode(decoder, photo).media.width == 64
 
 
 def test_what_is_no_file_any_more_never_hangs(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
@@ -109,16 +109,16 @@ def test_a_file_that_changed_is_not_described(decoder: Decoder, photo: Path) -> 
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_blamed(tmp_path: Path) -> None:
-    with decoding(obedient, unlocked) as decoder, pytest.raises(ChangedError):
-        opened(decoder, order(tmp_path, "touch"))
+    with decoding(scripted, no_sandbox) as decoder, pytest.raises(ChangedError):
+        decode(decoder, command_file(tmp_path, "touch"))
 
 
 def test_the_process_is_renewed_after_so_many_files(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 2)
-    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
-    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 1)
+    monkeypatch.setattr(decoder_module, "FILES_PER_PROCESS", 2)
+    monkeypatch.setattr(decoder_module, "MIN_PROCESS_SECONDS", 0.0)
+    monkeypatch.setattr(decoder_module, "START_AHEAD_FILES", 1)
     pids = [pid_of(decoder, tmp_path) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
@@ -126,12 +126,12 @@ def test_the_process_is_renewed_after_so_many_files(
 def test_small_files_by_the_hundred_do_not_have_it_renewed_all_the_time(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 2)
-    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 1)
-    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 1000.0)
+    monkeypatch.setattr(decoder_module, "FILES_PER_PROCESS", 2)
+    monkeypatch.setattr(decoder_module, "START_AHEAD_FILES", 1)
+    monkeypatch.setattr(decoder_module, "MIN_PROCESS_SECONDS", 1000.0)
     first, *more = [pid_of(decoder, tmp_path) for _ in range(4)]
     assert more == [first] * 3
-    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
+    monkeypatch.setattr(decoder_module, "MIN_PROCESS_SECONDS", 0.0)
     assert [pid_of(decoder, tmp_path) for _ in range(2)] == [first] * 2, "while the next one is made ready"
     assert pid_of(decoder, tmp_path) != first
 
@@ -140,17 +140,17 @@ def test_a_process_that_keeps_what_it_took_is_renewed(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoder_process, "LEAK_BYTES", 120 * 1024**2)
-    leak = order(tmp_path, "leak")
-    pids = [told(decoder, leak).split()[0] for _ in range(4)]
+    leak = command_file(tmp_path, "leak")
+    pids = [reader_message(decoder, leak).split()[0] for _ in range(4)]
     assert pids[0] == pids[1] == pids[2] != pids[3]
 
 
 def test_the_next_process_is_ready_before_the_last_is_used_up(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder_module, "FILES_A_PROCESS", 3)
-    monkeypatch.setattr(decoder_module, "SECONDS_A_PROCESS", 0.0)
-    monkeypatch.setattr(decoder_module, "FILES_AHEAD", 2)
+    monkeypatch.setattr(decoder_module, "FILES_PER_PROCESS", 3)
+    monkeypatch.setattr(decoder_module, "MIN_PROCESS_SECONDS", 0.0)
+    monkeypatch.setattr(decoder_module, "START_AHEAD_FILES", 2)
     first = pid_of(decoder, tmp_path)
     known = {child.pid for child in multiprocessing.active_children()}
     assert len(known) == 2
@@ -159,20 +159,20 @@ def test_the_next_process_is_ready_before_the_last_is_used_up(
 
 
 @pytest.mark.parametrize(
-    ("lock", "words"), [(stillborn, "cannot be started. exit code 4"), (sleepy, "did not start within")]
+    ("lock", "words"), [(exit_at_start, "cannot be started. exit code 4"), (never_ready, "did not start within")]
 )
 def test_a_process_that_never_comes_up_is_no_files_fault(
-    photo: Path, monkeypatch: pytest.MonkeyPatch, lock: LockIn, words: str
+    photo: Path, monkeypatch: pytest.MonkeyPatch, lock: EnterSandbox, words: str
 ) -> None:
     monkeypatch.setattr(decoder_process, "START_SECONDS", 2.0)
-    with decoding(obedient, lock) as decoder, pytest.raises(DecoderMissingError) as told:
-        opened(decoder, photo)
-    assert words in f"{told.value} {told.value.detail}"
-    assert told.value.cause is Cause.ENVIRONMENT
+    with decoding(scripted, lock) as decoder, pytest.raises(DecoderMissingError) as raised:
+        decode(decoder, photo)
+    assert words in f"{raised.value} {raised.value.detail}"
+    assert raised.value.cause is Cause.ENVIRONMENT
 
 
 def test_a_process_that_is_killed_while_it_starts_is_replaced_at_once(decoder: Decoder, tmp_path: Path) -> None:
-    decoder._running()
+    decoder._live_process()
     (started,) = multiprocessing.active_children()
     started.kill()
     assert pid_of(decoder, tmp_path) != started.pid
@@ -182,7 +182,7 @@ def test_a_process_that_is_frozen_while_it_starts_is_replaced(
     decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoder_process, "START_SECONDS", 12.0)
-    decoder._running()
+    decoder._live_process()
     (started,) = multiprocessing.active_children()
     assert started.pid is not None
     os.kill(started.pid, signal.SIGSTOP)
@@ -191,9 +191,9 @@ def test_a_process_that_is_frozen_while_it_starts_is_replaced(
 
 
 def test_the_process_has_little_to_do_harm_with(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
-    opened(decoder, photo)
-    opened(decoder, save_video(tmp_path / "a.mp4", grey_frames(8)))
-    assert told(decoder, order(tmp_path, "self")).split(" ", 1)[1] == "core=(0, 0) files=[] heavy=[]"
+    decode(decoder, photo)
+    decode(decoder, save_video(tmp_path / "a.mp4", grey_frames(8)))
+    assert reader_message(decoder, command_file(tmp_path, "self")).split(" ", 1)[1] == "core=(0, 0) files=[] heavy=[]"
 
 
 def test_ctrl_c_does_not_reach_the_process(decoder: Decoder, tmp_path: Path) -> None:
@@ -213,13 +213,13 @@ import os, sys, threading, time
 import psutil
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
-from tests.fakes.readers import obedient
+from tests.fakes.readers import scripted
 from tests.support.waiting import wait_for
-from tests.unit.media.reading import plan
+from tests.support.clips import plan
 
 if __name__ == "__main__":
     path = sys.argv[1]
-    work = lambda: Decoder(read=obedient).open(os.fsencode(path), Fingerprint.of(os.stat(path)), plan())
+    work = lambda: Decoder(read=scripted).open(os.fsencode(path), Fingerprint.of(os.stat(path)), plan())
     threading.Thread(target=work, daemon=True).start()
     while not (found := [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]):
         time.sleep(0.01)
@@ -231,7 +231,7 @@ if __name__ == "__main__":
 def test_the_process_goes_with_its_parent_even_in_the_middle_of_a_file(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    command = [sys.executable, str(script), str(order(tmp_path, "deaf"))]
+    command = [sys.executable, str(script), str(command_file(tmp_path, "deaf"))]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout is not None

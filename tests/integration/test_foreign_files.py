@@ -20,7 +20,7 @@ from cli.main import smolwatch
 from daemon.errors import NotAllowedError
 from daemon.media.foreign.foreign_kinds import KINDS
 from storage.lifecycle import JobState
-from tests.support.decoding import decoding, opened
+from tests.support.decoders import decode, decoding
 from tests.support.files import file_state
 from tests.support.foreign_files import MADE
 from tests.support.holding import draw
@@ -102,14 +102,14 @@ def test_the_locked_in_decoder_names_them_too_and_loads_nothing_for_it(tmp_path:
         for name, content in contents.items():
             (tmp_path / name).write_bytes(content)
             with pytest.raises(NotAllowedError) as told:
-                opened(decoder, tmp_path / name)
+                decode(decoder, tmp_path / name)
             assert str(told.value) == KINDS["text" if name in texts else name].sentence
 
 
 def test_foreign_files_alone_are_no_failure_and_a_damaged_picture_is_one(house: House) -> None:
     (house.inbox / "notes.txt").write_text("Buy film.")
     (house.inbox / "song.mp3").write_bytes(MADE["mp3"]())
-    assert run_once(house) == (0, "described 0 · failed 0 · not taken 2: 1 song (MP3), 1 text")
+    assert run_once(house) == (0, "described 0 · failed 0 · not taken 2: 1 song (MP3), 1 text file")
     content = draw(house.inbox / "photo.png").read_bytes()
     (house.inbox / "photo.png").write_bytes(content[: len(content) // 2])
     code, line = run_once(house)

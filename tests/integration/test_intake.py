@@ -12,8 +12,8 @@ import pytest
 
 from daemon.intake.watch.watcher import LIMIT_ADVICE
 from storage.lifecycle import Cause, JobState
-from tests.support.halves import film, picture
 from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.live_photo_halves import picture_half, video_half
 from tests.support.waiting import wait_for
 
 
@@ -126,8 +126,8 @@ def test_what_a_live_photos_picture_stood_for_is_taken_when_it_is_gone_though_no
 ) -> None:
     house = IntakeHouse(tmp_path / "home", {"inbox.observer": "poll"})
     try:
-        (house.inbox / "a.jpg").write_bytes(picture())
-        (house.inbox / "a.mov").write_bytes(film())
+        (house.inbox / "a.jpg").write_bytes(picture_half())
+        (house.inbox / "a.mov").write_bytes(video_half())
         house.start_and_settle()
         assert (house.queued(), house.refused("a.mov")) == ({"a.jpg"}, "live-photo")
         house.finish_all()
@@ -138,8 +138,8 @@ def test_what_a_live_photos_picture_stood_for_is_taken_when_it_is_gone_though_no
 
 
 def test_the_film_of_a_picture_that_a_worker_gave_up_is_taken(house: IntakeHouse) -> None:
-    (house.inbox / "a.jpg").write_bytes(picture())
-    (house.inbox / "a.mov").write_bytes(film())
+    (house.inbox / "a.jpg").write_bytes(picture_half())
+    (house.inbox / "a.mov").write_bytes(video_half())
     intake = house.start_and_settle()
     claim = house.store.claim("worker", lease_seconds=60)
     assert claim is not None
@@ -151,7 +151,7 @@ def test_the_film_of_a_picture_that_a_worker_gave_up_is_taken(house: IntakeHouse
 
 def test_hundreds_of_pairs_whose_films_come_first_are_one_job_each(house: IntakeHouse) -> None:
     stems = [f"IMG_{number:03}" for number in range(300)]
-    for end, make in ((".mov", film), (".jpg", picture)):
+    for end, make in ((".mov", video_half), (".jpg", picture_half)):
         for stem in stems:
             (house.inbox / f"{stem}{end}").write_bytes(make(f"00000000-0000-0000-0000-0000{stem}"))
     house.start_and_settle()

@@ -13,12 +13,12 @@ from PIL import Image
 
 from daemon.errors import MediaError
 from daemon.media.decoder.rlimits import MEMORY_BYTES
-from tests.support.decoding import Scales, decoding, opened
+from tests.support.clips import plan
+from tests.support.decoders import PeakMemory, decode, decoding
 from tests.support.demo_world.scenes import Shown, corner, difference, moving, shown
 from tests.support.media.formats.containers import Coding, record
 from tests.support.media.formats.long_films import record_long
 from tests.support.media.formats.pngs import SIGNATURE, chunk
-from tests.support.reading import plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -33,12 +33,12 @@ SCENE = shown(corner("orange", "white"))
 
 def measured(path: Path, size: tuple[int, int], truth: Shown, capsys: pytest.CaptureFixture[str]) -> None:
     """AssertionError unless the file shows the truth, within the limits of time and memory."""
-    with decoding() as decoder, Scales() as scales:
+    with decoding() as decoder, PeakMemory() as peak_memory:
         decoder.sandbox()
-        before = scales.most_bytes()
+        before = peak_memory.max_bytes()
         began = time.monotonic()
-        clip = opened(decoder, path, plan(seconds=SECONDS))
-        took, peak = time.monotonic() - began, scales.most_bytes()
+        clip = decode(decoder, path, plan(seconds=SECONDS))
+        took, peak = time.monotonic() - began, peak_memory.max_bytes()
     with capsys.disabled():
         print(
             f"\n{path.name}: {size[0]}×{size[1]}, {path.stat().st_size / 1e6:.0f} MB, {len(clip.pictures)} pictures,"
@@ -90,15 +90,15 @@ def test_a_picture_of_100_megapixels_of_eight_bytes_is_opened_or_refused_with_th
 ) -> None:
     path, size = tmp_path / "100mp-rgba16.png", (10_000, 10_000)
     write_deep_png(path, size)
-    with decoding() as decoder, Scales() as scales:
+    with decoding() as decoder, PeakMemory() as peak_memory:
         decoder.sandbox()
-        before, began = scales.most_bytes(), time.monotonic()
+        before, began = peak_memory.max_bytes(), time.monotonic()
         try:
-            said = f"described at {opened(decoder, path, plan(seconds=SECONDS)).pictures[0].shape}"
+            said = f"described at {decode(decoder, path, plan(seconds=SECONDS)).pictures[0].shape}"
         except MediaError as error:
             said = f"{error.code}: {error}"
             assert error.code == "too-large"
-        took, peak = time.monotonic() - began, scales.most_bytes()
+        took, peak = time.monotonic() - began, peak_memory.max_bytes()
     with capsys.disabled():
         print(f"\n{path.name}: {said}, {took:.1f} s, {peak / 1e6:.0f} MB resident")
     assert peak - before < MEMORY_BYTES

@@ -14,7 +14,7 @@ from PIL import Image
 from daemon.errors import TooLargeError
 from daemon.media.decoder.decoder import Decoder
 from tests.support.bombs import chunk, png_of
-from tests.support.decoding import decoding, opened
+from tests.support.decoders import decode, decoding
 from tests.support.media.media_files import save_image
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -78,7 +78,7 @@ def decoder() -> Iterator[Decoder]:
 @pytest.mark.parametrize("name", LARGE)
 def test_a_picture_as_large_as_is_allowed_is_opened(decoder: Decoder, tmp_path: Path, name: str) -> None:
     size, make = LARGE[name]
-    clip = opened(decoder, make(tmp_path / name))
+    clip = decode(decoder, make(tmp_path / name))
     assert (clip.media.width, clip.media.height) == size
     pixels = clip.pictures[0].astype(int)
     height, width = pixels.shape[:2]
@@ -95,4 +95,4 @@ def test_a_larger_one_is_refused_with_its_size_and_the_limit(decoder: Decoder, t
     else:
         save_image(path, Image.new("L", (11_000, 9_100)), enc_params={"preset": "ultrafast"})
     with pytest.raises(TooLargeError, match=r"too large \(1\d+×\d+\); the limit is 100 megapixels\."):
-        opened(decoder, path)
+        decode(decoder, path)

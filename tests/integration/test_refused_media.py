@@ -21,7 +21,7 @@ from daemon.errors import MediaError
 from daemon.intake.identity import identify
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
-from tests.support.decoding import decoding, opened
+from tests.support.decoders import decode, decoding
 from tests.support.media.formats import tracks
 from tests.support.media.formats.boxes import FILM, box, changed
 from tests.support.media.formats.containers import Coding, record
@@ -35,7 +35,7 @@ def refusal(decoder: Decoder, path: Path) -> MediaError | None:
     """Why intake does not take the file, or the decoder does not open it; None when it is described."""
     try:
         identify(os.fsencode(path), Fingerprint.of(path.lstat()), max_bytes=10**9)
-        opened(decoder, path)
+        decode(decoder, path)
     except MediaError as error:
         return error
     return None

@@ -46,11 +46,11 @@ for sign in itertools.cycle(b"ab"):
 #: The self-test where a sandbox takes hold of nothing.
 UNLOCKED = """
 import sys, pathlib, os
-from daemon.doctor.selftest import machine, outcome
-from daemon.media import about_sandbox
-from daemon.media.sandbox import Sandbox
-about_sandbox.lock_in = lambda: Sandbox(kind="paper")
-machine.told_by = lambda module, folder: about_sandbox.about(os.fsencode(folder))
+from daemon.doctor.selftest import machine_facts as machine, trial_result as outcome
+from daemon.media.decoder import probe_sandbox
+from daemon.media.decoder.sandbox.lockdown import Sandbox
+probe_sandbox.enter_sandbox = lambda: Sandbox(kind="paper")
+machine.told_by = lambda module, folder: probe_sandbox.probe(os.fsencode(folder))
 print(outcome.tried("sandbox", lambda: machine.sandbox(pathlib.Path(sys.argv[1]))).words)
 """
 LONG = {

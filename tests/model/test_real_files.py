@@ -24,9 +24,9 @@ from daemon.media.clip import Clip
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.sniff import HEAD_BYTES, sniff
 from storage.records import Fingerprint
-from tests.support.decoding import decoding, opened
+from tests.support.clips import plan
+from tests.support.decoders import decode, decoding
 from tests.support.distributions import unpacked
-from tests.support.reading import plan
 from tests.support.refusals import is_for_people
 from tests.support.seeing import Eyes
 
@@ -68,7 +68,7 @@ def outcome(decoder: Decoder, path: Path) -> Clip | MediaError:
     """As intake and the worker take it."""
     try:
         identify(os.fsencode(path), Fingerprint.of(path.lstat()), max_bytes=10**9)
-        return opened(decoder, path, plan(seconds=60))
+        return decode(decoder, path, plan(seconds=60))
     except MediaError as error:
         return error
 

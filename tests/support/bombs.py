@@ -17,7 +17,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A one-bit PNG of any size whose blackness packs to next to nothing."""
+    """A one-bit black PNG of any size, which compresses to almost nothing."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     packer = zlib.compressobj(9)
     rows = b"".join(packer.compress(bytes(1 + (width + 7) // 8)) for _ in range(height)) + packer.flush()
@@ -31,7 +31,7 @@ def gif_of(width: int, height: int) -> bytes:
 
 
 def gif_of_frames(folder: Path, count: int) -> bytes:
-    """One whole frame, again and again."""
+    """One complete frame, repeated."""
     content = save_image(folder / "small.gif", some_image(1, (200, 200))).read_bytes()
     at = content.index(b",", 13 + 3 * 2 ** ((content[10] & 7) + 1))
     return content[:at] + content[at:-1] * count + b";"
@@ -50,7 +50,7 @@ def heic_of(folder: Path, width: int, height: int) -> bytes:
 
 
 def vp8_of(folder: Path, width: int, height: int) -> bytes:
-    """VP8, with another size in every key frame alone: what was stated before was a lie."""
+    """VP8 with another size in every key frame only, which contradicts the container."""
     content = bytearray(save_video(folder / "small.webm", grey_frames(4), codec="libvpx", group=1).read_bytes())
     for at in places(content, b"\x9d\x01\x2a"):
         content[at + 3 : at + 7] = struct.pack("<HH", width, height)
@@ -68,7 +68,7 @@ def mp4_of(folder: Path, width: int, height: int) -> bytes:
 
 
 def broadcast_of(folder: Path, width: int, height: int) -> bytes:
-    """The same as a transport stream: no header of the container says how large it is."""
+    """The same as a transport stream: no header of the container states its size."""
     film, broadcast = folder / "huge.mp4", folder / "huge.ts"
     film.write_bytes(mp4_of(folder, width, height))
     with av.open(str(film)) as source, av.open(str(broadcast), "w", format="mpegts") as target:

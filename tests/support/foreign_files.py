@@ -1,4 +1,4 @@
-"""Files as other programs write them, which are no pictures or videos for smolwatch."""
+"""Files of other programs that smolwatch does not describe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from PIL import Image
 
 
 def zipped(*entries: str, mimetype: str = "") -> bytes:
-    """The entries' contents do not shrink much, as those of real documents."""
+    """The contents of the entries compress little, like those of real documents."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         if mimetype:
@@ -80,7 +80,7 @@ def database() -> bytes:
         return made.serialize()
 
 
-#: What the file is (a code of `daemon/media/foreign/foreign_kinds.py`), and how to make its content.
+#: The kind of the file (a code of `daemon/media/foreign/foreign_kinds.py`), and how to make its content.
 MADE: dict[str, Callable[[], bytes]] = {
     "ico": lambda: picture("ICO"),
     "icns": lambda: picture("ICNS", "RGBA"),

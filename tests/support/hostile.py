@@ -1,4 +1,4 @@
-"""Files that ask whoever opens them to open something else: a secret beside them, or an address."""
+"""Files that reference something else: a secret file in the same folder, or a network address."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hostile_files(folder: Path, secret: Path, address: str) -> list[Path]:
     for name, text in texts.items():
         files.append(folder / name)
         files[-1].write_text(text)
-        # The same behind the first bytes of an honest file, past the sniffing.
+        # The same after the first bytes of a valid file, to pass `sniff`.
         files.append(folder / f"behind-{name}")
         files[-1].write_bytes(HEADS[files[-1].suffix] + text.encode())
     return [*files, with_reference(folder / "reference.mov", str(secret)), with_reference(folder / "remote.mov", url)]
@@ -58,7 +58,7 @@ HEADS = CONTAINERS | {
 
 
 def with_reference(path: Path, target: str) -> Path:
-    """A film whose pictures are said to lie in another file (QuickTime's data reference)."""
+    """A video whose frames are in another file (QuickTime's data reference)."""
     content = save_video(path, grey_frames(4)).read_bytes()
     own = b"\0\0\0\x0curl \0\0\0\1"
     body = target.encode() + b"\0"

@@ -6,7 +6,6 @@ later observer would be deaf too.
 
 from __future__ import annotations
 
-import errno
 import warnings
 from collections.abc import Callable
 
@@ -14,8 +13,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter
 from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
 
-#: Too many watches in use, or too many inotify instances.
-LIMIT_ERRORS = frozenset({errno.ENOSPC, errno.EMFILE})
+from daemon.intake.watch.limits import LIMIT_ERRORS
 
 
 class InotifyReader(InotifyFD):

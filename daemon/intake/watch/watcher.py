@@ -13,11 +13,10 @@ from watchdog.observers.api import BaseObserver
 
 from daemon.intake.inbox_mount import is_away, on_disk, root_id
 from daemon.intake.watch.event_queue import EventQueue, WatchEvents
+from daemon.intake.watch.limits import LIMIT_ERRORS
 from daemon.intake.watch.observers import end, illness_of, native_observer, ran_short, watch
 from storage.filesystems import network_kind
 
-#: Too many watches in use, or too many files and inotify instances.
-LIMIT_ERRORS = frozenset({errno.ENOSPC, errno.EMFILE})
 LIMIT_ADVICE = (
     "The system allows no more folder watches; the inbox is listed every few seconds instead. "
     "To lift the limit, raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl, and restart."

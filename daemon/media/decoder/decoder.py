@@ -1,6 +1,6 @@
-"""Opening files in a process of its own, so that a codec's crash or hang costs the one file and nothing else.
+"""Decodes files in a separate process, so that a crash or hang of a codec costs one file only.
 
-The file is opened here, once, and checked; the process is handed the descriptor and can open nothing itself.
+The parent opens and checks the file once; the decoder process gets the descriptor and cannot open anything.
 """
 
 from __future__ import annotations
@@ -11,110 +11,111 @@ from contextlib import contextmanager, suppress
 
 from daemon.errors import ChangedError, DecoderMissingError, MediaError, NotDownloadedError, OutOfMemoryError
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.decoder.decoder_child import LockIn, Reader, read_clip
+from daemon.media.decoder.decoder_child import EnterSandbox, Reader, read_clip
 from daemon.media.decoder.decoder_process import DecoderProcess
-from daemon.media.decoder.sandbox.lockdown import Sandbox, lock_in
-from daemon.media.safe_open import is_elsewhere, open_checked
+from daemon.media.decoder.sandbox.lockdown import Sandbox, enter_sandbox
+from daemon.media.safe_open import is_dataless, open_checked
 from storage.records import Fingerprint
 
-#: A new process after so many files, so that what a library leaks cannot add up.
-FILES_A_PROCESS = 50
-#: But not sooner than after so long: a start takes as much of the processor as a hundred small pictures.
-SECONDS_A_PROCESS = 30.0
-#: The next one is started when this many files are left to the last, so that nobody waits while it loads.
-FILES_AHEAD = 10
-SECONDS_A_MEGABYTE = 2.0
+#: A process is replaced after this many files, so that memory leaks of libraries do not accumulate.
+FILES_PER_PROCESS = 50
+#: Minimum lifetime of a process: starting one costs as much CPU as a hundred small pictures.
+MIN_PROCESS_SECONDS = 30.0
+#: The next process is started this many files before the current one retires, so that loading it delays no file.
+START_AHEAD_FILES = 10
+SECONDS_PER_MEGABYTE = 2.0
 
 
 class Decoder:
-    """The parent's side. Not for use by two threads at once, nor in a daemonic process (it has a child).
+    """The parent side. Not thread-safe; not usable in a daemonic process, because it starts a child.
 
-    On Linux its processes end with the thread that starts them, which is the one that calls `open`.
-    `read` is what a process does with a descriptor, `lock_in` how it locks itself in; both must be importable by name.
+    On Linux its processes end with the thread that started them, the one that calls `open`.
+    The process runs `enter_sandbox` once and `read` for each descriptor; both must be importable by name.
     """
 
-    def __init__(self, *, read: Reader = read_clip, lock_in: LockIn = lock_in) -> None:
+    def __init__(self, *, read: Reader = read_clip, enter_sandbox: EnterSandbox = enter_sandbox) -> None:
         self._read = read
-        self._lock_in = lock_in
+        self._enter_sandbox = enter_sandbox
         self._process: DecoderProcess | None = None
         self._next: DecoderProcess | None = None
-        self._last_file = 0
+        self._retire_after = 0
 
     def open(self, path: bytes, expected: Fingerprint, plan: DecodePlan) -> Clip:
-        """The file's pictures, if it is still the one that is expected.
+        """Return the file's pictures, if the file still matches `expected`.
 
-        Raises MediaError: the file's own (see daemon/errors.py), DecoderCrashedError, DecoderHungError after
-        `plan.seconds` and two more a megabyte, at most twice `plan.seconds`, or OutOfMemoryError when a second try
-        with `plan.smaller()` failed as well. The next call has a fresh process then.
+        Raises MediaError: an error of the file (see daemon/errors.py), DecoderCrashedError, DecoderHungError after
+        `plan.seconds` plus two seconds per megabyte (at most twice `plan.seconds`), or OutOfMemoryError if a retry
+        with `plan.smaller()` failed too. After these the next call uses a new process.
         """
-        seconds = plan.seconds + min(SECONDS_A_MEGABYTE * expected.size / 1e6, plan.seconds)
-        with unchanged(path, expected, plan.max_bytes) as fd:
+        seconds = plan.seconds + min(SECONDS_PER_MEGABYTE * expected.size / 1e6, plan.seconds)
+        with open_unchanged(path, expected, plan.max_bytes) as fd:
             try:
-                return self._ask(fd, plan, seconds)
+                return self._decode(fd, plan, seconds)
             except OutOfMemoryError:
-                return self._ask(fd, plan.smaller(), seconds)
+                return self._decode(fd, plan.smaller(), seconds)
 
     def sandbox(self) -> Sandbox:
-        """What keeps the process in that opens the files; starts it if need be. Raises DecoderMissingError."""
-        return self._ready().ready()
+        """The sandbox of the decoder process, which is started if necessary. Raises DecoderMissingError."""
+        return self._ready_process().ready()
 
     def close(self) -> None:
-        """Let the processes go. The next `open` starts others."""
+        """End the processes. The next `open` starts new ones."""
         for process in (self._process, self._next):
             if process is not None:
                 process.close()
         self._process = self._next = None
 
-    def _ask(self, fd: int, plan: DecodePlan, seconds: float) -> Clip:
-        process = self._ready()
+    def _decode(self, fd: int, plan: DecodePlan, seconds: float) -> Clip:
+        process = self._ready_process()
         try:
-            return process.ask(fd, plan, seconds)
+            return process.decode(fd, plan, seconds)
         finally:
-            self._renew(process)
+            self._recycle(process)
 
-    def _ready(self) -> DecoderProcess:
-        """One that is set up. What ended or froze a process while it started need not befall the next."""
-        process = self._running()
+    def _ready_process(self) -> DecoderProcess:
+        """A process that is set up. Retries once if a process ended or froze while starting."""
+        process = self._live_process()
         try:
             process.ready()
         except DecoderMissingError:
-            process = self._running()
+            process = self._live_process()
             process.ready()
         return process
 
-    def _running(self) -> DecoderProcess:
-        if self._process is not None and not self._process.alive:
+    def _live_process(self) -> DecoderProcess:
+        if self._process is not None and not self._process.is_alive:
             self._process.kill()
             self._process = None
         if self._process is None:
-            self._process, self._next = self._next or self._another(), None
+            self._process, self._next = self._next or self._start_process(), None
         return self._process
 
-    def _renew(self, process: DecoderProcess) -> None:
-        """Start the next process in time, and let one go that is dead, has done its share, or has grown fat."""
-        if self._next is None and process.files >= FILES_A_PROCESS - FILES_AHEAD and process.age >= SECONDS_A_PROCESS:
-            with suppress(DecoderMissingError):  # asked again after the next file
-                self._next = self._another()
-                self._last_file = process.files + FILES_AHEAD
-        is_used_up = self._next is not None and process.files >= self._last_file
-        if not process.alive or is_used_up or process.leaks:
+    def _recycle(self, process: DecoderProcess) -> None:
+        """Start the next process ahead of time; close one that is dead, retired, or leaks memory."""
+        is_old = process.files >= FILES_PER_PROCESS - START_AHEAD_FILES and process.age >= MIN_PROCESS_SECONDS
+        if self._next is None and is_old:
+            with suppress(DecoderMissingError):  # retried after the next file
+                self._next = self._start_process()
+                self._retire_after = process.files + START_AHEAD_FILES
+        is_retired = self._next is not None and process.files >= self._retire_after
+        if not process.is_alive or is_retired or process.is_leaking:
             process.close()
             self._process = None
 
-    def _another(self) -> DecoderProcess:
-        return DecoderProcess(self._read, self._lock_in)
+    def _start_process(self) -> DecoderProcess:
+        return DecoderProcess(self._read, self._enter_sandbox)
 
 
 @contextmanager
-def unchanged(path: bytes, expected: Fingerprint, max_bytes: int) -> Iterator[int]:
-    """The file's descriptor. A file that was written to meanwhile is neither described nor blamed: ChangedError."""
+def open_unchanged(path: bytes, expected: Fingerprint, max_bytes: int) -> Iterator[int]:
+    """The file's descriptor. Raises ChangedError if the file was written to meanwhile, in place of a MediaError."""
     fd = open_checked(path, max_bytes=max_bytes, expected=expected)
     try:
         try:
             yield fd
         except MediaError as error:
             check_unchanged(fd, expected)
-            if is_elsewhere(os.fstat(fd)):  # its bytes went to the cloud meanwhile, and no library says so
+            if is_dataless(os.fstat(fd)):  # evicted to the cloud meanwhile; libraries report damage instead
                 raise NotDownloadedError from error
             raise
         check_unchanged(fd, expected)
@@ -124,4 +125,4 @@ def unchanged(path: bytes, expected: Fingerprint, max_bytes: int) -> Iterator[in
 
 def check_unchanged(fd: int, expected: Fingerprint) -> None:
     if Fingerprint.of(os.fstat(fd)) != expected:
-        raise ChangedError("The file changed while it was opened.")
+        raise ChangedError("The file changed while it was being read.")

@@ -1,6 +1,6 @@
-"""The decoder process: opens one file after the other for its parent, and may be killed at any moment.
+"""The decoder process: decodes one file after another for its parent, which may kill it at any moment.
 
-It loads its codecs (torch never), gives up whatever else a process may do, and then reads what it is handed.
+It loads its codecs (never torch), enters the sandbox, then decodes the descriptors that it receives.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import asdict
 from config.safe_text import safe_text
 from daemon.errors import DecoderBrokenError, MediaError, NotDownloadedError, OutOfMemoryError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.dataless import leave_in_the_cloud, wanted_the_cloud
-from daemon.media.decoder.ipc import hear, say, take_descriptor
-from daemon.media.decoder.rlimits import allow_seconds, confine, follow_parent, limit_memory, obey_parent_alone
+from daemon.media.dataless import forbid_downloads, is_dataless_error
+from daemon.media.decoder.ipc import receive_descriptor, receive_message, send_message
+from daemon.media.decoder.rlimits import bind_to_parent, exit_with_parent, limit_cpu, limit_memory, restrict
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 from daemon.media.decoder.warmup import preload
 from daemon.media.foreign.foreign_files import foreign_error
@@ -23,13 +23,13 @@ from daemon.media.sniff import HEAD_BYTES, sniff
 from storage.records import MediaKind
 
 Reader = Callable[[int, DecodePlan], Clip]
-LockIn = Callable[[], Sandbox]
+EnterSandbox = Callable[[], Sandbox]
 
 
 def read_clip(fd: int, plan: DecodePlan) -> Clip:
-    """The file's pictures, whatever it is called. Raises MediaError."""
-    # Not on top: the parent imports this module too, and has no use for codecs.
-    from daemon.media.picture.images import read_image
+    """Decode by content; the file's name does not matter. Raises MediaError."""
+    # Imported here because the parent also imports this module and needs no codecs.
+    from daemon.media.images import read_image
     from daemon.media.video.videos import read_video
 
     head = os.pread(fd, HEAD_BYTES, 0)
@@ -39,37 +39,39 @@ def read_clip(fd: int, plan: DecodePlan) -> Clip:
     return read_image(fd, plan) if format.kind is MediaKind.IMAGE else read_video(fd, plan)
 
 
-def serve(line: socket.socket, read: Reader, lock_in: LockIn) -> None:
-    """The process's whole life: descriptors in, clips or refusals out, until the parent hangs up."""
-    obey_parent_alone()
+def serve(connection: socket.socket, read: Reader, enter_sandbox: EnterSandbox) -> None:
+    """Main loop of the process: receives descriptors, replies with clips or errors, until the parent disconnects."""
+    bind_to_parent()
     preload()
-    confine()
+    restrict()
     limit_memory()
-    leave_in_the_cloud()
-    sandbox = lock_in()
-    follow_parent()
-    say(line, {"sandbox": asdict(sandbox)})
+    forbid_downloads()
+    sandbox = enter_sandbox()
+    exit_with_parent()
+    send_message(connection, {"sandbox": asdict(sandbox)})
     while True:
         try:
-            request = hear(line)
-            fd = take_descriptor(line)
+            request = receive_message(connection)
+            fd = receive_descriptor(connection)
         except EOFError:
-            os._exit(0)  # there is nothing to tidy up
+            os._exit(0)  # nothing to clean up
         try:
-            allow_seconds(request["seconds"])
-            answer(line, fd, DecodePlan(**request["plan"]), read)
+            limit_cpu(request["seconds"])
+            reply(connection, fd, DecodePlan(**request["plan"]), read)
         finally:
             os.close(fd)
 
 
-def answer(line: socket.socket, fd: int, plan: DecodePlan, read: Reader) -> None:
+def reply(connection: socket.socket, fd: int, plan: DecodePlan, read: Reader) -> None:
     try:
-        clip = attempt(read, fd, plan)
+        clip = call_reader(read, fd, plan)
     except MediaError as error:
-        say(line, {"error": error.code, "message": str(error), "advice": error.advice, "detail": error.detail})
+        send_message(
+            connection, {"error": error.code, "message": str(error), "advice": error.advice, "detail": error.detail}
+        )
         return
-    say(
-        line,
+    send_message(
+        connection,
         {
             "media": asdict(clip.media),
             "timestamps": clip.timestamps,
@@ -78,34 +80,34 @@ def answer(line: socket.socket, fd: int, plan: DecodePlan, read: Reader) -> None
         },
     )
     for picture in clip.pictures:
-        line.sendall(picture.tobytes())
+        connection.sendall(picture.tobytes())
 
 
-def attempt(read: Reader, fd: int, plan: DecodePlan) -> Clip:
-    """Whatever a reader lets out costs this file alone."""
+def call_reader(read: Reader, fd: int, plan: DecodePlan) -> Clip:
+    """Convert every exception of the reader into a MediaError, so that it costs this file only."""
     try:
         return read(fd, plan)
     except Exception as error:
-        meant = meaning_of(error)
-        if meant is error:
+        media_error = as_media_error(error)
+        if media_error is error:
             raise
-        raise meant from error
+        raise media_error from error
 
 
-def meaning_of(error: Exception) -> MediaError:
-    """What a reader's failure says of the file."""
-    if wanted_the_cloud(error):  # first: libraries make a damaged file of it
-        return NotDownloadedError(detail=words_of(error))
+def as_media_error(error: Exception) -> MediaError:
+    """The MediaError for a reader's exception."""
+    if is_dataless_error(error):  # checked first: libraries report it as a damaged file
+        return NotDownloadedError(detail=error_detail(error))
     if isinstance(error, MediaError):
         return error
     if isinstance(error, MemoryError):
-        return OutOfMemoryError("Opening the file takes more memory than there is.")
-    # Locked in, nothing can be loaded and no file be opened: `preload` lacks something, or the disk does.
+        return OutOfMemoryError("The file needs more memory than is available.")
+    # In the sandbox no module can be loaded and no file opened: `preload` misses a module, or the disk does.
     if isinstance(error, (ImportError, PermissionError)):
-        return DecoderBrokenError(detail=words_of(error))
-    return UnreadableError("The file is damaged or incomplete.", detail=words_of(error))
+        return DecoderBrokenError(detail=error_detail(error))
+    return UnreadableError("The file is damaged or incomplete.", detail=error_detail(error))
 
 
-def words_of(error: Exception) -> str:
-    """What a library said, for programs."""
+def error_detail(error: Exception) -> str:
+    """The library's own message, for logs and programs."""
     return safe_text(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""One decoder process, seen from its parent: started, asked, timed, weighed, and killed when it must be."""
+"""One decoder process as its parent controls it: start, request, timeout, memory limit, kill."""
 
 from __future__ import annotations
 
@@ -18,108 +18,106 @@ from daemon.errors import (
     OutOfMemoryError,
 )
 from daemon.media.clip import Clip, DecodePlan
-from daemon.media.decoder.decoder_child import LockIn, Reader, serve
-from daemon.media.decoder.ipc import give_descriptor, hear, say
-from daemon.media.decoder.replies import clip_from, refusal_from
+from daemon.media.decoder.decoder_child import EnterSandbox, Reader, serve
+from daemon.media.decoder.ipc import receive_message, send_descriptor, send_message
+from daemon.media.decoder.replies import parse_clip, parse_error
 from daemon.media.decoder.rlimits import MEMORY_BYTES
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 
-#: For the system to start Python and load the codecs, on a machine that is busy with other things.
+#: Limit for starting Python and loading the codecs, on a busy machine.
 START_SECONDS = 60.0
-#: How long a process has to go when asked to, before it is killed.
+#: How long a process may take to exit on request, before it is killed.
 GRACE_SECONDS = 3.0
-#: How often a process that is at work is weighed. Where the system holds memory limits, it is never found too heavy.
-WEIGH_SECONDS = 0.5
-#: A process that keeps so much more than at its start has a leak in it.
+#: How often the resident memory of a busy process is checked. Where the system enforces RLIMIT_AS, it never exceeds it.
+RSS_POLL_SECONDS = 0.5
+#: A process that holds this much more than at its start has a memory leak.
 LEAK_BYTES = 300 * 1024**2
 
 
 class DecoderProcess:
-    """Starts at once and in the background; `ready` waits for it. `files` counts what it was asked.
+    """Starts in the background; `ready` waits for it. `files` counts its requests.
 
-    Making one raises DecoderMissingError.
+    The constructor raises DecoderMissingError.
     """
 
-    def __init__(self, read: Reader, lock_in: LockIn) -> None:
+    def __init__(self, read: Reader, enter_sandbox: EnterSandbox) -> None:
         self.files = 0
-        self._since = time.monotonic()
+        self._started_at = time.monotonic()
         self._sandbox: Sandbox | None = None
-        self._light = 0
-        self._line, theirs = socket.socketpair()
+        self._base_rss = 0
+        self._socket, child_socket = socket.socketpair()
         self._process = multiprocessing.get_context("spawn").Process(
-            target=serve, args=(theirs, read, lock_in), name="smolwatch-decoder", daemon=True
+            target=serve, args=(child_socket, read, enter_sandbox), name="smolwatch-decoder", daemon=True
         )
-        with theirs:
+        with child_socket:
             try:
                 self._process.start()
             except OSError as error:
-                self._line.close()
+                self._socket.close()
                 raise DecoderMissingError(detail=str(error)) from error
-        self._weighed: psutil.Process | None = None
+        self._psutil_process: psutil.Process | None = None
 
     @property
     def age(self) -> float:
-        """Seconds since it was started."""
-        return time.monotonic() - self._since
+        """Seconds since the start."""
+        return time.monotonic() - self._started_at
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return self._process.is_alive()
 
     @property
-    def leaks(self) -> bool:
-        return self._weight() > self._light + LEAK_BYTES
+    def is_leaking(self) -> bool:
+        return self._rss() > self._base_rss + LEAK_BYTES
 
     def ready(self) -> Sandbox:
-        """What keeps the process in, once it is set up. Raises DecoderMissingError."""
+        """Wait until the process is set up; return its sandbox. Raises DecoderMissingError."""
         if self._sandbox is None:
             try:
-                self._sandbox = Sandbox(**hear(self._line, time.monotonic() + START_SECONDS)["sandbox"])
+                self._sandbox = Sandbox(**receive_message(self._socket, time.monotonic() + START_SECONDS)["sandbox"])
             except TimeoutError as error:
                 self.kill()
                 raise DecoderMissingError(f"The decoder did not start within {START_SECONDS:.0f} seconds.") from error
             except (EOFError, OSError, ValueError, TypeError, LookupError) as error:
-                raise DecoderMissingError(detail=self._last_words()) from error
-            self._light = self._weight()
+                raise DecoderMissingError(detail=self._exit_status()) from error
+            self._base_rss = self._rss()
         return self._sandbox
 
-    def ask(self, fd: int, plan: DecodePlan, seconds: float) -> Clip:
-        """The file's pictures. Raises MediaError; after all but the file's own the process is no longer alive."""
+    def decode(self, fd: int, plan: DecodePlan, seconds: float) -> Clip:
+        """Return the file's pictures. Raises MediaError; except for errors of the file, it is dead then."""
         self.ready()
         self.files += 1
         deadline = time.monotonic() + seconds
         try:
-            say(self._line, {"plan": vars(plan), "seconds": seconds})
-            give_descriptor(self._line, fd)
-            self._watch(deadline)
-            message = hear(self._line, deadline)
+            send_message(self._socket, {"plan": vars(plan), "seconds": seconds})
+            send_descriptor(self._socket, fd)
+            self._wait_for_reply(deadline)
+            message = receive_message(self._socket, deadline)
             if "error" not in message:
-                return clip_from(message, self._line, plan, deadline)
+                return parse_clip(message, self._socket, plan, deadline)
         except TimeoutError as error:
             self.kill()
-            raise DecoderHungError(f"Opening the file took longer than {seconds:.0f} seconds.") from error
+            raise DecoderHungError(f"Decoding the file took longer than {seconds:.0f} seconds.") from error
         except (EOFError, OSError) as error:
-            raise self._death(seconds) from error
+            raise self._exit_error(seconds) from error
         except (ValueError, TypeError, LookupError) as error:
             self.kill()
-            raise DecoderCrashedError(
-                "Opening the file made the decoder answer nonsense.", detail=str(error)
-            ) from error
+            raise DecoderCrashedError("The decoder sent an invalid reply for this file.", detail=str(error)) from error
         except BaseException:
-            self.kill()  # cut off in the middle of an answer, the line cannot be used again
+            self.kill()  # interrupted in the middle of a reply, the socket cannot be used again
             raise
-        raise refusal_from(message)
+        raise parse_error(message)
 
     def close(self) -> None:
-        """Let the process go, which it does when it hears that nobody is there."""
-        self._line.close()
+        """Disconnect, upon which the process exits."""
+        self._socket.close()
         if self._process.is_alive():
             self._process.join(GRACE_SECONDS)
         self.kill()
 
     def kill(self) -> None:
-        """SIGTERM, and SIGKILL to one that does not go."""
-        self._line.close()
+        """SIGTERM, then SIGKILL if the process does not exit."""
+        self._socket.close()
         if self._process.is_alive():
             self._process.terminate()
             self._process.join(GRACE_SECONDS)
@@ -127,36 +125,36 @@ class DecoderProcess:
             self._process.kill()
         self._process.join()
 
-    def _watch(self, deadline: float) -> None:
-        """Until an answer begins. Raises TimeoutError past `deadline`, OutOfMemoryError when it takes too much."""
-        while not wait([self._line], min(WEIGH_SECONDS, max(deadline - time.monotonic(), 0))):
+    def _wait_for_reply(self, deadline: float) -> None:
+        """Wait until a reply begins. Raises TimeoutError past `deadline`, OutOfMemoryError over the memory limit."""
+        while not wait([self._socket], min(RSS_POLL_SECONDS, max(deadline - time.monotonic(), 0))):
             if time.monotonic() >= deadline:
                 raise TimeoutError
-            if self._weight() > self._light + MEMORY_BYTES:
-                raise OutOfMemoryError("Opening the file takes more memory than a file may.")
+            if self._rss() > self._base_rss + MEMORY_BYTES:
+                raise OutOfMemoryError("Decoding the file needs more memory than the limit for one file.")
 
-    def _weight(self) -> int:
-        """Resident bytes; none when it is gone."""
+    def _rss(self) -> int:
+        """Resident bytes; 0 after it exited."""
         try:
-            self._weighed = self._weighed or psutil.Process(self._process.pid)
-            return int(self._weighed.memory_info().rss)
+            self._psutil_process = self._psutil_process or psutil.Process(self._process.pid)
+            return int(self._psutil_process.memory_info().rss)
         except psutil.Error:
             return 0
 
-    def _death(self, seconds: float) -> MediaError:
-        """What it died of. It is gone afterwards."""
-        words = self._last_words()
+    def _exit_error(self, seconds: float) -> MediaError:
+        """The error for how the process ended. Reaps the process."""
+        status = self._exit_status()
         if self._process.exitcode == -signal.SIGKILL:
-            said = "The decoder was killed while it opened the file, probably because memory ran out."
-            return OutOfMemoryError(said, detail=words)
+            message = "The decoder was killed while decoding the file, probably because memory ran out."
+            return OutOfMemoryError(message, detail=status)
         if self._process.exitcode == -signal.SIGXCPU:
-            return DecoderHungError(f"Opening the file kept the processor busy for more than {seconds:.0f} seconds.")
-        return DecoderCrashedError("Opening the file made the decoder crash.", detail=words)
+            return DecoderHungError(f"Decoding the file used the processor for more than {seconds:.0f} seconds.")
+        return DecoderCrashedError("The decoder crashed on this file.", detail=status)
 
-    def _last_words(self) -> str:
+    def _exit_status(self) -> str:
         self._process.join(GRACE_SECONDS)
         code = self._process.exitcode
         self.kill()
         if code is None:
-            return "it hung up"
+            return "it closed the connection"
         return f"signal {-code}, {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,6 +1,6 @@
-"""What the decoder process and its parent say to each other: JSON with its length, bytes of agreed length, descriptors.
+"""Messages between the decoder process and its parent: length-prefixed JSON, raw bytes of known length, descriptors.
 
-Nothing is unpickled: a decoder that a hostile file has taken over can only lie about pixels.
+Nothing is unpickled: a decoder that a hostile file has taken over can only send wrong pixels.
 """
 
 from __future__ import annotations
@@ -11,56 +11,56 @@ import socket
 import time
 from typing import Any
 
-#: Longer messages are not believed; paths, plans and lists of timestamps are far shorter.
+#: Longer messages are rejected; plans and lists of timestamps are far shorter.
 MAX_MESSAGE = 1 << 20
 NEVER = math.inf
 
 
-def say(line: socket.socket, message: dict[str, Any]) -> None:
+def send_message(connection: socket.socket, message: dict[str, Any]) -> None:
     content = json.dumps(message).encode()
-    line.settimeout(None)
-    line.sendall(len(content).to_bytes(4, "big") + content)
+    connection.settimeout(None)
+    connection.sendall(len(content).to_bytes(4, "big") + content)
 
 
-def hear(line: socket.socket, deadline: float = NEVER) -> dict[str, Any]:
-    """The next message. Raises as `receive` does, and ValueError when it is none."""
-    size = int.from_bytes(receive(line, 4, deadline), "big")
+def receive_message(connection: socket.socket, deadline: float = NEVER) -> dict[str, Any]:
+    """The next message. Raises what `receive_bytes` raises, and ValueError if it is not a JSON object."""
+    size = int.from_bytes(receive_bytes(connection, 4, deadline), "big")
     if size > MAX_MESSAGE:
         raise ValueError(f"a message of {size} bytes")
-    message = json.loads(receive(line, size, deadline))
+    message = json.loads(receive_bytes(connection, size, deadline))
     if not isinstance(message, dict):
-        raise ValueError("a message that is no object")
+        raise ValueError("a message that is not an object")
     return message
 
 
-def give_descriptor(line: socket.socket, fd: int) -> None:
-    """Hand over what is open, so that the other side need not be able to open anything."""
-    line.settimeout(None)
-    socket.send_fds(line, [b"\0"], [fd])
+def send_descriptor(connection: socket.socket, fd: int) -> None:
+    """Send an open descriptor, so that the other side does not need permission to open files."""
+    connection.settimeout(None)
+    socket.send_fds(connection, [b"\0"], [fd])
 
 
-def take_descriptor(line: socket.socket) -> int:
-    """The descriptor that comes next, for the caller to close. Raises EOFError when none does."""
-    _, descriptors, _, _ = socket.recv_fds(line, 1, 1)
+def receive_descriptor(connection: socket.socket) -> int:
+    """The next descriptor, which the caller must close. Raises EOFError if there is none."""
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, 1)
     if not descriptors:
         raise EOFError
     return descriptors[0]
 
 
-def receive(line: socket.socket, size: int, deadline: float = NEVER) -> bytearray:
-    """Exactly `size` bytes. Raises EOFError when the other side is gone, TimeoutError past `deadline` (monotonic)."""
+def receive_bytes(connection: socket.socket, size: int, deadline: float = NEVER) -> bytearray:
+    """Exactly `size` bytes. Raises EOFError if the other side has closed, TimeoutError past `deadline` (monotonic)."""
     content = bytearray(size)
     rest = memoryview(content)
     while rest:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        line.settimeout(None if deadline == NEVER else left)
+        connection.settimeout(None if deadline == NEVER else left)
         try:
-            got = line.recv_into(rest)
-        except ConnectionResetError:  # it left without having heard all that was said to it
-            got = 0
-        if got == 0:
+            received = connection.recv_into(rest)
+        except ConnectionResetError:  # the other side closed before it read everything
+            received = 0
+        if received == 0:
             raise EOFError
-        rest = rest[got:]
+        rest = rest[received:]
     return content

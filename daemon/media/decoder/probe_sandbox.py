@@ -1,6 +1,6 @@
-"""Tells in JSON what a process can still do that is locked in as a decoder is.
+"""Prints as JSON what a process can still do inside the decoder's sandbox.
 
-A program of its own, for there is no way out of the sandbox. python -m daemon.media.decoder.probe_sandbox FOLDER
+A separate program, because a process cannot leave the sandbox. python -m daemon.media.decoder.probe_sandbox FOLDER
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from daemon.media.decoder.sandbox.lockdown import lock_in
+from daemon.media.decoder.sandbox.lockdown import enter_sandbox
 from daemon.media.decoder.warmup import preload
 
 Attempt = Callable[[bytes], object]
@@ -44,10 +44,10 @@ ATTEMPTS: dict[str, Attempt] = {
 }
 
 
-def about(folder: bytes) -> dict[str, object]:
-    """What holds the process, and which of ATTEMPTS in the person's `folder` are allowed and refused."""
+def probe(folder: bytes) -> dict[str, object]:
+    """The sandbox in effect, and which of ATTEMPTS in the user's `folder` are allowed and refused."""
     preload()
-    held = lock_in()
+    sandbox = enter_sandbox()
     allowed, refused = [], []
     for name, attempt in ATTEMPTS.items():
         try:
@@ -56,8 +56,8 @@ def about(folder: bytes) -> dict[str, object]:
             refused.append(name)
         else:
             allowed.append(name)
-    return asdict(held) | {"allowed": allowed, "refused": refused}
+    return asdict(sandbox) | {"allowed": allowed, "refused": refused}
 
 
 if __name__ == "__main__":
-    print(json.dumps(about(os.fsencode(sys.argv[1]))))
+    print(json.dumps(probe(os.fsencode(sys.argv[1]))))

@@ -1,4 +1,4 @@
-"""What the decoder process may not do or use, by the means that every system has."""
+"""Limits of the decoder process that every POSIX system can enforce."""
 
 from __future__ import annotations
 
@@ -14,68 +14,72 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from daemon.media.decoder.sandbox.linux import die_with_parent
+from daemon.linux import die_with_parent
 
-#: So much memory may opening a file take, beyond what the codecs take themselves: four pictures of 100 megapixels.
+#: Memory for decoding one file, beyond what the loaded codecs take: four pictures of 100 megapixels.
 MEMORY_BYTES = 2 * 1024**3
 DESCRIPTORS = 32
-#: Processor seconds a second: no file keeps more than so many cores busy all the time.
+#: CPU seconds per second: the number of cores that one file may keep busy.
 CORES = 4
-#: For Linux's choice of whom to kill when memory runs out, from 0 to 1000: this process rather than the daemon.
-FIRST_TO_GO = 800
+#: For Linux's OOM killer, from 0 to 1000: kill this process before the daemon.
+OOM_SCORE_ADJ = 800
 
 
-def obey_parent_alone() -> None:
-    """Ctrl-C goes to the whole group, but the parent decides what ends; and nothing lives on without it."""
+def bind_to_parent() -> None:
+    """Ignore Ctrl-C, which the whole process group receives; end with the parent (on Linux)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         die_with_parent()
 
 
-def confine() -> None:
-    """No core dump, no writing, few descriptors, an empty folder of its own."""
-    leave_for_an_empty_folder()
+def restrict() -> None:
+    """No core dump, no writing, few descriptors, an empty working directory."""
+    enter_empty_folder()
     if sys.platform == "linux":
         with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO))
-    for what, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, DESCRIPTORS)):
-        resource.setrlimit(what, (most, most))
+            Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJ))
+    for resource_id, maximum in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
+    ):
+        resource.setrlimit(resource_id, (maximum, maximum))
 
 
-def leave_for_an_empty_folder() -> None:
-    """Files that a hostile file names are looked for here. A removed folder is empty for ever; nobody clears it up."""
+def enter_empty_folder() -> None:
+    """Relative paths inside a hostile file resolve here. A removed folder stays empty and needs no cleanup."""
     folder = Path(tempfile.mkdtemp(prefix="smolwatch-"))
     os.chdir(folder)
     folder.rmdir()
 
 
-def limit_memory(room: int = MEMORY_BYTES) -> None:
-    """At most `room` bytes beyond what is mapped now. Linux alone can hold that; elsewhere the parent watches."""
+def limit_memory(headroom: int = MEMORY_BYTES) -> None:
+    """At most `headroom` bytes beyond what is mapped now. Only Linux enforces it; else the parent polls the RSS."""
     if sys.platform != "linux":
         return
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit(resource.RLIMIT_AS, pages * resource.getpagesize() + room)
+    set_limit(resource.RLIMIT_AS, pages * resource.getpagesize() + headroom)
 
 
-def allow_seconds(seconds: float) -> None:
-    """From now, counted anew: past them on CORES cores, SIGXCPU. It ends what the parent, if it sleeps, cannot end."""
+def limit_cpu(seconds: float) -> None:
+    """SIGXCPU after `seconds` from now on CORES cores. It works even while the parent is suspended."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + CORES * seconds))
+    set_limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + CORES * seconds))
 
 
-def limit(what: int, most: int) -> None:
-    """So much at most, or less where whoever started smolwatch allows less."""
-    _, allowed = resource.getrlimit(what)
-    resource.setrlimit(what, (most if allowed == resource.RLIM_INFINITY else min(most, allowed), allowed))
+def set_limit(resource_id: int, maximum: int) -> None:
+    """Set the soft limit, within the hard limit that smolwatch was started with."""
+    _, allowed = resource.getrlimit(resource_id)
+    resource.setrlimit(resource_id, (maximum if allowed == resource.RLIM_INFINITY else min(maximum, allowed), allowed))
 
 
-def follow_parent() -> None:
-    """PDEATHSIG for every system: also in the middle of a file."""
+def exit_with_parent() -> None:
+    """PDEATHSIG for every system; works while a file is being decoded, too."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
+        threading.Thread(target=exit_after, args=(parent,), daemon=True).start()
 
 
-def leave_with(parent: BaseProcess) -> None:
+def exit_after(parent: BaseProcess) -> None:
     parent.join()
     os._exit(0)

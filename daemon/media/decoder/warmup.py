@@ -1,4 +1,4 @@
-"""Loads what the readers of files otherwise load when the first file needs it, which a locked-in process cannot do."""
+"""Imports in advance what libraries import lazily: inside the sandbox no module can be loaded."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from contextlib import suppress
 from importlib import import_module
 from pkgutil import walk_packages
 
-READERS = ("daemon.media.picture.images", "daemon.media.video.videos")
-#: Each module below these is loaded: they import their own parts when a stream or a picture of that kind comes along.
-WHOLE = ("av",)
-#: The same, but for modules that need what this machine does not have: another system, a package that is not installed.
-AS_FAR_AS_POSSIBLE = ("PIL", "pillow_heif", "encodings")
-#: No decoding needs these: programs, windows on a screen, and examples from the network.
-NEVER = frozenset(
+READERS = ("daemon.media.images", "daemon.media.video.videos")
+#: Every module of these is imported: they import submodules when a stream of that kind comes.
+FULL_PACKAGES = ("av",)
+#: The same, without modules that fail to import here: for another system, or with a dependency that is not installed.
+OPTIONAL_PACKAGES = ("PIL", "pillow_heif", "encodings")
+#: Not needed for decoding: programs, GUI windows, sample data from the network.
+EXCLUDED = frozenset(
     {
         "PIL.__main__",
         "PIL._imagingtk",
@@ -27,24 +27,24 @@ NEVER = frozenset(
         "av.datasets",
     }
 )
-#: Python's own, asked for in the middle of some file: by warnings, dates in text, counters, and the line to the parent.
-LATE = ("_strptime", "heapq", "linecache", "multiprocessing.connection", "tracemalloc")
+#: Modules of Python that are imported lazily while decoding: for warnings, dates in text, counters, and the socket.
+STANDARD_MODULES = ("_strptime", "heapq", "linecache", "multiprocessing.connection", "tracemalloc")
 
 
 def preload() -> None:
-    """Raises ImportError when a part is missing without which no file could be read."""
-    for name in (*READERS, *LATE):
+    """Raises ImportError if a required module is missing."""
+    for name in (*READERS, *STANDARD_MODULES):
         import_module(name)
-    for package in WHOLE:
+    for package in FULL_PACKAGES:
         for name in modules_below(package):
             import_module(name)
-    for package in AS_FAR_AS_POSSIBLE:
+    for package in OPTIONAL_PACKAGES:
         for name in modules_below(package):
             with suppress(ImportError):
                 import_module(name)
-    import_module("PIL.Image").init()  # or Pillow looks for more plugins when a picture is none that it knows
+    import_module("PIL.Image").init()  # or Pillow searches for plugins when it does not recognise a picture
 
 
 def modules_below(package: str) -> Iterator[str]:
     path = import_module(package).__path__
-    return (module.name for module in walk_packages(path, f"{package}.") if module.name not in NEVER)
+    return (module.name for module in walk_packages(path, f"{package}.") if module.name not in EXCLUDED)

@@ -1,4 +1,4 @@
-"""What a file is that smolwatch does not take, by its first bytes, for the person who dropped it. Pure.
+"""Identifies files that smolwatch does not describe, by their first bytes. Pure.
 
 Sources: the formats' own specifications, and the magic numbers of file(1) and of PRONOM.
 """
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from daemon.errors import ForeignError
 from daemon.media.foreign.foreign_kinds import BLANK, KINDS, UNKNOWN, ForeignKind
-from daemon.media.foreign.foreign_texts import name_text
+from daemon.media.foreign.foreign_texts import identify_text
 from daemon.media.sniff import HEIF_BRANDS, OTHER_BOXES, boxes
 
-#: How a file begins (offset, bytes, code). The first that fits counts.
-BEGINNINGS = (
+#: Signatures at fixed offsets (offset, bytes, code). The first match wins.
+SIGNATURES = (
     (0, b"8BPS\0\x01", "psd"),
     (0, b"8BPS\0\x02", "psb"),
     (0, b"\xc5\xd0\xd3\xc6", "eps"),
@@ -130,7 +130,7 @@ BEGINNINGS = (
     (0, b"wOF2", "font"),
 )
 
-#: Formats whose beginning has open places.
+#: Signatures with variable bytes.
 PATTERNS = tuple(
     (re.compile(pattern, re.DOTALL), code)
     for pattern, code in (
@@ -162,7 +162,7 @@ BRANDS = {
     b"jxl ": "jxl",
 }
 
-#: What a ZIP file's first entry says of itself (beginning of its content, behind the entry "mimetype").
+#: The content of a ZIP file's first entry, named "mimetype" (its beginning).
 MIMETYPES = (
     (b"application/epub+zip", "epub"),
     (b"application/vnd.oasis.opendocument.text", "odt"),
@@ -172,7 +172,7 @@ MIMETYPES = (
     (b"application/x-krita", "krita"),
     (b"image/openraster", "ora"),
 )
-#: How a ZIP file's first entries are called (beginning of the name).
+#: Names of a ZIP file's first entries (prefixes).
 ENTRIES = (
     (b"word/", "docx"),
     (b"xl/", "xlsx"),
@@ -183,30 +183,30 @@ ENTRIES = (
 )
 
 
-def name_foreign(head: bytes) -> ForeignKind | None:
-    """What the file is, for a head that `sniff` does not know (its HEAD_BYTES, or all of a shorter file)."""
-    code = code_of(head)
+def identify(head: bytes) -> ForeignKind | None:
+    """The kind of a file whose head `sniff` does not recognise (its HEAD_BYTES, or all of a shorter file)."""
+    code = identify_code(head)
     return KINDS[code] if code else None
 
 
 def foreign_error(head: bytes) -> ForeignError:
-    """The refusal of a file with this head, which `sniff` does not know."""
-    kind = name_foreign(head) or (UNKNOWN if any(head) else BLANK)
+    """The error for a file whose head `sniff` does not recognise."""
+    kind = identify(head) or (UNKNOWN if any(head) else BLANK)
     return ForeignError(kind.sentence, kind=kind.code, advice=kind.advice)
 
 
-def code_of(head: bytes) -> str | None:
-    for start, magic, code in BEGINNINGS:
+def identify_code(head: bytes) -> str | None:
+    for start, magic, code in SIGNATURES:
         if head.startswith(magic, start):
             return code
     for pattern, code in PATTERNS:
         if pattern.match(head):
             return code
-    return by_container(head) or by_frames(head) or name_text(head)
+    return by_container(head) or by_frames(head) or identify_text(head)
 
 
 def by_container(head: bytes) -> str | None:
-    """Files whose family is known by the first bytes, and whose kind stands further on."""
+    """Container formats, whose content type is stored after the signature."""
     if head.startswith(b"RIFF"):
         return "cdr" if head[8:11] == b"CDR" else RIFF.get(head[8:12])
     if head.startswith(b"FORM"):
@@ -221,7 +221,7 @@ def by_container(head: bytes) -> str | None:
 
 
 def by_brand(head: bytes) -> str | None:
-    """ISO media files that hold neither video nor a known picture."""
+    """ISO media files without video or a supported picture format."""
     for name, content in boxes(head):
         if name == b"ftyp":
             return BRANDS.get(content[:4])
@@ -262,7 +262,7 @@ def entries(head: bytes) -> Iterator[bytes]:
 
 
 def by_frames(head: bytes) -> str | None:
-    """MP3 and AAC without tags: a frame, and where it ends the next one."""
+    """MP3 and AAC without tags: a frame, directly followed by another."""
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     length = adts_length(head) if head[1] & 0xF6 == 0xF0 else mpeg_length(head)
@@ -288,7 +288,7 @@ HERTZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8
 
 
 def mpeg_length(head: bytes) -> int:
-    """In bytes; 0 for what is no header of layer II or III."""
+    """In bytes; 0 if it is not a header of layer II or III."""
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
     rate, pitch, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
     if version == 1 or layer not in (2, 3) or not 1 <= rate <= 14 or pitch == 3:

@@ -1,4 +1,4 @@
-"""What a file may be that is no picture or video for smolwatch: its name for people, and what they can do."""
+"""Kinds of files that smolwatch does not describe: name and advice for users."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ForeignKind:
-    """`code` is stable. `words` stand in a sentence ("a song (MP3)"), `plural` behind a count ("songs").
+    """`code` is stable. `label` is used in sentences ("a song (MP3)"), `plural` after a count ("songs").
 
-    `advice` is one sentence. `says` takes the place of the usual sentence.
+    `advice` is one sentence. `own_sentence` replaces the usual sentence.
     """
 
     code: str
-    words: str
+    label: str
     plural: str
     advice: str
-    says: str = ""
+    own_sentence: str = ""
 
     @property
     def sentence(self) -> str:
-        return self.says or f"It is {self.words}, which smolwatch does not open."
+        return self.own_sentence or f"It is {self.label}, which smolwatch does not open."
 
     @property
     def singular(self) -> str:
-        """Behind a count of one: "song (MP3)"."""
-        return self.words.removeprefix("a ").removeprefix("an ")
+        """After a count of one: "song (MP3)"."""
+        return self.label.removeprefix("a ").removeprefix("an ")
 
 
 EXPORT = "Export it as JPEG or PNG into the inbox."
-CONVERT = "Convert it to MP4, and put that into the inbox."
-PAGES = "To have its pages described, save them as JPEG or PNG pictures in the inbox."
+CONVERT = "Convert it to MP4 and put the MP4 file into the inbox."
+PAGES = "To describe its pages, save them as JPEG or PNG pictures in the inbox."
 UNPACK = "If it holds pictures or videos, unpack them into the inbox."
-NOTHING = "Nothing needs doing: smolwatch describes pictures and videos, and leaves all other files as they are."
-COMPANION = "Nothing needs doing: another program keeps notes of its own in it."
+NOTHING = "Nothing needs doing: smolwatch describes only pictures and videos, and does not change other files."
+COMPANION = "Nothing needs doing: another program stores its own data in it."
 
 
-def group(plural: str, words: str, advice: str, **names: str) -> list[ForeignKind]:
-    """Kinds that are counted together; `names` by code, for the place that `words` leaves open."""
-    return [ForeignKind(code.replace("_", "-"), words.format(name), plural, advice) for code, name in names.items()]
+def group(plural: str, label: str, advice: str, **names: str) -> list[ForeignKind]:
+    """Kinds that share one count; `names` by code fill the placeholder in `label`."""
+    return [ForeignKind(code.replace("_", "-"), label.format(name), plural, advice) for code, name in names.items()]
 
 
 UNKNOWN = ForeignKind(
     "unknown",
-    "a file of a kind that smolwatch does not know",
+    "a file of an unknown kind",
     "files of unknown kinds",
     "If it is a picture or a video, save it as JPEG, PNG or MP4 in the inbox.",
-    says="It is a file of a kind that smolwatch does not know.",
+    own_sentence="It is a kind of file that smolwatch does not recognise.",
 )
 BLANK = ForeignKind(
     "blank",
-    "a file that begins with nothing but zeros",
-    "files that begin with zeros",
-    "A copy that is under way is looked at again by itself; if none is, copy the file into the inbox once more.",
-    says="It begins with nothing but zeros: either its copy is still under way, or it is damaged.",
+    "a file that starts with zeros only",
+    "files that start with zeros only",
+    "A file that is still being copied is checked again automatically; otherwise copy it into the inbox once more.",
+    own_sentence="It starts with zeros only: it is still being copied, or it is damaged.",
 )
 
-#: By code. New kinds go into a row of their family; `daemon/media/foreign/foreign_files.py` knows their first bytes.
+#: By code. `daemon/media/foreign/foreign_files.py` has their signatures.
 KINDS = {
     kind.code: kind
     for kind in (
-        # Pictures, and what can be exported as one.
+        # Pictures, and files that can be exported as pictures.
         *group("Photoshop files", "a Photoshop file ({})", EXPORT, psd="PSD", psb="PSB"),
         *group("Illustrator files", "an Illustrator file ({})", EXPORT, ai="AI"),
         *group("PostScript files", "a PostScript file ({})", EXPORT, eps="EPS", ps="PS"),
@@ -71,18 +71,18 @@ KINDS = {
         *group("JPEG 2000 pictures", "a JPEG 2000 picture{}", EXPORT, jp2=""),
         *group("JPEG XR pictures", "a JPEG XR picture{}", EXPORT, jxr=""),
         *group("JPEG XL pictures", "a JPEG XL picture{}", EXPORT, jxl=""),
-        *group("HDR pictures", "a picture with a high dynamic range ({})", EXPORT, exr="OpenEXR", hdr="Radiance HDR"),
+        *group("HDR pictures", "an HDR picture ({})", EXPORT, exr="OpenEXR", hdr="Radiance HDR"),
         *group("GIMP files", "a GIMP file ({})", EXPORT, xcf="XCF"),
         *group(
             "paintings and layouts",
-            "a file of {}",
+            "{} file",
             EXPORT,
-            krita="Krita",
-            ora="a painting program (OpenRaster)",
-            affinity="an Affinity program",
-            indesign="InDesign",
-            clip="Clip Studio Paint",
-            psp="Paint Shop Pro",
+            krita="a Krita",
+            ora="an OpenRaster",
+            affinity="an Affinity",
+            indesign="an InDesign",
+            clip="a Clip Studio Paint",
+            psp="a Paint Shop Pro",
         ),
         *group("medical images", "a medical image ({})", EXPORT, dicom="DICOM"),
         *group("astronomical images", "an astronomical image ({})", EXPORT, fits="FITS"),
@@ -122,7 +122,7 @@ KINDS = {
             h264="H.264 without a container",
             h265="H.265 without a container",
         ),
-        # What can be heard.
+        # Sound, and files that accompany it.
         *group(
             "songs",
             "a song ({})",
@@ -157,9 +157,9 @@ KINDS = {
             soundfont="SoundFont",
         ),
         *group("playlists", "a playlist{}", NOTHING, playlist=""),
-        *group("subtitles", "a file of subtitles ({})", NOTHING, srt="SRT", vtt="VTT", ass="ASS", vobsub="VobSub"),
-        *group("lyrics", "a file of lyrics ({})", NOTHING, lrc="LRC"),
-        # What can be read.
+        *group("subtitle files", "a subtitle file ({})", NOTHING, srt="SRT", vtt="VTT", ass="ASS", vobsub="VobSub"),
+        *group("lyrics files", "a lyrics file ({})", NOTHING, lrc="LRC"),
+        # Text and documents.
         *group("PDF documents", "a PDF document{}", PAGES, pdf=""),
         *group("DjVu documents", "a DjVu document{}", PAGES, djvu=""),
         *group("books", "a book ({})", PAGES, epub="EPUB", mobi="MOBI"),
@@ -179,20 +179,20 @@ KINDS = {
             rtf="RTF",
         ),
         *group("web pages", "a web page ({})", NOTHING, html="HTML"),
-        *group("texts", "a text{}", NOTHING, text=""),
+        *group("text files", "a text file{}", NOTHING, text=""),
         *group("tables", "a table ({})", NOTHING, csv="CSV"),
         *group(
             "data files", "a data file ({})", NOTHING, json="JSON", xml="XML", gps="GPS track", binary_plist="PLIST"
         ),
         *group("e-mails", "an e-mail{}", NOTHING, email=""),
-        *group("contacts and calendars", "a file of {}", NOTHING, vcard="contacts (VCF)", calendar="dates (ICS)"),
-        # Notes that other programs leave beside pictures and videos.
+        *group("contacts and calendars", "a {}", NOTHING, vcard="contacts file (VCF)", calendar="calendar file (ICS)"),
+        # Files that other programs store beside pictures and videos.
         *group("sidecars of other programs", "a sidecar of another program ({})", COMPANION, xmp="XMP", aae="AAE"),
         *group("sidecars of other programs", "a sidecar of another program{}", COMPANION, sidecar=""),
-        *group("files of a camcorder or DVD", "an index of a camcorder's card or a DVD{}", COMPANION, disc_index=""),
-        *group("companions of macOS", "a companion file of macOS{}", COMPANION, apple_double="", ds_store=""),
+        *group("camcorder and DVD index files", "an index file of a camcorder or DVD{}", COMPANION, disc_index=""),
+        *group("macOS metadata files", "a macOS metadata file{}", COMPANION, apple_double="", ds_store=""),
         *group("shortcuts", "a shortcut{}", "Put the file itself into the inbox.", shortcut=""),
-        # The rest of a disk.
+        # Other files.
         *group(
             "archives",
             "an archive ({})",
@@ -222,5 +222,5 @@ KINDS = {
     )
 }
 
-#: With these, nothing was learnt about the file: it may still be on its way.
+#: The kind of these files is not known; they may still be incomplete copies.
 UNSURE_KINDS = frozenset({UNKNOWN.code, BLANK.code})

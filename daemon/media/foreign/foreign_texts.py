@@ -1,15 +1,15 @@
-"""Which kind of text a file is, if it is one: by its first lines. Pure."""
+"""Identifies text files by their first lines. Pure."""
 
 from __future__ import annotations
 
 import codecs
 import re
 
-#: Signs that no text holds, in whatever alphabet: control characters but for tab, line ends, page end and escape.
-CONTROLS = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+#: Control characters that no text contains: all but tab, line ends, page break and escape.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 
-#: What the text begins with, behind white space (pattern, code). The first that fits counts; case does not.
-BEGINNINGS = tuple(
+#: What the text begins with after white space (pattern, code), ignoring case. The first match wins.
+PATTERNS = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), code)
     for pattern, code in (
         (r"<svg\b|(<\?xml|<!--|<!doctype svg).*?<svg\b", "svg"),
@@ -34,37 +34,37 @@ BEGINNINGS = tuple(
         (r"[{\[]\s*(\"|[{\[\]}]|-?\d)", "json"),
     )
 )
-#: A shorter file that is no UTF-8 is a text only if half of it is ASCII.
-LEAST_BYTES = 64
-#: In a table, each of the first lines has as many of one of these, and at least so many: prose has commas too.
+#: A shorter file that is not UTF-8 counts as text only if half of it is ASCII.
+MIN_BYTES = 64
+#: Minimum count per line for each separator. In a table all first lines have the same count; prose has commas too.
 SEPARATORS = {",": 2, ";": 1, "\t": 1}
 TABLE_LINES = 5
 
 
-def name_text(head: bytes) -> str | None:
-    """The code of its kind; None when it is no text."""
-    text = decoded(head)
+def identify_text(head: bytes) -> str | None:
+    """The code of the text's kind; None if it is not text."""
+    text = decode(head)
     if not text:
         return None
     text = text.lstrip()
-    found = next((code for pattern, code in BEGINNINGS if pattern.match(text)), None)
+    found = next((code for pattern, code in PATTERNS if pattern.match(text)), None)
     return found or ("csv" if is_table(text) else "text")
 
 
-def decoded(head: bytes) -> str | None:
-    """As UTF-8, UTF-16 with its mark, or one byte a sign; None when it holds signs that no text has.
+def decode(head: bytes) -> str | None:
+    """As UTF-8, UTF-16 with a BOM, or Latin-1; None if it contains characters that no text has.
 
-    The last sign may be cut off. Nothing is loaded for it: the decoder is locked in when it asks.
+    The last character may be cut off. Uses `codecs` functions that import nothing, for use in the sandbox.
     """
     is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = (codecs.utf_16_decode if is_wide else codecs.utf_8_decode)(head, "strict", False)[0]
     except UnicodeDecodeError:
-        # A text of older days, in any alphabet. What is compressed or encrypted holds control characters before long.
-        if len(head) < LEAST_BYTES and sum(byte < 0x80 for byte in head) * 2 < len(head):
+        # A legacy 8-bit encoding. Compressed or encrypted data would contain control characters.
+        if len(head) < MIN_BYTES and sum(byte < 0x80 for byte in head) * 2 < len(head):
             return None
         text = head.decode("latin-1")
-    return None if CONTROLS.search(text) else text.removeprefix("\ufeff")
+    return None if CONTROL_CHARACTERS.search(text) else text.removeprefix("\ufeff")
 
 
 def is_table(text: str) -> bool:

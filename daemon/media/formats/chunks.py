@@ -1,4 +1,4 @@
-"""The chunks that PNG and RIFF files are made of, without what is in them."""
+"""The chunks of PNG and RIFF files, without their content."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-#: More chunks are not looked at.
-MOST_CHUNKS = 1_000_000
+#: Further chunks are ignored.
+MAX_CHUNKS = 1_000_000
 #: Bytes before the first chunk.
 PNG_HEADER, RIFF_HEADER = 8, 12
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """`start`: where its content begins in the file."""
+    """`start`: offset of its content in the file."""
 
     name: bytes
     start: int
     size: int
 
 
-def png(file: BinaryIO) -> Iterator[Chunk]:
+def png_chunks(file: BinaryIO) -> Iterator[Chunk]:
     """Length, name, content and checksum, one after the other (PNG, 5.3)."""
-    return walked(file, PNG_HEADER, "big")
+    return walk(file, PNG_HEADER, "big")
 
 
-def riff(file: BinaryIO) -> Iterator[Chunk]:
-    """Name, length and content, filled up to an even length."""
-    return walked(file, RIFF_HEADER, "little")
+def riff_chunks(file: BinaryIO) -> Iterator[Chunk]:
+    """Name, length and content, padded to an even length."""
+    return walk(file, RIFF_HEADER, "little")
 
 
-def walked(file: BinaryIO, at: int, order: Literal["big", "little"]) -> Iterator[Chunk]:
-    for _ in range(MOST_CHUNKS):
+def walk(file: BinaryIO, at: int, order: Literal["big", "little"]) -> Iterator[Chunk]:
+    for _ in range(MAX_CHUNKS):
         file.seek(at)
         head = file.read(8)
         if len(head) < 8:

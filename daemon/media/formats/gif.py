@@ -1,4 +1,4 @@
-"""GIF: how long each frame is shown. Source: GIF89a, 1990."""
+"""GIF, with the delay of each frame. Source: GIF89a, 1990."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import BinaryIO
 from daemon.media.clip import DecodePlan
 from daemon.media.picture.stored_picture import StoredPicture, open_picture
 
-#: Bytes of the header and the screen's description.
+#: Bytes of the header and the logical screen descriptor.
 HEADER_BYTES = 13
 EXTENSION, FRAME, GRAPHIC_CONTROL = 0x21, 0x2C, 0xF9
-#: More frames than this are not looked at.
-MOST_FRAMES = 100_000
+#: Further frames are ignored.
+MAX_FRAMES = 100_000
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """Frames are yet to be unpacked, but for the first."""
+def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+    """Only the first frame is decoded yet."""
     frames = delays(file.read())
     picture = open_picture(file, "GIF")
     picture.load()
@@ -23,10 +23,10 @@ def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
 
 
 def delays(content: bytes) -> list[float]:
-    """Seconds for each frame, as stated, as far as the file goes."""
+    """The stated delay of each frame in seconds, as far as the file goes."""
     found: list[float] = []
     at, stated = HEADER_BYTES + palette_bytes(content[10:11]), 0.0
-    while at + 2 < len(content) and len(found) < MOST_FRAMES:
+    while at + 2 < len(content) and len(found) < MAX_FRAMES:
         if content[at] == EXTENSION:
             if content[at + 1] == GRAPHIC_CONTROL:
                 stated = int.from_bytes(content[at + 4 : at + 6], "little") / 100
@@ -43,12 +43,12 @@ def delays(content: bytes) -> list[float]:
 
 
 def palette_bytes(flags: bytes) -> int:
-    """Three for each colour of the table that follows, if one does."""
+    """Size of the colour table that follows, three bytes per colour; 0 without one."""
     return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
 
 
 def end_of_data(content: bytes, at: int) -> int:
-    """Behind the chain of blocks, each with its length in front, that ends with one of length 0."""
+    """The offset after a chain of length-prefixed blocks, which ends with one of length 0."""
     while at < len(content) and content[at]:
         at += content[at] + 1
     return at + 1

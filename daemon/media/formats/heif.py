@@ -11,46 +11,46 @@ from daemon.errors import UnreadableError
 from daemon.media.clip import DecodePlan
 from daemon.media.formats import heif_boxes as boxes
 from daemon.media.picture.colour_profiles import Coding
-from daemon.media.picture.orientation import BROKEN, turn_in, turn_of
+from daemon.media.picture.orientation import DECODE_ERRORS, transpose_in_exif, transpose_of
 from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, StoredPicture, check_pixels
 
-# Depth maps, gain maps and thumbnails are never looked at.
+# Depth maps, gain maps and thumbnails are not used.
 pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
 
-#: So many rows are copied at once.
+#: Rows copied at once.
 ROWS = 512
 
 
-def heic(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """The main picture. Of more than MAX_PIXELS it is unpacked tile by tile and comes shrunk.
+def load_heic(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+    """The primary picture. If it has more than MAX_PIXELS, it is decoded tile by tile and shrunk.
 
-    Its orientation tag counts only where the file does not say itself how it is turned: the standard leaves it to
-    `irot` and `imir`, yet phones have written files with the tag alone, and macOS turns those.
+    The EXIF orientation counts only without `irot` and `imir`: the standard uses these, but phones have written files
+    with the tag only, and macOS applies it.
     """
-    said = boxes.properties(boxes.description(file))
+    properties = boxes.properties(boxes.metadata_boxes(file))
     image = main_picture(file)
     check_heic(image)
-    of_tiles = image.info.get("nclx_profile")
-    coding = Coding(of_tiles["color_primaries"], of_tiles["transfer_characteristics"]) if of_tiles else None
+    nclx = image.info.get("nclx_profile")
+    coding = Coding(nclx["color_primaries"], nclx["transfer_characteristics"]) if nclx else None
     return StoredPicture(
-        picture=unpacked(image, plan.image_edge),
+        picture=unpack(image, plan.image_edge),
         size=image.size,
-        turn=None if said.turned else turn_in(image.info["exif"]),
-        coding=said.coding or coding,
+        transpose=None if properties.has_transform else transpose_in_exif(image.info["exif"]),
+        coding=properties.coding or coding,
     )
 
 
 def main_picture(file: BinaryIO) -> Any:
-    """A `pillow_heif.HeifImage`. Its pixels are yet to be unpacked."""
+    """A `pillow_heif.HeifImage`, not decoded yet."""
     file.seek(0)
     images = pillow_heif.HeifFile(file)  # type: ignore[no-untyped-call]
     if len(images) == 0:
-        raise UnreadableError("There is no picture in the file.")
+        raise UnreadableError("The file contains no picture.")
     return images[images.primary_index]
 
 
 def check_heic(image: Any) -> None:
-    """No coded picture is larger than MAX_PIXELS, nor a whole of many than LARGE_PIXELS."""
+    """Limits each coded picture to MAX_PIXELS, and a grid of tiles to LARGE_PIXELS."""
     tiles = image.info.get("tiling")
     width, height = image.size
     if tiles is not None:
@@ -58,8 +58,8 @@ def check_heic(image: Any) -> None:
     check_pixels(width, height, MAX_PIXELS if tiles is None else LARGE_PIXELS)
 
 
-def unpacked(image: Any, edge: int) -> Image.Image:
-    """Its pixels; of a very large one averages, so that they are never held twice. At least `edge` long."""
+def unpack(image: Any, edge: int) -> Image.Image:
+    """Decode. A very large picture is averaged in strips to at least `edge`, so that it is not copied whole."""
     values, (width, height), mode = image.data, image.size, image.mode
     factor = max(max(width, height) // (2 * edge), 1) if width * height > MAX_PIXELS else 1
     if factor == 1:
@@ -75,23 +75,27 @@ def unpacked(image: Any, edge: int) -> Image.Image:
     return picture
 
 
-def avif(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """A still picture, or a sequence whose frames are yet to be unpacked. Of deeper ones Pillow gives eight bits."""
-    top = boxes.description(file)
-    said = boxes.properties(top)
+def load_avif(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+    """A still picture, or a sequence whose frames are not decoded yet. Pillow returns eight bits for deeper ones."""
+    top = boxes.metadata_boxes(file)
+    properties = boxes.properties(top)
     file.seek(0)
     picture = AvifImagePlugin.AvifImageFile(file)
     check_pixels(*picture.size)
-    turn = turn_alone(file) if "exif" in picture.info and not said.turned else turn_of(picture)
+    transpose = (
+        transpose_of_avif(file) if "exif" in picture.info and not properties.has_transform else transpose_of(picture)
+    )
     delays = boxes.delays(top)[: picture.n_frames]
     if len(delays) <= 1:
         picture.load()
-    return StoredPicture(picture=picture, size=picture.size, turn=turn, coding=said.coding, delays=delays)
+    return StoredPicture(
+        picture=picture, size=picture.size, transpose=transpose, coding=properties.coding, delays=delays
+    )
 
 
-def turn_alone(file: BinaryIO) -> Image.Transpose | None:
-    """By the EXIF data as stored: Pillow sets the orientation in it to what the file says beside it, be it nothing."""
+def transpose_of_avif(file: BinaryIO) -> Image.Transpose | None:
+    """From the EXIF data as stored: Pillow overwrites its orientation by `irot` and `imir`, even if both are absent."""
     try:
-        return turn_in(main_picture(file).info["exif"])
-    except BROKEN:
+        return transpose_in_exif(main_picture(file).info["exif"])
+    except DECODE_ERRORS:
         return None

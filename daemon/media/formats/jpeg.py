@@ -1,4 +1,4 @@
-"""JPEG: very large ones at a fraction of their size, and those whose end marker is missing."""
+"""JPEG, with reduced decoding of very large pictures, and repair of a missing end marker."""
 
 from __future__ import annotations
 
@@ -9,44 +9,45 @@ from typing import BinaryIO
 from PIL import Image, ImageChops
 
 from daemon.media.clip import DecodePlan
-from daemon.media.picture.orientation import turn_of
+from daemon.media.picture.orientation import transpose_of
 from daemon.media.picture.stored_picture import LARGE_PIXELS, MAX_PIXELS, StoredPicture, open_picture
 
 END_MARKER = b"\xff\xd9"
-#: What may follow the values: their end, or others that mean nothing and hold no marker.
+#: Tails that are appended to a truncated file: the end marker alone, or after noise without markers.
 NOISE = bytes(random.Random(1).choices(range(1, 255), k=4096))
 TAILS = (END_MARKER, NOISE + END_MARKER, bytes(255 - value for value in NOISE) + END_MARKER)
-#: By what the decoder can divide both edges while it unpacks.
-FRACTIONS = (8, 4, 2)
+#: Factors by which the decoder can reduce both edges.
+SCALES = (8, 4, 2)
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """One picture, also of a file that holds several (MPO)."""
+def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+    """One picture; the first of a file with several (MPO)."""
     picture = open_picture(file, "JPEG", LARGE_PIXELS)
     size = picture.size
     try:
         unpack(picture, plan)
     except OSError:
-        whole = completed(file, plan)
-        if whole is None:
+        picture_completed = complete(file, plan)
+        if picture_completed is None:
             raise
-        picture = whole
-    return StoredPicture(picture=picture, size=size, turn=turn_of(picture))
+        picture = picture_completed
+    return StoredPicture(picture=picture, size=size, transpose=transpose_of(picture))
 
 
 def unpack(picture: Image.Image, plan: DecodePlan) -> None:
-    """At a half, a quarter or an eighth of its size where that is worth more than the last bit of sharpness."""
-    if plan.sparing or picture.width * picture.height > MAX_PIXELS:
-        most = max(picture.size) // plan.image_edge
-        fraction = next((fraction for fraction in FRACTIONS if fraction <= most), 1)
-        picture.draft("RGB", (picture.width // fraction, picture.height // fraction))
+    """Decode; at a half, a quarter or an eighth of its size for a very large picture or with `low_memory`."""
+    if plan.low_memory or picture.width * picture.height > MAX_PIXELS:
+        max_scale = max(picture.size) // plan.image_edge
+        scale = next((scale for scale in SCALES if scale <= max_scale), 1)
+        picture.draft("RGB", (picture.width // scale, picture.height // scale))
     picture.load()
 
 
-def completed(file: BinaryIO, plan: DecodePlan) -> Image.Image | None:
-    """The picture of a file that breaks off, if what is missing is its end marker alone.
+def complete(file: BinaryIO, plan: DecodePlan) -> Image.Image | None:
+    """The picture of a truncated file, if only its end marker is missing.
 
-    For missing values the decoder takes what follows. So they are all there when it makes no difference what follows.
+    The decoder would read missing values from the bytes that follow. All values are present if the result is the same
+    with different tails.
     """
     file.seek(0)
     content = file.read().removesuffix(END_MARKER[:1])

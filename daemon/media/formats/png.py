@@ -1,4 +1,4 @@
-"""PNG: what of it does not matter for the picture, and how long each frame of a moving one is shown.
+"""PNG, tolerant of broken ancillary chunks, with the delay of each frame of an animation.
 
 Source: Portable Network Graphics (PNG) Specification (Third Edition), W3C 2025.
 """
@@ -11,19 +11,19 @@ from typing import BinaryIO
 from PIL import PngImagePlugin
 
 from daemon.media.clip import DecodePlan
-from daemon.media.formats.chunks import png
+from daemon.media.formats.chunks import png_chunks
 from daemon.media.picture.colour_profiles import Coding
-from daemon.media.picture.orientation import turn_of
+from daemon.media.picture.orientation import transpose_of
 from daemon.media.picture.stored_picture import StoredPicture, open_picture
 
-#: The bit of a chunk's first letter that says: the picture can be shown without this.
+#: The bit in a chunk's first letter that marks it as ancillary: not needed for the picture.
 ANCILLARY = 0x20
-#: Ancillary by their letter, yet a moving picture cannot be shown without them.
+#: Marked as ancillary, but needed for an animation.
 ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
 
 class TolerantStream(PngImagePlugin.PngStream):
-    """Leaves out what the picture can be shown without if that is broken or too large: texts, profiles, dates."""
+    """Skips ancillary chunks that are broken or too large: texts, profiles, dates."""
 
     def call(self, cid: bytes, pos: int, length: int) -> bytes:
         try:
@@ -41,39 +41,39 @@ class TolerantStream(PngImagePlugin.PngStream):
             super().crc(cid, data)
 
 
-# Pillow's reader makes one for each file that it opens, and knows no other way to be told.
+# Pillow's reader creates one for each file; there is no other hook.
 PngImagePlugin.PngStream = TolerantStream  # type: ignore[misc]
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """A still picture, or one that moves; of that, a picture for programs that show no movement is not counted."""
-    coding, frames = facts(file)
+def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+    """A still picture or an animation, whose default picture is skipped if it is not part of it."""
+    coding, frames = coding_and_delays(file)
     picture = open_picture(file, "PNG")
     picture.load()
     hidden = bool(getattr(picture, "default_image", False))
     return StoredPicture(
         picture=picture,
         size=picture.size,
-        turn=turn_of(picture),
+        transpose=transpose_of(picture),
         coding=coding,
         delays=frames[: getattr(picture, "n_frames", 1) - hidden],
-        first=int(hidden),
+        first_frame=int(hidden),
     )
 
 
-def facts(file: BinaryIO) -> tuple[Coding | None, list[float]]:
-    """What `cICP` says of the colours (11.3.2.6), and seconds for each frame, as stated (11.3.7.2).
+def coding_and_delays(file: BinaryIO) -> tuple[Coding | None, list[float]]:
+    """The colour coding in `cICP` (11.3.2.6), and the stated delay of each frame in seconds (11.3.7.2).
 
-    These are fractions, whose lower number means 100 where it is 0.
+    Delays are fractions; a denominator of 0 means 100.
     """
     coding: Coding | None = None
     delays: list[float] = []
-    for chunk in png(file):
+    for chunk in png_chunks(file):
         if chunk.name == b"cICP" and chunk.size == 4:
             file.seek(chunk.start)
             coding = Coding(*file.read(2))
         elif chunk.name == b"fcTL":
             file.seek(chunk.start + 20)
-            over, under = struct.unpack(">HH", file.read(4).ljust(4, b"\0"))
-            delays.append(over / (under or 100))
+            numerator, denominator = struct.unpack(">HH", file.read(4).ljust(4, b"\0"))
+            delays.append(numerator / (denominator or 100))
     return coding, delays

@@ -1,4 +1,4 @@
-"""The JPEG pictures that are embedded in another file. Pure. Source: ITU-T T.81, annex B."""
+"""Finds JPEG pictures embedded in another file. Pure. Source: ITU-T T.81, annex B."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 START, SCAN, END = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
-#: Frames that every reader unpacks: baseline, extended and progressive. Sensor data is packed without loss (0xC3).
+#: Frame types that every decoder supports: baseline, extended and progressive. Sensor data is lossless (0xC3).
 FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 OTHER_FRAMES = frozenset(range(0xC3, 0xD0)) - {0xC4, 0xC8, 0xCC}
-#: More beginnings are not looked at, nor headers with more parts.
-MOST_STARTS, MOST_PARTS = 10_000, 1_000
+#: Further start markers are ignored, as are headers with more segments.
+MAX_STARTS, MAX_SEGMENTS = 10_000, 1_000
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Where a whole JPEG picture begins and ends, and its width and height."""
+    """Start and end offset of a complete JPEG picture, and its width and height."""
 
     start: int
     end: int
@@ -23,9 +23,9 @@ class Preview:
 
 
 def previews(content: bytes) -> Iterator[Preview]:
-    """Every whole one with three colours or grey, in the order of the file; what is inside another is passed over."""
+    """Every complete colour or grey picture, in file order; pictures nested in another are skipped."""
     at = content.find(START)
-    for _ in range(MOST_STARTS):
+    for _ in range(MAX_STARTS):
         if at < 0:
             return
         found = preview_at(content, at)
@@ -35,9 +35,9 @@ def previews(content: bytes) -> Iterator[Preview]:
 
 
 def preview_at(content: bytes, start: int) -> Preview | None:
-    """By its markers up to the first scan; nothing within the packed values looks like the end marker."""
+    """From the markers up to the first scan; entropy-coded data cannot contain the end marker."""
     at, size = start + 2, None
-    for _ in range(MOST_PARTS):
+    for _ in range(MAX_SEGMENTS):
         marker, length = content[at : at + 2], int.from_bytes(content[at + 2 : at + 4], "big")
         if len(marker) < 2 or marker[0] != 0xFF or length < 2 or marker[1] in OTHER_FRAMES:
             return None

@@ -1,4 +1,4 @@
-"""Photos as a camera's sensor saw them: by the preview that the camera put beside them, or developed."""
+"""Camera raw files: by the preview that the camera embedded, or developed by LibRaw."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from daemon.media.clip import SMALL_PREVIEW, DecodePlan, Pixels
 from daemon.media.formats import tiff_directories as tags
 from daemon.media.formats.jpeg import unpack
 from daemon.media.formats.previews import Preview, previews
-from daemon.media.formats.tiff_directories import Directory, beginning_at, directories
+from daemon.media.formats.tiff_directories import Directory, directories, with_first_directory
 from daemon.media.optional_libraries import rawpy
-from daemon.media.picture.orientation import BROKEN, SIDEWAYS, TURNS, UPRIGHT, orientation_of
+from daemon.media.picture.orientation import DECODE_ERRORS, SWAPS_AXES, TRANSPOSES, UPRIGHT, orientation_of
 from daemon.media.picture.stored_picture import LARGE_PIXELS, StoredPicture, check_pixels, open_picture
 
-REFUSAL = "It is a camera's raw file without a preview, which smolwatch does not open."
-ADVICE = "Install smolwatch with its extra for such files: pip install 'smolwatch[raw]'."
-#: A preview whose longer edge is shorter than this is a thumbnail: what the sensor saw is better, where it can be
-#: developed; else the thumbnail is described, and `quality` says so.
-LEAST_EDGE = 500
-#: A preview of at least this share of the sensor's picture is that picture, cut to what the camera shows.
-WHOLE = 0.9
+REFUSAL = "It is a camera raw file without a preview, which smolwatch does not open."
+ADVICE = "Install smolwatch with the raw extra: pip install 'smolwatch[raw]'."
+#: A preview whose longer edge is shorter than this is a thumbnail. It is used only if the file cannot be developed, and
+#: `quality` states it then.
+MIN_PREVIEW_EDGE = 500
+#: A preview with at least this share of the sensor's size counts as the full picture, cropped by the camera.
+FULL_SIZE_SHARE = 0.9
 #: A larger file is not read.
 MAX_BYTES = 600 * 1024**2
 
-#: What the brightest hundredth of a developed picture is brought to, and by how much at most.
-BRIGHT, MOST_BRIGHTENED = 250.0, 6.0
+#: Target level for the brightest 1 % of a developed picture, and the maximum gain.
+BRIGHT_LEVEL, MAX_GAIN = 250.0, 6.0
 
 FORMAT = "raw"
-#: PHOTOMETRIC of pictures that can be shown as they are.
+#: PHOTOMETRIC of pictures in RGB or YCbCr.
 COLOURS = frozenset({2, 6})
 CANON_MARK = slice(8, 10), b"CR"
-#: Where a CR3 file has the directory of its main picture, behind this name.
+#: In a CR3 file, the directory of the main picture follows this name.
 CANON_DIRECTORY = b"CMT1"
 
 
 def is_raw(file: BinaryIO, found: Sequence[Directory]) -> bool:
-    """Whether a TIFF file is a camera's: it says DNG, has what a sensor saw, or Canon's mark."""
+    """Whether a TIFF file is a camera raw file: it has a DNG version, sensor data, or Canon's mark."""
     file.seek(0)
     place, mark = CANON_MARK
     return file.read(16)[place] == mark or any(
@@ -50,96 +50,96 @@ def is_raw(file: BinaryIO, found: Sequence[Directory]) -> bool:
     )
 
 
-def opened(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) -> StoredPicture:
-    """`found`: the file's directories, if it has such. Raises NotAllowedError when there is nothing to be shown."""
+def load(file: BinaryIO, plan: DecodePlan, found: Sequence[Directory] = ()) -> StoredPicture:
+    """`found`: the file's directories, if any. Raises NotAllowedError if there is no picture that can be decoded."""
     file.seek(0)
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise TooLargeError(f"The camera's raw file is too large; the limit is {MAX_BYTES // 1024**2} MB.")
+        raise TooLargeError(f"The camera raw file is too large; the limit is {MAX_BYTES // 1024**2} MB.")
     every = candidates(content, found)
-    large = [one for one in every if max(one.size) >= LEAST_EDGE]
-    if (preview := first_whole(large, content, found, plan)) is not None:
+    large = [preview for preview in every if max(preview.size) >= MIN_PREVIEW_EDGE]
+    if (preview := first_decodable(large, content, found, plan)) is not None:
         return preview
     refusal = NotAllowedError(REFUSAL, advice=ADVICE)
     if rawpy is not None:
         try:
-            return developed(content, plan)
+            return develop(content, plan)
         except NotAllowedError as error:
             refusal = error
-    thumbnail = first_whole([one for one in every if one not in large], content, found, plan)
+    thumbnail = first_decodable([preview for preview in every if preview not in large], content, found, plan)
     if thumbnail is None:
         raise refusal
     return replace(thumbnail, defects=(SMALL_PREVIEW,))
 
 
-def first_whole(
-    some: Sequence[Preview | Directory], content: bytes, found: Sequence[Directory], plan: DecodePlan
+def first_decodable(
+    previews_to_try: Sequence[Preview | Directory], content: bytes, found: Sequence[Directory], plan: DecodePlan
 ) -> StoredPicture | None:
-    """The first of these previews that can be unpacked, with the size of the whole picture."""
-    for candidate in some:
+    """The first of these previews that can be decoded, with the size of the full picture."""
+    for candidate in previews_to_try:
         try:
-            picture, own = unpacked(content, candidate, plan)
-        except BROKEN:  # the next one may be whole
+            picture, own_orientation = load_preview(content, candidate, plan)
+        except DECODE_ERRORS:  # the next one may be intact
             continue
-        size, turn = as_shown(candidate.size, own, content, found)
-        return StoredPicture(picture=picture, size=size, turn=turn, format=FORMAT)
+        size, transpose = size_and_transpose(candidate.size, own_orientation, content, found)
+        return StoredPicture(picture=picture, size=size, transpose=transpose, format=FORMAT)
     return None
 
 
 def candidates(content: bytes, found: Sequence[Directory]) -> list[Preview | Directory]:
-    """The previews, the largest first. A piece of a picture in pieces is none."""
+    """The previews, largest first, without the tiles and strips of tiled pictures."""
     in_pieces = (directory.tags.get(tag, ()) for directory in found for tag in (tags.TILES, tags.STRIPS))
     pieces = {offset for offsets in in_pieces if len(offsets) > 1 for offset in offsets}
-    fit: list[Preview | Directory] = [one for one in previews(content) if one.start not in pieces]
-    fit += [one for one in found if one.get(tags.PHOTOMETRIC) in COLOURS]
-    return sorted(fit, key=lambda one: one.size[0] * one.size[1], reverse=True)
+    fit: list[Preview | Directory] = [preview for preview in previews(content) if preview.start not in pieces]
+    fit += [preview for preview in found if preview.get(tags.PHOTOMETRIC) in COLOURS]
+    return sorted(fit, key=lambda preview: preview.size[0] * preview.size[1], reverse=True)
 
 
-def unpacked(content: bytes, candidate: Preview | Directory, plan: DecodePlan) -> tuple[Image.Image, int | None]:
-    """The preview, and what it says itself of its orientation."""
+def load_preview(content: bytes, candidate: Preview | Directory, plan: DecodePlan) -> tuple[Image.Image, int | None]:
+    """The preview, and its own orientation tag."""
     if isinstance(candidate, Preview):
         picture = open_picture(io.BytesIO(content[candidate.start : candidate.end]), "JPEG", LARGE_PIXELS)
         unpack(picture, plan)
         return picture, orientation_of(picture)
-    picture = open_picture(io.BytesIO(beginning_at(content, candidate.offset)), "TIFF")
+    picture = open_picture(io.BytesIO(with_first_directory(content, candidate.offset)), "TIFF")
     picture.load()
-    return picture, UPRIGHT if tags.ORIENTATION in candidate.tags else None  # Pillow turned it
+    return picture, UPRIGHT if tags.ORIENTATION in candidate.tags else None  # Pillow transposed it
 
 
-def as_shown(
-    size: tuple[int, int], own: int | None, content: bytes, found: Sequence[Directory]
+def size_and_transpose(
+    size: tuple[int, int], own_orientation: int | None, content: bytes, found: Sequence[Directory]
 ) -> tuple[tuple[int, int], Image.Transpose | None]:
-    """The whole picture's size, stored as the preview is, and how to turn that: as it says itself, or the file."""
+    """Size of the full picture in the preview's orientation, and its transpose: by the preview's tag or the file's."""
     sensor = sensor_size(found) or size
-    turn = TURNS.get(own or orientation(content, found))
-    if own is None and turn in SIDEWAYS and (sensor[0] > sensor[1]) != (size[0] > size[1]):
-        turn, sensor = None, sensor[::-1]  # the camera turned it already
-    return size if max(size) >= WHOLE * max(sensor) else sensor, turn
+    transpose = TRANSPOSES.get(own_orientation or orientation(content, found))
+    if own_orientation is None and transpose in SWAPS_AXES and (sensor[0] > sensor[1]) != (size[0] > size[1]):
+        transpose, sensor = None, sensor[::-1]  # the camera rotated it already
+    return size if max(size) >= FULL_SIZE_SHARE * max(sensor) else sensor, transpose
 
 
 def sensor_size(found: Sequence[Directory]) -> tuple[int, int] | None:
-    """Of the largest picture that a sensor saw, cut as the file says; where none is known as such, of any."""
+    """Size of the largest sensor picture, cropped as the file states; without one, of the largest picture."""
     pictures = [directory for directory in found if directory.is_sensor] or found
     sizes = [directory.crop or directory.size for directory in pictures]
     return max((size for size in sizes if min(size) > 0), key=lambda size: size[0] * size[1], default=None)
 
 
 def orientation(content: bytes, found: Sequence[Directory]) -> int:
-    """What the first directory says of all."""
+    """The orientation in the first directory, which applies to all."""
     at = content.find(CANON_DIRECTORY, 0, 1 << 16)
     if not found and at >= 0:
         found = directories(io.BytesIO(content[at + 4 : at + 4 + (1 << 16)]))
     return found[0].get(tags.ORIENTATION, UPRIGHT) if found else UPRIGHT
 
 
-def developed(content: bytes, plan: DecodePlan) -> StoredPicture:
-    """By LibRaw; of a large one every second pixel, which has seen all three colours."""
+def develop(content: bytes, plan: DecodePlan) -> StoredPicture:
+    """By LibRaw; at half size for large pictures, where each 2×2 block has all three colours."""
     try:
         with rawpy.imread(io.BytesIO(content)) as raw:
             sizes = raw.sizes
             size = (sizes.height, sizes.width) if sizes.flip in (5, 6) else (sizes.width, sizes.height)
             check_pixels(*size, LARGE_PIXELS)
-            # Where the camera did not say what is white, LibRaw would take the average of all for it.
+            # Without the camera's white balance, LibRaw would use the average of the whole picture.
             pixels = raw.postprocess(
                 half_size=max(size) >= 2 * plan.image_edge,
                 use_camera_wb=raw.camera_whitebalance[0] > 0,
@@ -148,13 +148,13 @@ def developed(content: bytes, plan: DecodePlan) -> StoredPicture:
             )
     except rawpy.LibRawError as error:
         raise NotAllowedError(REFUSAL, detail=str(error)) from error
-    return StoredPicture(picture=Image.fromarray(brightened(pixels)), size=size, format=FORMAT)
+    return StoredPicture(picture=Image.fromarray(brighten(pixels)), size=size, format=FORMAT)
 
 
-def brightened(pixels: Pixels) -> Pixels:
-    """So that the brightest hundredth is bright. LibRaw's own way lets an even background lose its colour."""
+def brighten(pixels: Pixels) -> Pixels:
+    """Scale so that the brightest 1 % is bright. LibRaw's own method makes even backgrounds lose their colour."""
     counts = np.bincount(pixels.max(axis=2).ravel(), minlength=256).cumsum()
-    bright = max(float(np.searchsorted(counts, 0.99 * counts[-1])), BRIGHT / MOST_BRIGHTENED)
-    levels = np.arange(256) * max(BRIGHT / bright, 1.0)
+    bright = max(float(np.searchsorted(counts, 0.99 * counts[-1])), BRIGHT_LEVEL / MAX_GAIN)
+    levels = np.arange(256) * max(BRIGHT_LEVEL / bright, 1.0)
     brighter: Pixels = levels.clip(0, 255).astype(np.uint8)[pixels]
     return brighter

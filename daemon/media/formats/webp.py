@@ -1,4 +1,4 @@
-"""WebP: how large it is, and how long each frame is shown. Source: RFC 9649."""
+"""WebP, with its size and the delay of each frame. Source: RFC 9649."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import BinaryIO
 from PIL import WebPImagePlugin
 
 from daemon.media.clip import DecodePlan
-from daemon.media.formats.chunks import riff
-from daemon.media.picture.orientation import turn_of
+from daemon.media.formats.chunks import riff_chunks
+from daemon.media.picture.orientation import transpose_of
 from daemon.media.picture.stored_picture import StoredPicture, check_pixels, open_picture
 
-#: More frames than this are not looked at.
-MOST_FRAMES = 100_000
+#: Further frames are ignored.
+MAX_FRAMES = 100_000
 
 
-def opened(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
-    """Frames are yet to be unpacked, but for the first."""
+def load(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
+    """Only the first frame is decoded yet."""
     check_pixels(*size_of(file) or (0, 0))
     frames = delays(file)
     picture = open_picture(file, "WEBP")
     if len(frames) > 1 and isinstance(picture, WebPImagePlugin.WebPImageFile):
-        # Where no frame has alpha, Pillow takes the whole for opaque. Yet what none of them covers is see-through.
+        # If no frame has alpha, Pillow uses an opaque canvas; but areas that no frame covers are transparent.
         picture.rawmode = picture._mode = "RGBA"
     picture.load()
     frames = frames[: getattr(picture, "n_frames", 1)]
-    return StoredPicture(picture=picture, size=picture.size, turn=turn_of(picture), delays=frames)
+    return StoredPicture(picture=picture, size=picture.size, transpose=transpose_of(picture), delays=frames)
 
 
 def size_of(file: BinaryIO) -> tuple[int, int] | None:
-    """Width and height, before memory is taken for them; None where they are not to be found."""
-    first = next(iter(riff(file)), None)
+    """Width and height, read before memory is allocated; None if not found."""
+    first = next(iter(riff_chunks(file)), None)
     if first is None:
         return None
     file.seek(first.start)
@@ -48,10 +48,10 @@ def size_of(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def delays(file: BinaryIO) -> list[float]:
-    """Seconds for each frame, as stated."""
+    """The stated delay of each frame in seconds."""
     found: list[float] = []
-    for chunk in riff(file):
-        if chunk.name == b"ANMF" and len(found) < MOST_FRAMES:
+    for chunk in riff_chunks(file):
+        if chunk.name == b"ANMF" and len(found) < MAX_FRAMES:
             file.seek(chunk.start + 12)
             found.append(little(file.read(3)) / 1000)
     return found

@@ -1,4 +1,4 @@
-"""Values of more than eight bits, whole numbers and fractions, in eight."""
+"""Converts pixel values of more than eight bits, integers and floats, to eight bits."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from daemon.media.formats.tiff_directories import BITS, PHOTOMETRIC
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION
 
 WHITE_IS_ZERO = 0
-#: So many values are in work at once.
+#: Values converted at once.
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What becomes black and what white."""
+class ValueRange:
+    """The values that become black and white."""
 
     low: float
     high: float
 
     @classmethod
-    def of(cls, parts: Iterable[NDArray[Any]]) -> Limits:
-        """Those of whole numbers from 0, 0 and 1 where fractions lie between them, else the least and the greatest."""
+    def of(cls, parts: Iterable[NDArray[Any]]) -> ValueRange:
+        """The type's range for unsigned integers, 0 to 1 for floats within it, else the minimum and maximum."""
         low, high, fractions = np.inf, -np.inf, True
         for values in parts:
             if values.dtype.kind == "u":
@@ -40,39 +39,39 @@ class Limits:
         return cls(low, high)
 
 
-def eight_bits(picture: Image.Image) -> Image.Image:
-    """Modes I;16 and its kin, I and F as L; as LA where one value is transparent."""
+def to_8_bits(picture: Image.Image) -> Image.Image:
+    """Modes I;16*, I and F as L; as LA if one value is transparent."""
     tags = getattr(picture, "tag_v2", {})
-    clear = picture.info.get("transparency")
-    whole = picture.mode.startswith("I;16")
-    shift = min(max(depth(tags), 9), 16) - 8
-    limits = Limits(0.0, 1.0) if whole else Limits.of(values for _, values in strips(picture))
-    shown = Image.new("LA" if isinstance(clear, int) else "L", picture.size)
+    transparent = picture.info.get("transparency")
+    is_16_bit = picture.mode.startswith("I;16")
+    shift = min(max(bits_per_sample(tags), 9), 16) - 8
+    value_range = ValueRange(0.0, 1.0) if is_16_bit else ValueRange.of(values for _, values in strips(picture))
+    result = Image.new("LA" if isinstance(transparent, int) else "L", picture.size)
     for top, values in strips(picture):
-        grey = (values >> shift).astype(np.uint8) if whole else scaled(values, limits)
-        if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow turns these over only where they have eight bits
+        grey = (values >> shift).astype(np.uint8) if is_16_bit else scale_to_8_bits(values, value_range)
+        if tags.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:  # Pillow inverts only 8-bit values
             grey = 255 - grey
         strip = Image.fromarray(grey)
-        if isinstance(clear, int):
-            strip.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
-        shown.paste(strip, (0, top))
-    return shown
+        if isinstance(transparent, int):
+            strip.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+        result.paste(strip, (0, top))
+    return result
 
 
 def strips(picture: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
-    """The picture's values from top to bottom, some rows at a time, each part with its first row."""
+    """The picture's values in strips of rows, from top to bottom, each with its first row number."""
     rows = max(CHUNK // picture.width, 1)
     for top in range(0, picture.height, rows):
         yield top, np.asarray(picture.crop((0, top, picture.width, min(top + rows, picture.height))))
 
 
-def depth(tags: dict[int, tuple[int, ...]]) -> int:
-    """Bits of a value: 16 unless a TIFF says otherwise (12, of X-rays)."""
-    bits = tags.get(BITS) or (16,)
+def bits_per_sample(tags: dict[int, tuple[int, ...]]) -> int:
+    """16 unless a TIFF states otherwise (12 for X-rays)."""
+    bits = tags.get(BITSPERSAMPLE) or (16,)
     return bits[0]
 
 
-def scaled(values: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
+def scale_to_8_bits(values: NDArray[Any], value_range: ValueRange) -> NDArray[np.uint8]:
     with np.errstate(invalid="ignore", over="ignore"):
-        stretched = (values.astype(np.float64) - limits.low) * (255 / (limits.high - limits.low))
+        stretched = (values.astype(np.float64) - value_range.low) * (255 / (value_range.high - value_range.low))
     return np.rint(np.nan_to_num(stretched, nan=0.0, posinf=255.0, neginf=0.0)).clip(0, 255).astype(np.uint8)

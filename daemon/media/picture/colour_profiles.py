@@ -1,4 +1,4 @@
-"""What the numbers of a picture mean: any mode of Pillow's, with its colour profile, as ordinary RGB on white."""
+"""Converts a picture of any Pillow mode, with its colour profile, to sRGB on white."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-from daemon.media.picture.bit_depth import eight_bits
-from daemon.media.video.hdr import Primaries, Transfer, to_sdr
+from daemon.media.hdr import Primaries, Transfer, to_sdr
+from daemon.media.picture.bit_depth import to_8_bits
 
 #: Code points of Rec. ITU-T H.273, as HEIF, AVIF, PNG and ICC profiles use them.
 TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 PRIMARIES: dict[int, Primaries] = {1: "bt709", 9: "bt2020", 11: "p3", 12: "p3"}
-#: A profile that changes no value by more than this changes nothing: sRGB in its many variants.
-SAME = 2
-#: A larger profile is not looked at; those of printers take up to 4 MB.
+#: A profile that changes no value by more than this is treated as sRGB, which has many variants.
+TOLERANCE = 2
+#: A larger profile is ignored; printer profiles have up to 4 MB.
 MAX_PROFILE_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True)
 class Coding:
-    """`primaries` and `transfer` by the numbers of Rec. ITU-T H.273."""
+    """`primaries` and `transfer`: code points of Rec. ITU-T H.273."""
 
     primaries: int
     transfer: int
 
 
-def resizable(picture: Image.Image) -> Image.Image:
-    """The picture in a mode whose values can be averaged, as small as can be: L, LA, RGB, RGBA or CMYK."""
+def to_resizable(picture: Image.Image) -> Image.Image:
+    """The picture in the smallest mode whose values can be averaged: L, LA, RGB, RGBA or CMYK."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return eight_bits(picture)
+        return to_8_bits(picture)
     if picture.info.get("transparency") is not None:
-        return with_clear_colour(picture)
+        return expand_transparency(picture)
     match picture.mode:
         case "L" | "LA" | "RGB" | "RGBA" | "CMYK":
             return picture
@@ -50,77 +50,77 @@ def resizable(picture: Image.Image) -> Image.Image:
             return picture.convert("RGB")
 
 
-def with_clear_colour(picture: Image.Image) -> Image.Image:
-    """One colour of it is transparent, or its palette has degrees of it."""
-    clear = picture.info["transparency"]
-    if isinstance(clear, tuple) and max(clear) > 255:  # told in 16 bits, of which Pillow keeps the upper eight
+def expand_transparency(picture: Image.Image) -> Image.Image:
+    """As RGBA: for a picture with a transparent colour, or a palette with alpha values."""
+    transparent = picture.info["transparency"]
+    if isinstance(transparent, tuple) and max(transparent) > 255:  # 16-bit values; Pillow keeps the upper eight bits
         picture = picture.copy()
-        picture.info["transparency"] = tuple(value >> 8 for value in clear)
+        picture.info["transparency"] = tuple(value >> 8 for value in transparent)
     return picture.convert("RGBA")
 
 
-def is_clear(picture: Image.Image) -> bool:
-    """Whether nothing of it can be seen."""
+def is_transparent(picture: Image.Image) -> bool:
+    """Whether all of it is fully transparent."""
     return "A" in picture.getbands() and picture.getchannel("A").getextrema()[1] == 0
 
 
-def flat(picture: Image.Image, profile: bytes | None = None, coding: Coding | None = None) -> Image.Image:
-    """RGB as sRGB means it; what is transparent shows white, as in the stock processor (its `convert_to_rgb`).
+def to_rgb(picture: Image.Image, profile: bytes | None = None, coding: Coding | None = None) -> Image.Image:
+    """sRGB composited on white, as in the stock processor (its `convert_to_rgb`).
 
-    `picture` as `resizable` gives it.
+    `picture`: as returned by `to_resizable`.
     """
     if "A" not in picture.getbands():
-        return in_srgb(picture, profile, coding)
-    layer = in_srgb(picture.convert("L" if picture.mode == "LA" else "RGB"), profile, coding)
+        return to_srgb(picture, profile, coding)
+    layer = to_srgb(picture.convert("L" if picture.mode == "LA" else "RGB"), profile, coding)
     layer.putalpha(picture.getchannel("A"))
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
 
 
-def in_srgb(picture: Image.Image, profile: bytes | None, coding: Coding | None) -> Image.Image:
-    """L, RGB or CMYK as RGB. HDR counts more than a profile beside it, and a profile more than other primaries."""
-    said = coded_in(profile) or coding
-    if said is not None and said.transfer in TRANSFERS:
-        return converted(picture, TRANSFERS[said.transfer], PRIMARIES.get(said.primaries, "bt2020"))
+def to_srgb(picture: Image.Image, profile: bytes | None, coding: Coding | None) -> Image.Image:
+    """L, RGB or CMYK as sRGB. HDR coding takes precedence over an ICC profile, and the profile over other primaries."""
+    profile_coding = coding_in_profile(profile) or coding
+    if profile_coding is not None and profile_coding.transfer in TRANSFERS:
+        return tone_map(picture, TRANSFERS[profile_coding.transfer], PRIMARIES.get(profile_coding.primaries, "bt2020"))
     if profile:
-        conversion = conversion_of(profile, picture.mode)
-        if conversion is not None:
-            return ImageCms.applyTransform(picture, conversion) or picture.convert("RGB")
+        transform = profile_transform(profile, picture.mode)
+        if transform is not None:
+            return ImageCms.applyTransform(picture, transform) or picture.convert("RGB")
     elif coding is not None and PRIMARIES.get(coding.primaries, "bt709") != "bt709":
-        return converted(picture, "sdr", PRIMARIES[coding.primaries])
+        return tone_map(picture, "sdr", PRIMARIES[coding.primaries])
     return picture.convert("RGB")
 
 
-def converted(picture: Image.Image, transfer: Transfer, primaries: Primaries) -> Image.Image:
+def tone_map(picture: Image.Image, transfer: Transfer, primaries: Primaries) -> Image.Image:
     signal = np.asarray(picture.convert("RGB")).astype(np.uint16) * 257
     return Image.fromarray(to_sdr(signal, transfer=transfer, primaries=primaries))
 
 
 @lru_cache(maxsize=8)
-def conversion_of(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From the profile's colours to sRGB. None where it is broken, is for other colours, or changes nothing."""
+def profile_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The transform from the profile to sRGB. None if it is broken, does not fit the mode, or changes nothing."""
     if len(profile) > MAX_PROFILE_BYTES:
         return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         srgb = ImageCms.createProfile("sRGB")
-        conversion = ImageCms.buildTransform(source, srgb, mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC)
-        return conversion if mode == "CMYK" or alters(conversion, mode) else None
+        transform = ImageCms.buildTransform(source, srgb, mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC)
+        return transform if mode == "CMYK" or changes_colours(transform, mode) else None
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
 
 
-def alters(conversion: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether it changes any of a few hundred colours that are spread over all."""
+def changes_colours(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether it changes any of a few hundred evenly spread colours."""
     levels = np.linspace(0, 255, 6 if mode == "RGB" else 216).astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(1, -1, 3) if mode == "RGB" else levels[None]
     before = Image.fromarray(grid)
-    after = ImageCms.applyTransform(before, conversion)
-    plain = np.asarray(before.convert("RGB")).astype(int)
-    return after is None or bool(np.abs(np.asarray(after) - plain).max() > SAME)
+    after = ImageCms.applyTransform(before, transform)
+    expected = np.asarray(before.convert("RGB")).astype(int)
+    return after is None or bool(np.abs(np.asarray(after) - expected).max() > TOLERANCE)
 
 
-def coded_in(profile: bytes | None) -> Coding | None:
-    """What a profile's `cicp` tag says (ICC.1:2022, 9.2.17 and 10.3). HDR profiles have one."""
+def coding_in_profile(profile: bytes | None) -> Coding | None:
+    """The coding in a profile's `cicp` tag (ICC.1:2022, 9.2.17 and 10.3). HDR profiles have one."""
     if not profile or profile[36:40] != b"acsp":
         return None
     for at in range(132, 132 + 12 * min(int.from_bytes(profile[128:132], "big"), 100), 12):

@@ -1,4 +1,4 @@
-"""A stored picture as the pixels that the model is shown: shrunk, upright, RGB."""
+"""Converts a stored picture to pixels for the model: shrunk, upright, RGB."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import numpy as np
 from PIL import Image
 
 from daemon.media.clip import Pixels
-from daemon.media.picture.colour_profiles import flat
-from daemon.media.picture.orientation import shown_size
+from daemon.media.picture.colour_profiles import to_rgb
+from daemon.media.picture.orientation import upright_size
 from daemon.media.picture.stored_picture import StoredPicture
 from daemon.media.sampling import fit_edge
 
 
-def as_pixels(layer: Image.Image, stored: StoredPicture, edge: int) -> Pixels:
-    """No longer than `edge`. `layer`: the stored picture, or a frame of it, as `colour.resizable` gives it.
+def to_pixels(layer: Image.Image, stored: StoredPicture, edge: int) -> Pixels:
+    """No longer than `edge`. `layer`: the stored picture, or a frame of it, as returned by `to_resizable`.
 
-    It is shrunk first, so that all that comes after is small.
+    Shrinks first, so that all later steps work on a small picture.
     """
     if max(layer.size) > edge:
-        size = fit_edge(*shown_size(layer.size, stored.turn), edge)
-        layer = layer.resize(shown_size(size, stored.turn), Image.Resampling.LANCZOS)
-    if stored.turn is not None:
-        layer = layer.transpose(stored.turn)
-    return np.asarray(flat(layer, stored.picture.info.get("icc_profile"), stored.coding))
+        size = fit_edge(*upright_size(layer.size, stored.transpose), edge)
+        layer = layer.resize(upright_size(size, stored.transpose), Image.Resampling.LANCZOS)
+    if stored.transpose is not None:
+        layer = layer.transpose(stored.transpose)
+    return np.asarray(to_rgb(layer, stored.picture.info.get("icc_profile"), stored.coding))

@@ -1,6 +1,6 @@
-"""What MP4, Matroska, ASF and AVI files are made of, found by its headers. Nothing is decoded.
+"""Walks the boxes of MP4, Matroska, ASF and AVI files by their headers. Nothing is decoded.
 
-Each walk goes over the boxes of one level: from `start` up to the one that reaches `end`, or to what is none.
+Each walk yields the boxes of one level: from `start` to the one that reaches `end`, or to the first invalid header.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-#: How many are looked at on one level. Long films have thousands; a hostile file has more than anybody can wait for.
-MOST = 100_000
+#: Maximum number of boxes on one level. Long videos have thousands; a hostile file may have any number.
+MAX_BOXES = 100_000
 
 
 @dataclass(frozen=True)
 class LayoutBox:
-    """`name` is the type or id as it is written. Its content goes from `start` to `end`, as its header says.
+    """`name`: the type or ID as stored. `start` and `end` of the content, as stated in the header.
 
-    `is_open`: the header says no size; the content is taken to go to the end of what it lies in.
+    `is_open`: the header states no size; the content extends to the end of its parent.
     """
 
     name: bytes
@@ -29,30 +29,30 @@ class LayoutBox:
 Walk = Callable[[int, int, int], Iterator[LayoutBox]]
 
 
-def whole(fd: int) -> LayoutBox:
-    """The file, as what holds all others."""
+def whole_file(fd: int) -> LayoutBox:
+    """The whole file as a box."""
     return LayoutBox(b"", 0, os.fstat(fd).st_size)
 
 
-def inside(fd: int, walk: Walk, box: LayoutBox, *path: bytes) -> Iterator[LayoutBox]:
-    """All boxes below this one that lie on a path of names."""
+def find_boxes(fd: int, walk: Walk, box: LayoutBox, *path: bytes) -> Iterator[LayoutBox]:
+    """All descendants of the box on a path of names."""
     for found in walk(fd, box.start, box.end):
         if found.name == path[0]:
-            within = LayoutBox(found.name, found.start, min(found.end, box.end), found.is_open)
+            clipped = LayoutBox(found.name, found.start, min(found.end, box.end), found.is_open)
             if path[1:]:
-                yield from inside(fd, walk, within, *path[1:])
+                yield from find_boxes(fd, walk, clipped, *path[1:])
             else:
-                yield within
+                yield clipped
 
 
-def content(fd: int, box: LayoutBox, most: int = 256) -> bytes:
-    """What a box holds, at most so many bytes of it."""
-    return os.pread(fd, min(box.end - box.start, most), box.start)
+def read_content(fd: int, box: LayoutBox, max_bytes: int = 256) -> bytes:
+    """The content of a box, at most `max_bytes` bytes."""
+    return os.pread(fd, min(box.end - box.start, max_bytes), box.start)
 
 
 def iso_boxes(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
-    """MP4, MOV: size and type, the size perhaps in eight bytes behind (ISO/IEC 14496-12, 4.2)."""
-    for _ in range(MOST):
+    """MP4, MOV: size and type, then perhaps a 64-bit size (ISO/IEC 14496-12, 4.2)."""
+    for _ in range(MAX_BOXES):
         head = os.pread(fd, 16, start) if start < end else b""
         if len(head) < 8:
             return
@@ -69,11 +69,11 @@ def iso_boxes(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
 
 
 def elements(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
-    """Matroska: id and size, both of changing length (RFC 8794, 4 to 6)."""
-    for _ in range(MOST):
+    """Matroska: ID and size, both of variable length (RFC 8794, 4 to 6)."""
+    for _ in range(MAX_BOXES):
         head = os.pread(fd, 12, start) if start < end else b""
-        name = leading_number(head, 4)
-        length = leading_number(head[len(name) :], 8)
+        name = variable_length(head, 4)
+        length = variable_length(head[len(name) :], 8)
         if not name or not length:
             return
         at = start + len(name) + len(length)
@@ -84,15 +84,15 @@ def elements(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
         yield LayoutBox(name, at, start, is_open)
 
 
-def leading_number(head: bytes, longest: int) -> bytes:
-    """The bytes of the number that `head` begins with: as many as the first has zeros in front, and one."""
+def variable_length(head: bytes, longest: int) -> bytes:
+    """The variable-length number at the beginning of `head`; its length is the first byte's leading zeros plus one."""
     length = 9 - head[0].bit_length() if head else 0
     return head[:length] if length <= min(longest, len(head)) else b""
 
 
 def asf_objects(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
     """ASF, WMV: a GUID and a size (Advanced Systems Format specification, 2.1)."""
-    for _ in range(MOST):
+    for _ in range(MAX_BOXES):
         head = os.pread(fd, 24, start) if start < end else b""
         size = int.from_bytes(head[16:24], "little")
         if len(head) < 24 or size < 24:
@@ -102,8 +102,8 @@ def asf_objects(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
 
 
 def riff_chunks(fd: int, start: int, end: int) -> Iterator[LayoutBox]:
-    """AVI: a name and a size, padded to an even one. A list's kind is the first word of its content."""
-    for _ in range(MOST):
+    """AVI: a name and a size, padded to an even number. The type of a list is the first word of its content."""
+    for _ in range(MAX_BOXES):
         head = os.pread(fd, 8, start) if start < end else b""
         if len(head) < 8:
             return

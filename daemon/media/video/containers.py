@@ -1,6 +1,6 @@
-"""A video file opened by FFmpeg within narrow bounds: one demuxer, few codecs, and the one open descriptor.
+"""Opens a video file with FFmpeg, restricted to one demuxer, a list of codecs, and one open descriptor.
 
-FFmpeg has no way to read anything else, so that a file which names other files cannot have them opened.
+FFmpeg cannot read anything else, so a file that references other files cannot make it open them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from config.safe_text import safe_text
 from daemon.errors import MediaError, OutOfMemoryError, UnreadableError
 from daemon.media.sniff import Format
 
-#: FFmpeg's demuxer for each of our formats. No other is tried, so that what `sniff` saw is what is opened.
+#: FFmpeg's demuxer for each format. No other is tried, so that the file is read as the format that `sniff` detected.
 DEMUXERS = {
     "mp4": "mov",
     "mov": "mov",
@@ -31,9 +31,9 @@ DEMUXERS = {
     "ogg": "ogg",
     "mxf": "mxf",
     "dv": "dv",
-    "heif": "mov",  # pictures in sequence
+    "heif": "mov",  # an image sequence
 }
-#: FFmpeg's names of the decoders that may run, by whose files need them.
+#: Allowed decoders by FFmpeg's names, grouped by the source of the files.
 CODECS = frozenset(
     (
         "h264 hevc vp8 vp9 av1 libdav1d mpeg4 mjpeg h263 h263p "  # phones, cameras, browsers
@@ -47,51 +47,51 @@ CODECS = frozenset(
         "camtasia tscc2 zmbv fraps"  # recorders of screens and games
     ).split()
 )
-#: A larger frame is refused undecoded.
+#: A larger frame is refused before decoding.
 MAX_PIXELS = 100_000_000
-#: For whatever decodes, be it to find out what a stream is.
-BOUNDS = {"max_pixels": str(MAX_PIXELS)}
-#: Films with many languages have dozens; each costs memory.
+#: Options for every decoder, including FFmpeg's own probing of streams.
+CODEC_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
+#: Videos with many languages have dozens of streams; each costs memory.
 MAX_STREAMS = 512
 
-DAMAGED = "The video is damaged or incomplete."
+DAMAGED_MESSAGE = "The video is damaged or incomplete."
 
 
 @contextmanager
-def border() -> Iterator[None]:
-    """FFmpeg's errors, and what PyAV lets out of a broken file, become ours.
+def translate_errors() -> Iterator[None]:
+    """Translate errors of FFmpeg and PyAV into MediaError.
 
-    But not that a part of the decoder cannot be loaded, or wants to open a file of its own: that is not the video's.
+    ImportError and PermissionError pass through: they come from the sandbox, not from the video.
     """
     try:
         yield
     except MediaError:
         raise
     except MemoryError as error:
-        raise OutOfMemoryError("The video takes more memory than there is.") from error
+        raise OutOfMemoryError("The video needs more memory than is available.") from error
     except av.FFmpegError as error:
-        raise UnreadableError(DAMAGED, detail=safe_text(error.strerror or "")) from error
+        raise UnreadableError(DAMAGED_MESSAGE, detail=safe_text(error.strerror or "")) from error
     except PermissionError:
         raise
     except (OSError, ValueError, LookupError, ArithmeticError, RuntimeError, TypeError) as error:
-        raise UnreadableError(DAMAGED, detail=safe_text(f"{type(error).__name__}: {error}")) from error
+        raise UnreadableError(DAMAGED_MESSAGE, detail=safe_text(f"{type(error).__name__}: {error}")) from error
 
 
 @contextmanager
-def opened_container(fd: int, format: Format) -> Iterator[InputContainer]:
-    """The file from its beginning, its streams known, nothing of it decoded for us yet."""
+def open_container(fd: int, format: Format) -> Iterator[InputContainer]:
+    """The file from its beginning, with its streams probed."""
     demuxer = DEMUXERS[format.name]
     os.lseek(fd, 0, os.SEEK_SET)
     options = {
         "fd": str(fd),
         "protocol_whitelist": "fd",
-        "format_whitelist": demuxer,  # some open others for parts of a file
-        "codec_whitelist": ",".join(sorted(CODECS)),  # FFmpeg tries the codec of every stream, also of those not wanted
+        "format_whitelist": demuxer,  # some demuxers open others for parts of a file
+        "codec_whitelist": ",".join(sorted(CODECS)),  # FFmpeg probes every stream
         "probesize": "5000000",
         "analyzeduration": "5000000",
         "max_streams": str(MAX_STREAMS),
     }
     with av.open(
-        "fd:", format=demuxer, container_options=options, options=BOUNDS, metadata_errors="replace"
+        "fd:", format=demuxer, container_options=options, options=CODEC_OPTIONS, metadata_errors="replace"
     ) as container:
         yield container

@@ -1,6 +1,6 @@
-"""Which decoded frames are sound, and what of the video was lost. Pure.
+"""Which decoded frames are intact, and whether parts of the video were lost. Pure.
 
-A decoder goes on after damage: it marks the frames that it had to guess, but not those which build on them.
+After damage a decoder continues: it marks the frames that it had to guess, but not the frames that depend on them.
 """
 
 from __future__ import annotations
@@ -8,79 +8,79 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-#: So long after damage frames that build on it are left out, until the next key frame. A stream that has none for
-#: longer is shown again: most of its picture has been drawn anew by then.
-HEALING_SECONDS = 10.0
-#: So few frames mean nothing at a stream's end. The last ones are often torn; and frames come out of a decoder late,
-#: some of them behind one that is lost.
-FEW_FRAMES = 4
+#: After damage, frames are rejected until the next key frame, for at most this long: without a key frame, most of the
+#: picture has been refreshed by then.
+RECOVERY_SECONDS = 10.0
+#: This many lost frames at the end of a stream do not count as damage: the last frames are often incomplete, and a
+#: decoder returns some frames late, after a lost one.
+MAX_STRAY_FRAMES = 4
 
 
 class FrameChecks:
-    """Watches one pass over a stream. `is_damaged`: something was lost in the middle of it.
+    """Checks the frames of one pass over a stream. `is_damaged`: frames were lost in the middle of it.
 
-    `longest_step`: no frame lasts longer, in seconds; what seems to last longer hides lost ones. `on_loss` is called
-    for all that is lost, and may raise.
+    `max_step`: the longest frame duration in seconds; a longer gap means lost frames. `on_loss` is called for every
+    loss, and may raise.
     """
 
-    def __init__(self, longest_step: float = math.inf, on_loss: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, max_step: float = math.inf, on_loss: Callable[[], None] = lambda: None) -> None:
         self.is_damaged = False
         self._on_loss = on_loss
-        self._longest_step = longest_step
-        self._lost = self._followed = 0  # frames
-        self._hurt_at: float | None = None
-        self._suspect_from = math.inf
-        self._now = -math.inf
-        self._is_entering = False
+        self._max_step = max_step
+        self._lost = self._good_frames = 0  # frames
+        self._damaged_at: float | None = None
+        self._suspect_at = math.inf
+        self._last_at = -math.inf
+        self._after_seek = False
 
     @property
-    def is_torn(self) -> bool:
-        """Whether nothing but damage followed from some place on."""
-        return self._lost > FEW_FRAMES
+    def is_cut_short(self) -> bool:
+        """Whether everything after some place was damaged."""
+        return self._lost > MAX_STRAY_FRAMES
 
-    def suspect(self, at: float) -> None:
-        """Something may be missing behind the frame of that time, unless a key frame follows: films are joined so."""
-        self._suspect_from = min(self._suspect_from, at)
+    def suspect_after(self, at: float) -> None:
+        """Frames may be missing after that time, unless a key frame follows: that is how videos are joined."""
+        self._suspect_at = min(self._suspect_at, at)
 
-    def lose(self) -> None:
-        """Something cannot be read or decoded here."""
+    def record_loss(self) -> None:
+        """A packet or frame could not be read or decoded."""
         self._on_loss()
         self._lost += 1
-        self._followed = 0
-        if self._hurt_at is None:
-            self._hurt_at = self._now
+        self._good_frames = 0
+        if self._damaged_at is None:
+            self._damaged_at = self._last_at
 
-    def leap(self) -> None:
-        """The stream is entered elsewhere: frames before the key frame there may build on what was left out."""
-        self._go_on()
-        self._heal()
-        self._now = -math.inf
-        self._is_entering = True
+    def reset_after_seek(self) -> None:
+        """After a seek: frames before the next key frame may depend on frames that were skipped."""
+        self._confirm_losses()
+        self._recover()
+        self._last_at = -math.inf
+        self._after_seek = True
 
-    def passes(self, at: float, *, is_key: bool, is_corrupt: bool) -> bool:
-        """Whether the next frame, shown at that time in seconds, can be shown."""
-        has_gap = math.isfinite(self._now) and at - self._now > self._longest_step
-        self._now = at
+    def accepts(self, at: float, *, is_key: bool, is_corrupt: bool) -> bool:
+        """Whether the next frame, with timestamp `at` in seconds, is intact."""
+        has_gap = math.isfinite(self._last_at) and at - self._last_at > self._max_step
+        self._last_at = at
         if is_corrupt:
-            if is_key or not self._is_entering:
-                self.lose()
+            if is_key or not self._after_seek:
+                self.record_loss()
             return False
-        self._followed += 1
+        self._good_frames += 1
         if is_key:
-            self._go_on()
-            self._heal()
-            self._is_entering = False
+            self._confirm_losses()
+            self._recover()
+            self._after_seek = False
             return True
-        if self._hurt_at is None and (has_gap or at > self._suspect_from):
-            self.lose()
+        if self._damaged_at is None and (has_gap or at > self._suspect_at):
+            self.record_loss()
             return False
-        if self._followed > FEW_FRAMES:
-            self._go_on()
-        return self._hurt_at is None or at - self._hurt_at > HEALING_SECONDS
+        if self._good_frames > MAX_STRAY_FRAMES:
+            self._confirm_losses()
+        return self._damaged_at is None or at - self._damaged_at > RECOVERY_SECONDS
 
-    def _go_on(self) -> None:
+    def _confirm_losses(self) -> None:
         self.is_damaged = self.is_damaged or self._lost > 0
         self._lost = 0
 
-    def _heal(self) -> None:
-        self._hurt_at, self._suspect_from = None, math.inf
+    def _recover(self) -> None:
+        self._damaged_at, self._suspect_at = None, math.inf

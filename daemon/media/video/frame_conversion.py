@@ -1,4 +1,4 @@
-"""Decoded frames as pixels: in ordinary colours, upright, in their true shape, no larger than the plan wants them."""
+"""Decoded frames as pixels: sRGB, upright, with square pixels, no larger than the plan allows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from daemon.media.video.frame_seeker import SeekedFrame
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertedFrame:
-    """`pictures` with their `timestamps`; `width` and `height` at which the first frame is shown."""
+class ConvertedFrames:
+    """`pictures` with their `timestamps`; `width` and `height`: display size of the first frame."""
 
     pictures: tuple[Pixels, ...]
     timestamps: tuple[float, ...]
@@ -25,23 +25,23 @@ class ConvertedFrame:
     height: int
 
 
-def developed(shots: Iterator[SeekedFrame], appearance: DisplayGeometry, edge: int) -> ConvertedFrame:
-    """The shots as pictures, none longer than `edge`. Each is shrunk before the next is decoded: memory stays small.
+def convert_frames(frames: Iterator[SeekedFrame], geometry: DisplayGeometry, edge: int) -> ConvertedFrames:
+    """The frames as pictures, none longer than `edge`. Each is shrunk before the next is decoded, to save memory.
 
-    Raises UnreadableError when there is none.
+    Raises UnreadableError if there is no frame.
     """
-    colourist = ColourConverter()
+    converter = ColourConverter()
     pictures: list[Pixels] = []
     timestamps: list[float] = []
     size = (0, 0)
-    for shot in shots:
-        shown = appearance.size(shot.frame.width, shot.frame.height)
+    for seeked in frames:
+        displayed_size = geometry.size(seeked.frame.width, seeked.frame.height)
         if not pictures:
-            size = shown
-        pixels = appearance.upright(colourist.pixels(shot.frame, edge))
-        fitted = fit_edge(*shown, edge) if max(shown) > edge else shown
-        pictures.append(np.ascontiguousarray(resize(pixels, fitted)))
-        timestamps.append(shot.at)
+            size = displayed_size
+        pixels = geometry.upright(converter.pixels(seeked.frame, edge))
+        target_size = fit_edge(*displayed_size, edge) if max(displayed_size) > edge else displayed_size
+        pictures.append(np.ascontiguousarray(resize(pixels, target_size)))
+        timestamps.append(seeked.at)
     if not pictures:
         raise UnreadableError("The video is damaged or incomplete: no frame of it can be decoded.")
-    return ConvertedFrame(pictures=tuple(pictures), timestamps=tuple(timestamps), width=size[0], height=size[1])
+    return ConvertedFrames(pictures=tuple(pictures), timestamps=tuple(timestamps), width=size[0], height=size[1])

@@ -1,4 +1,4 @@
-"""The packets of a file's tracks in their order, to its end, whatever is broken on the way."""
+"""Reads the packets of a file's tracks in file order, up to its end, despite damage."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-#: Beyond so many reads that fail one after the other, the rest of the file is given up.
+#: After more consecutive failed reads, the rest of the file is skipped.
 MAX_FAILED_READS = 8
 
 
 def packets_of(
     container: InputContainer, *streams: VideoStream, on_loss: Callable[[], None] = lambda: None
 ) -> Iterator[Packet[VideoStream]]:
-    """All packets from here on, and an empty one for each stream at the end, which makes its decoder give up the rest.
+    """All packets from here on, then an empty one for each stream, which flushes its decoder.
 
-    A torn tail is the end. `on_loss` is called when something else could not be read.
+    An unreadable tail counts as the end. `on_loss` is called for any other failed read.
     """
     failed = 0
     while failed <= MAX_FAILED_READS:
@@ -32,7 +32,7 @@ def packets_of(
             return
         except av.FFmpegError:
             failed += 1
-        except IndexError:  # at the end, PyAV stumbles over streams that came up in the middle of a broadcast
+        except IndexError:  # PyAV fails at the end if a stream appeared in the middle of a broadcast
             break
     for stream in streams:
         last = cast("Packet[VideoStream]", Packet())

@@ -1,6 +1,6 @@
-"""What makes a whole video impossible to show: encryption, and Dolby Vision without ordinary colours beneath it.
+"""Detects videos that cannot be decoded correctly: encryption, and Dolby Vision without a compatible base layer.
 
-FFmpeg decodes both, to noise and to wrong colours, so that the containers are asked.
+FFmpeg decodes them to noise or wrong colours without an error, so the container's headers are checked.
 """
 
 from __future__ import annotations
@@ -15,20 +15,28 @@ from av.video.stream import VideoStream
 
 from daemon.errors import NotAllowedError
 from daemon.media.sniff import PACKETS, SYNC, Format
-from daemon.media.video.container_layout import LayoutBox, asf_objects, content, elements, inside, iso_boxes, whole
+from daemon.media.video.container_layout import (
+    LayoutBox,
+    asf_objects,
+    elements,
+    find_boxes,
+    iso_boxes,
+    read_content,
+    whole_file,
+)
 
-#: Sample entries of MP4 that stand for an encrypted one: Common Encryption, and Apple's FairPlay.
+#: Sample entries of MP4 for encrypted tracks: Common Encryption, and Apple's FairPlay.
 PROTECTED_ENTRIES = frozenset({b"encv", b"drmi"})
-#: A visual sample entry's own fields, in front of the boxes in it (ISO/IEC 14496-12, 12.1.3).
+#: Bytes of a visual sample entry's fields, before its child boxes (ISO/IEC 14496-12, 12.1.3).
 ENTRY_BYTES = 78
-#: Where Dolby Vision writes its configuration, by profile (Dolby Vision Streams Within the ISO Base Media File Format).
+#: Boxes of the Dolby Vision configuration, by profile (Dolby Vision Streams Within the ISO Base Media File Format).
 DOLBY = frozenset({b"dvcC", b"dvvC", b"dvwC"})
-#: Profiles whose colours no ordinary decoder shows, unless the base layer is said to be compatible with something.
-DOLBY_ALONE = frozenset({5, 10, 20})
+#: Profiles with colours that only Dolby Vision decoders support, unless the base layer is marked as compatible.
+DOLBY_ONLY_PROFILES = frozenset({5, 10, 20})
 
 SEGMENT, TRACKS, TRACK = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae"
 TRACK_TYPE, ENCRYPTION = b"\x83", (b"\x6d\x80", b"\x62\x40", b"\x50\x35")
-ADDITION, ADDITION_TYPE, ADDITION_DATA = b"\x41\xe4", b"\x41\xe7", b"\x41\xed"
+ADDITION_MAPPING, ADDITION_TYPE, ADDITION_DATA = b"\x41\xe4", b"\x41\xe7", b"\x41\xed"
 VIDEO_TYPE = 1
 
 #: Content Encryption, and its Extended and Advanced kinds (Advanced Systems Format specification, 10.1).
@@ -40,36 +48,36 @@ ASF_PROTECTED = frozenset(
         "43058533-6981-49e6-9b74-ad12cb86d58c",
     )
 )
-#: How much of a broadcast or a disc is looked at for packets that only the receiver's card can read.
+#: How much of a broadcast or disc file is checked for scrambled packets.
 SAMPLE_BYTES = 4_000_000
 
 
 def check_protection(fd: int, format: Format, container: InputContainer, stream: VideoStream | None) -> None:
-    """Raises NotAllowedError when no frame of the stream, or without one of any, can be shown as it was meant."""
+    """Raises NotAllowedError if the stream (any stream, if None) cannot be decoded correctly."""
     match format.name:
         case "mp4" | "mov":
             entries = list(sample_entries(fd, stream))
             is_encrypted = any(entry.name in PROTECTED_ENTRIES for entry in entries)
-            records = [content(fd, box) for entry in entries for box in dolby_boxes(fd, entry)]
+            records = [read_content(fd, box) for entry in entries for box in dolby_boxes(fd, entry)]
         case "mkv" | "webm":
             tracks = matroska_tracks(fd, container, stream)
-            is_encrypted = any(True for track in tracks for _ in inside(fd, elements, track, *ENCRYPTION))
+            is_encrypted = any(True for track in tracks for _ in find_boxes(fd, elements, track, *ENCRYPTION))
             records = [record for track in tracks for record in dolby_additions(fd, track)]
         case _:
-            is_encrypted = ENCRYPTED.get(format.name, never)(fd, stream.id if stream else 0)
+            is_encrypted = ENCRYPTED.get(format.name, not_encrypted)(fd, stream.id if stream else 0)
             records = []
     if is_encrypted:
-        raise NotAllowedError("It is encrypted, and cannot be shown without its key.")
-    for profile in filter(None, map(dolby_alone, records)):
-        raise NotAllowedError(f"Its colours are made for Dolby Vision screens alone (profile {profile}).")
+        raise NotAllowedError("It is encrypted and cannot be decoded without its key.")
+    for profile in filter(None, map(dolby_only_profile, records)):
+        raise NotAllowedError(f"Its colours can only be decoded for Dolby Vision screens (profile {profile}).")
 
 
 def sample_entries(fd: int, stream: VideoStream | None) -> Iterator[LayoutBox]:
-    """How the samples of an MP4 track are coded, or those of all tracks."""
-    for track in inside(fd, iso_boxes, whole(fd), b"moov", b"trak"):
-        headers = inside(fd, iso_boxes, track, b"tkhd")
-        if stream is None or any(track_id(content(fd, header)) == stream.id for header in headers):
-            for table in inside(fd, iso_boxes, track, b"mdia", b"minf", b"stbl", b"stsd"):
+    """The sample entries (codec descriptions) of an MP4 track, or of all tracks."""
+    for track in find_boxes(fd, iso_boxes, whole_file(fd), b"moov", b"trak"):
+        headers = find_boxes(fd, iso_boxes, track, b"tkhd")
+        if stream is None or any(track_id(read_content(fd, header)) == stream.id for header in headers):
+            for table in find_boxes(fd, iso_boxes, track, b"mdia", b"minf", b"stbl", b"stsd"):
                 yield from iso_boxes(fd, table.start + 8, table.end)
 
 
@@ -83,11 +91,11 @@ def dolby_boxes(fd: int, entry: LayoutBox) -> Iterator[LayoutBox]:
 
 
 def matroska_tracks(fd: int, container: InputContainer, stream: VideoStream | None) -> list[LayoutBox]:
-    """The entry of a Matroska track of pictures, or all of them; FFmpeg keeps their order."""
-    table = next(inside(fd, elements, whole(fd), SEGMENT, TRACKS), None)
-    entries = inside(fd, elements, table, TRACK) if table else ()
-    types = ((entry, next(inside(fd, elements, entry, TRACK_TYPE), None)) for entry in entries)
-    videos = [entry for entry, kind in types if kind and int.from_bytes(content(fd, kind), "big") == VIDEO_TYPE]
+    """The entry of one Matroska video track, or of all; FFmpeg keeps their order."""
+    table = next(find_boxes(fd, elements, whole_file(fd), SEGMENT, TRACKS), None)
+    entries = find_boxes(fd, elements, table, TRACK) if table else ()
+    types = ((entry, next(find_boxes(fd, elements, entry, TRACK_TYPE), None)) for entry in entries)
+    videos = [entry for entry, kind in types if kind and int.from_bytes(read_content(fd, kind), "big") == VIDEO_TYPE]
     if stream is None:
         return videos
     at = container.streams.video.index(stream)
@@ -95,31 +103,31 @@ def matroska_tracks(fd: int, container: InputContainer, stream: VideoStream | No
 
 
 def dolby_additions(fd: int, track: LayoutBox) -> Iterator[bytes]:
-    for mapping in inside(fd, elements, track, ADDITION):
-        if any(content(fd, box) in DOLBY for box in inside(fd, elements, mapping, ADDITION_TYPE)):
-            yield from (content(fd, box) for box in inside(fd, elements, mapping, ADDITION_DATA))
+    for mapping in find_boxes(fd, elements, track, ADDITION_MAPPING):
+        if any(read_content(fd, box) in DOLBY for box in find_boxes(fd, elements, mapping, ADDITION_TYPE)):
+            yield from (read_content(fd, box) for box in find_boxes(fd, elements, mapping, ADDITION_DATA))
 
 
-def dolby_alone(record: bytes) -> int | None:
-    """The profile, when it needs a Dolby Vision decoder.
+def dolby_only_profile(record: bytes) -> int | None:
+    """The profile, if it needs a Dolby Vision decoder.
 
-    `record`: two bytes of version; profile, level and flags in bits; what else may show the base layer, 0 for nothing.
+    `record`: two bytes of version; bits of profile, level and flags; base layer compatibility ID, 0 for none.
     """
     if len(record) < 5:
         return None
     profile, compatible = record[2] >> 1, record[4] >> 4
-    return profile if profile in DOLBY_ALONE and compatible == 0 else None
+    return profile if profile in DOLBY_ONLY_PROFILES and compatible == 0 else None
 
 
 def is_protected_asf(fd: int, stream_id: int) -> bool:
-    header = next(asf_objects(fd, 0, whole(fd).end), None)
+    header = next(asf_objects(fd, 0, whole_file(fd).end), None)
     return header is not None and any(
         found.name in ASF_PROTECTED for found in asf_objects(fd, header.start + 6, header.end)
     )
 
 
 def is_scrambled_broadcast(fd: int, stream_id: int) -> bool:
-    """Whether most of the track's packets in a transport stream's beginning are marked so (13818-1, 2.4.3.3)."""
+    """Whether most of the track's first packets in a transport stream are scrambled (13818-1, 2.4.3.3)."""
     head = os.pread(fd, SAMPLE_BYTES, 0)
     length, start = next((layout for layout in PACKETS if set(head[layout[1] :: layout[0]][:3]) == {SYNC}), PACKETS[0])
     marks = [
@@ -131,12 +139,12 @@ def is_scrambled_broadcast(fd: int, stream_id: int) -> bool:
 
 
 def is_scrambled_disc(fd: int, stream_id: int) -> bool:
-    """Whether a packet of the track in a program stream's beginning is marked so, as on a DVD (13818-1, 2.4.3.7)."""
+    """Whether one of the track's first packets in a program stream, as on a DVD, is scrambled (13818-1, 2.4.3.7)."""
     start = re.escape(bytes((0, 0, 1, stream_id & 0xFF)))
     return re.search(start + rb"..[\x90-\xbf]", os.pread(fd, SAMPLE_BYTES, 0), re.DOTALL) is not None
 
 
-def never(fd: int, stream_id: int) -> bool:
+def not_encrypted(fd: int, stream_id: int) -> bool:
     return False
 
 

@@ -1,4 +1,4 @@
-"""Which of a file's streams is the film: a default one first, then the one of most frames and pixels."""
+"""Selects the video stream of a file: a default one first, then the one with most frames and pixels."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from config.safe_text import safe_text
 from daemon.errors import MediaError, NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.sniff import Format
 from daemon.media.video.completeness import faults_of
-from daemon.media.video.containers import BOUNDS, CODECS, DAMAGED, MAX_PIXELS, opened_container
+from daemon.media.video.containers import CODEC_OPTIONS, CODECS, DAMAGED_MESSAGE, MAX_PIXELS, open_container
 from daemon.media.video.packets import packets_of
 from daemon.media.video.protection import check_protection
 
-#: Pictures that stand beside the film: a cover, and the pictures of chapters.
-ASIDE = Disposition.attached_pic | Disposition.timed_thumbnails
-#: Where a container does not say how many frames its tracks have, so many are counted, in so much time.
-LOOK_FRAMES = 300
-LOOK_SECONDS = 2.0
+#: Still pictures in addition to the video: a cover, and chapter thumbnails.
+ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
+#: Limits for counting frames, if a container does not state how many its tracks have.
+MAX_COUNTED_FRAMES = 300
+MAX_COUNT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """A stream of pictures. `frames` is None where nobody said how many; `pixels` is that of one frame."""
+    """A video stream. `frames` is None if unknown; `pixels`: of one frame."""
 
     index: int
     is_known: bool
@@ -38,26 +38,26 @@ class Track:
     frames: int | None
 
 
-def choose(fd: int, format: Format, check: Callable[[], None]) -> int:
-    """The index of the stream that is the film. `check` is called before every read and may raise.
+def select_track(fd: int, format: Format, check: Callable[[], None]) -> int:
+    """The index of the stream to describe. `check` is called before every read and may raise.
 
-    Raises NotAllowedError when there is no film, or one that is protected, UnreadableError when nothing is there.
+    Raises NotAllowedError if there is no video or it is protected, UnreadableError if the file has no streams.
     """
-    with opened_container(fd, format) as container:
-        tracks = tracks_of(container)
+    with open_container(fd, format) as container:
+        tracks = list_tracks(container)
         has_sound = bool(container.streams.audio)
         if any(track.frames is None for track in tracks) and (has_sound or len(tracks) > 1):
-            tracks = counted(container, tracks, check)
-        best = best_of(tracks, has_sound)
-        check_protection(fd, format, container, None if best is None else picture_stream(container, best.index))
+            tracks = count_frames(container, tracks, check)
+        best = best_track(tracks, has_sound)
+        check_protection(fd, format, container, None if best is None else video_stream(container, best.index))
         if (best is None or not best.is_known) and faults_of(fd, format):
-            raise UnreadableError(DAMAGED, detail="what would tell the film is missing")
+            raise UnreadableError(DAMAGED_MESSAGE, detail="the headers that describe the video are missing")
         if best is None:
-            raise without_film(container)
+            raise no_video_error(container)
         return best.index
 
 
-def tracks_of(container: InputContainer) -> list[Track]:
+def list_tracks(container: InputContainer) -> list[Track]:
     return [
         Track(
             index=stream.index,
@@ -67,82 +67,84 @@ def tracks_of(container: InputContainer) -> list[Track]:
             frames=stream.frames or None,
         )
         for stream in container.streams.video
-        if not stream.disposition & ASIDE
+        if not stream.disposition & ATTACHED
     ]
 
 
-def best_of(tracks: Sequence[Track], has_sound: bool) -> Track | None:
-    """Pure. A single frame beside sound is a cover: a song may carry one as a track. None when no film is there."""
-    films = [track for track in tracks if not (has_sound and track.frames == 1)]
-    most = max((track.frames or 0 for track in films), default=0)
+def best_track(tracks: Sequence[Track], has_sound: bool) -> Track | None:
+    """None if there is no video. A single frame with sound is a cover: songs may have it as a track. Pure."""
+    candidates = [track for track in tracks if not (has_sound and track.frames == 1)]
+    max_frames = max((track.frames or 0 for track in candidates), default=0)
 
-    def merit(track: Track) -> tuple[bool, bool, bool, bool, int, int]:
+    def rank(track: Track) -> tuple[bool, bool, bool, bool, int, int]:
         frames = track.frames or 0
-        # Tracks of about as many frames differ by their size: where frames were counted, one may be ahead by a few.
-        return frames != 1, track.is_known, track.is_default, 2 * frames >= most, track.pixels, -track.index
+        # Tracks with about as many frames are ranked by pixels: counting stops anywhere, so counts differ by a few.
+        return frames != 1, track.is_known, track.is_default, 2 * frames >= max_frames, track.pixels, -track.index
 
-    return max(films, key=merit, default=None)
+    return max(candidates, key=rank, default=None)
 
 
-def counted(container: InputContainer, tracks: Sequence[Track], check: Callable[[], None]) -> list[Track]:
-    """The same with the frames of the file's beginning: of one track, until it is more than a cover."""
-    streams = [picture_stream(container, track.index) for track in tracks]
+def count_frames(container: InputContainer, tracks: Sequence[Track], check: Callable[[], None]) -> list[Track]:
+    """The same with frames counted at the beginning of the file; for a single track only until it is not a cover."""
+    streams = [video_stream(container, track.index) for track in tracks]
     keep_only(container, streams)
-    enough, stop_at = 2 if len(tracks) == 1 else LOOK_FRAMES, time.monotonic() + LOOK_SECONDS
+    max_count, stop_at = 2 if len(tracks) == 1 else MAX_COUNTED_FRAMES, time.monotonic() + MAX_COUNT_SECONDS
     counts: Counter[int] = Counter()
     for packet in packets_of(container, *streams):
         check()
         if packet.size:
             counts[packet.stream_index] += 1
-        if counts.total() >= enough or time.monotonic() > stop_at:
+        if counts.total() >= max_count or time.monotonic() > stop_at:
             break
     return [replace(track, frames=counts[track.index] or None) for track in tracks]
 
 
-def without_film(container: InputContainer) -> MediaError:
+def no_video_error(container: InputContainer) -> MediaError:
     streams = container.streams
     if streams.audio and streams.video:
-        return NotAllowedError("It holds sound with a cover picture, no film.")
+        return NotAllowedError("It contains sound with a cover picture, but no video.")
     if streams.audio:
-        return NotAllowedError("It holds sound alone, no pictures.")
+        return NotAllowedError("It contains only sound, no video.")
     if streams.subtitles:
-        return NotAllowedError("It holds no pictures.")
-    return UnreadableError(DAMAGED, detail="no stream of moving pictures was found")
+        return NotAllowedError("It contains no video.")
+    return UnreadableError(DAMAGED_MESSAGE, detail="no video stream was found")
 
 
 @contextmanager
-def opened(fd: int, format: Format, index: int, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file from its beginning, with the chosen stream judged and ready to decode, and all others left out."""
-    with opened_container(fd, format) as container:
-        stream = judged(picture_stream(container, index), threads)
+def open_track(
+    fd: int, format: Format, index: int, *, threads: int = 1
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The file from its beginning, with the chosen stream checked and ready to decode, and all others discarded."""
+    with open_container(fd, format) as container:
+        stream = prepare_stream(video_stream(container, index), threads)
         keep_only(container, [stream])
         yield container, stream
 
 
 def keep_only(container: InputContainer, streams: Sequence[Stream]) -> None:
-    """Have the packets of all other streams skipped, so that they cost neither time nor memory."""
-    wanted = {stream.index for stream in streams}
+    """Skip the packets of all other streams, so that they cost neither time nor memory."""
+    kept = {stream.index for stream in streams}
     for stream in container.streams:
-        if stream.index not in wanted:
+        if stream.index not in kept:
             stream.discard = Discard.all
 
 
-def picture_stream(container: InputContainer, index: int) -> VideoStream:
+def video_stream(container: InputContainer, index: int) -> VideoStream:
     stream = container.streams[index]
     if not isinstance(stream, VideoStream):
-        raise UnreadableError(DAMAGED, detail="the order of its streams changed")
+        raise UnreadableError(DAMAGED_MESSAGE, detail="the order of its streams changed")
     return stream
 
 
-def judged(stream: VideoStream, threads: int) -> VideoStream:
-    """Refused before its first frame is decoded, or set up within bounds."""
+def prepare_stream(stream: VideoStream, threads: int) -> VideoStream:
+    """Check the codec and frame size before decoding; set up the decoder. Raises NotAllowedError, TooLargeError."""
     context = stream.codec_context
     if context is None:
-        raise NotAllowedError("The video's codec is not one that smolwatch knows.")
+        raise NotAllowedError("The video's codec is unknown.")
     if context.name not in CODECS:
-        raise NotAllowedError(f"The video's codec ({safe_text(context.name)}) is not one that smolwatch opens.")
+        raise NotAllowedError(f"smolwatch does not support the video's codec ({safe_text(context.name)}).")
     check_frame(context.width, context.height)
-    context.options = BOUNDS
+    context.options = CODEC_OPTIONS
     context.thread_count = threads
     context.thread_type = "AUTO"
     return stream

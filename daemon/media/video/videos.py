@@ -1,7 +1,7 @@
-"""Videos as a few upright RGB frames with their times, through PyAV.
+"""Videos as a few upright RGB frames with timestamps, through PyAV.
 
-The stream is chosen and judged by `tracks`, measured by `timing`, decoded by `reel` and shown by `developing`; this
-module says what was seen.
+`track_selection` chooses the stream, `duration` measures it, `frame_seeker` decodes the sampled frames, and
+`frame_conversion` makes pixels of them; this module builds the Clip.
 """
 
 from __future__ import annotations
@@ -16,65 +16,69 @@ from functools import partial
 from daemon.errors import NotAllowedError
 from daemon.media.clip import CUT_SHORT, DAMAGED, Clip, DecodePlan
 from daemon.media.safe_open import check_size
-from daemon.media.sampling import chosen_indices
+from daemon.media.sampling import frame_indices
 from daemon.media.sniff import HEAD_BYTES, Format, sniff
 from daemon.media.video.completeness import faults_of
-from daemon.media.video.containers import border
-from daemon.media.video.display_geometry import FRAMES_ASKED, appearance_of
-from daemon.media.video.duration import Duration, Opener, length_of
+from daemon.media.video.containers import translate_errors
+from daemon.media.video.display_geometry import MATRIX_FRAMES, geometry_of
+from daemon.media.video.duration import Duration, OpenTrack, measure
 from daemon.media.video.frame_checks import FrameChecks
-from daemon.media.video.frame_conversion import ConvertedFrame, developed
+from daemon.media.video.frame_conversion import ConvertedFrames, convert_frames
 from daemon.media.video.frame_seeker import FrameSeeker, SeekedFrame, SeekMissedError
 from daemon.media.video.packet_counter import Check
-from daemon.media.video.track_selection import check_frame, choose, opened
-from storage.description import Media
-from storage.records import MediaKind
+from daemon.media.video.track_selection import check_frame, open_track, select_track
+from storage.description import (
+    Media,
+)
+from storage.records import (
+    MediaKind,
+)
 
 THREADS = 2
-#: So much time goes into decoding at most, and no more than half of what the plan allows for the whole.
+#: Time limit for decoding; at most half of the plan's limit for the whole file.
 DECODE_SECONDS = 20.0
-#: Where parts of a file are gone, a frame that lasts so many times longer than usual hides some that were lost.
-LONGEST_STEP = 1.5
+#: In a damaged file, a gap of more than this many frame durations means that frames were lost.
+MAX_STEP_RATIO = 1.5
 
 
 def read_video(fd: int, plan: DecodePlan) -> Clip:
-    """1 to `plan.max_frames` frames, no edge over `plan.frame_edge`, chosen by `chosen_indices`. `fd` stays open.
+    """1 to `plan.max_frames` frames, no edge over `plan.frame_edge`, chosen by `frame_indices`. `fd` stays open.
 
-    A file that breaks off gives the frames up to there. Raises ChangedError when somebody appends to it meanwhile,
-    NotAllowedError, TooLargeError, UnreadableError, OutOfMemoryError.
+    A truncated file gives the frames up to its end. Raises ChangedError if the file grows meanwhile, NotAllowedError,
+    TooLargeError, UnreadableError, OutOfMemoryError.
     """
     format = sniff(os.pread(fd, HEAD_BYTES, 0))
-    if format is None or not (format.kind is MediaKind.VIDEO or format.name == "heif"):  # of pictures in sequence
-        raise NotAllowedError("Not a video that smolwatch knows.")
+    if format is None or not (format.kind is MediaKind.VIDEO or format.name == "heif"):  # an image sequence
+        raise NotAllowedError("Not a video format that smolwatch supports.")
     began = time.monotonic()
     stop_at = began + min(DECODE_SECONDS, plan.seconds / 2)
-    with border():
+    with translate_errors():
         size = os.fstat(fd).st_size
         check = partial(check_size, fd, size)
-        film = partial(opened, fd, format, choose(fd, format, check))
-        length = length_of(film, size, check, stop_at)
-        view = View(film, format, plan, frozenset(faults_of(fd, format)), check, stop_at)
+        open_chosen = partial(open_track, fd, format, select_track(fd, format, check))
+        duration = measure(open_chosen, size, check, stop_at)
+        reader = VideoReader(open_chosen, format, plan, frozenset(faults_of(fd, format)), check, stop_at)
         try:
-            return view.clip(length, view.threads, partial(give_up_early, (3 * began + stop_at) / 4))
-        except DamageFound:
-            return view.clip(length, 1, lambda: None)
+            return reader.clip(duration, reader.threads, partial(restart_before, (3 * began + stop_at) / 4))
+        except DamageFoundError:
+            return reader.clip(duration, 1, lambda: None)
 
 
-class DamageFound(Exception):
-    """Several threads do not mark all that is damaged, and not always the same: one alone shall decode it."""
+class DamageFoundError(Exception):
+    """Restart with one thread: several threads do not mark all damaged frames, and not always the same ones."""
 
 
-def give_up_early(until: float) -> None:
-    """After that moment there would be no time to begin anew."""
+def restart_before(until: float) -> None:
+    """Raises DamageFoundError, unless it is too late for a restart."""
     if time.monotonic() < until:
-        raise DamageFound
+        raise DamageFoundError
 
 
 @dataclass(frozen=True)
-class View:
-    """How a film is looked at. `faults`: what its container says is missing. `stop_at`: monotonic seconds."""
+class VideoReader:
+    """Reads one video. `faults`: defects found in its container. `stop_at`: monotonic seconds."""
 
-    film: Opener
+    open_track: OpenTrack
     format: Format
     plan: DecodePlan
     faults: frozenset[str]
@@ -83,67 +87,67 @@ class View:
 
     @property
     def threads(self) -> int:
-        return 1 if self.plan.sparing or self.faults else THREADS
+        return 1 if self.plan.low_memory or self.faults else THREADS
 
-    def clip(self, length: Duration, threads: int, on_loss: Callable[[], None]) -> Clip:
-        """What is seen; a second time where the film turns out to end before the plan's last frames."""
-        seen, end, defects = self._look(length, threads, on_loss)
-        if length.estimated and end is not None and end < length.seconds - 1 / length.rate:
-            length = replace(length.ending(end), estimated=False)
+    def clip(self, duration: Duration, threads: int, on_loss: Callable[[], None]) -> Clip:
+        """The clip; sampled a second time if an estimated duration turns out to be too long."""
+        converted, end, defects = self._read_seeking(duration, threads, on_loss)
+        if duration.estimated and end is not None and end < duration.seconds - 1 / duration.rate:
+            duration = replace(duration.ending_at(end), estimated=False)
             if time.monotonic() < self.stop_at:
-                seen, _, defects = self._look(length, threads, on_loss)
+                converted, _, defects = self._read_seeking(duration, threads, on_loss)
         media = Media(
             kind=MediaKind.VIDEO,
             format=self.format.name,
-            width=seen.width,
-            height=seen.height,
-            seconds=round(length.seconds, 6),
-            frame_rate=round(length.rate, 3),
-            frames_seen=len(seen.pictures),
+            width=converted.width,
+            height=converted.height,
+            seconds=round(duration.seconds, 6),
+            frame_rate=round(duration.rate, 3),
+            frames_seen=len(converted.pictures),
         )
-        return Clip(media=media, pictures=seen.pictures, timestamps=seen.timestamps, defects=defects)
+        return Clip(media=media, pictures=converted.pictures, timestamps=converted.timestamps, defects=defects)
 
-    def _look(
-        self, length: Duration, threads: int, on_loss: Callable[[], None]
-    ) -> tuple[ConvertedFrame, float | None, tuple[str, ...]]:
-        """The frames of the plan, when the last frame ended if the reel came to that, and what was damaged."""
+    def _read_seeking(
+        self, duration: Duration, threads: int, on_loss: Callable[[], None]
+    ) -> tuple[ConvertedFrames, float | None, tuple[str, ...]]:
+        """The sampled frames, the end of the last frame if it was reached, and the defects."""
         try:
-            return self._read(length, threads, on_loss, leaps=True)
+            return self._read(duration, threads, on_loss, seeks=True)
         except SeekMissedError:
-            return self._read(length, threads, on_loss, leaps=False)
+            return self._read(duration, threads, on_loss, seeks=False)
 
     def _read(
-        self, length: Duration, threads: int, on_loss: Callable[[], None], leaps: bool
-    ) -> tuple[ConvertedFrame, float | None, tuple[str, ...]]:
+        self, duration: Duration, threads: int, on_loss: Callable[[], None], seeks: bool
+    ) -> tuple[ConvertedFrames, float | None, tuple[str, ...]]:
         plan = self.plan
-        indices = chosen_indices(
-            length.frames, length.rate, per_second=plan.frames_per_second, max_frames=plan.max_frames
+        indices = frame_indices(
+            duration.frames, duration.rate, per_second=plan.frames_per_second, max_frames=plan.max_frames
         )
-        wanted = [index / length.rate for index in indices]
-        soundness = FrameChecks(LONGEST_STEP / length.rate if DAMAGED in self.faults else math.inf, on_loss)
-        with self.film(threads=threads) as (container, stream):
-            reel = FrameSeeker(
+        timestamps = [index / duration.rate for index in indices]
+        frame_checks = FrameChecks(MAX_STEP_RATIO / duration.rate if DAMAGED in self.faults else math.inf, on_loss)
+        with self.open_track(threads=threads) as (container, stream):
+            seeker = FrameSeeker(
                 container,
                 stream,
-                length=length,
-                wanted=wanted,
-                soundness=soundness,
+                duration=duration,
+                timestamps=timestamps,
+                frame_checks=frame_checks,
                 check=self.check,
                 stop_at=self.stop_at,
-                leaps=leaps,
+                seeks=seeks,
             )
-            appearance = appearance_of(stream, reel.opening(FRAMES_ASKED))
-            seen = developed(judged_frames(reel.shots()), appearance, plan.frame_edge)
-            return seen, reel.end, self._defects(soundness)
+            geometry = geometry_of(stream, seeker.first_frames(MATRIX_FRAMES))
+            converted = convert_frames(check_sizes(seeker.sampled_frames()), geometry, plan.frame_edge)
+            return converted, seeker.end, self._defects(frame_checks)
 
-    def _defects(self, soundness: FrameChecks) -> tuple[str, ...]:
-        """What was noticed while decoding, and what the container tells."""
-        noticed = {DAMAGED} if soundness.is_damaged else {CUT_SHORT} if soundness.is_torn else set()
+    def _defects(self, frame_checks: FrameChecks) -> tuple[str, ...]:
+        """Defects found while decoding and in the container."""
+        noticed = {DAMAGED} if frame_checks.is_damaged else {CUT_SHORT} if frame_checks.is_cut_short else set()
         return tuple(sorted(self.faults | noticed))
 
 
-def judged_frames(shots: Iterator[SeekedFrame]) -> Iterator[SeekedFrame]:
-    """The same shots; one that is too large is refused before it becomes pixels."""
-    for shot in shots:
-        check_frame(shot.frame.width, shot.frame.height)
-        yield shot
+def check_sizes(frames: Iterator[SeekedFrame]) -> Iterator[SeekedFrame]:
+    """The same frames. Raises TooLargeError for one that is too large, before its conversion."""
+    for seeked in frames:
+        check_frame(seeked.frame.width, seeked.frame.height)
+        yield seeked

@@ -12,8 +12,8 @@ from daemon import errors
 from daemon.errors import MediaError
 from daemon.media.decoder import decoder_process
 from daemon.media.decoder.decoder import Decoder
-from tests.support.decoding import Scales, opened
-from tests.support.reading import plan
+from tests.support.clips import plan
+from tests.support.decoders import PeakMemory, decode
 from tests.support.refusals import is_for_people
 
 #: What one file may take before its process is killed; the size adds up to as much again.
@@ -56,20 +56,20 @@ def put_through(decoder: Decoder, paths: Iterable[Path]) -> Findings:
     findings = Findings()
     most = 2 * (2 * SECONDS + decoder_process.GRACE_SECONDS) + SLACK_SECONDS  # a file may be tried twice
     decoder.sandbox()
-    with Scales() as scales:
+    with PeakMemory() as peak_memory:
         for path in paths:
             began = time.monotonic()
             findings.outcomes.append(outcome(decoder, path))
             took = time.monotonic() - began
             assert took < most, f"{path.name} took {took:.0f} s"
             findings.slowest = max(findings.slowest, (took, path.name))
-            findings.largest = max(findings.largest, (scales.most_bytes(), path.name))
+            findings.largest = max(findings.largest, (peak_memory.max_bytes(), path.name))
     return findings
 
 
 def outcome(decoder: Decoder, path: Path) -> str:
     try:
-        assert opened(decoder, path, plan(seconds=SECONDS)).pictures
+        assert decode(decoder, path, plan(seconds=SECONDS)).pictures
     except MediaError as error:
         assert error.code in KNOWN_CODES
         assert is_for_people(str(error)), f"{path.name}: {error}"

@@ -12,12 +12,12 @@ from pathlib import Path
 import PIL
 import pytest
 
-from tests.fakes.readers import unlocked
+from tests.fakes.readers import no_sandbox
 from tests.faults.fuzz.harness import DESCRIBED, put_through
 from tests.faults.fuzz.mutations import mutated
 from tests.faults.fuzz.pieces import pieces
 from tests.faults.fuzz.seeds import PICTURES, VIDEOS, made_by
-from tests.support.decoding import decoding
+from tests.support.decoders import decoding
 from tests.support.distributions import unpacked
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
@@ -65,7 +65,7 @@ def test_a_few_hundred_damaged_files_are_described_or_refused(
     """And the sandbox changes nothing about it: whatever a file needs was loaded before."""
     with decoding() as decoder:
         findings = put_through(decoder, damaged(tmp_path, seeds, FEW))
-    with decoding(lock_in=unlocked) as decoder:
+    with decoding(lock_in=no_sandbox) as decoder:
         assert put_through(decoder, damaged(tmp_path, seeds, FEW)).outcomes == findings.outcomes
     with capsys.disabled():
         print(f"\nseed {SEED}: {findings}")

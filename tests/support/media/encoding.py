@@ -1,4 +1,4 @@
-"""Videos of any pixel format, colour and shape, from arrays: what `files.save_video` has no words for."""
+"""Videos of any pixel format, colour tags and pixel aspect, from arrays: more options than `media_files.save_video`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def encode_video(
     *,
     codec: str,
     pix_fmt: str,
-    stretch: Fraction = Fraction(1),
+    pixel_aspect: Fraction = Fraction(1),
     tags: tuple[int, int, int, int] = (2, 2, 2, 0),
     options: dict[str, str] | None = None,
 ) -> Path:
     """Write frames (height, width, 3 or 4), 8 a second; values of 16 bits are R'G'B' too.
 
-    `stretch`: how many times wider than high a pixel is shown. `tags`: primaries, transfer and matrix by the numbers of
-    Rec. ITU-T H.273, and FFmpeg's number of the range; the pixels are converted by that matrix and range.
+    `pixel_aspect`: width of a pixel divided by its height. `tags`: primaries, transfer and matrix as in Rec. ITU-T
+    H.273, and FFmpeg's number of the range; the pixels are converted by that matrix and range.
     """
     primaries, transfer, matrix, full = tags
     with av.open(str(path), "w") as file:
@@ -37,7 +37,7 @@ def encode_video(
         context = stream.codec_context
         context.height, context.width = frames[0].shape[:2]
         context.pix_fmt = pix_fmt
-        context.sample_aspect_ratio = stretch
+        context.sample_aspect_ratio = pixel_aspect
         context.color_primaries, context.color_trc, context.colorspace = primaries, transfer, matrix
         context.color_range = full
         context.thread_count = 1

@@ -1,4 +1,4 @@
-"""HEIC and AVIF files as few programs write them: deep, in sequence, or with an orientation tag alone."""
+"""Uncommon HEIC and AVIF files: ten bits, sequences, or with the orientation in EXIF only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ORIENTATION, OTHER, UNUSED = b"\x01\x12\0\3\0\0\0\1", b"\x01\x15\0\3\0\0\0\1", b
 
 
 def save_tagged(path: Path, picture: Image.Image, format: str, *, tag: int, turned: int = 1) -> Path:
-    """Write a picture whose EXIF data says `tag`, and whose file says beside it what `turned` means, if anything."""
+    """Write a picture with the EXIF orientation `tag`, and `irot` and `imir` for the orientation `turned`, if any."""
     exif = Image.Exif()
     exif[0x0115] = tag
     if turned != 1:
@@ -28,7 +28,7 @@ def save_tagged(path: Path, picture: Image.Image, format: str, *, tag: int, turn
 
 
 def save_deep_heic(path: Path, picture: Image.Image, *, primaries: int = 9, transfer: int = 16) -> Path:
-    """Write a picture's values as ten bits, and say which colours they mean (numbers of H.273; 16 is PQ, 18 HLG)."""
+    """Write a picture in ten bits, with the colour tags of H.273 (transfer 16 is PQ, 18 is HLG)."""
     heif = pillow_heif.HeifFile()
     values = np.asarray(picture.convert("RGB")).astype("<u2") * 257
     heif.add_frombytes("RGB;16", picture.size, values.tobytes())
@@ -37,7 +37,7 @@ def save_deep_heic(path: Path, picture: Image.Image, *, primaries: int = 9, tran
 
 
 def recoded(path: Path, primaries: int, transfer: int) -> Path:
-    """Say in a HEIC or AVIF file that its values mean other colours. The values stay as they are."""
+    """Change the colour tags in a HEIC or AVIF file, not its values."""
     content = bytearray(path.read_bytes())
     at = content.index(b"nclx") + 4
     content[at : at + 4] = primaries.to_bytes(2, "big") + transfer.to_bytes(2, "big")
@@ -46,7 +46,7 @@ def recoded(path: Path, primaries: int, transfer: int) -> Path:
 
 
 def save_heic_sequence(path: Path, frames: Sequence[Image.Image], fps: float = 8) -> Path:
-    """Write frames as HEVC in the container of pictures: an MP4 file whose brand and track say so."""
+    """Write frames as a HEVC image sequence: an MP4 file with such a brand and track."""
     film = save_video(path.with_suffix(".mp4"), frames, fps, "libx265")
     content = bytearray(film.read_bytes())
     size = int.from_bytes(content[:4], "big")

@@ -1,4 +1,4 @@
-"""Live Photos as files: a picture and a short film that carry one identifier, as an iPhone leaves them."""
+"""Live Photos as files: a picture and a short video with one identifier, as from an iPhone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY = "com.apple.quicktime.content.identifier"
 
 
 def apple_note(identifier: str, order: str = ">") -> bytes:
-    """Apple's maker note with two entries: a version, and the identifier behind the list."""
+    """Apple's maker note with two entries: a version, and the identifier, stored after the directory."""
     text = identifier.encode() + b"\0"
     head = b"Apple iOS\0\0\x01" + {">": b"MM", "<": b"II"}[order]
     entries = [(0x0001, 9, 1, 14), (0x0011, 2, len(text), len(head) + 2 + 2 * 12 + 4)]
@@ -23,7 +23,7 @@ def apple_note(identifier: str, order: str = ">") -> bytes:
 
 
 def exif(identifier: str | None = IDENTIFIER, order: str = ">") -> bytes:
-    """A whole EXIF block with that note, as JPEG and HEIC carry it; without one, it has a make alone."""
+    """An EXIF block with that note, as in JPEG and HEIC; without an identifier, only with a make."""
     note = apple_note(identifier, order) if identifier else b"another maker"
     mark = {">": b"MM\0*", "<": b"II*\0"}[order]
     main_at, inner_at = 8, 8 + 2 + 2 * 12 + 4

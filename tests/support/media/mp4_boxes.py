@@ -1,4 +1,4 @@
-"""What an MP4 or MOV says in its boxes, written into a finished file: edits, and how the picture is turned."""
+"""Edit lists and display matrices, written into a finished MP4 or MOV file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def edit_video(path: Path, edits: Sequence[Edit]) -> Path:
 
 
 def orient_video(path: Path, a: int, b: int, c: int, d: int) -> Path:
-    """Have the decoded point (x, y) shown at (ax + cy, bx + dy), but for a shift; each is -1, 0 or 1."""
+    """Set the matrix that displays the decoded (x, y) at (ax + cy, bx + dy) plus an offset; each is -1, 0 or 1."""
     content = bytearray(path.read_bytes())
     one = 1 << 16
     matrix = (a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
@@ -57,7 +57,7 @@ def orient_video(path: Path, a: int, b: int, c: int, d: int) -> Path:
 
 
 def first_edit(trak: bytes) -> int:
-    """Where in the track the film begins: behind the frames that only reordering needs."""
+    """Where in the track the video begins: after the frames that only reordering needs."""
     try:
         _, edts = box(trak, b"edts", 8)
     except LookupError:
@@ -68,7 +68,7 @@ def first_edit(trak: bytes) -> int:
 
 
 def box(content: bytes, name: bytes, at: int = 0) -> tuple[int, bytes]:
-    """Where the first box of that name begins, among those that follow each other from `at` on, and its bytes."""
+    """Offset and bytes of the first box of that name among the siblings that start at `at`."""
     while at < len(content):
         size = int.from_bytes(content[at : at + 4], "big")
         if content[at + 4 : at + 8] == name:

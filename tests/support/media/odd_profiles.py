@@ -1,4 +1,4 @@
-"""Colour profiles made byte by byte (ICC.1:2001-04, version 2): small, and far from ordinary."""
+"""Unusual small colour profiles, made byte by byte (ICC.1:2001-04, version 2)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ WHITE = (0.9642, 1.0, 0.8249)
 
 
 def swapped() -> bytes:
-    """The first number is blue, the second red, the third green."""
+    """The first channel is blue, the second red, the third green."""
     return rgb_profile((BLUE, RED, GREEN))
 
 
 def rgb_profile(colours: Sequence[Sequence[float]], gamma: float = 2.2) -> bytes:
-    """`colours`: X, Y and Z of each of the three numbers at its highest."""
+    """`colours`: X, Y and Z of each of the three channels at its maximum."""
     xyz = {name: xyz_tag(colour) for name, colour in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colours, strict=True)}
     return profile(b"RGB ", xyz | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve_tag(gamma)))
 
@@ -26,13 +26,13 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile() -> bytes:
-    """Of two steps a colour, by a table into Lab. What is called cyan prints red, and the others print nothing."""
+    """A table of two steps per ink into Lab. Cyan prints red, and the other inks print nothing."""
     table = b"".join(lab(54, 81, 70) if cyan else lab(100, 0, 0) for cyan in (0, 1) for _ in range(8))
     return profile(b"CMYK", {b"A2B0": lut_tag(4, table)}, kind=b"prtr", between=b"Lab ")
 
 
 def lab_profile() -> bytes:
-    """RGB by a table of two steps a colour into Lab: red at its highest looks blue, all else white."""
+    """A table of two steps per channel into Lab: maximum red looks blue, everything else white."""
     table = b"".join(lab(30, 68, -112) if red and not rest else lab(100, 0, 0) for red in (0, 1) for rest in range(4))
     return profile(b"RGB ", {b"A2B0": lut_tag(3, table)}, between=b"Lab ")
 
@@ -62,7 +62,7 @@ def curve_tag(gamma: float) -> bytes:
 
 
 def lut_tag(channels: int, table: bytes) -> bytes:
-    """`mft1`: straight curves, and a table with two steps for each number that goes in and three that come out."""
+    """`mft1`: linear curves, and a table with two steps per input channel and three output channels."""
     straight = bytes(range(256))
     matrix = b"".join(struct.pack(">i", 65536 * (row == column)) for row in range(3) for column in range(3))
     return b"mft1" + bytes(4) + bytes([channels, 3, 2, 0]) + matrix + straight * channels + table + straight * 3

@@ -1,4 +1,4 @@
-"""Cameras' raw files, and TIFF files of many directories, as small as can be: made byte by byte."""
+"""Minimal camera raw files, and TIFF files with many directories, made byte by byte."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILTERED = 32803
 
 @dataclass
 class Directory:
-    """`tags`: the numbers of each. `strips`: the picture's bytes. `jpeg`: a preview. `children`: in a SubIFD tag."""
+    """`tags`: the values of each. `strips`: the picture's bytes. `jpeg`: a preview. `children`: in a SubIFD tag."""
 
     tags: dict[int, Sequence[int]]
     strips: Sequence[bytes] = ()
@@ -29,7 +29,7 @@ class Directory:
 
 
 def tiff_of(*row: Directory, mark: bytes = b"II*\0") -> bytes:
-    """A little-endian TIFF file of these directories; another `mark` makes it a camera's own variety."""
+    """A little-endian TIFF file of these directories; another `mark` makes it a camera's own variant."""
     content = bytearray(mark + bytes(4))
     link = 4
     for directory in row:
@@ -40,7 +40,7 @@ def tiff_of(*row: Directory, mark: bytes = b"II*\0") -> bytes:
 
 
 def written(content: bytearray, directory: Directory) -> int:
-    """Append one, with all that it needs. Returns where it begins."""
+    """Append a directory with its data. Returns its offset."""
     tags = {tag: list(numbers) for tag, numbers in directory.tags.items()}
     if directory.strips:
         tags[273] = [appended(content, strip) for strip in directory.strips]
@@ -66,12 +66,12 @@ def appended(content: bytearray, part: bytes) -> int:
 
 
 def rgb(picture: Image.Image, **tags: int) -> Directory:
-    """An ordinary page. `subfile=1` makes it a smaller version of another."""
+    """A page; with `subfile=1` a reduced version of another."""
     return Directory(shape_of(picture, 2) | named(tags), [picture.convert("RGB").tobytes()])
 
 
 def sensor(picture: Image.Image, **tags: int) -> Directory:
-    """What a sensor of 16 bits behind a filter of red, green, green and blue saw of it."""
+    """The 16-bit sensor values of the picture behind an RGGB filter."""
     values = np.asarray(picture.convert("RGB")).astype("<u2") * 64
     mosaic = values[..., 1].copy()
     mosaic[::2, ::2], mosaic[1::2, 1::2] = values[::2, ::2, 0], values[1::2, 1::2, 2]

@@ -1,4 +1,4 @@
-"""Videos of every container, codec and kind of track, made with PyAV alone."""
+"""Videos of every container, codec and kind of track, made with PyAV only."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SOUND_RATE = 48_000
 
 @dataclass(frozen=True, kw_only=True)
 class Film:
-    """A track of pictures. `is_default` None: as the container has it."""
+    """A video track. `is_default` None: the container's default."""
 
     frames: Sequence[Image.Image]
     codec: str | None = None
@@ -92,7 +92,7 @@ class Film:
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """What a file holds besides: codecs of subtitles and of data; how many tracks of sound; and the rest of it."""
+    """What a file has besides video: codecs of subtitles and data, number of sound tracks, and others."""
 
     subtitles: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class Beside:
 
 
 def save_film(path: Path, frames: Sequence[Image.Image], codec: str | None = None, *, fps: float | None = None) -> Path:
-    """One track of pictures in the container that the suffix names."""
+    """One video track in the container of the suffix."""
     rate = (25 if path.suffix in TELEVISION else 8) if fps is None else fps
     return save_films(path, [Film(frames=frames, codec=codec, fps=rate)])
 
@@ -112,7 +112,7 @@ def save_film(path: Path, frames: Sequence[Image.Image], codec: str | None = Non
 def save_films(
     path: Path, films: Sequence[Film], beside: Beside = Beside(), *, options: dict[str, str] | None = None
 ) -> Path:
-    """Any tracks in the container that the suffix names; `options` go to the container."""
+    """Any tracks in the container of the suffix; `options` are those of the container."""
     container, usual = CONTAINERS[path.suffix]
     how = CAMCORDER.get(path.suffix, {}) | (options or {})
     with av.open(str(path), "w", format=container, container_options=how) as file:
@@ -195,7 +195,7 @@ def write_pictures(
     streams: Sequence[VideoStream],
     texts: Sequence[tuple[Stream, str]],
 ) -> None:
-    """All tracks frame by frame; a word in every other track near the beginning."""
+    """Mux all tracks frame by frame; one packet in every other track near the beginning."""
     for number in range(max((len(film.frames) for film in films), default=4)):
         for film, stream in zip(films, streams, strict=True):
             if number < len(film.frames):

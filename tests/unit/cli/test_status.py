@@ -198,6 +198,6 @@ def test_what_was_not_taken_is_counted_in_the_users_words(house: House) -> None:
             house.store.refuse(Refusal(path=path, code="not-allowed", kind=kind, reason="", at=house.clock.now()))
     for code in ("not-downloaded", "live-photo"):
         house.store.refuse(Refusal(path=code.encode(), code=code, reason="Waiting.", at=house.clock.now()))
-    assert line(house, "not taken") == "not taken  6: 3 songs, 2 PDF documents, 1 text"
+    assert line(house, "not taken") == "not taken  6: 3 songs, 2 PDF documents, 1 text file"
     assert line(house, "waiting") == "waiting    1: 1 not downloaded"
     assert told(house)["not_taken"] == {"count": 6, "kinds": counts, "waiting": {"not-downloaded": 1}}

@@ -1,6 +1,6 @@
-"""What the system offers to keep a process in: no files, no network, no other programs, from the call on.
+"""Enters the system's sandbox: from then on no files, no network, no other programs.
 
-Where the system refuses, the process runs on with what it has, and says why there is no more.
+A lock that the system refuses is skipped; the result states the reason.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from daemon.media.decoder.sandbox import landlock, seatbelt, seccomp
 
 Lock = Callable[[], None]
 
-#: Each may raise OSError; none needs the others.
-MEASURES: dict[str, dict[str, Lock]] = {
+#: Each may raise OSError; they are independent.
+LOCKS: dict[str, dict[str, Lock]] = {
     "linux": {"landlock": landlock.lock, "seccomp": seccomp.lock},
     "darwin": {"seatbelt": seatbelt.lock},
 }
@@ -22,18 +22,18 @@ MEASURES: dict[str, dict[str, Lock]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sandbox:
-    """`kind` names what holds, such as "landlock+seccomp", or is "none"; `reason` says what does not hold, and why."""
+    """`kind`: the locks in effect, such as "landlock+seccomp", or "none". `reason`: which are not, and why."""
 
     kind: str
     reason: str = ""
 
 
-def lock_in() -> Sandbox:
-    """For the calling process, once, after everything that it needs is loaded. It cannot be undone."""
-    return locked_by(MEASURES.get(sys.platform, {}))
+def enter_sandbox() -> Sandbox:
+    """Lock the calling process. Call it once, after all modules are loaded; it cannot be undone."""
+    return apply_locks(LOCKS.get(sys.platform, {}))
 
 
-def locked_by(measures: Mapping[str, Lock]) -> Sandbox:
+def apply_locks(measures: Mapping[str, Lock]) -> Sandbox:
     held, refused = [], []
     for name, lock in measures.items():
         try:
@@ -43,5 +43,5 @@ def locked_by(measures: Mapping[str, Lock]) -> Sandbox:
         else:
             held.append(name)
     if not measures:
-        refused.append(f"smolwatch knows no sandbox for {sys.platform}")
+        refused.append(f"smolwatch has no sandbox for {sys.platform}")
     return Sandbox(kind="+".join(held) or "none", reason="; ".join(refused))

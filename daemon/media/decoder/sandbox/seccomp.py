@@ -1,6 +1,6 @@
-"""seccomp: the kernel answers "not permitted" to calls that a decoder never needs once it is set up.
+"""seccomp: the kernel denies system calls that a decoder does not need after setup.
 
-A list of what is forbidden, not of what is allowed: which harmless calls a C library makes changes with every one.
+A deny list, not an allow list: the set of harmless calls differs between C libraries and their versions.
 Sources: seccomp(2); asm/unistd_64.h and asm-generic/unistd.h of the kernel, for the numbers.
 """
 
@@ -11,23 +11,23 @@ import errno
 import os
 import struct
 
-from daemon.media.decoder.sandbox.linux import gain_nothing, system_call
+from daemon.linux import set_no_new_privs, system_call
 
 X86_64, AARCH64 = "x86_64", "aarch64"
 SET_MODE_FILTER = 1
-#: For all threads, also those that a library has started; and no brake on speculation, which costs everybody speed.
+#: TSYNC: for all threads, also those of libraries. SPEC_ALLOW: keep speculation, whose mitigation slows down decoding.
 FLAGS = 1 | 4
 SECCOMP = {X86_64: 317, AARCH64: 277}
 AUDIT_ARCHITECTURE = {X86_64: 0xC000003E, AARCH64: 0xC00000B7}
-#: Calls from here on are those of the "x32" programs, under other numbers.
+#: From here on, call numbers belong to the x32 ABI.
 X32 = 0x40000000
 
-#: Name: numbers on x86_64 and on aarch64; None where the system has no such call.
+#: Call name: its numbers on x86_64 and aarch64; None if it does not exist there.
 FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
     # open a file
     "open": (2, None), "openat": (257, 56), "openat2": (437, 437), "open_by_handle_at": (304, 265),
     "creat": (85, None), "memfd_create": (319, 279), "io_uring_setup": (425, 425),
-    # change one, also one that is open for reading
+    # change a file, even one that is open for reading
     "truncate": (76, 45), "mkdir": (83, None), "mkdirat": (258, 34), "mknod": (133, None), "mknodat": (259, 33),
     "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35), "rename": (82, None), "renameat": (264, 38),
     "renameat2": (316, 276), "link": (86, None), "linkat": (265, 37), "symlink": (88, None), "symlinkat": (266, 36),
@@ -36,21 +36,21 @@ FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
     "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
     "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16), "removexattrat": (466, 466),
-    # speak to anybody
+    # network and sockets
     "socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200), "listen": (50, 201),
     "accept": (43, 202), "accept4": (288, 242),
-    # be or see another program
+    # other programs and processes
     "execve": (59, 221), "execveat": (322, 281), "ptrace": (101, 117), "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
-    # reach into the kernel
+    # kernel interfaces
     "mount": (165, 40), "umount2": (166, 39), "unshare": (272, 97), "setns": (308, 268), "chroot": (161, 51),
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "keyctl": (250, 219),
     "add_key": (248, 217), "request_key": (249, 218),
 }  # fmt: skip
 
-#: Instructions of the kernel's filter language: load a word, compare, answer.
+#: BPF instructions: load a word, compare, return.
 LOAD, IF_EQUAL, IF_AT_LEAST, ANSWER = 0x20, 0x15, 0x35, 0x06
-#: Where `seccomp_data` holds the call's number and the architecture.
+#: Offsets of the call's number and the architecture in `seccomp_data`.
 NUMBER_AT, ARCHITECTURE_AT = 0, 4
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000 | errno.EACCES, 0x80000000
 
@@ -62,13 +62,13 @@ class Filter(ctypes.Structure):
 
 
 def lock() -> None:
-    """Holds for the whole process. Raises OSError."""
+    """Applies to the whole process. Raises OSError."""
     machine = os.uname().machine
     if machine not in SECCOMP:
         raise OSError(errno.ENOSYS, f"no filter for the {machine} processor")
     instructions = program(machine)
     kept = Filter(len(instructions), b"".join(instructions))
-    gain_nothing()
+    set_no_new_privs()
     failed = system_call(SECCOMP[machine], SET_MODE_FILTER, FLAGS, ctypes.addressof(kept))
     if failed:
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
@@ -93,5 +93,5 @@ def program(machine: str) -> list[bytes]:
 
 
 def instruction(code: int, value: int, *, yes: int = 0) -> bytes:
-    """The kernel's `sock_filter`; `yes`: how many instructions to leave out when the comparison holds."""
+    """The kernel's `sock_filter`; `yes`: how many instructions to skip if the comparison is true."""
     return struct.pack("=HBBI", code, yes, 0, value)

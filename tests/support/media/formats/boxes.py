@@ -1,4 +1,4 @@
-"""Changes to finished MP4, MOV and HEIC files, box by box (ISO/IEC 14496-12): what no encoder here writes by itself."""
+"""Changes to finished MP4, MOV and HEIC files, box by box (ISO/IEC 14496-12), that no encoder here can write."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def box(name: str, content: bytes) -> bytes:
 
 
 def boxes(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each box in a row of them."""
+    """Name and content of each sibling box."""
     at = 0
     while at + 8 <= len(content):
         size, name = struct.unpack_from(">I4s", content, at)
@@ -103,7 +103,7 @@ def lasting(head: bytes, ticks: int, at: int) -> bytes:
 
 
 def put_in_front(path: Path, front: bytes) -> Path:
-    """Other boxes before all the rest; the chunks' places are corrected."""
+    """Insert boxes before all others; chunk offsets are corrected."""
     content = path.read_bytes()
     path.write_bytes(front + moved(content, len(front)))
     return path
@@ -122,7 +122,7 @@ def moved(content: bytes, by: int) -> bytes:
 
 
 def add_brands(path: Path, brands: Sequence[str]) -> Path:
-    """More compatible brands, in front of those that a HEIC or AVIF file has; its items' places are corrected."""
+    """Insert compatible brands before those of a HEIC or AVIF file; item offsets are corrected."""
     content, more = path.read_bytes(), "".join(brands).encode()
     content = changed(content, ["ftyp"], lambda ftyp: ftyp[:8] + more + ftyp[8:])
 

@@ -1,4 +1,4 @@
-"""Every container with the codecs, pixel formats, ranges and matrices that files of its kind are found with."""
+"""Every container with the codecs, pixel formats, ranges and matrices that occur in it."""
 
 from __future__ import annotations
 

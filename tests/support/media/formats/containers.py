@@ -1,4 +1,4 @@
-"""Films as any camera or program writes them: container, codec, pixel format, colour tags and pixel shape as asked."""
+"""Videos as cameras and programs write them: any container, codec, pixel format, colour tags and pixel aspect."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def add_film(file: OutputContainer, coding: Coding, size: tuple[int, int]) -> Vi
 
 
 def tag(what: VideoCodecContext | VideoFrame, coding: Coding) -> None:
-    """Say how the colours are computed. Some encoders ask the context, others the frame."""
+    """Set the colour tags. Some encoders read them from the context, others from the frame."""
     what.colorspace, what.color_range = MATRICES[coding.matrix], 2 if coding.full else 1
     what.color_primaries = PRIMARIES["bt2020" if coding.signal is not light.sdr else coding.matrix]
     what.color_trc = TRANSFERS[coding.signal]

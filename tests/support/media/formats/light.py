@@ -1,4 +1,4 @@
-"""Colours as the numbers that files carry: transfer curves, primaries and matrices, by the standards, not by a codec.
+"""Colours as stored values: transfer curves, primaries and matrices, from the standards, not from a codec.
 
 Written a second time, in numpy, so that a decoder is not judged by its own arithmetic.
 """
@@ -29,12 +29,12 @@ def linear(picture: Image.Image) -> Floats:
 
 
 def sdr(picture: Image.Image) -> Floats:
-    """R'G'B' from 0 to 1, as an ordinary file carries it."""
+    """R'G'B' from 0 to 1, as in an SDR file."""
     return np.asarray(picture.convert("RGB"), dtype=np.float64) / 255
 
 
 def wide(picture: Image.Image) -> Floats:
-    """R'G'B' over BT.2020 primaries with an ordinary curve."""
+    """R'G'B' with BT.2020 primaries and an SDR curve."""
     light = np.clip(linear(picture) @ TO_2020.T, 0, 1)
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 

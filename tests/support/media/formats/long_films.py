@@ -1,4 +1,4 @@
-"""Films of hours, written in seconds: each scene is coded once, and its packets are repeated."""
+"""Videos of several hours, written in seconds: each scene is encoded once, and its packets are repeated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GROUP_SECONDS = 10
 
 
 def record_long(path: Path, stills: Sequence[Image.Image], seconds: int, coding: Coding) -> Path:
-    """Each of the stills for as long as the next, in groups that begin with a key frame."""
+    """Every still for the same time, in groups that begin with a key frame."""
     rate = Fraction(coding.rate)
     length = int(GROUP_SECONDS * rate)
     groups = seconds // GROUP_SECONDS

@@ -1,4 +1,4 @@
-"""Pictures in every format that cameras, phones, scanners and programs leave, and turned as their tags can say."""
+"""Pictures in every format of cameras, phones, scanners and programs, in all orientations of their tags."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def deep_avif(path: Path, picture: Image.Image, orientation: int) -> None:
 
 
 def animate(path: Path, frames: Sequence[Image.Image], milliseconds: int, **how: object) -> Path:
-    """A moving GIF, WebP, PNG or AVIF, by the suffix."""
+    """An animated GIF, WebP, PNG or AVIF, by the suffix."""
     first, *rest = frames
     first.save(path, save_all=True, append_images=rest, duration=milliseconds, **how)
     return path

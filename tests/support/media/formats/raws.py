@@ -1,4 +1,4 @@
-"""Raw pictures as cameras of several makers build them: the sensor's values, with or without JPEG previews beside."""
+"""Raw files as cameras of several makers write them: the sensor's values, with or without JPEG previews."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sized(picture: Image.Image) -> dict[int, object]:
 
 
 def thumbnail(picture: Image.Image, make: str, orientation: int) -> Folder:
-    """A small RGB picture, unpacked: what a program that knows TIFF alone finds first."""
+    """A small uncompressed RGB picture: what a plain TIFF reader finds first."""
     small = picture.resize(THUMB)
     tags = {SUBFILE: 1, BITS: [8, 8, 8], COMPRESSION: 1, PHOTOMETRIC: RGB, SAMPLES: 3, ROWS: small.height}
     return Folder(sized(small) | tags | {MAKE: make, ORIENTATION: orientation}, strip=small.tobytes())
@@ -53,7 +53,7 @@ def sensor(picture: Image.Image, compression: int = 1) -> Folder:
 
 
 def dng(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
-    """Adobe's: below the thumbnail lie the sensor's values and a preview as the strip of a folder of its own."""
+    """Adobe DNG: sub-directories of the thumbnail have the sensor's values, and a preview as a strip."""
     first = thumbnail(picture, "ACME", orientation)
     first.tags[DNG_VERSION] = b"\1\4\0\0"
     first.below.append(sensor(picture))
@@ -72,7 +72,7 @@ def sensor_first_dng(picture: Image.Image, *, preview: bool, orientation: int = 
 
 
 def nef(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
-    """Nikon's: the preview is pointed at, and not said to be a picture of any size."""
+    """Nikon NEF: the preview has an offset, but no size."""
     first = thumbnail(picture, "NIKON CORPORATION", orientation)
     if preview:
         first.below.append(Folder({SUBFILE: 1, COMPRESSION: 6}, jpeg=jpeg(picture)))
@@ -81,7 +81,7 @@ def nef(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
 
 
 def cr2(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
-    """Canon's second: the preview is the strip of the first folder, a thumbnail hangs on the next."""
+    """Canon CR2: the preview is the strip of the first directory; the next one has a thumbnail."""
     folders = [Folder({COMPRESSION: 6}, jpeg=jpeg(picture.resize(THUMB))), sensor(picture, compression=6)]
     if preview:
         tags = {BITS: [8, 8, 8], COMPRESSION: 6, MAKE: "Canon", ORIENTATION: orientation}
@@ -92,7 +92,7 @@ def cr2(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
 
 
 def arw(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
-    """Sony's: the first folder is the preview, which it points at."""
+    """Sony ARW: the first directory is the preview, by its offset."""
     tags = {SUBFILE: 1, COMPRESSION: 6, MAKE: "SONY", ORIENTATION: orientation}
     first = Folder(tags, jpeg=jpeg(picture if preview else picture.resize(THUMB)), below=[sensor(picture, 32767)])
     return tiff([first])

@@ -1,4 +1,4 @@
-"""TIFF structures tag by tag: what cameras build of them, and no library here writes."""
+"""TIFF structures tag by tag, as cameras write them and no library here can."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Folder:
 
 
 def tiff(folders: Sequence[Folder], *, magic: bytes = b"II*\0", after: bytes = b"") -> bytes:
-    """A little-endian file of these folders in a row. `after`: what stands behind the header."""
+    """A little-endian file with a chain of these directories. `after`: bytes after the header."""
     content = bytearray(magic + bytes(4) + after)
     places, ends = [], []
     for folder in folders:
@@ -42,7 +42,7 @@ def tiff(folders: Sequence[Folder], *, magic: bytes = b"II*\0", after: bytes = b
 
 
 def put(content: bytearray, folder: Folder) -> tuple[int, int]:
-    """Append the folder and all it points at. Returns where it begins, and where the next one's place goes."""
+    """Append the directory and its data. Returns its offset, and where the offset of the next one is stored."""
     tags = dict(folder.tags)
     for data, place, size in ((folder.strip, STRIPS, STRIP_BYTES), (folder.jpeg, JPEG_OFFSET, JPEG_BYTES)):
         if data is not None:

@@ -1,4 +1,4 @@
-"""Files of several tracks: films, sound, subtitles, covers and data side by side.
+"""Files with several tracks: video, sound, subtitles, covers and data.
 
 A track is a function that adds its stream to a file and returns the one that writes it: a container wants to know
 all of its streams before the first packet.

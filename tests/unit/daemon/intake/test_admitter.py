@@ -89,8 +89,8 @@ def test_a_picture_is_queued_by_its_content_not_its_name(gate: Admitter, library
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\1\2\3", "not-allowed: It is a file of a kind that smolwatch does not know."),
-        (bytes(500), "not-allowed: It begins with nothing but zeros"),
+        (b"\1\2\3", "not-allowed: It is a kind of file that smolwatch does not recognise."),
+        (bytes(500), "not-allowed: It starts with zeros only"),
         (b"", "unreadable: The file is empty."),
         (PNG + bytes(1000), "too-large: "),
     ],

@@ -30,7 +30,7 @@ def test_what_is_never_described_is_counted_apart_from_what_waits() -> None:
 
 
 def test_kinds_of_one_family_are_counted_together_in_words() -> None:
-    assert refusal_texts.in_words(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 texts"
+    assert refusal_texts.in_words(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 text files"
 
 
 @pytest.mark.parametrize(
@@ -39,15 +39,15 @@ def test_kinds_of_one_family_are_counted_together_in_words() -> None:
         ({}, ""),
         ({"psd": 1}, "1 Photoshop file (PSD)"),
         ({"empty": 2, "symlink": 1}, "2 empty files, 1 symbolic link"),
-        ({"text": 12_345}, "12,345 texts"),
+        ({"text": 12_345}, "12,345 text files"),
         ({"from a later version": 2}, "2 files of unknown kinds"),
         (
             {"mp3": 9, "pdf": 8, "text": 7, "zip": 6, "psd": 5, "svg": 4, "font": 3},
-            "9 songs, 8 PDF documents, 7 texts, 6 archives, 5 Photoshop files, 7 others",
+            "9 songs, 8 PDF documents, 7 text files, 6 archives, 5 Photoshop files, 7 others",
         ),
         (
             {"mp3": 9, "pdf": 8, "text": 7, "zip": 6, "psd": 5, "svg": 1},
-            "9 songs, 8 PDF documents, 7 texts, 6 archives, 5 Photoshop files, 1 other",
+            "9 songs, 8 PDF documents, 7 text files, 6 archives, 5 Photoshop files, 1 other",
         ),
     ],
 )
@@ -70,7 +70,7 @@ def test_what_the_intake_says_is_written_down() -> None:
 def test_the_sentence_is_the_refusals_own_or_its_kinds() -> None:
     assert refusal_texts.sentence_of(refused("symlink", reason="A link.")) == "A link."
     assert refusal_texts.sentence_of(refused("not-allowed", "psd")) == KINDS["psd"].sentence
-    assert "does not know" in refusal_texts.sentence_of(refused("not-allowed", "from a later version"))
+    assert "does not recognise" in refusal_texts.sentence_of(refused("not-allowed", "from a later version"))
 
 
 def test_advice_is_given_for_what_is_skipped_alone() -> None:

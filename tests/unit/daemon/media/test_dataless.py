@@ -4,11 +4,11 @@ import errno
 import os
 import sys
 
-from daemon.media.dataless import leave_in_the_cloud, wanted_the_cloud
+from daemon.media.dataless import forbid_downloads, is_dataless_error
 
 
-def test_the_system_is_told_once_and_its_no_costs_nothing() -> None:
-    """The numbers are those of macOS's sys/resource.h, which is not here."""
+def test_the_policy_is_set_once_and_a_refusal_is_harmless() -> None:
+    """The numbers are from macOS's sys/resource.h, which this machine does not have."""
     told: list[tuple[int, int, int]] = []
 
     def takes(*numbers: int) -> int:
@@ -18,25 +18,27 @@ def test_the_system_is_told_once_and_its_no_costs_nothing() -> None:
     def raises(*numbers: int) -> int:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
-    assert leave_in_the_cloud(takes)
+    assert forbid_downloads(takes)
     assert told == [(3, 0, 1)]
-    assert not leave_in_the_cloud(lambda *numbers: -1)
-    assert not leave_in_the_cloud(raises)
+    assert not forbid_downloads(lambda *numbers: -1)
+    assert not forbid_downloads(raises)
 
 
-def test_a_system_without_such_files_is_told_nothing() -> None:
-    assert leave_in_the_cloud() is (sys.platform == "darwin")
+def test_on_other_systems_no_policy_is_set() -> None:
+    assert forbid_downloads() is (sys.platform == "darwin")
 
 
 def test_a_refused_read_is_found_behind_what_a_library_made_of_it() -> None:
     refused = OSError(errno.EDEADLK, os.strerror(errno.EDEADLK))
     behind, beside = ValueError("damaged"), ValueError("damaged")
     behind.__cause__, beside.__context__ = refused, refused
-    assert [wanted_the_cloud(error) for error in (refused, behind, beside)] == [True] * 3
-    assert [wanted_the_cloud(error) for error in (None, OSError(errno.EIO, "no"), ValueError("damaged"))] == [False] * 3
+    assert [is_dataless_error(error) for error in (refused, behind, beside)] == [True] * 3
+    assert [is_dataless_error(error) for error in (None, OSError(errno.EIO, "no"), ValueError("damaged"))] == [
+        False
+    ] * 3
 
 
 def test_errors_that_are_each_others_cause_have_an_end() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
-    assert not wanted_the_cloud(one)
+    assert not is_dataless_error(one)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.media.live_photo import MOST_BYTES, MOST_READS, LivePhotoHalf, half_at, half_of
+from daemon.media.live_photo import MAX_BYTES, MAX_READS, LivePhotoHalf, half_at, half_of
 from storage.records import MediaKind
-from tests.support.halves import OTHER, box, metadata
-from tests.support.halves import bare_film as film
+from tests.support.live_photo_halves import OTHER, box, metadata
+from tests.support.live_photo_halves import video_file as film
 from tests.support.media.live_photos import IDENTIFIER, KEY, exif, save_moving, save_still
 from tests.support.media.media_files import save_image, save_sound, save_video, some_frames, some_image
 
@@ -27,7 +27,7 @@ def half(file: Path) -> LivePhotoHalf | None:
 
 
 def half_in(content: bytes) -> LivePhotoHalf | None:
-    """The same of bytes; the bounds hold in any case."""
+    """The same for bytes; asserts the read limits."""
     lengths: list[int] = []
 
     def read(length: int, at: int) -> bytes:
@@ -35,8 +35,8 @@ def half_in(content: bytes) -> LivePhotoHalf | None:
         return content[at : at + length]
 
     found = half_of(read, len(content))
-    assert sum(lengths[1:]) <= MOST_BYTES
-    assert len(lengths) <= MOST_READS + 1
+    assert sum(lengths[1:]) <= MAX_BYTES
+    assert len(lengths) <= MAX_READS + 1
     return found
 
 
@@ -87,7 +87,7 @@ def test_identifiers_are_compared_without_regard_to_case_and_padding() -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"1", b"00000000-0000-0000-0000-000000000000", b"\xff" * 36, b"A" * 101, b"a b c d e"]
 )
-def test_what_says_nothing_is_no_identifier(text: bytes) -> None:
+def test_invalid_identifiers_are_ignored(text: bytes) -> None:
     found = half_in(film(metadata({KEY: text})))
     assert found is not None
     assert found.identifier is None

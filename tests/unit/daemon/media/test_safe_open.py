@@ -16,7 +16,7 @@ from daemon.errors import (
     TooLargeError,
     UnreadableError,
 )
-from daemon.media.safe_open import open_checked, refusal
+from daemon.media.safe_open import media_error, open_checked
 from storage.records import Fingerprint
 from tests.support.disk_names import can_name
 
@@ -116,8 +116,8 @@ def test_a_refusal_leaves_no_descriptor_open(photo: Path) -> None:
     ("number", "kind", "word"),
     [(1, NoAccessError, "system"), (13, NoAccessError, "permitted"), (5, NoAccessError, "cannot open")],
 )
-def test_the_systems_no_is_told_in_words(number: int, kind: type[MediaError], word: str) -> None:
-    error = refusal(OSError(number, "no"))
+def test_os_errors_become_sentences(number: int, kind: type[MediaError], word: str) -> None:
+    error = media_error(OSError(number, "no"))
     assert type(error) is kind
     assert word in str(error)
     assert error.detail == ("Input/output error" if number == 5 else "")

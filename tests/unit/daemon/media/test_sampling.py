@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.models.smolvlm.image_processing_pil_smolvlm import get_resize_output_image_size
 
-from daemon.media.sampling import SHORT_FRAMES, chosen_indices, fit_edge, resize, sample_indices, shrink
+from daemon.media.sampling import SHORT_FRAMES, fit_edge, frame_indices, resize, sample_indices, shrink
 from tests.support.checkout import ROOT
 
 GOLDEN = ROOT / "tests" / "data" / "golden_processor.json"
@@ -35,7 +35,7 @@ def test_a_clip_that_the_rule_sees_more_than_once_is_seen_by_the_rule(
     total: int, fps: float, per_second: float, most: int
 ) -> None:
     stock = sample_indices(total, fps, per_second=per_second, max_frames=most)
-    chosen = chosen_indices(total, fps, per_second=per_second, max_frames=most)
+    chosen = frame_indices(total, fps, per_second=per_second, max_frames=most)
     if len(stock) > 1 or most == 1:
         assert chosen == stock
     else:
@@ -47,7 +47,7 @@ def test_a_clip_that_the_rule_sees_more_than_once_is_seen_by_the_rule(
     [(1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (12, [0, 3, 7, 11]), (34, [0, 11, 22, 33]), (36, [0, 35])],
 )
 def test_of_a_clip_under_a_second_and_a_half_up_to_four_frames_are_seen(total: int, chosen: list[int]) -> None:
-    assert chosen_indices(total, 24, per_second=1, max_frames=64) == chosen
+    assert frame_indices(total, 24, per_second=1, max_frames=64) == chosen
 
 
 @given(SIDES, SIDES, st.sampled_from([64, 364, 512, 1024, 1536, 2048, 4096, 5000]))

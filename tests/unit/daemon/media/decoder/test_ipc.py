@@ -1,4 +1,4 @@
-"""What the decoder and its parent say to each other arrives whole, or its end is told."""
+"""Messages between the decoder and its parent arrive complete, or the end of the connection is reported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.media.decoder.ipc import MAX_MESSAGE, hear, say
+from daemon.media.decoder.ipc import MAX_MESSAGE, receive_message, send_message
 
 Line = tuple[socket.socket, socket.socket]
 
@@ -19,26 +19,26 @@ def line() -> Iterator[Line]:
         yield ours, theirs
 
 
-def test_a_message_arrives_as_it_was_said(line: Line) -> None:
-    say(line[0], {"seconds": 2.5, "name": "é"})
-    assert hear(line[1]) == {"seconds": 2.5, "name": "é"}
+def test_a_message_arrives_unchanged(line: Line) -> None:
+    send_message(line[0], {"seconds": 2.5, "name": "é"})
+    assert receive_message(line[1]) == {"seconds": 2.5, "name": "é"}
 
 
 def test_a_side_that_has_left_is_gone_whatever_it_did_not_hear(line: Line) -> None:
-    say(line[0], {"nobody": "hears this"})
+    send_message(line[0], {"nobody": "hears this"})
     line[1].close()
     with pytest.raises(EOFError):
-        hear(line[0])
+        receive_message(line[0])
 
 
 def test_a_message_that_breaks_off_is_the_end(line: Line) -> None:
     line[1].sendall((9).to_bytes(4, "big") + b"{")
     line[1].close()
     with pytest.raises(EOFError):
-        hear(line[0])
+        receive_message(line[0])
 
 
 def test_a_message_that_is_too_long_is_not_believed(line: Line) -> None:
     line[1].sendall((MAX_MESSAGE + 1).to_bytes(4, "big"))
     with pytest.raises(ValueError, match="bytes"):
-        hear(line[0])
+        receive_message(line[0])

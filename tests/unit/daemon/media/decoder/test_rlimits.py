@@ -12,7 +12,7 @@ from tests.support.checkout import ROOT
 
 
 def run(lines: str) -> subprocess.CompletedProcess[str]:
-    """In a process of its own: limits cannot be taken back."""
+    """In a separate process: limits cannot be raised again."""
     script = f"import os, resource\nfrom daemon.media.decoder.rlimits import *\n{lines}"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
@@ -20,7 +20,7 @@ def run(lines: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_folder_is_empty_and_nothing_can_be_made_in_it() -> None:
     done = run("""
-confine()
+restrict()
 print(os.listdir("."))
 try:
     open("x", "w")
@@ -33,7 +33,7 @@ except FileNotFoundError:
 def test_no_core_is_dumped_no_byte_written_and_few_files_are_open(tmp_path: Path) -> None:
     done = run(f"""
 file = open({str(tmp_path / "x")!r}, "wb", buffering=0)
-confine()
+restrict()
 print(*(resource.getrlimit(what)[1] for what in (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE)))
 try:
     file.write(b"x")
@@ -61,10 +61,10 @@ def test_processor_time_is_limited_anew_for_each_file() -> None:
     done = run("""
 import time
 for _ in range(2):
-    allow_seconds(0.3)
+    limit_cpu(0.3)
     end = time.process_time() + 0.8
     while time.process_time() < end: pass
-allow_seconds(0.1)
+limit_cpu(0.1)
 print("done", flush=True)
 while True: pass
 """)
@@ -75,9 +75,9 @@ while True: pass
 def test_a_limit_that_the_system_sets_lower_stays() -> None:
     done = run("""
 resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
-allow_seconds(1000)
+limit_cpu(1000)
 print(resource.getrlimit(resource.RLIMIT_CPU))
-limit(resource.RLIMIT_CPU, 3)
+set_limit(resource.RLIMIT_CPU, 3)
 print(resource.getrlimit(resource.RLIMIT_CPU)[0])
 """)
     assert done.stdout.splitlines() == ["(5, 5)", "3"], done.stderr

@@ -11,18 +11,18 @@ from PIL import Image
 
 from daemon.errors import ForeignError
 from daemon.media.foreign import foreign_files, foreign_texts
-from daemon.media.foreign.foreign_files import foreign_error, name_foreign
+from daemon.media.foreign.foreign_files import foreign_error, identify
 from daemon.media.foreign.foreign_kinds import KINDS, UNSURE_KINDS
 from daemon.media.sniff import HEAD_BYTES, sniff
 from tests.support.foreign_files import MADE
 
 
 def named(content: bytes) -> str | None:
-    """The code of what a file with this content is; "media" for what smolwatch takes."""
+    """The code for a file with this content; "media" if smolwatch describes it."""
     head = content[:HEAD_BYTES]
     if sniff(head) is not None:
         return "media"
-    found = name_foreign(head)
+    found = identify(head)
     return found.code if found else None
 
 
@@ -131,8 +131,8 @@ def test_what_is_not_known_has_no_name(head: bytes) -> None:
 
 
 STARTS = [
-    *(start + bytes(offset) for offset, start, _ in foreign_files.BEGINNINGS if not offset),
-    *(bytes(offset) + start for offset, start, _ in foreign_files.BEGINNINGS),
+    *(start + bytes(offset) for offset, start, _ in foreign_files.SIGNATURES if not offset),
+    *(bytes(offset) + start for offset, start, _ in foreign_files.SIGNATURES),
     b"",
     b"PK\x03\x04",
     b"OggS",
@@ -151,7 +151,7 @@ STARTS = [
 @given(st.sampled_from(STARTS), st.binary(max_size=HEAD_BYTES))
 def test_no_bytes_make_it_raise(start: bytes, rest: bytes) -> None:
     head = (start + rest)[:HEAD_BYTES]
-    found = name_foreign(head)
+    found = identify(head)
     assert found is None or found is KINDS[found.code]
     assert foreign_error(head).code == "not-allowed"
 
@@ -163,14 +163,14 @@ def test_every_text_is_named(text: str) -> None:
 
 @given(st.sampled_from("<[{#1 f"), st.integers(0, 40))
 def test_the_worst_text_takes_no_longer_than_another(sign: str, length: int) -> None:
-    name_foreign((f"{sign}a: " * HEAD_BYTES)[: HEAD_BYTES - length].encode())
+    identify((f"{sign}a: " * HEAD_BYTES)[: HEAD_BYTES - length].encode())
 
 
 def test_every_code_that_can_come_out_has_its_words() -> None:
-    found = {code for _, _, code in foreign_files.BEGINNINGS} | {code for _, code in foreign_files.PATTERNS}
+    found = {code for _, _, code in foreign_files.SIGNATURES} | {code for _, code in foreign_files.PATTERNS}
     found |= {
         code
-        for _, code in (*foreign_files.OGG, *foreign_files.MIMETYPES, *foreign_files.ENTRIES, *foreign_texts.BEGINNINGS)
+        for _, code in (*foreign_files.OGG, *foreign_files.MIMETYPES, *foreign_files.ENTRIES, *foreign_texts.PATTERNS)
     }
     found |= {*foreign_files.RIFF.values(), *foreign_files.IFF.values(), *foreign_files.BRANDS.values()}
     assert found <= set(KINDS)
@@ -179,7 +179,7 @@ def test_every_code_that_can_come_out_has_its_words() -> None:
 def test_words_are_sentences_for_people() -> None:
     for kind in KINDS.values():
         assert kind.sentence.startswith("It ") and kind.sentence.endswith(".")
-        assert kind.words.startswith(("a ", "an "))
+        assert kind.label.startswith(("a ", "an "))
         assert kind.advice.endswith(".")
         assert "smolwatch run" not in kind.advice and "retry" not in kind.advice
         assert not kind.plural.startswith("a ")
@@ -188,14 +188,14 @@ def test_words_are_sentences_for_people() -> None:
     assert KINDS["mp3"].singular == "song (MP3)"
 
 
-def test_a_refusal_says_whether_it_is_sure() -> None:
+def test_a_refusal_has_a_kind_of_its_own_for_unknown_files() -> None:
     def refused(head: bytes) -> ForeignError:
         return foreign_error(head)
 
     assert refused(b"8BPS\0\1").kind == "psd"
     assert {refused(bytes(100)).kind, refused(b"\1\2\3").kind} == UNSURE_KINDS
     assert "zeros" in str(refused(bytes(100)))
-    assert str(refused(b"\1\2\3")) == "It is a file of a kind that smolwatch does not know."
+    assert str(refused(b"\1\2\3")) == "It is a kind of file that smolwatch does not recognise."
 
 
 def test_a_real_photo_is_none_of_them(tmp_path: Path) -> None:

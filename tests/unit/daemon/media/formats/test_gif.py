@@ -19,14 +19,14 @@ def control(hundredths: int) -> bytes:
 
 @pytest.mark.parametrize("colours", [2, 256])
 def test_the_time_of_every_frame_is_found(tmp_path: Path, colours: int) -> None:
-    """Also behind palettes of the frame's own, whatever their size."""
+    """Also after local colour tables of any size."""
     frames = [frame.quantize(colours) for frame in some_frames(4, 1, (32, 24))]
     times = [100, 250, 0, 70]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=times, optimize=False)
     assert delays((tmp_path / "a.gif").read_bytes()) == [time / 1000 for time in times]
 
 
-def test_a_frame_of_which_nothing_is_said_has_no_time() -> None:
+def test_a_frame_without_a_stated_delay_has_none() -> None:
     assert delays(SCREEN + FRAME + control(50) + FRAME + FRAME + b";") == [0.0, 0.5, 0.0]
 
 

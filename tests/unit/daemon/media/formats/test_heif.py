@@ -9,13 +9,17 @@ from PIL import Image
 
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import heif
-from daemon.media.picture.orientation import TURNS
-from storage.description import Media
-from storage.records import MediaKind
+from daemon.media.picture.orientation import TRANSPOSES
+from storage.description import (
+    Media,
+)
+from storage.records import (
+    MediaKind,
+)
 from tests.support.bombs import heic_of
+from tests.support.clips import plan, read
 from tests.support.media.heif import recoded, save_deep_heic, save_heic_sequence, save_tagged
 from tests.support.media.media_files import save_image, some_frames, some_image
-from tests.support.reading import plan, read
 
 FORMATS = {"HEIF": "heif", "AVIF": "avif"}
 
@@ -34,11 +38,9 @@ def distance(pixels: np.ndarray, picture: Image.Image) -> float:
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_an_orientation_tag_counts_where_the_file_says_nothing_else(
-    tmp_path: Path, format: str, orientation: int
-) -> None:
+def test_an_orientation_tag_counts_without_irot_and_imir(tmp_path: Path, format: str, orientation: int) -> None:
     path = save_tagged(tmp_path / "a", corner(), format, tag=orientation)
-    shown = corner().transpose(TURNS[orientation]) if orientation > 1 else corner()
+    shown = corner().transpose(TRANSPOSES[orientation]) if orientation > 1 else corner()
     clip = read(path)
     assert (clip.media.width, clip.media.height) == shown.size
     assert distance(clip.pictures[0], shown) < 5
@@ -46,9 +48,9 @@ def test_an_orientation_tag_counts_where_the_file_says_nothing_else(
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("turned", range(2, 9))
-def test_an_orientation_tag_does_not_count_beside_what_the_file_says(tmp_path: Path, format: str, turned: int) -> None:
+def test_an_orientation_tag_is_ignored_with_irot_or_imir(tmp_path: Path, format: str, turned: int) -> None:
     path = save_tagged(tmp_path / "a", corner(), format, tag=turned % 8 + 1, turned=turned)
-    assert distance(read(path).pictures[0], corner().transpose(TURNS[turned])) < 5
+    assert distance(read(path).pictures[0], corner().transpose(TRANSPOSES[turned])) < 5
 
 
 def test_an_orientation_in_data_that_cannot_be_read_turns_nothing(
@@ -67,7 +69,7 @@ def test_an_orientation_in_data_that_cannot_be_read_turns_nothing(
 def test_tiles_are_put_together(tmp_path: Path, turned: int) -> None:
     picture = some_image(3, (640, 400))
     path = save_image(tmp_path / "a.heic", picture, orientation=turned, tile_size=256)
-    shown = picture.transpose(TURNS[turned]) if turned > 1 else picture
+    shown = picture.transpose(TRANSPOSES[turned]) if turned > 1 else picture
     assert distance(read(path).pictures[0], shown) < 5
 
 
@@ -115,7 +117,7 @@ def test_a_sequence_is_a_clip(tmp_path: Path) -> None:
 
 
 def test_a_picture_of_many_tiles_may_be_larger_than_one_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And is averaged while it is copied, so that it is never held twice."""
+    """It is averaged while it is copied, so that memory never holds it twice."""
     monkeypatch.setattr(heif, "MAX_PIXELS", 100_000)
     monkeypatch.setattr(heif, "ROWS", 16)
     picture = some_image(3, (641, 401))

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from daemon.media.formats.heif_boxes import (
-    MOST_FRAMES,
+    MAX_FRAMES,
     HeifBox,
     Properties,
     boxes,
     delays,
-    description,
-    first,
+    first_content,
+    metadata_boxes,
     properties,
     top,
 )
@@ -31,11 +31,11 @@ def full(name: bytes, content: bytes = b"", version: int = 0, flags: int = 0) ->
 
 
 def said(content: bytes) -> Properties:
-    return properties(description(io.BytesIO(content)))
+    return properties(metadata_boxes(io.BytesIO(content)))
 
 
 def meta(owned: dict[int, list[int]], main: int, kept: bytes, *, version: int = 0, wide: int = 0) -> bytes:
-    """A description of pictures by number, and which of the kept properties each has."""
+    """A `meta` box with pictures by ID, and the indices of the properties of each."""
     table = struct.pack(">I", len(owned))
     for item, places in owned.items():
         table += struct.pack(">I" if version else ">H", item) + bytes([len(places)])
@@ -73,14 +73,14 @@ def test_a_box_that_is_cut_off_gives_what_is_there() -> None:
 
 def test_what_is_described_is_not_read() -> None:
     content = box(b"ftyp", b"heic") + box(b"mdat", b"x" * 1000) + full(b"meta", b"") + box(b"moov", b"")
-    assert [found.name for found in description(io.BytesIO(content))] == [b"ftyp", b"meta", b"moov"]
+    assert [found.name for found in metadata_boxes(io.BytesIO(content))] == [b"ftyp", b"meta", b"moov"]
     assert next(top(io.BytesIO(content), {b"mdat"}, 5)) == HeifBox(b"mdat", b"xxxxx")
 
 
 def test_a_path_leads_into_boxes() -> None:
     content = full(b"meta", box(b"a___", box(b"b___", b"here")))
-    assert first(boxes(content), b"meta", b"a___", b"b___") == b"here"
-    assert first(boxes(content), b"meta", b"c___", b"b___") == b""
+    assert first_content(boxes(content), b"meta", b"a___", b"b___") == b"here"
+    assert first_content(boxes(content), b"meta", b"c___", b"b___") == b""
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -88,17 +88,17 @@ def test_a_path_leads_into_boxes() -> None:
 def test_only_the_main_pictures_own_properties_count(version: int, wide: int) -> None:
     kept = SDR + box(b"irot", b"\1") + PQ
     own = meta({1: [1, 2], 2: [3]}, 2, kept, version=version, wide=wide)
-    assert said(own) == Properties(turned=False, coding=Coding(9, 16))
+    assert said(own) == Properties(has_transform=False, coding=Coding(9, 16))
     own = meta({1: [1, 2], 2: [3]}, 1, kept, version=version, wide=wide)
-    assert said(own) == Properties(turned=True, coding=Coding(1, 13))
+    assert said(own) == Properties(has_transform=True, coding=Coding(1, 13))
 
 
 def test_a_mirrored_picture_is_turned_too_and_essential_properties_are_found() -> None:
-    assert said(meta({7: [0x81]}, 7, box(b"imir", b"\1"))).turned
-    assert said(meta({7: [0x8001]}, 7, box(b"imir", b"\1"), wide=1)).turned
+    assert said(meta({7: [0x81]}, 7, box(b"imir", b"\1"))).has_transform
+    assert said(meta({7: [0x8001]}, 7, box(b"imir", b"\1"), wide=1)).has_transform
 
 
-def test_a_profile_beside_the_code_points_is_passed_over() -> None:
+def test_a_profile_in_addition_to_the_code_points_is_ignored() -> None:
     assert said(meta({1: [1, 2]}, 1, box(b"colr", b"prof" + bytes(200)) + PQ)).coding == Coding(9, 16)
 
 
@@ -111,19 +111,19 @@ def test_what_the_file_does_not_say_is_not_known(content: bytes) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_of_real_files_it_is_known_whether_they_are_turned(tmp_path: Path, format: str, orientation: int) -> None:
     path = save_image(tmp_path / "a", some_image(1, (64, 48)), format, orientation=orientation)
-    assert said(path.read_bytes()) == Properties(turned=orientation > 1, coding=Coding(1, 13))
+    assert said(path.read_bytes()) == Properties(has_transform=orientation > 1, coding=Coding(1, 13))
     assert said(recoded(path, 9, 18).read_bytes()).coding == Coding(9, 18)
 
 
 def test_the_times_of_a_sequence_are_found(tmp_path: Path) -> None:
     path = save_heic_sequence(tmp_path / "a.heics", some_frames(6, 1, (64, 48)), fps=8)
     with path.open("rb") as file:
-        assert delays(description(file)) == [0.125] * 6
+        assert delays(metadata_boxes(file)) == [0.125] * 6
     moving = tmp_path / "a.avif"
     frames = some_frames(3, 1, (64, 48))
     frames[0].save(moving, save_all=True, append_images=frames[1:], duration=[100, 200, 300])
     with moving.open("rb") as file:
-        assert delays(description(file)) == [0.1, 0.2, 0.3]
+        assert delays(metadata_boxes(file)) == [0.1, 0.2, 0.3]
 
 
 def track(handler: bytes, table: bytes, scale: int = 1000, version: int = 0) -> bytes:
@@ -144,4 +144,4 @@ def test_the_first_track_of_pictures_counts(version: int) -> None:
 def test_a_sequence_that_claims_to_be_endless_is_cut_off() -> None:
     table = struct.pack(">IIIII", 2, 0xFFFFFFFF, 1, 0xFFFFFFFF, 1)
     film = box(b"ftyp", b"msf1") + box(b"moov", track(b"pict", table, scale=0))
-    assert len(delays(boxes(film))) == MOST_FRAMES
+    assert len(delays(boxes(film))) == MAX_FRAMES

@@ -10,8 +10,8 @@ from PIL import Image
 
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import jpeg
+from tests.support.clips import plan, read
 from tests.support.media.media_files import save_image, some_image
-from tests.support.reading import plan, read
 
 VARIETIES = {
     "baseline": {},
@@ -37,7 +37,7 @@ def jpeg_of(picture: Image.Image, options: dict[str, object]) -> bytes:
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("ending", [b"", b"\xff", bytes(300)])
 def test_a_missing_end_marker_is_no_damage(tmp_path: Path, variety: str, picture: str, ending: bytes) -> None:
-    """Nor is half of one, or room that was never written to."""
+    """Also with half an end marker, or allocated space that was never written."""
     whole = jpeg_of(PICTURES[picture], VARIETIES[variety])
     path = tmp_path / "a.jpg"
     path.write_bytes(whole[:-2] + ending)
@@ -48,7 +48,7 @@ def test_a_missing_end_marker_is_no_damage(tmp_path: Path, variety: str, picture
 @pytest.mark.parametrize("variety", VARIETIES)
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_missing_rows_are_told(tmp_path: Path, variety: str, picture: str, share: float) -> None:
+def test_missing_rows_are_reported(tmp_path: Path, variety: str, picture: str, share: float) -> None:
     whole = jpeg_of(PICTURES[picture], VARIETIES[variety])
     values = whole.index(b"\xff\xda")
     path = tmp_path / "a.jpg"
@@ -67,13 +67,13 @@ def test_what_stands_for_missing_values_holds_no_marker() -> None:
 def test_a_very_large_picture_is_unpacked_at_a_fraction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int
 ) -> None:
-    """And its own size is told; what is seen is what would be seen without."""
+    """Its own size is reported; its content is the same as without the reduction."""
     path = save_image(tmp_path / "a.jpg", some_image(1, (1600, 1200)), quality=95, orientation=orientation)
     plain = read(path, plan(image_edge=200))
     monkeypatch.setattr(jpeg, "MAX_PIXELS", 1_000_000)
     large = read(path, plan(image_edge=200))
     with path.open("rb") as file:
-        assert jpeg.opened(file, plan(image_edge=200)).picture.size == (200, 150)
+        assert jpeg.load(file, plan(image_edge=200)).picture.size == (200, 150)
     assert large.media == plain.media
     assert np.abs(large.pictures[0].astype(int) - plain.pictures[0]).mean() < 2
 
@@ -100,7 +100,7 @@ def test_there_is_a_limit_all_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("as_brightness", [False, True])
 def test_inks_as_photoshop_writes_them_keep_their_colours(tmp_path: Path, as_brightness: bool) -> None:
-    """Turned over; in four inks (CMYK), or three of them as brightness and two colours (YCCK)."""
+    """Inverted; in CMYK, or as YCCK."""
     inks = (0, 215, 215, 35)
     if as_brightness:
         pixel = Image.new("RGB", (1, 1), inks[:3]).convert("YCbCr").getpixel((0, 0))

@@ -10,11 +10,15 @@ from PIL import Image
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.formats import jxl
 from daemon.media.formats.jxl import size_of
-from storage.description import Media
-from storage.records import MediaKind
+from storage.description import (
+    Media,
+)
+from storage.records import (
+    MediaKind,
+)
+from tests.support.clips import read
 from tests.support.media.media_files import some_image
 from tests.support.media.odd_profiles import swapped
-from tests.support.reading import read
 
 installed = pytest.mark.skipif(jxl.pillow_jxl is None, reason="needs the extra `jxl`")
 #: One red pixel, as `cjxl` packs it, bare.
@@ -22,7 +26,7 @@ SMALLEST = bytes.fromhex("ff0a000010b00c0800")
 
 
 def bits(*fields: tuple[int, int]) -> bytes:
-    """Numbers, each of so many bits, the lowest first, behind the signature."""
+    """Numbers with their bit counts, lowest bits first, after the signature."""
     value, at = 0, 0
     for number, count in fields:
         value |= number << at
@@ -57,7 +61,7 @@ def test_without_a_packed_picture_there_is_no_size(content: bytes) -> None:
     assert size_of(io.BytesIO(content)) is None
 
 
-def test_without_the_extra_it_is_said_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_advice_is_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jxl, "pillow_jxl", None)
     path = tmp_path / "a.jxl"
     path.write_bytes(SMALLEST)
@@ -86,7 +90,7 @@ def test_its_profile_is_applied(tmp_path: Path) -> None:
 
 @installed
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_jpeg_inside_is_turned_as_its_tag_says(tmp_path: Path, orientation: int) -> None:
+def test_an_embedded_jpeg_is_transposed_by_its_tag(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     some_image(3, (320, 240)).save(tmp_path / "a.jpg", exif=exif)

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from daemon.errors import UnreadableError
-from daemon.media.formats.png import facts
+from daemon.media.formats.png import coding_and_delays
 from daemon.media.picture.colour_profiles import Coding
+from tests.support.clips import read
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.odd_profiles import swapped
-from tests.support.reading import read
 
 PICTURE = some_image(2, (64, 48))
 
@@ -25,7 +25,7 @@ def chunk(name: bytes, content: bytes, checksum: int | None = None) -> bytes:
 
 
 def png(extra: bytes, *, late: bool = False, picture: Image.Image = PICTURE) -> bytes:
-    """A PNG with more chunks before its values, or behind them."""
+    """A PNG with extra chunks before or after its image data."""
     made = io.BytesIO()
     picture.save(made, "PNG")
     content = made.getvalue()
@@ -59,7 +59,7 @@ def test_what_does_not_matter_for_the_picture_does_not_matter(tmp_path: Path, na
 
 
 def test_texts_that_are_small_enough_are_still_read(tmp_path: Path) -> None:
-    """An orientation may stand in one."""
+    """They may contain an orientation."""
     info = PngImagePlugin.PngInfo()
     info.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6"/>')
     PICTURE.save(tmp_path / "a.png", pnginfo=info)
@@ -67,7 +67,7 @@ def test_texts_that_are_small_enough_are_still_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [b"IHDR", b"PLTE"])
-def test_a_wrong_checksum_of_what_matters_is_told(tmp_path: Path, part: bytes) -> None:
+def test_a_wrong_checksum_of_a_critical_chunk_is_reported(tmp_path: Path, part: bytes) -> None:
     content = bytearray(png(b"", picture=PICTURE.quantize(8)))
     at = content.index(part)
     content[at + 4 + int.from_bytes(content[at - 4 : at], "big")] ^= 0xFF
@@ -77,7 +77,7 @@ def test_a_wrong_checksum_of_what_matters_is_told(tmp_path: Path, part: bytes) -
         read(path)
 
 
-def test_values_that_are_missing_are_told(tmp_path: Path) -> None:
+def test_missing_sample_values_are_reported(tmp_path: Path) -> None:
     content = png(b"")
     path = tmp_path / "a.png"
     path.write_bytes(content[: content.index(b"IEND") - 30])
@@ -85,7 +85,7 @@ def test_values_that_are_missing_are_told(tmp_path: Path) -> None:
         read(path)
 
 
-def test_a_large_profile_beside_others_is_applied(tmp_path: Path) -> None:
+def test_a_large_embedded_profile_is_applied(tmp_path: Path) -> None:
     assert read(save_image(tmp_path / "a.png", Image.new("RGB", (8, 8), "red"), icc_profile=swapped())).pictures[0][
         0, 0
     ].tolist() == pytest.approx([0, 0, 255], abs=12)
@@ -102,9 +102,9 @@ def test_hdr_white_is_white(tmp_path: Path, transfer: int, white: int, least: in
 def test_code_points_and_times_are_found() -> None:
     times = b"".join(chunk(b"fcTL", bytes(20) + struct.pack(">HH", *pair) + b"\0\0") for pair in ((1, 4), (3, 0)))
     content = png(chunk(b"cICP", bytes([9, 16, 0, 1])) + times)
-    assert facts(io.BytesIO(content)) == (Coding(9, 16), [0.25, 0.03])
-    assert facts(io.BytesIO(content[:49])) == (Coding(9, 16), [])
-    assert facts(io.BytesIO(png(chunk(b"cICP", b"\x09")))) == (None, [])
+    assert coding_and_delays(io.BytesIO(content)) == (Coding(9, 16), [0.25, 0.03])
+    assert coding_and_delays(io.BytesIO(content[:49])) == (Coding(9, 16), [])
+    assert coding_and_delays(io.BytesIO(png(chunk(b"cICP", b"\x09")))) == (None, [])
 
 
 def test_sixteen_bits_with_alpha_become_eight_on_white(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_grey_is_a_picture_too() -> None:
 
 
 def frame(marker: int, depth: int = 8, colours: int = 3) -> bytes:
-    """The large one, as if it were packed in another way."""
+    """The large one, with another compression in its header."""
     content = bytearray(LARGE)
     at = content.index(b"\xff\xc0")
     content[at + 1], content[at + 4], content[at + 9] = marker, depth, colours

@@ -9,11 +9,15 @@ from PIL import Image
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.clip import SMALL_PREVIEW, Clip
 from daemon.media.formats import raw
-from storage.description import Media
-from storage.records import MediaKind
+from storage.description import (
+    Media,
+)
+from storage.records import (
+    MediaKind,
+)
+from tests.support.clips import plan, read
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.tiny_raws import DNG, Directory, jpeg_of, rgb, save_raw, sensor, tiff_of
-from tests.support.reading import plan, read
 
 LARGE = some_image(3, (1200, 800))
 SMALL = LARGE.resize((160, 106))
@@ -27,7 +31,7 @@ def without_the_extra(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 
 def thumbnail(*children: Directory, orientation: int = 1, dng: bool = True) -> Directory:
-    """The first directory of a camera's file: a thumbnail, from which the rest hangs."""
+    """The first directory of a camera raw file: a thumbnail, with sub-directories."""
     first = rgb(SMALL, subfile=1, orientation=orientation)
     first.tags |= DNG if dng else {}
     first.children = children
@@ -63,7 +67,7 @@ def test_a_preview_that_is_smaller_is_shown_with_the_whole_pictures_size(tmp_pat
 
 
 def test_a_preview_that_is_the_whole_picture_has_its_own_size(tmp_path: Path) -> None:
-    """Which is what the camera shows: the sensor sees a little more."""
+    """That is the picture that the camera shows: the sensor's picture is a little larger."""
     seen = sensor(some_image(3, (1240, 830)))
     assert read(save_raw(tmp_path / "a.tif", thumbnail(preview(), seen))).media == facts(1200, 800)
     seen.tags |= {50720: [1210, 810]}
@@ -79,7 +83,7 @@ def test_a_preview_that_is_not_packed_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_preview_is_turned_as_the_file_says(tmp_path: Path, orientation: int) -> None:
+def test_a_preview_is_transposed_by_the_files_tag(tmp_path: Path, orientation: int) -> None:
     turns = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270, 8: Image.Transpose.ROTATE_90}
     shown = LARGE.transpose(turns[orientation]) if orientation > 1 else LARGE
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(preview(), sensor(LARGE), orientation=orientation)))
@@ -87,7 +91,7 @@ def test_a_preview_is_turned_as_the_file_says(tmp_path: Path, orientation: int) 
     assert shows(clip, shown)
 
 
-def test_what_a_preview_says_of_itself_counts_more(tmp_path: Path) -> None:
+def test_the_previews_own_orientation_takes_precedence(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 1
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(preview(exif=exif), sensor(LARGE), orientation=6)))
@@ -155,7 +159,7 @@ def test_a_damaged_preview_gives_way_to_the_next(tmp_path: Path) -> None:
 
 
 def test_a_piece_of_a_picture_is_no_preview(tmp_path: Path) -> None:
-    """Lossy DNG holds its tiles as JPEG pictures."""
+    """Lossy DNG stores its tiles as JPEG pictures."""
     tiles = Directory({254: [0], 256: [1200], 257: [800], 262: [34892]}, [jpeg_of(some_image(4, (640, 800)))] * 2)
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(tiles)))
     assert (clip.media, clip.defects) == (facts(1200, 800), (SMALL_PREVIEW,))
@@ -163,7 +167,7 @@ def test_a_piece_of_a_picture_is_no_preview(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dng", [True, False])
-def test_a_thumbnail_is_described_where_there_is_nothing_else_and_that_is_told(tmp_path: Path, dng: bool) -> None:
+def test_a_thumbnail_is_used_if_there_is_nothing_else_and_reported_as_a_defect(tmp_path: Path, dng: bool) -> None:
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(sensor(LARGE), dng=dng)))
     assert (clip.media, clip.defects) == (facts(1200, 800), (SMALL_PREVIEW,))
     assert shows(clip, SMALL)
@@ -172,7 +176,7 @@ def test_a_thumbnail_is_described_where_there_is_nothing_else_and_that_is_told(t
 def test_sensor_data_without_a_preview_is_refused_by_name(tmp_path: Path) -> None:
     first = sensor(LARGE)
     first.tags |= DNG
-    with pytest.raises(NotAllowedError, match="camera's raw file") as refused:
+    with pytest.raises(NotAllowedError, match="camera raw file") as refused:
         read(save_raw(tmp_path / "a.tif", first))
     assert "smolwatch[raw]" in refused.value.advice
     assert refused.value.code == "not-allowed"

@@ -8,16 +8,20 @@ import tifffile
 from PIL import Image
 
 from daemon.errors import TooLargeError, UnreadableError
-from storage.description import Media
-from storage.records import MediaKind
+from storage.description import (
+    Media,
+)
+from storage.records import (
+    MediaKind,
+)
+from tests.support.clips import read
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.tiny_raws import Directory, rgb, save_raw
-from tests.support.reading import read
 
 PAGE, SMALL = some_image(3, (160, 120)), some_image(3, (40, 30))
 
 
-def test_the_first_page_is_shown_and_the_number_of_all_told(tmp_path: Path) -> None:
+def test_the_first_page_is_decoded_and_all_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.tiff"
     PAGE.save(path, save_all=True, append_images=[some_image(4, (64, 48)), some_image(5, (32, 24))])
     clip = read(path)
@@ -58,7 +62,7 @@ def test_colours_in_planes_are_put_together(tmp_path: Path, packed: str | None, 
 def test_a_page_behind_the_first_may_be_of_a_kind_that_cannot_be_read(tmp_path: Path) -> None:
     odd = Directory({256: [4], 257: [4], 258: [7], 259: [1], 262: [99], 277: [1], 278: [4]}, [bytes(16)])
     assert read(save_raw(tmp_path / "a.tiff", rgb(PAGE), odd)).media.pages == 2
-    with pytest.raises(UnreadableError, match="a variety that smolwatch cannot read"):
+    with pytest.raises(UnreadableError, match="of a variant that smolwatch cannot read"):
         read(save_raw(tmp_path / "b.tiff", odd, rgb(PAGE)))
 
 
@@ -71,7 +75,7 @@ def test_a_page_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_the_shown_size_is_told(tmp_path: Path, orientation: int) -> None:
+def test_the_display_size_is_reported(tmp_path: Path, orientation: int) -> None:
     size = read(save_image(tmp_path / "a.tiff", PAGE, orientation=orientation)).media
     assert (size.width, size.height) == ((160, 120) if orientation == 3 else (120, 160))
 

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from daemon.media.formats import tiff_directories as tags
-from daemon.media.formats.tiff_directories import beginning_at, directories
+from daemon.media.formats.tiff_directories import directories, with_first_directory
 from tests.support.media.media_files import some_image
 from tests.support.media.tiny_raws import Directory, rgb, tiff_of
 
@@ -58,7 +58,7 @@ def test_what_is_shown_of_a_sensor_is_known(numbers: dict[int, list[int]], crop:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
 def test_both_orders_of_bytes_and_both_lengths_of_offsets_are_read(order: str, big: bool) -> None:
-    """With a number that stands in its entry, and two that stand elsewhere."""
+    """With one value inside its entry, and two values at an offset."""
     if big:
         head = struct.pack(f"{order}HHHQ", 43, 8, 0, 16)
         entry = struct.pack(f"{order}HHQI4x", 256, 4, 1, 640) + struct.pack(f"{order}HHQQ", 324, 16, 2, 80)
@@ -103,4 +103,4 @@ def test_where_there_are_no_directories_none_are_found(content: bytes) -> None:
 
 def test_a_file_can_begin_at_another_directory() -> None:
     content = tiff_of(rgb(SMALL), rgb(some_image(2, (64, 48))))
-    assert found(beginning_at(content, found(content)[1].offset))[0].size == (64, 48)
+    assert found(with_first_directory(content, found(content)[1].offset))[0].size == (64, 48)

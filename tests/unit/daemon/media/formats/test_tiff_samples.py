@@ -8,9 +8,9 @@ import tifffile
 
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import tiff_directories as tags
+from tests.support.clips import read
 from tests.support.media.media_files import some_image
 from tests.support.media.tiny_raws import Directory, save_raw
-from tests.support.reading import read
 
 PICTURE = np.asarray(some_image(3, (70, 50)))
 GREY = np.asarray(some_image(3, (70, 50)).convert("L"))
@@ -96,7 +96,7 @@ def test_other_ways_of_packing_are_refused(tmp_path: Path, more: dict[str, int])
         read(save_raw(tmp_path / "a.tiff", float_tiff(bytes(96), **more)))
 
 
-def test_missing_values_are_told(tmp_path: Path) -> None:
+def test_missing_values_are_reported(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="picture is damaged or incomplete"):
         read(save_raw(tmp_path / "a.tiff", float_tiff(bytes(90))))
 

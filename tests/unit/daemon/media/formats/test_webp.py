@@ -9,8 +9,8 @@ from PIL import Image
 
 from daemon.errors import MediaError, TooLargeError
 from daemon.media.formats.webp import delays, size_of
+from tests.support.clips import read
 from tests.support.media.media_files import some_frames, some_image
-from tests.support.reading import read
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -50,7 +50,7 @@ def test_a_canvas_that_is_too_large_takes_no_memory(tmp_path: Path) -> None:
 
 
 def test_what_no_frame_covers_shows_white(tmp_path: Path) -> None:
-    """Though no frame has alpha, so that the file says that it has none."""
+    """Although no frame has alpha, and the file's header states that there is none."""
     frames = [Image.new("RGBA", (64, 48)) for _ in range(3)]
     for number, frame in enumerate(frames):
         frame.paste((200, 0, 0, 255), (8 * number, 8, 8 * number + 16, 24))

@@ -11,10 +11,14 @@ from PIL import Image, ImageDraw
 from daemon.errors import UnreadableError
 from daemon.media.clip import Clip
 from daemon.media.picture import animation
-from daemon.media.picture.animation import sampled, time_line
-from storage.description import Media
-from storage.records import MediaKind
-from tests.support.reading import plan, read
+from daemon.media.picture.animation import sample_frames, timeline
+from storage.description import (
+    Media,
+)
+from storage.records import (
+    MediaKind,
+)
+from tests.support.clips import plan, read
 
 #: By format: how Pillow writes frames that are to replace each other.
 FORMATS: dict[str, dict[str, object]] = {
@@ -91,7 +95,7 @@ def test_a_frame_without_a_time_is_shown_for_a_tenth_of_a_second(tmp_path: Path,
     ("delays", "seconds"), [((0.0, 0.01), 0.2), ((0.02, 0.03), 0.05), ((0.0101, 0.5), 0.5101), ((5.0,), 5.0)]
 )
 def test_times_are_taken_as_browsers_take_them(delays: tuple[float, ...], seconds: float) -> None:
-    assert time_line(delays)[1] == pytest.approx(seconds)
+    assert timeline(delays)[1] == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -159,7 +163,7 @@ def test_a_frame_that_is_far_too_large_ends_a_moving_picture(tmp_path: Path) -> 
     assert (clip.defects, len(clip.pictures)) == (("cut-short",), 5)
 
 
-def test_a_moving_picture_is_turned_as_its_orientation_tag_says(tmp_path: Path) -> None:
+def test_an_animation_is_transposed_by_its_orientation_tag(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     clip = read(save(tmp_path / "a.webp", frames(6), 0.5, exif=exif))
@@ -201,11 +205,11 @@ def test_when_the_time_is_up_what_was_seen_is_used(tmp_path: Path, monkeypatch: 
 
 
 def test_even_times_are_sampled_by_the_stock_rule() -> None:
-    starts, seconds = time_line([0.125] * 800)
-    assert sampled(starts, seconds, plan()) == [int(number) for number in np.linspace(8, 792, 64, dtype=int)]
+    starts, seconds = timeline([0.125] * 800)
+    assert sample_frames(starts, seconds, plan()) == [int(number) for number in np.linspace(8, 792, 64, dtype=int)]
 
 
-def test_only_so_many_frames_are_looked_at_as_the_plan_allows() -> None:
-    starts, seconds = time_line([0.1] * 100)
-    assert sampled(starts, seconds, plan(max_frames=1)) == [10]
-    assert len(sampled(starts, seconds, plan(max_frames=4))) == 4
+def test_at_most_max_frames_are_sampled() -> None:
+    starts, seconds = timeline([0.1] * 100)
+    assert sample_frames(starts, seconds, plan(max_frames=1)) == [10]
+    assert len(sample_frames(starts, seconds, plan(max_frames=4))) == 4

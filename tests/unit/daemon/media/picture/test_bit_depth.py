@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from daemon.media.picture import bit_depth
-from daemon.media.picture.bit_depth import Limits, eight_bits
+from daemon.media.picture.bit_depth import ValueRange, to_8_bits
+from tests.support.clips import read
 from tests.support.media.tiny_raws import Directory, save_raw
-from tests.support.reading import read
 
 
 def row(picture: Image.Image) -> list[int]:
-    return np.asarray(eight_bits(picture))[0].tolist()
+    return np.asarray(to_8_bits(picture))[0].tolist()
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -23,7 +23,7 @@ def test_of_sixteen_bits_the_upper_eight_are_kept(order: str) -> None:
 
 
 def test_fractions_from_0_to_1_mean_black_to_white() -> None:
-    """Also where none of them is quite black or white."""
+    """Even if no value is exactly black or white."""
     assert row(Image.fromarray(np.array([[0.25, 0.5, 0.75]], np.float32))) == [64, 128, 191]
 
 
@@ -39,14 +39,14 @@ def test_what_is_no_number_is_black_and_what_is_infinite_white() -> None:
 
 def test_one_even_grey_is_no_error() -> None:
     assert row(Image.fromarray(np.full((1, 3), 7, np.int32))) == [255, 255, 255]
-    assert Limits.of(iter([])) == Limits(0.0, 1.0)
+    assert ValueRange.of(iter([])) == ValueRange(0.0, 1.0)
 
 
 def test_large_pictures_are_converted_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.linspace(-1, 1, 7 * 5, dtype=np.float32).reshape(7, 5)
-    whole = np.asarray(eight_bits(Image.fromarray(values)))
+    whole = np.asarray(to_8_bits(Image.fromarray(values)))
     monkeypatch.setattr(bit_depth, "CHUNK", 11)
-    assert np.array_equal(np.asarray(eight_bits(Image.fromarray(values))), whole)
+    assert np.array_equal(np.asarray(to_8_bits(Image.fromarray(values))), whole)
 
 
 def test_where_white_is_zero_a_tiff_is_turned_over(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from daemon.media.picture.colour_profiles import Coding, coded_in, flat, is_clear, resizable
+from daemon.media.picture.colour_profiles import Coding, coding_in_profile, is_transparent, to_resizable, to_rgb
+from tests.support.clips import read
 from tests.support.media.media_files import save_image
 from tests.support.media.odd_profiles import cmyk_profile, grey_profile, lab_profile, profile, swapped
-from tests.support.reading import read
 
 RED, BLUE = (220, 20, 20), (12, 12, 221)
 
@@ -34,7 +34,7 @@ def colour_of(picture: Image.Image) -> tuple[int, ...]:
 )
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_an_embedded_profile_is_applied(tmp_path: Path, format: str, options: dict[str, object], mode: str) -> None:
-    """What is stored as red is blue, and what is white stays white."""
+    """Stored red becomes blue, and white stays white."""
     if (format, mode) == ("JPEG", "RGBA"):
         pytest.skip("a JPEG has no alpha")
     picture = Image.new(mode, (64, 48), "white")
@@ -51,53 +51,54 @@ def test_a_profile_counts_for_the_colours_of_a_palette(tmp_path: Path) -> None:
 
 
 def test_profiles_of_grey_of_ink_and_by_way_of_lab_are_applied() -> None:
-    assert colour_of(flat(Image.new("L", (4, 4), 128), grey_profile(1.0))) == (188, 188, 188)
-    assert colour_of(flat(Image.new("LA", (4, 4), (128, 255)), grey_profile(1.0))) == (188, 188, 188)
-    assert colour_of(flat(Image.new("CMYK", (4, 4), (255, 0, 0, 0)), cmyk_profile())) == (255, 0, 0)
-    assert colour_of(flat(Image.new("CMYK", (4, 4), (0, 255, 0, 0)), cmyk_profile())) == (255, 255, 255)
-    assert colour_of(flat(Image.new("RGB", (4, 4), (255, 0, 0)), lab_profile())) == (0, 3, 255)
+    assert colour_of(to_rgb(Image.new("L", (4, 4), 128), grey_profile(1.0))) == (188, 188, 188)
+    assert colour_of(to_rgb(Image.new("LA", (4, 4), (128, 255)), grey_profile(1.0))) == (188, 188, 188)
+    assert colour_of(to_rgb(Image.new("CMYK", (4, 4), (255, 0, 0, 0)), cmyk_profile())) == (255, 0, 0)
+    assert colour_of(to_rgb(Image.new("CMYK", (4, 4), (0, 255, 0, 0)), cmyk_profile())) == (255, 255, 255)
+    assert colour_of(to_rgb(Image.new("RGB", (4, 4), (255, 0, 0)), lab_profile())) == (0, 3, 255)
 
 
 @pytest.mark.parametrize("broken", [b"", b"\0" * 200, swapped()[:150], b"x" * 17 * 1024**2, cmyk_profile()])
 def test_a_profile_that_is_broken_or_for_other_colours_is_ignored(broken: bytes) -> None:
-    assert colour_of(flat(Image.new("RGB", (4, 4), RED), broken)) == RED
+    assert colour_of(to_rgb(Image.new("RGB", (4, 4), RED), broken)) == RED
 
 
 def test_a_profile_that_changes_nothing_costs_nothing() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert colour_of(flat(Image.new("RGB", (4, 4), (1, 2, 3)), srgb)) == (1, 2, 3)
-    assert colour_of(flat(Image.new("L", (4, 4), 77), swapped())) == (77, 77, 77)
+    assert colour_of(to_rgb(Image.new("RGB", (4, 4), (1, 2, 3)), srgb)) == (1, 2, 3)
+    assert colour_of(to_rgb(Image.new("L", (4, 4), 77), swapped())) == (77, 77, 77)
 
 
 @pytest.mark.parametrize(("transfer", "grey", "least"), [(16, 148, 240), (18, 191, 215)])
 def test_hdr_values_become_ordinary_ones(transfer: int, grey: int, least: int) -> None:
-    """The signals that BT.2408 gives to white paper, in eight bits: PQ 58 %, HLG 75 %."""
-    white = flat(Image.new("RGB", (4, 4), (grey,) * 3), coding=Coding(primaries=9, transfer=transfer))
+    """The signals of white paper in BT.2408, in eight bits: PQ 58 %, HLG 75 %."""
+    white = to_rgb(Image.new("RGB", (4, 4), (grey,) * 3), coding=Coding(primaries=9, transfer=transfer))
     assert min(colour_of(white)) >= least and max(colour_of(white)) - min(colour_of(white)) <= 1
 
 
-def test_hdr_counts_more_than_a_profile_beside_it_and_a_profile_more_than_primaries() -> None:
+def test_hdr_takes_precedence_over_a_profile_and_a_profile_over_primaries() -> None:
     signal = Image.new("RGB", (4, 4), (148, 148, 148))
-    assert colour_of(flat(signal, swapped(), Coding(9, 16)))[0] >= 240
+    assert colour_of(to_rgb(signal, swapped(), Coding(9, 16)))[0] >= 240
     assert (
-        np.abs(np.subtract(colour_of(flat(Image.new("RGB", (4, 4), RED), swapped(), Coding(12, 13))), BLUE)).max() <= 2
+        np.abs(np.subtract(colour_of(to_rgb(Image.new("RGB", (4, 4), RED), swapped(), Coding(12, 13))), BLUE)).max()
+        <= 2
     )
 
 
 def test_wide_primaries_without_a_profile_are_converted() -> None:
-    """What P3 calls a green of 200 is a livelier one in sRGB; its red and blue fall."""
-    red, green, blue = colour_of(flat(Image.new("RGB", (4, 4), (100, 200, 100)), coding=Coding(12, 13)))
+    """A green of 200 in P3 is more saturated in sRGB: red and blue decrease."""
+    red, green, blue = colour_of(to_rgb(Image.new("RGB", (4, 4), (100, 200, 100)), coding=Coding(12, 13)))
     assert red < 80 and 200 <= green <= 206 and blue < 96
-    assert colour_of(flat(Image.new("RGB", (4, 4), RED), coding=Coding(1, 13))) == RED
-    assert colour_of(flat(Image.new("RGB", (4, 4), RED), coding=Coding(2, 2))) == RED
+    assert colour_of(to_rgb(Image.new("RGB", (4, 4), RED), coding=Coding(1, 13))) == RED
+    assert colour_of(to_rgb(Image.new("RGB", (4, 4), RED), coding=Coding(2, 2))) == RED
 
 
 def test_the_code_points_in_a_profile_are_found() -> None:
     tag = b"cicp" + bytes(4) + bytes([9, 16, 0, 1])
-    assert coded_in(profile(b"RGB ", {b"cicp": tag})) == Coding(9, 16)
-    assert coded_in(profile(b"RGB ", {b"cicp": tag[:5]})) is None
-    assert coded_in(swapped()) is None
-    assert coded_in(b"") is None and coded_in(None) is None
+    assert coding_in_profile(profile(b"RGB ", {b"cicp": tag})) == Coding(9, 16)
+    assert coding_in_profile(profile(b"RGB ", {b"cicp": tag[:5]})) is None
+    assert coding_in_profile(swapped()) is None
+    assert coding_in_profile(b"") is None and coding_in_profile(None) is None
 
 
 MADE: dict[str, Callable[[], Image.Image]] = {
@@ -123,9 +124,9 @@ MADE: dict[str, Callable[[], Image.Image]] = {
 
 @pytest.mark.parametrize("mode", MADE)
 def test_every_mode_can_be_shrunk_and_shown(mode: str) -> None:
-    layer = resizable(MADE[mode]())
+    layer = to_resizable(MADE[mode]())
     assert layer.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}
-    shown = flat(layer.resize((4, 4)))
+    shown = to_rgb(layer.resize((4, 4)))
     assert shown.mode == "RGB"
     stored = MADE[mode]()
     if stored.mode in {"P", "RGB", "YCbCr", "HSV", "RGBX", "PA", "CMYK"}:
@@ -133,9 +134,9 @@ def test_every_mode_can_be_shrunk_and_shown(mode: str) -> None:
 
 
 def test_what_is_transparent_shows_white() -> None:
-    half = flat(Image.new("RGBA", (4, 4), (0, 0, 0, 128)))
+    half = to_rgb(Image.new("RGBA", (4, 4), (0, 0, 0, 128)))
     assert colour_of(half) == (127, 127, 127)
-    assert colour_of(flat(Image.new("LA", (4, 4), (0, 0)))) == (255, 255, 255)
+    assert colour_of(to_rgb(Image.new("LA", (4, 4), (0, 0)))) == (255, 255, 255)
 
 
 @pytest.mark.parametrize(
@@ -144,20 +145,20 @@ def test_what_is_transparent_shows_white() -> None:
 def test_a_transparent_colour_shows_white(mode: str, clear: object) -> None:
     picture = Image.new(mode, (4, 4), 0)
     picture.info["transparency"] = clear
-    layer = resizable(picture)
-    assert is_clear(layer)
-    assert colour_of(flat(layer)) == (255, 255, 255)
+    layer = to_resizable(picture)
+    assert is_transparent(layer)
+    assert colour_of(to_rgb(layer)) == (255, 255, 255)
 
 
 def test_a_transparent_colour_of_sixteen_bits_is_found_in_eight() -> None:
     picture = Image.new("RGB", (4, 4), RED)
     picture.info["transparency"] = tuple(value * 257 for value in RED)
-    assert is_clear(resizable(picture))
+    assert is_transparent(to_resizable(picture))
 
 
 def test_a_picture_shows_something_as_soon_as_one_pixel_does() -> None:
     picture = Image.new("RGBA", (4, 4))
-    assert is_clear(picture)
+    assert is_transparent(picture)
     picture.putpixel((2, 2), (0, 0, 0, 1))
-    assert not is_clear(picture)
-    assert not is_clear(Image.new("RGB", (4, 4)))
+    assert not is_transparent(picture)
+    assert not is_transparent(Image.new("RGB", (4, 4)))

@@ -5,7 +5,14 @@ import io
 import pytest
 from PIL import Image
 
-from daemon.media.picture.orientation import SIDEWAYS, TURNS, orientation_of, shown_size, turn_in, turn_of
+from daemon.media.picture.orientation import (
+    SWAPS_AXES,
+    TRANSPOSES,
+    orientation_of,
+    transpose_in_exif,
+    transpose_of,
+    upright_size,
+)
 
 
 def tagged(orientation: int) -> Image.Image:
@@ -17,27 +24,27 @@ def tagged(orientation: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_tag_says_how_to_turn(orientation: int) -> None:
+def test_the_tag_determines_the_transpose(orientation: int) -> None:
     picture = tagged(orientation)
-    assert turn_of(picture) == turn_in(picture.info["exif"]) == TURNS.get(orientation)
+    assert transpose_of(picture) == transpose_in_exif(picture.info["exif"]) == TRANSPOSES.get(orientation)
     assert orientation_of(picture) == orientation
 
 
 def test_without_a_tag_nothing_is_turned() -> None:
     picture = Image.new("RGB", (8, 4))
-    assert turn_of(picture) is None
+    assert transpose_of(picture) is None
     assert orientation_of(picture) is None
-    assert turn_in(None) is None
+    assert transpose_in_exif(None) is None
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\xff\xff", b"Exif\0\0nonsense", b"\xff" * 40])
 def test_a_broken_tag_turns_nothing(exif: bytes) -> None:
-    assert turn_in(exif) is None
+    assert transpose_in_exif(exif) is None
 
 
 def test_only_a_quarter_turn_swaps_width_and_height() -> None:
-    assert {turn: shown_size((8, 4), turn) for turn in TURNS.values()} == {
-        turn: (4, 8) if turn in SIDEWAYS else (8, 4) for turn in TURNS.values()
+    assert {turn: upright_size((8, 4), turn) for turn in TRANSPOSES.values()} == {
+        turn: (4, 8) if turn in SWAPS_AXES else (8, 4) for turn in TRANSPOSES.values()
     }
-    assert shown_size((8, 4), None) == (8, 4)
+    assert upright_size((8, 4), None) == (8, 4)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from daemon.media.video.colour_conversion import ColourConverter
+from tests.support.clips import read
 from tests.support.media.encoding import encode_video, pq
-from tests.support.reading import read
 
 #: Red's and blue's share of luminance, by the matrix's number in Rec. ITU-T H.273. 2: not said.
 SHARES = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
@@ -42,7 +42,7 @@ def components(colour: tuple[int, int, int], matrix: int, range: int, bits: int)
 
 
 def filled(format: str, values: list[int], size: tuple[int, int] = (64, 48)) -> VideoFrame:
-    """A frame whose planes hold these values all over."""
+    """A frame whose planes are filled with these values."""
     frame = VideoFrame(*size, format)
     kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     for plane, value in zip(frame.planes, values, strict=True):
@@ -59,7 +59,7 @@ def colour_of(frame: VideoFrame) -> list[int]:
 @pytest.mark.parametrize("format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p12le"])
 @pytest.mark.parametrize("range", [0, LIMITED, FULL])
 @pytest.mark.parametrize("matrix", SAID)
-def test_every_matrix_and_range_gives_the_colour_that_was_meant(format: str, matrix: int, range: int) -> None:
+def test_every_matrix_and_range_gives_the_right_colour(format: str, matrix: int, range: int) -> None:
     bits = int(format[7:9]) if format.endswith("le") else 8
     for colour in COLOURS:
         frame = filled(format, components(colour, 6 if matrix == 2 else matrix, range, bits))
@@ -71,12 +71,12 @@ def test_every_matrix_and_range_gives_the_colour_that_was_meant(format: str, mat
     ("size", "matrix"),
     [((720, 576), 6), ((1024, 576), 6), ((854, 480), 6), ((1280, 720), 1), ((720, 1280), 1), ((1440, 1080), 1)],
 )
-def test_a_matrix_that_is_not_said_is_the_usual_one_of_the_size(size: tuple[int, int], matrix: int) -> None:
+def test_an_unspecified_matrix_is_the_usual_one_for_the_size(size: tuple[int, int], matrix: int) -> None:
     assert colour_of(filled("yuv420p", components(ORANGE, matrix, LIMITED, 8), size)) == pytest.approx(ORANGE, abs=4)
 
 
 @pytest.mark.parametrize(("format", "white"), [("gray", 235), ("gray10le", 940)])
-def test_gray_is_of_the_range_that_is_said(format: str, white: int) -> None:
+def test_gray_has_the_stated_range(format: str, white: int) -> None:
     frame = filled(format, [white])
     assert colour_of(frame) == [235] * 3
     frame.color_range = LIMITED

@@ -11,9 +11,9 @@ from PIL import Image
 
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.media.sniff import HEAD_BYTES, sniff
-from daemon.media.video.completeness import EMPTY_BYTES, faults_of
+from daemon.media.video.completeness import ZERO_TAIL_BYTES, faults_of
+from tests.support.clips import read
 from tests.support.media.track_kinds import CONTAINERS, TAPE, Beside, Film, save_films
-from tests.support.reading import read
 
 #: Where nothing stands in front that says how long they are.
 UNTOLD = {".m2v", ".dv"}
@@ -40,7 +40,7 @@ def made(path: Path, options: dict[str, str] | None = None) -> bytes:
 
 @cache
 def film(suffix: str, options: tuple[tuple[str, str], ...]) -> bytes:
-    """With sound where it can hold any. Noise, so that there is something to break off."""
+    """With sound if the container supports it. Noise, so that the file is large enough to truncate."""
     rng, (width, height) = np.random.default_rng(7), TAPE if suffix == ".dv" else (176, 144)
     grey = (rng.integers(0, 255, (height, width), np.uint8) for _ in range(4 if suffix == ".dv" else 40))
     noise = [Image.fromarray(pixels).convert("RGB") for pixels in grey]
@@ -56,7 +56,7 @@ def test_a_whole_file_has_no_faults(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", sorted(CONTAINERS.keys() - UNTOLD))
-def test_a_file_that_breaks_off_ends_before_it_says(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_file_is_shorter_than_it_states(tmp_path: Path, suffix: str) -> None:
     whole = made(path := tmp_path / f"a{suffix}", {"movflags": "frag_keyframe+empty_moov"} if suffix == ".3gp" else {})
     packet = PACKETS.get(suffix, 1)  # between two of them nothing shows
     for end in range(len(whole) // 3, len(whole) - 500, len(whole) // 37):
@@ -66,7 +66,7 @@ def test_a_file_that_breaks_off_ends_before_it_says(tmp_path: Path, suffix: str)
 @pytest.mark.parametrize("suffix", sorted(CONTAINERS))
 def test_room_that_was_never_filled_is_no_end(tmp_path: Path, suffix: str) -> None:
     whole = made(path := tmp_path / f"a{suffix}")
-    assert len(whole) > 2 * EMPTY_BYTES
+    assert len(whole) > 2 * ZERO_TAIL_BYTES
     assert CUT_SHORT in faults(whole[: len(whole) // 2].ljust(len(whole), b"\0"), path)
 
 
@@ -79,14 +79,14 @@ def test_parts_that_are_gone_from_the_middle_are_missed(tmp_path: Path, suffix: 
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".mkv"])
-def test_what_is_recorded_live_says_no_sizes(tmp_path: Path, suffix: str) -> None:
+def test_live_recordings_state_no_sizes(tmp_path: Path, suffix: str) -> None:
     whole = made(path := tmp_path / f"a{suffix}", {"live": "1"})
     assert faults(whole, path) == set()
     assert faults(whole[: len(whole) // 2], path) == {CUT_SHORT}
 
 
 def test_clusters_may_be_without_sizes_too(tmp_path: Path) -> None:
-    """As browsers write them."""
+    """As written by browsers."""
     whole = made(path := tmp_path / "a.webm", {"live": "1"})
     parts = whole.split(b"\x1f\x43\xb6\x75")
     assert len(parts) > 1
@@ -102,7 +102,7 @@ def test_a_recorder_that_never_came_back_leaves_an_avi_without_sizes(tmp_path: P
     assert CUT_SHORT in faults(whole[:4] + bytes(4) + whole[8:], path)
 
 
-def test_an_index_in_front_tells_the_end(tmp_path: Path) -> None:
+def test_an_index_at_the_beginning_gives_the_end(tmp_path: Path) -> None:
     whole = made(path := tmp_path / "a.mp4", {"movflags": "frag_keyframe+empty_moov+global_sidx"})
     assert b"sidx" in whole
     assert faults(whole, path) == set()
@@ -125,7 +125,7 @@ def test_rubbish_behind_a_beginning_raises_nothing(tmp_path: Path, suffix: str) 
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".avi", ".mp4", ".wmv", ".flv", ".ts"])
-def test_what_came_of_a_film_is_shown_and_said_to_be_cut_short(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_video_is_decoded_and_marked_as_cut_short(tmp_path: Path, suffix: str) -> None:
     whole = made(path := tmp_path / f"a{suffix}")
     path.write_bytes(whole[: len(whole) * 7 // 10])
     clip = read(path)

@@ -12,12 +12,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from daemon.media.video.display_geometry import DisplayGeometry, appearance_of, oriented
+from daemon.media.video.display_geometry import DisplayGeometry, geometry_from, geometry_of
+from tests.support.clips import read
 from tests.support.media.encoding import encode_video
 from tests.support.media.media_files import save_video, turn_video
 from tests.support.media.mp4_boxes import orient_video
-from tests.support.reading import read
-from tests.support.watching import film
+from tests.support.video_frames import open_video
 
 ONE = 1 << 16
 #: An SEI message of H.264, with its length before it: shown turned by 90 degrees (Rec. ITU-T H.264, D.1.27).
@@ -36,7 +36,7 @@ MATRICES = {
 
 
 def marked(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Black with a white corner at the top left and a gray one at the top right: no turn leaves it the same."""
+    """Black with a white corner at the top left and a gray one at the top right: every orientation differs."""
     picture = Image.new("RGB", size, "black")
     picture.paste("white", (0, 0, 24, 24))
     picture.paste("gray", (size[0] - 24, 0, size[0], 24))
@@ -49,7 +49,7 @@ def corners(pixels: NDArray[np.uint8]) -> list[int]:
 
 
 def say_turned(path: Path, every: bool) -> Path:
-    """Have the first frame's packet of an H.264 film, or every one, say how it is turned."""
+    """Add an orientation SEI to the first packet of an H.264 video, or to every one."""
     source = path.rename(path.with_stem("plain"))
     with av.open(str(source)) as plain, av.open(str(path), "w") as file:
         stream = file.add_stream_from_template(plain.streams.video[0])
@@ -63,7 +63,7 @@ def say_turned(path: Path, every: bool) -> Path:
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
-def test_a_film_is_turned_and_mirrored_as_its_matrix_says(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
+def test_a_video_is_rotated_and_mirrored_by_its_matrix(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
     upright, undo = marked(), MATRICES[matrix]
     stored = upright if undo is None else upright.transpose(undo)
     clip = read(orient_video(save_video(tmp_path / "a.mp4", [stored] * 4), *matrix))
@@ -72,14 +72,14 @@ def test_a_film_is_turned_and_mirrored_as_its_matrix_says(tmp_path: Path, matrix
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_what_the_first_frame_alone_says_turns_nothing(tmp_path: Path, suffix: str) -> None:
+def test_a_matrix_of_the_first_frame_only_is_ignored(tmp_path: Path, suffix: str) -> None:
     clip = read(say_turned(save_video(tmp_path / f"a.{suffix}", [marked()] * 6), every=False))
     assert (clip.media.width, clip.media.height) == (96, 64)
     assert {tuple(corners(picture)) for picture in clip.pictures} == {(2, 1, 0, 0)}
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_what_every_frame_says_turns_the_film(tmp_path: Path, suffix: str) -> None:
+def test_a_matrix_of_every_frame_rotates_the_video(tmp_path: Path, suffix: str) -> None:
     clip = read(say_turned(save_video(tmp_path / f"a.{suffix}", [marked()] * 6), every=True))
     assert (clip.media.width, clip.media.height) == (64, 96)
     assert {tuple(corners(picture)) for picture in clip.pictures} == {(1, 0, 2, 0)}
@@ -92,7 +92,7 @@ def test_the_containers_matrix_counts_alone(tmp_path: Path, every: bool) -> None
     assert {tuple(corners(picture)) for picture in clip.pictures} == {(0, 0, 1, 2)}
 
 
-def test_a_film_of_one_frame_is_turned_by_what_that_says(tmp_path: Path) -> None:
+def test_a_video_of_one_frame_is_rotated_by_its_matrix(tmp_path: Path) -> None:
     clip = read(say_turned(save_video(tmp_path / "a.mp4", [marked()]), every=False))
     assert corners(clip.pictures[0]) == [1, 0, 2, 0]
 
@@ -125,19 +125,19 @@ def test_a_film_of_photographs_is_turned_by_their_own_tags(tmp_path: Path, suffi
         ((0, 0, 0, 0), DisplayGeometry()),
         ((2 * ONE, 0, 0, 2 * ONE), DisplayGeometry()),
         ((60_000, 3_000, -3_000, 60_000), DisplayGeometry()),
-        ((-3_000, 60_000, -60_000, -3_000), DisplayGeometry(swapped=True, mirrored_x=True)),
+        ((-3_000, 60_000, -60_000, -3_000), DisplayGeometry(transposed=True, mirrored_x=True)),
     ],
     ids=["none", "void", "larger", "slightly askew", "nearly a quarter"],
 )
 def test_the_nearest_orientation_is_taken(
     matrix: tuple[int, int, int, int] | None, appearance: DisplayGeometry
 ) -> None:
-    assert oriented(matrix, 1.0) == appearance
+    assert geometry_from(matrix, 1.0) == appearance
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
 @pytest.mark.parametrize(
-    ("stretch", "turn", "shown"),
+    ("pixel_aspect", "turn", "shown"),
     [
         (Fraction(4, 3), 0, (128, 64)),
         (Fraction(3, 4), 0, (72, 64)),
@@ -146,19 +146,19 @@ def test_the_nearest_orientation_is_taken(
     ],
 )
 def test_pixels_that_are_not_square_are_shown_in_their_shape(
-    tmp_path: Path, suffix: str, stretch: Fraction, turn: int, shown: tuple[int, int]
+    tmp_path: Path, suffix: str, pixel_aspect: Fraction, turn: int, shown: tuple[int, int]
 ) -> None:
     frames = [np.asarray(marked())] * 4
-    path = encode_video(tmp_path / f"a.{suffix}", frames, codec="libx264", pix_fmt="yuv420p", stretch=stretch)
+    path = encode_video(tmp_path / f"a.{suffix}", frames, codec="libx264", pix_fmt="yuv420p", pixel_aspect=pixel_aspect)
     clip = read(turn_video(path, turn))
     assert (clip.media.width, clip.media.height) == shown
     assert clip.pictures[0].shape == (shown[1], shown[0], 3)
 
 
-def test_a_shape_that_makes_no_sense_is_taken_for_square(tmp_path: Path) -> None:
+def test_an_impossible_pixel_aspect_is_ignored(tmp_path: Path) -> None:
     path = encode_video(
-        tmp_path / "a.mov", [np.asarray(marked())] * 2, codec="libx264", pix_fmt="yuv420p", stretch=Fraction(20)
+        tmp_path / "a.mov", [np.asarray(marked())] * 2, codec="libx264", pix_fmt="yuv420p", pixel_aspect=Fraction(20)
     )
-    with film(path) as (_, stream):
+    with open_video(path) as (_, stream):
         assert stream.sample_aspect_ratio == 20
-        assert appearance_of(stream, []) == DisplayGeometry()
+        assert geometry_of(stream, []) == DisplayGeometry()

@@ -12,10 +12,10 @@ import av
 import pytest
 from av.format import ContainerFormat
 
-from daemon.media.video.packet_counter import JoinedClock, PacketCounts
+from daemon.media.video.packet_counter import JoinedClock, PacketCounter
 from daemon.media.video.track_selection import keep_only
 from tests.support.media.media_files import grey_frames, save_video
-from tests.support.watching import film, length, seen, unchecked
+from tests.support.video_frames import duration_of, frames_seen, no_check, open_video
 
 
 def opened_as(container: str) -> Any:
@@ -30,7 +30,7 @@ def opened_as(container: str) -> Any:
     ],
 )
 def test_a_clock_is_joined_where_the_container_allows_for_it_alone(container: str, joined: list[float]) -> None:
-    """Frames that come in another order, and pauses, are no jump."""
+    """Reordered frames and pauses are no jump."""
     clock = JoinedClock(opened_as(container), 0.125)
     assert [clock.read(raw) for raw in (5.0, 5.125, 5.0625, 0.0, 0.125, 29.8125, 4000.0)] == joined
     assert clock.jumps
@@ -43,10 +43,10 @@ def test_a_clock_that_goes_on_does_not_jump(container: str) -> None:
     assert not clock.jumps
 
 
-def test_after_a_leap_a_clock_is_read_as_it_is() -> None:
+def test_after_a_seek_the_clock_does_not_jump() -> None:
     clock = JoinedClock(opened_as("mpegts"), 0.125)
     assert clock.read(5.0) == 5.0
-    clock.leap()
+    clock.reset_after_seek()
     assert clock.read(900.0) == 900.0
     assert not clock.jumps
 
@@ -58,8 +58,8 @@ def packets(count: int, gap: int, duration: int = 0) -> list[Any]:
     ]
 
 
-def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec: str = "h264") -> PacketCounts:
-    """A tally of packets on a clock of 100 ticks a second."""
+def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec: str = "h264") -> PacketCounter:
+    """A packet counter on a clock of 100 ticks a second."""
     stream = SimpleNamespace(
         time_base=Fraction(1, 100),
         average_rate=Fraction(average),
@@ -68,13 +68,13 @@ def tally_of(read: list[Any], *, container: str, average: int, usual: int, codec
     )
     opened = opened_as(container)
     opened.demux = lambda _: iter(read)
-    tally = PacketCounts(opened, cast(Any, stream))
-    assert tally.read_on(unchecked, math.inf)
+    tally = PacketCounter(opened, cast(Any, stream))
+    assert tally.read_packets(no_check, math.inf)
     return tally
 
 
 def test_half_frames_of_a_broadcast_are_counted_in_pairs() -> None:
-    """FFmpeg hands interlaced H.264 out field by field, 50 a second, and knows that these are 25 frames."""
+    """FFmpeg returns interlaced H.264 field by field, 50 a second, with an average rate of 25 frames."""
     tally = tally_of(packets(200, 2), container="mpegts", average=25, usual=50)
     assert (tally.frames(), tally.rate(), tally.seconds) == (100, 25, 4.0)
 
@@ -96,8 +96,8 @@ def test_a_steady_film_may_lack_a_few_frames(missing: int, frames: int, rate: fl
 @pytest.mark.parametrize(
     ("container", "duration", "lasts"), [("matroska", 0, 0.1), ("matroska", 30, 0.3), ("mpegts", 30, 0.1)]
 )
-def test_the_last_frame_lasts_as_said_or_as_long_as_most(container: str, duration: int, lasts: float) -> None:
-    """A broadcast says nothing: what FFmpeg has there is a guess."""
+def test_the_last_frame_lasts_as_stated_or_as_long_as_most(container: str, duration: int, lasts: float) -> None:
+    """A broadcast states no durations: FFmpeg's are guesses."""
     tally = tally_of(packets(20, 10, duration), container=container, average=25, usual=25)
     assert tally.end == pytest.approx(1.9 + lasts)
 
@@ -136,8 +136,8 @@ def test_frames_of_vp8_that_are_never_shown_do_not_count(tmp_path: Path) -> None
             copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
             copy.duration, copy.is_keyframe, copy.stream = packet.duration, packet.is_keyframe, stream
             file.mux(copy)
-    known = length(hidden)
-    assert known.frames == len(seen(hidden, known, [k / 8 for k in range(24)])) == 20
+    known = duration_of(hidden)
+    assert known.frames == len(frames_seen(hidden, known, [k / 8 for k in range(24)])) == 20
 
 
 def test_what_belongs_to_other_streams_is_passed_over(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_what_belongs_to_other_streams_is_passed_over(tmp_path: Path) -> None:
                     copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
                     copy.is_keyframe, copy.stream = packet.is_keyframe, stream
                     file.mux(copy)
-    with film(path) as (container, stream):
+    with open_video(path) as (container, stream):
         keep_only(container, [stream])
         read = Counter(packet.stream_index for packet in container.demux() if packet.size)
     assert read[0] == 240
@@ -162,7 +162,7 @@ def test_what_belongs_to_other_streams_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_counting_ends_when_the_time_is_up(tmp_path: Path) -> None:
-    with film(save_video(tmp_path / "a.mkv", grey_frames(24))) as (container, stream):
-        tally = PacketCounts(container, stream)
-        assert not tally.read_on(unchecked, time.monotonic())
+    with open_video(save_video(tmp_path / "a.mkv", grey_frames(24))) as (container, stream):
+        tally = PacketCounter(container, stream)
+        assert not tally.read_packets(no_check, time.monotonic())
         assert tally.packets == 1

@@ -18,7 +18,7 @@ WHOLE, BROKEN, STUMBLE = "whole", "broken", "stumble"
 
 
 class Scripted:
-    """In place of a container: what its reads come to, over all calls of `demux`."""
+    """A fake container: the results of its reads, over all calls of `demux`."""
 
     def __init__(self, *reads: str) -> None:
         self._reads = iter(reads)
@@ -39,7 +39,7 @@ def film(tmp_path: Path) -> Iterator[InputContainer]:
 
 
 def seen(film: InputContainer, *reads: str) -> tuple[list[int], int]:
-    """The packets' sizes, and how often a loss was told."""
+    """The packets' sizes, and the number of reported losses."""
     losses: list[None] = []
     packets = packets_of(
         cast(InputContainer, Scripted(*reads)), film.streams.video[0], on_loss=lambda: losses.append(None)
@@ -47,7 +47,7 @@ def seen(film: InputContainer, *reads: str) -> tuple[list[int], int]:
     return [packet.size for packet in packets], len(losses)
 
 
-def test_what_cannot_be_read_on_the_way_is_left_out_and_told(film: InputContainer) -> None:
+def test_unreadable_packets_are_skipped_and_reported(film: InputContainer) -> None:
     assert seen(film, WHOLE, BROKEN, BROKEN, WHOLE, WHOLE) == ([1, 1, 1], 1)
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from daemon.errors import MediaError, NotAllowedError
+from tests.support.clips import read
 from tests.support.media.media_files import grey_frames, save_video
 from tests.support.media.track_kinds import Beside, Film, save_film, save_films
-from tests.support.reading import read
 
 #: AES, with a key that nobody has any more.
 CENC = {
@@ -27,7 +27,7 @@ def refused(path: Path) -> NotAllowedError:
 
 
 def element(name: str, content: bytes = b"") -> bytes:
-    """Of Matroska, its size in one byte."""
+    """A Matroska element with a one-byte size."""
     return bytes.fromhex(name) + bytes([0x80 | len(content)]) + content
 
 
@@ -41,7 +41,7 @@ def with_element(path: Path, new: bytes) -> Path:
 
 
 def with_box(path: Path, name: bytes, content: bytes) -> Path:
-    """The same MP4, with a box in its sample's entry in place of the one that tells the bit rate."""
+    """The same MP4, with a box in its sample entry in place of the one for the bit rate."""
     path.write_bytes(
         path.read_bytes().replace(path.read_bytes()[rate_at(path) :][:16], name + content.ljust(12, b"\0"))
     )
@@ -89,7 +89,7 @@ def windows_media_drm(folder: Path) -> Path:
 
 
 def scrambled_broadcast(folder: Path) -> Path:
-    """As from a card that the receiver did not have. What is not scrambled tells what is in it."""
+    """As recorded without the receiver's card. The unscrambled packets describe the streams."""
     path = save_film(folder / "a.ts", grey_frames(24))
     content = bytearray(path.read_bytes())
     for at in range(0, len(content), 188):
@@ -121,10 +121,10 @@ def scrambled_disc(folder: Path) -> Path:
 )
 def test_an_encrypted_video_is_refused_as_that(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     error = refused(make(tmp_path))
-    assert (error.code, str(error)) == ("not-allowed", "It is encrypted, and cannot be shown without its key.")
+    assert (error.code, str(error)) == ("not-allowed", "It is encrypted and cannot be decoded without its key.")
 
 
-def test_encrypted_sound_beside_a_film_is_no_obstacle(tmp_path: Path) -> None:
+def test_encrypted_sound_does_not_prevent_decoding_the_video(tmp_path: Path) -> None:
     path = save_films(tmp_path / "a.mp4", [Film(frames=grey_frames(8))], Beside(sounds=1))
     path.write_bytes(path.read_bytes().replace(b"mp4a", b"enca"))
     assert read(path).media.frames_seen == 4
@@ -132,7 +132,7 @@ def test_encrypted_sound_beside_a_film_is_no_obstacle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("profile", "compatible"), [(5, 0), (10, 0)])
 def test_colours_for_dolby_vision_alone_are_refused_as_that(tmp_path: Path, profile: int, compatible: int) -> None:
-    words = f"Its colours are made for Dolby Vision screens alone (profile {profile})."
+    words = f"Its colours can only be decoded for Dolby Vision screens (profile {profile})."
     dolby = with_box(save_video(tmp_path / "a.mp4", grey_frames(8)), b"dvcC", record(profile, compatible))
     assert str(refused(dolby)) == words
     mapping = element("41e4", element("41e7", b"dvcC") + element("41ed", record(profile, compatible)))
@@ -146,7 +146,7 @@ def test_dolby_vision_over_ordinary_colours_is_shown(tmp_path: Path, profile: in
 
 
 def test_headers_that_lead_nowhere_protect_nothing(tmp_path: Path) -> None:
-    """Whatever stands in the boxes, looking into them raises nothing else than ours."""
+    """For any content of the boxes, reading raises only MediaError."""
     for suffix in (".mp4", ".mkv", ".wmv", ".ts", ".vob"):
         path = save_film(tmp_path / f"a{suffix}", grey_frames(8))
         whole = path.read_bytes()

@@ -10,10 +10,10 @@ from PIL import Image
 
 from daemon.errors import MediaError, NotAllowedError, UnreadableError
 from daemon.media.sniff import HEAD_BYTES, sniff
-from daemon.media.video.track_selection import Track, best_of, choose
+from daemon.media.video.track_selection import Track, best_track, select_track
+from tests.support.clips import read
 from tests.support.media.media_files import frame_number, grey_frames
 from tests.support.media.track_kinds import CONTAINERS, Beside, Film, save_films
-from tests.support.reading import read
 
 WITH_SOUND = sorted(CONTAINERS.keys() - {".m2v", ".mxf", ".dv"})  # these hold no sound alone
 
@@ -44,7 +44,7 @@ def track(
 def test_the_film_is_a_default_track_then_the_one_of_most_frames_and_pixels(
     tracks: Sequence[Track], has_sound: bool, best: int | None
 ) -> None:
-    found = best_of(tracks, has_sound)
+    found = best_track(tracks, has_sound)
     assert (None if found is None else found.index) == best
 
 
@@ -53,7 +53,7 @@ def chosen(path: Path) -> int:
     try:
         format = sniff(os.pread(fd, HEAD_BYTES, 0))
         assert format is not None
-        return choose(fd, format, lambda: None)
+        return select_track(fd, format, lambda: None)
     finally:
         os.close(fd)
 
@@ -100,24 +100,24 @@ def test_sound_alone_is_refused_at_once(tmp_path: Path, suffix: str) -> None:
     assert isinstance(error, NotAllowedError)
     if suffix == ".ogv":  # is not even known as a video
         return
-    assert str(error) == "It holds sound alone, no pictures."
+    assert str(error) == "It contains only sound, no video."
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi"])
 def test_a_song_with_its_cover_as_a_track_is_no_film(tmp_path: Path, suffix: str) -> None:
     error = refused(save_films(tmp_path / f"a{suffix}", [Film(frames=grey_frames(1))], Beside(sounds=1)))
-    assert (error.code, str(error)) == ("not-allowed", "It holds sound with a cover picture, no film.")
+    assert (error.code, str(error)) == ("not-allowed", "It contains sound with a cover picture, but no video.")
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_song_with_an_attached_cover_is_no_film(tmp_path: Path, suffix: str) -> None:
     error = refused(save_films(tmp_path / f"a{suffix}", [], Beside(sounds=1, cover=True)))
-    assert (error.code, str(error)) == ("not-allowed", "It holds sound with a cover picture, no film.")
+    assert (error.code, str(error)) == ("not-allowed", "It contains sound with a cover picture, but no video.")
 
 
 def test_subtitles_alone_are_no_film(tmp_path: Path) -> None:
     error = refused(save_films(tmp_path / "a.mkv", [], Beside(subtitles=("subrip",))))
-    assert (error.code, str(error)) == ("not-allowed", "It holds no pictures.")
+    assert (error.code, str(error)) == ("not-allowed", "It contains no video.")
 
 
 def test_in_a_file_that_breaks_off_the_film_may_still_come(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_film_in_many_languages_is_read(tmp_path: Path, suffix: str) -> None:
 
 def test_a_codec_that_is_not_on_the_list_is_refused(tmp_path: Path) -> None:
     error = refused(save_films(tmp_path / "a.avi", [Film(frames=grey_frames(4), codec="asv1")]))
-    assert (error.code, str(error)) == ("not-allowed", "The video's codec (asv1) is not one that smolwatch opens.")
+    assert (error.code, str(error)) == ("not-allowed", "smolwatch does not support the video's codec (asv1).")
 
 
 def test_a_track_that_can_be_shown_is_preferred_to_one_that_cannot(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from daemon.media.video import containers, frame_seeker, track_selection, videos
 from daemon.media.video.containers import CODECS, DEMUXERS
 from daemon.media.video.duration import Duration
 from storage.records import MediaKind
+from tests.support.clips import plan, read
 from tests.support.media.media_files import frame_number, grey_frames, save_video, some_frames, turn_video
 from tests.support.media.track_kinds import CONTAINERS, FORMATS, TAPE, TELEVISION, Beside, Film, save_film, save_films
-from tests.support.reading import plan, read
 
 #: So that the pictures come last.
 FASTSTART = {".mp4": {"movflags": "faststart"}}
@@ -29,15 +29,15 @@ SUFFIXES = ["mp4", "mov", "mkv", "webm", "avi"]
 
 
 def count_shots(monkeypatch: pytest.MonkeyPatch) -> list[VideoFrame]:
-    """Every frame that is decoded from here on."""
+    """All frames that are decoded from here on."""
     decoded: list[VideoFrame] = []
-    shot = frame_seeker.FrameSeeker._shot
+    shot = frame_seeker.FrameSeeker._timed
 
     def counting(self: frame_seeker.FrameSeeker, frame: VideoFrame) -> frame_seeker.SeekedFrame:
         decoded.append(frame)
         return shot(self, frame)
 
-    monkeypatch.setattr(frame_seeker.FrameSeeker, "_shot", counting)
+    monkeypatch.setattr(frame_seeker.FrameSeeker, "_timed", counting)
     return decoded
 
 
@@ -55,7 +55,7 @@ def test_the_stock_rules_frames_are_seen_under_their_own_times(tmp_path: Path, s
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_facts_of_a_video_are_told(tmp_path: Path, suffix: str) -> None:
+def test_the_facts_of_a_video_are_reported(tmp_path: Path, suffix: str) -> None:
     media = read(save_video(tmp_path / f"a.{suffix}", grey_frames(24, (96, 64)), 12)).media
     assert (media.kind, media.format, media.width, media.height) == (MediaKind.VIDEO, suffix, 96, 64)
     assert (media.seconds, media.frame_rate, media.frames_seen) == (2.0, 12.0, 2)
@@ -82,16 +82,16 @@ def test_where_the_film_ends_before_its_estimate_it_is_planned_once_more(
     tmp_path: Path, frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
-    monkeypatch.setattr(videos, "length_of", lambda *_: Duration(frames=frames, rate=8, estimated=True))
+    monkeypatch.setattr(videos, "measure", lambda *_: Duration(frames=frames, rate=8, estimated=True))
     clip = read(path)
     assert numbers(clip) == [0, 11, 23]
     assert clip.media.seconds == 3.0
 
 
 def test_a_length_that_was_measured_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where frames at the end cannot be decoded, the film is as long as its packets say."""
+    """If frames at the end cannot be decoded, the packets determine the duration."""
     path = save_video(tmp_path / "a.mkv", grey_frames(24), 8)
-    monkeypatch.setattr(videos, "length_of", lambda *_: Duration(frames=48, rate=8))
+    monkeypatch.setattr(videos, "measure", lambda *_: Duration(frames=48, rate=8))
     assert read(path).media.seconds == 6.0
 
 
@@ -169,14 +169,14 @@ def test_a_fragmented_video_is_read_whole(tmp_path: Path) -> None:
     [("mp4", {}), ("mp4", {"movflags": "frag_keyframe+empty_moov"}), ("mkv", {}), ("avi", {}), ("webm", {})],
 )
 @pytest.mark.parametrize("group", [30, 43])
-def test_leaping_and_going_on_foot_see_the_same(
+def test_seeking_and_decoding_all_give_the_same_frames(
     tmp_path: Path, suffix: str, options: dict[str, str], group: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = [frame for frame in grey_frames(45, (32, 32)) for _ in range(20)]
     path = save_video(tmp_path / f"a.{suffix}", frames, 10, group=group, options=options)
     shown = count_shots(monkeypatch)
     leapt, leapt_cost = read(path, plan(per_second=0.2)), len(shown)
-    monkeypatch.setattr(frame_seeker, "WORTH_FRAMES", 10**9)
+    monkeypatch.setattr(frame_seeker, "MIN_SKIPPED_FRAMES", 10**9)
     walked, walked_cost = read(path, plan(per_second=0.2)), len(shown) - leapt_cost
     assert leapt_cost < 0.8 * walked_cost
     assert leapt.timestamps == walked.timestamps
@@ -185,8 +185,8 @@ def test_leaping_and_going_on_foot_see_the_same(
 
 def test_in_a_hurry_key_frames_are_taken_under_their_own_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(48), 8, group=5)
-    monkeypatch.setattr(frame_seeker, "HURRY_PIXELS", 64 * 48 * 9)
-    monkeypatch.setattr(frame_seeker, "WORTH_FRAMES", 10**9)
+    monkeypatch.setattr(frame_seeker, "MAX_FULL_DECODE_PIXELS", 64 * 48 * 9)
+    monkeypatch.setattr(frame_seeker, "MIN_SKIPPED_FRAMES", 10**9)
     clip = read(path)
     assert len(clip.pictures) >= 4
     assert clip.timestamps == pytest.approx([number / 8 for number in numbers(clip)], abs=0.07)
@@ -244,14 +244,14 @@ def test_rubbish_is_refused_with_a_sentence(tmp_path: Path, beginning: bytes) ->
 
 @pytest.mark.parametrize("format", DEMUXERS)
 def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path, format: str) -> None:
-    """Even past the sniffing: FFmpeg has one descriptor, no way to another, and one demuxer."""
+    """Even after passing `sniff`: FFmpeg has one descriptor, no other protocol, and one demuxer."""
     secret = save_video(tmp_path / "secret.mp4", grey_frames(4))
     path = tmp_path / "list.mp4"
     for text in (f"ffconcat version 1.0\nfile {secret.name}\n", f"#EXTM3U\n#EXTINF:1,\n{secret}\n"):
         path.write_text(text)
         fd = os.open(path, os.O_RDONLY)
         try:
-            with containers.opened_container(fd, video(format)) as container:
+            with containers.open_container(fd, video(format)) as container:
                 assert not any(stream.codec_context.width for stream in container.streams.video)
         except av.FFmpegError:
             continue
@@ -260,7 +260,7 @@ def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path, format: str) -
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_damage_anywhere_is_either_survived_or_told(tmp_path: Path, suffix: str) -> None:
+def test_damage_anywhere_is_either_tolerated_or_reported(tmp_path: Path, suffix: str) -> None:
     path = save_video(tmp_path / f"a.{suffix}", some_frames(16, size=(64, 48)))
     whole = path.read_bytes()
     rng = np.random.default_rng(7)
@@ -366,7 +366,7 @@ def test_small_boxes_in_front_are_no_obstacle(tmp_path: Path, first: bytes, suff
 
 
 def smeared(path: Path, *, start: float = 0.4, end: float = 0.6) -> Path:
-    """A part of the file's pictures filled with zeros."""
+    """A part of the file's video data filled with zeros."""
     content = bytearray(path.read_bytes())
     pictures = max(content.find(b"mdat"), 0)
     first, last = (round(pictures + (len(content) - pictures) * part) for part in (start, end))
@@ -376,7 +376,7 @@ def smeared(path: Path, *, start: float = 0.4, end: float = 0.6) -> Path:
 
 
 def noise(count: int) -> list[Image.Image]:
-    """The left half is black in the first half of the film and white in the other."""
+    """The left half is black in the first half of the video and white in the second."""
     rng = np.random.default_rng(5)
     frames = [Image.fromarray(rng.integers(90, 170, (96, 128), np.uint8)).convert("RGB") for _ in range(count)]
     for number, frame in enumerate(frames):
@@ -385,8 +385,8 @@ def noise(count: int) -> list[Image.Image]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".flv", ".wmv", ".mxf"])
-def test_a_lost_middle_is_told_and_its_ruins_are_not_shown(tmp_path: Path, suffix: str) -> None:
-    """What a decoder guesses between black and white is neither. VP8's does not tell of a frame that is torn itself."""
+def test_a_lost_middle_is_reported_and_its_damaged_frames_are_not_used(tmp_path: Path, suffix: str) -> None:
+    """A guessed picture between black and white is neither. VP8's decoder does not report a damaged frame itself."""
     path = save_films(tmp_path / f"a{suffix}", [Film(frames=noise(75), fps=25)], options=FASTSTART.get(suffix))
     clip = read(smeared(path), plan(per_second=25, max_frames=75))
     assert DAMAGED in clip.defects
@@ -437,7 +437,7 @@ def test_refusals_are_sentences_and_a_librarys_words_are_apart(tmp_path: Path, s
     assert refusal.value.detail
 
 
-def test_sound_and_words_beside_a_film_are_no_defects(tmp_path: Path) -> None:
+def test_sound_and_subtitles_are_no_defects(tmp_path: Path) -> None:
     beside = Beside(sounds=2, subtitles=("mov_text",), cover=True, chapters=True, timecode=True)
     clip = read(save_films(tmp_path / "a.mov", [Film(frames=grey_frames(24))], beside))
     assert (numbers(clip), clip.defects) == ([0, 11, 23], ())

@@ -13,11 +13,11 @@ import pytest
 
 from daemon.errors import DecoderBrokenError, MediaError
 from daemon.media.decoder.sandbox import landlock, seatbelt, seccomp
-from daemon.media.decoder.sandbox.lockdown import Sandbox, locked_by
+from daemon.media.decoder.sandbox.lockdown import Sandbox, apply_locks
 from storage.lifecycle import Cause
-from tests.fakes.readers import forgetting, late, obedient, remembering, unlocked
+from tests.fakes.readers import forget_module, no_sandbox, remember_modules, scripted, without_late_imports
 from tests.support.checkout import ROOT
-from tests.support.decoding import decoding, opened, order, told
+from tests.support.decoders import command_file, decode, decoding, reader_message
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image, turn_video
 from tests.support.media.track_kinds import CONTAINERS, TAPE, Beside, Film, save_film, save_films
 
@@ -29,7 +29,7 @@ HEADERS = {
 
 
 def answers(machine: str, number: int, architecture: int) -> int:
-    """What the kernel would do: the filter, run by hand."""
+    """The kernel's decision: the filter program, interpreted."""
     data = {seccomp.NUMBER_AT: number, seccomp.ARCHITECTURE_AT: architecture}
     program, at, word = seccomp.program(machine), 0, 0
     while True:
@@ -69,7 +69,7 @@ def test_the_calls_numbers_are_the_kernels(machine: str, column: int) -> None:
     ("version", "fields"),
     [(1, (0x1FFF,)), (3, (0x7FFF,)), (4, (0x7FFF, 3)), (5, (0xFFFF, 3)), (6, (0xFFFF, 3, 3)), (9, (0xFFFF, 3, 3))],
 )
-def test_landlock_takes_away_all_that_its_version_knows(version: int, fields: tuple[int, ...]) -> None:
+def test_landlock_denies_everything_that_its_version_supports(version: int, fields: tuple[int, ...]) -> None:
     assert struct.unpack(f"={len(fields)}Q", landlock.ruleset(version)) == fields
 
 
@@ -80,7 +80,7 @@ def test_the_macs_profile_denies_network_and_writing() -> None:
 
 
 def test_the_macs_profile_denies_peoples_files_and_allows_python_its_own_afterwards() -> None:
-    """The last rule that fits counts. An answer of the system to that is to be had on a Mac alone."""
+    """The last matching rule wins. Only a Mac can show that the system accepts it."""
     lines = seatbelt.profile(["/Users/me/.venv", '/Users/a "b"\\c', "/Users/me/.venv"]).splitlines()
     assert lines[-4:] == [
         '(deny file-read-data (subpath "/Users"))',
@@ -91,7 +91,7 @@ def test_the_macs_profile_denies_peoples_files_and_allows_python_its_own_afterwa
 
 
 def test_the_folders_that_python_needs_hold_all_that_reading_loads_and_no_inbox() -> None:
-    needed = [Path(folder) for folder in seatbelt.needed()]
+    needed = [Path(folder) for folder in seatbelt.required_folders()]
     script = "from daemon.media.decoder.warmup import preload; preload(); import sys; print(*(file for module in "
     script += "list(sys.modules.values()) if (file := getattr(module, '__file__', None))), sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -101,32 +101,32 @@ def test_the_folders_that_python_needs_hold_all_that_reading_loads_and_no_inbox(
     assert not any((ROOT / "inbox").is_relative_to(folder) for folder in needed)
 
 
-def test_what_the_system_refuses_is_said_and_the_rest_holds() -> None:
+def test_a_refused_lock_is_reported_and_the_others_apply() -> None:
     def refuses() -> None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-    assert locked_by({"first": refuses, "second": lambda: None}) == Sandbox(
+    assert apply_locks({"first": refuses, "second": lambda: None}) == Sandbox(
         kind="second", reason="first: Function not implemented"
     )
-    assert locked_by({"first": refuses}).kind == "none"
-    assert locked_by({}) == Sandbox(kind="none", reason=f"smolwatch knows no sandbox for {sys.platform}")
-    assert locked_by({"first": lambda: None, "second": lambda: None}) == Sandbox(kind="first+second")
+    assert apply_locks({"first": refuses}).kind == "none"
+    assert apply_locks({}) == Sandbox(kind="none", reason=f"smolwatch has no sandbox for {sys.platform}")
+    assert apply_locks({"first": lambda: None, "second": lambda: None}) == Sandbox(kind="first+second")
 
 
 @ON_LINUX
 def test_a_hijacked_decoder_can_do_nothing_outside(tmp_path: Path) -> None:
-    with decoding(obedient) as decoder:
+    with decoding(scripted) as decoder:
         sandbox = decoder.sandbox()
         if sandbox.kind != "landlock+seccomp":
             pytest.skip(f"this kernel has less: {sandbox.reason}")
-        assert told(decoder, order(tmp_path, "escape")) == "none"
+        assert reader_message(decoder, command_file(tmp_path, "escape")) == "none"
 
 
 def test_without_a_sandbox_the_same_attempts_succeed(tmp_path: Path) -> None:
     """Or the test above could not fail."""
-    with decoding(obedient, unlocked) as decoder:
+    with decoding(scripted, no_sandbox) as decoder:
         assert {"read", "list", "utime", "tcp", "udp", "unix", "exec", "signal"} <= set(
-            told(decoder, order(tmp_path, "escape")).split()
+            reader_message(decoder, command_file(tmp_path, "escape")).split()
         )
 
 
@@ -183,7 +183,7 @@ def films_of_every_kind(folder: Path) -> list[Path]:
 
 
 def refused_files(folder: Path) -> list[Path]:
-    """What is refused has its own ways through the libraries."""
+    """Refused files take their own code paths through the libraries."""
     torn = folder / "torn.mp4"
     torn.write_bytes(save_film(folder / "whole.mp4", grey_frames(8)).read_bytes()[:300])
     empty = folder / "none.jpg"
@@ -195,19 +195,19 @@ def refused_files(folder: Path) -> list[Path]:
 
 
 def test_no_format_needs_anything_that_was_not_loaded_before_the_lock(tmp_path: Path) -> None:
-    with decoding(late, remembering) as decoder:
+    with decoding(without_late_imports, remember_modules) as decoder:
         for path in [*files_of_every_kind(tmp_path), *films_of_every_kind(tmp_path)]:
-            assert opened(decoder, path).pictures, path.name
+            assert decode(decoder, path).pictures, path.name
         for path in refused_files(tmp_path):
             with pytest.raises(MediaError) as refusal:
-                opened(decoder, path)
+                decode(decoder, path)
             assert refusal.value.code in ("unreadable", "not-allowed"), path.name
 
 
-def test_what_is_loaded_late_would_be_told(tmp_path: Path) -> None:
+def test_a_late_import_would_be_detected(tmp_path: Path) -> None:
     """Or the tests around this one could not fail."""
-    with decoding(late, forgetting) as decoder, pytest.raises(DecoderBrokenError) as broken:
-        opened(decoder, save_film(tmp_path / "a.mkv", grey_frames(4)))
+    with decoding(without_late_imports, forget_module) as decoder, pytest.raises(DecoderBrokenError) as broken:
+        decode(decoder, save_film(tmp_path / "a.mkv", grey_frames(4)))
     assert broken.value.detail.startswith("ImportError: loaded late: ")
 
 
@@ -215,13 +215,13 @@ READS = """
 import sys
 from pathlib import Path
 from daemon.errors import DecoderBrokenError, MediaError
-from tests.support.decoding import decoding, opened
-from tests.fakes.readers import late, remembering
+from tests.support.decoders import decode, decoding
+from tests.fakes.readers import remember_modules, without_late_imports
 if __name__ == "__main__":
-    with decoding(late, remembering) as decoder:
+    with decoding(without_late_imports, remember_modules) as decoder:
         for path in sys.argv[2:]:
             try:
-                opened(decoder, Path(path))
+                decode(decoder, Path(path))
             except DecoderBrokenError as error:
                 sys.exit(f"{path}: {error.detail}")
             except MediaError as error:
@@ -236,7 +236,7 @@ if __name__ == "__main__":
 def test_the_process_as_it_is_loads_nothing_late_and_complains_of_nothing(
     tmp_path: Path, how: str, made: Callable[[Path], list[Path]]
 ) -> None:
-    """Without what tests load besides: a process under pytest begins by importing pytest."""
+    """In a plain process: under pytest, it would begin by importing pytest."""
     script = tmp_path / "reads.py"
     script.write_text(READS)
     command = [sys.executable, str(script), how, *map(str, made(tmp_path))]
@@ -249,11 +249,11 @@ def test_the_process_as_it_is_loads_nothing_late_and_complains_of_nothing(
 @ON_LINUX
 @pytest.mark.parametrize("attempt", ["import", "look-up"])
 def test_what_the_locked_in_process_cannot_load_is_the_machines_fault(tmp_path: Path, attempt: str) -> None:
-    with decoding(obedient) as decoder:
+    with decoding(scripted) as decoder:
         if "landlock" not in decoder.sandbox().kind:
             pytest.skip("nothing keeps it from opening files here")
         with pytest.raises(DecoderBrokenError) as broken:
-            opened(decoder, order(tmp_path, attempt))
+            decode(decoder, command_file(tmp_path, attempt))
         assert broken.value.cause is Cause.ENVIRONMENT
         assert "Error" in broken.value.detail
-        assert opened(decoder, save_image(tmp_path / "a.png", some_image(1))).pictures  # the next file is read as ever
+        assert decode(decoder, save_image(tmp_path / "a.png", some_image(1))).pictures  # the next file is read as ever

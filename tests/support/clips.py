@@ -1,4 +1,4 @@
-"""Short ways to read one file as the decoder does."""
+"""Decode plans, and clips decoded in the test's own process."""
 
 from __future__ import annotations
 

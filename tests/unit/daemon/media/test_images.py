@@ -16,14 +16,14 @@ from daemon.errors import (
     TooLargeError,
     UnreadableError,
 )
-from daemon.media.picture import images
-from daemon.media.picture.orientation import TURNS
+from daemon.media import images
+from daemon.media.picture.orientation import TRANSPOSES
 from daemon.media.picture.stored_picture import StoredPicture
 from storage.description import Media
 from storage.records import MediaKind
 from tests.support.bombs import gif_of, png_of
+from tests.support.clips import plan, read
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
-from tests.support.reading import plan, read
 
 FORMATS = {
     "JPEG": "jpeg",
@@ -61,7 +61,7 @@ def test_the_orientation_tag_is_obeyed(tmp_path: Path, format: str, orientation:
     picture = Image.new("RGB", (64, 32), "black")
     picture.paste("red", (0, 0, 32, 16))
     clip = read(save_image(tmp_path / "a", picture, format, orientation=orientation))
-    shown = picture.transpose(TURNS[orientation]) if orientation > 1 else picture
+    shown = picture.transpose(TRANSPOSES[orientation]) if orientation > 1 else picture
     assert (clip.media.width, clip.media.height) == shown.size
     assert distance(clip.pictures[0], shown) < 5
 
@@ -168,7 +168,7 @@ def test_a_truncated_picture_is_refused_with_a_sentence(tmp_path: Path, format: 
 
 
 def refused_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception) -> MediaError:
-    """What a reader's error comes out as."""
+    """The MediaError that a reader's exception becomes."""
 
     def broken(*_: object) -> StoredPicture:
         raise error
@@ -213,7 +213,7 @@ def test_text_under_a_pictures_name_is_refused(tmp_path: Path, text: bytes, name
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_damage_anywhere_is_either_survived_or_told(tmp_path: Path, format: str) -> None:
+def test_damage_anywhere_is_either_tolerated_or_reported(tmp_path: Path, format: str) -> None:
     path = save_image(tmp_path / "a", some_image(5, (64, 48)), format)
     whole = path.read_bytes()
     rng = np.random.default_rng(7)
@@ -230,7 +230,7 @@ def test_damage_anywhere_is_either_survived_or_told(tmp_path: Path, format: str)
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_when_memory_is_short_the_picture_is_smaller_and_its_own_size_is_still_told(
+def test_with_low_memory_the_picture_is_smaller_and_its_own_size_is_still_reported(
     tmp_path: Path, format: str, orientation: int
 ) -> None:
     path = save_image(tmp_path / "a", some_image(1, (1600, 1200)), format, orientation=orientation)

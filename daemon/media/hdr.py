@@ -1,12 +1,12 @@
-"""High dynamic range and wide colour as ordinary pixels: white stays white, orange stays orange. Pure.
+"""Converts HDR and wide-gamut colours to sRGB; white stays white and hues stay. Pure.
 
 Sources: Rec. ITU-R BT.2100 (PQ, which is SMPTE ST 2084, and HLG), BT.2408 (how bright white is), BT.709, BT.2020 and
 SMPTE EG 432-1 (primaries), IEC 61966-2-1 (sRGB).
 
-PQ tells how much light a pixel is. HLG tells its share of what a display can do, and an ordinary display may show the
-signal with its own curve (BT.2100). That is done here, with the contrast (system gamma) of the HLG display and a scale
-that brings paper white near white. Ordinary films that are labelled HLG and are not keep their hues in this way, which
-the inverse of HLG's own curve would change.
+PQ encodes absolute luminance. HLG encodes luminance relative to the display, and an SDR display may show the signal
+with its own curve (BT.2100). This module does that, with the contrast (system gamma) of an HLG display and a scale
+that brings paper white near white. SDR videos wrongly labelled as HLG keep their hues this way; the inverse of HLG's
+own curve would change them.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ Primaries = Literal["bt2020", "bt709", "p3"]
 Light = NDArray[np.float32]
 Signal = NDArray[np.float32] | NDArray[np.uint16]
 
-#: Luminance of a sheet of white paper, in cd/m² (BT.2408). It becomes the white of ordinary pixels.
-WHITE_NITS = 203.0
+#: Luminance of white paper, in cd/m² (BT.2408). It becomes the white of sRGB.
+PAPER_WHITE_NITS = 203.0
 PQ_PEAK_NITS = 10_000.0
 #: The HLG signal that becomes white. Paper white, at 75 % (BT.2408), becomes 239 of 255.
 HLG_WHITE = 0.78
-#: The power of luminance by which the display of an HLG programme adds contrast: system gamma 1.2 (BT.2100) less 1.
+#: Exponent of luminance for the contrast of an HLG display: system gamma 1.2 (BT.2100) minus 1.
 HLG_CONTRAST = 0.2
 #: Luminance of linear BT.2020 red, green and blue.
 LUMINANCE = (0.2627, 0.6780, 0.0593)
-#: Light up to this share of white is shown as it is. What is brighter comes ever closer to 1: white itself to 0.95.
+#: Light up to this share of white is unchanged. Brighter values approach 1; white itself becomes 0.95.
 KNEE = 0.9
-#: Values of a table that stands for a curve: as many as 16 bits tell apart.
+#: Entries of a lookup table for a curve: one per 16-bit value.
 LEVELS = 1 << 16
-#: So many pixels are in work at once, as many as fit a processor's cache.
+#: Pixels converted at once, so that they fit into the CPU cache.
 CHUNK_PIXELS = 1 << 15
 
 #: x and y of red, green and blue. All share the white point D65.
@@ -50,37 +50,37 @@ D65 = (0.3127, 0.3290)
 
 
 def to_sdr(signal: Signal, *, transfer: Transfer, primaries: Primaries) -> Pixels:
-    """Ordinary sRGB pixels of a picture in another transfer or with other primaries.
+    """sRGB pixels of a picture with another transfer function or other primaries.
 
-    `signal`: (height, width, 3), non-linear R'G'B' from 0 to 1, or the same in 16 bits, 0 to 65535. With "sdr" the
-    transfer is sRGB's own and only the primaries are converted. Works in chunks: beyond the result it needs few MB.
+    `signal`: (height, width, 3), non-linear R'G'B' from 0 to 1, or the same in 16 bits, 0 to 65535. "sdr" means the
+    transfer of sRGB; only the primaries are converted. Works in chunks: needs only a few MB besides the result.
     """
     pixels: Pixels = np.empty(signal.shape, np.uint8)
     rows = max(CHUNK_PIXELS // max(signal.shape[1], 1), 1)
     for top in range(0, signal.shape[0], rows):
         part = slice(top, top + rows)
-        light = mixed(linear(signal[part], transfer), conversion(primaries))
+        light = apply_matrix(linearize(signal[part], transfer), to_bt709(primaries))
         np.maximum(light, 0, out=light)
         if transfer != "sdr":
-            soften(light)
+            compress_highlights(light)
         for channel, values in enumerate(light):
-            pixels[part, :, channel] = srgb_table()[steps(values)]
+            pixels[part, :, channel] = srgb_table()[table_indices(values)]
     return pixels
 
 
-def linear(signal: Signal, transfer: Transfer) -> Light:
+def linearize(signal: Signal, transfer: Transfer) -> Light:
     """Light of each channel, (3, rows, width); 1 is white."""
     table = light_table(transfer)
     light: Light = np.empty((3, *signal.shape[:2]), np.float32)
     for channel in range(3):
-        light[channel] = table[steps(signal[..., channel])]
+        light[channel] = table[table_indices(signal[..., channel])]
     if transfer == "hlg":
-        light *= mixed(light, np.array([LUMINANCE]))[0] ** HLG_CONTRAST
+        light *= apply_matrix(light, np.array([LUMINANCE]))[0] ** HLG_CONTRAST
     return light
 
 
-def mixed(light: Light, matrix: NDArray[np.float64]) -> Light:
-    """`matrix` times each pixel. Without BLAS, which would use threads of its own."""
+def apply_matrix(light: Light, matrix: NDArray[np.float64]) -> Light:
+    """`matrix` times each pixel. Without BLAS, which would start its own threads."""
     result: Light = np.empty((len(matrix), *light.shape[1:]), np.float32)
     for row, (red, green, blue) in zip(result, matrix.astype(np.float32), strict=True):
         np.multiply(light[0], red, out=row)
@@ -89,8 +89,8 @@ def mixed(light: Light, matrix: NDArray[np.float64]) -> Light:
     return result
 
 
-def soften(light: Light) -> None:
-    """Bring highlights below 1, in place. All channels shrink alike, so that no colour changes its hue."""
+def compress_highlights(light: Light) -> None:
+    """Compress highlights to below 1, in place. All channels are scaled alike, so that hues stay."""
     brightest = light.max(axis=0)
     bright = brightest > KNEE
     if bright.any():
@@ -98,8 +98,8 @@ def soften(light: Light) -> None:
         light[:, bright] *= (KNEE + (1 - KNEE) * over / (1 + over)) / brightest[bright]
 
 
-def steps(values: Signal) -> NDArray[np.uint16]:
-    """Where `values` stand in a table of LEVELS. What lies outside 0 to 1 counts as the nearest end."""
+def table_indices(values: Signal) -> NDArray[np.uint16]:
+    """Indices of `values` in a table of LEVELS entries; values outside 0 to 1 are clipped."""
     if values.dtype == np.uint16:
         return values.astype(np.uint16, copy=False)
     return (values * (LEVELS - 1) + 0.5).clip(0, LEVELS - 1).astype(np.uint16)
@@ -112,7 +112,7 @@ def light_table(transfer: Transfer) -> NDArray[np.float32]:
     if transfer == "pq":
         power = signal ** (1 / 78.84375)
         light = (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
-        return (light * PQ_PEAK_NITS / WHITE_NITS).astype(np.float32)
+        return (light * PQ_PEAK_NITS / PAPER_WHITE_NITS).astype(np.float32)
     if transfer == "hlg":
         signal /= HLG_WHITE
     light = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
@@ -128,7 +128,7 @@ def srgb_table() -> NDArray[np.uint8]:
 
 
 @cache
-def conversion(primaries: Primaries) -> NDArray[np.float64]:
+def to_bt709(primaries: Primaries) -> NDArray[np.float64]:
     """The matrix from linear light of `primaries` to that of BT.709."""
     matrix: NDArray[np.float64] = np.linalg.inv(to_xyz("bt709")) @ to_xyz(primaries)
     return matrix

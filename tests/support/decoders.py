@@ -1,4 +1,4 @@
-"""Opening files through a real decoder process, and control for the reader that obeys (`tests.fakes.readers`)."""
+"""Real decoder processes, and control of their scripted reader (`tests.fakes.readers`)."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ import pytest
 from daemon.errors import UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder.decoder import Decoder
-from daemon.media.decoder.decoder_child import LockIn, Reader, read_clip
-from daemon.media.decoder.sandbox.lockdown import lock_in
+from daemon.media.decoder.decoder_child import EnterSandbox, Reader, read_clip
+from daemon.media.decoder.sandbox.lockdown import enter_sandbox
 from storage.records import Fingerprint
-from tests.support.reading import plan
+from tests.support.clips import plan
 
 
 @contextmanager
-def decoding(read: Reader = read_clip, lock_in: LockIn = lock_in) -> Iterator[Decoder]:
-    with closing(Decoder(read=read, lock_in=lock_in)) as decoder:
+def decoding(read: Reader = read_clip, enter_sandbox: EnterSandbox = enter_sandbox) -> Iterator[Decoder]:
+    with closing(Decoder(read=read, enter_sandbox=enter_sandbox)) as decoder:
         yield decoder
 
 
-def order(tmp_path: Path, word: str) -> Path:
-    """A file that makes the obedient reader do as the word says."""
+def command_file(tmp_path: Path, word: str) -> Path:
+    """A file that makes the scripted reader do what the word says."""
     path = tmp_path / f"{word}.jpg"
     path.write_text(f"{word} ")
     return path
 
 
-def opened(decoder: Decoder, path: Path, how: DecodePlan | None = None) -> Clip:
+def decode(decoder: Decoder, path: Path, how: DecodePlan | None = None) -> Clip:
     return decoder.open(os.fsencode(path), Fingerprint.of(path.lstat()), how or plan())
 
 
-def told(decoder: Decoder, path: Path) -> str:
-    """What the reader says of itself, of the file, or of what it can do."""
+def reader_message(decoder: Decoder, path: Path) -> str:
+    """The message of the reader's UnreadableError: about its process, the file, or what it can do."""
     with pytest.raises(UnreadableError) as refused:
-        opened(decoder, path)
+        decode(decoder, path)
     return str(refused.value)
 
 
 def pid_of(decoder: Decoder, tmp_path: Path) -> int:
-    return int(told(decoder, order(tmp_path, "self")).split()[0])
+    return int(reader_message(decoder, command_file(tmp_path, "self")).split()[0])
 
 
 def is_running(pid: int) -> bool:
@@ -55,10 +55,10 @@ def is_running(pid: int) -> bool:
         return False
 
 
-class Scales:
-    """Weighs this process's children all the time: a decoder that grew fat is gone as soon as it has answered.
+class PeakMemory:
+    """Samples the peak memory of this process's children continuously: a leaking decoder exits after its reply.
 
-    Where the system tells nothing of the kind, everything weighs 0.
+    0 where the system does not report it.
     """
 
     EVERY_SECONDS = 0.02
@@ -68,7 +68,7 @@ class Scales:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._weigh_again_and_again)
 
-    def __enter__(self) -> Scales:
+    def __enter__(self) -> PeakMemory:
         self._thread.start()
         return self
 
@@ -76,13 +76,13 @@ class Scales:
         self._over.set()
         self._thread.join()
 
-    def most_bytes(self) -> int:
-        """The most that one of them has had resident since this was asked last."""
+    def max_bytes(self) -> int:
+        """The peak resident bytes of one child since the last call."""
         self._weigh()
         most, self._most = self._most, 0
         for pid in children():
             with suppress(OSError):
-                Path(f"/proc/{pid}/clear_refs").write_text("5")  # its own mark begins anew: proc_pid_clear_refs(5)
+                Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset the peak: proc_pid_clear_refs(5)
         return most
 
     def _weigh_again_and_again(self) -> None:
@@ -97,7 +97,7 @@ class Scales:
 
 
 def children() -> list[str]:
-    """Process ids. Asked of the kernel: `multiprocessing.active_children` would reap them from this thread."""
+    """Process IDs, from the kernel: `multiprocessing.active_children` would reap them from this thread."""
     found: list[str] = []
     for task in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):

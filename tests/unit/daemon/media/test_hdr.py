@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.media.video.hdr import Primaries, Transfer, to_sdr
+from daemon.media.hdr import Primaries, Transfer, to_sdr
 
 #: What ordinary pixels look like in PQ, HLG and wide colour is worked out here anew, from the other side.
 COLOURS = {
@@ -139,7 +139,7 @@ def test_signals_outside_their_range_count_as_its_ends() -> None:
 
 
 def test_a_picture_of_any_shape_keeps_every_pixel_in_its_place() -> None:
-    """Also where a row is longer than what is in work at once, and where the picture is a turned view of another."""
+    """Also if a row is longer than a chunk, and if the picture is a transposed view of another."""
     for shape in ((1, 70_000), (700, 90), (3, 1)):
         values = np.random.default_rng(4).random((*shape, 3), dtype=np.float32)
         whole = to_sdr(values, transfer="pq", primaries="bt2020")

@@ -1,4 +1,4 @@
-"""Videos and pictures that broke off, or say of themselves what cannot be."""
+"""Videos and pictures that are truncated, or have impossible headers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.media.media_files import grey_frames, save_video
 PARTS = 25
 
 
-def cut(content: bytes) -> Iterator[bytes]:
-    """The file as far as it had come at every twenty-fifth of the way."""
+def truncations(content: bytes) -> Iterator[bytes]:
+    """The file truncated at every twenty-fifth of its length."""
     for part in range(1, PARTS):
         yield content[: len(content) * part // PARTS]
 
 
-def of_no_frames(path: Path) -> Path:
-    """A container that announces a video and holds none of it."""
+def without_frames(path: Path) -> Path:
+    """A container with a video stream and no frames."""
     with av.open(str(path), "w", format="mp4", container_options={"movflags": "empty_moov"}) as file:
         stream = file.add_stream("libx264", rate=Fraction(8))
         assert isinstance(stream, VideoStream)
@@ -33,8 +33,8 @@ def of_no_frames(path: Path) -> Path:
     return path
 
 
-def of_bad_tags(path: Path) -> Path:
-    """A title that is no text in any encoding that is allowed there."""
+def with_bad_tags(path: Path) -> Path:
+    """A title that is not valid text in any encoding that is allowed there."""
     plain = save_video(path.with_name("plain.mp4"), grey_frames(4))
     with av.open(str(plain)) as source, av.open(str(path), "w", format="mp4") as file:
         file.metadata["title"] = "TITLEHERE"
@@ -47,8 +47,8 @@ def of_bad_tags(path: Path) -> Path:
     return path
 
 
-def of_length(path: Path, seconds: int) -> Path:
-    """Three seconds that are said to be so many, in every header that says it (version 0, as written here)."""
+def with_duration(path: Path, seconds: int) -> Path:
+    """A video of three seconds with another duration in all its headers (version 0, as written here)."""
     content = bytearray(save_video(path, grey_frames(24)).read_bytes())
     for name, scale_at, length_at in ((b"mvhd", 16, 20), (b"mdhd", 16, 20), (b"tkhd", None, 24)):
         at = content.index(name)
@@ -60,7 +60,7 @@ def of_length(path: Path, seconds: int) -> Path:
 
 
 def without_times(path: Path) -> Path:
-    """A raw stream in AVI, whose packets say nothing of when they are to be shown."""
+    """An AVI whose packets have no timestamps."""
     content = bytearray(save_video(path, grey_frames(16)).read_bytes())
     at = content.index(b"idx1")
     path.write_bytes(content[:at])
