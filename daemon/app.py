@@ -23,7 +23,7 @@ from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
 from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
-from daemon.intake.rescan import WISH, Rescan
+from daemon.intake.rescan import REQUEST_KEY, Rescan, RescanRequest
 from daemon.intake.sweep import inbox_root
 from daemon.intake.wakeup import Wakeup
 from daemon.lock import HomeLock
@@ -100,7 +100,7 @@ class Daemon:
         self._store = JobStore(database, clock.now)
         self._crashes = CrashLoop(self._store, self._started)
         self._library = Library(database)
-        self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
+        self._rescan_request = self._request_to_another_daemon()
         self._wakeup = Wakeup(clock)
         self._intake = self._make_intake()
         self._model_status = self._make_model_status()
@@ -140,7 +140,7 @@ class Daemon:
         while not (self._note.asked or self._stop.is_set()):
             try:
                 self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
-                self._hear_wishes()
+                self._read_rescan_request()
                 self._trouble.look()
                 if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
                     return code
@@ -156,12 +156,20 @@ class Daemon:
         self._supervisor.rest()
         self._store.set_state("engine", {"state": "safe mode", "reason": reason, "advice": ADVICE})
 
-    def _hear_wishes(self) -> None:
-        """Somebody may have said `smolwatch rescan`."""
-        wish = self._store.state(WISH)
-        if wish is not None and wish != self._wish:
-            self._wish = wish
-            self._intake.look_at_all(Rescan.wished(wish))
+    def _request_to_another_daemon(self) -> RescanRequest | None:
+        """A request that the last daemon left: its caller has been told, and the inbox is listed at the start."""
+        request = self._stored_request()
+        return None if request is None or request.daemon_pid == os.getpid() else request
+
+    def _read_rescan_request(self) -> None:
+        request = self._stored_request()
+        if request is not None and request != self._rescan_request:
+            self._rescan_request = request
+            self._intake.rescan(Rescan(request.id, request.compare))
+
+    def _stored_request(self) -> RescanRequest | None:
+        record = self._store.state(REQUEST_KEY)
+        return None if record is None else RescanRequest.from_record(record)
 
     def _wind_down(self) -> None:
         try:

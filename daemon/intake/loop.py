@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 from config.settings import InboxSettings
 from daemon.clock import Clock
@@ -28,7 +29,7 @@ from storage.records import Fingerprint
 
 
 class Intake:
-    """`run` is the thread, until the wakeup says that it is over. Any thread may call `look_again` and `look_at_all`.
+    """`run` is the thread, until the wakeup says that it is over. Any thread may call `look_again` and `rescan`.
 
     `queued` is called after files were admitted.
     """
@@ -64,7 +65,7 @@ class Intake:
         self._judged: dict[bytes, FileState] = {}
         self._turned_away: set[bytes] = set()
         self._names = HeldNames(root, filters)
-        self._wish: Rescan | None = None
+        self._requests: SimpleQueue[Rescan] = SimpleQueue()
         self._rescan = Rescan()
         self._look_due = 0.0
         self._idle = False
@@ -79,9 +80,9 @@ class Intake:
         """Judge a path anew, whatever was known of it."""
         self._again.add(path)
 
-    def look_at_all(self, rescan: Rescan) -> None:
-        """A person's wish: forget what was judged and list the inbox now; any thread. What came of it is in status."""
-        self._wish = rescan
+    def rescan(self, request: Rescan) -> None:
+        """Forget what was judged and list the inbox now; any thread. The result is in the status."""
+        self._requests.put(request)
         self._wakeup.wake()
 
     def run(self) -> None:
@@ -107,10 +108,7 @@ class Intake:
         if lost:
             self._names.doubt_all()
             self._schedule.ask()
-        if self._wish is not None:
-            self._rescan, self._wish = self._wish, None
-            self._judged.clear()
-            self._schedule.ask()
+        self._take_requests()
         if self._schedule.is_due(self._clock.monotonic(), self._clock.now().timestamp()):
             self._sweep()
         self._look()
@@ -156,6 +154,14 @@ class Intake:
         self._names.doubt_all()
         self._schedule.ask()
 
+    def _take_requests(self) -> None:
+        while not self._requests.empty():
+            request = self._requests.get_nowait()
+            request.replace(self._rescan)
+            self._rescan = request
+            self._judged.clear()
+            self._schedule.ask()
+
     def _sweep(self) -> None:
         began = self._clock.monotonic()
         own: set[bytes] = set()
@@ -169,7 +175,8 @@ class Intake:
         self.progress.seen = len(present)
         self.progress.last_sweep = self._clock.now()
         self._gate.aside.listed(present)
-        self._rescan.listed(present, self._reconciler.swept(present, own, is_asked=self._rescan.is_new))
+        restored = self._reconciler.swept(present, own, is_asked=self._rescan.is_new)
+        self._rescan.listed(present, present & set(self._settling.paths()), restored)
 
     def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
         """Sight everything below a folder; gives the paths of the files that may be taken, and gathers our own's."""
@@ -228,7 +235,7 @@ class Intake:
         waiting = self._settling.observe(path, status, self._clock.monotonic(), young=young)
         if waiting is None:
             return
-        self._rescan.pass_over(path)
+        self._rescan.skip(path)
         if waiting is NOT_DOWNLOADED and self._gate.knows(path, Fingerprint.of(status)):  # and was evicted since
             self._judge(path, status)
         else:
@@ -253,7 +260,7 @@ class Intake:
             return None
 
     def _forget(self, path: bytes) -> None:
-        self._rescan.pass_over(path)
+        self._rescan.skip(path)
         self._settling.forget(path)
         self._judged.pop(path, None)
         self._gate.refusals.forget(path)
