@@ -21,6 +21,7 @@ from daemon.inference.weights.sources import check_here, model_key
 from daemon.intake.admitter import Admitter
 from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
+from daemon.intake.inbox_path import check_inbox
 from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.rescan import REQUEST_KEY, Rescan, RescanRequest
@@ -57,9 +58,10 @@ def run(
 ) -> int:
     """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done. The exit code.
 
-    Raises AlreadyRunningError when another daemon holds the home, StorageError when the database cannot be used,
-    and with `once` ModelUnavailableError when jobs wait for a model that is not there.
+    Raises ConfigError for what cannot be an inbox, AlreadyRunningError when another daemon holds the home, StorageError
+    when the database cannot be used, and with `once` ModelUnavailableError when jobs wait for a missing model.
     """
+    check_inbox(settings)
     prepare_home(settings)
     leave_in_the_cloud()
     with (

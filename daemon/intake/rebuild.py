@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from config.failpoints import failpoint
 from config.settings import Settings
 from daemon.errors import MediaError
-from daemon.intake.filters import Filters
+from daemon.intake.filters import filters_of
 from daemon.intake.identity import identify
 from daemon.intake.sweep import Found, inbox_root, sweep
 from storage.jobs.file_presence import portions
@@ -41,7 +41,8 @@ def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[R
     Raises OSError when the inbox cannot be listed, StorageError when the database takes nothing.
     """
     tally = RebuildCounts()
-    found = sweep(inbox_root(settings), Filters(settings.inbox))
+    root = inbox_root(settings)
+    found = sweep(root, filters_of(settings, root))
     for some in portions((one for one in found if isinstance(one, Found)), BATCH):
         jobs = library.jobs_at([one.path for one in some])
         tally.known += len(jobs)

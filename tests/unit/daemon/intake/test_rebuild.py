@@ -54,6 +54,15 @@ def test_what_stands_beside_the_files_comes_back_and_the_rest_is_counted(
         assert (job.state, library.description(job.id)) == (JobState.DONE, description_of(settled(path)))
 
 
+def test_a_home_inside_the_inbox_is_not_entered(
+    settings: Settings, store: JobStore, library: Library, inbox: Path
+) -> None:
+    around = settings.model_copy(update={"inbox": settings.inbox.model_copy(update={"path": settings.home.parent})})
+    describe(settings.home.parent.resolve(), "a.png")
+    describe(settings.sidecar_folder.parent.resolve(), "own.png")
+    assert rebuilt(around, store, library).taken == 1
+
+
 def test_done_again_nothing_is_taken_twice(settings: Settings, store: JobStore, library: Library, inbox: Path) -> None:
     describe(inbox, "a.png")
     assert [rebuilt(settings, store, library).taken for _ in range(2)] == [1, 0]
