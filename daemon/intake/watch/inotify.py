@@ -7,6 +7,7 @@ later observer would be deaf too.
 from __future__ import annotations
 
 import errno
+import os
 import warnings
 from collections.abc import Callable
 
@@ -19,12 +20,16 @@ LIMIT_ERRORS = frozenset({errno.ENOSPC, errno.EMFILE})
 
 
 class InotifyReader(InotifyFD):
-    """Tells what watchdog keeps to itself: that events were lost, and that a folder found no watch left for it."""
+    """Reports what watchdog hides: lost events, and folders that have no watch.
+
+    `ran_short`: the system allows no more watches. `closed`: folders whose permissions forbid a watch.
+    """
 
     def __init__(self, lose: Callable[[], None]) -> None:
         super().__init__()
         self._lose = lose
         self.ran_short = False
+        self.closed: set[bytes] = set()
 
     def handle_event(self, event: InotifyEvent) -> None:
         if event.is_queue_overflow:
@@ -32,6 +37,10 @@ class InotifyReader(InotifyFD):
         super().handle_event(event)
 
     def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
+        """Raises OSError, also for a closed folder: watchdog would take it for watched, by the descriptor -1."""
+        if not os.access(path, os.R_OK) and os.path.lexists(path):
+            self.closed.add(path)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         try:
             return super().add_callback(path, mask, callback, id_)
         except OSError as error:
@@ -53,6 +62,11 @@ class OwnInotifyObserver(BaseObserver):
     def ran_short(self) -> bool:
         """Some folder below is not watched, because the system allows no more watches."""
         return self._reader.ran_short
+
+    @property
+    def can_watch_more(self) -> bool:
+        """Some folder below is not watched because of its permissions, which allow it now."""
+        return any(os.access(folder, os.R_OK) for folder in tuple(self._reader.closed))
 
     def on_thread_start(self) -> None:
         # A folder that is made while its parent is being walked is met twice, and watchdog warns. It is watched once.

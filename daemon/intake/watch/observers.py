@@ -60,6 +60,8 @@ def illness_of(observer: BaseObserver) -> str | None:
         return "the watcher's thread has died"
     if not observer.emitters or not all(emitter.is_alive() for emitter in observer.emitters):
         return "a watch has ended"
+    if getattr(observer, "can_watch_more", False):
+        return "the permissions of a folder were given back"
     return "a folder could not be watched" if ran_short(observer) else None
 
 
