@@ -54,8 +54,8 @@ class InboxFacts:
 
 def look_at_inbox(settings: Settings, now: datetime) -> InboxFacts:
     path = settings.inbox_path
-    if error := inbox_error(settings):
-        return InboxFacts(path=path, error=error)
+    if (unusable := inbox_error(settings)) is not None:
+        return InboxFacts(path=path, error=unusable)
     try:
         files = list(islice(files_below(settings), MOST_FILES))
     except (FileNotFoundError, NotADirectoryError):

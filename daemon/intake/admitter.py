@@ -208,19 +208,19 @@ class Admitter:
         found = [(file, recorded(file, mirror)) for file in files]
         for finding, count in Counter(said.finding for _, said in found).items():
             if finding not in (SidecarContent.WHOLE, SidecarContent.NONE):
-                logger.info("The records beside {} files cannot be taken back: {}", count, finding)
+                logger.info("The sidecars of {} files cannot be restored into the database: {}", count, finding)
         whole = [(file, said.description) for file, said in found if said.description is not None]
         if not whole:
             return set()
         taken = self._store.whereabouts.take_back(whole, max_attempts=self._max_attempts)
         failpoint("taken-back")
-        logger.info("Took back {} descriptions from their sidecars; the model was not asked", len(taken))
+        logger.info("Restored {} descriptions from their sidecars, without the model", len(taken))
         return taken
 
     def _make_way(self, file: NewFile) -> None:
         """What stands beside the file is about another one, which had its name."""
         for name in make_way(file.path, file.digest, existing=self._existing, mirror=self._mirror):
-            logger.info("{} holds what was written about another file, which had this name before", os.fsdecode(name))
+            logger.info("{} keeps the description of another file that had this name before", os.fsdecode(name))
 
     def _find_again(self, jobs: Sequence[Job]) -> None:
         """Of these jobs, whose files are there, some were missing: `returned` has their paths until they are taken."""

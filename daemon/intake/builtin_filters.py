@@ -20,14 +20,14 @@ class GlobGroup:
     then: str
 
 
-def group(what: str, globs: str, then: str = "such files are not taken") -> GlobGroup:
+def group(what: str, globs: str, then: str = "such files are ignored") -> GlobGroup:
     """`globs` stand in lines, or are parted by two spaces: names hold single ones."""
     parted = (glob.strip(" ") for glob in globs.replace("\n", "  ").split("  "))
     return GlobGroup(what, tuple(filter(None, parted)), then)
 
 
 def folders(what: str, globs: str) -> GlobGroup:
-    return group(what, globs, "such folders are not entered")
+    return group(what, globs, "such folders are not searched")
 
 
 FOLDERS = (
@@ -94,7 +94,7 @@ FILES = (
         ~syncthing~*  .syncthing.*  .goutputstream-*  .pending-*  *.icloud
         .*.[a-z0-9][a-z0-9][a-z0-9][a-z0-9][a-z0-9][a-z0-9]
         """,
-        then="it is taken when it has its final name",
+        then="it is picked up under its final name",
     ),
     group(
         "a program's backup, lock or scratch file",

@@ -27,6 +27,6 @@ def update_device_numbers(store: JobStore, root: bytes) -> None:
     before = store.state(KEY)
     if before is not None and before["inode"] == inode and before["device"] != device:
         count = store.whereabouts.renumber(before["device"], device)
-        logger.info("The system has given disks other numbers: brought up to date for {} jobs", count)
+        logger.info("The system has renumbered the disks; updated {} jobs", count)
     if before != (noted := {"device": device, "inode": inode}):
         store.set_state(KEY, noted)

@@ -12,7 +12,7 @@ from daemon.intake.inbox_mount import AWAY_ERRORS
 from daemon.intake.sweep import unlistable
 from storage.errors import StorageError
 
-MISSED = State("missed", "Changes in the inbox were missed; it is listed anew.", "No more changes were missed")
+MISSED = State("missed", "Changes in the inbox were missed; it is listed again.", "No more changes were missed")
 
 
 class IntakeFailures:
@@ -34,15 +34,17 @@ class IntakeFailures:
             return str(error)
         if not isinstance(error, OSError):
             what = f"{type(error).__name__}: {error}"
-            begins = f"The intake failed unexpectedly, and tries again: {what}"
-            log_lines(self._problem.on(State(type(error).__name__, begins, "The intake goes on"), now), error)
+            begins = f"The intake failed unexpectedly and tries again: {what}"
+            log_lines(self._problem.on(State(type(error).__name__, begins, "The intake works again"), now), error)
             return what
         if error.errno in AWAY_ERRORS:
             begins = f"Inbox missing: waiting for {self._root}."
             log_lines(self._problem.on(State("missing", begins, "The inbox is back"), now))
             return "inbox missing"
         reason = unlistable(error).reason
-        log_lines(self._problem.on(State(reason, f"Inbox closed: {reason}", "The inbox can be listed again"), now))
+        log_lines(
+            self._problem.on(State(reason, f"Inbox not readable: {reason}", "The inbox can be listed again"), now)
+        )
         return reason
 
     def changes_missed(self, changes: bool, now: float) -> None:
@@ -54,7 +56,7 @@ class IntakeFailures:
         if instead_of is None:
             logger.info("Watching {} for new files", self._root)
         else:
-            log_lines(self._watch.on(State(instead_of, f"The inbox is watched anew: {instead_of}."), now))
+            log_lines(self._watch.on(State(instead_of, f"Watching the inbox again: {instead_of}."), now))
 
     def watch_is_intact(self, now: float) -> None:
         log_lines(self._watch.off(now))

@@ -32,8 +32,8 @@ class Rejection:
 
 
 OWN_FILE = Rejection(OURS, "Written by smolwatch itself.")
-OWN_HOME = Rejection(OURS, "Below smolwatch's own home, where nothing but the inbox is looked at.")
-SYMLINK = Rejection("symlink", "A symbolic link; links are not followed. Drop the file itself.")
+OWN_HOME = Rejection(OURS, "In smolwatch's own home; only the inbox in it is searched.")
+SYMLINK = Rejection("symlink", "A symbolic link; links are not followed. Put the file itself into the inbox.")
 PLACEHOLDER = Rejection(NOT_DOWNLOADED.code, NOT_DOWNLOADED.reason)
 NOT_REGULAR = Rejection("not-regular", "Not a regular file: a pipe, socket or device.")
 HIDDEN = "inbox.hidden = true"
@@ -55,14 +55,14 @@ FILE = Kind(
     setting="inbox.ignore",
     chosen="The name matches {glob!r} of inbox.ignore.",
     builtin="Named like {group.what} ({glob!r}); {group.then}.",
-    hidden="A hidden file (its name begins with a dot); such files are not taken.",
+    hidden="A hidden file (its name begins with a dot); hidden files are ignored.",
 )
 FOLDER = Kind(
     code="ignored-folder",
     setting="inbox.ignore_folders",
     chosen="In a folder that matches {glob!r} of inbox.ignore_folders.",
     builtin="In “{name}”, {group.what}; {group.then}.",
-    hidden="In “{name}”, a hidden folder; such folders are not entered.",
+    hidden="In “{name}”, a hidden folder; hidden folders are not searched.",
 )
 
 

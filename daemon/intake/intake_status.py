@@ -65,4 +65,4 @@ class Telling:
             self._report(record)
             self._told, self.is_behind = record, False
         except SmolwatchError as error:
-            logger.debug("The intake's state cannot be written down: {}", error)  # `report` says so itself
+            logger.debug("The intake's status cannot be stored: {}", error)  # `report` says so itself

@@ -16,7 +16,7 @@ from storage.sidecars.writer import homecomers
 
 #: So many files at once; the next look goes on.
 MOST = 500
-NOTE = "Its folder can be written again: the sidecars go there."
+NOTE = "Its folder is writable again: its sidecars move there."
 
 
 class MirrorReturn:
@@ -34,7 +34,7 @@ class MirrorReturn:
         jobs = self._library.jobs_at(homecomers(self._mirror, self._may_enter))
         fit = [job.id for job in jobs.values() if job.state is JobState.DONE and stands(job)]
         if home := self._store.whereabouts.restore(fit[:MOST], NOTE) if fit else 0:
-            logger.info("The sidecars of {} files go home from {}", home, self._mirror)
+            logger.info("The sidecars of {} files move beside their files, from {}", home, self._mirror)
 
     def _may_enter(self, folder: bytes) -> bool:
         inside = folder == self._root or folder.startswith(self._root + b"/")

@@ -68,12 +68,13 @@ class Moves:
         return moved
 
     def _go_along(self, job: Job, path: bytes) -> bool:
-        said = self._library.description(job.id)
-        if said is not None:
-            take_along(said, path, self._mirror)  # first: from then on, the worker may write at the new place
+        description = self._library.description(job.id)
+        if description is not None:
+            take_along(description, path, self._mirror)  # first: after `follow`, the worker may write at the new path
         if not self._store.follow(job, path):
             return False
-        logger.info("{} was moved to {}; its job {} moved too", os.fsdecode(job.path), os.fsdecode(path), job.id)
+        followed = "job" if description is None else "description"
+        logger.info("{} was moved to {}; its {} moved too", os.fsdecode(job.path), os.fsdecode(path), followed)
         return True
 
     def _is_moved(self, job: Job, file: NewFile) -> bool:

@@ -77,4 +77,4 @@ class Orphans:
                 removed += writer.discard(said, self._mirror)
                 self._stand[id] = writer.stands_on_disk(said.path, self._mirror)
         if removed:
-            logger.info("Removed {} sidecars of files that are gone for more than an hour", removed)
+            logger.info("Removed {} sidecars whose files have been gone for more than an hour", removed)

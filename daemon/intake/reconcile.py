@@ -92,7 +92,7 @@ class Reconciler:
             return 0
         count = self._whereabouts.miss(lost, replaced)
         if count:
-            logger.info("The files of {} finished jobs were deleted or moved", count)
+            logger.info("The files of {} finished jobs were deleted or moved away", count)
         return count
 
     def _is_gone(self, path: bytes) -> bool:
@@ -109,7 +109,7 @@ class Reconciler:
         restored = self._whereabouts.restore(bare) if bare else 0
         self._restored |= dict.fromkeys(bare, now)
         if restored:
-            logger.info("The sidecars of {} files were missing and are written again from the database", restored)
+            logger.info("The sidecars of {} files were missing and are restored from the database", restored)
         return restored
 
     def _is_bare(self, job: Job) -> bool:

@@ -22,7 +22,7 @@ WAITING = {
 #: Files that are never described as they are, for other reasons than their kind.
 OTHERS = {
     UnreadableError.code: ForeignKind(
-        "empty", "an empty file", "empty files", "Copy the file into the inbox once more: it is picked up by itself."
+        "empty", "an empty file", "empty files", "Copy the file into the inbox again; it is picked up automatically."
     ),
     TooLargeError.code: ForeignKind(
         "too-large",

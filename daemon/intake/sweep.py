@@ -73,7 +73,7 @@ def unlistable(error: OSError) -> Rejection:
 
 
 def invisible(error: OSError) -> Rejection:
-    return kept_out("The system does not show the file", error)
+    return kept_out("The system gives no access to the file", error)
 
 
 def kept_out(what: str, error: OSError) -> Rejection:

@@ -29,7 +29,7 @@ from daemon.media.dataless import leave_in_the_cloud
 from daemon.media.decoder.decoder import Decoder
 from daemon.media.decoder.sandbox.linux import die_with_parent
 from daemon.messages import Stage
-from daemon.power.io_priority import let_others_first
+from daemon.power.io_priority import lower_io_priority
 from daemon.power.sensors import read_power
 from daemon.power.sleep_inhibitor import SleepInhibitor, caffeinate
 from daemon.power.throttle import Throttle
@@ -69,7 +69,7 @@ def run_worker(
     if sys.platform == "linux":  # elsewhere the pipe's end tells; here also a worker that hears nothing any more
         die_with_parent()
     set_up_libraries(os.environ)
-    let_others_first()
+    lower_io_priority()
     leave_in_the_cloud()
     set_up_logs(settings, role="worker", console=False)
     clock = SystemClock()

@@ -252,7 +252,7 @@ class TestDatabaseLost:
         assert house.states() == {Path(name).name: DONE for name in before if name.endswith(".png")}
         assert contents(house.inbox) == before, "not a byte of a sidecar is changed"
         assert times(house, "Claimed") == 0
-        assert house.logged("Took back") >= 1
+        assert house.logged("Restored ") >= 1
         with house.reading() as library:
             for job in house.jobs().values():
                 said = library.description(job.id)

@@ -20,10 +20,10 @@ from storage.filesystems import network_kind
 LIMIT_ERRORS = frozenset({errno.ENOSPC, errno.EMFILE})
 LIMIT_ADVICE = (
     "The system allows no more folder watches; the inbox is listed every few seconds instead. "
-    "To lift the limit, raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl, and restart."
+    "To raise it, set fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl, and restart."
 )
 NETWORK_ADVICE = (
-    "The inbox lies on a network volume ({}), which announces no changes; it is listed every few seconds, or once a "
+    "The inbox lies on a network volume ({}), which reports no changes; it is listed every few seconds, or once a "
     "minute when it is large."
 )
 CHOSEN_ADVICE = "The inbox is listed every few seconds (inbox.observer is poll)."
@@ -90,7 +90,7 @@ class Watcher:
         if self._observer is None and not self.polls:
             return "the inbox is not watched yet"
         if root_id(self._root) != self._root_id:
-            return "the inbox folder was exchanged"
+            return "the inbox folder was replaced"
         return illness_of(self._observer) if self._observer else None
 
     def _arm(self) -> None:

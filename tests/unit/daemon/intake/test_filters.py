@@ -63,7 +63,7 @@ def test_a_name_that_is_not_final_yet_is_said_to_be_waited_for() -> None:
     turned = FILTERS.of_file(b"beach.jpg.part")
     assert turned is not None
     assert turned.reason == (
-        "Named like a file that is still being fetched or written ('*.part'); it is taken when it has its final name."
+        "Named like a file that is still being fetched or written ('*.part'); it is picked up under its final name."
     )
 
 
