@@ -112,7 +112,7 @@ class Daemon:
             clock,
             note,
             launched_by=launched_by,
-            sight=self._intake.look_again,
+            sight=self._intake.recheck,
             work=work,
             model_status=self._model_status,
         )
@@ -193,7 +193,7 @@ class Daemon:
         self._model_status.look()
 
     def _is_entered(self, folder: bytes) -> bool:
-        return self._filters.of_entry(folder, is_folder=True) is None
+        return self._filters.reject_entry(folder, is_folder=True) is None
 
     def _make_intake(self) -> Intake:
         gate = Admitter(
@@ -215,9 +215,9 @@ class Daemon:
             Reconciler(self._settings, self._root, self._store, self._library, self._clock),
             self._clock,
             wakeup=self._wakeup,
-            queued=self._note.nudge,
+            on_queued=self._note.nudge,
             report=self._report_intake,
-            trouble=self._trouble.meet,
+            on_storage_error=self._trouble.meet,
         )
 
     def _make_model_status(self) -> ModelStatus:

@@ -101,7 +101,7 @@ def counts_line(library: Library, began: datetime) -> str:
         parts.append(f"skipped {ended[JobState.SKIPPED]:,}")
     if waiting:
         parts.append(f"waiting {waiting:,}")
-    words = refusal_texts.in_words(kinds)
+    words = refusal_texts.skipped_text(kinds)
     return " · ".join([*parts, f"not taken {sum(kinds.values()):,}{f': {words}' if words else ''}"])
 
 

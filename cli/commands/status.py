@@ -113,9 +113,9 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     yield "jobs", " · ".join(f"{state} {count}" for state, count in report["jobs"].items() if count) or none
     not_taken = report["not_taken"]
     if count := not_taken["count"]:
-        yield "not taken", f"{count:,}: {refusal_texts.in_words(not_taken['kinds'])}"
+        yield "not taken", f"{count:,}: {refusal_texts.skipped_text(not_taken['kinds'])}"
     if waits := not_taken["waiting"]:
-        yield "waiting", f"{sum(waits.values()):,}: {refusal_texts.waits_in_words(waits)}"
+        yield "waiting", f"{sum(waits.values()):,}: {refusal_texts.waiting_text(waits)}"
     for job in report["current"]:
         path = safe_path(os.fsencode(job["path"]), inbox_root(settings))
         yield "now", f"{path} (job {job['id']}, attempt {job['attempts']}, since {job['started_at']})"

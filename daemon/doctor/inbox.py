@@ -90,7 +90,7 @@ def files_below(settings: Settings) -> Iterator[File]:
     for entry in sweep(root, filters_of(settings, root)):
         if isinstance(entry, Found):
             yield File(entry.path, not is_elsewhere(entry.stat), entry.stat.st_mtime)
-        elif entry.turned is PLACEHOLDER:
+        elif entry.rejection is PLACEHOLDER:
             yield File(entry.path, is_here=False)
 
 

@@ -10,7 +10,7 @@ from daemon.intake.inbox_mount import is_away
 from storage.records import NO_DEVICE
 
 
-def gone(
+def gone_paths(
     paths: Iterable[bytes],
     root: bytes,
     filters: Filters,
@@ -23,12 +23,12 @@ def gone(
     nor those of another inbox, which was watched before.
     `devices`: on which device the files of these paths lay when they were last seen.
     """
-    folders = Folders(root)
+    folders = NearestFolders(root)
     inside = (path for path in paths if path.startswith(root + b"/"))
-    absent = [path for path in inside if is_absent(path, lstat) and filters.of_path(root, path) is None]
-    unsure = [path for path in absent if folders.look_unmounted(path)]
+    absent = [path for path in inside if is_absent(path, lstat) and filters.reject_path(root, path) is None]
+    unsure = [path for path in absent if folders.may_be_unmounted(path)]
     lay_on = devices(unsure) if unsure else {}
-    away = {path for path in unsure if folders.are_away(path, lay_on.get(path, NO_DEVICE))}
+    away = {path for path in unsure if folders.is_unmounted(path, lay_on.get(path, NO_DEVICE))}
     return [path for path in absent if path not in away]
 
 
@@ -43,7 +43,7 @@ def is_absent(path: bytes, lstat: Callable[[bytes], os.stat_result]) -> bool:
     return False
 
 
-class Folders:
+class NearestFolders:
     """The nearest folder above a path that is still there: is it where the file lay, or an empty mount point?"""
 
     def __init__(self, root: bytes) -> None:
@@ -51,11 +51,11 @@ class Folders:
         self._nearest: dict[bytes, bytes | None] = {}
         self._away: dict[tuple[bytes, int], bool] = {}
 
-    def look_unmounted(self, path: bytes) -> bool:
+    def may_be_unmounted(self, path: bytes) -> bool:
         """Whether the folder looks as one does whose disk is away."""
-        return self.are_away(path, NO_DEVICE)
+        return self.is_unmounted(path, NO_DEVICE)
 
-    def are_away(self, path: bytes, device: int) -> bool:
+    def is_unmounted(self, path: bytes, device: int) -> bool:
         """Whether what lay on `device` is out of sight there: with its disk, or with the whole inbox."""
         folder = self.nearest(os.path.dirname(path))
         if folder is None:

@@ -17,7 +17,7 @@ from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
 from daemon.intake.identity import identify
-from daemon.intake.live_photo_pairs import SET_ASIDE, Aside, LivePhotoPairs, Partner, look_at, reason
+from daemon.intake.live_photo_pairs import SET_ASIDE, LivePhotoPairs, Partner, SetAsideFiles, pair_reason, read_half
 from daemon.intake.moves import Moves
 from daemon.intake.prior_job import had_its_job, is_newcomer, is_undescribed, waits_for_the_machine
 from daemon.intake.refusals import Refusals
@@ -48,7 +48,7 @@ class AdmitResult(StrEnum):
     GONE = "gone"  #: it went away
 
     @property
-    def is_judged(self) -> bool:
+    def is_final(self) -> bool:
         """Nothing more to do until the file changes."""
         settled = {
             AdmitResult.QUEUED,
@@ -100,11 +100,11 @@ class Admitter:
         self._mirror = mirror
         self._existing = existing
         self._returned: list[bytes] = []
-        self._looked_at: dict[
+        self._known_halves: dict[
             tuple[bytes, Fingerprint], LivePhotoHalf
         ] = {}  # the last time, when few may have been judged
         self.refusals = Refusals(store, library, clock)
-        self.aside = Aside(library)
+        self.set_aside = SetAsideFiles(library)
 
     def admit_all(
         self, settled: Mapping[bytes, Fingerprint], compare: Collection[bytes] = (), held: Container[bytes] = ()
@@ -119,7 +119,7 @@ class Admitter:
         until = self._clock.monotonic() + READING_SECONDS
         jobs = self._library.jobs_at(settled)
         new = {path: seen for path, seen in settled.items() if is_undescribed(jobs.get(path), seen)}
-        halves = self._look_at(new, until)
+        halves = self._read_halves(new, until)
         pairs = self._pairs(new, halves)
         outcomes: dict[bytes, AdmitResult] = {}
         files: list[NewFile] = []
@@ -128,7 +128,7 @@ class Admitter:
             fingerprint = settled[path]
             had = had_its_job(jobs.get(path), fingerprint)
             known = had and path not in compare and not waits_for_the_machine(jobs[path])
-            found = AdmitResult.KNOWN if known else self._found(path, fingerprint, halves.get(path), pairs)
+            found = AdmitResult.KNOWN if known else self._judge(path, fingerprint, halves.get(path), pairs)
             if known:
                 self.refusals.forget(path)  # what it waited for has passed
             if not isinstance(found, NewFile):
@@ -138,15 +138,15 @@ class Admitter:
             else:
                 files.append(replace(found, newcomer=is_newcomer(found, jobs.get(path), held)))
                 if path in jobs and found.digest != jobs[path].digest:
-                    self.aside.doubt(path)
+                    self.set_aside.invalidate(path)
                     changed.update([path] if had else [])
             if self._clock.monotonic() > until:
                 break
         unknown = [file for file in files if file.path not in jobs]
         outcomes |= self._queue([file for file in files if file.path in jobs], unknown)
         known_jobs = [job for path, job in jobs.items() if outcomes.get(path) is AdmitResult.KNOWN]
-        self._find_again(known_jobs)
-        self._renumber(known_jobs, settled)
+        self._mark_found(known_jobs)
+        self._update_devices(known_jobs, settled)
         self.refusals.write()
         return outcomes | dict.fromkeys(changed, AdmitResult.CHANGED)
 
@@ -154,33 +154,33 @@ class Admitter:
         """Whether this very file had its job; without reading it."""
         return had_its_job(self._library.job_at(path), fingerprint)
 
-    def _look_at(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, LivePhotoHalf | None]:
+    def _read_halves(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, LivePhotoHalf | None]:
         """What of a Live Photo each may be; of as many as there is time for, the first at least."""
         halves: dict[bytes, LivePhotoHalf | None] = {}
-        before, self._looked_at = self._looked_at, {}
+        before, self._known_halves = self._known_halves, {}
         for path, fingerprint in new.items():
             there = (path, fingerprint)
-            halves[path] = half = before.get(there) or look_at(path, self._max_bytes, fingerprint)
+            halves[path] = half = before.get(there) or read_half(path, self._max_bytes, fingerprint)
             if half is not None:
-                self._looked_at[there] = half
+                self._known_halves[there] = half
             if self._clock.monotonic() > until:
                 break
         return halves
 
     def _pairs(self, new: Mapping[bytes, Fingerprint], halves: Mapping[bytes, LivePhotoHalf | None]) -> LivePhotoPairs:
         found = {path: half for path, half in halves.items() if half is not None}
-        return LivePhotoPairs(self._library, new, found, lambda path: look_at(path, self._max_bytes))
+        return LivePhotoPairs(self._library, new, found, lambda path: read_half(path, self._max_bytes))
 
-    def _found(
+    def _judge(
         self, path: bytes, settled: Fingerprint, half: LivePhotoHalf | None, pairs: LivePhotoPairs
     ) -> NewFile | AdmitResult:
         """The file, if a job is to be made for it."""
         if half is None:
-            return self._identified(path, settled)
+            return self._try_identify(path, settled)
         partner = pairs.partner(path, half)
         if partner is not None and partner.waiting is None:
             return self._set_aside(path, half.is_picture, partner)
-        found = self._identified(path, settled)
+        found = self._try_identify(path, settled)
         if isinstance(found, NewFile):
             found = replace(found, live_id=half.identifier)
             if partner is not None and (taken := self._take_over(found, half, partner)) is not None:
@@ -199,10 +199,10 @@ class Admitter:
         return self._set_aside(path, True, begun) if begun is not None and begun.waiting is None else None
 
     def _set_aside(self, path: bytes, is_picture: bool, partner: Partner) -> AdmitResult:
-        self.refusals.note(path, SET_ASIDE, reason(path, is_picture, partner), partner=partner.path)
+        self.refusals.note(path, SET_ASIDE, pair_reason(path, is_picture, partner), partner=partner.path)
         return AdmitResult.ASIDE
 
-    def _take_back(self, files: Sequence[NewFile]) -> set[bytes]:
+    def _restore(self, files: Sequence[NewFile]) -> set[bytes]:
         """Files whose description stands beside them, and that a database that was lost does not know; their paths."""
         mirror = self._mirror if self._mirror and self._mirror.is_dir() else None
         found = [(file, recorded(file, mirror)) for file in files]
@@ -217,19 +217,19 @@ class Admitter:
         logger.info("Restored {} descriptions from their sidecars, without the model", len(taken))
         return taken
 
-    def _make_way(self, file: NewFile) -> None:
+    def _set_old_sidecars_aside(self, file: NewFile) -> None:
         """What stands beside the file is about another one, which had its name."""
         for name in make_way(file.path, file.digest, existing=self._existing, mirror=self._mirror):
             logger.info("{} keeps the description of another file that had this name before", os.fsdecode(name))
 
-    def _find_again(self, jobs: Sequence[Job]) -> None:
+    def _mark_found(self, jobs: Sequence[Job]) -> None:
         """Of these jobs, whose files are there, some were missing: `returned` has their paths until they are taken."""
         again = [job for job in jobs if job.missing_since is not None]
         if again:
             self._store.whereabouts.found([job.id for job in again])
             self._returned += [job.path for job in again]
 
-    def _renumber(self, jobs: Sequence[Job], settled: Mapping[bytes, Fingerprint]) -> None:
+    def _update_devices(self, jobs: Sequence[Job], settled: Mapping[bytes, Fingerprint]) -> None:
         """The disks that these files lie on may have other numbers than before a restart of the system."""
         new = {job.id: there for job in jobs if (there := settled[job.path]).device != job.fingerprint.device}
         if new:
@@ -240,7 +240,7 @@ class Admitter:
         taken, self._returned = self._returned, []
         return taken
 
-    def _identified(self, path: bytes, settled: Fingerprint) -> NewFile | AdmitResult:
+    def _try_identify(self, path: bytes, settled: Fingerprint) -> NewFile | AdmitResult:
         try:
             return self._identify(path, settled, max_bytes=self._max_bytes)
         except GoneError:
@@ -259,10 +259,10 @@ class Admitter:
         moved = self._moves.follow([*known, *unknown])
         outcomes = dict.fromkeys(moved.followed, AdmitResult.KNOWN) | dict.fromkeys(moved.ghosts, AdmitResult.GONE)
         outcomes |= dict.fromkeys(
-            self._take_back([file for file in unknown if file.path not in outcomes]), AdmitResult.KNOWN
+            self._restore([file for file in unknown if file.path not in outcomes]), AdmitResult.KNOWN
         )
         files = [
-            replace(file, newcomer=file.newcomer or file.path in moved.came)
+            replace(file, newcomer=file.newcomer or file.path in moved.unfollowed)
             for file in (*known, *unknown)
             if file.path not in outcomes
         ]
@@ -273,7 +273,7 @@ class Admitter:
         failpoint("admitted")
         for file in files:
             if file.newcomer:
-                self._make_way(file)
+                self._set_old_sidecars_aside(file)
         for file, (admission, job) in zip(files, admitted, strict=True):
             logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)
             described = admission is Admission.ALREADY_DESCRIBED

@@ -9,18 +9,18 @@ from loguru import logger
 
 from daemon.episode import Episode, State, log_lines
 from daemon.intake.inbox_mount import AWAY_ERRORS
-from daemon.intake.sweep import unlistable
+from daemon.intake.sweep import unlistable_folder
 from storage.errors import StorageError
 
 MISSED = State("missed", "Changes in the inbox were missed; it is listed again.", "No more changes were missed")
 
 
 class IntakeFailures:
-    """`trouble` is told of what concerns the database, and logs it. Times are monotonic."""
+    """`on_storage_error` is told of what concerns the database, and logs it. Times are monotonic."""
 
-    def __init__(self, root: bytes, trouble: Callable[[StorageError], None]) -> None:
+    def __init__(self, root: bytes, on_storage_error: Callable[[StorageError], None]) -> None:
         self._root = os.fsdecode(root)
-        self._trouble = trouble
+        self._on_storage_error = on_storage_error
         self._problem, self._missed, self._watch = Episode(), Episode(), Episode()
 
     def round_succeeded(self, now: float) -> None:
@@ -30,7 +30,7 @@ class IntakeFailures:
     def round_failed(self, error: Exception, now: float) -> str:
         """A round failed; why, for status."""
         if isinstance(error, StorageError):
-            self._trouble(error)
+            self._on_storage_error(error)
             return str(error)
         if not isinstance(error, OSError):
             what = f"{type(error).__name__}: {error}"
@@ -41,7 +41,7 @@ class IntakeFailures:
             begins = f"Inbox missing: waiting for {self._root}."
             log_lines(self._problem.on(State("missing", begins, "The inbox is back"), now))
             return "inbox missing"
-        reason = unlistable(error).reason
+        reason = unlistable_folder(error).reason
         log_lines(
             self._problem.on(State(reason, f"Inbox not readable: {reason}", "The inbox can be listed again"), now)
         )

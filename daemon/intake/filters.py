@@ -71,13 +71,13 @@ class Globs:
 
     def __init__(self, globs: Sequence[str]) -> None:
         self._globs = globs
-        self._any = re.compile("|".join(translate(folded(os.fsencode(glob))) for glob in globs) or r"(?!)")
+        self._any = re.compile("|".join(translate(case_folded(os.fsencode(glob))) for glob in globs) or r"(?!)")
 
     def first(self, name: str) -> str | None:
         """The first glob that the folded name matches."""
         if self._any.match(name) is None:
             return None
-        return next(glob for glob in self._globs if fnmatchcase(name, folded(os.fsencode(glob))))
+        return next(glob for glob in self._globs if fnmatchcase(name, case_folded(os.fsencode(glob))))
 
 
 class Rules:
@@ -92,7 +92,7 @@ class Rules:
         self._takes_hidden = takes_hidden
 
     def judge(self, name: bytes) -> Rejection | None:
-        kind, text, shown = self._kind, folded(name), os.fsdecode(name)
+        kind, text, shown = self._kind, case_folded(name), os.fsdecode(name)
         if self._allowed.first(text) is not None:
             return None
         if glob := self._chosen.first(text):
@@ -113,7 +113,7 @@ class Filters:
         self._files = Rules(FILE, settings.ignore, FILES, takes_hidden=settings.hidden)
         self._folders = Rules(FOLDER, settings.ignore_folders, FOLDERS, takes_hidden=settings.hidden)
 
-    def of_file(self, name: bytes) -> Rejection | None:
+    def reject_file(self, name: bytes) -> Rejection | None:
         """None when a file of this name is taken."""
         if is_sidecar_name(name) or name.startswith(OWN_PREFIX):
             return OWN_FILE
@@ -121,26 +121,26 @@ class Filters:
             return PLACEHOLDER
         return self._files.judge(name)
 
-    def of_folder(self, name: bytes) -> Rejection | None:
+    def reject_folder(self, name: bytes) -> Rejection | None:
         """None when a folder of this name is entered."""
         return self._folders.judge(name)
 
-    def of_entry(self, path: bytes, *, is_folder: bool) -> Rejection | None:
+    def reject_entry(self, path: bytes, *, is_folder: bool) -> Rejection | None:
         """The same for what stands in a folder that is entered."""
         name = os.path.basename(path)
         if not is_folder:
-            return self.of_file(name)
-        return OWN_HOME if path in self._own else self.of_folder(name)
+            return self.reject_file(name)
+        return OWN_HOME if path in self._own else self.reject_folder(name)
 
-    def of_way(self, root: bytes, path: bytes) -> Rejection | None:
+    def reject_parents(self, root: bytes, path: bytes) -> Rejection | None:
         """None when every folder between the inbox and the path is entered."""
-        return next(filter(None, (self.of_entry(folder, is_folder=True) for folder in between(root, path))), None)
+        return next(filter(None, (self.reject_entry(folder, is_folder=True) for folder in between(root, path))), None)
 
-    def of_path(self, root: bytes, path: bytes, *, is_folder: bool = False) -> Rejection | None:
+    def reject_path(self, root: bytes, path: bytes, *, is_folder: bool = False) -> Rejection | None:
         """The same for a whole path below the inbox: its folders first, then its name. Elsewhere there are no rules."""
         if not is_below(path, root):
             return None
-        return self.of_way(root, path) or self.of_entry(path, is_folder=is_folder)
+        return self.reject_parents(root, path) or self.reject_entry(path, is_folder=is_folder)
 
 
 def filters_of(settings: Settings, root: bytes) -> Filters:
@@ -163,7 +163,7 @@ def between(root: bytes, path: bytes) -> Iterator[bytes]:
             yield folder
 
 
-def of_mode(mode: int) -> Rejection | None:
+def reject_mode(mode: int) -> Rejection | None:
     """None for a regular file or a folder; never follows a link."""
     if stat.S_ISLNK(mode):
         return SYMLINK
@@ -172,7 +172,7 @@ def of_mode(mode: int) -> Rejection | None:
     return NOT_REGULAR
 
 
-def folded(path: bytes) -> str:
+def case_folded(path: bytes) -> str:
     """What stays the same when only case, or the way accents are written, differ."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(path)).casefold())
 

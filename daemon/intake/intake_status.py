@@ -11,7 +11,7 @@ from loguru import logger
 from config.errors import SmolwatchError
 
 #: Status is written down at most this often.
-TELL_SECONDS = 1.0
+REPORT_SECONDS = 1.0
 
 
 @dataclass
@@ -46,23 +46,23 @@ class IntakeStatus:
         }
 
 
-class Telling:
+class StatusReporter:
     """Passes on what changed, and only so often. `is_behind`: there is something that was not passed on yet."""
 
     def __init__(self, report: Callable[[dict[str, object]], None]) -> None:
         self._report = report
-        self._told: dict[str, object] = {}
+        self._reported: dict[str, object] = {}
         self._due = 0.0
         self.is_behind = False
 
-    def tell(self, record: dict[str, object], now: float) -> None:
+    def report_if_due(self, record: dict[str, object], now: float) -> None:
         """`now` is monotonic."""
-        self.is_behind = record != self._told
+        self.is_behind = record != self._reported
         if not self.is_behind or now < self._due:
             return
-        self._due = now + TELL_SECONDS
+        self._due = now + REPORT_SECONDS
         try:
             self._report(record)
-            self._told, self.is_behind = record, False
+            self._reported, self.is_behind = record, False
         except SmolwatchError as error:
             logger.debug("The intake's status cannot be stored: {}", error)  # `report` says so itself

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from daemon.errors import MediaError
-from daemon.intake.filters import folded, placeholder_of
+from daemon.intake.filters import case_folded, placeholder_of
 from daemon.media.live_photo import LivePhotoHalf, half_at
 from daemon.media.safe_open import open_checked
 from storage.library import STANDING, Library
@@ -52,15 +52,17 @@ class LivePhotoPairs:
     ) -> None:
         self._library = library
         self._settled = settled
-        self._look = look
+        self._read_half = look
         self._pictures: dict[str, list[tuple[bytes, LivePhotoHalf]]] = {}  # by identifier, and by folder and stem
-        self._given: set[bytes] = set()  # films that belong to a picture of this batch
-        self._beside_jobs = library.jobs_at({name for path in halves for name in names_beside(path)})
-        self._same = library.halves({half.identifier for half in halves.values() if half.identifier is not None})
-        self._elsewhere: dict[Fingerprint, list[Job]] = {}  # jobs of these files, at whatever path
+        self._assigned: set[bytes] = set()  # films that belong to a picture of this batch
+        self._same_name_jobs = library.jobs_at({name for path in halves for name in possible_partners(path)})
+        self._same_identifier = library.halves(
+            {half.identifier for half in halves.values() if half.identifier is not None}
+        )
+        self._jobs_by_file: dict[Fingerprint, list[Job]] = {}  # jobs of these files, at whatever path
         for job in library.jobs_of(settled[path] for path in halves):
             if job.state is not JobState.GONE:
-                self._elsewhere.setdefault(job.fingerprint, []).append(job)
+                self._jobs_by_file.setdefault(job.fingerprint, []).append(job)
 
     def add_picture(self, path: bytes, half: LivePhotoHalf) -> None:
         """A picture of this batch gets its job: it stands for the films behind it."""
@@ -71,11 +73,11 @@ class LivePhotoPairs:
     def partner(self, path: bytes, half: LivePhotoHalf) -> Partner | None:
         """Which file stands for this one; None when it is to be described itself."""
         found = self._film_of(path, half) if half.is_picture else self._picture_of(path, half)
-        was_moved = any(job.path != path for job in self._elsewhere.get(self._settled[path], []))
+        was_moved = any(job.path != path for job in self._jobs_by_file.get(self._settled[path], []))
         if found is None or was_moved:  # then its own job goes along
             return None
         if half.is_picture:
-            self._given.add(found.path)
+            self._assigned.add(found.path)
         return found
 
     def _picture_of(self, path: bytes, film: LivePhotoHalf) -> Partner | None:
@@ -85,7 +87,7 @@ class LivePhotoPairs:
             if same:
                 return Partner(min(same, key=distance(path)), by_name=False)
         here = self._pictures.get(stem_of(path), [])
-        beside = [(other, picture) for other, _, picture in self._beside(path) if picture.is_picture]
+        beside = [(other, picture) for other, _, picture in self._same_name(path) if picture.is_picture]
         for other, picture in (*here, *beside):
             if carry_the_same(film, picture) or pair_by_name(film, picture):
                 return Partner(other, by_name=not carry_the_same(film, picture))
@@ -93,7 +95,7 @@ class LivePhotoPairs:
 
     def _film_of(self, path: bytes, picture: LivePhotoHalf) -> Partner | None:
         for other, job, by_name in self._films(path, picture):
-            if other not in self._given and not self._stands_for_another(path, {other, job.path}):
+            if other not in self._assigned and not self._stands_for_another(path, {other, job.path}):
                 # One that is asked again was described before, and keeps what was said.
                 waits = job.state is JobState.QUEUED and not job.fresh
                 return Partner(other, by_name, waiting=job if waits else None)
@@ -101,7 +103,7 @@ class LivePhotoPairs:
 
     def _stands_for_another(self, picture: bytes, film: set[bytes]) -> bool:
         """Whether another picture that is there was set aside for the film, wherever that was or is."""
-        return any(one.path != picture and is_there(one.path) for one in self._library.set_aside(film))
+        return any(one.path != picture and is_present(one.path) for one in self._library.set_aside(film))
 
     def _films(self, path: bytes, picture: LivePhotoHalf) -> Iterator[tuple[bytes, Job, bool]]:
         """Nearest first: place, job, and whether the name alone makes it this picture's film."""
@@ -109,42 +111,42 @@ class LivePhotoPairs:
             films = dict(self._carriers(picture.identifier, MediaKind.VIDEO))
             for place in sorted(films, key=distance(path)):
                 yield place, films[place], False
-        for other, job, film in self._beside(path):
+        for other, job, film in self._same_name(path):
             if not film.is_picture and (carry_the_same(film, picture) or pair_by_name(film, picture)):
                 yield other, job, not carry_the_same(film, picture)
 
-    def _beside(self, path: bytes) -> Iterator[tuple[bytes, Job, LivePhotoHalf]]:
+    def _same_name(self, path: bytes) -> Iterator[tuple[bytes, Job, LivePhotoHalf]]:
         """The files of the same name in the same folder that are described, or will be, and may be another half."""
-        for name in names_beside(path):
-            job = self._beside_jobs.get(name)
+        for name in possible_partners(path):
+            job = self._same_name_jobs.get(name)
             if job is None and name in self._settled:  # it was moved here, and its job goes along
-                job = next(iter(self._elsewhere.get(self._settled[name], [])), None)
-            if job is not None and job.state in STANDING and (half := self._look(name)) is not None:
+                job = next(iter(self._jobs_by_file.get(self._settled[name], [])), None)
+            if job is not None and job.state in STANDING and (half := self._read_half(name)) is not None:
                 yield name, job, half
 
     def _carriers(self, identifier: str, kind: MediaKind) -> Iterator[tuple[bytes, Job]]:
         """The files with this identifier that are there and described, or will be: place and job."""
-        for job in self._same.get(identifier, []):
+        for job in self._same_identifier.get(identifier, []):
             if job.kind is kind and (place := self._place(job)) is not None:
                 yield place, job
 
     def _place(self, job: Job) -> bytes | None:
         """Where a job's file is: at its path, or moved elsewhere by what this batch holds; None when it went away."""
-        if is_there(job.path):
+        if is_present(job.path):
             return job.path
         return next((path for path, fingerprint in self._settled.items() if fingerprint == job.fingerprint), None)
 
 
-class Aside:
+class SetAsideFiles:
     """Finds what was set aside for a file that may no longer stand for it: that went away, changed, or failed."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._doubted: set[bytes] = set()
+        self._invalid: set[bytes] = set()
 
-    def doubt(self, path: bytes) -> None:
+    def invalidate(self, path: bytes) -> None:
         """What is set aside for this path is to be judged anew."""
-        self._doubted.add(path)
+        self._invalid.add(path)
 
     def listed(self, present: Set[bytes]) -> None:
         """The inbox holds `present`: doubt what is set aside for a file that is not there, or has no job any more.
@@ -152,16 +154,16 @@ class Aside:
         Raises StorageError.
         """
         aside = (one for one in self._library.set_aside() if one.path in present)
-        self._doubted |= {one.partner for one in aside if one.partner not in present or not one.stands}
+        self._invalid |= {one.partner for one in aside if one.partner not in present or not one.stands}
 
     def take(self) -> list[bytes]:
         """The paths to be judged anew. Raises StorageError; then they are given the next time."""
-        found = [one.path for one in self._library.set_aside(self._doubted)] if self._doubted else []
-        self._doubted.clear()
+        found = [one.path for one in self._library.set_aside(self._invalid)] if self._invalid else []
+        self._invalid.clear()
         return found
 
 
-def look_at(path: bytes, max_bytes: int, expected: Fingerprint | None = None) -> LivePhotoHalf | None:
+def read_half(path: bytes, max_bytes: int, expected: Fingerprint | None = None) -> LivePhotoHalf | None:
     """What of a Live Photo a file may be; None for anything else, and for what cannot be read."""
     try:
         descriptor = open_checked(path, max_bytes=max_bytes, expected=expected)
@@ -173,7 +175,7 @@ def look_at(path: bytes, max_bytes: int, expected: Fingerprint | None = None) ->
         return None
 
 
-def reason(path: bytes, is_picture: bool, partner: Partner) -> str:
+def pair_reason(path: bytes, is_picture: bool, partner: Partner) -> str:
     """Why the file at `path` is set aside, for people."""
     other = os.fsdecode(os.path.relpath(partner.path, os.path.dirname(path)))
     if is_picture:
@@ -195,14 +197,14 @@ def pair_by_name(one: LivePhotoHalf, other: LivePhotoHalf) -> bool:
     return one.pairs_by_name and other.pairs_by_name and None in (one.identifier, other.identifier)
 
 
-def is_there(path: bytes) -> bool:
+def is_present(path: bytes) -> bool:
     """Also when it was moved to the cloud, and a placeholder stands for it."""
     return os.path.lexists(path) or os.path.lexists(placeholder_of(path))
 
 
 def stem_of(path: bytes) -> str:
     """Folder and name without the suffix, as file systems compare them."""
-    return folded(os.path.splitext(path)[0])
+    return case_folded(os.path.splitext(path)[0])
 
 
 def distance(path: bytes) -> Callable[[bytes], tuple[bool, bool, bytes]]:
@@ -211,7 +213,7 @@ def distance(path: bytes) -> Callable[[bytes], tuple[bool, bool, bytes]]:
     return lambda other: (os.path.dirname(other) != folder, os.path.basename(stem_of(other)) != stem, other)
 
 
-def names_beside(path: bytes) -> list[bytes]:
+def possible_partners(path: bytes) -> list[bytes]:
     """Under which names the other half of a picture or film lies in the same folder, by how such names are spelt."""
     folder, name = os.path.split(path)
     stem, suffix = os.path.splitext(name)

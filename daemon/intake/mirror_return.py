@@ -15,7 +15,7 @@ from storage.records import Fingerprint, Job
 from storage.sidecars.writer import homecomers
 
 #: So many files at once; the next look goes on.
-MOST = 500
+MAX_FILES = 500
 NOTE = "Its folder is writable again: its sidecars move there."
 
 
@@ -32,16 +32,16 @@ class MirrorReturn:
     def look(self) -> None:
         """Have the sidecars written anew of those files that are there as they were described."""
         jobs = self._library.jobs_at(homecomers(self._mirror, self._may_enter))
-        fit = [job.id for job in jobs.values() if job.state is JobState.DONE and stands(job)]
-        if home := self._store.whereabouts.restore(fit[:MOST], NOTE) if fit else 0:
+        fit = [job.id for job in jobs.values() if job.state is JobState.DONE and is_unchanged(job)]
+        if home := self._store.whereabouts.restore(fit[:MAX_FILES], NOTE) if fit else 0:
             logger.info("The sidecars of {} files move beside their files, from {}", home, self._mirror)
 
     def _may_enter(self, folder: bytes) -> bool:
         inside = folder == self._root or folder.startswith(self._root + b"/")
-        return inside and self._filters.of_path(self._root, folder, is_folder=True) is None
+        return inside and self._filters.reject_path(self._root, folder, is_folder=True) is None
 
 
-def stands(job: Job) -> bool:
+def is_unchanged(job: Job) -> bool:
     """Whether the very file that was described is there."""
     try:
         return Fingerprint.of(os.lstat(job.path)) == job.fingerprint

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from daemon.intake.filters import folded
+from daemon.intake.filters import case_folded
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
@@ -24,12 +24,12 @@ from storage.sidecars.writer import take_along
 class Moved:
     """Paths that have their job now, and names under which a file can be reached that it does not bear.
 
-    `came`: files that were moved here, but whose job could not go along.
+    `unfollowed`: files that were moved here, but whose job could not go along.
     """
 
     followed: set[bytes] = field(default_factory=set)
     ghosts: set[bytes] = field(default_factory=set)
-    came: set[bytes] = field(default_factory=set)
+    unfollowed: set[bytes] = field(default_factory=set)
 
 
 class Moves:
@@ -61,13 +61,13 @@ class Moves:
                 if is_twin(file.path, job.path) and not self._is_listed(file.path):
                     moved.ghosts.add(file.path)
                 elif file.path not in moved.followed and self._is_moved(job, file):
-                    if self._go_along(job, file.path):
+                    if self._move_job(job, file.path):
                         moved.followed.add(file.path)
                         break
-                    moved.came.add(file.path)
+                    moved.unfollowed.add(file.path)
         return moved
 
-    def _go_along(self, job: Job, path: bytes) -> bool:
+    def _move_job(self, job: Job, path: bytes) -> bool:
         description = self._library.description(job.id)
         if description is not None:
             take_along(description, path, self._mirror)  # first: after `follow`, the worker may write at the new path
@@ -102,4 +102,4 @@ class Moves:
 
 def is_twin(one: bytes, other: bytes) -> bool:
     """Whether two paths differ in case or in the way their accents are written alone."""
-    return one != other and folded(one) == folded(other)
+    return one != other and case_folded(one) == case_folded(other)

@@ -16,7 +16,7 @@ from storage.sidecars import writer
 #: all are done by then.
 GRACE = timedelta(hours=1)
 #: So many are removed by one look at most.
-MOST_REMOVED = 1000
+MAX_REMOVED = 1000
 #: Between two looks at the database without a sweep passes so many times what one takes.
 PAUSE_SHARE = 10
 
@@ -32,7 +32,7 @@ class Orphans:
         self._mirror = mirror
         self._removes = removes
         self._is_gone = is_gone
-        self._stand: dict[int, bool] = {}
+        self._has_sidecars: dict[int, bool] = {}
         self._tried: set[int] = set()
         self._is_due = False
         self._due = 0.0
@@ -40,13 +40,13 @@ class Orphans:
     @property
     def count(self) -> int:
         """For how many files that are gone a sidecar stands."""
-        return sum(self._stand.values())
+        return sum(self._has_sidecars.values())
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Files went away or came back: look soon."""
         self._is_due = True
 
-    def look_if_due(self) -> None:
+    def update_if_due(self) -> None:
         if self._is_due and self._clock.monotonic() >= self._due:
             self.look(None)
 
@@ -54,18 +54,20 @@ class Orphans:
         """`names`: the sidecars that a sweep has just met. Without them, only new orphans are looked for on disk."""
         began = self._clock.monotonic()
         missing = self._library.missing()
-        self._stand = {id: self._stands(id, path, names) for id, path, _ in missing}
+        self._has_sidecars = {id: self._look_for_sidecars(id, path, names) for id, path, _ in missing}
         if self._removes and names is not None:
             before = self._clock.now() - GRACE
-            due = [id for id, _, since in missing if since <= before and self._stand[id] and id not in self._tried]
-            self._remove(due[:MOST_REMOVED])
+            due = [
+                id for id, _, since in missing if since <= before and self._has_sidecars[id] and id not in self._tried
+            ]
+            self._remove(due[:MAX_REMOVED])
         self._is_due = False
         self._due = began + (1 + PAUSE_SHARE) * (self._clock.monotonic() - began)
 
-    def _stands(self, id: int, path: bytes, names: Set[bytes] | None) -> bool:
+    def _look_for_sidecars(self, id: int, path: bytes, names: Set[bytes] | None) -> bool:
         if names is not None:
             return writer.any_stands(path, names)
-        known = self._stand.get(id)
+        known = self._has_sidecars.get(id)
         return writer.stands_on_disk(path, self._mirror) if known is None else known
 
     def _remove(self, job_ids: list[int]) -> None:
@@ -75,6 +77,6 @@ class Orphans:
             said = self._library.description(id)
             if said is not None and self._is_gone(said.path):
                 removed += writer.discard(said, self._mirror)
-                self._stand[id] = writer.stands_on_disk(said.path, self._mirror)
+                self._has_sidecars[id] = writer.stands_on_disk(said.path, self._mirror)
         if removed:
             logger.info("Removed {} sidecars whose files have been gone for more than an hour", removed)

@@ -36,7 +36,7 @@ OTHERS = {
 ALL_KINDS = KINDS | {kind.code: kind for kind in OTHERS.values()}
 SKIPPED = frozenset({NotAllowedError.code, *OTHERS})
 #: Groups in one line; the rest is counted together.
-MOST_GROUPS = 5
+MAX_GROUPS = 5
 
 #: How many refusals there are, by code and kind.
 Counts = Mapping[tuple[str, str | None], int]
@@ -84,7 +84,7 @@ def most_first(found: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
 
-def in_words(kinds: Mapping[str, int]) -> str:
+def skipped_text(kinds: Mapping[str, int]) -> str:
     """The skipped ones, by their kind's code: "300 songs, 80 PDF documents, 32 texts"."""
     groups: Counter[str] = Counter()
     singular: dict[str, str] = {}
@@ -92,13 +92,13 @@ def in_words(kinds: Mapping[str, int]) -> str:
         kind = ALL_KINDS.get(code, UNKNOWN)
         groups[kind.plural] += count
         singular[kind.plural] = kind.singular
-    most = groups.most_common(MOST_GROUPS)
+    most = groups.most_common(MAX_GROUPS)
     shown = [f"{count:,} {plural if count > 1 else singular[plural]}" for plural, count in most]
     if rest := groups.total() - sum(count for _, count in most):
         shown.append(f"{rest:,} others" if rest > 1 else "1 other")
     return ", ".join(shown)
 
 
-def waits_in_words(waits: Mapping[str, int]) -> str:
+def waiting_text(waits: Mapping[str, int]) -> str:
     """ "2 not downloaded, 1 not readable"."""
     return ", ".join(f"{count:,} {WAITING[code]}" for code, count in waits.items())

@@ -18,7 +18,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Refusal
 
-MOST_NOTED = 500
+MAX_NOTED = 500
 
 
 class Refusals:
@@ -47,7 +47,7 @@ class Refusals:
         self._noted[path] = Refusal(
             path=path, code=code, reason=reason, at=now, kind=kind, detail=detail, partner=partner
         )
-        if len(self._noted) >= MOST_NOTED:
+        if len(self._noted) >= MAX_NOTED:
             self.write()
 
     def forget(self, path: bytes) -> None:
@@ -63,31 +63,31 @@ class Refusals:
         """Raises StorageError."""
         self._forget_all(list(self._gone))
         self._gone.clear()
-        while batch := dict(islice(self._noted.items(), MOST_NOTED)):
+        while batch := dict(islice(self._noted.items(), MAX_NOTED)):
             last = self._library.refusals(list(batch))
-            new = [refusal for path, refusal in batch.items() if not says_the_same(last.get(path), refusal)]
+            new = [refusal for path, refusal in batch.items() if not has_same_text(last.get(path), refusal)]
             if new:
                 self._store.refuse_all(new)
             for path in batch:
                 del self._noted[path]
-            log(new)
+            log_refusals(new)
 
     def _forget_all(self, gone: Sequence[bytes]) -> None:
-        for start in range(0, len(gone), MOST_NOTED):
-            some = gone[start : start + MOST_NOTED]
+        for start in range(0, len(gone), MAX_NOTED):
+            some = gone[start : start + MAX_NOTED]
             if refused := list(self._library.refusals(some)):
                 self._store.forget_refusals(refused)
 
 
-def says_the_same(last: Refusal | None, new: Refusal) -> bool:
-    return last is not None and said(last) == said(new)
+def has_same_text(last: Refusal | None, new: Refusal) -> bool:
+    return last is not None and text_key(last) == text_key(new)
 
 
-def said(refusal: Refusal) -> tuple[object, ...]:
+def text_key(refusal: Refusal) -> tuple[object, ...]:
     return refusal.code, refusal.kind, refusal.reason, refusal.partner
 
 
-def log(new: Sequence[Refusal]) -> None:
+def log_refusals(new: Sequence[Refusal]) -> None:
     """One line for each reason, however many files it has."""
     paths: defaultdict[str, list[bytes]] = defaultdict(list)
     for refusal in new:

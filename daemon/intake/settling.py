@@ -60,8 +60,8 @@ BEING_WRITTEN = Waiting("being-written", "Waiting: the file is still being writt
 
 
 @dataclass(slots=True)
-class Sighting:
-    shape: FileState
+class Observation:
+    state: FileState
     since: float
     samples: int
     waiting: Waiting | None
@@ -72,10 +72,10 @@ class Settling:
 
     def __init__(self, quiet_seconds: float) -> None:
         self.quiet_seconds = quiet_seconds
-        self._sightings: dict[bytes, Sighting] = {}
+        self._sightings: dict[bytes, Observation] = {}
 
     @property
-    def moving(self) -> int:
+    def unsettled(self) -> int:
         """How many files will settle by themselves. One that must be downloaded first may never do so."""
         return sum(seen.waiting is not NOT_DOWNLOADED for seen in self._sightings.values())
 
@@ -87,17 +87,17 @@ class Settling:
 
         `young`: the file changed a moment ago (`daemon.retry_policy.is_young`).
         """
-        shape = FileState.of(stat)
+        state = FileState.of(stat)
         seen = self._sightings.get(path)
-        waiting = on_its_way(stat, young)
+        waiting = incomplete_reason(stat, young)
         if seen is None:
-            self._sightings[path] = Sighting(shape, now, 1, waiting)
+            self._sightings[path] = Observation(state, now, 1, waiting)
             return waiting
-        if seen.shape == shape and seen.waiting == waiting:
+        if seen.state == state and seen.waiting == waiting:
             seen.samples += 1
             return waiting
-        grew = seen.shape != shape
-        self._sightings[path] = Sighting(shape, now, 1, waiting)
+        grew = seen.state != state
+        self._sightings[path] = Observation(state, now, 1, waiting)
         return waiting or (BEING_WRITTEN if grew else None)
 
     def due(self, now: float, most: int | None = None) -> list[bytes]:
@@ -111,7 +111,7 @@ class Settling:
     def forget(self, path: bytes) -> None:
         self._sightings.pop(path, None)
 
-    def _is_still(self, seen: Sighting, now: float) -> bool:
+    def _is_still(self, seen: Observation, now: float) -> bool:
         return seen.waiting is None and seen.samples >= 2 and now - seen.since >= self.quiet_seconds
 
 
@@ -120,7 +120,7 @@ def quiet_seconds(chosen: float, network: str | None) -> float:
     return max(chosen, NETWORK_SETTLE_SECONDS) if network else chosen
 
 
-def on_its_way(stat: os.stat_result, young: bool) -> Waiting | None:
+def incomplete_reason(stat: os.stat_result, young: bool) -> Waiting | None:
     """What the system itself says about an unfinished file; None where it says nothing.
 
     A whole file may keep the Finder's birth time for ever: then it is no longer young.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stat import S_ISDIR
 
 from config.settings import Settings
-from daemon.intake.filters import Filters, Rejection, of_mode
+from daemon.intake.filters import Filters, Rejection, reject_mode
 from daemon.media.safe_open import way_in
 
 
@@ -26,7 +26,7 @@ class RejectedPath:
     """A name that is not taken, or a folder that is not entered, and why."""
 
     path: bytes
-    turned: Rejection
+    rejection: Rejection
 
 
 #: `os.scandir`, for a folder's path in bytes.
@@ -45,38 +45,38 @@ def sweep(folder: bytes, filters: Filters, scan: Scan = os.scandir) -> Iterator[
             with scan(here) as entries:
                 for entry in entries:
                     is_folder = entry.is_dir(follow_symlinks=False)
-                    if is_folder and filters.of_entry(entry.path, is_folder=True) is None:
+                    if is_folder and filters.reject_entry(entry.path, is_folder=True) is None:
                         folders.append(entry.path)
-                    elif (seen := look(entry, filters)) is not None:
+                    elif (seen := inspect_entry(entry, filters)) is not None:
                         yield seen
         except OSError as error:
             if here == folder:
                 raise
             if not isinstance(error, FileNotFoundError):
-                yield RejectedPath(here, unlistable(error))
+                yield RejectedPath(here, unlistable_folder(error))
 
 
-def look(entry: os.DirEntry[bytes], filters: Filters) -> Found | RejectedPath | None:
+def inspect_entry(entry: os.DirEntry[bytes], filters: Filters) -> Found | RejectedPath | None:
     """Judge one entry that is not entered; None when it has vanished."""
     try:
         stat = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
     except OSError as error:
-        return RejectedPath(entry.path, invisible(error))
-    turned = filters.of_entry(entry.path, is_folder=S_ISDIR(stat.st_mode)) or of_mode(stat.st_mode)
-    return RejectedPath(entry.path, turned) if turned else Found(entry.path, stat)
+        return RejectedPath(entry.path, unreadable_entry(error))
+    rejection = filters.reject_entry(entry.path, is_folder=S_ISDIR(stat.st_mode)) or reject_mode(stat.st_mode)
+    return RejectedPath(entry.path, rejection) if rejection else Found(entry.path, stat)
 
 
-def unlistable(error: OSError) -> Rejection:
-    return kept_out("The folder cannot be listed", error)
+def unlistable_folder(error: OSError) -> Rejection:
+    return no_access("The folder cannot be listed", error)
 
 
-def invisible(error: OSError) -> Rejection:
-    return kept_out("The system gives no access to the file", error)
+def unreadable_entry(error: OSError) -> Rejection:
+    return no_access("The system gives no access to the file", error)
 
 
-def kept_out(what: str, error: OSError) -> Rejection:
+def no_access(what: str, error: OSError) -> Rejection:
     """With the way in, where there is one; else with the system's own word for what is wrong."""
     way = way_in(error)
     return Rejection("no-access", f"{what}. {way}" if way else f"{what}: {error.strerror}.")

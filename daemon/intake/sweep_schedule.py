@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from daemon.intake.intake_status import TELL_SECONDS
+from daemon.intake.intake_status import REPORT_SECONDS
 
 #: Between two rounds while anything settles, or is heard of.
 ROUND_SECONDS = 0.25
@@ -34,7 +34,7 @@ class SweepSchedule:
         self._due = float("-inf")
         self._gap: float | None = None
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """The next look at the clock finds it due."""
         self._due = float("-inf")
 
@@ -44,14 +44,14 @@ class SweepSchedule:
         before, self._gap = self._gap, gap
         slept = before is not None and gap - before > SLEPT_SECONDS
         if slept:
-            self.ask()
+            self.request()
         return monotonic >= self._due
 
     def pause(self, monotonic: float, *, is_busy: bool, is_behind: bool) -> float:
         """Seconds until the next round, unless something is heard of. `is_behind`: status is to be written soon."""
         if is_busy:
             return ROUND_SECONDS
-        return max(ROUND_SECONDS, min(QUIET_SECONDS, self._due - monotonic, TELL_SECONDS if is_behind else math.inf))
+        return max(ROUND_SECONDS, min(QUIET_SECONDS, self._due - monotonic, REPORT_SECONDS if is_behind else math.inf))
 
     def swept(self, began: float, ended: float, *, polls: bool) -> None:
         """The inbox was listed whole; `polls`: nothing watches it."""

@@ -174,7 +174,7 @@ class Worker:
         """Have the file opened, unless what is to be said of it is known."""
         began, queued = self._clock.monotonic(), (self._clock.now() - claim.job.queued_at).total_seconds()
         with self._settled(claim):
-            if turned := self._filters.of_path(self._root, claim.job.path):  # queued under other rules
+            if turned := self._filters.reject_path(self._root, claim.job.path):  # queued under other rules
                 raise NotAllowedError(turned.reason)
             if not (is_known and self._deliver_known(claim)):
                 plan = plan_for(self._loaded(), self._settings)

@@ -143,7 +143,7 @@ def sidecar_writer(settings: Settings) -> Write:
     filters = filters_of(settings, root)
 
     def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
-        if turned := filters.of_path(root, description.path):
+        if turned := filters.reject_path(root, description.path):
             reason = turned.reason.rstrip(".")
             return [KeptSidecar(path=place, reason=reason) for place in writer.beside(description.path)]
         existing, mirror = settings.output.existing, settings.sidecar_folder

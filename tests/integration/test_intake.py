@@ -55,14 +55,14 @@ def test_what_is_not_taken_has_a_reason(house: IntakeHouse, tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-def test_a_path_that_is_to_be_looked_at_again_is_judged_anew(house: IntakeHouse) -> None:
+def test_a_rechecked_path_is_judged_again(house: IntakeHouse) -> None:
     (house.inbox / "x.png").write_bytes(PNG)
     intake = house.start()
     wait_for(lambda: house.queued() == {"x.png"})
     claim = house.store.claim("worker", lease_seconds=60)
     assert claim is not None
     house.store.mark_gone(claim, "The file changed.")
-    intake.look_again(claim.job.path)
+    intake.recheck(claim.job.path)
     wait_for(lambda: house.library.counts()[JobState.QUEUED] == 1)
 
 
@@ -144,7 +144,7 @@ def test_the_film_of_a_picture_that_a_worker_gave_up_is_taken(house: IntakeHouse
     claim = house.store.claim("worker", lease_seconds=60)
     assert claim is not None
     house.store.fail(claim, code="unreadable", reason="Damaged.", cause=Cause.INPUT)
-    intake.look_again(claim.job.path)
+    intake.recheck(claim.job.path)
     wait_for(lambda: house.queued() == {"a.jpg", "a.mov"})
     assert house.refused("a.mov") == ""
 

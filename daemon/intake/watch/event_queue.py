@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from watchdog.events import EVENT_TYPE_DELETED, EVENT_TYPE_MOVED, FileSystemEvent, FileSystemEventHandler
 
-MOST_PATHS = 10_000
+MAX_PATHS = 10_000
 
 
 @dataclass(frozen=True)
@@ -27,37 +27,37 @@ class NameFreed:
 class WatchEvents:
     """The paths that somebody spoke of since the last `take`. Thread-safe and bounded: too many become one sweep.
 
-    `ring` is called whenever there is something to take; it must not block or raise.
+    `wake` is called whenever there is something to take; it must not block or raise.
     """
 
-    def __init__(self, ring: Callable[[], None] = lambda: None) -> None:
-        self._ring = ring
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        self._wake = wake
         self._lock = threading.Lock()
         self._paths: dict[bytes, None] = {}
-        self._left: list[NameFreed] = []
+        self._freed: list[NameFreed] = []
         self._lost = False
 
     def add(self, path: bytes) -> None:
         with self._lock:
             self._paths[path] = None
-            if len(self._paths) > MOST_PATHS:
+            if len(self._paths) > MAX_PATHS:
                 self._paths.clear()
                 self._lost = True
-        self._ring()
+        self._wake()
 
-    def leave(self, left: NameFreed) -> None:
+    def add_freed(self, left: NameFreed) -> None:
         with self._lock:
-            self._left.append(left)
-            if len(self._left) > MOST_PATHS:
-                self._left.clear()
+            self._freed.append(left)
+            if len(self._freed) > MAX_PATHS:
+                self._freed.clear()
                 self._lost = True
-        self._ring()
+        self._wake()
 
-    def lose(self) -> None:
+    def mark_lost(self) -> None:
         """Something was missed: only a sweep can tell what."""
         with self._lock:
             self._lost = True
-        self._ring()
+        self._wake()
 
     def take(self) -> tuple[list[bytes], bool]:
         """The paths in the order heard, and whether something was missed."""
@@ -67,10 +67,10 @@ class WatchEvents:
             self._lost = False
         return taken, lost
 
-    def take_left(self) -> list[NameFreed]:
+    def take_freed(self) -> list[NameFreed]:
         """What has left its path since; to be asked for before `take`, which tells whether something was missed."""
         with self._lock:
-            taken, self._left = self._left, []
+            taken, self._freed = self._freed, []
         return taken
 
     @property
@@ -86,17 +86,17 @@ class EventQueue(FileSystemEventHandler):
     `root` in case and in the form of accents. `on_disk` is that spelling; it is replaced by `root`.
     """
 
-    def __init__(self, heard: WatchEvents, root: bytes = b"", on_disk: bytes = b"") -> None:
-        self._heard = heard
+    def __init__(self, events: WatchEvents, root: bytes = b"", on_disk: bytes = b"") -> None:
+        self._events = events
         self._root, self._on_disk = root, on_disk
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         for path in (event.src_path, event.dest_path):
             if path:
-                self._heard.add(self._below_root(os.fsencode(path)))
+                self._events.add(self._below_root(os.fsencode(path)))
         if event.event_type in (EVENT_TYPE_DELETED, EVENT_TYPE_MOVED):
             to = self._below_root(os.fsencode(event.dest_path)) if event.dest_path else None
-            self._heard.leave(NameFreed(self._below_root(os.fsencode(event.src_path)), to, event.is_directory))
+            self._events.add_freed(NameFreed(self._below_root(os.fsencode(event.src_path)), to, event.is_directory))
 
     def _below_root(self, path: bytes) -> bytes:
         is_below = path == self._on_disk or path.startswith(self._on_disk + b"/")

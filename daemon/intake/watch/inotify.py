@@ -25,15 +25,15 @@ class InotifyReader(InotifyFD):
     `ran_short`: the system allows no more watches. `closed`: folders whose permissions forbid a watch.
     """
 
-    def __init__(self, lose: Callable[[], None]) -> None:
+    def __init__(self, mark_lost: Callable[[], None]) -> None:
         super().__init__()
-        self._lose = lose
+        self._mark_lost = mark_lost
         self.ran_short = False
         self.closed: set[bytes] = set()
 
     def handle_event(self, event: InotifyEvent) -> None:
         if event.is_queue_overflow:
-            self._lose()
+            self._mark_lost()
         super().handle_event(event)
 
     def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
@@ -49,13 +49,13 @@ class InotifyReader(InotifyFD):
 
 
 class OwnInotifyObserver(BaseObserver):
-    """Alive only while its reader is. Calls `lose` when events were lost; it must not block or raise.
+    """Alive only while its reader is. Calls `mark_lost` when events were lost; it must not block or raise.
 
     Raises OSError where the system allows no more inotify instances.
     """
 
-    def __init__(self, lose: Callable[[], None]) -> None:
-        self._reader = InotifyReader(lose)
+    def __init__(self, mark_lost: Callable[[], None]) -> None:
+        self._reader = InotifyReader(mark_lost)
         super().__init__(InotifyEmitter, inotify_fd=self._reader)
 
     @property

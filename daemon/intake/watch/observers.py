@@ -37,7 +37,7 @@ EVENTS: list[type[FileSystemEvent]] = [
 ]
 
 
-def watch(observer: BaseObserver, root: bytes, listener: FileSystemEventHandler) -> None:
+def start_observer(observer: BaseObserver, root: bytes, listener: FileSystemEventHandler) -> None:
     """Raises OSError, and leaves no thread behind then."""
     observer.schedule(listener, os.fsdecode(root), recursive=True, event_filter=EVENTS)
     try:
@@ -47,7 +47,7 @@ def watch(observer: BaseObserver, root: bytes, listener: FileSystemEventHandler)
         raise
 
 
-def end(observer: BaseObserver) -> None:
+def stop_observer(observer: BaseObserver) -> None:
     observer.stop()
     for emitter in observer.emitters:
         emitter.stop()
@@ -55,7 +55,7 @@ def end(observer: BaseObserver) -> None:
         observer.join(timeout=2)
 
 
-def illness_of(observer: BaseObserver) -> str | None:
+def defect_of(observer: BaseObserver) -> str | None:
     if not observer.is_alive():
         return "the watcher's thread has died"
     if not observer.emitters or not all(emitter.is_alive() for emitter in observer.emitters):
@@ -69,16 +69,16 @@ def ran_short(observer: BaseObserver) -> bool:
     return bool(getattr(observer, "ran_short", False))
 
 
-def native_observer(lose: Callable[[], None]) -> BaseObserver:
-    """What the system itself offers for hearing of changes. `lose` is called where it says that it lost some."""
+def native_observer(mark_lost: Callable[[], None]) -> BaseObserver:
+    """What the system itself offers for hearing of changes. `mark_lost` is called where it says that it lost some."""
     if sys.platform == "linux":
         from daemon.intake.watch.inotify import OwnInotifyObserver
 
-        return OwnInotifyObserver(lose)
+        return OwnInotifyObserver(mark_lost)
     if sys.platform == "darwin":
         from daemon.intake.watch.fsevents import LossTellingObserver
 
-        return LossTellingObserver(lose)
+        return LossTellingObserver(mark_lost)
     from watchdog.observers import Observer
 
     return Observer()

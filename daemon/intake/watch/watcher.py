@@ -13,7 +13,7 @@ from watchdog.observers.api import BaseObserver
 
 from daemon.intake.inbox_mount import is_away, on_disk, root_id
 from daemon.intake.watch.event_queue import EventQueue, WatchEvents
-from daemon.intake.watch.observers import end, illness_of, native_observer, ran_short, watch
+from daemon.intake.watch.observers import defect_of, native_observer, ran_short, start_observer, stop_observer
 from storage.filesystems import network_kind
 
 #: Too many watches in use, or too many files and inotify instances.
@@ -40,7 +40,7 @@ class Watcher:
     def __init__(
         self,
         root: bytes,
-        heard: WatchEvents,
+        events: WatchEvents,
         choice: Choice = "auto",
         *,
         observe: Callable[[], BaseObserver] | None = None,
@@ -48,9 +48,9 @@ class Watcher:
         on_disk: Callable[[bytes], bytes] = on_disk,
     ) -> None:
         self._root = root
-        self._heard = heard
+        self._events = events
         self._choice = choice
-        self._observe = observe or (lambda: native_observer(heard.lose))
+        self._observe = observe or (lambda: native_observer(events.mark_lost))
         self._network_kind = network_kind
         self._on_disk = on_disk
         self._observer: BaseObserver | None = None
@@ -80,9 +80,9 @@ class Watcher:
         self.polls = False
         observer, self._observer = self._observer, None
         if observer is not None:
-            end(observer)
+            stop_observer(observer)
 
-    def illness(self) -> str | None:
+    def defect(self) -> str | None:
         """Why the watch no longer hears everything; None while it is well. Raises OSError while there is no inbox.
 
         An observer says nothing when one of its threads dies, or when the folder is exchanged under it.
@@ -91,19 +91,19 @@ class Watcher:
             return "the inbox is not watched yet"
         if root_id(self._root) != self._root_id:
             return "the inbox folder was replaced"
-        return illness_of(self._observer) if self._observer else None
+        return defect_of(self._observer) if self._observer else None
 
     def _arm(self) -> None:
         try:
             observer = self._observe()
-            watch(observer, self._root, EventQueue(self._heard, self._root, self._on_disk(self._root)))
+            start_observer(observer, self._root, EventQueue(self._events, self._root, self._on_disk(self._root)))
         except OSError as error:
             if error.errno not in LIMIT_ERRORS:
                 raise
             self._poll(LIMIT_ADVICE)
             return
         if ran_short(observer):
-            end(observer)
+            stop_observer(observer)
             self._poll(LIMIT_ADVICE)
             return
         self._observer = observer

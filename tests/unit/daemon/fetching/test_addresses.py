@@ -37,7 +37,7 @@ def test_what_python_does_not_call_global_is_never_reached_unless_private_addres
 
 
 @given(v4, st.booleans())
-def test_a_wrapped_address_is_judged_as_what_it_wraps_and_connected_to_as_that(
+def test_a_mapped_address_is_judged_and_connected_to_as_the_address_that_it_maps(
     address: IPv4Address, private: bool
 ) -> None:
     wrapped = f"::ffff:{address}"

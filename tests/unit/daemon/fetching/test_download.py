@@ -124,7 +124,7 @@ def test_the_intake_ignores_a_partial_file_and_a_start_of_the_daemon_keeps_it(
     parts = names_in(inbox)
     assert len(parts) == 2
     filters = Filters(InboxSettings(ignore=()))
-    assert all(filters.of_file(name.encode()) for name in parts)
+    assert all(filters.reject_file(name.encode()) for name in parts)
     assert sweep_temporaries(inbox) == 0
     sweep_partials(inbox, (inbox / parts[0]).stat().st_mtime + KEPT_SECONDS - 1)
     assert names_in(inbox) == parts

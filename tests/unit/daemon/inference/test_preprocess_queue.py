@@ -15,17 +15,17 @@ from tests.support.waiting import wait_for
 
 
 class Kitchen:
-    """Makes a request's id in capitals, a byte a letter, once the gate lets it. `begun`: in which order."""
+    """Makes a request's id in capitals, a byte a letter, once the admitter lets it. `begun`: in which order."""
 
     def __init__(self, *, most_bytes: int = 3, open: bool = True, beside: bool = True) -> None:
-        self.gate = threading.Semaphore(1000 if open else 0)
+        self.admitter = threading.Semaphore(1000 if open else 0)
         self.begun: list[str] = []
         self.readying = PreprocessQueue(self.make, len, most_bytes)
         self.readying.is_beside = beside
 
     def make(self, request: Request) -> str:
         self.begun.append(request.id)
-        assert self.gate.acquire(timeout=10)
+        assert self.admitter.acquire(timeout=10)
         return request.id.upper()
 
     def add(self, *ids: str) -> None:
@@ -51,7 +51,7 @@ def test_without_waiting_only_what_is_ready_is_taken() -> None:
     kitchen.add("a")
     assert kitchen.readying.take(wait=False) is None
     assert "a" in kitchen.readying
-    kitchen.gate.release()
+    kitchen.admitter.release()
     assert wait_for(lambda: kitchen.readying.take(wait=False))[1] == "A"
     assert "a" not in kitchen.readying
 
@@ -83,12 +83,12 @@ def test_what_is_larger_than_the_bound_is_made_all_the_same() -> None:
 @pytest.mark.parametrize("cancelled", ["a", "b", "c"])
 def test_cancelled_in_the_making_in_line_or_ready_it_is_never_taken(cancelled: str) -> None:
     kitchen = Kitchen(open=False)
-    kitchen.gate.release()
+    kitchen.admitter.release()
     kitchen.add("a", "b", "c")
     wait_for(lambda: kitchen.begun == ["a", "b"])  # a is ready, b in the making, c in line
     kitchen.readying.cancel(cancelled)
     assert cancelled not in kitchen.readying
-    kitchen.gate.release(9)
+    kitchen.admitter.release(9)
     assert list(kitchen.taken()) == [id.upper() for id in "abc" if id != cancelled]
 
 
@@ -98,7 +98,7 @@ def test_a_request_that_was_cancelled_may_come_again() -> None:
     wait_for(lambda: kitchen.begun == ["a"])
     kitchen.readying.cancel("a")
     kitchen.add("a")
-    kitchen.gate.release(9)
+    kitchen.admitter.release(9)
     assert list(kitchen.taken()) == ["A"]
     assert kitchen.begun == ["a", "a"]
 
@@ -107,7 +107,7 @@ def test_cleared_it_holds_nothing() -> None:
     kitchen = Kitchen(open=False)
     kitchen.add("a", "b")
     kitchen.readying.clear()
-    kitchen.gate.release(9)
+    kitchen.admitter.release(9)
     assert list(kitchen.taken()) == []
     kitchen.add("c")
     assert list(kitchen.taken()) == ["C"]

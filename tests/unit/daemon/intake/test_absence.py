@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import InboxSettings
-from daemon.intake.absence import gone
+from daemon.intake.absence import gone_paths
 from daemon.intake.filters import Filters
 
 
@@ -30,7 +30,7 @@ def gone_of(inbox: Path, *names: str, device: int | None = None, ignore: tuple[s
 
     root = os.fsencode(inbox)
     filters = Filters(InboxSettings(ignore=ignore, ignore_folders=ignore))
-    lost = gone([root + b"/" + os.fsencode(name) for name in names], root, filters, devices)
+    lost = gone_paths([root + b"/" + os.fsencode(name) for name in names], root, filters, devices)
     return [os.fsdecode(path.removeprefix(root + b"/")) for path in lost]
 
 
@@ -55,7 +55,8 @@ def test_what_the_system_does_not_show_is_not_gone(inbox: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     assert (
-        gone([os.fsencode(inbox / "a.jpg")], os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys, refuses) == []
+        gone_paths([os.fsencode(inbox / "a.jpg")], os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys, refuses)
+        == []
     )
 
 
@@ -81,4 +82,4 @@ def test_an_inbox_that_somebody_emptied_has_lost_its_files(inbox: Path) -> None:
 
 def test_files_of_another_inbox_are_none_of_this_ones(inbox: Path, tmp_path: Path) -> None:
     outside = [os.fsencode(tmp_path / "old inbox" / "a.jpg"), os.fsencode(inbox) + b" 2/a.jpg"]
-    assert gone(outside, os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys) == []
+    assert gone_paths(outside, os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys) == []

@@ -43,9 +43,9 @@ def test_what_stands_beside_the_files_comes_back_and_the_rest_is_counted(
     drop(inbox, "notes.txt", b"hello")
     (inbox / "notes.txt.smolwatch.json").write_bytes((inbox / "a.png.smolwatch.json").read_bytes())
     store.admit(settled(drop(inbox, "known.png")), model=MODEL, recipe=RECIPE, max_attempts=3)
-    tally = rebuilt(settings, store, library)
-    assert (tally.taken, tally.known, tally.unreadable) == (2, 1, 1)
-    assert tally.others == Counter(
+    counts = rebuilt(settings, store, library)
+    assert (counts.taken, counts.known, counts.unreadable) == (2, 1, 1)
+    assert counts.others == Counter(
         {SidecarContent.NO_RECORD: 1, SidecarContent.DAMAGED: 1, SidecarContent.OTHER_BYTES: 1, SidecarContent.NONE: 1}
     )
     for path in paths:
@@ -85,8 +85,8 @@ def test_broken_off_it_goes_on_where_it_was(
     monkeypatch.setattr("daemon.intake.rebuild.BATCH", batch)
     describe(inbox, "a.png", "b.png", "c.png")
     next(iter(rebuild(settings, store, library)))
-    tally = rebuilt(settings, store, library)
-    assert (tally.known, tally.taken) == (batch, 3 - batch)
+    counts = rebuilt(settings, store, library)
+    assert (counts.known, counts.taken) == (batch, 3 - batch)
 
 
 def test_a_video_comes_back_with_its_timeline(

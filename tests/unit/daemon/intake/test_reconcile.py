@@ -44,8 +44,8 @@ class House(PublishingHouse):
         own = {file for file in files if writer.is_sidecar_name(os.path.basename(file))}
         return self.reconciler.swept(files - own, own, is_asked=is_asked)
 
-    def left(self, *names: str) -> None:
-        self.reconciler.left([self.path(name) for name in names])
+    def names_freed(self, *names: str) -> None:
+        self.reconciler.names_freed([self.path(name) for name in names])
 
     def path(self, name: str) -> bytes:
         return os.fsencode(self.inbox / name)
@@ -53,7 +53,7 @@ class House(PublishingHouse):
     def is_missing(self, name: str) -> bool:
         return self.job(self.path(name)).missing_since is not None
 
-    def standing(self, name: str) -> list[str]:
+    def present(self, name: str) -> list[str]:
         """Which sidecars stand beside the file."""
         return [suffix for suffix in SUFFIXES if (self.inbox / (name + suffix)).exists()]
 
@@ -86,14 +86,14 @@ class TestMissing:
     def test_what_was_heard_of_is_marked_at_once(self, house: House) -> None:
         house.describe("a.png", "b.png")
         (house.inbox / "a.png").unlink()
-        house.left("a.png", "b.png", "never seen.png")
+        house.names_freed("a.png", "b.png", "never seen.png")
         assert (house.is_missing("a.png"), house.is_missing("b.png")) == (True, False)
 
     def test_a_file_that_was_replaced_before_anybody_looked_is_marked_too(self, house: House) -> None:
         house.describe("a.png")
         (house.inbox / "a.png").unlink()
         (house.inbox / "a.png").write_bytes(b"another one")
-        house.left("a.png")
+        house.names_freed("a.png")
         assert house.is_missing("a.png")
 
     def test_a_file_that_appears_while_the_list_is_made_is_not_missing(self, house: House) -> None:
@@ -105,7 +105,7 @@ class TestMissing:
         house.describe("a.png")
         shutil.rmtree(house.inbox)
         house.reconciler.swept(set(), set())
-        house.left("a.png")
+        house.names_freed("a.png")
         assert not house.is_missing("a.png")
 
     def test_a_hundred_thousand_jobs_are_held_against_the_inbox_in_little_time(
@@ -124,11 +124,11 @@ class TestOrphans:
     def test_sidecars_of_a_file_that_is_gone_are_counted_and_kept(self, house: House) -> None:
         house.describe("a.png", "b.png")
         (house.inbox / "a.png").unlink()
-        house.left("a.png")
+        house.names_freed("a.png")
         assert house.reconciler.orphans == 1
         house.clock.advance(GRACE.total_seconds() * 2)
         house.sweep()
-        assert (house.reconciler.orphans, house.standing("a.png")) == (1, list(SUFFIXES))
+        assert (house.reconciler.orphans, house.present("a.png")) == (1, list(SUFFIXES))
 
     def test_a_person_who_removes_them_is_no_longer_told_of_them(self, house: House) -> None:
         house.describe("a.png")
@@ -173,10 +173,10 @@ class TestOrphans:
         house.sweep()
         house.clock.advance((GRACE - timedelta(seconds=1)).total_seconds())
         house.sweep()
-        assert house.standing("a.png") == list(SUFFIXES)
+        assert house.present("a.png") == list(SUFFIXES)
         house.clock.advance(1)
         house.sweep()
-        assert (house.standing("a.png"), house.standing("b.png")) == ([], list(SUFFIXES))
+        assert (house.present("a.png"), house.present("b.png")) == ([], list(SUFFIXES))
         assert house.reconciler.orphans == 0
         assert house.description(house.path("a.png")).answers["caption"] == "A beach.", "the database keeps it"
 
@@ -193,7 +193,7 @@ class TestOrphans:
         house.sweep()
         house.clock.advance(GRACE.total_seconds())
         house.sweep()
-        assert [house.standing(name) for name in ("a.png", "b.png", "c.png")] == [[".md"]] * 3
+        assert [house.present(name) for name in ("a.png", "b.png", "c.png")] == [[".md"]] * 3
         assert (house.inbox / "a.png.md").read_text() == words
         assert (house.inbox / "elsewhere").exists()
 
@@ -205,7 +205,7 @@ class TestOrphans:
         (house.inbox.parent / "a.png").rename(house.inbox / "a.png")
         house.clock.advance(GRACE.total_seconds())
         house.sweep()
-        assert house.standing("a.png") == list(SUFFIXES)
+        assert house.present("a.png") == list(SUFFIXES)
 
     def test_those_in_the_mirror_go_too(self, house_removes: House) -> None:
         house = house_removes
@@ -217,7 +217,7 @@ class TestOrphans:
         house.sweep()
         house.clock.advance(GRACE.total_seconds())
         house.sweep()
-        assert (house.standing("a.png"), away.exists()) == ([], False)
+        assert (house.present("a.png"), away.exists()) == ([], False)
 
 
 class TestMissingSidecars:
@@ -240,7 +240,7 @@ class TestMissingSidecars:
         (house.inbox / f"a.png{suffix}").unlink()
         assert house.sweep() == 1
         house.work("Something else.")
-        assert house.standing("a.png") == list(SUFFIXES)
+        assert house.present("a.png") == list(SUFFIXES)
         assert "Our beach." in file.read_text()
 
     def test_all_is_well_when_they_stand(self, house: House) -> None:
@@ -272,7 +272,7 @@ class TestMissingSidecars:
         house.close()
 
     def test_of_many_some_wait_for_the_next_sweep(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("daemon.intake.reconcile.MOST_RESTORED", 2)
+        monkeypatch.setattr("daemon.intake.reconcile.MAX_RESTORED", 2)
         house.describe("a.png", "b.png", "c.png")
         for name in ("a.png", "b.png", "c.png"):
             (house.inbox / f"{name}.md").unlink()
@@ -302,10 +302,10 @@ class TestMissingSidecars:
         house.sweep()
         house.clock.advance(GRACE.total_seconds())
         house.sweep()
-        assert house.standing("a.png") == []
+        assert house.present("a.png") == []
         (house.inbox.parent / "a.png").rename(house.inbox / "a.png")
         house.store.whereabouts.found([house.job(house.path("a.png")).id])
         house.reconciler.returned([house.path("a.png")])
         house.work("Something else.")
-        assert house.standing("a.png") == list(SUFFIXES)
+        assert house.present("a.png") == list(SUFFIXES)
         assert "A beach." in (house.inbox / "a.png.md").read_text()

@@ -26,11 +26,11 @@ def refused(code: str, kind: str | None = None, reason: str = "") -> Refusal:
 def test_what_is_never_described_is_counted_apart_from_what_waits() -> None:
     assert refusal_texts.skipped(COUNTS) == {"mp3": 200, "flac": 100, "pdf": 80, "text": 32}
     assert refusal_texts.waiting(COUNTS) == {"not-downloaded": 2, "no-access": 1}
-    assert refusal_texts.waits_in_words(refusal_texts.waiting(COUNTS)) == "2 not downloaded, 1 not readable"
+    assert refusal_texts.waiting_text(refusal_texts.waiting(COUNTS)) == "2 not downloaded, 1 not readable"
 
 
 def test_kinds_of_one_family_are_counted_together_in_words() -> None:
-    assert refusal_texts.in_words(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 texts"
+    assert refusal_texts.skipped_text(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 texts"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_kinds_of_one_family_are_counted_together_in_words() -> None:
     ],
 )
 def test_a_line_of_words_stays_short(kinds: dict[str, int], words: str) -> None:
-    assert refusal_texts.in_words(kinds) == words
+    assert refusal_texts.skipped_text(kinds) == words
 
 
 @pytest.mark.parametrize("code", ["own-file", "ignored-name", "ignored-folder", "some-rule-to-come"])

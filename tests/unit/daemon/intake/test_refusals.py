@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from loguru import logger
 
-from daemon.intake.refusals import MOST_NOTED, Refusals
+from daemon.intake.refusals import MAX_NOTED, Refusals
 from storage.errors import BusyError
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -36,7 +36,7 @@ def test_what_was_said_before_is_not_written_again(refusals: Refusals, library: 
 
 
 def test_many_are_written_without_being_asked(refusals: Refusals, library: Library) -> None:
-    for number in range(MOST_NOTED):
+    for number in range(MAX_NOTED):
         refusals.note(b"/in/%d" % number, "symlink", "A link.")
     assert library.refusal(b"/in/0") is not None
 
@@ -69,7 +69,7 @@ def test_what_went_away_is_forgotten(refusals: Refusals, library: Library) -> No
 
 
 def test_a_sweep_forgets_all_that_stands_there_no_more(refusals: Refusals, library: Library) -> None:
-    paths = [b"/in/%d" % number for number in range(MOST_NOTED + 20)]
+    paths = [b"/in/%d" % number for number in range(MAX_NOTED + 20)]
     for path in paths:
         refusals.note(path, "not-allowed", "", kind="mp3")
     refusals.write()

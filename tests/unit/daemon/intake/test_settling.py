@@ -64,7 +64,7 @@ def test_a_finder_copy_waits_until_it_has_its_own_birth_time(birth: float) -> No
     for now in (0.0, 10.0, 20.0):
         assert settling.observe(PATH, stat(st_birthtime=birth), now) is COPYING
     assert settling.due(20.0) == []
-    assert settling.moving == 1
+    assert settling.unsettled == 1
     settling.observe(PATH, stat(st_birthtime=1e9), 21.0)
     settling.observe(PATH, stat(st_birthtime=1e9), 26.0)
     assert settling.due(26.0) == [PATH]
@@ -83,7 +83,7 @@ def test_a_file_in_the_cloud_waits_and_does_not_count_as_moving() -> None:
     for now in (0.0, 10.0):
         assert settling.observe(PATH, stat(st_flags=DATALESS), now) is NOT_DOWNLOADED
     assert settling.due(10.0) == []
-    assert settling.moving == 0
+    assert settling.unsettled == 0
 
 
 def test_a_forgotten_path_starts_over() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.intake.intake_status import TELL_SECONDS
+from daemon.intake.intake_status import REPORT_SECONDS
 from daemon.intake.sweep_schedule import QUIET_SECONDS, ROUND_SECONDS, SweepSchedule
 
 WALL = 1_764_000_000.0
@@ -22,7 +22,7 @@ def test_the_first_sweep_is_due_at_once_and_the_next_after_its_time() -> None:
 
 def test_a_sweep_that_was_asked_for_is_due_at_once_and_only_once() -> None:
     schedule = schedule_after_a_sweep()
-    schedule.ask()
+    schedule.request()
     assert schedule.is_due(102.0, WALL + 102)
     schedule.swept(102.0, 103.0, polls=False)
     assert not schedule.is_due(104.0, WALL + 104)
@@ -62,4 +62,4 @@ def test_an_inbox_at_rest_is_looked_after_seldom_but_in_time_for_its_next_list()
 
 def test_what_status_does_not_show_yet_is_written_down_soon() -> None:
     schedule = schedule_after_a_sweep()
-    assert schedule.pause(110.0, is_busy=False, is_behind=True) == TELL_SECONDS
+    assert schedule.pause(110.0, is_busy=False, is_behind=True) == REPORT_SECONDS

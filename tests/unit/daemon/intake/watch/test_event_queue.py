@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from watchdog.events import DirDeletedEvent, FileCreatedEvent, FileDeletedEvent, FileMovedEvent
 
-from daemon.intake.watch.event_queue import MOST_PATHS, EventQueue, NameFreed, WatchEvents
+from daemon.intake.watch.event_queue import MAX_PATHS, EventQueue, NameFreed, WatchEvents
 
 
 def test_paths_are_heard_once_each_in_order() -> None:
@@ -16,7 +16,7 @@ def test_paths_are_heard_once_each_in_order() -> None:
 
 def test_too_many_paths_become_one_sweep() -> None:
     heard = WatchEvents()
-    for number in range(MOST_PATHS + 1):
+    for number in range(MAX_PATHS + 1):
         heard.add(b"/%d" % number)
     assert not heard.is_empty
     assert heard.take() == ([], True)
@@ -44,19 +44,19 @@ def test_what_goes_away_from_a_path_is_told_with_where_it_went() -> None:
     listener.on_any_event(FileDeletedEvent("/in/b\udcff.jpg"))
     listener.on_any_event(DirDeletedEvent("/in/trip"))
     listener.on_any_event(FileCreatedEvent("/in/c.jpg"))
-    assert heard.take_left() == [
+    assert heard.take_freed() == [
         NameFreed(b"/in/old.jpg", b"/in/new.jpg", False),
         NameFreed(b"/in/b\xff.jpg", None, False),
         NameFreed(b"/in/trip", None, True),
     ]
-    assert heard.take_left() == []
+    assert heard.take_freed() == []
 
 
 def test_too_many_that_went_away_become_one_sweep() -> None:
     heard = WatchEvents()
-    for number in range(MOST_PATHS + 1):
-        heard.leave(NameFreed(b"/%d" % number, None, False))
-    assert heard.take_left() == []
+    for number in range(MAX_PATHS + 1):
+        heard.add_freed(NameFreed(b"/%d" % number, None, False))
+    assert heard.take_freed() == []
     assert heard.take() == ([], True)
 
 
@@ -64,6 +64,6 @@ def test_it_rings_whenever_there_is_something_to_take() -> None:
     rings: list[int] = []
     heard = WatchEvents(lambda: rings.append(1))
     heard.add(b"/a")
-    heard.leave(NameFreed(b"/a", None, False))
-    heard.lose()
+    heard.add_freed(NameFreed(b"/a", None, False))
+    heard.mark_lost()
     assert len(rings) == 3
