@@ -1,4 +1,4 @@
-"""Whether a file that does not stand at its path is gone, or only out of sight."""
+"""Whether a file that is not at its path is gone, or only inaccessible."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ def gone_paths(
 ) -> list[bytes]:
     """Those of these paths whose files are gone.
 
-    Not gone are those that a rule turns away now, that the system does not show, and whose disk or whole inbox is away;
-    nor those of another inbox, which was watched before.
-    `devices`: on which device the files of these paths lay when they were last seen.
+    Not gone are files that a rule rejects now, that are inaccessible, whose disk or whole inbox is not mounted, or that
+    belong to another inbox, which was watched before. `devices`: the device numbers of these paths when last seen.
     """
     folders = NearestFolders(root)
     inside = (path for path in paths if path.startswith(root + b"/"))
@@ -33,7 +32,7 @@ def gone_paths(
 
 
 def is_absent(path: bytes, lstat: Callable[[bytes], os.stat_result]) -> bool:
-    """Whether the system says that nothing stands there."""
+    """Whether the system reports that the path does not exist."""
     try:
         lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -44,7 +43,7 @@ def is_absent(path: bytes, lstat: Callable[[bytes], os.stat_result]) -> bool:
 
 
 class NearestFolders:
-    """The nearest folder above a path that is still there: is it where the file lay, or an empty mount point?"""
+    """Finds the nearest existing folder above a path: is it the file's folder, or an empty mount point?"""
 
     def __init__(self, root: bytes) -> None:
         self._root = root
@@ -52,11 +51,11 @@ class NearestFolders:
         self._away: dict[tuple[bytes, int], bool] = {}
 
     def may_be_unmounted(self, path: bytes) -> bool:
-        """Whether the folder looks as one does whose disk is away."""
+        """Whether its folder looks like a mount point whose disk is not mounted."""
         return self.is_unmounted(path, NO_DEVICE)
 
     def is_unmounted(self, path: bytes, device: int) -> bool:
-        """Whether what lay on `device` is out of sight there: with its disk, or with the whole inbox."""
+        """Whether the files there that were on `device` are inaccessible, with their disk or with the whole inbox."""
         folder = self.nearest(os.path.dirname(path))
         if folder is None:
             return True
@@ -65,7 +64,7 @@ class NearestFolders:
         return self._away[folder, device]
 
     def nearest(self, folder: bytes) -> bytes | None:
-        """`folder`, or the next one above it that is there; None when not even the inbox is."""
+        """`folder`, or the nearest existing one above it; None when the inbox itself does not exist."""
         if folder not in self._nearest:
             if os.path.isdir(folder):
                 self._nearest[folder] = folder

@@ -1,4 +1,4 @@
-"""How settled files become jobs, or are refused with a reason that `smolwatch why` prints."""
+"""Settled files become jobs, or are refused with a reason that `smolwatch why` shows."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ from storage.records import Admission, Fingerprint, Job, NewFile
 from storage.sidecars.json_reader import SidecarContent, recorded
 from storage.sidecars.writer import make_way
 
-#: What was read is queued after this long, so that the first of many large files need not wait for the last.
+#: Files read so far are queued after this long, so that the first of many large files does not wait for the last.
 READING_SECONDS = 0.5
 
 
 class AdmitResult(StrEnum):
-    """What became of a settled path, and so what intake remembers of it."""
+    """The outcome for a settled path."""
 
-    QUEUED = "queued"  #: a job waits for it
-    KNOWN = "known"  #: these very bytes had their job before
-    CHANGED = "changed"  #: it was compared, and holds other bytes than its job knew
-    ASIDE = "aside"  #: its other half stands for it: it is described together with that
-    REFUSED = "refused"  #: not taken, until its bytes change
-    FOREIGN = "foreign"  #: the same, and sure: its head says what it is instead of a picture or video
-    LATER = "later"  #: the machine is in the way: looked at again by the next sweep
-    AGAIN = "again"  #: it changed while it was read: it settles anew
-    GONE = "gone"  #: it went away
+    QUEUED = "queued"  #: it has a new job
+    KNOWN = "known"  #: it had a job with the same content
+    CHANGED = "changed"  #: a comparison found other content than its job's
+    ASIDE = "aside"  #: half of a Live Photo, described together with its other half
+    REFUSED = "refused"  #: refused until its content changes
+    FOREIGN = "foreign"  #: refused for certain: its head shows another format
+    LATER = "later"  #: the machine is the cause: the next sweep tries again
+    AGAIN = "again"  #: it changed while it was read: it must settle again
+    GONE = "gone"  #: it no longer exists
 
     @property
     def is_final(self) -> bool:
-        """Nothing more to do until the file changes."""
+        """Whether nothing is to be done until the file changes."""
         settled = {
             AdmitResult.QUEUED,
             AdmitResult.KNOWN,
@@ -62,15 +62,15 @@ class AdmitResult(StrEnum):
 
 
 class Identify(Protocol):
-    """`daemon.intake.identity.identify`: who a settled file is."""
+    """`daemon.intake.identity.identify`."""
 
     def __call__(self, path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile: ...
 
 
 class Admitter:
-    """Admits settled files. `model` and `recipe` are the keys by which a file counts as described already.
+    """Admits settled files. `model` and `recipe` are the keys of existing descriptions.
 
-    `mirror`: where sidecars stand whose folder cannot be written. `existing`: what becomes of those that stand there.
+    `mirror`: the folder for sidecars whose own folder cannot be written. `existing`: the setting output.existing.
     """
 
     def __init__(
@@ -109,13 +109,13 @@ class Admitter:
     def admit_all(
         self, settled: Mapping[bytes, Fingerprint], compare: Collection[bytes] = (), held: Container[bytes] = ()
     ) -> dict[bytes, AdmitResult]:
-        """What became of some hundreds of files, in one look-up and one transaction; of the first at least.
+        """The outcomes for up to some hundreds of files, in one query and one transaction.
 
-        Those in `compare` are read even if they stand untouched since their job. The names in `held` were never free
-        since they were last judged. Those for which the time was too short are left out. Raises StorageError alone;
-        then none is judged yet.
+        Files in `compare` are read even if unchanged since their job. Names in `held` were never free since they were
+        judged. After READING_SECONDS the remaining files are left out; the first is always included. Raises only
+        StorageError; then no file is judged.
         """
-        self.refusals.write()  # a file that is queued must not be refused by an older word afterwards
+        self.refusals.write()  # an older refusal must not follow the job of a queued file
         until = self._clock.monotonic() + READING_SECONDS
         jobs = self._library.jobs_at(settled)
         new = {path: seen for path, seen in settled.items() if is_undescribed(jobs.get(path), seen)}
@@ -130,7 +130,7 @@ class Admitter:
             known = had and path not in compare and not waits_for_the_machine(jobs[path])
             found = AdmitResult.KNOWN if known else self._judge(path, fingerprint, halves.get(path), pairs)
             if known:
-                self.refusals.forget(path)  # what it waited for has passed
+                self.refusals.forget(path)  # the cause of its refusal has passed
             if not isinstance(found, NewFile):
                 outcomes[path] = found
             elif had and path in compare and found.digest == jobs[path].digest:
@@ -151,11 +151,11 @@ class Admitter:
         return outcomes | dict.fromkeys(changed, AdmitResult.CHANGED)
 
     def knows(self, path: bytes, fingerprint: Fingerprint) -> bool:
-        """Whether this very file had its job; without reading it."""
+        """Whether this unchanged file had its job; does not read it."""
         return had_its_job(self._library.job_at(path), fingerprint)
 
     def _read_halves(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, LivePhotoHalf | None]:
-        """What of a Live Photo each may be; of as many as there is time for, the first at least."""
+        """The Live Photo halves among the files; of as many as there is time for, at least one."""
         halves: dict[bytes, LivePhotoHalf | None] = {}
         before, self._known_halves = self._known_halves, {}
         for path, fingerprint in new.items():
@@ -174,7 +174,7 @@ class Admitter:
     def _judge(
         self, path: bytes, settled: Fingerprint, half: LivePhotoHalf | None, pairs: LivePhotoPairs
     ) -> NewFile | AdmitResult:
-        """The file, if a job is to be made for it."""
+        """The file if it gets a job, else the outcome."""
         if half is None:
             return self._try_identify(path, settled)
         partner = pairs.partner(path, half)
@@ -190,7 +190,7 @@ class Admitter:
         return found
 
     def _take_over(self, picture: NewFile, half: LivePhotoHalf, film: Partner) -> AdmitResult | None:
-        """Have the picture take the job of its film; None when that is over, and both are to be described."""
+        """Let the picture take over the job of its film; None when that has ended, and both are to be described."""
         path = picture.path
         if film.waiting is not None and self._store.take_over(film.waiting, picture):
             self._set_aside(film.path, False, Partner(path, film.by_name))
@@ -203,42 +203,42 @@ class Admitter:
         return AdmitResult.ASIDE
 
     def _restore(self, files: Sequence[NewFile]) -> set[bytes]:
-        """Files whose description stands beside them, and that a database that was lost does not know; their paths."""
+        """Restore descriptions that a lost database does not have from the files' sidecars; the files' paths."""
         mirror = self._mirror if self._mirror and self._mirror.is_dir() else None
         found = [(file, recorded(file, mirror)) for file in files]
-        for finding, count in Counter(said.finding for _, said in found).items():
+        for finding, count in Counter(record.finding for _, record in found).items():
             if finding not in (SidecarContent.WHOLE, SidecarContent.NONE):
                 logger.info("The sidecars of {} files cannot be restored into the database: {}", count, finding)
-        whole = [(file, said.description) for file, said in found if said.description is not None]
-        if not whole:
+        described = [(file, record.description) for file, record in found if record.description is not None]
+        if not described:
             return set()
-        taken = self._store.whereabouts.take_back(whole, max_attempts=self._max_attempts)
+        restored = self._store.whereabouts.take_back(described, max_attempts=self._max_attempts)
         failpoint("taken-back")
-        logger.info("Restored {} descriptions from their sidecars, without the model", len(taken))
-        return taken
+        logger.info("Restored {} descriptions from their sidecars, without the model", len(restored))
+        return restored
 
     def _set_old_sidecars_aside(self, file: NewFile) -> None:
-        """What stands beside the file is about another one, which had its name."""
+        """The sidecars beside the file describe another file that had its name: rename them."""
         for name in make_way(file.path, file.digest, existing=self._existing, mirror=self._mirror):
             logger.info("{} keeps the description of another file that had this name before", os.fsdecode(name))
 
     def _mark_found(self, jobs: Sequence[Job]) -> None:
-        """Of these jobs, whose files are there, some were missing: `returned` has their paths until they are taken."""
+        """Mark those of these jobs that were missing as found; `take_returned` gives their paths."""
         again = [job for job in jobs if job.missing_since is not None]
         if again:
             self._store.whereabouts.found([job.id for job in again])
             self._returned += [job.path for job in again]
 
     def _update_devices(self, jobs: Sequence[Job], settled: Mapping[bytes, Fingerprint]) -> None:
-        """The disks that these files lie on may have other numbers than before a restart of the system."""
+        """Store new device numbers: they may change when the system restarts."""
         new = {job.id: there for job in jobs if (there := settled[job.path]).device != job.fingerprint.device}
         if new:
             self._store.whereabouts.seen(new)
 
     def take_returned(self) -> list[bytes]:
-        """The paths of described files that were missing and came back since this was last asked."""
-        taken, self._returned = self._returned, []
-        return taken
+        """The paths of described files that were missing and came back since the last call."""
+        returned, self._returned = self._returned, []
+        return returned
 
     def _try_identify(self, path: bytes, settled: Fingerprint) -> NewFile | AdmitResult:
         try:
@@ -286,6 +286,6 @@ class Admitter:
 def pictures_first(
     settled: Iterable[bytes], new: Container[bytes], halves: Mapping[bytes, LivePhotoHalf | None]
 ) -> list[bytes]:
-    """The films last: their pictures stand for them. New files that were not looked at yet are left out."""
+    """Films last: their pictures represent them. New files whose half was not read yet are left out."""
     looked_at = [path for path in settled if path not in new or path in halves]
     return sorted(looked_at, key=lambda path: (half := halves.get(path)) is not None and not half.is_picture)

@@ -1,4 +1,4 @@
-"""How the intake fares, in words: a sentence for status while it fails; for the log, each state's beginning and end."""
+"""The intake's failures: a sentence for status while it fails; for the log, each state's beginning and end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MISSED = State("missed", "Changes in the inbox were missed; it is listed again."
 
 
 class IntakeFailures:
-    """`on_storage_error` is told of what concerns the database, and logs it. Times are monotonic."""
+    """`on_storage_error` gets the database's errors and logs them. Times are monotonic."""
 
     def __init__(self, root: bytes, on_storage_error: Callable[[StorageError], None]) -> None:
         self._root = os.fsdecode(root)
@@ -24,11 +24,10 @@ class IntakeFailures:
         self._problem, self._missed, self._watch = Episode(), Episode(), Episode()
 
     def round_succeeded(self, now: float) -> None:
-        """A round went through."""
         log_lines(self._problem.off(now))
 
     def round_failed(self, error: Exception, now: float) -> str:
-        """A round failed; why, for status."""
+        """The reason, for status."""
         if isinstance(error, StorageError):
             self._on_storage_error(error)
             return str(error)
@@ -48,11 +47,11 @@ class IntakeFailures:
         return reason
 
     def changes_missed(self, changes: bool, now: float) -> None:
-        """Whether the system lost changes since the last round."""
+        """`changes`: the system lost changes since the last round."""
         log_lines(self._missed.on(MISSED, now) if changes else self._missed.off(now))
 
     def watch_started(self, instead_of: str | None, now: float) -> None:
-        """The watch was set up: for the first time, or instead of one that had fallen ill so."""
+        """`instead_of`: the defect of the watch that was replaced; None for the first one."""
         if instead_of is None:
             logger.info("Watching {} for new files", self._root)
         else:

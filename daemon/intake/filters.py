@@ -1,4 +1,4 @@
-"""Which names are taken and which folders are entered. Pure judgement; nothing is opened."""
+"""Rules about names: which files are admitted and which folders are searched. Pure; nothing is opened."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from daemon.intake.settling import NOT_DOWNLOADED
 from storage.sidecars.writer import is_sidecar_name
 
 OURS, NAME = "own-file", "ignored-name"
-#: Our temporary files and the parts of `add`: not even where hidden files are taken.
+#: Our temporary files and the partial files of `add`: ignored even where hidden files are admitted.
 OWN_PREFIX = b".sw-"
-#: In front of a glob in the settings: names that are taken, whatever the rules say of them.
+#: Prefix of a glob in the settings: such names are admitted despite the rules.
 ALLOWED = "!"
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why something is turned away (code, sentence). `allowed_by`: the setting that would let it in."""
+    """Why a path is rejected (code, sentence). `allowed_by`: the setting that would admit it."""
 
     code: str
     reason: str
@@ -41,7 +41,7 @@ HIDDEN = "inbox.hidden = true"
 
 @dataclass(frozen=True)
 class Kind:
-    """Files or folders: the code of a refusal, the setting with more names, and the sentences."""
+    """Files or folders: the code of a rejection, the setting with more names, and the sentences."""
 
     code: str
     setting: str
@@ -67,21 +67,21 @@ FOLDER = Kind(
 
 
 class Globs:
-    """Several globs, asked at once. Case counts no more than the way in which accents are written."""
+    """Several globs, matched at once. Case and the Unicode form of accents do not count."""
 
     def __init__(self, globs: Sequence[str]) -> None:
         self._globs = globs
         self._any = re.compile("|".join(translate(case_folded(os.fsencode(glob))) for glob in globs) or r"(?!)")
 
     def first(self, name: str) -> str | None:
-        """The first glob that the folded name matches."""
+        """The first glob that the case-folded name matches."""
         if self._any.match(name) is None:
             return None
         return next(glob for glob in self._globs if fnmatchcase(name, case_folded(os.fsencode(glob))))
 
 
 class Rules:
-    """The rules for the names of one kind: what the settings allow, what they turn away, and the built-in lists."""
+    """The rules for names of one kind: what the settings allow, what they reject, and the built-in lists."""
 
     def __init__(self, kind: Kind, chosen: Sequence[str], builtin: Sequence[GlobGroup], *, takes_hidden: bool) -> None:
         self._kind = kind
@@ -106,7 +106,7 @@ class Rules:
 
 
 class Filters:
-    """The inbox's rules about names. `own`: folders of the home, which are not looked at."""
+    """The inbox's rules about names; each method returns None for what is admitted. `own`: folders of the home."""
 
     def __init__(self, settings: InboxSettings, own: Collection[bytes] = ()) -> None:
         self._own = frozenset(own)
@@ -114,7 +114,6 @@ class Filters:
         self._folders = Rules(FOLDER, settings.ignore_folders, FOLDERS, takes_hidden=settings.hidden)
 
     def reject_file(self, name: bytes) -> Rejection | None:
-        """None when a file of this name is taken."""
         if is_sidecar_name(name) or name.startswith(OWN_PREFIX):
             return OWN_FILE
         if name.startswith(b".") and name.endswith(b".icloud"):
@@ -122,29 +121,28 @@ class Filters:
         return self._files.judge(name)
 
     def reject_folder(self, name: bytes) -> Rejection | None:
-        """None when a folder of this name is entered."""
         return self._folders.judge(name)
 
     def reject_entry(self, path: bytes, *, is_folder: bool) -> Rejection | None:
-        """The same for what stands in a folder that is entered."""
+        """For a path whose parent folders are admitted."""
         name = os.path.basename(path)
         if not is_folder:
             return self.reject_file(name)
         return OWN_HOME if path in self._own else self.reject_folder(name)
 
     def reject_parents(self, root: bytes, path: bytes) -> Rejection | None:
-        """None when every folder between the inbox and the path is entered."""
+        """None when every folder between the inbox and the path is admitted."""
         return next(filter(None, (self.reject_entry(folder, is_folder=True) for folder in between(root, path))), None)
 
     def reject_path(self, root: bytes, path: bytes, *, is_folder: bool = False) -> Rejection | None:
-        """The same for a whole path below the inbox: its folders first, then its name. Elsewhere there are no rules."""
+        """For a whole path: its folders first, then its name. Outside the inbox there are no rules."""
         if not is_below(path, root):
             return None
         return self.reject_parents(root, path) or self.reject_entry(path, is_folder=is_folder)
 
 
 def filters_of(settings: Settings, root: bytes) -> Filters:
-    """The rules of a home whose inbox really lies at `root`. What else is in the home is not looked at."""
+    """The rules of a home whose inbox has the real path `root`. The rest of the home is ignored."""
     home = os.fsencode(os.path.realpath(settings.home))
     places = [home, *(os.path.join(home, name) for name in (b"config", b"data", b"logs"))]
     return Filters(settings.inbox, [place for place in places if is_below(place, root)])
@@ -155,7 +153,7 @@ def is_below(path: bytes, folder: bytes) -> bool:
 
 
 def between(root: bytes, path: bytes) -> Iterator[bytes]:
-    """The folders below `root` in which the path lies, from the outermost."""
+    """The folders between `root` and the path, outermost first."""
     folder = root.rstrip(b"/")
     for name in os.path.dirname(path)[len(folder) :].split(b"/"):
         if name:
@@ -164,7 +162,7 @@ def between(root: bytes, path: bytes) -> Iterator[bytes]:
 
 
 def reject_mode(mode: int) -> Rejection | None:
-    """None for a regular file or a folder; never follows a link."""
+    """None for a regular file or a folder. `mode`: of lstat."""
     if stat.S_ISLNK(mode):
         return SYMLINK
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
@@ -173,11 +171,11 @@ def reject_mode(mode: int) -> Rejection | None:
 
 
 def case_folded(path: bytes) -> str:
-    """What stays the same when only case, or the way accents are written, differ."""
+    """Equal for paths that differ only in case or in the Unicode form of accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(path)).casefold())
 
 
 def placeholder_of(path: bytes) -> bytes:
-    """What iCloud puts in the place of a file that is not downloaded: ".beach.jpg.icloud" for "beach.jpg"."""
+    """iCloud's placeholder for a file that is not downloaded: ".beach.jpg.icloud" for "beach.jpg"."""
     folder, name = os.path.split(path)
     return os.path.join(folder, b"." + name + b".icloud")

@@ -1,4 +1,4 @@
-"""What status shows of the intake."""
+"""The intake's part of the status."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from loguru import logger
 
 from config.errors import SmolwatchError
 
-#: Status is written down at most this often.
+#: Status is stored at most this often.
 REPORT_SECONDS = 1.0
 
 
 @dataclass
 class IntakeStatus:
-    """`problem` and `advice` are sentences, empty while all is well; `settling` counts files that are waited for.
+    """`problem` and `advice` are sentences, or empty; `settling`: the number of unsettled files.
 
-    `rescan` is what came of the last one that a person asked for. `orphans` counts files that are gone and of which
-    sidecars still stand.
+    `rescan`: the result of the last one that was requested. `orphans`: the number of missing files that still have
+    sidecars.
     """
 
     watching: bool = False
@@ -47,7 +47,7 @@ class IntakeStatus:
 
 
 class StatusReporter:
-    """Passes on what changed, and only so often. `is_behind`: there is something that was not passed on yet."""
+    """Reports changes, with a minimum interval. `is_behind`: a change is not reported yet."""
 
     def __init__(self, report: Callable[[dict[str, object]], None]) -> None:
         self._report = report
@@ -65,4 +65,4 @@ class StatusReporter:
             self._report(record)
             self._reported, self.is_behind = record, False
         except SmolwatchError as error:
-            logger.debug("The intake's status cannot be stored: {}", error)  # `report` says so itself
+            logger.debug("The intake's status cannot be stored: {}", error)  # `report` logs the cause

@@ -1,4 +1,4 @@
-"""The intake: one thread that joins watcher, sweep, settling and gate. Every path ends as a job or a reason."""
+"""The intake thread: watcher, sweep, settling and admitter. Every path becomes a job or gets a reason."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from storage.records import Fingerprint
 
 
 class Intake:
-    """`run` is the thread, until the wakeup says that it is over. Any thread may call `recheck` and `rescan`.
+    """`run` is the thread's body; it ends when the wakeup is stopped. Any thread may call `recheck` and `rescan`.
 
-    `on_queued` is called after files were admitted.
+    `report` stores the status; `on_storage_error` gets the database's errors; `on_queued` is called after an admission.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Intake:
         return self._idle and self._events.is_empty and self._recheck.is_empty
 
     def recheck(self, path: bytes) -> None:
-        """Judge a path anew, whatever was known of it."""
+        """Judge a path again, even if it is unchanged."""
         self._recheck.add(path)
 
     def rescan(self, request: Rescan) -> None:
-        """Forget what was judged and list the inbox now; any thread. The result is in the status."""
+        """List the inbox now and judge every path again. The result is in the status."""
         self._requests.put(request)
         self._wakeup.wake()
 
@@ -93,7 +93,7 @@ class Intake:
             self._watcher.stop()
 
     def tick(self) -> None:
-        """One round. Raises OSError while the inbox is missing, StorageError while nothing can be written down."""
+        """One round. Raises OSError while the inbox is missing, StorageError while the database fails."""
         self._idle = False
         self._keep_watching()
         for path in self._recheck.take()[0]:
@@ -101,8 +101,8 @@ class Intake:
             self._admitter.set_aside.invalidate(path)
             self._visit(path)
         self._held_names.free_all(self._events.take_freed())
-        heard, lost = self._events.take()
-        for path in heard:
+        paths, lost = self._events.take()
+        for path in paths:
             self._visit(path)
         self._failures.changes_missed(lost, self._clock.monotonic())
         if lost:
@@ -123,11 +123,11 @@ class Intake:
         self._idle = self.status.last_sweep is not None and not self._settling.unsettled
 
     def _try_tick(self) -> float:
-        """One round, whatever comes of it; how many seconds there are until the next."""
+        """One round; never raises. The seconds until the next round."""
         now = self._clock.monotonic()
         try:
             self.tick()
-        except Exception as error:  # the thread must not die unseen; what it knows is in order after every path
+        except Exception as error:  # the thread must not die unnoticed; its state is consistent after every path
             self.status.problem = self._failures.round_failed(error, now)
         else:
             self.status.problem = ""
@@ -139,7 +139,7 @@ class Intake:
         return self._schedule.pause(now, is_busy=is_busy, is_behind=self._status_reporter.is_behind)
 
     def _keep_watching(self) -> None:
-        """Arm the watch before the sweep, so that nothing falls between the two."""
+        """Start the watch before the sweep, so that no change between the two is lost."""
         defect, now = self._watcher.defect(), self._clock.monotonic()
         if defect is None:
             self._failures.watch_is_intact(now)
@@ -150,7 +150,7 @@ class Intake:
         self.status.watching = True
         self._failures.watch_started(defect if was_watching else None, now)
         self._settling.quiet_seconds = quiet_seconds(self._settings.settle_seconds, self._watcher.network)
-        self._judged.clear()  # another volume may stand here now, and jobs of the old one may have been given up
+        self._judged.clear()  # another volume may be mounted here, and jobs of the old one may be gone
         self._held_names.clear()
         self._schedule.request()
 
@@ -167,11 +167,11 @@ class Intake:
         own: set[bytes] = set()
         self._rejected.clear()
         present = set(self._list(self._root, own))
-        if self._wakeup.is_stopped:  # then the list is not whole
+        if self._wakeup.is_stopped:  # then the listing is incomplete
             return
         self._admitter.refusals.prune(present | self._rejected)
         self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
-        self._judged = {path: shape for path, shape in self._judged.items() if path in present}
+        self._judged = {path: state for path, state in self._judged.items() if path in present}
         self.status.seen = len(present)
         self.status.last_sweep = self._clock.now()
         self._admitter.set_aside.listed(present)
@@ -179,7 +179,7 @@ class Intake:
         self._rescan.listed(present, present & set(self._settling.paths()), restored)
 
     def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
-        """Sight everything below a folder; gives the paths of the files that may be taken, and gathers our own's."""
+        """Observe everything below a folder. Yields the files that may be admitted; adds our own files to `own`."""
         for entry in sweep(folder, self._filters, self._scan):
             if self._wakeup.is_stopped:
                 return
@@ -192,22 +192,22 @@ class Intake:
                 self._reject(entry.path, entry.rejection)
 
     def _visit(self, path: bytes) -> None:
-        """Look at a path that somebody spoke of: a file, a folder with all below it, or nothing any more.
+        """Observe a path that was reported: a file, a folder with everything below it, or nothing any more.
 
-        What lies in a folder that is not entered is passed over: why that folder is not, was said when it was listed.
+        Paths in a rejected folder are ignored: the folder's own rejection was noted when it was listed.
         """
         if not is_below(path, self._root) or self._filters.reject_parents(self._root, path) is not None:
             return
-        if (status := self._lstat_or_forget(path)) is None:
+        if (stat_result := self._lstat_or_forget(path)) is None:
             return
-        is_folder = stat.S_ISDIR(status.st_mode)
-        rejection = self._filters.reject_entry(path, is_folder=is_folder) or reject_mode(status.st_mode)
+        is_folder = stat.S_ISDIR(stat_result.st_mode)
+        rejection = self._filters.reject_entry(path, is_folder=is_folder) or reject_mode(stat_result.st_mode)
         if rejection is not None:
             self._reject(path, rejection)
         elif is_folder:
             self._visit_folder(path)
         else:
-            self._observe(path, status)
+            self._observe(path, stat_result)
 
     def _visit_folder(self, folder: bytes) -> None:
         try:
@@ -218,40 +218,40 @@ class Intake:
             self._reject(folder, unlistable_folder(error))
 
     def _observe_settling(self) -> None:
-        """See whether what settles has changed. Many files are looked at less often."""
+        """Look for changes of unsettled files; less often when there are many."""
         began = self._clock.monotonic()
         if began < self._observe_due:
             return
         for path in self._settling.paths():
-            if (status := self._lstat_or_forget(path)) is not None:
-                self._observe(path, status)
+            if (stat_result := self._lstat_or_forget(path)) is not None:
+                self._observe(path, stat_result)
         self._observe_due = began + LOOK_SHARE * (self._clock.monotonic() - began)
 
-    def _observe(self, path: bytes, status: os.stat_result) -> None:
-        if self._judged.get(path) == FileState.of(status):
-            self._mark_judged(path, status)
+    def _observe(self, path: bytes, stat_result: os.stat_result) -> None:
+        if self._judged.get(path) == FileState.of(stat_result):
+            self._mark_judged(path, stat_result)
             return
-        young = is_young(status, self._clock.now())
-        waiting = self._settling.observe(path, status, self._clock.monotonic(), young=young)
+        young = is_young(stat_result, self._clock.now())
+        waiting = self._settling.observe(path, stat_result, self._clock.monotonic(), young=young)
         if waiting is None:
             return
         self._rescan.skip(path)
-        if waiting is NOT_DOWNLOADED and self._admitter.knows(path, Fingerprint.of(status)):  # and was evicted since
-            self._mark_judged(path, status)
+        if waiting is NOT_DOWNLOADED and self._admitter.knows(path, Fingerprint.of(stat_result)):  # evicted since
+            self._mark_judged(path, stat_result)
         else:
             self._admitter.refusals.note(path, waiting.code, waiting.reason)
 
-    def _mark_judged(self, path: bytes, status: os.stat_result) -> None:
+    def _mark_judged(self, path: bytes, stat_result: os.stat_result) -> None:
         self._settling.forget(path)
-        self._judged[path] = FileState.of(status)
+        self._judged[path] = FileState.of(stat_result)
         if not self._watcher.polls:
             self._held_names.hold(path)
 
     def _lstat_or_forget(self, path: bytes) -> os.stat_result | None:
-        """Of the path itself, never of a link's target; None, and all memory of it gone, when it is not there."""
+        """Of the path itself, not of a link's target. None when there is no access to it, or nothing there any more."""
         try:
             return self._lstat(path)
-        except OSError as error:  # one path that the system does not show must not hold up the others
+        except OSError as error:  # one inaccessible path must not stop the others
             self._forget(path)
             if isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 self._held_names.free(path)
@@ -267,7 +267,8 @@ class Intake:
         self._admitter.set_aside.invalidate(path)
 
     def _reject(self, path: bytes, rejection: Rejection) -> None:
-        """What a rule about names turns away is not written down: `smolwatch why` asks the rules itself."""
+        """Rejections by name are not stored: `smolwatch why` applies the rules itself."""
+        self._rescan.skip(path)
         self._settling.forget(path)
         if is_kept(rejection.code):
             self._rejected.add(path)
@@ -281,16 +282,16 @@ class Intake:
             self._admit(due)
 
     def _admit(self, due: list[bytes]) -> None:
-        """What has settled, if it is still as it was when it was looked at last."""
-        stats = {path: status for path in due if (status := self._lstat_or_forget(path)) is not None}
-        for path, status in stats.items():
-            self._observe(path, status)
+        """Admit the settled files that have not changed since they were last observed."""
+        stats = {path: stat_result for path in due if (stat_result := self._lstat_or_forget(path)) is not None}
+        for path, stat_result in stats.items():
+            self._observe(path, stat_result)
         still = [path for path in stats if self._settling.is_due(path, self._clock.monotonic())]
         settled = {path: Fingerprint.of(stats[path]) for path in still}
         for path, outcome in self._admitter.admit_all(settled, self._rescan.left, self._held_names).items():
             self._rescan.tick_off(path, outcome)
             self._settling.forget(path)
-            # The head of a young file may only be to come, and without a new time for the file.
+            # The head of a young file may be written later, without a new modification time.
             unsure = outcome is AdmitResult.REFUSED and is_young(stats[path], self._clock.now())
             if outcome.is_final and not unsure:
                 self._mark_judged(path, stats[path])
@@ -299,7 +300,6 @@ class Intake:
         self._on_queued()
 
     def _report_status(self) -> None:
-        """Report what changed, for status."""
         self.status.observer, self.status.advice = self._watcher.kind, self._watcher.advice
         self.status.settling = self._settling.unsettled
         self.status.orphans = self._reconciler.orphans

@@ -1,6 +1,6 @@
-"""Why paths are not taken: noted one by one, written down in batches, and only where the words are new.
+"""Why paths are not admitted: noted one by one, stored in batches, and only where the text is new.
 
-What is no longer in the inbox is forgotten: at once when it is seen to go, and by every sweep.
+A path that is no longer in the inbox is forgotten: at once when its event arrives, and by every sweep.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_NOTED = 500
 
 
 class Refusals:
-    """Not thread-safe: the intake's thread owns it. What could not be written down stays noted."""
+    """Not thread-safe: the intake's thread owns it. What could not be stored stays noted."""
 
     def __init__(self, store: JobStore, library: Library, clock: Clock) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class Refusals:
         detail: str | None = None,
         partner: bytes | None = None,
     ) -> None:
-        """`partner`: the path that stands for this one. May raise StorageError, when many are written down at once."""
+        """`partner`: the path that represents this one. May raise StorageError, when a batch is full and stored."""
         self._gone.discard(path)
         now = self._clock.now()
         self._noted[path] = Refusal(
@@ -51,7 +51,7 @@ class Refusals:
             self.write()
 
     def forget(self, path: bytes) -> None:
-        """Nothing stands there any more."""
+        """There is no file any more."""
         self._noted.pop(path, None)
         self._gone.add(path)
 
@@ -74,8 +74,8 @@ class Refusals:
 
     def _forget_all(self, gone: Sequence[bytes]) -> None:
         for start in range(0, len(gone), MAX_NOTED):
-            some = gone[start : start + MAX_NOTED]
-            if refused := list(self._library.refusals(some)):
+            batch = gone[start : start + MAX_NOTED]
+            if refused := list(self._library.refusals(batch)):
                 self._store.forget_refusals(refused)
 
 
@@ -88,10 +88,10 @@ def text_key(refusal: Refusal) -> tuple[object, ...]:
 
 
 def log_refusals(new: Sequence[Refusal]) -> None:
-    """One line for each reason, however many files it has."""
+    """One line per reason, however many files it has."""
     paths: defaultdict[str, list[bytes]] = defaultdict(list)
     for refusal in new:
         paths[sentence_of(refusal)].append(refusal.path)
-    for reason, some in paths.items():
-        more = f" and {len(some) - 1} more" if len(some) > 1 else ""
-        logger.info("Not taken: {}{}: {}", os.fsdecode(some[0]), more, reason)
+    for reason, refused in paths.items():
+        more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+        logger.info("Not taken: {}{}: {}", os.fsdecode(refused[0]), more, reason)

@@ -1,7 +1,7 @@
-"""When a file counts as finished. Pure: the stat and the time are passed in.
+"""When a file counts as complete. Pure: the stat and the time are passed in.
 
-A file has settled when it was seen at least twice with the same size, times and inode, `quiet_seconds` apart, and
-nothing else says that it is still on its way.
+A file has settled when it was observed at least twice with the same size, times and inode, `quiet_seconds` apart, and
+nothing else indicates that it is incomplete.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ FINDER_COPYING = frozenset(
 )
 
 
-#: Where changes are not announced, times are coarse and late: a file must be still for this long at least.
+#: Network volumes report coarse and late times: the minimum for them.
 NETWORK_SETTLE_SECONDS = 5.0
 
 
 class FileState(NamedTuple):
-    """What must stay still."""
+    """What must not change while a file settles."""
 
     device: int
     inode: int
@@ -46,7 +46,7 @@ class FileState(NamedTuple):
 
 @dataclass(frozen=True)
 class Waiting:
-    """Why a file is not taken yet (code, sentence)."""
+    """Why a file is not admitted yet (code, sentence)."""
 
     code: str
     reason: str
@@ -68,7 +68,7 @@ class Observation:
 
 
 class Settling:
-    """Remembers paths from their first sight until they are taken or forgotten. Not thread-safe: one thread owns it."""
+    """Observes paths until they are admitted or forgotten. Not thread-safe: one thread owns it."""
 
     def __init__(self, quiet_seconds: float) -> None:
         self.quiet_seconds = quiet_seconds
@@ -76,14 +76,14 @@ class Settling:
 
     @property
     def unsettled(self) -> int:
-        """How many files will settle by themselves. One that must be downloaded first may never do so."""
+        """The number of files that will settle. Those that must be downloaded first do not count."""
         return sum(seen.waiting is not NOT_DOWNLOADED for seen in self._sightings.values())
 
     def paths(self) -> list[bytes]:
         return list(self._sightings)
 
     def observe(self, path: bytes, stat: os.stat_result, now: float, *, young: bool = True) -> Waiting | None:
-        """Take note of one look at a path. Returns what it waits for, if that is more than the quiet time.
+        """Record one observation. Returns what the file waits for, other than the quiet time.
 
         `young`: the file changed a moment ago (`daemon.retry_policy.is_young`).
         """
@@ -101,7 +101,7 @@ class Settling:
         return waiting or (BEING_WRITTEN if grew else None)
 
     def due(self, now: float, most: int | None = None) -> list[bytes]:
-        """The settled paths, first seen first; they stay until forgotten."""
+        """The settled paths, first observed first; they remain until forgotten."""
         return list(islice((path for path, seen in self._sightings.items() if self._is_still(seen, now)), most))
 
     def is_due(self, path: bytes, now: float) -> bool:
@@ -116,14 +116,14 @@ class Settling:
 
 
 def quiet_seconds(chosen: float, network: str | None) -> float:
-    """How long a file must be still; `network`: on which kind of network volume it lies, if it does."""
+    """How long a file must be unchanged; `network`: the kind of its network volume, if it is on one."""
     return max(chosen, NETWORK_SETTLE_SECONDS) if network else chosen
 
 
 def incomplete_reason(stat: os.stat_result, young: bool) -> Waiting | None:
-    """What the system itself says about an unfinished file; None where it says nothing.
+    """The system's own sign of an incomplete file; None without one.
 
-    A whole file may keep the Finder's birth time for ever: then it is no longer young.
+    A complete file may keep the Finder's birth time for ever: then it is no longer young.
     """
     if young and getattr(stat, "st_birthtime", None) in FINDER_COPYING:
         return COPYING

@@ -1,4 +1,4 @@
-"""The sweep: what is really in the inbox. Streams, follows no links, opens nothing."""
+"""The sweep: a full scan of the inbox. Streams, follows no links, opens nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from daemon.media.safe_open import way_in
 
 @dataclass(frozen=True)
 class Found:
-    """A regular file whose name is taken, as it stood when it was listed."""
+    """A regular file with an admitted name, and its stat when it was listed."""
 
     path: bytes
     stat: os.stat_result
@@ -23,7 +23,7 @@ class Found:
 
 @dataclass(frozen=True)
 class RejectedPath:
-    """A name that is not taken, or a folder that is not entered, and why."""
+    """A file or folder that is rejected, and why."""
 
     path: bytes
     rejection: Rejection
@@ -34,9 +34,9 @@ Scan = Callable[[bytes], AbstractContextManager[Iterator[os.DirEntry[bytes]]]]
 
 
 def sweep(folder: bytes, filters: Filters, scan: Scan = os.scandir) -> Iterator[Found | RejectedPath]:
-    """Everything below `folder`, folder by folder. Raises OSError when `folder` itself cannot be listed whole.
+    """Everything below `folder`, folder by folder. Raises OSError when `folder` itself cannot be fully listed.
 
-    A folder inside that cannot be listed is turned away; what vanishes on the way is passed over.
+    A folder inside that cannot be listed is rejected; what disappears meanwhile is skipped.
     """
     folders = [folder]
     while folders:
@@ -57,7 +57,7 @@ def sweep(folder: bytes, filters: Filters, scan: Scan = os.scandir) -> Iterator[
 
 
 def inspect_entry(entry: os.DirEntry[bytes], filters: Filters) -> Found | RejectedPath | None:
-    """Judge one entry that is not entered; None when it has vanished."""
+    """Judge one entry that is not a folder to list; None when it has disappeared."""
     try:
         stat = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
@@ -77,7 +77,7 @@ def unreadable_entry(error: OSError) -> Rejection:
 
 
 def no_access(what: str, error: OSError) -> Rejection:
-    """With the way in, where there is one; else with the system's own word for what is wrong."""
+    """With advice for permissions and privacy settings; else with the system's error text."""
     way = way_in(error)
     return Rejection("no-access", f"{what}. {way}" if way else f"{what}: {error.strerror}.")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.intake.rescan import Rescan
 from daemon.intake.watch.watcher import LIMIT_ADVICE
 from storage.lifecycle import Cause, JobState
 from tests.support.halves import film, picture
@@ -104,6 +105,21 @@ def test_a_list_that_was_broken_off_by_a_stop_forgets_nothing(house: IntakeHouse
     house.make(scan=scan).tick()
     assert house.wakeup.is_stopped
     assert len(house.library.refused_paths()) == 2
+
+
+def test_a_comparison_does_not_wait_for_a_file_that_is_replaced_by_a_link(tmp_path: Path) -> None:
+    house = IntakeHouse(tmp_path / "home", {"inbox.settle_seconds": 60.0})
+    try:
+        picture_file = house.inbox / "x.png"
+        picture_file.write_bytes(PNG)
+        intake = house.start()
+        intake.rescan(Rescan("1", compare=True))
+        wait_for(lambda: intake.status.rescan.get("left") == 1)
+        picture_file.rename(tmp_path / "x.png")
+        picture_file.symlink_to(tmp_path / "x.png")
+        wait_for(lambda: intake.status.rescan.get("left") == 0)
+    finally:
+        house.close()
 
 
 def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Path) -> None:

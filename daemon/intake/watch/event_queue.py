@@ -1,6 +1,6 @@
-"""What was heard of the inbox, kept until the intake asks.
+"""Events of the inbox, queued until the intake takes them.
 
-What an observer hears goes in here and nowhere else, so that its threads never wait for anything.
+An observer's threads only append to the queue, so they never block.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_PATHS = 10_000
 
 @dataclass(frozen=True)
 class NameFreed:
-    """The path lost what stood there: it was deleted, or moved `to` another place. Another may stand there since."""
+    """The file or folder at the path was deleted, or moved `to` another path. Another may be there since."""
 
     path: bytes
     to: bytes | None
@@ -25,7 +25,7 @@ class NameFreed:
 
 
 class WatchEvents:
-    """The paths that somebody spoke of since the last `take`. Thread-safe and bounded: too many become one sweep.
+    """The paths of events since the last `take`. Thread-safe and bounded: too many become one sweep.
 
     `wake` is called whenever there is something to take; it must not block or raise.
     """
@@ -54,13 +54,13 @@ class WatchEvents:
         self._wake()
 
     def mark_lost(self) -> None:
-        """Something was missed: only a sweep can tell what."""
+        """Events were lost: a sweep is needed."""
         with self._lock:
             self._lost = True
         self._wake()
 
     def take(self) -> tuple[list[bytes], bool]:
-        """The paths in the order heard, and whether something was missed."""
+        """The paths in the order of their events, and whether events were lost."""
         with self._lock:
             taken, lost = list(self._paths), self._lost
             self._paths.clear()
@@ -68,7 +68,7 @@ class WatchEvents:
         return taken, lost
 
     def take_freed(self) -> list[NameFreed]:
-        """What has left its path since; to be asked for before `take`, which tells whether something was missed."""
+        """The names that were freed since. Call it before `take`, which returns whether events were lost."""
         with self._lock:
             taken, self._freed = self._freed, []
         return taken
@@ -80,10 +80,10 @@ class WatchEvents:
 
 
 class EventQueue(FileSystemEventHandler):
-    """Passes every path on. It must not raise: that would end the observer's thread without a word.
+    """Queues the paths of all events. It must not raise: that would silently end the observer's thread.
 
     FSEvents names files below the root as the disk spells it (/Users/ann/SmolWatch), which on a Mac may differ from
-    `root` in case and in the form of accents. `on_disk` is that spelling; it is replaced by `root`.
+    `root` in case and in the form of accents. `on_disk` is the root in that spelling; it is replaced by `root`.
     """
 
     def __init__(self, events: WatchEvents, root: bytes = b"", on_disk: bytes = b"") -> None:

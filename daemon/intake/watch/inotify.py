@@ -1,7 +1,7 @@
 """Linux: an observer with an inotify reader of its own.
 
-watchdog's own observer shares one reader among all; when that thread dies, everything else still looks alive, and every
-later observer would be deaf too.
+watchdog's own observer shares one reader among all; when that thread dies, everything else still looks alive, and
+every later observer would receive no events either.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class OwnInotifyObserver(BaseObserver):
         return any(os.access(folder, os.R_OK) for folder in tuple(self._reader.closed))
 
     def on_thread_start(self) -> None:
-        # A folder that is made while its parent is being walked is met twice, and watchdog warns. It is watched once.
+        # A folder that is created while its parent is walked is found twice, and watchdog warns. It is watched once.
         warnings.filterwarnings("ignore", message="Callback with id .* already exists", category=RuntimeWarning)
         self._reader.start()
         super().on_thread_start()

@@ -1,4 +1,4 @@
-"""watchdog's observers: which one a system has, and how it is armed, asked how it is, and ended."""
+"""watchdog's observers: choosing one for the system, starting, checking and stopping it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from watchdog.events import (
 )
 from watchdog.observers.api import BaseObserver
 
-#: Our own reading opens and closes files; only what can change a file's bytes, its name or who may read it is heard.
+#: Only events that can change a file's content, name or permissions: our own reading opens and closes files, too.
 EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileModifiedEvent,
@@ -38,7 +38,7 @@ EVENTS: list[type[FileSystemEvent]] = [
 
 
 def start_observer(observer: BaseObserver, root: bytes, listener: FileSystemEventHandler) -> None:
-    """Raises OSError, and leaves no thread behind then."""
+    """Raises OSError, and then leaves no thread behind."""
     observer.schedule(listener, os.fsdecode(root), recursive=True, event_filter=EVENTS)
     try:
         observer.start()
@@ -70,7 +70,7 @@ def ran_short(observer: BaseObserver) -> bool:
 
 
 def native_observer(mark_lost: Callable[[], None]) -> BaseObserver:
-    """What the system itself offers for hearing of changes. `mark_lost` is called where it says that it lost some."""
+    """The system's own observer. It calls `mark_lost` when the system reports lost events."""
     if sys.platform == "linux":
         from daemon.intake.watch.inotify import OwnInotifyObserver
 

@@ -1,4 +1,4 @@
-"""The watcher: hears names from the operating system. A hint only; the sweep is the truth."""
+"""The watcher: file events from the operating system. They are hints; only a sweep is complete."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Choice = Literal["auto", "native", "poll"]
 
 
 class Watcher:
-    """One recursive watch on the inbox, replaced when it falls ill; or none, where watching is no use.
+    """One recursive watch on the inbox, replaced when it is defective; or none, where watching is useless.
 
     `choice` is the setting inbox.observer, `kind` and `advice` are what status shows. Without a watch (`polls`), the
-    inbox is to be listed often instead.
+    inbox must be listed often instead.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class Watcher:
             stop_observer(observer)
 
     def defect(self) -> str | None:
-        """Why the watch no longer hears everything; None while it is well. Raises OSError while there is no inbox.
+        """Why the watch no longer reports everything; None while it works. Raises OSError while there is no inbox.
 
-        An observer says nothing when one of its threads dies, or when the folder is exchanged under it.
+        An observer does not report that one of its threads has died, or that the folder was replaced.
         """
         if self._observer is None and not self.polls:
             return "the inbox is not watched yet"
