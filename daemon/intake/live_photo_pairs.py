@@ -87,10 +87,10 @@ class LivePhotoPairs:
             if same:
                 return Partner(min(same, key=distance(path)), by_name=False)
         here = self._pictures.get(stem_of(path), [])
-        beside = [(other, picture) for other, _, picture in self._same_name(path) if picture.is_picture]
-        for other, picture in (*here, *beside):
-            if carry_the_same(film, picture) or pair_by_name(film, picture):
-                return Partner(other, by_name=not carry_the_same(film, picture))
+        same_name = [(other, picture) for other, _, picture in self._same_name(path) if picture.is_picture]
+        for other, picture in (*here, *same_name):
+            if have_same_identifier(film, picture) or pair_by_name(film, picture):
+                return Partner(other, by_name=not have_same_identifier(film, picture))
         return None
 
     def _film_of(self, path: bytes, picture: LivePhotoHalf) -> Partner | None:
@@ -103,7 +103,7 @@ class LivePhotoPairs:
 
     def _stands_for_another(self, picture: bytes, film: set[bytes]) -> bool:
         """Whether another existing picture was set aside for the film, at its present or former path."""
-        return any(one.path != picture and is_present(one.path) for one in self._library.set_aside(film))
+        return any(half.path != picture and is_present(half.path) for half in self._library.set_aside(film))
 
     def _films(self, path: bytes, picture: LivePhotoHalf) -> Iterator[tuple[bytes, Job, bool]]:
         """Nearest first: path, job, and whether only the name makes it this picture's film."""
@@ -112,8 +112,8 @@ class LivePhotoPairs:
             for place in sorted(films, key=distance(path)):
                 yield place, films[place], False
         for other, job, film in self._same_name(path):
-            if not film.is_picture and (carry_the_same(film, picture) or pair_by_name(film, picture)):
-                yield other, job, not carry_the_same(film, picture)
+            if not film.is_picture and (have_same_identifier(film, picture) or pair_by_name(film, picture)):
+                yield other, job, not have_same_identifier(film, picture)
 
     def _same_name(self, path: bytes) -> Iterator[tuple[bytes, Job, LivePhotoHalf]]:
         """Files of the same name and folder that are described, or will be, and may be the other half."""
@@ -158,7 +158,7 @@ class SetAsideFiles:
 
     def take(self) -> list[bytes]:
         """The paths to be judged again. Raises StorageError; then the next call returns them."""
-        found = [one.path for one in self._library.set_aside(self._invalid)] if self._invalid else []
+        found = [half.path for half in self._library.set_aside(self._invalid)] if self._invalid else []
         self._invalid.clear()
         return found
 
@@ -188,7 +188,7 @@ def pair_reason(path: bytes, is_picture: bool, partner: Partner) -> str:
     return f"It is the {half} of a Live Photo: described together with {rest}."
 
 
-def carry_the_same(one: LivePhotoHalf, other: LivePhotoHalf) -> bool:
+def have_same_identifier(one: LivePhotoHalf, other: LivePhotoHalf) -> bool:
     return one.identifier is not None and one.identifier == other.identifier
 
 
@@ -223,4 +223,4 @@ def possible_partners(path: bytes) -> list[bytes]:
     elif suffix.lower() in FILM_SUFFIXES:
         others = PICTURE_SUFFIXES
     stems = dict.fromkeys((stem, stem.upper(), stem.lower()))
-    return [os.path.join(folder, one + end) for one in stems for end in (*others, *map(bytes.upper, others))]
+    return [os.path.join(folder, stem + end) for stem in stems for end in (*others, *map(bytes.upper, others))]

@@ -67,7 +67,7 @@ def test_a_rechecked_path_is_judged_again(house: IntakeHouse) -> None:
     wait_for(lambda: house.library.counts()[JobState.QUEUED] == 1)
 
 
-def test_the_state_tells_what_is_watched(house: IntakeHouse) -> None:
+def test_the_status_shows_the_observer(house: IntakeHouse) -> None:
     (house.inbox / "x.png").write_bytes(PNG)
     house.start()
     state = wait_for(lambda: (found := house.library.state("intake")) and found["last_sweep"] and found)
@@ -76,7 +76,7 @@ def test_the_state_tells_what_is_watched(house: IntakeHouse) -> None:
     assert state["advice"] in ("", LIMIT_ADVICE)
 
 
-def test_a_young_file_is_looked_at_again_unless_its_head_says_what_it_is(house: IntakeHouse) -> None:
+def test_a_young_file_is_judged_again_unless_its_format_is_certain(house: IntakeHouse) -> None:
     (house.inbox / "song.mp3").write_bytes(b"ID3\4" + bytes(100))
     (house.inbox / "room.mp3").write_bytes(bytes(100))
     house.start_and_settle()
@@ -90,7 +90,7 @@ def test_a_young_file_is_looked_at_again_unless_its_head_says_what_it_is(house: 
     assert house.refused("song.mp3") == ""
 
 
-def test_a_list_that_was_broken_off_by_a_stop_forgets_nothing(house: IntakeHouse) -> None:
+def test_a_sweep_that_a_stop_interrupts_forgets_nothing(house: IntakeHouse) -> None:
     for folder in ("a", "b"):
         (house.inbox / folder).mkdir()
         (house.inbox / folder / "notes.txt").write_text("hello")
@@ -122,7 +122,7 @@ def test_a_comparison_does_not_wait_for_a_file_that_is_replaced_by_a_link(tmp_pa
         house.close()
 
 
-def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Path) -> None:
+def test_a_file_that_left_the_inbox_is_no_longer_counted(house: IntakeHouse, tmp_path: Path) -> None:
     (house.inbox / "music").mkdir()
     for number in range(5):
         (house.inbox / "music" / f"{number}.mp3").write_bytes(b"ID3\4" + bytes(100))
@@ -137,7 +137,7 @@ def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Pa
     wait_for(lambda: house.library.refused_paths() == [os.fsencode(house.inbox / "notes.txt")])
 
 
-def test_what_a_live_photos_picture_stood_for_is_taken_when_it_is_gone_though_nothing_is_watched(
+def test_the_film_of_a_deleted_live_photo_picture_is_queued_also_without_a_watch(
     tmp_path: Path,
 ) -> None:
     house = IntakeHouse(tmp_path / "home", {"inbox.observer": "poll"})
@@ -153,7 +153,7 @@ def test_what_a_live_photos_picture_stood_for_is_taken_when_it_is_gone_though_no
         house.close()
 
 
-def test_the_film_of_a_picture_that_a_worker_gave_up_is_taken(house: IntakeHouse) -> None:
+def test_the_film_of_a_picture_that_failed_is_queued(house: IntakeHouse) -> None:
     (house.inbox / "a.jpg").write_bytes(picture())
     (house.inbox / "a.mov").write_bytes(film())
     intake = house.start_and_settle()

@@ -28,7 +28,7 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("allowed")
-def test_a_fetched_file_stands_in_the_inbox_and_waits_for_a_daemon(house: House, site: Website) -> None:
+def test_a_fetched_file_is_in_the_inbox_and_waits_for_a_daemon(house: House, site: Website) -> None:
     result = house.ask("add", site.url("/beach.png", "localhost"))
     assert result.exit_code == 0
     assert re.fullmatch(r"beach\.png is in the inbox \(png, \d+ bytes\)\n", result.stdout)
@@ -47,7 +47,7 @@ def test_private_addresses_are_refused_unless_a_setting_allows_them(house: House
 
 
 @pytest.mark.usefixtures("allowed")
-def test_each_url_is_answered_for_and_the_first_failure_gives_the_exit_code(house: House, site: Website) -> None:
+def test_each_url_has_a_result_and_the_first_failure_gives_the_exit_code(house: House, site: Website) -> None:
     urls = ["http://127.0.0.1:1/", site.url("/page.png", "localhost"), site.url("/beach.png", "localhost"), "file:///x"]
     result = house.ask("add", "--json", *urls)
     assert result.exit_code == 1

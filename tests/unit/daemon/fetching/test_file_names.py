@@ -47,7 +47,7 @@ def test_the_urls_last_part_becomes_the_name(path: str, name: str) -> None:
     assert next(names_for(path, image("png"))) == name
 
 
-def test_where_a_name_is_taken_a_number_follows() -> None:
+def test_a_taken_name_gets_a_number() -> None:
     assert list(islice(names_for("/beach.jpg", image("jpeg")), 3)) == ["beach.jpg", "beach-2.jpg", "beach-3.jpg"]
 
 

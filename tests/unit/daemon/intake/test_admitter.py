@@ -272,7 +272,7 @@ class TestANameThatIsUsedAgain:
         assert job.digest == digest_of(PNG + b"mountain")
         assert store.changed_from(job.id) == frozenset()
 
-    def test_nor_is_one_that_cannot_bring_its_job_along(
+    def test_a_move_whose_job_cannot_follow_is_not_one_either(
         self, admitter: Admitter, store: JobStore, library: Library, inbox: Path
     ) -> None:
         other = drop(inbox, "other.png", PNG + b"mountain")
@@ -287,7 +287,7 @@ class TestANameThatIsUsedAgain:
         assert job is not None
         assert store.changed_from(job.id) == frozenset()
 
-    def test_a_missing_file_that_is_back_is_told_once(
+    def test_a_missing_file_that_is_back_is_reported_once(
         self, admitter: Admitter, store: JobStore, library: Library, path: bytes
     ) -> None:
         store.whereabouts.miss([path])
@@ -301,7 +301,7 @@ class TestANameThatIsUsedAgain:
 class TestALostDatabase:
     """The description stands beside the file, and the database knows nothing of it."""
 
-    def test_is_taken_back_and_nobody_is_asked(
+    def test_a_description_is_restored_without_the_model(
         self, admitter: Admitter, store: JobStore, library: Library, inbox: Path
     ) -> None:
         path = drop(inbox, "a.png")
@@ -314,7 +314,7 @@ class TestALostDatabase:
         assert store.claim("worker", lease_seconds=60) is None
         assert ((inbox / "a.png.md").read_bytes(), (inbox / "a.png.smolwatch.json").read_bytes()) == before
 
-    def test_but_not_where_the_record_is_about_other_bytes_or_damaged(
+    def test_a_record_of_other_content_or_a_damaged_one_is_not_restored(
         self, admitter: Admitter, store: JobStore, inbox: Path
     ) -> None:
         for name in ("a.png", "b.png"):
@@ -324,7 +324,9 @@ class TestALostDatabase:
         for name in ("a.png", "b.png"):
             assert enter(admitter, os.fsencode(inbox / name)) is AdmitResult.QUEUED
 
-    def test_nor_where_the_database_knows_the_path(self, admitter: Admitter, store: JobStore, inbox: Path) -> None:
+    def test_a_path_that_the_database_has_is_not_restored(
+        self, admitter: Admitter, store: JobStore, inbox: Path
+    ) -> None:
         path = drop(inbox, "a.png")
         enter(admitter, path)
         describe(store)

@@ -51,7 +51,7 @@ def test_ordinary_names_are_taken(name: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("hidden", [False, True])
-def test_names_of_programs_and_of_the_system_are_turned_away_in_words(what: str, name: str, hidden: bool) -> None:
+def test_names_of_programs_and_of_the_system_are_rejected_with_a_sentence(what: str, name: str, hidden: bool) -> None:
     turned = Filters(InboxSettings(hidden=hidden)).reject_file(name.encode())
     assert turned is not None
     assert turned.code == "ignored-name"
@@ -59,7 +59,7 @@ def test_names_of_programs_and_of_the_system_are_turned_away_in_words(what: str,
     assert turned.allowed_by.startswith('inbox.ignore = ["!')
 
 
-def test_a_name_that_is_not_final_yet_is_said_to_be_waited_for() -> None:
+def test_a_temporary_name_is_rejected_with_the_note_that_the_final_name_is_picked_up() -> None:
     turned = FILTERS.reject_file(b"beach.jpg.part")
     assert turned is not None
     assert turned.reason == (
@@ -110,7 +110,7 @@ def test_ordinary_folders_are_entered(name: str) -> None:
     assert FILTERS.reject_folder(name.encode()) is None
 
 
-def test_hidden_files_and_folders_are_taken_when_asked_for() -> None:
+def test_hidden_files_and_folders_are_admitted_by_the_setting() -> None:
     asked = Filters(InboxSettings(hidden=True))
     for judge in (FILTERS.reject_file, FILTERS.reject_folder):
         turned = judge(b".holiday")
@@ -150,7 +150,7 @@ def test_a_name_counts_however_its_accents_are_written() -> None:
 
 
 @pytest.mark.parametrize("name", [b"beach.jpg.smolwatch.json", b"beach.jpg.md", b".sw-1a2b.tmp", b".sw-part"])
-def test_our_own_files_are_known_as_ours(name: bytes) -> None:
+def test_our_own_files_are_recognised(name: bytes) -> None:
     turned = Filters(InboxSettings(hidden=True)).reject_file(name)
     assert turned is not None
     assert turned.code == OURS
@@ -186,7 +186,7 @@ def own(tmp_path: Path, inbox: Path) -> Filters:
     return filters_of(settings, os.fsencode(inbox))
 
 
-def test_a_home_inside_the_inbox_is_not_looked_at(tmp_path: Path) -> None:
+def test_a_home_inside_the_inbox_is_ignored(tmp_path: Path) -> None:
     root, filters = os.fsencode(tmp_path), own(tmp_path, tmp_path)
     turned = filters.reject_path(root, os.fsencode(tmp_path / "home" / "data" / "smolwatch.db-wal"))
     assert turned is not None
@@ -194,12 +194,12 @@ def test_a_home_inside_the_inbox_is_not_looked_at(tmp_path: Path) -> None:
     assert filters.reject_path(root, os.fsencode(tmp_path / "homely" / "beach.jpg")) is None
 
 
-def test_an_inbox_inside_the_home_is_looked_at(tmp_path: Path) -> None:
+def test_an_inbox_inside_the_home_is_searched(tmp_path: Path) -> None:
     inbox = tmp_path / "home" / "inbox"
     assert own(tmp_path, inbox).reject_path(os.fsencode(inbox), os.fsencode(inbox / "data" / "beach.jpg")) is None
 
 
-def test_where_the_home_is_the_inbox_its_own_folders_are_not_looked_at(tmp_path: Path) -> None:
+def test_where_the_home_is_the_inbox_its_own_folders_are_ignored(tmp_path: Path) -> None:
     home = tmp_path / "home"
     filters = own(tmp_path, home)
     for name in ("config", "data", "logs"):
@@ -207,7 +207,7 @@ def test_where_the_home_is_the_inbox_its_own_folders_are_not_looked_at(tmp_path:
     assert filters.reject_path(os.fsencode(home), os.fsencode(home / "holiday" / "beach.jpg")) is None
 
 
-def test_links_and_pipes_are_turned_away_files_and_folders_are_not(tmp_path: Path) -> None:
+def test_links_and_pipes_are_rejected_files_and_folders_are_not(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()

@@ -39,27 +39,27 @@ def test_a_program_that_keeps_the_old_version_beside_the_new_one_does_not_free_t
 
 
 @pytest.mark.parametrize("to", [b"/in/other.jpg", b"/in/trip/a.jpg~", b"/in/a.jpg.md"])
-def test_any_other_move_does(names: HeldNames, to: bytes) -> None:
+def test_any_other_move_frees_the_name(names: HeldNames, to: bytes) -> None:
     names.free_all([NameFreed(A, to, False)])
     assert held(names) == [B, BELOW]
 
 
-def test_a_folder_that_goes_away_takes_the_names_in_it_along(names: HeldNames) -> None:
+def test_a_folder_that_disappears_frees_the_names_in_it(names: HeldNames) -> None:
     names.free_all([NameFreed(b"/in/trip", None, True)])
     assert (held(names), names.freed) == ([A, B], {b"/in/trip"})
 
 
-def test_when_many_folders_go_away_every_name_is_doubted(names: HeldNames) -> None:
+def test_when_many_folders_disappear_no_name_counts_as_held(names: HeldNames) -> None:
     names.free_all([NameFreed(b"/in/%d" % number, None, True) for number in range(MAX_FOLDERS + 1)])
     assert held(names) == []
 
 
-def test_when_something_was_missed_every_name_is_doubted(names: HeldNames) -> None:
+def test_after_lost_events_no_name_counts_as_held(names: HeldNames) -> None:
     names.clear()
     assert held(names) == []
 
 
-def test_what_smolwatch_writes_itself_is_of_no_interest(names: HeldNames) -> None:
+def test_names_of_our_own_files_are_not_recorded_as_freed(names: HeldNames) -> None:
     names.free_all(
         [NameFreed(b"/in/.sw-0011223344556677.tmp", b"/in/a.jpg.md", False), NameFreed(b"/in/a.jpg.md", None, False)]
     )

@@ -30,7 +30,7 @@ def describe(inbox: Path, *names: str) -> list[bytes]:
     return paths
 
 
-def test_what_stands_beside_the_files_comes_back_and_the_rest_is_counted(
+def test_descriptions_are_restored_from_sidecars_and_the_rest_is_counted(
     settings: Settings, store: JobStore, library: Library, inbox: Path
 ) -> None:
     paths = describe(inbox, "a.png", "trip/b.png")
@@ -63,7 +63,9 @@ def test_a_home_inside_the_inbox_is_not_entered(
     assert rebuilt(around, store, library).taken == 1
 
 
-def test_done_again_nothing_is_taken_twice(settings: Settings, store: JobStore, library: Library, inbox: Path) -> None:
+def test_a_second_rebuild_restores_nothing_twice(
+    settings: Settings, store: JobStore, library: Library, inbox: Path
+) -> None:
     describe(inbox, "a.png")
     assert [rebuilt(settings, store, library).taken for _ in range(2)] == [1, 0]
 
@@ -79,7 +81,7 @@ def test_those_of_folders_that_cannot_be_written_come_back_from_the_mirror(
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_broken_off_it_goes_on_where_it_was(
+def test_an_interrupted_rebuild_continues(
     settings: Settings, store: JobStore, library: Library, inbox: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     monkeypatch.setattr("daemon.intake.rebuild.BATCH", batch)

@@ -5,7 +5,7 @@ from watchdog.events import DirDeletedEvent, FileCreatedEvent, FileDeletedEvent,
 from daemon.intake.watch.event_queue import MAX_PATHS, EventQueue, NameFreed, WatchEvents
 
 
-def test_paths_are_heard_once_each_in_order() -> None:
+def test_paths_are_queued_once_each_in_order() -> None:
     heard = WatchEvents()
     for path in (b"/b", b"/a", b"/b"):
         heard.add(path)
@@ -22,7 +22,7 @@ def test_too_many_paths_become_one_sweep() -> None:
     assert heard.take() == ([], True)
 
 
-def test_both_ends_of_a_move_are_heard() -> None:
+def test_both_paths_of_a_move_are_queued() -> None:
     heard = WatchEvents()
     EventQueue(heard).on_any_event(FileMovedEvent("/in/old.jpg", "/in/b\udcff.jpg"))
     EventQueue(heard).on_any_event(FileCreatedEvent("/in/new.jpg"))
@@ -37,7 +37,7 @@ def test_the_disk_s_spelling_of_the_root_becomes_ours_and_nothing_else_changes()
     assert heard.take()[0] == [b"/in/IN/old.jpg", b"/INBOX/new.jpg", b"/in"]
 
 
-def test_what_goes_away_from_a_path_is_told_with_where_it_went() -> None:
+def test_a_freed_name_is_reported_with_the_new_path() -> None:
     heard = WatchEvents()
     listener = EventQueue(heard)
     listener.on_any_event(FileMovedEvent("/in/old.jpg", "/in/new.jpg"))
@@ -52,7 +52,7 @@ def test_what_goes_away_from_a_path_is_told_with_where_it_went() -> None:
     assert heard.take_freed() == []
 
 
-def test_too_many_that_went_away_become_one_sweep() -> None:
+def test_too_many_freed_names_become_one_sweep() -> None:
     heard = WatchEvents()
     for number in range(MAX_PATHS + 1):
         heard.add_freed(NameFreed(b"/%d" % number, None, False))
@@ -60,7 +60,7 @@ def test_too_many_that_went_away_become_one_sweep() -> None:
     assert heard.take() == ([], True)
 
 
-def test_it_rings_whenever_there_is_something_to_take() -> None:
+def test_it_wakes_whenever_there_is_something_to_take() -> None:
     rings: list[int] = []
     heard = WatchEvents(lambda: rings.append(1))
     heard.add(b"/a")
