@@ -16,7 +16,7 @@ from daemon.errors import (
     UnreadableError,
 )
 from daemon.intake import refusal_texts
-from daemon.intake.filters import Rejection, of_mode
+from daemon.intake.filters import Rejection, reject_mode
 from daemon.lock import holder
 from storage.json_values import iso_utc
 from storage.lifecycle import Cause, JobState
@@ -57,7 +57,7 @@ def what_to_do(known: Known, settings: Settings) -> str:
         return safe_text(refused)
     if known.job:
         return safe_text(of_job(known.job, known.engine_advice, settings))
-    if turned := known.turned or of_mode(known.look.st_mode):
+    if turned := known.turned or reject_mode(known.look.st_mode):
         return safe_text(of_turned(turned, settings))
     if known.verdict:
         return safe_text(of_verdict(known.verdict))

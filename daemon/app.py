@@ -21,9 +21,10 @@ from daemon.inference.registry import check_weights, model_key
 from daemon.intake.admitter import Admitter
 from daemon.intake.device_numbers import update_device_numbers
 from daemon.intake.filters import filters_of
+from daemon.intake.inbox_path import check_inbox
 from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
-from daemon.intake.rescan import WISH, Rescan
+from daemon.intake.rescan import REQUEST_KEY, Rescan, RescanRequest
 from daemon.intake.sweep import inbox_root
 from daemon.intake.wakeup import Wakeup
 from daemon.lock import HomeLock
@@ -57,9 +58,10 @@ def run(
 ) -> int:
     """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done: the exit code.
 
-    Raises AlreadyRunningError when another daemon holds the home, StorageError when the database cannot be used,
-    and with `once` ModelUnavailableError when jobs wait for a model that is not there.
+    Raises ConfigError for what cannot be an inbox, AlreadyRunningError when another daemon holds the home, StorageError
+    when the database cannot be used, and with `once` ModelUnavailableError when jobs wait for a missing model.
     """
+    check_inbox(settings)
     prepare_home(settings)
     forbid_downloads()
     with (
@@ -100,7 +102,7 @@ class Daemon:
         self._store = JobStore(database, clock.now)
         self._crash_loop = CrashLoop(self._store, self._started)
         self._library = Library(database)
-        self._wish = self._store.state(WISH)  # an old one: all is listed at the start in any case
+        self._rescan_request = self._request_to_another_daemon()
         self._wakeup = Wakeup(clock)
         self._intake = self._make_intake()
         self._model_status = self._make_model_status()
@@ -110,7 +112,7 @@ class Daemon:
             clock,
             note,
             launched_by=launched_by,
-            report_path=self._intake.look_again,
+            report_path=self._intake.recheck,
             work=work,
             model_status=self._model_status,
         )
@@ -140,7 +142,7 @@ class Daemon:
         while not (self._note.stop_requested or self._stop.is_set()):
             try:
                 self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
-                self._hear_wishes()
+                self._read_rescan_request()
                 self._database_health.check()
                 if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
                     return code
@@ -156,12 +158,20 @@ class Daemon:
         self._supervisor.enter_safe_mode()
         self._store.set_state("engine", {"state": "safe mode", "reason": reason, "advice": ADVICE})
 
-    def _hear_wishes(self) -> None:
-        """Somebody may have said `smolwatch rescan`."""
-        wish = self._store.state(WISH)
-        if wish is not None and wish != self._wish:
-            self._wish = wish
-            self._intake.look_at_all(Rescan.wished(wish))
+    def _request_to_another_daemon(self) -> RescanRequest | None:
+        """A request that the last daemon left: its caller has been told, and the inbox is listed at the start."""
+        request = self._stored_request()
+        return None if request is None or request.daemon_pid == os.getpid() else request
+
+    def _read_rescan_request(self) -> None:
+        request = self._stored_request()
+        if request is not None and request != self._rescan_request:
+            self._rescan_request = request
+            self._intake.rescan(Rescan(request.id, request.compare))
+
+    def _stored_request(self) -> RescanRequest | None:
+        record = self._store.state(REQUEST_KEY)
+        return None if record is None else RescanRequest.from_record(record)
 
     def _stop_worker(self) -> None:
         try:
@@ -183,7 +193,7 @@ class Daemon:
         self._model_status.check()
 
     def _is_entered(self, folder: bytes) -> bool:
-        return self._filters.of_entry(folder, is_folder=True) is None
+        return self._filters.reject_entry(folder, is_folder=True) is None
 
     def _make_intake(self) -> Intake:
         admitter = Admitter(
@@ -205,9 +215,9 @@ class Daemon:
             Reconciler(self._settings, self._root, self._store, self._library, self._clock),
             self._clock,
             wakeup=self._wakeup,
-            queued=self._note.nudge,
+            on_queued=self._note.nudge,
             report=self._report_intake,
-            trouble=self._database_health.record,
+            on_storage_error=self._database_health.record,
         )
 
     def _make_model_status(self) -> ModelStatus:

@@ -110,7 +110,7 @@ def show(listing: Listing, state: str | None, inbox: Path) -> None:
     if (more := listing.total - len(listing.found)) > 0:
         say(f"… and {more:,} more (-n {listing.total} lists them all)")
     if state == JobState.SKIPPED and listing.not_taken:
-        say(f"Not taken: {refusal_texts.in_words(listing.not_taken)}")
+        say(f"Not taken: {refusal_texts.skipped_text(listing.not_taken)}")
     elif state is None and listing.not_taken:
         say(not_taken(listing))
 

@@ -19,6 +19,7 @@ from config.safe_text import safe_text
 from config.settings import ModelSettings, Settings
 from daemon.clock import SystemClock
 from daemon.intake import refusal_texts
+from daemon.intake.inbox_path import check_inbox
 from daemon.lock import holder
 from daemon.service.start_failure import PERMANENT, forget_refusal, refuse
 from storage.json_values import iso_utc
@@ -72,6 +73,7 @@ def command(
 
 
 def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
+    check_inbox(settings)
     prepare_home(settings)
     forget_refusal(settings.home)
     from cli.weights import offer_weights
@@ -99,7 +101,7 @@ def counts_line(library: Library, began: datetime) -> str:
         parts.append(f"skipped {ended[JobState.SKIPPED]:,}")
     if waiting:
         parts.append(f"waiting {waiting:,}")
-    words = refusal_texts.in_words(kinds)
+    words = refusal_texts.skipped_text(kinds)
     return " · ".join([*parts, f"not taken {sum(kinds.values()):,}{f': {words}' if words else ''}"])
 
 

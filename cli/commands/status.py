@@ -18,6 +18,7 @@ from config.load import load_settings
 from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.intake import refusal_texts
+from daemon.intake.inbox_path import inbox_error
 from daemon.lock import holder, noted
 from daemon.service.start_failure import refusal
 from storage.errors import TransientError
@@ -63,6 +64,8 @@ def look(settings: Settings) -> dict[str, Any]:
         "sidecars": {"pending": 0, "orphans": 0},
         "speed": {},
     }
+    if error := inbox_error(settings):
+        report["inbox_error"] = f"{error} {error.advice}"
     if pid is None and (refused := refusal(settings.home)) is not None:
         report["daemon"]["refused"] = refused.reason
     if holds_any(settings.sidecar_folder):
@@ -107,14 +110,14 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
         yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
     if reason := report["power"].get("reason"):
         yield "power", f'{reason} `smolwatch run --now` does not mind, nor does `work.power = "ignore"`.'
-    yield "inbox", inbox_line(report["inbox"], report["intake"])
+    yield "inbox", safe_text(report.get("inbox_error") or inbox_line(report["inbox"], report["intake"]))
     none = "none" if report["database_exists"] else "none; there is no database yet"
     yield "jobs", " · ".join(f"{state} {count}" for state, count in report["jobs"].items() if count) or none
     not_taken = report["not_taken"]
     if count := not_taken["count"]:
-        yield "not taken", f"{count:,}: {refusal_texts.in_words(not_taken['kinds'])}"
+        yield "not taken", f"{count:,}: {refusal_texts.skipped_text(not_taken['kinds'])}"
     if waits := not_taken["waiting"]:
-        yield "waiting", f"{sum(waits.values()):,}: {refusal_texts.waits_in_words(waits)}"
+        yield "waiting", f"{sum(waits.values()):,}: {refusal_texts.waiting_text(waits)}"
     for job in report["current"]:
         path = safe_path(os.fsencode(job["path"]), inbox_root(settings))
         yield "now", f"{path} (job {job['id']}, attempt {job['attempts']}, since {job['started_at']})"
@@ -152,7 +155,7 @@ def engine_line(engine: dict[str, Any], running: bool) -> str:
 
 def inbox_line(inbox: str, intake: dict[str, Any]) -> str:
     problem, advice = intake.get("problem"), intake.get("advice")
-    return safe_text(" ".join(filter(None, [inbox, problem and f"({problem})", advice])))
+    return " ".join(filter(None, [inbox, problem and f"({problem})", advice]))
 
 
 def holds_any(folder: Path) -> bool:

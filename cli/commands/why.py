@@ -21,7 +21,7 @@ from config.load import load_settings
 from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.errors import MediaError
-from daemon.intake.filters import filters_of, of_mode, placeholder_of
+from daemon.intake.filters import filters_of, placeholder_of, reject_mode
 from daemon.intake.identity import kind_at
 from daemon.intake.refusal_texts import sentence_of
 from storage.json_values import iso_utc, name_fields, omit_missing
@@ -60,7 +60,7 @@ def gather(paths: list[bytes], settings: Settings) -> Known:
     path, root = paths[0], os.fsencode(inbox_root(settings))
     inside, look = is_inside(path, settings), look_at(path)
     is_folder = look is not None and stat.S_ISDIR(look.st_mode)
-    turned = filters_of(settings, root).of_path(root, path, is_folder=is_folder)
+    turned = filters_of(settings, root).reject_path(root, path, is_folder=is_folder)
     seen: dict[str, Any] = {}
     try:
         with open_library(settings) as library:
@@ -127,7 +127,7 @@ def chain(known: Known, settings: Settings) -> Iterator[Step]:
 def file_says(look: os.stat_result | None) -> str:
     if look is None:
         return "Not there."
-    if turned := of_mode(look.st_mode):
+    if turned := reject_mode(look.st_mode):
         return turned.reason
     if stat.S_ISDIR(look.st_mode):
         return "A folder; ask about a file in it."

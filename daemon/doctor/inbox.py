@@ -12,10 +12,12 @@ from pathlib import Path
 
 from loguru import logger
 
+from config.errors import SmolwatchError
 from config.settings import Settings
 from daemon.doctor.finding import Finding, not_applicable, ok, problem, warning
 from daemon.errors import MediaError, NoAccessError
 from daemon.intake.filters import PLACEHOLDER, filters_of
+from daemon.intake.inbox_path import inbox_error
 from daemon.intake.sweep import Found, inbox_root, sweep
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
@@ -31,14 +33,15 @@ HERE_ALL_THE_TIME = (
 
 @dataclass(frozen=True, kw_only=True)
 class InboxFacts:
-    """`barred`: why its listing or its first file was refused. `watched`: by what, and `advice` what that means.
+    """`error`: why it cannot be an inbox, or that a chosen one is missing; `missing`: the default one is.
 
+    `barred`: why its listing or its first file was refused. `watched`: by what, and `advice` what that means.
     `files`: how many were looked at; `elsewhere`: those of which only a placeholder is here; `ahead`: those from
     tomorrow or later.
     """
 
     path: Path
-    chosen: bool
+    error: SmolwatchError | None = None
     missing: bool = False
     barred: OSError | NoAccessError | None = None
     writable: bool = True
@@ -50,17 +53,18 @@ class InboxFacts:
 
 
 def look_at_inbox(settings: Settings, now: datetime) -> InboxFacts:
-    path, chosen = settings.inbox_path, settings.inbox.path is not None
+    path = settings.inbox_path
+    if (unusable := inbox_error(settings)) is not None:
+        return InboxFacts(path=path, error=unusable)
     try:
         files = list(islice(files_below(settings), MOST_FILES))
     except (FileNotFoundError, NotADirectoryError):
-        return InboxFacts(path=path, chosen=chosen, missing=True)
+        return InboxFacts(path=path, missing=True)
     except OSError as error:
-        return InboxFacts(path=path, chosen=chosen, barred=error)
+        return InboxFacts(path=path, barred=error)
     watched, advice = watched_by(path, settings)
     return InboxFacts(
         path=path,
-        chosen=chosen,
         barred=refusal_of(next((file.path for file in files if file.is_here), None)),
         writable=os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids),
         watched=watched,
@@ -86,7 +90,7 @@ def files_below(settings: Settings) -> Iterator[File]:
     for entry in sweep(root, filters_of(settings, root)):
         if isinstance(entry, Found):
             yield File(entry.path, not is_dataless(entry.stat), entry.stat.st_mtime)
-        elif entry.turned is PLACEHOLDER:
+        elif entry.rejection is PLACEHOLDER:
             yield File(entry.path, is_here=False)
 
 
@@ -119,7 +123,7 @@ def watched_by(path: Path, settings: Settings) -> tuple[str, str]:
 
 def lines(inbox: InboxFacts) -> Iterator[Finding]:
     yield access_line(inbox)
-    if inbox.missing or (isinstance(inbox.barred, OSError)):
+    if inbox.error or inbox.missing or isinstance(inbox.barred, OSError):
         yield from (not_applicable(name, "The inbox cannot be looked at.") for name in ("watching", "cloud", "times"))
         return
     yield watching_line(inbox)
@@ -128,11 +132,10 @@ def lines(inbox: InboxFacts) -> Iterator[Finding]:
 
 
 def access_line(inbox: InboxFacts) -> Finding:
+    if inbox.error:
+        return problem("inbox", str(inbox.error), inbox.error.advice)
     if inbox.missing:
-        if inbox.chosen:
-            advice = "Mount its disk, make the folder, or choose another: inbox.path in the settings."
-            return problem("inbox", f"{inbox.path} is not there", advice)
-        return ok("inbox", f"{inbox.path}; it is made at the first start")
+        return ok("inbox", f"{inbox.path}; it is created at the next start")
     if isinstance(inbox.barred, NoAccessError):
         return problem(
             "inbox", f"{inbox.path} can be listed, but a file in it not be opened. {inbox.barred}", inbox.barred.advice

@@ -1,1 +1,1 @@
-"""Files from the web into the inbox, by rules that keep a URL from reaching what only this machine can reach."""
+"""Fetches files into the inbox; its rules keep a URL from reaching what only this machine can reach."""

@@ -1,4 +1,4 @@
-"""From a URL to a file in the inbox: asked of checked addresses alone, counted, timed, looked at, then published."""
+"""From a URL to a file in the inbox: allowed addresses only, limited in size and time, checked, then published."""
 
 from __future__ import annotations
 
@@ -12,27 +12,36 @@ import httpx
 from config.settings import FetchSettings
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.fetching.file_names import names_for
-from daemon.fetching.partial_file import PartFacts, PartialFile, open_part, sweep_parts
-from daemon.fetching.response import StaleError, read_answer, wish
-from daemon.fetching.transport import Dial, Resolve, addresses_of, allowed_url, ask, dial, resolve
+from daemon.fetching.partial_file import PartFacts, PartialFile, open_partial, sweep_partials
+from daemon.fetching.response import StaleError, range_headers, read_response
+from daemon.fetching.transport import (
+    MakeTransport,
+    Resolve,
+    addresses_of,
+    allowed_url,
+    make_transport,
+    request,
+    resolve,
+)
+from daemon.media.foreign.foreign_files import foreign_error
 from daemon.media.sniff import HEAD_BYTES, Format, sniff
 
-MOST_REDIRECTS = 3
-GO_ON = "Repeat the command: it goes on where it was."
+MAX_REDIRECTS = 3
+RESUME = "Run the same command again to resume the download."
 
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """How slow a server may be. A file may take `answer` seconds, and one more for every `bytes_a_second` of it."""
+    """How slow a server may be. A file may take `base_seconds`, and one more for every `bytes_per_second` of it."""
 
-    answer: float = 30.0
-    silence: float = 10.0  #: seconds between two signs of life
-    bytes_a_second: float = 50_000.0
+    base_seconds: float = 30.0
+    idle_seconds: float = 10.0  #: between two received packets
+    bytes_per_second: float = 50_000.0
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that stands in the inbox; `format` as in daemon.media.sniff."""
+    """A file in the inbox; `format` as in daemon.media.sniff."""
 
     path: Path
     bytes: int
@@ -40,7 +49,7 @@ class Fetched:
 
 
 class Fetcher:
-    """Fetches into one inbox. Not thread-safe; several processes do not get into each other's way."""
+    """Fetches into one inbox. Not thread-safe; several processes may fetch at the same time."""
 
     def __init__(
         self,
@@ -48,92 +57,97 @@ class Fetcher:
         settings: FetchSettings,
         *,
         resolve: Resolve = resolve,
-        dial: Dial = dial,
-        patience: FetchLimits = FetchLimits(),
+        make_transport: MakeTransport = make_transport,
+        limits: FetchLimits = FetchLimits(),
     ) -> None:
         self._inbox = inbox
         self._settings = settings
         self._resolve = resolve
-        self._dial = dial
-        self._patience = patience
+        self._make_transport = make_transport
+        self._limits = limits
 
     def fetch(self, text: str) -> Fetched:
-        """Bring the URL's file into the inbox, whole or not at all. Raises FetchError, or OSError
-        where the inbox lets nobody write."""
-        url = allowed_url(text)
-        sweep_parts(self._inbox, time.time())
-        with open_part(self._inbox, text) as part:
+        """Fetch the URL's file into the inbox, whole or not at all.
+
+        Raises FetchError, and OSError where the inbox cannot be written.
+        """
+        url = allowed_url(text, advice=f"For a local file, copy it into {self._inbox}.")
+        sweep_partials(self._inbox, time.time())
+        with open_partial(self._inbox, text) as partial:
             try:
-                format = asyncio.run(self._bring(url, part))
+                format = asyncio.run(self._download(url, partial))
             except RefusedUrlError:
-                part.discard()
+                partial.discard()
                 raise
             except httpx.HTTPError as error:
-                raise broken_off(error, part) from error
+                raise interrupted(error, partial) from error
             except TimeoutError as error:
-                raise FetchError(self._too_slow(part), advice=GO_ON if part.can_go_on else "") from error
+                raise FetchError(self._too_slow(partial), advice=RESUME if partial.can_resume else "") from error
             except OSError as error:
-                raise FetchError(f"The inbox takes no more: {error.strerror}.") from error
-            size = part.size
-            return Fetched(part.publish(names_for(url.path, format)), size, format.name)
+                raise FetchError(f"The file cannot be written into the inbox: {error.strerror}.") from error
+            size = partial.size
+            return Fetched(partial.publish(names_for(url.path, format)), size, format.name)
 
-    async def _bring(self, url: httpx.URL, part: PartialFile) -> Format:
-        """Fill the part. A second time from the start, where the server cannot go on with what is here."""
-        async with asyncio.timeout(self._patience.answer) as limit:
+    async def _download(self, url: httpx.URL, partial: PartialFile) -> Format:
+        """Fill the partial file. Starts again once, where the server cannot resume what is here."""
+        async with asyncio.timeout(self._limits.base_seconds) as timeout:
             try:
-                return await self._follow(url, part, limit)
+                return await self._follow(url, partial, timeout)
             except StaleError:
-                part.begin(PartFacts())
-                return await self._follow(url, part, limit)
+                partial.restart(PartFacts())
+                return await self._follow(url, partial, timeout)
 
-    async def _follow(self, url: httpx.URL, part: PartialFile, limit: asyncio.Timeout) -> Format:
-        """Each redirect is judged as the first URL was."""
-        for _ in range(MOST_REDIRECTS + 1):
+    async def _follow(self, url: httpx.URL, partial: PartialFile, timeout: asyncio.Timeout) -> Format:
+        """Each redirect is checked like the first URL."""
+        for _ in range(MAX_REDIRECTS + 1):
             addresses = await addresses_of(url, self._resolve, private=self._settings.private_addresses)
-            headers = wish(part.size, part.facts)
-            async with ask(url, addresses, self._dial, headers, self._patience.silence) as response:
+            headers = range_headers(partial.size, partial.facts)
+            idle = self._limits.idle_seconds
+            async with request(url, addresses, self._make_transport, headers, idle) as response:
                 if not response.has_redirect_location:
-                    return await self._receive(response, part, limit)
+                    return await self._receive(response, partial, timeout)
                 url = allowed_url(response.headers["location"], url)
-        raise RefusedUrlError("redirects", f"The URL is redirected more than {MOST_REDIRECTS} times.")
+        raise RefusedUrlError("redirects", f"The URL is redirected more than {MAX_REDIRECTS} times.")
 
-    async def _receive(self, response: httpx.Response, part: PartialFile, limit: asyncio.Timeout) -> Format:
-        answer = read_answer(response, part.size, part.facts)
-        self._count(answer.whole or 0)
-        if answer.start == 0:
-            part.begin(answer.facts)
-        began, known = asyncio.get_running_loop().time(), None
+    async def _receive(self, response: httpx.Response, partial: PartialFile, timeout: asyncio.Timeout) -> Format:
+        head = read_response(response, partial.size, partial.facts)
+        check_size(head.total or 0, self._settings.max_bytes)
+        if head.start == 0:
+            partial.restart(head.facts)
+        began, format = asyncio.get_running_loop().time(), None
         async for chunk in response.aiter_raw():
-            self._count(part.size + len(chunk))
-            part.add(chunk)
-            if known is None and part.size >= HEAD_BYTES:
-                known = format_of(part)
-            earned = (part.size - answer.start) / self._patience.bytes_a_second
-            limit.reschedule(began + self._patience.answer + earned)
-        if answer.whole not in {None, part.size}:
-            raise FetchError(f"The server sent {part.size} bytes of {answer.whole}.", advice=GO_ON)
-        return known or format_of(part)
+            check_size(partial.size + len(chunk), self._settings.max_bytes)
+            partial.add(chunk)
+            if format is None and partial.size >= HEAD_BYTES:
+                format = format_of(partial.head(HEAD_BYTES))
+            earned = (partial.size - head.start) / self._limits.bytes_per_second
+            timeout.reschedule(began + self._limits.base_seconds + earned)
+        if head.total is not None and head.total != partial.size:
+            raise FetchError(f"The server sent {partial.size:,} of {head.total:,} bytes.", advice=RESUME)
+        return format or format_of(partial.head(HEAD_BYTES))
 
-    def _count(self, size: int) -> None:
-        most = self._settings.max_bytes
-        if size > most:
-            advice = "Larger ones: max_bytes under [fetch] in smolwatch.toml."
-            raise RefusedUrlError("size", f"The file is larger than {most} bytes.", advice=advice)
-
-    def _too_slow(self, part: PartialFile) -> str:
-        allowed = f"{self._patience.answer:g} s and one more for every {self._patience.bytes_a_second:g} bytes"
-        return f"Too slow: a file may take {allowed}; {part.size} bytes are here."
+    def _too_slow(self, partial: PartialFile) -> str:
+        allowed = f"{self._limits.base_seconds:g} s plus 1 s for every {self._limits.bytes_per_second:g} bytes"
+        return f"Too slow: a file may take {allowed}; {partial.size:,} bytes have arrived."
 
 
-def format_of(part: PartialFile) -> Format:
-    """What the part's first bytes say. Raises RefusedUrlError, also for an empty file."""
-    if known := sniff(part.head(HEAD_BYTES)):
+def check_size(size: int, max_bytes: int) -> None:
+    """Raises RefusedUrlError."""
+    if size > max_bytes:
+        advice = "To allow larger files, raise max_bytes under [fetch] in smolwatch.toml."
+        raise RefusedUrlError("size", f"The file is larger than {max_bytes} bytes.", advice=advice)
+
+
+def format_of(head: bytes) -> Format:
+    """By the first bytes of a file. Raises RefusedUrlError, also for an empty file."""
+    if known := sniff(head):
         return known
-    raise RefusedUrlError("content", "Not a picture or video that smolwatch knows, whatever it is called.")
+    foreign = foreign_error(head)
+    raise RefusedUrlError("content", str(foreign), advice=foreign.advice)
 
 
-def broken_off(error: httpx.HTTPError, part: PartialFile) -> FetchError:
+def interrupted(error: httpx.HTTPError, partial: PartialFile) -> FetchError:
     reason = str(error) or type(error).__name__
-    if part.can_go_on:
-        return FetchError(f"Broken off after {part.size} bytes: {reason}", advice=GO_ON)
-    return FetchError(f"The server cannot be asked: {reason}", advice="Look at the network and try again.")
+    if partial.can_resume:
+        return FetchError(f"Interrupted after {partial.size:,} bytes: {reason}", advice=RESUME)
+    return FetchError(f"The server does not answer: {reason}", advice="Check the URL and your internet connection.")

@@ -1,6 +1,6 @@
-"""The part of a file that has arrived: in the inbox, under a name that the intake passes over, until it is whole.
+"""An incomplete file in the inbox, under a name that the intake ignores until the file is complete.
 
-Beside it stand its facts: of which version it is. So a later call goes on where an earlier one was cut off.
+A second file beside it holds the version (ETag, date), so that a later call can resume the download.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ from daemon.errors import FetchError
 from storage.atomic import link_if_absent, remove, write_atomically
 from storage.fsync import sync, sync_folder
 
-#: Not how other temporary files of ours are called: those go when a daemon starts.
+#: Differs from the other temporary files: those are removed when a daemon starts.
 PREFIX = ".sw-url-"
-#: What nobody came back for goes after a week.
+#: A download that was not resumed is removed after a week.
 KEPT_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class PartFacts:
-    """Which version a part is of. `etag` and `modified` as the server said them, "" where it did not."""
+    """The version of a partial file. `etag` and `modified` as the server sent them, else ""."""
 
     etag: str = ""
     modified: str = ""
 
     @property
     def version(self) -> str:
-        """What a server can be asked to compare with; "" when it cannot: a weak tag promises no equal bytes."""
+        """For If-Range; "" when the server cannot compare: a weak tag does not promise equal bytes."""
         version = self.etag if self.etag and not self.etag.startswith("W/") else self.modified
         return version if version.isascii() else ""
 
 
 class PartialFile:
-    """An open and locked part. Made by `open_part`."""
+    """An open and locked partial file. Made by `open_partial`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
         self._facts_file = path.with_suffix(".facts.tmp")
-        self._is_there = True
+        self._exists = True
         self.facts = self._read_facts()
         self.size = os.lseek(descriptor, 0, os.SEEK_END)
         if not self.facts.version:
-            self.begin(PartFacts())
+            self.restart(PartFacts())
 
     @property
-    def can_go_on(self) -> bool:
+    def can_resume(self) -> bool:
         return self.size > 0 and self.facts.version != ""
 
-    def begin(self, facts: PartFacts) -> None:
-        """Forget what is there, and write down of which version the next bytes are."""
+    def restart(self, facts: PartFacts) -> None:
+        """Discard the content, and store the version of the bytes that follow."""
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         self.size, self.facts = 0, facts
         remove(bytes(self._facts_file))
         if facts.version:
-            words = json.dumps(asdict(facts)).encode()
-            write_atomically(self._facts_file, words, mode=0o600, replace_ours=lambda _: True)
+            content = json.dumps(asdict(facts)).encode()
+            write_atomically(self._facts_file, content, mode=0o600, replace_ours=lambda _: True)
 
     def add(self, chunk: bytes) -> None:
         while chunk:
@@ -77,59 +77,61 @@ class PartialFile:
         return os.pread(self._descriptor, count, 0)
 
     def publish(self, names: Iterator[str]) -> Path:
-        """Give the whole file the first name that is free, or under which these very bytes stand already."""
+        """Give the complete file the first name that is free, or whose file has the same content already."""
         sync(self._descriptor)
         for name in names:
             target = self._path.with_name(name)
-            if link_if_absent(bytes(self._path), bytes(target)) or holds_the_same(target, self._path):
+            if link_if_absent(bytes(self._path), bytes(target)) or has_same_content(target, self._path):
                 self.discard()
                 sync_folder(bytes(self._path.parent))
                 return target
         raise FetchError("No name is free in the inbox.")
 
     def discard(self) -> None:
-        """Only once: afterwards the name may be another call's."""
-        if self._is_there:
-            self._is_there = False
+        """Only once: afterwards the name may belong to another call."""
+        if self._exists:
+            self._exists = False
             remove(bytes(self._facts_file))
             remove(bytes(self._path))
 
     def _read_facts(self) -> PartFacts:
         try:
-            words = json.loads(self._facts_file.read_bytes())
-            return PartFacts(str(words["etag"]), str(words["modified"]))
-        except (OSError, ValueError, TypeError, KeyError):  # none, or not ours: the part begins anew
+            record = json.loads(self._facts_file.read_bytes())
+            return PartFacts(str(record["etag"]), str(record["modified"]))
+        except (OSError, ValueError, TypeError, KeyError):  # missing or damaged: the download starts again
             return PartFacts()
 
 
 @contextlib.contextmanager
-def open_part(inbox: Path, url: str) -> Iterator[PartialFile]:
-    """The part of the URL's file, from an earlier call or empty. At the end it goes, unless it can be gone on with.
+def open_partial(inbox: Path, url: str) -> Iterator[PartialFile]:
+    """The partial file of this URL, from an earlier call or empty. Removed at the end, unless it can be resumed.
 
-    Raises FetchError while another call has it, and OSError.
+    Raises FetchError while another call has it open, and OSError.
     """
     path = inbox / f"{PREFIX}{hashlib.sha256(url.encode()).hexdigest()[:16]}.tmp"
     descriptor = locked(path)
     try:
-        part = PartialFile(path, descriptor)
+        partial = PartialFile(path, descriptor)
         try:
-            yield part
+            yield partial
         finally:
-            if not part.can_go_on:
-                part.discard()
+            if not partial.can_resume:
+                partial.discard()
     finally:
         os.close(descriptor)
 
 
 def locked(path: Path) -> int:
-    """The open part, which nobody else has. Never a file that bears another name as well: it is published."""
+    """A descriptor with an exclusive lock. Never of a file with a second name: that one is published already."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise FetchError("It is being fetched already.", advice="Wait for the other call to end.") from error
+            raise FetchError(
+                "It is being fetched already.", advice="Wait until the other command has finished."
+            ) from error
         found = os.fstat(descriptor)
         if is_at(path, found) and found.st_nlink == 1 and stat.S_ISREG(found.st_mode):
             return descriptor
@@ -139,22 +141,22 @@ def locked(path: Path) -> int:
 
 
 def is_at(path: Path, found: os.stat_result) -> bool:
-    """Whether the file is still the one of that name."""
+    """Whether the path still names this file."""
     try:
         return os.path.samestat(path.lstat(), found)
     except FileNotFoundError:
         return False
 
 
-def holds_the_same(target: Path, part: Path) -> bool:
+def has_same_content(target: Path, partial: Path) -> bool:
     try:
-        return stat.S_ISREG(target.lstat().st_mode) and filecmp.cmp(target, part, shallow=False)
-    except OSError:  # gone again, or not for us to read: then it is another's
+        return stat.S_ISREG(target.lstat().st_mode) and filecmp.cmp(target, partial, shallow=False)
+    except OSError:  # gone again, or not readable: then it is another file
         return False
 
 
-def sweep_parts(inbox: Path, now: float) -> None:
-    """Remove the parts that nobody came back for. `now` in seconds since 1970."""
+def sweep_partials(inbox: Path, now: float) -> None:
+    """Remove partial files that were not resumed. `now` in seconds since 1970."""
     for file in inbox.glob(f"{PREFIX}*.tmp"):
         with contextlib.suppress(FileNotFoundError):
             if now - file.lstat().st_mtime > KEPT_SECONDS:

@@ -1,4 +1,4 @@
-"""Asking a web server for a file, at an address that was checked and by a connection that goes nowhere else."""
+"""HTTP requests to an address that was checked, over a connection to that address alone."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ import httpx
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.fetching.addresses import checked
 
-#: The addresses of a host's name, as text. The seam for what the system's resolver says; may raise OSError.
+#: Host and port to IP addresses, as text. May raise OSError.
 Resolve = Callable[[str, int], Sequence[str]]
-#: Makes what connects to the address in a request's URL. The seam for the network.
-Dial = Callable[[], httpx.AsyncBaseTransport]
+#: Makes the transport that connects to the address in a request's URL.
+MakeTransport = Callable[[], httpx.AsyncBaseTransport]
 
 PORTS = {"http": 80, "https": 443}
 CONNECT_SECONDS = 5.0
-#: Without "identity", what is counted would not be what is kept.
+#: Without "identity", the counted bytes would differ from the stored ones.
 HEADERS = {"User-Agent": "smolwatch", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """What the system's resolver says."""
+    """By the system's resolver."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-def dial() -> httpx.AsyncBaseTransport:
-    """The network. Proxies that the environment names are passed by: they would resolve the name anew."""
+def make_transport() -> httpx.AsyncBaseTransport:
+    """Ignores the proxies of the environment: they would resolve the name again."""
     return httpx.AsyncHTTPTransport(trust_env=False)
 
 
-def allowed_url(text: str, base: httpx.URL | None = None) -> httpx.URL:
-    """The URL, seen from `base` where it is a redirect's. Raises RefusedUrlError."""
+def allowed_url(text: str, base: httpx.URL | None = None, *, advice: str = "") -> httpx.URL:
+    """The URL, relative to `base` for a redirect. Raises RefusedUrlError; `advice` is for what is no web address."""
     try:
         url = base.join(text) if base else httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:
-        raise RefusedUrlError("url", f"{text!r} is no URL: {error}.") from error
+        raise RefusedUrlError("url", f'"{text}" is not a valid URL: {error}.') from error
     if url.scheme not in PORTS:
-        raise RefusedUrlError("scheme", f"{url.scheme or 'Nothing'}: is not fetched, only http: and https: are.")
+        raise RefusedUrlError("scheme", f'"{text}" is not a web address (http:// or https://).', advice=advice)
     if not url.host or not 0 < port_of(url) < 2**16:
-        raise RefusedUrlError("url", f"{text!r} names no server.")
+        raise RefusedUrlError("url", f'"{text}" names no server.')
     if url.userinfo:
-        raise RefusedUrlError("credentials", "The URL holds a user's name or password, which smolwatch does not send.")
+        raise RefusedUrlError("credentials", "The URL contains a user name or password, which smolwatch does not send.")
     return url
 
 
@@ -53,40 +53,41 @@ def port_of(url: httpx.URL) -> int:
 
 
 async def addresses_of(url: httpx.URL, resolve: Resolve, *, private: bool) -> list[str]:
-    """Where the URL's host may be asked: at least one address, every one of them allowed. Raises FetchError."""
+    """The addresses of the URL's host: at least one, all of them allowed. Raises FetchError."""
     host = url.raw_host.decode("ascii")
     try:
         found = await asyncio.to_thread(resolve, host, port_of(url))
-    except (OSError, UnicodeError) as error:  # UnicodeError: no name that could be asked for
-        raise FetchError(f"{host} is not found: {error}.", advice="Look at the URL and at the network.") from error
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a valid host name
+        advice = "Check the URL and your internet connection."
+        raise FetchError(f"{host} was not found: {error}.", advice=advice) from error
     try:
         addresses = [str(checked(address, private=private)) for address in found]
     except RefusedUrlError as error:
-        whose = "" if host in found else f"{host}: "
-        raise RefusedUrlError(error.rule, f"{whose}{error}", advice=error.advice) from error
+        prefix = "" if host in found else f"{host}: "
+        raise RefusedUrlError(error.rule, f"{prefix}{error}", advice=error.advice) from error
     if not addresses:
         raise FetchError(f"{host} has no address.")
     return list(dict.fromkeys(addresses))
 
 
 @asynccontextmanager
-async def ask(
-    url: httpx.URL, addresses: Sequence[str], dial: Dial, headers: Mapping[str, str], silence: float
+async def request(
+    url: httpx.URL, addresses: Sequence[str], make_transport: MakeTransport, headers: Mapping[str, str], idle: float
 ) -> AsyncIterator[httpx.Response]:
-    """The head of the answer; its body is still to be read. Raises httpx.HTTPError.
+    """The response, its body still unread. Raises httpx.HTTPError.
 
-    The request goes to an address, not a name, so nobody can answer otherwise between check and connection; the name
-    goes into Host and into the check of the certificate. Without httpx's client, which would follow redirects, keep
-    cookies and use connections again by rules of its own. `silence`: seconds within which something must be heard.
+    The request goes to an address, not a name, so the name cannot resolve to another one between check and connection;
+    the name goes into Host and into the check of the certificate. httpx's client is not used: it would follow
+    redirects, keep cookies and reuse connections by its own rules. `idle`: seconds without a packet until it fails.
     """
     sent = {**HEADERS, "Host": url.netloc.decode("ascii"), **headers}
-    timeout = httpx.Timeout(silence, connect=CONNECT_SECONDS).as_dict()
+    timeout = httpx.Timeout(idle, connect=CONNECT_SECONDS).as_dict()
     extensions = {"timeout": timeout, "sni_hostname": url.raw_host.decode("ascii")}
-    async with dial() as transport:
-        response = await first_reached(
-            transport,
-            [httpx.Request("GET", url.copy_with(host=one), headers=sent, extensions=extensions) for one in addresses],
-        )
+    requests = [
+        httpx.Request("GET", url.copy_with(host=address), headers=sent, extensions=extensions) for address in addresses
+    ]
+    async with make_transport() as transport:
+        response = await first_reached(transport, requests)
         try:
             yield response
         finally:
@@ -94,7 +95,7 @@ async def ask(
 
 
 async def first_reached(transport: httpx.AsyncBaseTransport, requests: Sequence[httpx.Request]) -> httpx.Response:
-    """The answer from the first address that takes a connection."""
+    """The response from the first address that accepts a connection."""
     *others, last = requests
     for request in others:
         try:

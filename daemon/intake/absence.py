@@ -1,4 +1,4 @@
-"""Whether a file that does not stand at its path is gone, or only out of sight."""
+"""Whether a file that is not at its path is gone, or only inaccessible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from daemon.intake.inbox_mount import is_away
 from storage.records import NO_DEVICE
 
 
-def gone(
+def gone_paths(
     paths: Iterable[bytes],
     root: bytes,
     filters: Filters,
@@ -19,21 +19,20 @@ def gone(
 ) -> list[bytes]:
     """Those of these paths whose files are gone.
 
-    Not gone are those that a rule turns away now, that the system does not show, and whose disk or whole inbox is away;
-    nor those of another inbox, which was watched before.
-    `devices`: on which device the files of these paths lay when they were last seen.
+    Not gone are files that a rule rejects now, that are inaccessible, whose disk or whole inbox is not mounted, or that
+    belong to another inbox, which was watched before. `devices`: the device numbers of these paths when last seen.
     """
-    folders = Folders(root)
+    folders = NearestFolders(root)
     inside = (path for path in paths if path.startswith(root + b"/"))
-    absent = [path for path in inside if is_absent(path, lstat) and filters.of_path(root, path) is None]
-    unsure = [path for path in absent if folders.look_unmounted(path)]
+    absent = [path for path in inside if is_absent(path, lstat) and filters.reject_path(root, path) is None]
+    unsure = [path for path in absent if folders.may_be_unmounted(path)]
     lay_on = devices(unsure) if unsure else {}
-    away = {path for path in unsure if folders.are_away(path, lay_on.get(path, NO_DEVICE))}
+    away = {path for path in unsure if folders.is_unmounted(path, lay_on.get(path, NO_DEVICE))}
     return [path for path in absent if path not in away]
 
 
 def is_absent(path: bytes, lstat: Callable[[bytes], os.stat_result]) -> bool:
-    """Whether the system says that nothing stands there."""
+    """Whether the system reports that the path does not exist."""
     try:
         lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -43,20 +42,20 @@ def is_absent(path: bytes, lstat: Callable[[bytes], os.stat_result]) -> bool:
     return False
 
 
-class Folders:
-    """The nearest folder above a path that is still there: is it where the file lay, or an empty mount point?"""
+class NearestFolders:
+    """Finds the nearest existing folder above a path: is it the file's folder, or an empty mount point?"""
 
     def __init__(self, root: bytes) -> None:
         self._root = root
         self._nearest: dict[bytes, bytes | None] = {}
         self._away: dict[tuple[bytes, int], bool] = {}
 
-    def look_unmounted(self, path: bytes) -> bool:
-        """Whether the folder looks as one does whose disk is away."""
-        return self.are_away(path, NO_DEVICE)
+    def may_be_unmounted(self, path: bytes) -> bool:
+        """Whether its folder looks like a mount point whose disk is not mounted."""
+        return self.is_unmounted(path, NO_DEVICE)
 
-    def are_away(self, path: bytes, device: int) -> bool:
-        """Whether what lay on `device` is out of sight there: with its disk, or with the whole inbox."""
+    def is_unmounted(self, path: bytes, device: int) -> bool:
+        """Whether the files there that were on `device` are inaccessible, with their disk or with the whole inbox."""
         folder = self.nearest(os.path.dirname(path))
         if folder is None:
             return True
@@ -65,7 +64,7 @@ class Folders:
         return self._away[folder, device]
 
     def nearest(self, folder: bytes) -> bytes | None:
-        """`folder`, or the next one above it that is there; None when not even the inbox is."""
+        """`folder`, or the nearest existing one above it; None when the inbox itself does not exist."""
         if folder not in self._nearest:
             if os.path.isdir(folder):
                 self._nearest[folder] = folder

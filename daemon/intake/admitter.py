@@ -1,4 +1,4 @@
-"""How settled files become jobs, or are refused with a reason that `smolwatch why` prints."""
+"""Settled files become jobs, or are refused with a reason that `smolwatch why` shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
 from daemon.intake.identity import identify
-from daemon.intake.live_photo_pairs import SET_ASIDE, Aside, LivePhotoPairs, Partner, look_at, reason
+from daemon.intake.live_photo_pairs import SET_ASIDE, LivePhotoPairs, Partner, SetAsideFiles, pair_reason, read_half
 from daemon.intake.moves import Moves
 from daemon.intake.prior_job import had_its_job, is_newcomer, is_undescribed, waits_for_the_machine
 from daemon.intake.refusals import Refusals
@@ -30,26 +30,26 @@ from storage.records import Admission, Fingerprint, Job, NewFile
 from storage.sidecars.cleanup import clear_for_new_file
 from storage.sidecars.json_reader import SidecarContent, read_description
 
-#: What was read is queued after this long, so that the first of many large files need not wait for the last.
+#: Files read so far are queued after this long, so that the first of many large files does not wait for the last.
 READING_SECONDS = 0.5
 
 
 class AdmitResult(StrEnum):
-    """What became of a settled path, and so what intake remembers of it."""
+    """The outcome for a settled path."""
 
-    QUEUED = "queued"  #: a job waits for it
-    KNOWN = "known"  #: these very bytes had their job before
-    CHANGED = "changed"  #: it was compared, and holds other bytes than its job knew
-    ASIDE = "aside"  #: its other half stands for it: it is described together with that
-    REFUSED = "refused"  #: not taken, until its bytes change
-    FOREIGN = "foreign"  #: the same, and sure: its head says what it is instead of a picture or video
-    LATER = "later"  #: the machine is in the way: looked at again by the next sweep
-    AGAIN = "again"  #: it changed while it was read: it settles anew
-    GONE = "gone"  #: it went away
+    QUEUED = "queued"  #: it has a new job
+    KNOWN = "known"  #: it had a job with the same content
+    CHANGED = "changed"  #: a comparison found other content than its job's
+    ASIDE = "aside"  #: half of a Live Photo, described together with its other half
+    REFUSED = "refused"  #: refused until its content changes
+    FOREIGN = "foreign"  #: refused for certain: its head shows another format
+    LATER = "later"  #: the machine is the cause: the next sweep tries again
+    AGAIN = "again"  #: it changed while it was read: it must settle again
+    GONE = "gone"  #: it no longer exists
 
     @property
-    def is_judged(self) -> bool:
-        """Nothing more to do until the file changes."""
+    def is_final(self) -> bool:
+        """Whether nothing is to be done until the file changes."""
         settled = {
             AdmitResult.QUEUED,
             AdmitResult.KNOWN,
@@ -62,15 +62,15 @@ class AdmitResult(StrEnum):
 
 
 class Identify(Protocol):
-    """`daemon.intake.identity.identify`: who a settled file is."""
+    """`daemon.intake.identity.identify`."""
 
     def __call__(self, path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile: ...
 
 
 class Admitter:
-    """Admits settled files. `model` and `recipe` are the keys by which a file counts as described already.
+    """Admits settled files. `model` and `recipe` are the keys of existing descriptions.
 
-    `mirror`: where sidecars stand whose folder cannot be written. `existing`: what becomes of those that stand there.
+    `mirror`: the folder for sidecars whose own folder cannot be written. `existing`: the setting output.existing.
     """
 
     def __init__(
@@ -100,26 +100,26 @@ class Admitter:
         self._mirror = mirror
         self._existing = existing
         self._returned: list[bytes] = []
-        self._looked_at: dict[
+        self._known_halves: dict[
             tuple[bytes, Fingerprint], LivePhotoHalf
         ] = {}  # the last time, when few may have been judged
         self.refusals = Refusals(store, library, clock)
-        self.aside = Aside(library)
+        self.set_aside = SetAsideFiles(library)
 
     def admit_all(
         self, settled: Mapping[bytes, Fingerprint], compare: Collection[bytes] = (), held: Container[bytes] = ()
     ) -> dict[bytes, AdmitResult]:
-        """What became of some hundreds of files, in one look-up and one transaction; of the first at least.
+        """The outcomes for up to some hundreds of files, in one query and one transaction.
 
-        Those in `compare` are read even if they stand untouched since their job. The names in `held` were never free
-        since they were last judged. Those for which the time was too short are left out. Raises StorageError alone;
-        then none is judged yet.
+        Files in `compare` are read even if unchanged since their job. Names in `held` were never free since they were
+        judged. After READING_SECONDS the remaining files are left out; the first is always included. Raises only
+        StorageError; then no file is judged.
         """
-        self.refusals.write()  # a file that is queued must not be refused by an older word afterwards
+        self.refusals.write()  # an older refusal must not follow the job of a queued file
         until = self._clock.monotonic() + READING_SECONDS
         jobs = self._library.jobs_at(settled)
         new = {path: seen for path, seen in settled.items() if is_undescribed(jobs.get(path), seen)}
-        halves = self._look_at(new, until)
+        halves = self._read_halves(new, until)
         pairs = self._pairs(new, halves)
         outcomes: dict[bytes, AdmitResult] = {}
         files: list[NewFile] = []
@@ -128,9 +128,9 @@ class Admitter:
             fingerprint = settled[path]
             had = had_its_job(jobs.get(path), fingerprint)
             known = had and path not in compare and not waits_for_the_machine(jobs[path])
-            found = AdmitResult.KNOWN if known else self._found(path, fingerprint, halves.get(path), pairs)
+            found = AdmitResult.KNOWN if known else self._judge(path, fingerprint, halves.get(path), pairs)
             if known:
-                self.refusals.forget(path)  # what it waited for has passed
+                self.refusals.forget(path)  # the cause of its refusal has passed
             if not isinstance(found, NewFile):
                 outcomes[path] = found
             elif had and path in compare and found.digest == jobs[path].digest:
@@ -138,49 +138,49 @@ class Admitter:
             else:
                 files.append(replace(found, name_was_free=is_newcomer(found, jobs.get(path), held)))
                 if path in jobs and found.digest != jobs[path].digest:
-                    self.aside.doubt(path)
+                    self.set_aside.invalidate(path)
                     changed.update([path] if had else [])
             if self._clock.monotonic() > until:
                 break
         unknown = [file for file in files if file.path not in jobs]
         outcomes |= self._queue([file for file in files if file.path in jobs], unknown)
         known_jobs = [job for path, job in jobs.items() if outcomes.get(path) is AdmitResult.KNOWN]
-        self._find_again(known_jobs)
-        self._renumber(known_jobs, settled)
+        self._mark_found(known_jobs)
+        self._update_devices(known_jobs, settled)
         self.refusals.write()
         return outcomes | dict.fromkeys(changed, AdmitResult.CHANGED)
 
     def knows(self, path: bytes, fingerprint: Fingerprint) -> bool:
-        """Whether this very file had its job; without reading it."""
+        """Whether this unchanged file had its job; does not read it."""
         return had_its_job(self._library.job_at(path), fingerprint)
 
-    def _look_at(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, LivePhotoHalf | None]:
-        """What of a Live Photo each may be; of as many as there is time for, the first at least."""
+    def _read_halves(self, new: Mapping[bytes, Fingerprint], until: float) -> dict[bytes, LivePhotoHalf | None]:
+        """The Live Photo halves among the files; of as many as there is time for, at least one."""
         halves: dict[bytes, LivePhotoHalf | None] = {}
-        before, self._looked_at = self._looked_at, {}
+        before, self._known_halves = self._known_halves, {}
         for path, fingerprint in new.items():
             there = (path, fingerprint)
-            halves[path] = half = before.get(there) or look_at(path, self._max_bytes, fingerprint)
+            halves[path] = half = before.get(there) or read_half(path, self._max_bytes, fingerprint)
             if half is not None:
-                self._looked_at[there] = half
+                self._known_halves[there] = half
             if self._clock.monotonic() > until:
                 break
         return halves
 
     def _pairs(self, new: Mapping[bytes, Fingerprint], halves: Mapping[bytes, LivePhotoHalf | None]) -> LivePhotoPairs:
         found = {path: half for path, half in halves.items() if half is not None}
-        return LivePhotoPairs(self._library, new, found, lambda path: look_at(path, self._max_bytes))
+        return LivePhotoPairs(self._library, new, found, lambda path: read_half(path, self._max_bytes))
 
-    def _found(
+    def _judge(
         self, path: bytes, settled: Fingerprint, half: LivePhotoHalf | None, pairs: LivePhotoPairs
     ) -> NewFile | AdmitResult:
-        """The file, if a job is to be made for it."""
+        """The file if it gets a job, else the outcome."""
         if half is None:
-            return self._identified(path, settled)
+            return self._try_identify(path, settled)
         partner = pairs.partner(path, half)
         if partner is not None and partner.waiting is None:
             return self._set_aside(path, half.is_picture, partner)
-        found = self._identified(path, settled)
+        found = self._try_identify(path, settled)
         if isinstance(found, NewFile):
             found = replace(found, live_id=half.identifier)
             if partner is not None and (taken := self._take_over(found, half, partner)) is not None:
@@ -190,7 +190,7 @@ class Admitter:
         return found
 
     def _take_over(self, picture: NewFile, half: LivePhotoHalf, film: Partner) -> AdmitResult | None:
-        """Have the picture take the job of its film; None when that is over, and both are to be described."""
+        """Let the picture take over the job of its film; None when that has ended, and both are to be described."""
         path = picture.path
         if film.waiting is not None and self._store.reassign(film.waiting, picture):
             self._set_aside(film.path, False, Partner(path, film.by_name))
@@ -199,48 +199,48 @@ class Admitter:
         return self._set_aside(path, True, begun) if begun is not None and begun.waiting is None else None
 
     def _set_aside(self, path: bytes, is_picture: bool, partner: Partner) -> AdmitResult:
-        self.refusals.note(path, SET_ASIDE, reason(path, is_picture, partner), partner=partner.path)
+        self.refusals.note(path, SET_ASIDE, pair_reason(path, is_picture, partner), partner=partner.path)
         return AdmitResult.ASIDE
 
-    def _take_back(self, files: Sequence[NewFile]) -> set[bytes]:
-        """Files whose description stands beside them, and that a database that was lost does not know; their paths."""
+    def _restore(self, files: Sequence[NewFile]) -> set[bytes]:
+        """Restore descriptions that a lost database does not have from the files' sidecars; the files' paths."""
         mirror = self._mirror if self._mirror and self._mirror.is_dir() else None
         found = [(file, read_description(file, mirror)) for file in files]
-        for finding, count in Counter(said.finding for _, said in found).items():
+        for finding, count in Counter(record.finding for _, record in found).items():
             if finding not in (SidecarContent.WHOLE, SidecarContent.NONE):
-                logger.info("The records beside {} files cannot be taken back: {}", count, finding)
-        whole = [(file, said.description) for file, said in found if said.description is not None]
-        if not whole:
+                logger.info("The sidecars of {} files cannot be restored into the database: {}", count, finding)
+        described = [(file, record.description) for file, record in found if record.description is not None]
+        if not described:
             return set()
-        taken = self._store.presence.import_described(whole, max_attempts=self._max_attempts)
+        restored = self._store.presence.import_described(described, max_attempts=self._max_attempts)
         failpoint("taken-back")
-        logger.info("Took back {} descriptions from their sidecars; the model was not asked", len(taken))
-        return taken
+        logger.info("Restored {} descriptions from their sidecars, without the model", len(restored))
+        return restored
 
-    def _make_way(self, file: NewFile) -> None:
-        """What stands beside the file is about another one, which had its name."""
+    def _set_old_sidecars_aside(self, file: NewFile) -> None:
+        """The sidecars beside the file describe another file that had its name: rename them."""
         for name in clear_for_new_file(file.path, file.digest, existing=self._existing, mirror=self._mirror):
-            logger.info("{} holds what was written about another file, which had this name before", os.fsdecode(name))
+            logger.info("{} keeps the description of another file that had this name before", os.fsdecode(name))
 
-    def _find_again(self, jobs: Sequence[Job]) -> None:
-        """Of these jobs, whose files are there, some were missing: `returned` has their paths until they are taken."""
+    def _mark_found(self, jobs: Sequence[Job]) -> None:
+        """Mark those of these jobs that were missing as found; `take_returned` gives their paths."""
         again = [job for job in jobs if job.missing_since is not None]
         if again:
             self._store.presence.mark_found([job.id for job in again])
             self._returned += [job.path for job in again]
 
-    def _renumber(self, jobs: Sequence[Job], settled: Mapping[bytes, Fingerprint]) -> None:
-        """The disks that these files lie on may have other numbers than before a restart of the system."""
+    def _update_devices(self, jobs: Sequence[Job], settled: Mapping[bytes, Fingerprint]) -> None:
+        """Store new device numbers: they may change when the system restarts."""
         new = {job.id: there for job in jobs if (there := settled[job.path]).device != job.fingerprint.device}
         if new:
             self._store.presence.update_fingerprints(new)
 
     def take_returned(self) -> list[bytes]:
-        """The paths of described files that were missing and came back since this was last asked."""
-        taken, self._returned = self._returned, []
-        return taken
+        """The paths of described files that were missing and came back since the last call."""
+        returned, self._returned = self._returned, []
+        return returned
 
-    def _identified(self, path: bytes, settled: Fingerprint) -> NewFile | AdmitResult:
+    def _try_identify(self, path: bytes, settled: Fingerprint) -> NewFile | AdmitResult:
         try:
             return self._identify(path, settled, max_bytes=self._max_bytes)
         except GoneError:
@@ -259,10 +259,10 @@ class Admitter:
         moved = self._moves.follow([*known, *unknown])
         outcomes = dict.fromkeys(moved.followed, AdmitResult.KNOWN) | dict.fromkeys(moved.ghosts, AdmitResult.GONE)
         outcomes |= dict.fromkeys(
-            self._take_back([file for file in unknown if file.path not in outcomes]), AdmitResult.KNOWN
+            self._restore([file for file in unknown if file.path not in outcomes]), AdmitResult.KNOWN
         )
         files = [
-            replace(file, name_was_free=file.name_was_free or file.path in moved.came)
+            replace(file, name_was_free=file.name_was_free or file.path in moved.unfollowed)
             for file in (*known, *unknown)
             if file.path not in outcomes
         ]
@@ -273,7 +273,7 @@ class Admitter:
         failpoint("admitted")
         for file in files:
             if file.name_was_free:
-                self._make_way(file)
+                self._set_old_sidecars_aside(file)
         for file, (admission, job) in zip(files, admitted, strict=True):
             logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)
             described = admission is Admission.ALREADY_DESCRIBED
@@ -286,6 +286,6 @@ class Admitter:
 def pictures_first(
     settled: Iterable[bytes], new: Container[bytes], halves: Mapping[bytes, LivePhotoHalf | None]
 ) -> list[bytes]:
-    """The films last: their pictures stand for them. New files that were not looked at yet are left out."""
+    """Films last: their pictures represent them. New files whose half was not read yet are left out."""
     looked_at = [path for path in settled if path not in new or path in halves]
     return sorted(looked_at, key=lambda path: (half := halves.get(path)) is not None and not half.is_picture)

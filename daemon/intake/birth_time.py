@@ -1,4 +1,4 @@
-"""When a file was made: what tells a file that was written anew from another one that was given its inode.
+"""A file's birth time: distinguishes a rewritten file from another file that reuses its inode.
 
 On Linux from statx, which Python does not offer before 3.15. https://man7.org/linux/man-pages/man2/statx.2.html
 """
@@ -12,17 +12,17 @@ import sys
 
 from storage.records import Fingerprint, Job
 
-#: The clock that disks write times by moves in steps, up to so many seconds behind ours; no file is queued as young.
+#: File systems' clocks lag up to this many seconds behind ours; no file is queued that young.
 CLOCK_STEP = 0.1
 AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_BTIME = -100, 0x100, 0x800
-#: Of `struct statx`: its size, and where the mask of what is known and the time of birth (seconds, nanoseconds) stand.
+#: Of `struct statx`: its size, and the offsets of stx_mask and of stx_btime (seconds, nanoseconds).
 STATX_BYTES, MASK_AT, BTIME_AT = 256, 0, 80
 
 
 def is_the_same_file(path: bytes, there: Fingerprint, job: Job) -> bool:
-    """Whether the file at `path` is the one that the job was made for, with other bytes.
+    """Whether the file at `path` is the job's file with changed content.
 
-    False where that is not certain: an inode that is free goes to the next file, and some disks know no time of birth.
+    False where that is not certain: a free inode is reused, and some file systems have no birth time.
     """
     if (there.device, there.inode) != (job.fingerprint.device, job.fingerprint.inode):
         return False
@@ -31,7 +31,7 @@ def is_the_same_file(path: bytes, there: Fingerprint, job: Job) -> bool:
 
 
 def birth_of(path: bytes) -> float | None:
-    """In seconds since 1970, without following a link; None where the system does not know it, or no file is there."""
+    """In seconds since 1970, without following a link; None where it is unknown, or no file is there."""
     if sys.platform == "linux":
         return birth_on_linux(path)
     try:

@@ -1,9 +1,9 @@
-"""Names that belong to the system and to other programs: not taken and not entered, unless a setting allows them.
+"""Names of the system and of other programs: rejected unless a setting allows them.
 
-Globs of `fnmatch`, compared without regard to case. Sources: freedesktop.org's trash specification, the documents of
-rsync(1), exiftool(1), Syncthing, Synology and QNAP, what browsers and download programs call a file until it is whole,
-and what macOS shows as one file (a package). A name that a person is likely to give is not in the lists: "CVS" would
-be "CVs", and "RECYCLED" an album.
+Globs of `fnmatch`, case-insensitive. Sources: freedesktop.org's trash specification, the documentation of
+rsync(1), exiftool(1), Syncthing, Synology and QNAP, the names that browsers and download programs give
+incomplete files, and macOS packages (folders shown as one file). Names that a user is likely to choose are not listed:
+"CVS" would match "CVs", and "RECYCLED" an album.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class GlobGroup:
-    """Names of one kind. For people: `what` bears such a name, and what that means for it (`then`)."""
+    """Names of one kind. For the sentences: `what` has such a name, and the consequence (`then`)."""
 
     what: str
     globs: tuple[str, ...]
     then: str
 
 
-def group(what: str, globs: str, then: str = "such files are not taken") -> GlobGroup:
-    """`globs` stand in lines, or are parted by two spaces: names hold single ones."""
+def group(what: str, globs: str, then: str = "such files are ignored") -> GlobGroup:
+    """`globs`: separated by newlines or two spaces; names contain single ones."""
     parted = (glob.strip(" ") for glob in globs.replace("\n", "  ").split("  "))
     return GlobGroup(what, tuple(filter(None, parted)), then)
 
 
 def folders(what: str, globs: str) -> GlobGroup:
-    return group(what, globs, "such folders are not entered")
+    return group(what, globs, "such folders are not searched")
 
 
 FOLDERS = (
@@ -94,7 +94,7 @@ FILES = (
         ~syncthing~*  .syncthing.*  .goutputstream-*  .pending-*  *.icloud
         .*.[a-z0-9][a-z0-9][a-z0-9][a-z0-9][a-z0-9][a-z0-9]
         """,
-        then="it is taken when it has its final name",
+        then="it is picked up under its final name",
     ),
     group(
         "a program's backup, lock or scratch file",

@@ -1,4 +1,4 @@
-"""Which names are taken and which folders are entered. Pure judgement; nothing is opened."""
+"""Rules about names: which files are admitted and which folders are searched. Pure; nothing is opened."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from daemon.intake.settling import NOT_DOWNLOADED
 from storage.sidecars.names import is_sidecar_name
 
 OURS, NAME = "own-file", "ignored-name"
-#: Our temporary files and the parts of `add`: not even where hidden files are taken.
+#: Our temporary files and the partial files of `add`: ignored even where hidden files are admitted.
 OWN_PREFIX = b".sw-"
-#: In front of a glob in the settings: names that are taken, whatever the rules say of them.
+#: Prefix of a glob in the settings: such names are admitted despite the rules.
 ALLOWED = "!"
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why something is turned away (code, sentence). `allowed_by`: the setting that would let it in."""
+    """Why a path is rejected (code, sentence). `allowed_by`: the setting that would admit it."""
 
     code: str
     reason: str
@@ -32,8 +32,8 @@ class Rejection:
 
 
 OWN_FILE = Rejection(OURS, "Written by smolwatch itself.")
-OWN_HOME = Rejection(OURS, "Below smolwatch's own home, where nothing but the inbox is looked at.")
-SYMLINK = Rejection("symlink", "A symbolic link; links are not followed. Drop the file itself.")
+OWN_HOME = Rejection(OURS, "In smolwatch's own home; only the inbox in it is searched.")
+SYMLINK = Rejection("symlink", "A symbolic link; links are not followed. Put the file itself into the inbox.")
 PLACEHOLDER = Rejection(NOT_DOWNLOADED.code, NOT_DOWNLOADED.reason)
 NOT_REGULAR = Rejection("not-regular", "Not a regular file: a pipe, socket or device.")
 HIDDEN = "inbox.hidden = true"
@@ -41,7 +41,7 @@ HIDDEN = "inbox.hidden = true"
 
 @dataclass(frozen=True)
 class Kind:
-    """Files or folders: the code of a refusal, the setting with more names, and the sentences."""
+    """Files or folders: the code of a rejection, the setting with more names, and the sentences."""
 
     code: str
     setting: str
@@ -55,33 +55,33 @@ FILE = Kind(
     setting="inbox.ignore",
     chosen="The name matches {glob!r} of inbox.ignore.",
     builtin="Named like {group.what} ({glob!r}); {group.then}.",
-    hidden="A hidden file (its name begins with a dot); such files are not taken.",
+    hidden="A hidden file (its name begins with a dot); hidden files are ignored.",
 )
 FOLDER = Kind(
     code="ignored-folder",
     setting="inbox.ignore_folders",
     chosen="In a folder that matches {glob!r} of inbox.ignore_folders.",
     builtin="In “{name}”, {group.what}; {group.then}.",
-    hidden="In “{name}”, a hidden folder; such folders are not entered.",
+    hidden="In “{name}”, a hidden folder; hidden folders are not searched.",
 )
 
 
 class Globs:
-    """Several globs, asked at once. Case counts no more than the way in which accents are written."""
+    """Several globs, matched at once. Case and the Unicode form of accents do not count."""
 
     def __init__(self, globs: Sequence[str]) -> None:
         self._globs = globs
-        self._any = re.compile("|".join(translate(folded(os.fsencode(glob))) for glob in globs) or r"(?!)")
+        self._any = re.compile("|".join(translate(case_folded(os.fsencode(glob))) for glob in globs) or r"(?!)")
 
     def first(self, name: str) -> str | None:
-        """The first glob that the folded name matches."""
+        """The first glob that the case-folded name matches."""
         if self._any.match(name) is None:
             return None
-        return next(glob for glob in self._globs if fnmatchcase(name, folded(os.fsencode(glob))))
+        return next(glob for glob in self._globs if fnmatchcase(name, case_folded(os.fsencode(glob))))
 
 
 class Rules:
-    """The rules for the names of one kind: what the settings allow, what they turn away, and the built-in lists."""
+    """The rules for names of one kind: what the settings allow, what they reject, and the built-in lists."""
 
     def __init__(self, kind: Kind, chosen: Sequence[str], builtin: Sequence[GlobGroup], *, takes_hidden: bool) -> None:
         self._kind = kind
@@ -92,7 +92,7 @@ class Rules:
         self._takes_hidden = takes_hidden
 
     def judge(self, name: bytes) -> Rejection | None:
-        kind, text, shown = self._kind, folded(name), os.fsdecode(name)
+        kind, text, shown = self._kind, case_folded(name), os.fsdecode(name)
         if self._allowed.first(text) is not None:
             return None
         if glob := self._chosen.first(text):
@@ -106,45 +106,43 @@ class Rules:
 
 
 class Filters:
-    """The inbox's rules about names. `own`: folders of the home, which are not looked at."""
+    """The inbox's rules about names; each method returns None for what is admitted. `own`: folders of the home."""
 
     def __init__(self, settings: InboxSettings, own: Collection[bytes] = ()) -> None:
         self._own = frozenset(own)
         self._files = Rules(FILE, settings.ignore, FILES, takes_hidden=settings.hidden)
         self._folders = Rules(FOLDER, settings.ignore_folders, FOLDERS, takes_hidden=settings.hidden)
 
-    def of_file(self, name: bytes) -> Rejection | None:
-        """None when a file of this name is taken."""
+    def reject_file(self, name: bytes) -> Rejection | None:
         if is_sidecar_name(name) or name.startswith(OWN_PREFIX):
             return OWN_FILE
         if name.startswith(b".") and name.endswith(b".icloud"):
             return PLACEHOLDER
         return self._files.judge(name)
 
-    def of_folder(self, name: bytes) -> Rejection | None:
-        """None when a folder of this name is entered."""
+    def reject_folder(self, name: bytes) -> Rejection | None:
         return self._folders.judge(name)
 
-    def of_entry(self, path: bytes, *, is_folder: bool) -> Rejection | None:
-        """The same for what stands in a folder that is entered."""
+    def reject_entry(self, path: bytes, *, is_folder: bool) -> Rejection | None:
+        """For a path whose parent folders are admitted."""
         name = os.path.basename(path)
         if not is_folder:
-            return self.of_file(name)
-        return OWN_HOME if path in self._own else self.of_folder(name)
+            return self.reject_file(name)
+        return OWN_HOME if path in self._own else self.reject_folder(name)
 
-    def of_way(self, root: bytes, path: bytes) -> Rejection | None:
-        """None when every folder between the inbox and the path is entered."""
-        return next(filter(None, (self.of_entry(folder, is_folder=True) for folder in between(root, path))), None)
+    def reject_parents(self, root: bytes, path: bytes) -> Rejection | None:
+        """None when every folder between the inbox and the path is admitted."""
+        return next(filter(None, (self.reject_entry(folder, is_folder=True) for folder in between(root, path))), None)
 
-    def of_path(self, root: bytes, path: bytes, *, is_folder: bool = False) -> Rejection | None:
-        """The same for a whole path below the inbox: its folders first, then its name. Elsewhere there are no rules."""
+    def reject_path(self, root: bytes, path: bytes, *, is_folder: bool = False) -> Rejection | None:
+        """For a whole path: its folders first, then its name. Outside the inbox there are no rules."""
         if not is_below(path, root):
             return None
-        return self.of_way(root, path) or self.of_entry(path, is_folder=is_folder)
+        return self.reject_parents(root, path) or self.reject_entry(path, is_folder=is_folder)
 
 
 def filters_of(settings: Settings, root: bytes) -> Filters:
-    """The rules of a home whose inbox really lies at `root`. What else is in the home is not looked at."""
+    """The rules of a home whose inbox has the real path `root`. The rest of the home is ignored."""
     home = os.fsencode(os.path.realpath(settings.home))
     places = [home, *(os.path.join(home, name) for name in (b"config", b"data", b"logs"))]
     return Filters(settings.inbox, [place for place in places if is_below(place, root)])
@@ -155,7 +153,7 @@ def is_below(path: bytes, folder: bytes) -> bool:
 
 
 def between(root: bytes, path: bytes) -> Iterator[bytes]:
-    """The folders below `root` in which the path lies, from the outermost."""
+    """The folders between `root` and the path, outermost first."""
     folder = root.rstrip(b"/")
     for name in os.path.dirname(path)[len(folder) :].split(b"/"):
         if name:
@@ -163,8 +161,8 @@ def between(root: bytes, path: bytes) -> Iterator[bytes]:
             yield folder
 
 
-def of_mode(mode: int) -> Rejection | None:
-    """None for a regular file or a folder; never follows a link."""
+def reject_mode(mode: int) -> Rejection | None:
+    """None for a regular file or a folder. `mode`: of lstat."""
     if stat.S_ISLNK(mode):
         return SYMLINK
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
@@ -172,12 +170,12 @@ def of_mode(mode: int) -> Rejection | None:
     return NOT_REGULAR
 
 
-def folded(path: bytes) -> str:
-    """What stays the same when only case, or the way accents are written, differ."""
+def case_folded(path: bytes) -> str:
+    """Equal for paths that differ only in case or in the Unicode form of accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", os.fsdecode(path)).casefold())
 
 
 def placeholder_of(path: bytes) -> bytes:
-    """What iCloud puts in the place of a file that is not downloaded: ".beach.jpg.icloud" for "beach.jpg"."""
+    """iCloud's placeholder for a file that is not downloaded: ".beach.jpg.icloud" for "beach.jpg"."""
     folder, name = os.path.split(path)
     return os.path.join(folder, b"." + name + b".icloud")

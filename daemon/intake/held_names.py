@@ -1,7 +1,7 @@
-"""Names that were never free: what stands there now is what stood there when it was judged, or was put in its place.
+"""Names that were never free since they were judged: the same file has them, or one that replaced it.
 
-A program that saves a file over itself (it writes into the file, or renames a new file over the old one) never frees
-the name. A file that is deleted and another that comes under its name do. Only an unbroken watch can tell.
+A program that saves a file in place (by writing into it, or by renaming a new file over it) never frees the name. A
+deletion followed by another file of that name does. Only an unbroken watch can distinguish the two.
 """
 
 from __future__ import annotations
@@ -12,55 +12,55 @@ from collections.abc import Iterable
 from daemon.intake.filters import OWN_FILE, Filters
 from daemon.intake.watch.event_queue import NameFreed
 
-#: When more folders go away at once, every name is doubted.
-MOST_FOLDERS = 100
+#: When more folders disappear at once, no name counts as held.
+MAX_FOLDERS = 100
 
 
 class HeldNames:
-    """The names that are known to have been held since they were judged. Not thread-safe: one thread owns it.
+    """The names that are known to have been held since they were judged. Not thread-safe.
 
-    `left`: the names that were free since its owner last cleared it.
+    `freed`: the names that were free since the owner last cleared it.
     """
 
     def __init__(self, root: bytes, filters: Filters) -> None:
         self._root = root
         self._filters = filters
         self._held: set[bytes] = set()
-        self.left: set[bytes] = set()
+        self.freed: set[bytes] = set()
 
     def __contains__(self, path: object) -> bool:
         return path in self._held
 
     def hold(self, path: bytes) -> None:
-        """A known file stands there, and from now on every change of the name is heard of."""
+        """The name has a judged file, and every change of it is reported from now on."""
         self._held.add(path)
 
-    def leave(self, path: bytes) -> None:
+    def free(self, path: bytes) -> None:
         """The name was free for a moment at least."""
-        if self._filters.of_file(os.path.basename(path)) is not OWN_FILE:
+        if self._filters.reject_file(os.path.basename(path)) is not OWN_FILE:
             self._held.discard(path)
-            self.left.add(path)
+            self.freed.add(path)
 
-    def hear(self, left: Iterable[NameFreed]) -> None:
-        """Something went away from these names; others may have taken them since."""
-        gone = [one for one in left if not self._is_kept_aside(one)]
-        for one in gone:
-            self.leave(one.path)
-        folders = [one.path + b"/" for one in gone if one.is_folder]
-        if len(folders) > MOST_FOLDERS:
-            self.doubt_all()
+    def free_all(self, freed: Iterable[NameFreed]) -> None:
+        """Files were deleted or moved away; others may have the names now."""
+        gone = [name for name in freed if not self._is_backup(name)]
+        for name in gone:
+            self.free(name.path)
+        folders = [name.path + b"/" for name in gone if name.is_folder]
+        if len(folders) > MAX_FOLDERS:
+            self.clear()
         elif folders:
             self._held = {path for path in self._held if not path.startswith(tuple(folders))}
 
-    def doubt_all(self) -> None:
-        """Something was missed: any name may have been free meanwhile."""
+    def clear(self) -> None:
+        """Events were lost: any name may have been free meanwhile."""
         self._held.clear()
 
-    def _is_kept_aside(self, left: NameFreed) -> bool:
-        """Whether a program that saves a file has put the old one beside it, under a name that a rule turns away.
+    def _is_backup(self, freed: NameFreed) -> bool:
+        """Whether a program renamed the old file to a backup in the same folder, under a name that a rule rejects.
 
-        So do exiftool ("beach.jpg_original") and many editors ("beach.jpg~"): the new one follows at once.
+        exiftool ("beach.jpg_original") and many editors ("beach.jpg~") do so; the new file follows at once.
         """
-        if left.to is None or os.path.dirname(left.to) != os.path.dirname(left.path):
+        if freed.to is None or os.path.dirname(freed.to) != os.path.dirname(freed.path):
             return False
-        return self._filters.of_path(self._root, left.to) not in (None, OWN_FILE)
+        return self._filters.reject_path(self._root, freed.to) not in (None, OWN_FILE)

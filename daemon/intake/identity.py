@@ -1,4 +1,4 @@
-"""Who a file is: its kind by content and the digest of all its bytes, read from one checked descriptor."""
+"""A file's identity: its format by content and the digest of all its bytes, read from one checked descriptor."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CHUNK_BYTES = 1024 * 1024
 
 
 def identify(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
-    """Raises MediaError: no picture or video, not readable, or no longer the bytes that had settled.
+    """Raises MediaError: no picture or video, not readable, or changed since it settled.
 
-    Of a file that is neither picture nor video, no more than its head is read.
+    Of a file that is neither picture nor video, only the head is read.
     """
     descriptor = open_checked(path, max_bytes=max_bytes, expected=settled)
     try:
@@ -33,7 +33,7 @@ def identify(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
 
 
 def kind_at(path: bytes, *, max_bytes: int) -> Format:
-    """What stands at a path now. Raises MediaError: no picture or video, or not readable."""
+    """The format of the file at a path. Raises MediaError: no picture or video, or not readable."""
     descriptor = open_checked(path, max_bytes=max_bytes)
     try:
         return format_of(descriptor)
@@ -52,9 +52,9 @@ def format_of(descriptor: int) -> Format:
 
 
 def digest_of(descriptor: int) -> str:
-    """ "blake2b:<hex>" over the whole file; reads by position, so the descriptor's own place does not matter.
+    """ "blake2b:<hex>" over the whole file; reads by position, whatever the descriptor's offset.
 
-    Raises MediaError when the system cannot read it.
+    Raises MediaError when it cannot be read.
     """
     digest = hashlib.blake2b(digest_size=32)
     place = 0

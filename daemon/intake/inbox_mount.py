@@ -1,4 +1,4 @@
-"""Whether the inbox stands where it should: which folder it is, and what says that its disk is away."""
+"""Whether the inbox is mounted: the identity of its folder, and the signs that its disk is missing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import errno
 import fcntl
 import os
 
-#: MAXPATHLEN of macOS: what F_GETPATH writes into.
+#: MAXPATHLEN of macOS: the buffer of F_GETPATH.
 PATH_BYTES = 1024
-#: What the system says of a folder that is not there, or whose disk or server is not.
+#: Errors of a folder that does not exist, or whose disk or server is not reachable.
 AWAY_ERRORS = frozenset(
     {
         errno.ENOENT,
@@ -26,13 +26,13 @@ AWAY_ERRORS = frozenset(
 
 
 def root_id(root: bytes) -> tuple[int, int]:
-    """Which folder stands at the path (device, inode). Raises OSError when none does."""
+    """The folder's device and inode. Raises OSError when there is none."""
     stat = os.stat(root)
     return stat.st_dev, stat.st_ino
 
 
 def on_disk(folder: bytes) -> bytes:
-    """The folder's path as its disk spells it, where the system tells (F_GETPATH of macOS). Raises OSError."""
+    """The folder's path in the spelling of its disk (F_GETPATH of macOS; elsewhere unchanged). Raises OSError."""
     command = getattr(fcntl, "F_GETPATH", None)
     if command is None:
         return folder
@@ -44,7 +44,7 @@ def on_disk(folder: bytes) -> bytes:
 
 
 def is_away(root: bytes, device: int) -> bool:
-    """Whether an inbox that lay on `device` is missing: gone, unreadable, or an empty folder where it was mounted."""
+    """Whether an inbox that was on `device` is missing: no folder, unreadable, or an empty mount point."""
     try:
         if os.stat(root).st_dev == device or os.path.ismount(root):
             return False
@@ -55,14 +55,14 @@ def is_away(root: bytes, device: int) -> bool:
 
 
 class InboxMount:
-    """The inbox as a worker needs it: while it is away, no job is taken, and no file counts as gone."""
+    """For the worker: while the inbox is missing, it claims no job, and no file counts as gone."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root
         self._missed: int | None = None
 
     def misses(self, device: int) -> bool:
-        """A file that lay on `device` is not there: is that because the whole inbox is away?"""
+        """A file that was on `device` is not there: is that because the whole inbox is missing?"""
         away = is_away(self._root, device)
         self._missed = device if away else None
         return away

@@ -1,4 +1,4 @@
-"""What status shows of the intake."""
+"""The intake's part of the status."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from loguru import logger
 
 from config.errors import SmolwatchError
 
-#: Status is written down at most this often.
-TELL_SECONDS = 1.0
+#: Status is stored at most this often.
+REPORT_SECONDS = 1.0
 
 
 @dataclass
 class IntakeStatus:
-    """`problem` and `advice` are sentences, empty while all is well; `settling` counts files that are waited for.
+    """`problem` and `advice` are sentences, or empty; `settling`: the number of unsettled files.
 
-    `rescan` is what came of the last one that a person asked for. `orphans` counts files that are gone and of which
-    sidecars still stand.
+    `rescan`: the result of the last one that was requested. `orphans`: the number of missing files that still have
+    sidecars.
     """
 
     watching: bool = False
@@ -46,23 +46,23 @@ class IntakeStatus:
         }
 
 
-class Telling:
-    """Passes on what changed, and only so often. `is_behind`: there is something that was not passed on yet."""
+class StatusReporter:
+    """Reports changes, with a minimum interval. `is_behind`: a change is not reported yet."""
 
     def __init__(self, report: Callable[[dict[str, object]], None]) -> None:
         self._report = report
-        self._told: dict[str, object] = {}
+        self._reported: dict[str, object] = {}
         self._due = 0.0
         self.is_behind = False
 
-    def tell(self, record: dict[str, object], now: float) -> None:
+    def report_if_due(self, record: dict[str, object], now: float) -> None:
         """`now` is monotonic."""
-        self.is_behind = record != self._told
+        self.is_behind = record != self._reported
         if not self.is_behind or now < self._due:
             return
-        self._due = now + TELL_SECONDS
+        self._due = now + REPORT_SECONDS
         try:
             self._report(record)
-            self._told, self.is_behind = record, False
+            self._reported, self.is_behind = record, False
         except SmolwatchError as error:
-            logger.debug("The intake's state cannot be written down: {}", error)  # `report` says so itself
+            logger.debug("The intake's status cannot be stored: {}", error)  # `report` logs the cause

@@ -1,23 +1,24 @@
-"""The intake: one thread that joins watcher, sweep, settling and gate. Every path ends as a job or a reason."""
+"""The intake thread: watcher, sweep, settling and admitter. Every path becomes a job or gets a reason."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 from config.settings import InboxSettings
 from daemon.clock import Clock
 from daemon.intake.admitter import AdmitResult, Admitter
 from daemon.intake.failures import IntakeFailures
-from daemon.intake.filters import OURS, Filters, Rejection, is_below, of_mode
+from daemon.intake.filters import OURS, Filters, Rejection, is_below, reject_mode
 from daemon.intake.held_names import HeldNames
-from daemon.intake.intake_status import IntakeStatus, Telling
+from daemon.intake.intake_status import IntakeStatus, StatusReporter
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.refusal_texts import is_kept
 from daemon.intake.rescan import Rescan
 from daemon.intake.settling import NOT_DOWNLOADED, FileState, Settling, quiet_seconds
-from daemon.intake.sweep import Found, Scan, invisible, sweep, unlistable
+from daemon.intake.sweep import Found, Scan, sweep, unlistable_folder, unreadable_entry
 from daemon.intake.sweep_schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_SECONDS, SweepSchedule
 from daemon.intake.wakeup import Wakeup
 from daemon.intake.watch.event_queue import WatchEvents
@@ -28,9 +29,9 @@ from storage.records import Fingerprint
 
 
 class Intake:
-    """`run` is the thread, until the wakeup says that it is over. Any thread may call `look_again` and `look_at_all`.
+    """`run` is the thread's body; it ends when the wakeup is stopped. Any thread may call `recheck` and `rescan`.
 
-    `queued` is called after files were admitted.
+    `report` stores the status; `on_storage_error` gets the database's errors; `on_queued` is called after an admission.
     """
 
     def __init__(
@@ -38,50 +39,50 @@ class Intake:
         settings: InboxSettings,
         root: bytes,
         filters: Filters,
-        gate: Admitter,
+        admitter: Admitter,
         reconciler: Reconciler,
         clock: Clock,
         *,
         wakeup: Wakeup,
         report: Callable[[dict[str, object]], None],
-        trouble: Callable[[StorageError], None],
-        queued: Callable[[], None] = lambda: None,
+        on_storage_error: Callable[[StorageError], None],
+        on_queued: Callable[[], None] = lambda: None,
         watcher: Callable[[bytes, WatchEvents], Watcher] | None = None,
         scan: Scan = os.scandir,
         lstat: Callable[[bytes], os.stat_result] = os.lstat,
     ) -> None:
         self._settings, self._root = settings, root
-        self._gate, self._reconciler = gate, reconciler
-        self._clock, self._wakeup, self._queued = clock, wakeup, queued
-        self._telling = Telling(report)
-        self._condition = IntakeFailures(root, trouble)
+        self._admitter, self._reconciler = admitter, reconciler
+        self._clock, self._wakeup, self._on_queued = clock, wakeup, on_queued
+        self._status_reporter = StatusReporter(report)
+        self._failures = IntakeFailures(root, on_storage_error)
         self._filters = filters
-        self._heard, self._again = WatchEvents(wakeup.wake), WatchEvents(wakeup.wake)
-        self._watcher = watcher(root, self._heard) if watcher else Watcher(root, self._heard, settings.observer)
+        self._events, self._recheck = WatchEvents(wakeup.wake), WatchEvents(wakeup.wake)
+        self._watcher = watcher(root, self._events) if watcher else Watcher(root, self._events, settings.observer)
         self._scan, self._lstat = scan, lstat
         self._schedule = SweepSchedule(settings.sweep_seconds)
         self._settling = Settling(settings.settle_seconds)
         self._judged: dict[bytes, FileState] = {}
-        self._turned_away: set[bytes] = set()
-        self._names = HeldNames(root, filters)
-        self._wish: Rescan | None = None
+        self._rejected: set[bytes] = set()
+        self._held_names = HeldNames(root, filters)
+        self._requests: SimpleQueue[Rescan] = SimpleQueue()
         self._rescan = Rescan()
-        self._look_due = 0.0
+        self._observe_due = 0.0
         self._idle = False
-        self.progress = IntakeStatus()
+        self.status = IntakeStatus()
 
     @property
     def is_idle(self) -> bool:
         """The inbox was listed, and every path in it has been judged."""
-        return self._idle and self._heard.is_empty and self._again.is_empty
+        return self._idle and self._events.is_empty and self._recheck.is_empty
 
-    def look_again(self, path: bytes) -> None:
-        """Judge a path anew, whatever was known of it."""
-        self._again.add(path)
+    def recheck(self, path: bytes) -> None:
+        """Judge a path again, even if it is unchanged."""
+        self._recheck.add(path)
 
-    def look_at_all(self, rescan: Rescan) -> None:
-        """A person's wish: forget what was judged and list the inbox now; any thread. What came of it is in status."""
-        self._wish = rescan
+    def rescan(self, request: Rescan) -> None:
+        """List the inbox now and judge every path again. The result is in the status."""
+        self._requests.put(request)
         self._wakeup.wake()
 
     def run(self) -> None:
@@ -92,179 +93,186 @@ class Intake:
             self._watcher.stop()
 
     def tick(self) -> None:
-        """One round. Raises OSError while the inbox is missing, StorageError while nothing can be written down."""
+        """One round. Raises OSError while the inbox is missing, StorageError while the database fails."""
         self._idle = False
         self._keep_watching()
-        for path in self._again.take()[0]:
+        for path in self._recheck.take()[0]:
             self._judged.pop(path, None)
-            self._gate.aside.doubt(path)
-            self._sight(path)
-        self._names.hear(self._heard.take_left())
-        heard, lost = self._heard.take()
-        for path in heard:
-            self._sight(path)
-        self._condition.changes_missed(lost, self._clock.monotonic())
+            self._admitter.set_aside.invalidate(path)
+            self._visit(path)
+        self._held_names.free_all(self._events.take_freed())
+        paths, lost = self._events.take()
+        for path in paths:
+            self._visit(path)
+        self._failures.changes_missed(lost, self._clock.monotonic())
         if lost:
-            self._names.doubt_all()
-            self._schedule.ask()
-        if self._wish is not None:
-            self._rescan, self._wish = self._wish, None
-            self._judged.clear()
-            self._schedule.ask()
+            self._held_names.clear()
+            self._schedule.request()
+        self._take_requests()
         if self._schedule.is_due(self._clock.monotonic(), self._clock.now().timestamp()):
             self._sweep()
-        self._look()
-        self._reconciler.left(self._names.left)
-        self._names.left.clear()
+        self._observe_settling()
+        self._reconciler.names_freed(self._held_names.freed)
+        self._held_names.freed.clear()
         self._admit_settled()
-        self._reconciler.returned(self._gate.take_returned())
-        for path in self._gate.aside.take():
+        self._reconciler.returned(self._admitter.take_returned())
+        for path in self._admitter.set_aside.take():
             self._judged.pop(path, None)
-            self._sight(path)
-        self._gate.refusals.write()
-        self._idle = self.progress.last_sweep is not None and not self._settling.moving
+            self._visit(path)
+        self._admitter.refusals.write()
+        self._idle = self.status.last_sweep is not None and not self._settling.unsettled
 
     def _try_tick(self) -> float:
-        """One round, whatever comes of it; how many seconds there are until the next."""
+        """One round; never raises. The seconds until the next round."""
         now = self._clock.monotonic()
         try:
             self.tick()
-        except Exception as error:  # the thread must not die unseen; what it knows is in order after every path
-            self.progress.problem = self._condition.round_failed(error, now)
+        except Exception as error:  # the thread must not die unnoticed; its state is consistent after every path
+            self.status.problem = self._failures.round_failed(error, now)
         else:
-            self.progress.problem = ""
-            self._condition.round_succeeded(now)
-        self._tell()
-        if self.progress.problem:
+            self.status.problem = ""
+            self._failures.round_succeeded(now)
+        self._report_status()
+        if self.status.problem:
             return PAUSE_SECONDS
-        is_busy = self._settling.moving > 0
-        return self._schedule.pause(now, is_busy=is_busy, is_behind=self._telling.is_behind)
+        is_busy = self._settling.unsettled > 0
+        return self._schedule.pause(now, is_busy=is_busy, is_behind=self._status_reporter.is_behind)
 
     def _keep_watching(self) -> None:
-        """Arm the watch before the sweep, so that nothing falls between the two."""
-        illness, now = self._watcher.illness(), self._clock.monotonic()
-        if illness is None:
-            self._condition.watch_is_intact(now)
+        """Start the watch before the sweep, so that no change between the two is lost."""
+        defect, now = self._watcher.defect(), self._clock.monotonic()
+        if defect is None:
+            self._failures.watch_is_intact(now)
             return
-        was_watching, self.progress.watching = self.progress.watching, False
+        was_watching, self.status.watching = self.status.watching, False
         self._watcher.stop()
         self._watcher.start()
-        self.progress.watching = True
-        self._condition.watch_started(illness if was_watching else None, now)
+        self.status.watching = True
+        self._failures.watch_started(defect if was_watching else None, now)
         self._settling.quiet_seconds = quiet_seconds(self._settings.settle_seconds, self._watcher.network)
-        self._judged.clear()  # another volume may stand here now, and jobs of the old one may have been given up
-        self._names.doubt_all()
-        self._schedule.ask()
+        self._judged.clear()  # another volume may be mounted here, and jobs of the old one may be gone
+        self._held_names.clear()
+        self._schedule.request()
+
+    def _take_requests(self) -> None:
+        while not self._requests.empty():
+            request = self._requests.get_nowait()
+            request.replace(self._rescan)
+            self._rescan = request
+            self._judged.clear()
+            self._schedule.request()
 
     def _sweep(self) -> None:
         began = self._clock.monotonic()
         own: set[bytes] = set()
-        self._turned_away.clear()
+        self._rejected.clear()
         present = set(self._list(self._root, own))
-        if self._wakeup.is_stopped:  # then the list is not whole
+        if self._wakeup.is_stopped:  # then the listing is incomplete
             return
-        self._gate.refusals.prune(present | self._turned_away)
+        self._admitter.refusals.prune(present | self._rejected)
         self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
-        self._judged = {path: shape for path, shape in self._judged.items() if path in present}
-        self.progress.seen = len(present)
-        self.progress.last_sweep = self._clock.now()
-        self._gate.aside.listed(present)
-        self._rescan.listed(present, self._reconciler.swept(present, own, is_asked=self._rescan.is_new))
+        self._judged = {path: state for path, state in self._judged.items() if path in present}
+        self.status.seen = len(present)
+        self.status.last_sweep = self._clock.now()
+        self._admitter.set_aside.listed(present)
+        restored = self._reconciler.swept(present, own, is_asked=self._rescan.is_new)
+        self._rescan.listed(present, present & set(self._settling.paths()), restored)
 
     def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
-        """Sight everything below a folder; gives the paths of the files that may be taken, and gathers our own's."""
+        """Observe everything below a folder. Yields the files that may be admitted; adds our own files to `own`."""
         for entry in sweep(folder, self._filters, self._scan):
             if self._wakeup.is_stopped:
                 return
             if isinstance(entry, Found):
-                self._take_note(entry.path, entry.stat)
+                self._observe(entry.path, entry.stat)
                 yield entry.path
-            elif entry.turned.code == OURS:
+            elif entry.rejection.code == OURS:
                 own.add(entry.path)
             else:
-                self._turn_away(entry.path, entry.turned)
+                self._reject(entry.path, entry.rejection)
 
-    def _sight(self, path: bytes) -> None:
-        """Look at a path that somebody spoke of: a file, a folder with all below it, or nothing any more.
+    def _visit(self, path: bytes) -> None:
+        """Observe a path that was reported: a file, a folder with everything below it, or nothing any more.
 
-        What lies in a folder that is not entered is passed over: why that folder is not, was said when it was listed.
+        Paths in a rejected folder are ignored: the folder's own rejection was noted when it was listed.
         """
-        if not is_below(path, self._root) or self._filters.of_way(self._root, path) is not None:
+        if not is_below(path, self._root) or self._filters.reject_parents(self._root, path) is not None:
             return
-        if (status := self._stat(path)) is None:
+        if (stat_result := self._lstat_or_forget(path)) is None:
             return
-        is_folder = stat.S_ISDIR(status.st_mode)
-        turned = self._filters.of_entry(path, is_folder=is_folder) or of_mode(status.st_mode)
-        if turned is not None:
-            self._turn_away(path, turned)
+        is_folder = stat.S_ISDIR(stat_result.st_mode)
+        rejection = self._filters.reject_entry(path, is_folder=is_folder) or reject_mode(stat_result.st_mode)
+        if rejection is not None:
+            self._reject(path, rejection)
         elif is_folder:
-            self._enter(path)
+            self._visit_folder(path)
         else:
-            self._take_note(path, status)
+            self._observe(path, stat_result)
 
-    def _enter(self, folder: bytes) -> None:
+    def _visit_folder(self, folder: bytes) -> None:
         try:
             set(self._list(folder, set()))
         except FileNotFoundError:
             self._forget(folder)
         except OSError as error:
-            self._turn_away(folder, unlistable(error))
+            self._reject(folder, unlistable_folder(error))
 
-    def _look(self) -> None:
-        """See whether what settles has changed. Many files are looked at less often."""
+    def _observe_settling(self) -> None:
+        """Look for changes of unsettled files; less often when there are many."""
         began = self._clock.monotonic()
-        if began < self._look_due:
+        if began < self._observe_due:
             return
         for path in self._settling.paths():
-            if (status := self._stat(path)) is not None:
-                self._take_note(path, status)
-        self._look_due = began + LOOK_SHARE * (self._clock.monotonic() - began)
+            if (stat_result := self._lstat_or_forget(path)) is not None:
+                self._observe(path, stat_result)
+        self._observe_due = began + LOOK_SHARE * (self._clock.monotonic() - began)
 
-    def _take_note(self, path: bytes, status: os.stat_result) -> None:
-        if self._judged.get(path) == FileState.of(status):
-            self._judge(path, status)
+    def _observe(self, path: bytes, stat_result: os.stat_result) -> None:
+        if self._judged.get(path) == FileState.of(stat_result):
+            self._mark_judged(path, stat_result)
             return
-        young = is_young(status, self._clock.now())
-        waiting = self._settling.observe(path, status, self._clock.monotonic(), young=young)
+        young = is_young(stat_result, self._clock.now())
+        waiting = self._settling.observe(path, stat_result, self._clock.monotonic(), young=young)
         if waiting is None:
             return
-        self._rescan.pass_over(path)
-        if waiting is NOT_DOWNLOADED and self._gate.knows(path, Fingerprint.of(status)):  # and was evicted since
-            self._judge(path, status)
+        self._rescan.skip(path)
+        if waiting is NOT_DOWNLOADED and self._admitter.knows(path, Fingerprint.of(stat_result)):  # evicted since
+            self._mark_judged(path, stat_result)
         else:
-            self._gate.refusals.note(path, waiting.code, waiting.reason)
+            self._admitter.refusals.note(path, waiting.code, waiting.reason)
 
-    def _judge(self, path: bytes, status: os.stat_result) -> None:
+    def _mark_judged(self, path: bytes, stat_result: os.stat_result) -> None:
         self._settling.forget(path)
-        self._judged[path] = FileState.of(status)
+        self._judged[path] = FileState.of(stat_result)
         if not self._watcher.polls:
-            self._names.hold(path)
+            self._held_names.hold(path)
 
-    def _stat(self, path: bytes) -> os.stat_result | None:
-        """Of the path itself, never of a link's target; None, and all memory of it gone, when it is not there."""
+    def _lstat_or_forget(self, path: bytes) -> os.stat_result | None:
+        """Of the path itself, not of a link's target. None when there is no access to it, or nothing there any more."""
         try:
             return self._lstat(path)
-        except OSError as error:  # one path that the system does not show must not hold up the others
+        except OSError as error:  # one inaccessible path must not stop the others
             self._forget(path)
             if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-                self._names.leave(path)
+                self._held_names.free(path)
             else:
-                self._turn_away(path, invisible(error))
+                self._reject(path, unreadable_entry(error))
             return None
 
     def _forget(self, path: bytes) -> None:
-        self._rescan.pass_over(path)
+        self._rescan.skip(path)
         self._settling.forget(path)
         self._judged.pop(path, None)
-        self._gate.refusals.forget(path)
-        self._gate.aside.doubt(path)
+        self._admitter.refusals.forget(path)
+        self._admitter.set_aside.invalidate(path)
 
-    def _turn_away(self, path: bytes, turned: Rejection) -> None:
-        """What a rule about names turns away is not written down: `smolwatch why` asks the rules itself."""
+    def _reject(self, path: bytes, rejection: Rejection) -> None:
+        """Rejections by name are not stored: `smolwatch why` applies the rules itself."""
+        self._rescan.skip(path)
         self._settling.forget(path)
-        if is_kept(turned.code):
-            self._turned_away.add(path)
-            self._gate.refusals.note(path, turned.code, turned.reason)
+        if is_kept(rejection.code):
+            self._rejected.add(path)
+            self._admitter.refusals.note(path, rejection.code, rejection.reason)
 
     def _admit_settled(self) -> None:
         until = self._clock.monotonic() + BUSY_SECONDS
@@ -274,27 +282,26 @@ class Intake:
             self._admit(due)
 
     def _admit(self, due: list[bytes]) -> None:
-        """What has settled, if it is still as it was when it was looked at last."""
-        stats = {path: status for path in due if (status := self._stat(path)) is not None}
-        for path, status in stats.items():
-            self._take_note(path, status)
+        """Admit the settled files that have not changed since they were last observed."""
+        stats = {path: stat_result for path in due if (stat_result := self._lstat_or_forget(path)) is not None}
+        for path, stat_result in stats.items():
+            self._observe(path, stat_result)
         still = [path for path in stats if self._settling.is_due(path, self._clock.monotonic())]
         settled = {path: Fingerprint.of(stats[path]) for path in still}
-        for path, outcome in self._gate.admit_all(settled, self._rescan.left, self._names).items():
+        for path, outcome in self._admitter.admit_all(settled, self._rescan.left, self._held_names).items():
             self._rescan.tick_off(path, outcome)
             self._settling.forget(path)
-            # The head of a young file may only be to come, and without a new time for the file.
+            # The head of a young file may be written later, without a new modification time.
             unsure = outcome is AdmitResult.REFUSED and is_young(stats[path], self._clock.now())
-            if outcome.is_judged and not unsure:
-                self._judge(path, stats[path])
+            if outcome.is_final and not unsure:
+                self._mark_judged(path, stats[path])
             elif outcome is AdmitResult.AGAIN:
-                self._heard.add(path)
-        self._queued()
+                self._events.add(path)
+        self._on_queued()
 
-    def _tell(self) -> None:
-        """Report what changed, for status."""
-        self.progress.observer, self.progress.advice = self._watcher.kind, self._watcher.advice
-        self.progress.settling = self._settling.moving
-        self.progress.orphans = self._reconciler.orphans
-        self.progress.rescan = self._rescan.record()
-        self._telling.tell(self.progress.record(), self._clock.monotonic())
+    def _report_status(self) -> None:
+        self.status.observer, self.status.advice = self._watcher.kind, self._watcher.advice
+        self.status.settling = self._settling.unsettled
+        self.status.orphans = self._reconciler.orphans
+        self.status.rescan = self._rescan.record()
+        self._status_reporter.report_if_due(self.status.record(), self._clock.monotonic())

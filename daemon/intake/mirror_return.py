@@ -1,4 +1,4 @@
-"""Sidecars that stand in the mirror go home when their folder can be written again. The model is not asked."""
+"""Sidecars move from the mirror to their own folder when that becomes writable; without the model."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job
 from storage.sidecars.presence import files_to_return
 
-#: So many files at once; the next look goes on.
-MOST = 500
-NOTE = "Its folder can be written again: the sidecars go there."
+#: Files per call; the next call continues.
+MAX_FILES = 500
+NOTE = "Its folder is writable again: its sidecars move there."
 
 
 class MirrorReturn:
-    """`root` is the inbox, and `filters` say which folders in it are entered. `look` may raise StorageError."""
+    """`root` is the inbox, with its `filters`. `look` may raise StorageError."""
 
     def __init__(self, store: JobStore, library: Library, mirror: Path, root: bytes, filters: Filters) -> None:
         self._store = store
@@ -30,19 +30,19 @@ class MirrorReturn:
         self._filters = filters
 
     def look(self) -> None:
-        """Have the sidecars written anew of those files that are there as they were described."""
+        """Have the sidecars of unchanged, described files written again."""
         jobs = self._library.jobs_at(files_to_return(self._mirror, self._may_enter))
-        fit = [job.id for job in jobs.values() if job.state is JobState.DONE and stands(job)]
-        if home := self._store.presence.republish(fit[:MOST], NOTE) if fit else 0:
-            logger.info("The sidecars of {} files go home from {}", home, self._mirror)
+        fit = [job.id for job in jobs.values() if job.state is JobState.DONE and is_unchanged(job)]
+        if home := self._store.presence.republish(fit[:MAX_FILES], NOTE) if fit else 0:
+            logger.info("The sidecars of {} files move beside their files, from {}", home, self._mirror)
 
     def _may_enter(self, folder: bytes) -> bool:
         inside = folder == self._root or folder.startswith(self._root + b"/")
-        return inside and self._filters.of_path(self._root, folder, is_folder=True) is None
+        return inside and self._filters.reject_path(self._root, folder, is_folder=True) is None
 
 
-def stands(job: Job) -> bool:
-    """Whether the very file that was described is there."""
+def is_unchanged(job: Job) -> bool:
+    """Whether the described file is there, unchanged."""
     try:
         return Fingerprint.of(os.lstat(job.path)) == job.fingerprint
     except OSError:

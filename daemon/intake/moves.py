@@ -1,7 +1,7 @@
-"""Files that were moved or renamed: the job goes along, and what was said is not asked for again.
+"""Files that were moved or renamed: job and description move with them; the model is not run again.
 
-A file is the same when inode, size, time and digest are, and nothing stands at the old path any more. Not the disk: its
-number may be another after a restart of the system.
+A file is the same when inode, size, time and digest are equal and the old path is free. The device number does not
+count: it may change when the system restarts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from daemon.intake.filters import folded
+from daemon.intake.filters import case_folded
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
@@ -22,18 +22,18 @@ from storage.sidecars.cleanup import move_with_file
 
 @dataclass
 class Moved:
-    """Paths that have their job now, and names under which a file can be reached that it does not bear.
+    """`followed`: paths that have their job now. `ghosts`: other spellings under which a file can be opened.
 
-    `came`: files that were moved here, but whose job could not go along.
+    `unfollowed`: files that were moved here, but whose job could not move with them.
     """
 
     followed: set[bytes] = field(default_factory=set)
     ghosts: set[bytes] = field(default_factory=set)
-    came: set[bytes] = field(default_factory=set)
+    unfollowed: set[bytes] = field(default_factory=set)
 
 
 class Moves:
-    """`mirror`: where sidecars stand whose folder cannot be written. `names` lists a folder."""
+    """`mirror`: the folder for sidecars whose own folder cannot be written. `names` lists a folder."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Moves:
         self._names = names
 
     def follow(self, files: Sequence[NewFile]) -> Moved:
-        """Have the jobs of moved files go along with them. Raises StorageError."""
+        """Move the jobs of moved files. Raises StorageError."""
         moved = Moved()
         jobs = self._library.jobs_of(file.fingerprint for file in files)
         at_home = {job.path for job in jobs}
@@ -61,23 +61,26 @@ class Moves:
                 if is_twin(file.path, job.path) and not self._is_listed(file.path):
                     moved.ghosts.add(file.path)
                 elif file.path not in moved.followed and self._is_moved(job, file):
-                    if self._go_along(job, file.path):
+                    if self._move_job(job, file.path):
                         moved.followed.add(file.path)
                         break
-                    moved.came.add(file.path)
+                    moved.unfollowed.add(file.path)
         return moved
 
-    def _go_along(self, job: Job, path: bytes) -> bool:
-        said = self._library.description(job.id)
-        if said is not None:
-            move_with_file(said, path, self._mirror)  # first: from then on, the worker may write at the new place
+    def _move_job(self, job: Job, path: bytes) -> bool:
+        description = self._library.description(job.id)
+        if description is not None:
+            move_with_file(
+                description, path, self._mirror
+            )  # first: after `relocate`, the worker may write at the new path
         if not self._store.relocate(job, path):
             return False
-        logger.info("{} was moved to {}; its job {} moved too", os.fsdecode(job.path), os.fsdecode(path), job.id)
+        followed = "job" if description is None else "description"
+        logger.info("{} was moved to {}; its {} moved too", os.fsdecode(job.path), os.fsdecode(path), followed)
         return True
 
     def _is_moved(self, job: Job, file: NewFile) -> bool:
-        """Whether this is the job's file, which no longer bears its old name."""
+        """Whether this is the job's file, which no longer has its old name."""
         if file.digest != job.digest:
             return False
         try:
@@ -91,7 +94,7 @@ class Moves:
         return is_twin(file.path, job.path) and not self._is_listed(job.path)
 
     def _is_listed(self, path: bytes) -> bool:
-        """Whether a file bears this very name. A Mac's disk finds "a.jpg" as "A.JPG" too, which is no second file."""
+        """Whether the folder lists this exact name. A case-insensitive disk also opens "a.jpg" as "A.JPG"."""
         folder, name = os.path.split(path)
         try:
             return name in self._names(folder)
@@ -100,5 +103,5 @@ class Moves:
 
 
 def is_twin(one: bytes, other: bytes) -> bool:
-    """Whether two paths differ in case or in the way their accents are written alone."""
-    return one != other and folded(one) == folded(other)
+    """Whether two paths differ only in case or in the Unicode form of accents."""
+    return one != other and case_folded(one) == case_folded(other)

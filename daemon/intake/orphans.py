@@ -1,4 +1,4 @@
-"""Orphans: sidecars whose file is gone. They are counted, and removed if that is wished and nobody wrote in them."""
+"""Orphans: sidecars whose file is gone. Counted, and removed if the setting says so and they are unedited."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from daemon.clock import Clock
 from storage.library import Library
 from storage.sidecars import cleanup, presence
 
-#: A folder that is moved out and in again, a program that syncs by deleting first, a person who takes a deletion back:
-#: all are done by then.
+#: Enough for a folder that is moved out and back, a sync program that deletes first, and a deletion that is undone.
 GRACE = timedelta(hours=1)
-#: So many are removed by one look at most.
-MOST_REMOVED = 1000
-#: Between two looks at the database without a sweep passes so many times what one takes.
+#: Removed per call at most.
+MAX_REMOVED = 1000
+#: Between two updates without a sweep: this many times the duration of one.
 PAUSE_SHARE = 10
 
 
 class Orphans:
-    """`removes`: the setting output.orphans. `is_gone`: whether a path's file is gone, rather than out of sight."""
+    """`removes`: the setting output.orphans. `is_gone`: whether a path's file is gone, rather than inaccessible."""
 
     def __init__(
         self, library: Library, clock: Clock, mirror: Path, *, removes: bool, is_gone: Callable[[bytes], bool]
@@ -32,49 +31,51 @@ class Orphans:
         self._mirror = mirror
         self._removes = removes
         self._is_gone = is_gone
-        self._stand: dict[int, bool] = {}
+        self._has_sidecars: dict[int, bool] = {}
         self._tried: set[int] = set()
         self._is_due = False
         self._due = 0.0
 
     @property
     def count(self) -> int:
-        """For how many files that are gone a sidecar stands."""
-        return sum(self._stand.values())
+        """The number of missing files that still have a sidecar."""
+        return sum(self._has_sidecars.values())
 
-    def ask(self) -> None:
-        """Files went away or came back: look soon."""
+    def request(self) -> None:
+        """Files went away or came back: update soon."""
         self._is_due = True
 
-    def look_if_due(self) -> None:
+    def update_if_due(self) -> None:
         if self._is_due and self._clock.monotonic() >= self._due:
             self.look(None)
 
     def look(self, names: Set[bytes] | None) -> None:
-        """`names`: the sidecars that a sweep has just met. Without them, only new orphans are looked for on disk."""
+        """`names`: the sidecars that a sweep has just found. Without them, only new orphans are searched on disk."""
         began = self._clock.monotonic()
         missing = self._library.missing()
-        self._stand = {id: self._stands(id, path, names) for id, path, _ in missing}
+        self._has_sidecars = {id: self._look_for_sidecars(id, path, names) for id, path, _ in missing}
         if self._removes and names is not None:
             before = self._clock.now() - GRACE
-            due = [id for id, _, since in missing if since <= before and self._stand[id] and id not in self._tried]
-            self._remove(due[:MOST_REMOVED])
+            due = [
+                id for id, _, since in missing if since <= before and self._has_sidecars[id] and id not in self._tried
+            ]
+            self._remove(due[:MAX_REMOVED])
         self._is_due = False
         self._due = began + (1 + PAUSE_SHARE) * (self._clock.monotonic() - began)
 
-    def _stands(self, id: int, path: bytes, names: Set[bytes] | None) -> bool:
+    def _look_for_sidecars(self, id: int, path: bytes, names: Set[bytes] | None) -> bool:
         if names is not None:
             return presence.any_exists(path, names)
-        known = self._stand.get(id)
+        known = self._has_sidecars.get(id)
         return presence.any_exists_on_disk(path, self._mirror) if known is None else known
 
     def _remove(self, job_ids: list[int]) -> None:
         removed = 0
         for id in job_ids:
             self._tried.add(id)
-            said = self._library.description(id)
-            if said is not None and self._is_gone(said.path):
-                removed += cleanup.discard(said, self._mirror)
-                self._stand[id] = presence.any_exists_on_disk(said.path, self._mirror)
+            description = self._library.description(id)
+            if description is not None and self._is_gone(description.path):
+                removed += cleanup.discard(description, self._mirror)
+                self._has_sidecars[id] = presence.any_exists_on_disk(description.path, self._mirror)
         if removed:
-            logger.info("Removed {} sidecars of files that are gone for more than an hour", removed)
+            logger.info("Removed {} sidecars whose files have been gone for more than an hour", removed)

@@ -1,4 +1,4 @@
-"""What a path's job says about the file that is there now, before it is read. Pure."""
+"""Compares a path's job with the file that is there now, before it is read. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from storage.records import Fingerprint, Job, NewFile
 
 
 def is_undescribed(job: Job | None, settled: Fingerprint) -> bool:
-    """Nothing was said of the path, nor is about to be: the file may turn out to be half of a Live Photo."""
-    nothing_said = job is None or job.state in (JobState.GONE, JobState.FAILED, JobState.SKIPPED)
-    return nothing_said and not had_its_job(job, settled)
+    """The path has no description and no live job: the file may be half of a Live Photo."""
+    has_none = job is None or job.state in (JobState.GONE, JobState.FAILED, JobState.SKIPPED)
+    return has_none and not had_its_job(job, settled)
 
 
 def is_newcomer(file: NewFile, job: Job | None, held: Container[bytes]) -> bool:
-    """Whether it may have come under a name that was free: other bytes than the path's job was about, and no proof.
+    """Whether it may be another file under a freed name: other content than the path's job, and no proof.
 
-    `held`: the names that were never free since they were last judged.
+    `held`: the names that were never free since they were judged.
     """
     if job is None or job.digest == file.digest or file.path in held:
         return False
@@ -26,10 +26,10 @@ def is_newcomer(file: NewFile, job: Job | None, held: Container[bytes]) -> bool:
 
 
 def had_its_job(job: Job | None, settled: Fingerprint) -> bool:
-    """A cheap answer for a file that stands untouched since its job: a sweep after a restart reads none of them."""
+    """Whether the file is unchanged since its job; cheap, so that a sweep after a restart reads no file."""
     return job is not None and job.state is not JobState.GONE and job.fingerprint == settled
 
 
 def waits_for_the_machine(job: Job) -> bool:
-    """Something was in the way of the file when it was to be opened: if it can be read now, the wait is over."""
+    """The machine kept it from being opened: if it can be read now, the wait is over."""
     return job.state is JobState.QUEUED and job.cause is Cause.ENVIRONMENT

@@ -1,6 +1,6 @@
-"""A database that was lost, taken back from the sidecars in the inbox; without the model.
+"""Rebuilds a lost database from the sidecars in the inbox, without the model.
 
-The daemon does the same for every file that it admits (`Gate`). Here it is done at once, and counted.
+The daemon does the same for every file that it admits (`Admitter`). Here it is done for all at once, and counted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from config.failpoints import failpoint
 from config.settings import Settings
 from daemon.errors import MediaError
-from daemon.intake.filters import Filters
+from daemon.intake.filters import filters_of
 from daemon.intake.identity import identify
 from daemon.intake.sweep import Found, inbox_root, sweep
 from storage.description import Description
@@ -28,7 +28,7 @@ BATCH = 200
 
 @dataclass
 class RebuildCounts:
-    """How many files had a job already, were taken back, cannot be read, and were not taken back, and why not."""
+    """Numbers of files: with a job already, restored, unreadable, and not restored, by reason."""
 
     known: int = 0
     taken: int = 0
@@ -37,37 +37,40 @@ class RebuildCounts:
 
 
 def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[RebuildCounts]:
-    """The tally after every some hundred files. Broken off and begun again, it goes on where it was.
+    """Yields the counts after each batch. Resumable: files with a job are skipped.
 
-    Raises OSError when the inbox cannot be listed, StorageError when the database takes nothing.
+    Raises OSError when the inbox cannot be listed, StorageError when the database cannot be written.
     """
-    tally = RebuildCounts()
-    found = sweep(inbox_root(settings), Filters(settings.inbox))
-    for some in chunks((one for one in found if isinstance(one, Found)), BATCH):
-        jobs = library.jobs_at([one.path for one in some])
-        tally.known += len(jobs)
-        unknown = [one for one in some if one.path not in jobs]
-        whole = list(read_all(unknown, settings, tally))
-        tally.taken += len(store.presence.import_described(whole, max_attempts=settings.work.max_attempts))
+    counts = RebuildCounts()
+    root = inbox_root(settings)
+    found = sweep(root, filters_of(settings, root))
+    for batch in chunks((entry for entry in found if isinstance(entry, Found)), BATCH):
+        jobs = library.jobs_at([entry.path for entry in batch])
+        counts.known += len(jobs)
+        unknown = [entry for entry in batch if entry.path not in jobs]
+        described = list(read_sidecars(unknown, settings, counts))
+        counts.taken += len(store.presence.import_described(described, max_attempts=settings.work.max_attempts))
         failpoint("rebuilt")
-        yield tally
+        yield counts
 
 
-def read_all(files: list[Found], settings: Settings, tally: RebuildCounts) -> Iterator[tuple[NewFile, Description]]:
-    """Those whose sidecars hold the description of their very bytes. Files without one are not read."""
+def read_sidecars(
+    entries: list[Found], settings: Settings, counts: RebuildCounts
+) -> Iterator[tuple[NewFile, Description]]:
+    """The files whose sidecars describe their present content. Files without a sidecar are not read."""
     mirror = settings.sidecar_folder
-    for one in files:
-        finding = state_without_reading(one.path, mirror)
+    for entry in entries:
+        finding = state_without_reading(entry.path, mirror)
         if finding is not None:
-            tally.others[finding] += 1
+            counts.others[finding] += 1
             continue
         try:
-            file = identify(one.path, Fingerprint.of(one.stat), max_bytes=settings.work.max_file_bytes)
+            file = identify(entry.path, Fingerprint.of(entry.stat), max_bytes=settings.work.max_file_bytes)
         except MediaError:
-            tally.unreadable += 1
+            counts.unreadable += 1
             continue
-        said = read_description(file, mirror)
-        if said.description is None:
-            tally.others[said.finding] += 1
+        record = read_description(file, mirror)
+        if record.description is None:
+            counts.others[record.finding] += 1
         else:
-            yield file, said.description
+            yield file, record.description

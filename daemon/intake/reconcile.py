@@ -1,8 +1,8 @@
-"""The books against the inbox: finished jobs whose file went away, sidecars without a file, files without a sidecar.
+"""Reconciles the database with the inbox: finished jobs without a file, sidecars without a file, missing sidecars.
 
-`swept` is called with what a whole sweep of the inbox has found, `left` between two sweeps with the paths of which was
-heard that something went away there, `returned` with those whose file is there again. All may raise StorageError: what
-was not written down is found again by the next sweep.
+`swept` is called with the result of a full sweep, `names_freed` between two sweeps with the paths from which a file was
+deleted or moved, `returned` with the paths of files that are back. All may raise StorageError: the next sweep then
+finds the same again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from loguru import logger
 
 from config.settings import Settings
 from daemon.clock import Clock
-from daemon.intake.absence import gone
+from daemon.intake.absence import gone_paths
 from daemon.intake.filters import filters_of
 from daemon.intake.mirror_return import MirrorReturn
 from daemon.intake.orphans import Orphans
@@ -25,10 +25,10 @@ from storage.records import Fingerprint, Job
 from storage.sidecars import presence
 from storage.sidecars.mirror import paths_in_mirror
 
-#: A program that removes them again and again, as a mirror does, does not have them written more often.
+#: The sidecars of one file are restored once in this time: a mirroring program may remove them again and again.
 REST_SECONDS = 3600.0
-#: The sidecars of so many files are restored by one sweep at most; the next one goes on.
-MOST_RESTORED = 5000
+#: Per sweep; the next one continues.
+MAX_RESTORED = 5000
 
 
 class Reconciler:
@@ -44,84 +44,83 @@ class Reconciler:
         self._presence = store.presence
         self._library = library
         removes = settings.output.orphans == "remove"
-        self._homecoming = MirrorReturn(store, library, self._mirror, root, self._filters)
+        self._mirror_return = MirrorReturn(store, library, self._mirror, root, self._filters)
         self._orphans = Orphans(library, clock, self._mirror, removes=removes, is_gone=self._is_gone)
 
     @property
     def orphans(self) -> int:
-        """For how many files that are gone a sidecar stands."""
+        """The number of missing files that still have a sidecar."""
         return self._orphans.count
 
     def swept(self, present: Set[bytes], names: set[bytes], *, is_asked: bool = False) -> int:
-        """The files and the sidecars' names that a whole sweep has found; for how many files sidecars are restored.
-
-        `is_asked`: a person asked for the sweep.
+        """`present` and `names`: the files and sidecars that a full sweep has found. Returns the number of files whose
+        sidecars are restored. `is_asked`: the sweep was requested by the user.
         """
         names |= paths_in_mirror(self._mirror)
-        lost, bare = [], []
+        lost, without_sidecars = [], []
         for _, path, is_done in self._library.ended():
             if path not in present:
                 lost.append(path)
             elif is_done and self._restores and not presence.all_exist(path, names):
-                bare.append(path)
-        self._miss(lost)
+                without_sidecars.append(path)
+        self._mark_missing(lost)
         if is_asked:
             self._restored.clear()
-        restored = self._restore(bare[:MOST_RESTORED])
+        restored = self._restore(without_sidecars[:MAX_RESTORED])
         self._orphans.look(names)
-        self._homecoming.look()
+        self._mirror_return.look()
         return restored
 
-    def left(self, paths: Collection[bytes]) -> None:
-        """At these paths something was deleted or moved away, and may have been replaced since."""
+    def names_freed(self, paths: Collection[bytes]) -> None:
+        """A file was deleted or moved away from these paths; another may be there since."""
         jobs = self._library.jobs_at(paths) if paths else {}
         replaced = {path: there for path in jobs if (there := fingerprint_of(path)) is not None}
-        if self._miss([path for path in jobs if path not in replaced], replaced):
-            self._orphans.ask()
-        self._orphans.look_if_due()
+        if self._mark_missing([path for path in jobs if path not in replaced], replaced):
+            self._orphans.request()
+        self._orphans.update_if_due()
 
     def returned(self, paths: Sequence[bytes]) -> None:
-        """The files at these paths, which were missing, are there again."""
+        """The files at these paths were missing and are back."""
         if paths:
-            self._orphans.ask()
+            self._orphans.request()
             if self._restores:
                 self._restore(paths)
 
-    def _miss(self, absent: Collection[bytes], replaced: Mapping[bytes, Fingerprint] = {}) -> int:
-        lost = gone(absent, self._root, self._filters, self._devices)
+    def _mark_missing(self, absent: Collection[bytes], replaced: Mapping[bytes, Fingerprint] = {}) -> int:
+        lost = gone_paths(absent, self._root, self._filters, self._devices)
         if not (lost or replaced):
             return 0
         count = self._presence.mark_missing(lost, replaced)
         if count:
-            logger.info("The files of {} finished jobs were deleted or moved", count)
+            logger.info("The files of {} finished jobs were deleted or moved away", count)
         return count
 
     def _is_gone(self, path: bytes) -> bool:
-        return bool(gone([path], self._root, self._filters, self._devices))
+        return bool(gone_paths([path], self._root, self._filters, self._devices))
 
     def _devices(self, paths: list[bytes]) -> dict[bytes, int]:
         return {path: job.fingerprint.device for path, job in self._library.jobs_at(paths).items()}
 
     def _restore(self, paths: Sequence[bytes]) -> int:
-        """Have the sidecars of described files written again that stand nowhere."""
+        """Have missing sidecars of described files written again."""
         now = self._clock.monotonic()
         self._restored = {id: at for id, at in self._restored.items() if now - at < REST_SECONDS}
-        bare = [job.id for job in self._library.jobs_at(paths).values() if self._is_bare(job)]
-        restored = self._presence.republish(bare) if bare else 0
-        self._restored |= dict.fromkeys(bare, now)
+        job_ids = [job.id for job in self._library.jobs_at(paths).values() if self._lacks_sidecars(job)]
+        restored = self._presence.republish(job_ids) if job_ids else 0
+        self._restored |= dict.fromkeys(job_ids, now)
         if restored:
-            logger.info("The sidecars of {} files were missing and are written again from the database", restored)
+            logger.info("The sidecars of {} files were missing and are restored from the database", restored)
         return restored
 
-    def _is_bare(self, job: Job) -> bool:
-        """Whether the very file that was described is there, and not all of its sidecars are."""
+    def _lacks_sidecars(self, job: Job) -> bool:
+        """Whether the described file is there, unchanged, and a sidecar is missing."""
         if job.state is not JobState.DONE or job.id in self._restored or fingerprint_of(job.path) != job.fingerprint:
             return False
         return not presence.all_exist_on_disk(job.path, self._mirror)
 
 
 def fingerprint_of(path: bytes) -> Fingerprint | None:
-    """What stands at the path now, if the system shows it."""
+    """Of the file that is at the path now; None when there is none, or no access to it."""
     try:
         return Fingerprint.of(os.lstat(path))
     except OSError:

@@ -1,4 +1,4 @@
-"""What a refusal means to the person whose file it is: skipped or waiting, its kind in words, what to do. Pure."""
+"""Refusals as text for the user: skipped or waiting, the kind of file, what to do. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from daemon.intake.settling import BEING_WRITTEN, COPYING, NOT_DOWNLOADED
 from daemon.media.foreign.foreign_kinds import KINDS, NOTHING, UNKNOWN, ForeignKind
 from storage.records import Refusal
 
-#: Of a rule in daemon/intake/filters.py, which loads more than `smolwatch status` has time for.
+#: As in daemon/intake/filters.py, whose import is too slow for `smolwatch status`.
 SYMLINK = "symlink"
-#: The file is taken when this has passed (code, and its words behind a count).
+#: The file is admitted when the cause has passed (code, and the text after a count).
 WAITING = {
     COPYING.code: "being copied",
     NOT_DOWNLOADED.code: "not downloaded",
     BEING_WRITTEN.code: "being written",
     NoAccessError.code: "not readable",
 }
-#: Files that are never described as they are, for other reasons than their kind.
+#: Files that cannot be described as they are, for other reasons than their format.
 OTHERS = {
     UnreadableError.code: ForeignKind(
-        "empty", "an empty file", "empty files", "Copy the file into the inbox once more: it is picked up by itself."
+        "empty", "an empty file", "empty files", "Copy the file into the inbox again; it is picked up automatically."
     ),
     TooLargeError.code: ForeignKind(
         "too-large",
@@ -35,15 +35,15 @@ OTHERS = {
 }
 ALL_KINDS = KINDS | {kind.code: kind for kind in OTHERS.values()}
 SKIPPED = frozenset({NotAllowedError.code, *OTHERS})
-#: Groups in one line; the rest is counted together.
-MOST_GROUPS = 5
+#: Groups per line; the rest is counted together.
+MAX_GROUPS = 5
 
-#: How many refusals there are, by code and kind.
+#: Numbers of refusals, by code and kind.
 Counts = Mapping[tuple[str, str | None], int]
 
 
 def is_kept(code: str) -> bool:
-    """Whether a refusal is written down. Names that a rule turns away are not: they are many and of no interest."""
+    """Whether a refusal is stored. Rejections by name are not: they are too many and of no interest."""
     return code in SKIPPED or code in WAITING
 
 
@@ -52,17 +52,17 @@ def kind_of(code: str, kind: str | None) -> ForeignKind:
 
 
 def sentence_of(refusal: Refusal) -> str:
-    """Why the file was not taken, in one sentence; two where the second says what to do."""
+    """Why the file was not admitted: one sentence, or two with what to do."""
     return refusal.reason or kind_of(refusal.code, refusal.kind).sentence
 
 
 def advice_of(refusal: Refusal) -> str:
-    """What a person can do about a file that is never described as it is; nothing for one that waits."""
+    """What to do about a file that cannot be described as it is; "" for one that waits."""
     return kind_of(refusal.code, refusal.kind).advice if refusal.code in SKIPPED else ""
 
 
 def skipped(counts: Counts) -> dict[str, int]:
-    """How many files are never described as they are, by their kind's code; most first."""
+    """Numbers of files that cannot be described as they are, by kind; highest first."""
     found: Counter[str] = Counter()
     for (code, kind), count in counts.items():
         if code in SKIPPED:
@@ -71,7 +71,7 @@ def skipped(counts: Counts) -> dict[str, int]:
 
 
 def waiting(counts: Counts) -> dict[str, int]:
-    """How many files wait for something, by the refusal's code; most first."""
+    """Numbers of waiting files, by the refusal's code; highest first."""
     found: Counter[str] = Counter()
     for (code, _), count in counts.items():
         if code in WAITING:
@@ -80,25 +80,25 @@ def waiting(counts: Counts) -> dict[str, int]:
 
 
 def most_first(found: Mapping[str, int]) -> dict[str, int]:
-    """The same order whatever the database's."""
-    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+    """Independent of the database's order."""
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def in_words(kinds: Mapping[str, int]) -> str:
-    """The skipped ones, by their kind's code: "300 songs, 80 PDF documents, 32 text files"."""
+def skipped_text(kinds: Mapping[str, int]) -> str:
+    """For counts by kind: "300 songs, 80 PDF documents, 32 texts"."""
     groups: Counter[str] = Counter()
     singular: dict[str, str] = {}
     for code, count in kinds.items():
         kind = ALL_KINDS.get(code, UNKNOWN)
         groups[kind.plural] += count
         singular[kind.plural] = kind.singular
-    most = groups.most_common(MOST_GROUPS)
+    most = groups.most_common(MAX_GROUPS)
     shown = [f"{count:,} {plural if count > 1 else singular[plural]}" for plural, count in most]
     if rest := groups.total() - sum(count for _, count in most):
         shown.append(f"{rest:,} others" if rest > 1 else "1 other")
     return ", ".join(shown)
 
 
-def waits_in_words(waits: Mapping[str, int]) -> str:
+def waiting_text(waits: Mapping[str, int]) -> str:
     """ "2 not downloaded, 1 not readable"."""
     return ", ".join(f"{count:,} {WAITING[code]}" for code, count in waits.items())

@@ -1,6 +1,6 @@
-"""Why paths are not taken: noted one by one, written down in batches, and only where the words are new.
+"""Why paths are not admitted: noted one by one, stored in batches, and only where the text is new.
 
-What is no longer in the inbox is forgotten: at once when it is seen to go, and by every sweep.
+A path that is no longer in the inbox is forgotten: at once when its event arrives, and by every sweep.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Refusal
 
-MOST_NOTED = 500
+MAX_NOTED = 500
 
 
 class Refusals:
-    """Not thread-safe: the intake's thread owns it. What could not be written down stays noted."""
+    """Not thread-safe: the intake's thread owns it. What could not be stored stays noted."""
 
     def __init__(self, store: JobStore, library: Library, clock: Clock) -> None:
         self._store = store
@@ -41,17 +41,17 @@ class Refusals:
         detail: str | None = None,
         partner: bytes | None = None,
     ) -> None:
-        """`partner`: the path that stands for this one. May raise StorageError, when many are written down at once."""
+        """`partner`: the path that represents this one. May raise StorageError, when a batch is full and stored."""
         self._gone.discard(path)
         now = self._clock.now()
         self._noted[path] = Refusal(
             path=path, code=code, reason=reason, at=now, kind=kind, detail=detail, partner=partner
         )
-        if len(self._noted) >= MOST_NOTED:
+        if len(self._noted) >= MAX_NOTED:
             self.write()
 
     def forget(self, path: bytes) -> None:
-        """Nothing stands there any more."""
+        """There is no file any more."""
         self._noted.pop(path, None)
         self._gone.add(path)
 
@@ -63,35 +63,35 @@ class Refusals:
         """Raises StorageError."""
         self._forget_all(list(self._gone))
         self._gone.clear()
-        while batch := dict(islice(self._noted.items(), MOST_NOTED)):
+        while batch := dict(islice(self._noted.items(), MAX_NOTED)):
             last = self._library.refusals(list(batch))
-            new = [refusal for path, refusal in batch.items() if not says_the_same(last.get(path), refusal)]
+            new = [refusal for path, refusal in batch.items() if not has_same_text(last.get(path), refusal)]
             if new:
                 self._store.refuse_all(new)
             for path in batch:
                 del self._noted[path]
-            log(new)
+            log_refusals(new)
 
     def _forget_all(self, gone: Sequence[bytes]) -> None:
-        for start in range(0, len(gone), MOST_NOTED):
-            some = gone[start : start + MOST_NOTED]
-            if refused := list(self._library.refusals(some)):
+        for start in range(0, len(gone), MAX_NOTED):
+            batch = gone[start : start + MAX_NOTED]
+            if refused := list(self._library.refusals(batch)):
                 self._store.forget_refusals(refused)
 
 
-def says_the_same(last: Refusal | None, new: Refusal) -> bool:
-    return last is not None and said(last) == said(new)
+def has_same_text(last: Refusal | None, new: Refusal) -> bool:
+    return last is not None and text_key(last) == text_key(new)
 
 
-def said(refusal: Refusal) -> tuple[object, ...]:
+def text_key(refusal: Refusal) -> tuple[object, ...]:
     return refusal.code, refusal.kind, refusal.reason, refusal.partner
 
 
-def log(new: Sequence[Refusal]) -> None:
-    """One line for each reason, however many files it has."""
+def log_refusals(new: Sequence[Refusal]) -> None:
+    """One line per reason, however many files it has."""
     paths: defaultdict[str, list[bytes]] = defaultdict(list)
     for refusal in new:
         paths[sentence_of(refusal)].append(refusal.path)
-    for reason, some in paths.items():
-        more = f" and {len(some) - 1} more" if len(some) > 1 else ""
-        logger.info("Not taken: {}{}: {}", os.fsdecode(some[0]), more, reason)
+    for reason, refused in paths.items():
+        more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+        logger.info("Not taken: {}{}: {}", os.fsdecode(refused[0]), more, reason)

@@ -1,7 +1,7 @@
-"""When a file counts as finished. Pure: the stat and the time are passed in.
+"""When a file counts as complete. Pure: the stat and the time are passed in.
 
-A file has settled when it was seen at least twice with the same size, times and inode, `quiet_seconds` apart, and
-nothing else says that it is still on its way.
+A file has settled when it was observed at least twice with the same size, times and inode, `quiet_seconds` apart, and
+nothing else indicates that it is incomplete.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ FINDER_COPYING = frozenset(
 )
 
 
-#: Where changes are not announced, times are coarse and late: a file must be still for this long at least.
+#: Network volumes report coarse and late times: the minimum for them.
 NETWORK_SETTLE_SECONDS = 5.0
 
 
 class FileState(NamedTuple):
-    """What must stay still."""
+    """What must not change while a file settles."""
 
     device: int
     inode: int
@@ -46,7 +46,7 @@ class FileState(NamedTuple):
 
 @dataclass(frozen=True)
 class Waiting:
-    """Why a file is not taken yet (code, sentence)."""
+    """Why a file is not admitted yet (code, sentence)."""
 
     code: str
     reason: str
@@ -60,48 +60,48 @@ BEING_WRITTEN = Waiting("being-written", "Waiting: the file is still being writt
 
 
 @dataclass(slots=True)
-class Sighting:
-    shape: FileState
+class Observation:
+    state: FileState
     since: float
     samples: int
     waiting: Waiting | None
 
 
 class Settling:
-    """Remembers paths from their first sight until they are taken or forgotten. Not thread-safe: one thread owns it."""
+    """Observes paths until they are admitted or forgotten. Not thread-safe: one thread owns it."""
 
     def __init__(self, quiet_seconds: float) -> None:
         self.quiet_seconds = quiet_seconds
-        self._sightings: dict[bytes, Sighting] = {}
+        self._sightings: dict[bytes, Observation] = {}
 
     @property
-    def moving(self) -> int:
-        """How many files will settle by themselves. One that must be downloaded first may never do so."""
+    def unsettled(self) -> int:
+        """The number of files that will settle. Those that must be downloaded first do not count."""
         return sum(seen.waiting is not NOT_DOWNLOADED for seen in self._sightings.values())
 
     def paths(self) -> list[bytes]:
         return list(self._sightings)
 
     def observe(self, path: bytes, stat: os.stat_result, now: float, *, young: bool = True) -> Waiting | None:
-        """Take note of one look at a path. Returns what it waits for, if that is more than the quiet time.
+        """Record one observation. Returns what the file waits for, other than the quiet time.
 
         `young`: the file changed a moment ago (`daemon.retry_policy.is_young`).
         """
-        shape = FileState.of(stat)
+        state = FileState.of(stat)
         seen = self._sightings.get(path)
-        waiting = on_its_way(stat, young)
+        waiting = incomplete_reason(stat, young)
         if seen is None:
-            self._sightings[path] = Sighting(shape, now, 1, waiting)
+            self._sightings[path] = Observation(state, now, 1, waiting)
             return waiting
-        if seen.shape == shape and seen.waiting == waiting:
+        if seen.state == state and seen.waiting == waiting:
             seen.samples += 1
             return waiting
-        grew = seen.shape != shape
-        self._sightings[path] = Sighting(shape, now, 1, waiting)
+        grew = seen.state != state
+        self._sightings[path] = Observation(state, now, 1, waiting)
         return waiting or (BEING_WRITTEN if grew else None)
 
     def due(self, now: float, most: int | None = None) -> list[bytes]:
-        """The settled paths, first seen first; they stay until forgotten."""
+        """The settled paths, first observed first; they remain until forgotten."""
         return list(islice((path for path, seen in self._sightings.items() if self._is_still(seen, now)), most))
 
     def is_due(self, path: bytes, now: float) -> bool:
@@ -111,19 +111,19 @@ class Settling:
     def forget(self, path: bytes) -> None:
         self._sightings.pop(path, None)
 
-    def _is_still(self, seen: Sighting, now: float) -> bool:
+    def _is_still(self, seen: Observation, now: float) -> bool:
         return seen.waiting is None and seen.samples >= 2 and now - seen.since >= self.quiet_seconds
 
 
 def quiet_seconds(chosen: float, network: str | None) -> float:
-    """How long a file must be still; `network`: on which kind of network volume it lies, if it does."""
+    """How long a file must be unchanged; `network`: the kind of its network volume, if it is on one."""
     return max(chosen, NETWORK_SETTLE_SECONDS) if network else chosen
 
 
-def on_its_way(stat: os.stat_result, young: bool) -> Waiting | None:
-    """What the system itself says about an unfinished file; None where it says nothing.
+def incomplete_reason(stat: os.stat_result, young: bool) -> Waiting | None:
+    """The system's own sign of an incomplete file; None without one.
 
-    A whole file may keep the Finder's birth time for ever: then it is no longer young.
+    A complete file may keep the Finder's birth time for ever: then it is no longer young.
     """
     if young and getattr(stat, "st_birthtime", None) in FINDER_COPYING:
         return COPYING

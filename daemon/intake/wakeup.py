@@ -1,4 +1,4 @@
-"""Wakes the intake's thread when there is something to look at."""
+"""Wakes the intake's thread when there are events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Wakeup:
         self._woken.set()
 
     def wait(self, seconds: float) -> None:
-        """Until `wake`, that long at most. After a wake ROUND_SECONDS must have passed, so that wakes coalesce."""
+        """Until `wake`, or for `seconds`. After a wake it waits ROUND_SECONDS in all, so that wakes coalesce."""
         began = self._clock.monotonic()
         if self._woken.wait(seconds):
             waited = self._clock.monotonic() - began

@@ -1,1 +1,1 @@
-"""How smolwatch is polite to the machine that it runs on."""
+"""Limits the load on the machine: power, heat, disk priority, sleep."""

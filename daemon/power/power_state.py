@@ -1,6 +1,6 @@
-"""What is known of a machine's power and heat, and how its own words for it are read. Pure.
+"""A machine's power and thermal state, parsed from what the system reports. Pure.
 
-Sources: pmset(1) and notify(3) of macOS; the kernel's documents on /sys/class/power_supply and platform_profile.
+Sources: pmset(1) and notify(3) of macOS; the kernel's documentation of /sys/class/power_supply and platform_profile.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HEAVY = 2
 
 
 class PowerSource(StrEnum):
-    """Where the power comes from. What feeds a UPS is not known; what it gives counts as mains."""
+    """A UPS counts as mains: what feeds it is not known."""
 
     MAINS = "mains"
     BATTERY = "battery"
@@ -23,7 +23,7 @@ class PowerSource(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PowerState:
-    """`source` is None where nothing tells."""
+    """`source` is None where the system does not report it."""
 
     source: PowerSource | None = None
     is_saving: bool = False
@@ -31,7 +31,7 @@ class PowerState:
 
 
 def mac_source(batteries: str) -> PowerSource | None:
-    """Of `pmset -g batt`, which begins: Now drawing from 'AC Power'."""
+    """From the output of `pmset -g batt`, which begins: Now drawing from 'AC Power'."""
     drawn = re.search(r"drawing from '([^']*)'", batteries)
     if drawn is None:
         return None
@@ -39,7 +39,7 @@ def mac_source(batteries: str) -> PowerSource | None:
 
 
 def mac_is_saving(settings: str) -> bool:
-    """Low Power Mode, of `pmset -g`.
+    """Low Power Mode, from the output of `pmset -g`.
 
     A Mac with three modes (M1 Max, M2 Pro and later) prints `powermode` instead: 0 automatic, 1 low, 2 high.
     """
@@ -47,13 +47,13 @@ def mac_is_saving(settings: str) -> bool:
 
 
 def mac_is_hot(pressure: str) -> bool:
-    """Of `notifyutil -g com.apple.system.thermalpressurelevel`, which ends with the level."""
+    """From the output of `notifyutil -g com.apple.system.thermalpressurelevel`, which ends with the level."""
     level = re.search(r"(\d+)\s*$", pressure)
     return level is not None and int(level[1]) >= HEAVY
 
 
 def linux_source(supplies: Sequence[Mapping[str, str]]) -> PowerSource | None:
-    """Of the files in every folder of /sys/class/power_supply. Batteries of mice and keyboards do not count."""
+    """From the files in each folder of /sys/class/power_supply. Batteries of mice and keyboards do not count."""
     own = [supply for supply in supplies if supply.get("scope", "System") == "System"]
     mains = [supply for supply in own if supply.get("type") in ("Mains", "USB", "Wireless", "UPS")]
     batteries = [supply for supply in own if supply.get("type") == "Battery"]

@@ -1,4 +1,4 @@
-"""Keeps a Mac from falling asleep over its work, while it is on mains power."""
+"""Keeps a Mac from going to sleep during work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loguru import logger
 
 
 class Assertion(Protocol):
-    """What is needed of subprocess.Popen."""
+    """The part of subprocess.Popen that is used."""
 
     def terminate(self) -> None: ...
 
@@ -20,30 +20,30 @@ class Assertion(Protocol):
 
 
 class SleepInhibitor:
-    """Holds `caffeinate`, or nothing: `assert_` starts one that also ends with this process."""
+    """Holds one assertion or none. `assert_` starts it; it must end with this process."""
 
     def __init__(self, assert_: Callable[[], Assertion | None]) -> None:
         self._assert = assert_
         self._held: Assertion | None = None
-        self._is_asked = False
+        self._was_wanted = False
 
     def hold(self, wanted: bool) -> None:
-        """Asked often. What the system does not grant is not asked for again until it was not wanted for a while."""
-        if wanted and not self._is_asked:
+        """Called often. After a refusal of the system, it tries again only after a call with False."""
+        if wanted and not self._was_wanted:
             self._held = self._assert()
         elif not wanted and self._held is not None:
             self._held.terminate()
             self._held.wait()
             self._held = None
-        self._is_asked = wanted
+        self._was_wanted = wanted
 
 
 def caffeinate() -> Assertion | None:
-    """Against idle sleep alone: a closed lid and a person's wish still count. See caffeinate(8)."""
+    """Prevents idle sleep only, not sleep by a closed lid or on request. See caffeinate(8)."""
     if platform.system() != "Darwin":
         return None
     try:
         return subprocess.Popen(["/usr/bin/caffeinate", "-i", "-w", str(os.getpid())], stdin=subprocess.DEVNULL)
     except OSError as error:
-        logger.warning("The machine may fall asleep over the work: {}", error)
+        logger.warning("The machine may go to sleep during work: {}", error)
         return None

@@ -1,4 +1,4 @@
-"""How fast to work, as power and heat have it. Pure."""
+"""How fast to work, by power and heat. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from daemon.power.power_state import PowerSource, PowerState
 
 
 class Pace(StrEnum):
-    """SLOW: rests as long as it works. PAUSED: what is in hand is finished, and nothing new is begun."""
+    """SLOW: rests as long as it works. PAUSED: finishes what is under way and begins nothing new."""
 
     FULL = "full"
     SLOW = "slow"
@@ -18,17 +18,17 @@ class Pace(StrEnum):
 
 @dataclass(frozen=True)
 class ThrottlePolicy:
-    """A pace and, for people, why."""
+    """A pace, and the reason as a sentence for the user."""
 
     pace: Pace
     reason: str = ""
 
 
-def manners_for(state: PowerState) -> ThrottlePolicy:
+def policy_for(state: PowerState) -> ThrottlePolicy:
     if state.is_saving:
         return ThrottlePolicy(Pace.PAUSED, "Paused while the machine saves power (Low Power Mode).")
     if state.is_hot:
         return ThrottlePolicy(Pace.PAUSED, "Paused until the machine has cooled down.")
     if state.source is PowerSource.BATTERY:
-        return ThrottlePolicy(Pace.SLOW, "Slow while the machine runs on its battery.")
+        return ThrottlePolicy(Pace.SLOW, "Slow on battery: it works half the time.")
     return ThrottlePolicy(Pace.FULL)

@@ -163,7 +163,7 @@ class Worker:
         """Deliver the cached description if there is one; else have the file opened."""
         began, queued = self._clock.monotonic(), (self._clock.now() - claim.job.queued_at).total_seconds()
         with self._failures_of(claim):
-            if rejection := self._filters.of_path(self._root, claim.job.path):  # queued under other filters
+            if rejection := self._filters.reject_path(self._root, claim.job.path):  # queued under other filters
                 raise NotAllowedError(rejection.reason)
             if not (is_cached and self._deliver_cached(claim)):
                 plan = plan_for(self._engine_info(), self._settings)

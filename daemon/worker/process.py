@@ -27,7 +27,7 @@ from daemon.linux import die_with_parent
 from daemon.media.dataless import forbid_downloads
 from daemon.media.decoder.decoder import Decoder
 from daemon.messages import PathReport, Stage, StageReport
-from daemon.power.io_priority import let_others_first
+from daemon.power.io_priority import lower_io_priority
 from daemon.power.sensors import read_power
 from daemon.power.sleep_inhibitor import SleepInhibitor, caffeinate
 from daemon.power.throttle import Throttle
@@ -59,7 +59,7 @@ def run_worker(
     if sys.platform == "linux":  # elsewhere only the pipe's end shows it, which a hung worker does not read
         die_with_parent()
     set_library_defaults(os.environ)
-    let_others_first()
+    lower_io_priority()
     forbid_downloads()
     set_up_logs(settings, role="worker", console=False)
     clock, work = SystemClock(), settings.work
@@ -124,7 +124,7 @@ def sidecar_writer(settings: Settings) -> Write:
     filters = filters_of(settings, root)
 
     def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
-        if rejection := filters.of_path(root, description.path):
+        if rejection := filters.reject_path(root, description.path):
             reason = rejection.reason.rstrip(".")
             return [KeptSidecar(path=place, reason=reason) for place in presence.sidecar_paths(description.path)]
         existing, mirror = settings.output.existing, settings.sidecar_folder

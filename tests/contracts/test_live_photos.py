@@ -34,7 +34,7 @@ class Desk:
         self.folder = folder
         folder.mkdir()
         self.read: list[str] = []
-        self.gate = self.new_gate()
+        self.admitter = self.new_gate()
 
     def new_gate(self) -> Admitter:
         def noted(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
@@ -56,7 +56,7 @@ class Desk:
     def enter(self, *names: str) -> list[AdmitResult]:
         """The files settle, in this order and in one batch."""
         settled = {self.path(name): Fingerprint.of(os.lstat(self.path(name))) for name in names}
-        outcomes = self.gate.admit_all(settled)
+        outcomes = self.admitter.admit_all(settled)
         return [outcomes[self.path(name)] for name in names]
 
     def claim(self) -> Claim:
@@ -217,7 +217,7 @@ class TestArrival:
         pair.enter("IMG_1.HEIC", "IMG_1.MOV")
         first = pair.library.refusal(pair.path("IMG_1.MOV"))
         pair.clock.advance(60)
-        pair.gate = pair.new_gate()
+        pair.admitter = pair.new_gate()
         assert pair.enter("IMG_1.HEIC", "IMG_1.MOV") == [KNOWN, ASIDE]
         assert pair.read == ["IMG_1.HEIC"]
         assert pair.library.refusal(pair.path("IMG_1.MOV")) == first
@@ -343,24 +343,24 @@ class TestWhichFilesBelongTogether:
 class TestDeparture:
     def test_what_was_set_aside_for_a_file_that_went_away_is_to_be_judged_anew(self, pair: Desk) -> None:
         pair.enter("IMG_1.HEIC", "IMG_1.MOV")
-        pair.gate.aside.doubt(pair.path("IMG_1.MOV"))
-        assert pair.gate.aside.take() == []
-        pair.gate.aside.doubt(pair.path("IMG_1.HEIC"))
-        assert pair.gate.aside.take() == [pair.path("IMG_1.MOV")]
-        assert pair.gate.aside.take() == []
+        pair.admitter.set_aside.invalidate(pair.path("IMG_1.MOV"))
+        assert pair.admitter.set_aside.take() == []
+        pair.admitter.set_aside.invalidate(pair.path("IMG_1.HEIC"))
+        assert pair.admitter.set_aside.take() == [pair.path("IMG_1.MOV")]
+        assert pair.admitter.set_aside.take() == []
 
     def test_a_list_of_the_inbox_finds_it_too(self, pair: Desk) -> None:
         pair.enter("IMG_1.HEIC", "IMG_1.MOV")
         still, moving = pair.path("IMG_1.HEIC"), pair.path("IMG_1.MOV")
         for present, found in (({still, moving}, []), ({moving}, [moving]), ({still}, []), (set(), [])):
-            pair.gate.aside.listed(present)
-            assert pair.gate.aside.take() == found
+            pair.admitter.set_aside.listed(present)
+            assert pair.admitter.set_aside.take() == found
 
     def test_so_it_does_when_the_picture_cannot_be_described(self, pair: Desk) -> None:
         pair.enter("IMG_1.HEIC", "IMG_1.MOV")
         pair.store.fail(pair.claim(), code="unreadable", reason="Damaged.", cause=Cause.INPUT)
-        pair.gate.aside.listed({pair.path("IMG_1.HEIC"), pair.path("IMG_1.MOV")})
-        assert pair.gate.aside.take() == [pair.path("IMG_1.MOV")]
+        pair.admitter.set_aside.listed({pair.path("IMG_1.HEIC"), pair.path("IMG_1.MOV")})
+        assert pair.admitter.set_aside.take() == [pair.path("IMG_1.MOV")]
         assert pair.enter("IMG_1.MOV") == [QUEUED]
         assert pair.partner("IMG_1.MOV") is None
 
@@ -369,7 +369,7 @@ class TestDeparture:
         pair.describe()
         pair.drop("IMG_1.HEIC", picture_half(OTHER))
         assert pair.enter("IMG_1.HEIC") == [QUEUED]
-        assert pair.gate.aside.take() == [pair.path("IMG_1.MOV")]
+        assert pair.admitter.set_aside.take() == [pair.path("IMG_1.MOV")]
         assert pair.enter("IMG_1.MOV") == [QUEUED]
 
     def test_a_picture_whose_film_went_away_is_described(self, pair: Desk) -> None:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from daemon.intake.filters import folded
+from daemon.intake.filters import case_folded
 
 #: Calls whose first argument is a path, or whose first two are.
 OF_ONE = ("open", "stat", "lstat", "mkdir", "rmdir", "unlink", "remove", "chmod", "utime", "access", "mkfifo", "mknod")
@@ -45,7 +45,7 @@ def spelled(raw: bytes) -> bytes:
         return raw
     folder = spelled(folder)
     try:
-        twins = [one for one in REAL_LISTDIR(folder) if folded(one) == folded(name)]
+        twins = [one for one in REAL_LISTDIR(folder) if case_folded(one) == case_folded(name)]
     except OSError:
         twins = []
     return os.path.join(folder, twins[0] if twins else name)

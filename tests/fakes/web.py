@@ -1,4 +1,4 @@
-"""A web server on loopback that does as it is told, names that resolve as a test says, and a detour to that server."""
+"""A web server on loopback with pages from the test, a resolver with fixed answers, and a detour to that server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PUBLIC = "93.184.216.34"
 
 
 class Page(BaseHTTPRequestHandler):
-    """One request, and what a test's page needs to answer it."""
+    """One request, and what a page of a test needs to answer it."""
 
     protocol_version = "HTTP/1.1"
     server: Website
 
     def do_GET(self) -> None:
         self.close_connection = True
-        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         try:
             self.server.pages[self.path](self)
         except (BrokenPipeError, ConnectionResetError):
@@ -34,18 +34,18 @@ class Page(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Silence."""
+        """Log nothing."""
 
 
 class Website(ThreadingHTTPServer):
-    """`pages` answer by path; `asked` are the requests that came, as (path, headers)."""
+    """`pages` by path; `requests`: those that were received, as (path, headers)."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Page)
         self.pages: dict[str, Callable[[Page], None]] = {}
-        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []
         self.hung_up = 0
 
     def url(self, path: str, host: str = "pictures.example", scheme: str = "http") -> str:
@@ -65,10 +65,10 @@ def website() -> Iterator[Website]:
 
 
 class Names:
-    """A resolver. Each name's answers come one after the other, the last again and again."""
+    """A resolver. A name's answers are given one after the other, the last one repeatedly."""
 
     def __init__(self, **answers: Sequence[Sequence[str]]) -> None:
-        self._answers = {name.replace("_", "."): list(said) for name, said in answers.items()}
+        self._answers = {name.replace("_", "."): list(given) for name, given in answers.items()}
         self.asked: list[str] = []
 
     def __call__(self, host: str, port: int) -> Sequence[str]:
@@ -78,39 +78,39 @@ class Names:
 
 
 class Detour(httpx.AsyncHTTPTransport):
-    """Connects to the website, wherever a connection was meant to go, and notes that."""
+    """Connects to the website instead of the requested host, which is appended to `hosts`."""
 
-    def __init__(self, site: Website, meant: list[str]) -> None:
-        super().__init__(trust_env=False)
-        self._site, self._meant = site, meant
+    def __init__(self, site: Website, hosts: list[str]) -> None:
+        super().__init__(verify=False, trust_env=False)  # plain HTTP: loading the certificates takes 0.1 s each
+        self._site, self._hosts = site, hosts
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._meant.append(request.url.host)
+        self._hosts.append(request.url.host)
         request.url = request.url.copy_with(host="127.0.0.1", port=self._site.server_port)
         return await super().handle_async_request(request)
 
 
 def serve(content: bytes, **headers: str) -> Callable[[Page], None]:
-    """A page that sends these bytes, or the rest of them that is asked for, as good servers do."""
-    said = {name.replace("_", "-"): value for name, value in headers.items()}
+    """A page that sends these bytes, or the requested rest of them."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def page(request: Page) -> None:
-        wished = request.headers.get("Range")
-        same = request.headers.get("If-Range") in said.values()
-        first = int(wished.removeprefix("bytes=").removesuffix("-")) if wished and same else 0
+        requested = request.headers.get("Range")
+        same = request.headers.get("If-Range") in sent.values()
+        first = int(requested.removeprefix("bytes=").removesuffix("-")) if requested and same else 0
         more = {"Content-Range": f"bytes {first}-{len(content) - 1}/{len(content)}"} if first else {}
-        request.head(206 if first else 200, {"Content-Length": len(content) - first, **said, **more})
+        request.head(206 if first else 200, {"Content-Length": len(content) - first, **sent, **more})
         request.wfile.write(content[first:])
 
     return page
 
 
-def break_off(content: bytes, after: int, **headers: str) -> Callable[[Page], None]:
-    """A page that promises all these bytes, and hangs up before the end."""
-    said = {name.replace("_", "-"): value for name, value in headers.items()}
+def interrupt(content: bytes, after: int, **headers: str) -> Callable[[Page], None]:
+    """A page that announces all these bytes, and closes the connection before the end."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def page(request: Page) -> None:
-        request.head(200, {"Content-Length": len(content), **said})
+        request.head(200, {"Content-Length": len(content), **sent})
         request.wfile.write(content[:after])
 
     return page

@@ -27,7 +27,7 @@ def mac_watcher(monkeypatch: pytest.MonkeyPatch) -> MakeWatcher:
     from daemon.intake.watch.fsevents import LossTellingObserver
 
     def make(root: bytes, heard: WatchEvents, **more: Any) -> Watcher:
-        return Watcher(root, heard, observe=lambda: LossTellingObserver(heard.lose), **more)
+        return Watcher(root, heard, observe=lambda: LossTellingObserver(heard.mark_lost), **more)
 
     return make
 

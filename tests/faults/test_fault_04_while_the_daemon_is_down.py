@@ -23,5 +23,5 @@ def test_another_start_reads_no_file_that_had_its_job(intake_house: IntakeHouse)
     intake_house.stop()
     intake_house.opened.clear()
     intake = intake_house.start_and_settle()
-    assert intake.progress.seen == len(intake_house.jobs()) == 50
+    assert intake.status.seen == len(intake_house.jobs()) == 50
     assert intake_house.opened == []

@@ -23,10 +23,10 @@ def test_what_was_said_is_not_told_of_other_bytes_and_those_are_described(bench:
     assert bench.library.description(job) is None
     assert bench.reported_paths == [path], "intake is told"
     assert not (bench.inbox / "beach.png.smolwatch.json").exists()
-    gate = Admitter(
+    admitter = Admitter(
         bench.store, bench.library, bench.clock, model=ECHO, recipe=RECIPE, max_attempts=3, max_bytes=10_000
     )
-    assert gate.admit_all({path: Fingerprint.of(os.lstat(path))}) == {path: AdmitResult.QUEUED}
+    assert admitter.admit_all({path: Fingerprint.of(os.lstat(path))}) == {path: AdmitResult.QUEUED}
     bench.use_engine(EchoEngine())
     bench.run_rounds()
     newest = bench.library.job_at(path)

@@ -6,7 +6,7 @@ import os
 
 from PIL import Image
 
-from cli.commands.rescan import ask
+from cli.commands.rescan import rescan
 from storage.lifecycle import JobState
 from tests.support.processes import House
 from tests.support.waiting import wait_for
@@ -25,14 +25,14 @@ def test_only_a_comparison_finds_it_and_tells_how_many(house: House) -> None:
         file.write(bytes(30))
     os.utime(house.inbox / "b.bmp", ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    listed = ask(house.settings, compare=False)
+    listed = rescan(house.settings, compare=False)
     assert (listed["seen"], listed["compared"]) == (4, 0)
     assert house.jobs()["b.bmp"] == first, "size and time are what is looked at otherwise"
 
-    compared = ask(house.settings, compare=True)
+    compared = rescan(house.settings, compare=True)
     assert (compared["seen"], compared["compared"], compared["changed"]) == (4, 3, 1)
     wait_for(lambda: house.jobs()["b.bmp"].id != first.id and house.jobs()["b.bmp"].state is JobState.DONE)
     newest = house.jobs()["b.bmp"]
     assert newest.digest != first.digest
-    assert house.notes(newest)[0] == "Admitted: the file's content has changed since it was described."
-    assert ask(house.settings, compare=True)["changed"] == 0
+    assert house.notes(newest)[0] == "Admitted: the file holds other bytes than those that were described."
+    assert rescan(house.settings, compare=True)["changed"] == 0

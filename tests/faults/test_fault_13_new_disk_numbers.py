@@ -56,7 +56,7 @@ def described(intake_house: IntakeHouse) -> IntakeHouse:
 def test_no_file_is_read_again(described: IntakeHouse) -> None:
     restart_the_system(described)
     intake = described.start_and_settle()
-    assert intake.progress.seen == 4
+    assert intake.status.seen == 4
     assert (described.opened, len(described.jobs())) == ([], 4)
 
 

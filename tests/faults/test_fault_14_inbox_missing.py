@@ -27,12 +27,12 @@ def test_a_deleted_inbox_is_said_and_taken_up_when_it_is_back(intake_house: Inta
     (inbox / "x.png").write_bytes(PNG)
     intake = intake_house.start_and_settle()
     shutil.rmtree(inbox)
-    wait_for(lambda: intake.progress.problem == MISSING)
+    wait_for(lambda: intake.status.problem == MISSING)
     assert [job.state for job in intake_house.jobs()] == [JobState.QUEUED]
     inbox.mkdir()
     (inbox / "y.png").write_bytes(PNG + b"2")
     wait_for(lambda: intake_house.queued() == {"x.png", "y.png"})
-    wait_for(lambda: intake.progress.problem == "")
+    wait_for(lambda: intake.status.problem == "")
 
 
 class FailingDisk:
@@ -67,12 +67,12 @@ def test_a_disk_that_fails_is_a_missing_inbox_and_nothing_is_given_up(intake_hou
     wait_for(lambda: len(intake_house.queued()) == 3)
     disk.error = error
     intake_house.sweep_now()
-    wait_for(lambda: intake.progress.problem == MISSING)
+    wait_for(lambda: intake.status.problem == MISSING)
     assert [job.state for job in intake_house.jobs()] == [JobState.QUEUED] * 3
     (intake_house.inbox / "late.png").write_bytes(PNG + b"late")
     disk.error = None
     wait_for(lambda: "late.png" in intake_house.queued())
-    wait_for(lambda: intake.progress.problem == "")
+    wait_for(lambda: intake.status.problem == "")
 
 
 def mount(*arguments: object) -> None:
@@ -103,7 +103,7 @@ def test_jobs_of_an_unmounted_inbox_wait_for_it(tmp_path: Path, disk: Path) -> N
             save_image(inbox / f"{number}.png", some_image(number))
         intake = intake_house.start_and_settle()
         subprocess.run(["umount", inbox], check=True)
-        wait_for(lambda: intake.progress.problem == MISSING)
+        wait_for(lambda: intake.status.problem == MISSING)
         intake_house.stop()
         process = house.start_and_wait()
         # Files are claimed a few ahead: what the first one finds out, those claimed with it wait for too.

@@ -50,4 +50,4 @@ def test_a_dead_watch_is_replaced_and_what_it_missed_is_queued(
     wait_for(lambda: intake_house.queued() == {"missed.png"}, 10)
     (intake_house.inbox / "heard.png").write_bytes(PNG + b"2")
     wait_for(lambda: intake_house.queued() == {"missed.png", "heard.png"})
-    assert intake._watcher.illness() is None
+    assert intake._watcher.defect() is None

@@ -20,7 +20,7 @@ def test_it_makes_no_second_job(intake_house: IntakeHouse) -> None:
     (before,) = intake_house.jobs()
     (intake_house.inbox / "Beach.png").rename(intake_house.inbox / "beach.png")
     for name in ("Beach.png", "beach.png"):  # FSEvents says "created" of both
-        intake.look_again(os.fsencode(intake_house.inbox / name))
+        intake.recheck(os.fsencode(intake_house.inbox / name))
     wait_for(lambda: intake_house.queued() == {"beach.png"})
     wait_for(lambda: intake.is_idle)
     (after,) = intake_house.jobs()
@@ -30,7 +30,7 @@ def test_it_makes_no_second_job(intake_house: IntakeHouse) -> None:
 def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_house: IntakeHouse) -> None:
     old, new = (os.path.join(intake_house.root, name) for name in (b"Beach.png", b"beach.png"))
     (intake_house.inbox / "Beach.png").write_bytes(PNG)
-    gate = Admitter(
+    admitter = Admitter(
         intake_house.store,
         intake_house.library,
         SystemClock(),
@@ -41,11 +41,11 @@ def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_house: Int
         moves=Moves(intake_house.store, intake_house.library, names=lambda folder: [b"beach.png"]),
     )
     fingerprint = Fingerprint.of(os.lstat(old))
-    assert gate.admit_all({old: fingerprint}) == {old: AdmitResult.QUEUED}
+    assert admitter.admit_all({old: fingerprint}) == {old: AdmitResult.QUEUED}
     if counts_case(intake_house.inbox):
         os.link(old, new)
     assert os.lstat(old).st_ino == os.lstat(new).st_ino, "both names lead to the one file"
-    assert gate.admit_all({new: fingerprint}) == {new: AdmitResult.KNOWN}
-    assert gate.admit_all({old: fingerprint}) == {old: AdmitResult.GONE}
+    assert admitter.admit_all({new: fingerprint}) == {new: AdmitResult.KNOWN}
+    assert admitter.admit_all({old: fingerprint}) == {old: AdmitResult.GONE}
     (job,) = intake_house.jobs()
     assert job.path == new

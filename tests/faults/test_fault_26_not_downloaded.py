@@ -70,7 +70,7 @@ def test_a_read_that_the_system_refuses_costs_that_file_alone(
     intake = intake_house.start_and_settle()
     assert intake_house.queued() == {"a.png", "z.png"}
     assert intake_house.refused("cloud.png") == code
-    assert intake.progress.problem == ""
+    assert intake.status.problem == ""
     refuses.clear()
     intake_house.sweep_now()
     wait_for(lambda: "cloud.png" in intake_house.queued())

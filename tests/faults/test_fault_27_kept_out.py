@@ -6,18 +6,25 @@ Fake for EPERM: only macOS answers so.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from daemon.errors import MediaError
 from daemon.intake.identity import identify
-from daemon.media.safe_open import media_error, open_checked
+from daemon.media.safe_open import (
+    media_error,
+    open_checked,
+)
+from storage.db.database import open_database
+from storage.library import Library
 from storage.records import Fingerprint, NewFile
-from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.intake_home import PNG, IntakeHouse, intake_process
 from tests.support.waiting import wait_for
 
 NOBODY = 65534
@@ -103,6 +110,58 @@ def test_a_folder_that_cannot_be_listed_is_told_alike_and_nothing_in_it_is_gone(
     assert told is not None
     assert WAYS_IN[number] in told.reason
     assert [str(job.state) for job in intake_house.jobs()] == ["queued"]
+
+
+@pytest.fixture
+def home_of_a_user() -> Iterator[Path]:
+    """A home of a user without rights, whom permissions keep out; root itself is kept out by nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        (home / "inbox").mkdir(parents=True)
+        if os.geteuid() == 0:
+            for path in (Path(folder), home, home / "inbox"):
+                os.chown(path, NOBODY, NOBODY)
+        yield home
+
+
+def as_user() -> list[str]:
+    """What is put before the command line of a process so that permissions count."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root is kept out by nothing, and setpriv is not installed")
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+
+def test_a_permission_that_is_given_back_is_noticed_within_seconds_in_a_real_process(home_of_a_user: Path) -> None:
+    inbox = home_of_a_user / "inbox"
+    locked, folder = inbox / "locked.png", inbox / "kept"
+    (folder / "deep").mkdir(parents=True)
+    for file in (locked, folder / "inside.png", folder / "deep" / "below.png"):
+        file.write_bytes(PNG + file.name.encode())
+    for path in (locked, folder):
+        path.chmod(0)
+        if os.geteuid() == 0:
+            os.chown(path, NOBODY, NOBODY)
+    with (
+        intake_process(home_of_a_user, before=as_user()),
+        closing(open_database(home_of_a_user / "data" / "smolwatch.db", read_only=True)) as database,
+    ):
+        library = Library(database)
+
+        def queued() -> set[str]:
+            return {os.path.relpath(job.file, inbox.resolve()) for job in library.jobs()}
+
+        wait_for(lambda: set(library.refused_paths()) == {bytes(locked.resolve()), bytes(folder.resolve())})
+        assert queued() == set()
+        for path in (locked, folder):
+            path.chmod(0o755)
+        expected = {"locked.png", "kept/inside.png", "kept/deep/below.png"}
+        wait_for(lambda: queued() == expected)
+        for name in ("kept/later.png", "kept/deep/later.png"):
+            (inbox / name).write_bytes(PNG + name.encode())
+        wait_for(lambda: queued() == expected | {"kept/later.png", "kept/deep/later.png"})
+        assert library.refused_paths() == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only inotify reports changed permissions")

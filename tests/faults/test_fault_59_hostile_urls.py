@@ -15,7 +15,7 @@ import pytest
 from config.settings import FetchSettings
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.fetching.download import Fetcher, FetchLimits
-from tests.fakes.web import PUBLIC, Detour, Names, Page, Website, break_off, redirect, serve, website
+from tests.fakes.web import PUBLIC, Detour, Names, Page, Website, interrupt, redirect, serve, website
 from tests.support.holding import draw
 from tests.support.waiting import wait_for
 
@@ -45,17 +45,17 @@ def picture(tmp_path: Path) -> bytes:
 
 
 class Reach:
-    """A fetcher to which everything public is the website."""
+    """A fetcher that reaches the website at every public address."""
 
     def __init__(self, inbox: Path, site: Website, names: Names, **settings: int) -> None:
-        self.meant: list[str] = []
-        patience = FetchLimits(answer=0.8, silence=0.4, bytes_a_second=1e6)
+        self.hosts: list[str] = []
+        limits = FetchLimits(base_seconds=0.8, idle_seconds=0.4, bytes_per_second=1e6)
         self._fetcher = Fetcher(
             inbox,
             FetchSettings.model_validate(settings),
             resolve=names,
-            dial=lambda: Detour(site, self.meant),
-            patience=patience,
+            make_transport=lambda: Detour(site, self.hosts),
+            limits=limits,
         )
         self.fetch = self._fetcher.fetch
 
@@ -77,16 +77,16 @@ def test_a_name_at_an_address_that_is_none_of_the_internet_is_refused_without_a_
     with pytest.raises(RefusedUrlError, match=r"^pictures\.example: ") as refused:
         Fetcher(inbox, FetchSettings(), resolve=names).fetch(site.url("/beach.png"))
     assert refused.value.rule in {"private-address", "address"}
-    assert site.asked == []
+    assert site.requests == []
     assert list(inbox.iterdir()) == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1", "[::ffff:7f00:1]"])
-def test_this_machine_is_known_in_every_way_of_writing_it(host: str, site: Website, inbox: Path) -> None:
+def test_this_machine_is_refused_in_every_spelling(host: str, site: Website, inbox: Path) -> None:
     with pytest.raises(RefusedUrlError) as refused:  # by the system's own resolver
         Fetcher(inbox, FetchSettings()).fetch(site.url("/beach.png", host))
     assert refused.value.rule == "private-address"
-    assert site.asked == []
+    assert site.requests == []
 
 
 def test_private_addresses_are_fetched_from_where_that_is_allowed_but_a_clouds_secrets_are_not(
@@ -103,20 +103,20 @@ def test_private_addresses_are_fetched_from_where_that_is_allowed_but_a_clouds_s
     "to",
     ["http://127.0.0.1/", "http://inside.example/", "http://169.254.169.254/latest", "//[::1]/", "//[64:ff9b::1]/"],
 )
-def test_a_redirect_to_where_nobody_may_go_is_not_followed(to: str, site: Website, inbox: Path) -> None:
+def test_a_redirect_to_a_forbidden_address_is_not_followed(to: str, site: Website, inbox: Path) -> None:
     site.pages["/beach.png"] = redirect(to)
     reach = Reach(inbox, site, Names(pictures_example=[[PUBLIC]], inside_example=[["10.0.0.1"]]))
     assert reach.refusal(site.url("/beach.png")) in {"private-address", "address"}
-    assert reach.meant == [PUBLIC]
+    assert reach.hosts == [PUBLIC]
 
 
-def test_a_name_that_is_bound_anew_after_the_check_changes_nothing(site: Website, inbox: Path, picture: bytes) -> None:
+def test_a_name_that_is_rebound_after_the_check_changes_nothing(site: Website, inbox: Path, picture: bytes) -> None:
     site.pages["/beach.png"] = serve(picture)
     names = Names(pictures_example=[[PUBLIC], ["127.0.0.1"]])
     reach = Reach(inbox, site, names)
     assert reach.fetch(site.url("/beach.png")).path.read_bytes() == picture
-    assert (names.asked, reach.meant) == (["pictures.example"], [PUBLIC])
-    assert site.asked[0][1]["Host"] == f"pictures.example:{site.server_port}"
+    assert (names.asked, reach.hosts) == (["pictures.example"], [PUBLIC])
+    assert site.requests[0][1]["Host"] == f"pictures.example:{site.server_port}"
     assert reach.refusal(site.url("/beach.png")) == "private-address"  # and the next call checks anew
 
 
@@ -140,13 +140,13 @@ def test_only_the_webs_own_schemes_are_fetched(url: str, site: Website, inbox: P
         assert reach.refusal(site.url("/a")) == "scheme"
 
 
-def test_a_file_that_says_that_it_is_too_large_is_refused_at_its_word(site: Website, inbox: Path) -> None:
+def test_a_file_that_is_announced_as_too_large_is_refused_at_once(site: Website, inbox: Path) -> None:
     site.pages["/beach.png"] = lambda page: page.head(200, {"Content-Length": 10**12})
     assert Reach(inbox, site, public()).refusal(site.url("/beach.png")) == "size"
     assert list(inbox.iterdir()) == []
 
 
-def test_a_file_without_an_end_is_cut_off_at_the_cap(site: Website, inbox: Path, picture: bytes) -> None:
+def test_an_endless_file_is_cut_off_at_the_limit(site: Website, inbox: Path, picture: bytes) -> None:
     def endless(page: Page) -> None:
         page.head(200, {"Transfer-Encoding": "chunked", "ETag": '"1"'})
         page.wfile.write(b"%x\r\n%s\r\n" % (len(picture), picture))
@@ -159,16 +159,14 @@ def test_a_file_without_an_end_is_cut_off_at_the_cap(site: Website, inbox: Path,
     assert list(inbox.iterdir()) == []
 
 
-def test_a_file_that_is_shorter_than_was_said_never_stands_in_the_inbox(
-    site: Website, inbox: Path, picture: bytes
-) -> None:
-    site.pages["/beach.png"] = break_off(picture, len(picture) - 1)
+def test_a_file_that_is_shorter_than_announced_is_never_published(site: Website, inbox: Path, picture: bytes) -> None:
+    site.pages["/beach.png"] = interrupt(picture, len(picture) - 1)
     with pytest.raises(FetchError, match="closed connection"):
         Reach(inbox, site, public()).fetch(site.url("/beach.png"))
     assert list(inbox.iterdir()) == []
 
 
-def test_a_file_of_which_nobody_says_where_it_ends_is_refused(site: Website, inbox: Path, picture: bytes) -> None:
+def test_a_file_of_unknown_length_is_refused(site: Website, inbox: Path, picture: bytes) -> None:
     def unframed(page: Page) -> None:
         page.head(200)
         page.wfile.write(picture)
@@ -179,7 +177,7 @@ def test_a_file_of_which_nobody_says_where_it_ends_is_refused(site: Website, inb
 
 
 @pytest.mark.parametrize("slow_part", ["head", "body"])
-def test_a_server_that_drips_is_left_though_it_is_never_silent(
+def test_a_server_that_sends_too_slowly_is_given_up_though_it_is_never_idle(
     slow_part: str, site: Website, inbox: Path, picture: bytes
 ) -> None:
     def drip(page: Page) -> None:
@@ -207,12 +205,12 @@ def test_what_is_no_picture_or_video_is_refused_whatever_it_is_called(site: Webs
     assert list(inbox.iterdir()) == []
 
 
-def test_what_is_compressed_on_its_way_is_refused(site: Website, inbox: Path) -> None:
+def test_a_compressed_response_is_refused(site: Website, inbox: Path) -> None:
     site.pages["/beach.png"] = serve(bytes(100), Content_Encoding="gzip")
     assert Reach(inbox, site, public()).refusal(site.url("/beach.png")) == "encoding"
 
 
-def test_a_proxy_of_the_environment_is_passed_by(
+def test_a_proxy_of_the_environment_is_not_used(
     site: Website, inbox: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):

@@ -231,7 +231,20 @@ class TestTheHome:
 class TestTheInbox:
     def test_17_an_inbox_whose_disk_is_away(self, patient: Patient, tmp_path: Path) -> None:
         patient.choose(f"[model]\nid = 'demo'\n[inbox]\npath = '{tmp_path}/away'\n")
-        says(the_one(patient), "inbox", PROBLEM, "is not there", "Mount its disk")
+        says(the_one(patient), "inbox", PROBLEM, "is not there", "Connect its disk")
+
+    @pytest.mark.parametrize(
+        ("inbox", "reason"),
+        [
+            ("/", "is the root of the disk"),
+            ("{home}", "is smolwatch's own home"),
+            ("{home}/data", "belongs to smolwatch's own files"),
+            ("{home}/inbox/beach.jpg", "is a file, not a folder"),
+        ],
+    )
+    def test_17_an_inbox_that_cannot_be_one(self, patient: Patient, inbox: str, reason: str) -> None:
+        patient.choose(f"[model]\nid = 'demo'\n[inbox]\npath = '{inbox.format(home=patient.home)}'\n")
+        says(the_one(patient), "inbox", PROBLEM, reason, "inbox.path in")
 
     def test_18_an_inbox_that_its_permissions_close(self, open_to_all: Patient) -> None:
         open_to_all.inbox.chmod(0o700 if os.geteuid() == 0 else 0)

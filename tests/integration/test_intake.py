@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.intake.rescan import Rescan
 from daemon.intake.watch.watcher import LIMIT_ADVICE
 from storage.lifecycle import Cause, JobState
 from tests.support.intake_home import PNG, IntakeHouse
@@ -55,18 +56,18 @@ def test_what_is_not_taken_has_a_reason(house: IntakeHouse, tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-def test_a_path_that_is_to_be_looked_at_again_is_judged_anew(house: IntakeHouse) -> None:
+def test_a_rechecked_path_is_judged_again(house: IntakeHouse) -> None:
     (house.inbox / "x.png").write_bytes(PNG)
     intake = house.start()
     wait_for(lambda: house.queued() == {"x.png"})
     claim = house.store.claim("worker", lease_seconds=60)
     assert claim is not None
     house.store.mark_gone(claim, "The file changed.")
-    intake.look_again(claim.job.path)
+    intake.recheck(claim.job.path)
     wait_for(lambda: house.library.counts()[JobState.QUEUED] == 1)
 
 
-def test_the_state_tells_what_is_watched(house: IntakeHouse) -> None:
+def test_the_status_shows_the_observer(house: IntakeHouse) -> None:
     (house.inbox / "x.png").write_bytes(PNG)
     house.start()
     state = wait_for(lambda: (found := house.library.state("intake")) and found["last_sweep"] and found)
@@ -75,7 +76,7 @@ def test_the_state_tells_what_is_watched(house: IntakeHouse) -> None:
     assert state["advice"] in ("", LIMIT_ADVICE)
 
 
-def test_a_young_file_is_looked_at_again_unless_its_head_says_what_it_is(house: IntakeHouse) -> None:
+def test_a_young_file_is_judged_again_unless_its_format_is_certain(house: IntakeHouse) -> None:
     (house.inbox / "song.mp3").write_bytes(b"ID3\4" + bytes(100))
     (house.inbox / "room.mp3").write_bytes(bytes(100))
     house.start_and_settle()
@@ -89,7 +90,7 @@ def test_a_young_file_is_looked_at_again_unless_its_head_says_what_it_is(house: 
     assert house.refused("song.mp3") == ""
 
 
-def test_a_list_that_was_broken_off_by_a_stop_forgets_nothing(house: IntakeHouse) -> None:
+def test_a_sweep_that_a_stop_interrupts_forgets_nothing(house: IntakeHouse) -> None:
     for folder in ("a", "b"):
         (house.inbox / folder).mkdir()
         (house.inbox / folder / "notes.txt").write_text("hello")
@@ -106,7 +107,22 @@ def test_a_list_that_was_broken_off_by_a_stop_forgets_nothing(house: IntakeHouse
     assert len(house.library.refused_paths()) == 2
 
 
-def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Path) -> None:
+def test_a_comparison_does_not_wait_for_a_file_that_is_replaced_by_a_link(tmp_path: Path) -> None:
+    house = IntakeHouse(tmp_path / "home", {"inbox.settle_seconds": 60.0})
+    try:
+        picture_file = house.inbox / "x.png"
+        picture_file.write_bytes(PNG)
+        intake = house.start()
+        intake.rescan(Rescan("1", compare=True))
+        wait_for(lambda: intake.status.rescan.get("left") == 1)
+        picture_file.rename(tmp_path / "x.png")
+        picture_file.symlink_to(tmp_path / "x.png")
+        wait_for(lambda: intake.status.rescan.get("left") == 0)
+    finally:
+        house.close()
+
+
+def test_a_file_that_left_the_inbox_is_no_longer_counted(house: IntakeHouse, tmp_path: Path) -> None:
     (house.inbox / "music").mkdir()
     for number in range(5):
         (house.inbox / "music" / f"{number}.mp3").write_bytes(b"ID3\4" + bytes(100))
@@ -121,7 +137,7 @@ def test_what_left_the_inbox_is_counted_no_more(house: IntakeHouse, tmp_path: Pa
     wait_for(lambda: house.library.refused_paths() == [os.fsencode(house.inbox / "notes.txt")])
 
 
-def test_what_a_live_photos_picture_stood_for_is_taken_when_it_is_gone_though_nothing_is_watched(
+def test_the_film_of_a_deleted_live_photo_picture_is_queued_also_without_a_watch(
     tmp_path: Path,
 ) -> None:
     house = IntakeHouse(tmp_path / "home", {"inbox.observer": "poll"})
@@ -137,14 +153,14 @@ def test_what_a_live_photos_picture_stood_for_is_taken_when_it_is_gone_though_no
         house.close()
 
 
-def test_the_film_of_a_picture_that_a_worker_gave_up_is_taken(house: IntakeHouse) -> None:
+def test_the_film_of_a_picture_that_failed_is_queued(house: IntakeHouse) -> None:
     (house.inbox / "a.jpg").write_bytes(picture_half())
     (house.inbox / "a.mov").write_bytes(video_half())
     intake = house.start_and_settle()
     claim = house.store.claim("worker", lease_seconds=60)
     assert claim is not None
     house.store.fail(claim, code="unreadable", reason="Damaged.", cause=Cause.INPUT)
-    intake.look_again(claim.job.path)
+    intake.recheck(claim.job.path)
     wait_for(lambda: house.queued() == {"a.jpg", "a.mov"})
     assert house.refused("a.mov") == ""
 

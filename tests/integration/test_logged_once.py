@@ -52,7 +52,7 @@ def test_an_inbox_that_goes_away_and_comes_back_makes_three_lines(house: House) 
     wait_for(lambda: house.logged("The inbox is back after"), 20)
     words = [line.split("] ", 1)[1] for line in lines(house)[before:]]
     assert words[0] == f"Inbox missing: waiting for {house.inbox}."
-    assert words[1] == "The inbox is watched anew: the inbox folder was exchanged."
+    assert words[1] == "Watching the inbox again: the inbox folder was replaced."
     assert words[2].startswith("The inbox is back after ")
     assert len(words) == 3
 

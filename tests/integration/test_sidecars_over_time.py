@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.rescan import ask
+from cli.commands.rescan import rescan
 from config.failpoints import VARIABLE
 from daemon.intake.birth_time import birth_of
 from storage.lifecycle import JobState
@@ -152,7 +152,7 @@ class TestGone:
             (house.inbox / "a.png").unlink()
             (house.inbox / "b.png").unlink()
             wait_for(lambda: house.jobs()["b.png"].missing_since and house.jobs()["a.png"].missing_since)
-            ask(house.settings, compare=False)
+            rescan(house.settings, compare=False)
             assert len(sidecars_of(house, "a.png")) == 2
             end(daemon)
             let_time_pass(house, 3700)
@@ -172,7 +172,7 @@ class TestGone:
         described(house, "trip/a.png")
         (house.inbox / "trip").chmod(0)
         try:
-            ask(house.settings, compare=False)
+            rescan(house.settings, compare=False)
             assert house.jobs()["a.png"].missing_since is None
         finally:
             (house.inbox / "trip").chmod(0o700)
@@ -191,7 +191,7 @@ class TestSidecarsRemoved:
         before = contents(house.inbox)
         for name in ("a.png.md", "a.png.smolwatch.json", "b.png.md"):
             (house.inbox / name).unlink()
-        assert ask(house.settings, compare=False)["restored"] == 2
+        assert rescan(house.settings, compare=False)["restored"] == 2
         wait_for(lambda: contents(house.inbox) == before)
         wait_for(lambda: set(house.states().values()) == {DONE})
         assert times(house, "Described.") == 3
@@ -218,7 +218,7 @@ class TestSidecarsRemoved:
             house.start_and_wait()
             described(house, "a.png")
             (house.inbox / "a.png.md").unlink()
-            assert ask(house.settings, compare=False)["restored"] == 0
+            assert rescan(house.settings, compare=False)["restored"] == 0
             assert house.states() == {"a.png": DONE}
         finally:
             house.close()
@@ -252,7 +252,7 @@ class TestDatabaseLost:
         assert house.states() == {Path(name).name: DONE for name in before if name.endswith(".png")}
         assert contents(house.inbox) == before, "not a byte of a sidecar is changed"
         assert times(house, "Claimed") == 0
-        assert house.logged("Took back") >= 1
+        assert house.logged("Restored ") >= 1
         with house.reading() as library:
             for job in house.jobs().values():
                 said = library.description(job.id)

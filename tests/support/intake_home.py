@@ -64,7 +64,7 @@ class IntakeHouse:
         """An intake for `run`, or for a test that gives it every tick itself."""
         clock = clock or SystemClock()
         update_device_numbers(self.store, self.root)  # as the daemon does before it starts anything
-        gate = Admitter(
+        admitter = Admitter(
             self.store,
             self.library,
             clock,
@@ -80,11 +80,11 @@ class IntakeHouse:
             self.settings.inbox,
             self.root,
             filters_of(self.settings, self.root),
-            gate,
+            admitter,
             Reconciler(self.settings, self.root, self.store, self.library, clock),
             clock,
             wakeup=self.wakeup,
-            trouble=self.trouble.append,
+            on_storage_error=self.trouble.append,
             report=lambda state: self.store.set_state("intake", state),
             watcher=watcher,
             scan=scan,
@@ -108,7 +108,7 @@ class IntakeHouse:
 
     def sweep_now(self) -> None:
         """List the inbox without a reason; for an intake at rest."""
-        self.intake._schedule.ask()
+        self.intake._schedule.request()
         self.wakeup.wake()
 
     def stop(self) -> None:

@@ -45,10 +45,10 @@ def schema(file: Path) -> set[tuple[str, str]]:
 def opened_twice_at_once(place: Path | str) -> list[BaseException]:
     """Two threads open the database at the same moment. Returns their errors."""
     errors: list[BaseException] = []
-    gate = threading.Barrier(2)
+    admitter = threading.Barrier(2)
 
     def start() -> None:
-        gate.wait()
+        admitter.wait()
         try:
             open_database(place).close()
         except BaseException as error:

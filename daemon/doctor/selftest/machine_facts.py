@@ -11,7 +11,10 @@ from pathlib import Path
 from daemon.doctor.selftest.trial_result import Failed
 from daemon.doctor.subprocesses import told_by
 from daemon.power.power_state import PowerState
-from daemon.power.sensors import read_power, said
+from daemon.power.sensors import (
+    command_output,
+    read_power,
+)
 from storage.fsync import BARRIER_SYNC, FULL_SYNC, sync
 
 SYNCS = 40
@@ -40,7 +43,7 @@ def syncs_a_second(file: Path, kind: int | None) -> float:
     return SYNCS / (time.perf_counter() - began)
 
 
-def power(read: Callable[[], PowerState] = read_power, say: Callable[..., str] = said) -> str:
+def power(read: Callable[[], PowerState] = read_power, say: Callable[..., str] = command_output) -> str:
     """The power state as the daemon reads it, beside the system's own line for Low Power Mode."""
     state = read()
     saving = "on" if state.is_saving else "off"

@@ -1,6 +1,6 @@
-"""What was heard of the inbox, kept until the intake asks.
+"""Events of the inbox, queued until the intake takes them.
 
-What an observer hears goes in here and nowhere else, so that its threads never wait for anything.
+An observer's threads only append to the queue, so they never block.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from watchdog.events import EVENT_TYPE_DELETED, EVENT_TYPE_MOVED, FileSystemEvent, FileSystemEventHandler
 
-MOST_PATHS = 10_000
+MAX_PATHS = 10_000
 
 
 @dataclass(frozen=True)
 class NameFreed:
-    """The path lost what stood there: it was deleted, or moved `to` another place. Another may stand there since."""
+    """The file or folder at the path was deleted, or moved `to` another path. Another may be there since."""
 
     path: bytes
     to: bytes | None
@@ -25,52 +25,52 @@ class NameFreed:
 
 
 class WatchEvents:
-    """The paths that somebody spoke of since the last `take`. Thread-safe and bounded: too many become one sweep.
+    """The paths of events since the last `take`. Thread-safe and bounded: too many become one sweep.
 
-    `ring` is called whenever there is something to take; it must not block or raise.
+    `wake` is called whenever there is something to take; it must not block or raise.
     """
 
-    def __init__(self, ring: Callable[[], None] = lambda: None) -> None:
-        self._ring = ring
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        self._wake = wake
         self._lock = threading.Lock()
         self._paths: dict[bytes, None] = {}
-        self._left: list[NameFreed] = []
+        self._freed: list[NameFreed] = []
         self._lost = False
 
     def add(self, path: bytes) -> None:
         with self._lock:
             self._paths[path] = None
-            if len(self._paths) > MOST_PATHS:
+            if len(self._paths) > MAX_PATHS:
                 self._paths.clear()
                 self._lost = True
-        self._ring()
+        self._wake()
 
-    def leave(self, left: NameFreed) -> None:
+    def add_freed(self, left: NameFreed) -> None:
         with self._lock:
-            self._left.append(left)
-            if len(self._left) > MOST_PATHS:
-                self._left.clear()
+            self._freed.append(left)
+            if len(self._freed) > MAX_PATHS:
+                self._freed.clear()
                 self._lost = True
-        self._ring()
+        self._wake()
 
-    def lose(self) -> None:
-        """Something was missed: only a sweep can tell what."""
+    def mark_lost(self) -> None:
+        """Events were lost: a sweep is needed."""
         with self._lock:
             self._lost = True
-        self._ring()
+        self._wake()
 
     def take(self) -> tuple[list[bytes], bool]:
-        """The paths in the order heard, and whether something was missed."""
+        """The paths in the order of their events, and whether events were lost."""
         with self._lock:
             taken, lost = list(self._paths), self._lost
             self._paths.clear()
             self._lost = False
         return taken, lost
 
-    def take_left(self) -> list[NameFreed]:
-        """What has left its path since; to be asked for before `take`, which tells whether something was missed."""
+    def take_freed(self) -> list[NameFreed]:
+        """The names that were freed since. Call it before `take`, which returns whether events were lost."""
         with self._lock:
-            taken, self._left = self._left, []
+            taken, self._freed = self._freed, []
         return taken
 
     @property
@@ -80,23 +80,23 @@ class WatchEvents:
 
 
 class EventQueue(FileSystemEventHandler):
-    """Passes every path on. It must not raise: that would end the observer's thread without a word.
+    """Queues the paths of all events. It must not raise: that would silently end the observer's thread.
 
     FSEvents names files below the root as the disk spells it (/Users/ann/SmolWatch), which on a Mac may differ from
-    `root` in case and in the form of accents. `on_disk` is that spelling; it is replaced by `root`.
+    `root` in case and in the form of accents. `on_disk` is the root in that spelling; it is replaced by `root`.
     """
 
-    def __init__(self, heard: WatchEvents, root: bytes = b"", on_disk: bytes = b"") -> None:
-        self._heard = heard
+    def __init__(self, events: WatchEvents, root: bytes = b"", on_disk: bytes = b"") -> None:
+        self._events = events
         self._root, self._on_disk = root, on_disk
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         for path in (event.src_path, event.dest_path):
             if path:
-                self._heard.add(self._below_root(os.fsencode(path)))
+                self._events.add(self._below_root(os.fsencode(path)))
         if event.event_type in (EVENT_TYPE_DELETED, EVENT_TYPE_MOVED):
             to = self._below_root(os.fsencode(event.dest_path)) if event.dest_path else None
-            self._heard.leave(NameFreed(self._below_root(os.fsencode(event.src_path)), to, event.is_directory))
+            self._events.add_freed(NameFreed(self._below_root(os.fsencode(event.src_path)), to, event.is_directory))
 
     def _below_root(self, path: bytes) -> bytes:
         is_below = path == self._on_disk or path.startswith(self._on_disk + b"/")

@@ -1,7 +1,7 @@
-"""macOS: an FSEvents observer that says when the system has lost events.
+"""macOS: an FSEvents observer that reports lost events.
 
-The system then asks for the folder to be listed anew; watchdog's own emitter does not pass that on.
-Imported on a Mac alone: what it stands on exists nowhere else.
+The system then flags a folder that must be listed again; watchdog's own emitter ignores those flags.
+Import it on macOS only: its base classes exist nowhere else.
 """
 
 from __future__ import annotations
@@ -12,25 +12,27 @@ from typing import Any
 from watchdog.observers.api import BaseObserver, EventQueue, ObservedWatch
 from watchdog.observers.fsevents import FSEventsEmitter, FSEventsObserver
 
-#: The flags of a native event after which only a listing tells what is there.
+#: Flags of a native event after which the folder must be listed.
 LOST_FLAGS = ("must_scan_subdirs", "is_user_dropped", "is_kernel_dropped", "is_root_changed")
 
 
 class LossTellingEmitter(FSEventsEmitter):
-    """Calls `lose` for every event that stands for others which were lost. It must not block or raise."""
+    """Calls `mark_lost` for every event with one of LOST_FLAGS. It must not block or raise."""
 
-    def __init__(self, event_queue: EventQueue, watch: ObservedWatch, *, lose: Callable[[], None], **more: Any) -> None:
-        super().__init__(event_queue, watch, **more)
-        self._lose = lose
+    def __init__(
+        self, event_queue: EventQueue, watch: ObservedWatch, *, mark_lost: Callable[[], None], **options: Any
+    ) -> None:
+        super().__init__(event_queue, watch, **options)
+        self._mark_lost = mark_lost
 
     def queue_events(self, timeout: float, events: list[Any]) -> None:  # type: ignore[override]  # as its parent does
         if any(getattr(event, flag) for event in events for flag in LOST_FLAGS):
-            self._lose()
+            self._mark_lost()
         super().queue_events(timeout, events)
 
 
 class LossTellingObserver(FSEventsObserver):
-    """watchdog's own, with that emitter."""
+    """watchdog's observer with that emitter."""
 
-    def __init__(self, lose: Callable[[], None]) -> None:
-        BaseObserver.__init__(self, LossTellingEmitter, lose=lose)
+    def __init__(self, mark_lost: Callable[[], None]) -> None:
+        BaseObserver.__init__(self, LossTellingEmitter, mark_lost=mark_lost)

@@ -1,4 +1,4 @@
-"""watchdog's observers: which one a system has, and how it is armed, asked how it is, and ended."""
+"""watchdog's observers: choosing one for the system, starting, checking and stopping it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from watchdog.events import (
 )
 from watchdog.observers.api import BaseObserver
 
-#: Our own reading opens and closes files; only what can change a file's bytes, its name or who may read it is heard.
+#: Only events that can change a file's content, name or permissions: our own reading opens and closes files, too.
 EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileModifiedEvent,
@@ -37,8 +37,8 @@ EVENTS: list[type[FileSystemEvent]] = [
 ]
 
 
-def watch(observer: BaseObserver, root: bytes, listener: FileSystemEventHandler) -> None:
-    """Raises OSError, and leaves no thread behind then."""
+def start_observer(observer: BaseObserver, root: bytes, listener: FileSystemEventHandler) -> None:
+    """Raises OSError, and then leaves no thread behind."""
     observer.schedule(listener, os.fsdecode(root), recursive=True, event_filter=EVENTS)
     try:
         observer.start()
@@ -47,7 +47,7 @@ def watch(observer: BaseObserver, root: bytes, listener: FileSystemEventHandler)
         raise
 
 
-def end(observer: BaseObserver) -> None:
+def stop_observer(observer: BaseObserver) -> None:
     observer.stop()
     for emitter in observer.emitters:
         emitter.stop()
@@ -55,11 +55,13 @@ def end(observer: BaseObserver) -> None:
         observer.join(timeout=2)
 
 
-def illness_of(observer: BaseObserver) -> str | None:
+def defect_of(observer: BaseObserver) -> str | None:
     if not observer.is_alive():
         return "the watcher's thread has died"
     if not observer.emitters or not all(emitter.is_alive() for emitter in observer.emitters):
         return "a watch has ended"
+    if getattr(observer, "can_watch_more", False):
+        return "the permissions of a folder were given back"
     return "a folder could not be watched" if ran_short(observer) else None
 
 
@@ -67,16 +69,16 @@ def ran_short(observer: BaseObserver) -> bool:
     return bool(getattr(observer, "ran_short", False))
 
 
-def native_observer(lose: Callable[[], None]) -> BaseObserver:
-    """What the system itself offers for hearing of changes. `lose` is called where it says that it lost some."""
+def native_observer(mark_lost: Callable[[], None]) -> BaseObserver:
+    """The system's own observer. It calls `mark_lost` when the system reports lost events."""
     if sys.platform == "linux":
         from daemon.intake.watch.inotify import OwnInotifyObserver
 
-        return OwnInotifyObserver(lose)
+        return OwnInotifyObserver(mark_lost)
     if sys.platform == "darwin":
         from daemon.intake.watch.fsevents import LossTellingObserver
 
-        return LossTellingObserver(lose)
+        return LossTellingObserver(mark_lost)
     from watchdog.observers import Observer
 
     return Observer()

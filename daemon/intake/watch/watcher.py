@@ -1,4 +1,4 @@
-"""The watcher: hears names from the operating system. A hint only; the sweep is the truth."""
+"""The watcher: file events from the operating system. They are hints; only a sweep is complete."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from watchdog.observers.api import BaseObserver
 from daemon.intake.inbox_mount import is_away, on_disk, root_id
 from daemon.intake.watch.event_queue import EventQueue, WatchEvents
 from daemon.intake.watch.limits import LIMIT_ERRORS
-from daemon.intake.watch.observers import end, illness_of, native_observer, ran_short, watch
+from daemon.intake.watch.observers import defect_of, native_observer, ran_short, start_observer, stop_observer
 from storage.filesystems import network_kind
 
 LIMIT_ADVICE = (
     "The system allows no more folder watches; the inbox is listed every few seconds instead. "
-    "To lift the limit, raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl, and restart."
+    "To raise it, set fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl, and restart."
 )
 NETWORK_ADVICE = (
-    "The inbox lies on a network volume ({}), which announces no changes; it is listed every few seconds, or once a "
+    "The inbox lies on a network volume ({}), which reports no changes; it is listed every few seconds, or once a "
     "minute when it is large."
 )
 CHOSEN_ADVICE = "The inbox is listed every few seconds (inbox.observer is poll)."
@@ -30,16 +30,16 @@ Choice = Literal["auto", "native", "poll"]
 
 
 class Watcher:
-    """One recursive watch on the inbox, replaced when it falls ill; or none, where watching is no use.
+    """One recursive watch on the inbox, replaced when it is defective; or none, where watching is useless.
 
     `choice` is the setting inbox.observer, `kind` and `advice` are what status shows. Without a watch (`polls`), the
-    inbox is to be listed often instead.
+    inbox must be listed often instead.
     """
 
     def __init__(
         self,
         root: bytes,
-        heard: WatchEvents,
+        events: WatchEvents,
         choice: Choice = "auto",
         *,
         observe: Callable[[], BaseObserver] | None = None,
@@ -47,9 +47,9 @@ class Watcher:
         on_disk: Callable[[bytes], bytes] = on_disk,
     ) -> None:
         self._root = root
-        self._heard = heard
+        self._events = events
         self._choice = choice
-        self._observe = observe or (lambda: native_observer(heard.lose))
+        self._observe = observe or (lambda: native_observer(events.mark_lost))
         self._network_kind = network_kind
         self._on_disk = on_disk
         self._observer: BaseObserver | None = None
@@ -79,30 +79,30 @@ class Watcher:
         self.polls = False
         observer, self._observer = self._observer, None
         if observer is not None:
-            end(observer)
+            stop_observer(observer)
 
-    def illness(self) -> str | None:
-        """Why the watch no longer hears everything; None while it is well. Raises OSError while there is no inbox.
+    def defect(self) -> str | None:
+        """Why the watch no longer reports everything; None while it works. Raises OSError while there is no inbox.
 
-        An observer says nothing when one of its threads dies, or when the folder is exchanged under it.
+        An observer does not report that one of its threads has died, or that the folder was replaced.
         """
         if self._observer is None and not self.polls:
             return "the inbox is not watched yet"
         if root_id(self._root) != self._root_id:
-            return "the inbox folder was exchanged"
-        return illness_of(self._observer) if self._observer else None
+            return "the inbox folder was replaced"
+        return defect_of(self._observer) if self._observer else None
 
     def _arm(self) -> None:
         try:
             observer = self._observe()
-            watch(observer, self._root, EventQueue(self._heard, self._root, self._on_disk(self._root)))
+            start_observer(observer, self._root, EventQueue(self._events, self._root, self._on_disk(self._root)))
         except OSError as error:
             if error.errno not in LIMIT_ERRORS:
                 raise
             self._poll(LIMIT_ADVICE)
             return
         if ran_short(observer):
-            end(observer)
+            stop_observer(observer)
             self._poll(LIMIT_ADVICE)
             return
         self._observer = observer

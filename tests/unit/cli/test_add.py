@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("allowed")
-def test_a_fetched_file_stands_in_the_inbox_and_waits_for_a_daemon(house: House, site: Website) -> None:
+def test_a_fetched_file_is_in_the_inbox_and_waits_for_a_daemon(house: House, site: Website) -> None:
     result = house.ask("add", site.url("/beach.png", "localhost"))
     assert result.exit_code == 0
     assert re.fullmatch(r"beach\.png is in the inbox \(png, \d+ bytes\)\n", result.stdout)
@@ -46,7 +47,7 @@ def test_private_addresses_are_refused_unless_a_setting_allows_them(house: House
 
 
 @pytest.mark.usefixtures("allowed")
-def test_each_url_is_answered_for_and_the_first_failure_gives_the_exit_code(house: House, site: Website) -> None:
+def test_each_url_has_a_result_and_the_first_failure_gives_the_exit_code(house: House, site: Website) -> None:
     urls = ["http://127.0.0.1:1/", site.url("/page.png", "localhost"), site.url("/beach.png", "localhost"), "file:///x"]
     result = house.ask("add", "--json", *urls)
     assert result.exit_code == 1
@@ -58,13 +59,53 @@ def test_each_url_is_answered_for_and_the_first_failure_gives_the_exit_code(hous
     assert "error" in found[0]
 
 
-def test_a_url_that_steers_a_terminal_is_written_out(house: House) -> None:
+def test_a_local_file_is_copied_into_the_inbox_and_the_original_stays(house: House, tmp_path: Path) -> None:
+    picture = draw(tmp_path / "beach.png")
+    result = house.ask("add", str(picture))
+    assert result.exit_code == 0
+    assert re.fullmatch(r"beach\.png is in the inbox \(png, \d+ bytes\)\n", result.stdout)
+    assert (house.inbox / "beach.png").read_bytes() == picture.read_bytes()
+    assert [file.name for file in house.inbox.iterdir()] == ["beach.png"]
+
+
+def test_local_files_have_the_limits_of_fetched_ones(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMOLWATCH_FETCH__MAX_BYTES", "100")
+    (tmp_path / "page.png").write_bytes(b"<html></html>")
+    result = house.ask("add", "--json", str(tmp_path / "page.png"), str(draw(tmp_path / "beach.png")), str(tmp_path))
+    assert result.exit_code == 5
+    assert [one.get("rule") for one in json.loads(result.stdout)] == ["content", "size", None]
+    assert list(house.inbox.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["foo", "nowhere/beach.jpg", "file:///nowhere/beach.jpg", "localhost:80/beach.jpg", ""]
+)
+def test_what_is_neither_a_web_address_nor_a_file_is_refused_with_what_to_do(house: House, text: str) -> None:
+    result = house.ask("add", text)
+    assert result.exit_code == 5
+    assert result.stderr.splitlines() == [
+        f'smolwatch: "{text}" is not a web address (http:// or https://).',
+        f"  For a local file, copy it into {house.inbox}.",
+    ]
+
+
+def test_an_inbox_that_cannot_be_one_is_refused_before_anything_is_fetched(house: House, site: Website) -> None:
+    house.settings.config_file.write_text('[inbox]\npath = "."\n')
+    result = house.ask("add", site.url("/beach.png", "localhost"))
+    assert result.exit_code == 78
+    assert "is smolwatch's own home" in result.stderr
+    assert site.requests == []
+
+
+def test_control_characters_of_a_url_are_escaped(house: House) -> None:
     result = house.ask("add", "http://\x1b[2J/")
     assert result.exit_code == 5
     assert "\x1b" not in result.stderr
 
 
-def test_a_missing_inbox_is_told(house: House) -> None:
+def test_a_missing_inbox_is_an_error(house: House) -> None:
     house.inbox.rmdir()
     elsewhere = house.settings.home / "config" / "smolwatch.toml"
     elsewhere.write_text('[inbox]\npath = "/nowhere/at/all"\n')

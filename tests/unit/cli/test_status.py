@@ -53,6 +53,25 @@ def test_before_the_first_start_it_says_how_to_start(house: House) -> None:
     assert document["jobs"] == {str(state): 0 for state in JobState}
 
 
+@pytest.mark.parametrize(
+    ("inbox", "text"),
+    [
+        ("/", "The inbox / is the root of the disk. Choose a folder"),
+        (".", "is smolwatch's own home. Choose a folder"),
+        ("config/smolwatch.toml", "belongs to smolwatch's own files."),
+        ("notes.txt", "notes.txt is a file, not a folder. Choose a folder"),
+        ("/nowhere/at/all", "/nowhere/at/all is not there. Connect its disk"),
+    ],
+)
+def test_an_inbox_that_cannot_be_one_or_is_missing_is_shown_without_a_daemon_too(
+    house: House, inbox: str, text: str
+) -> None:
+    (house.settings.home / "notes.txt").touch()
+    house.settings.config_file.write_text(f'[inbox]\npath = "{inbox}"\n')
+    assert text in line(house, "inbox")
+    assert text in told(house)["inbox_error"]
+
+
 def test_without_a_daemon_everything_is_still_told(house: House) -> None:
     house.describe()
     house.queue("next.jpg", b"next")

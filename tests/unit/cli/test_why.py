@@ -104,7 +104,7 @@ def test_a_file_in_a_folder_that_is_not_entered_names_the_folder_and_what_allows
     house.drop("thumbs/beach.jpg")
     for name in ("thumbs/beach.jpg", "thumbs"):
         told = asked(house, str(house.inbox / name))
-        assert says(told)["rules"] == "In “thumbs”, a folder of thumbnails; such folders are not entered."
+        assert says(told)["rules"] == "In “thumbs”, a folder of thumbnails; such folders are not searched."
         assert 'inbox.ignore_folders = ["!thumbs"]' in told["advice"]
 
 
@@ -214,7 +214,7 @@ def test_a_foreign_file_that_no_daemon_has_seen_is_named_too(house: House, tmp_p
 @pytest.mark.parametrize(
     ("code", "reason", "advice"),
     [
-        ("unreadable", "The file is empty.", "Copy the file into the inbox once more: it is picked up by itself."),
+        ("unreadable", "The file is empty.", "Copy the file into the inbox again; it is picked up automatically."),
         ("too-large", "The file is too large.", "Put a smaller copy into the inbox"),
         ("not-allowed", "", "If it is a picture or a video, save it as JPEG, PNG or MP4 in the inbox."),
         ("live-photo", "The other half of a Live Photo.", "Nothing needs doing"),

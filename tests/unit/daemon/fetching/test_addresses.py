@@ -37,7 +37,7 @@ def test_what_python_does_not_call_global_is_never_reached_unless_private_addres
 
 
 @given(v4, st.booleans())
-def test_a_wrapped_address_is_judged_as_what_it_wraps_and_connected_to_as_that(
+def test_a_mapped_address_is_judged_and_connected_to_as_the_address_that_it_maps(
     address: IPv4Address, private: bool
 ) -> None:
     wrapped = f"::ffff:{address}"
@@ -62,7 +62,7 @@ def test_private_addresses_are_refused_by_a_rule_that_a_setting_lifts(network: o
 
 
 @given(st.text(max_size=20))
-def test_whatever_a_resolver_says_is_an_address_or_refused(text: str) -> None:
+def test_any_text_from_a_resolver_is_a_public_address_or_refused(text: str) -> None:
     if verdict(text) is None:
         assert ip_address(text).is_global
 
@@ -78,6 +78,6 @@ def test_python_calls_some_of_the_forbidden_ones_global() -> None:
     assert {verdict(address) for address in trap} == {"address"}
 
 
-def test_the_list_of_the_design_is_in_the_rule() -> None:
+def test_the_networks_of_the_design_are_in_the_rule() -> None:
     named = "64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32 192.0.0.0/24".split()
     assert {ip_network(text) for text in named} <= set(SPECIAL)

@@ -14,11 +14,11 @@ import pytest
 
 from config.settings import FetchSettings, InboxSettings
 from daemon.errors import FetchError
-from daemon.fetching.download import GO_ON, Fetcher
-from daemon.fetching.partial_file import KEPT_SECONDS, PartFacts, open_part, sweep_parts
+from daemon.fetching.download import RESUME, Fetcher
+from daemon.fetching.partial_file import KEPT_SECONDS, PartFacts, open_partial, sweep_partials
 from daemon.intake.filters import Filters
 from storage.atomic import remove_temporaries
-from tests.fakes.web import Names, Website, break_off, redirect, serve, website
+from tests.fakes.web import Names, Website, interrupt, redirect, serve, website
 from tests.support.media.media_files import save_image, some_image
 
 ALLOWED = FetchSettings(private_addresses=True)
@@ -56,40 +56,40 @@ def names_in(inbox: Path) -> list[str]:
     return sorted(file.name for file in inbox.iterdir())
 
 
-def broken_off(fetcher: Fetcher, site: Website, content: bytes, **headers: str) -> str:
-    """What was said, and as advised, when half of it had come."""
-    site.pages["/beach.png"] = break_off(content, len(content) // 2, **headers)
+def interrupted(fetcher: Fetcher, site: Website, content: bytes, **headers: str) -> str:
+    """The advice of the error after half of the file."""
+    site.pages["/beach.png"] = interrupt(content, len(content) // 2, **headers)
     with pytest.raises(FetchError) as error:
         fetcher.fetch(site.url("/beach.png"))
     return error.value.advice
 
 
 @pytest.mark.parametrize("version", [{"ETag": '"v1"'}, {"Last_Modified": "Tue, 24 Nov 2026 09:14:40 GMT"}])
-def test_what_was_broken_off_is_gone_on_with(
+def test_an_interrupted_download_is_resumed(
     version: dict[str, str], fetcher: Fetcher, site: Website, inbox: Path, picture: bytes
 ) -> None:
-    assert broken_off(fetcher, site, picture, **version) == GO_ON
+    assert interrupted(fetcher, site, picture, **version) == RESUME
     site.pages["/beach.png"] = serve(picture, **version)
     assert fetcher.fetch(site.url("/beach.png")).path.read_bytes() == picture
-    assert site.asked[-1][1]["Range"] == f"bytes={len(picture) // 2}-"
-    assert site.asked[-1][1]["If-Range"] in version.values()
+    assert site.requests[-1][1]["Range"] == f"bytes={len(picture) // 2}-"
+    assert site.requests[-1][1]["If-Range"] in version.values()
     assert names_in(inbox) == ["beach.png"]
 
 
-def test_a_file_that_changed_on_the_server_meanwhile_begins_anew(
+def test_a_file_that_changed_on_the_server_is_downloaded_again(
     fetcher: Fetcher, site: Website, inbox: Path, picture: bytes, another: bytes
 ) -> None:
-    broken_off(fetcher, site, picture, ETag='"v1"')
+    interrupted(fetcher, site, picture, ETag='"v1"')
     site.pages["/beach.png"] = serve(another, ETag='"v2"')
     assert fetcher.fetch(site.url("/beach.png")).path.read_bytes() == another
     assert names_in(inbox) == ["beach.png"]
 
 
 @pytest.mark.parametrize("lie", ["another place", "another version", "nothing is left"])
-def test_a_server_that_goes_on_wrongly_is_asked_for_all_of_it(
+def test_after_a_wrong_partial_response_the_whole_file_is_requested(
     lie: str, fetcher: Fetcher, site: Website, inbox: Path, picture: bytes
 ) -> None:
-    broken_off(fetcher, site, picture, ETag='"v1"')
+    interrupted(fetcher, site, picture, ETag='"v1"')
     whole = serve(picture, ETag='"v1"')
     half, size = len(picture) // 2, len(picture)
 
@@ -113,29 +113,29 @@ def test_a_server_that_goes_on_wrongly_is_asked_for_all_of_it(
 def test_without_a_version_that_can_be_compared_nothing_is_kept(
     headers: dict[str, str], fetcher: Fetcher, site: Website, inbox: Path, picture: bytes
 ) -> None:
-    broken_off(fetcher, site, picture, **headers)
+    interrupted(fetcher, site, picture, **headers)
     assert names_in(inbox) == []
 
 
-def test_the_part_is_no_file_to_the_intake_and_outlives_a_start_of_the_daemon(
+def test_the_intake_ignores_a_partial_file_and_a_start_of_the_daemon_keeps_it(
     fetcher: Fetcher, site: Website, inbox: Path, picture: bytes
 ) -> None:
-    broken_off(fetcher, site, picture, ETag='"v1"')
+    interrupted(fetcher, site, picture, ETag='"v1"')
     parts = names_in(inbox)
     assert len(parts) == 2
     filters = Filters(InboxSettings(ignore=()))
-    assert all(filters.of_file(name.encode()) for name in parts)
+    assert all(filters.reject_file(name.encode()) for name in parts)
     assert remove_temporaries(inbox) == 0
-    sweep_parts(inbox, (inbox / parts[0]).stat().st_mtime + KEPT_SECONDS - 1)
+    sweep_partials(inbox, (inbox / parts[0]).stat().st_mtime + KEPT_SECONDS - 1)
     assert names_in(inbox) == parts
-    sweep_parts(inbox, (inbox / parts[0]).stat().st_mtime + KEPT_SECONDS + 60)
+    sweep_partials(inbox, (inbox / parts[0]).stat().st_mtime + KEPT_SECONDS + 60)
     assert names_in(inbox) == []
 
 
 def test_two_calls_do_not_fetch_the_same_at_the_same_time(fetcher: Fetcher, site: Website, inbox: Path) -> None:
-    with open_part(inbox, site.url("/beach.png")), pytest.raises(FetchError, match="already"):
+    with open_partial(inbox, site.url("/beach.png")), pytest.raises(FetchError, match="already"):
         fetcher.fetch(site.url("/beach.png"))
-    assert site.asked == []
+    assert site.requests == []
 
 
 def test_files_of_others_are_neither_replaced_nor_followed(
@@ -165,9 +165,9 @@ def test_the_same_file_fetched_twice_stands_there_once_and_untouched(
 def test_a_file_that_a_killed_call_had_published_is_not_written_to(
     fetcher: Fetcher, site: Website, inbox: Path, picture: bytes, another: bytes
 ) -> None:
-    with open_part(inbox, site.url("/beach.png")) as part:
-        part.begin(PartFacts(etag='"v1"'))
-        part.add(picture)
+    with open_partial(inbox, site.url("/beach.png")) as partial:
+        partial.restart(PartFacts(etag='"v1"'))
+        partial.add(picture)
     temporary = next(file for file in inbox.iterdir() if "facts" not in file.name)
     os.link(temporary, inbox / "beach.png")  # published, and killed before the other name was taken away
     site.pages["/beach.png"] = serve(another, ETag='"v2"')
@@ -176,20 +176,20 @@ def test_a_file_that_a_killed_call_had_published_is_not_written_to(
     assert names_in(inbox) == ["beach-2.png", "beach.png"]
 
 
-@pytest.mark.parametrize("words", [b"", b"[]", b"{}", b"\xff", b'{"etag": 5, "modified": null}'])
-def test_facts_that_are_none_lose_no_more_than_the_part(
-    words: bytes, fetcher: Fetcher, site: Website, inbox: Path, picture: bytes
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"etag": 5, "modified": null}'])
+def test_a_damaged_version_file_loses_only_the_partial_file(
+    content: bytes, fetcher: Fetcher, site: Website, inbox: Path, picture: bytes
 ) -> None:
-    broken_off(fetcher, site, picture, ETag='"v1"')
-    next(inbox.glob("*.facts.tmp")).write_bytes(words)
+    interrupted(fetcher, site, picture, ETag='"v1"')
+    next(inbox.glob("*.facts.tmp")).write_bytes(content)
     site.pages["/beach.png"] = serve(picture, ETag='"v1"')
     assert fetcher.fetch(site.url("/beach.png")).path.read_bytes() == picture
 
 
-@pytest.mark.parametrize("answer", ["404", "204", "500"])
-def test_an_answer_that_is_no_file_is_told(answer: str, fetcher: Fetcher, site: Website, inbox: Path) -> None:
-    site.pages["/beach.png"] = lambda page: page.head(int(answer), {"Content-Length": 0})
-    with pytest.raises(FetchError, match=answer):
+@pytest.mark.parametrize("code", ["404", "204", "500"])
+def test_an_http_error_is_reported_with_its_code(code: str, fetcher: Fetcher, site: Website, inbox: Path) -> None:
+    site.pages["/beach.png"] = lambda page: page.head(int(code), {"Content-Length": 0})
+    with pytest.raises(FetchError, match=code):
         fetcher.fetch(site.url("/beach.png"))
     assert names_in(inbox) == []
 
@@ -197,16 +197,16 @@ def test_an_answer_that_is_no_file_is_told(answer: str, fetcher: Fetcher, site: 
 @pytest.mark.parametrize(
     "to", ["http://[", "http://h:x/", "http://\x7f/", "data:,a", "https:nowhere", "http://" + "a" * 300]
 )
-def test_a_redirect_to_nonsense_is_an_error_like_others(to: str, fetcher: Fetcher, site: Website) -> None:
+def test_a_redirect_to_an_invalid_url_is_an_error(to: str, fetcher: Fetcher, site: Website) -> None:
     site.pages["/beach.png"] = redirect(to)
     with pytest.raises(FetchError):
         fetcher.fetch(site.url("/beach.png"))
 
 
-def test_a_server_that_is_not_there_is_told(fetcher: Fetcher, site: Website) -> None:
+def test_a_server_that_does_not_answer_is_an_error(fetcher: Fetcher, site: Website) -> None:
     url = site.url("/beach.png")
     site.server_close()
-    with pytest.raises(FetchError, match="cannot be asked"):
+    with pytest.raises(FetchError, match="does not answer"):
         fetcher.fetch(url)
 
 
@@ -230,7 +230,7 @@ def test_a_certificate_is_checked_by_the_urls_name_not_by_the_address(
     site.socket = here.wrap_socket(site.socket, server_side=True)
     site.pages["/beach.png"] = serve(picture)
     trusted = ssl.create_default_context(cafile=str(certificate))
-    fetcher = Fetcher(inbox, ALLOWED, resolve=NAMES, dial=lambda: httpx.AsyncHTTPTransport(verify=trusted))
+    fetcher = Fetcher(inbox, ALLOWED, resolve=NAMES, make_transport=lambda: httpx.AsyncHTTPTransport(verify=trusted))
     assert fetcher.fetch(site.url("/beach.png", scheme="https")).path.read_bytes() == picture
     with pytest.raises(FetchError, match="CERTIFICATE_VERIFY_FAILED"):
         fetcher.fetch(site.url("/beach.png", "other.example", "https"))

@@ -47,7 +47,7 @@ def test_the_urls_last_part_becomes_the_name(path: str, name: str) -> None:
     assert next(names_for(path, image("png"))) == name
 
 
-def test_where_a_name_is_taken_a_number_follows() -> None:
+def test_a_taken_name_gets_a_number() -> None:
     assert list(islice(names_for("/beach.jpg", image("jpeg")), 3)) == ["beach.jpg", "beach-2.jpg", "beach-3.jpg"]
 
 
@@ -61,4 +61,4 @@ def test_every_name_is_safe_and_one_that_the_intake_takes(path: str, format, quo
         assert not name.startswith((".", "-", "~"))
         assert safe_text(name) == name == unicodedata.normalize("NFC", name)
         assert len(name.encode()) < 200
-        assert filters.of_file(name.encode()) is None
+        assert filters.reject_file(name.encode()) is None

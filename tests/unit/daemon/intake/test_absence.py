@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import InboxSettings
-from daemon.intake.absence import gone
+from daemon.intake.absence import gone_paths
 from daemon.intake.filters import Filters
 
 
@@ -30,7 +30,7 @@ def gone_of(inbox: Path, *names: str, device: int | None = None, ignore: tuple[s
 
     root = os.fsencode(inbox)
     filters = Filters(InboxSettings(ignore=ignore, ignore_folders=ignore))
-    lost = gone([root + b"/" + os.fsencode(name) for name in names], root, filters, devices)
+    lost = gone_paths([root + b"/" + os.fsencode(name) for name in names], root, filters, devices)
     return [os.fsdecode(path.removeprefix(root + b"/")) for path in lost]
 
 
@@ -46,20 +46,21 @@ def test_a_folder_where_a_file_stands_now_has_lost_its_files(inbox: Path) -> Non
     assert gone_of(inbox, "there.jpg/a.jpg") == ["there.jpg/a.jpg"]
 
 
-def test_what_a_rule_turns_away_now_is_not_gone(inbox: Path) -> None:
+def test_a_path_that_a_rule_rejects_now_is_not_gone(inbox: Path) -> None:
     assert gone_of(inbox, "a.jpg", "trip/b.jpg", "x.bak", ignore=("*.bak", "trip")) == ["a.jpg"]
 
 
-def test_what_the_system_does_not_show_is_not_gone(inbox: Path) -> None:
+def test_an_inaccessible_path_is_not_gone(inbox: Path) -> None:
     def refuses(path: bytes) -> os.stat_result:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     assert (
-        gone([os.fsencode(inbox / "a.jpg")], os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys, refuses) == []
+        gone_paths([os.fsencode(inbox / "a.jpg")], os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys, refuses)
+        == []
     )
 
 
-def test_with_the_whole_inbox_away_nothing_is_gone(inbox: Path) -> None:
+def test_while_the_inbox_is_missing_no_file_is_gone(inbox: Path) -> None:
     shutil.rmtree(inbox)
     assert gone_of(inbox, "a.jpg", "trip/b.jpg") == []
 
@@ -72,7 +73,7 @@ def test_an_empty_folder_where_another_disk_was_mounted_has_not_lost_its_files(i
     assert gone_of(inbox, "trip/b.jpg", device=other) == ["trip/b.jpg"], "numbers of disks change with a restart"
 
 
-def test_an_inbox_that_somebody_emptied_has_lost_its_files(inbox: Path) -> None:
+def test_an_inbox_that_was_emptied_has_lost_its_files(inbox: Path) -> None:
     shutil.rmtree(inbox)
     inbox.mkdir()
     assert gone_of(inbox, "a.jpg", "trip/b.jpg") == ["a.jpg", "trip/b.jpg"]
@@ -81,4 +82,4 @@ def test_an_inbox_that_somebody_emptied_has_lost_its_files(inbox: Path) -> None:
 
 def test_files_of_another_inbox_are_none_of_this_ones(inbox: Path, tmp_path: Path) -> None:
     outside = [os.fsencode(tmp_path / "old inbox" / "a.jpg"), os.fsencode(inbox) + b" 2/a.jpg"]
-    assert gone(outside, os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys) == []
+    assert gone_paths(outside, os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys) == []

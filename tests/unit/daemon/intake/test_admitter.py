@@ -29,7 +29,7 @@ def opened() -> list[bytes]:
 
 
 @pytest.fixture
-def gate(store: JobStore, library: Library, clock: FakeClock, opened: list[bytes]) -> Admitter:
+def admitter(store: JobStore, library: Library, clock: FakeClock, opened: list[bytes]) -> Admitter:
     def watched(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
         opened.append(path)
         return identify(path, settled, max_bytes=max_bytes)
@@ -43,8 +43,8 @@ def make_gate(store: JobStore, library: Library, clock: FakeClock, identify: Ide
     )
 
 
-def enter(gate: Admitter, path: bytes) -> AdmitResult:
-    return gate.admit_all({path: Fingerprint.of(os.lstat(path))})[path]
+def enter(admitter: Admitter, path: bytes) -> AdmitResult:
+    return admitter.admit_all({path: Fingerprint.of(os.lstat(path))})[path]
 
 
 def describe(store: JobStore) -> None:
@@ -78,9 +78,9 @@ def reason(library: Library, path: bytes) -> str:
     return f"{refusal.code}: {sentence_of(refusal)}"
 
 
-def test_a_picture_is_queued_by_its_content_not_its_name(gate: Admitter, library: Library, inbox: Path) -> None:
+def test_a_picture_is_queued_by_its_content_not_its_name(admitter: Admitter, library: Library, inbox: Path) -> None:
     path = drop(inbox, "holiday.txt")
-    assert enter(gate, path) is AdmitResult.QUEUED
+    assert enter(admitter, path) is AdmitResult.QUEUED
     job = library.job_at(path)
     assert job is not None
     assert (job.state, job.kind, job.format, job.digest) == (JobState.QUEUED, MediaKind.IMAGE, "png", digest_of(PNG))
@@ -96,33 +96,33 @@ def test_a_picture_is_queued_by_its_content_not_its_name(gate: Admitter, library
     ],
 )
 def test_what_cannot_be_described_is_refused_with_a_reason(
-    gate: Admitter, library: Library, inbox: Path, content: bytes, said: str
+    admitter: Admitter, library: Library, inbox: Path, content: bytes, said: str
 ) -> None:
     path = drop(inbox, "x.jpg", content)
-    assert enter(gate, path) is AdmitResult.REFUSED
+    assert enter(admitter, path) is AdmitResult.REFUSED
     assert reason(library, path).startswith(said)
     assert library.job_at(path) is None
 
 
 def test_a_file_of_another_kind_is_named_by_its_head_alone(
-    gate: Admitter, library: Library, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    admitter: Admitter, library: Library, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daemon.intake.identity.digest_of", lambda _: pytest.fail("it was read whole"))
     path = drop(inbox, "x.jpg", b"8BPS\0\1" + bytes(500))
-    assert enter(gate, path) is AdmitResult.FOREIGN
-    assert AdmitResult.FOREIGN.is_judged
+    assert enter(admitter, path) is AdmitResult.FOREIGN
+    assert AdmitResult.FOREIGN.is_final
     refusal = library.refusal(path)
     assert refusal is not None
     assert (refusal.code, refusal.kind, refusal.reason) == ("not-allowed", "psd", ""), "the words are the kind's"
     assert sentence_of(refusal) == "It is a Photoshop file (PSD), which smolwatch does not open."
 
 
-def test_a_file_that_had_its_job_waits_for_nothing_any_more(gate: Admitter, library: Library, inbox: Path) -> None:
+def test_a_file_that_had_its_job_waits_for_nothing_any_more(admitter: Admitter, library: Library, inbox: Path) -> None:
     path = drop(inbox, "x.png")
-    enter(gate, path)
-    gate.refusals.note(path, "being-written", "Waiting: the file is still being written.")
-    gate.refusals.write()
-    assert enter(gate, path) is AdmitResult.KNOWN
+    enter(admitter, path)
+    admitter.refusals.note(path, "being-written", "Waiting: the file is still being written.")
+    admitter.refusals.write()
+    assert enter(admitter, path) is AdmitResult.KNOWN
     assert library.refusal(path) is None
 
 
@@ -134,37 +134,39 @@ def test_a_file_that_may_not_be_read_is_looked_at_again_later(
 
     path = drop(inbox, "x.jpg")
     assert enter(make_gate(store, library, clock, refuse), path) is AdmitResult.LATER
-    assert not AdmitResult.LATER.is_judged
+    assert not AdmitResult.LATER.is_final
     assert reason(library, path) == "no-access: Reading the file is not permitted. Check its permissions."
 
 
-def test_a_file_that_changed_since_it_settled_settles_again(gate: Admitter, inbox: Path) -> None:
+def test_a_file_that_changed_since_it_settled_settles_again(admitter: Admitter, inbox: Path) -> None:
     path = drop(inbox, "x.png")
     before = Fingerprint.of(os.lstat(path))
     drop(inbox, "x.png", PNG + b"more")
-    assert gate.admit_all({path: before})[path] is AdmitResult.AGAIN
+    assert admitter.admit_all({path: before})[path] is AdmitResult.AGAIN
 
 
-def test_a_file_that_went_away_is_no_refusal(gate: Admitter, library: Library, inbox: Path) -> None:
+def test_a_file_that_went_away_is_no_refusal(admitter: Admitter, library: Library, inbox: Path) -> None:
     path = drop(inbox, "x.png")
     before = Fingerprint.of(os.lstat(path))
     os.unlink(path)
-    assert gate.admit_all({path: before})[path] is AdmitResult.GONE
+    assert admitter.admit_all({path: before})[path] is AdmitResult.GONE
     assert library.refusal(path) is None
 
 
-def test_a_file_untouched_since_its_job_is_not_even_opened(gate: Admitter, inbox: Path, opened: list[bytes]) -> None:
+def test_a_file_untouched_since_its_job_is_not_even_opened(
+    admitter: Admitter, inbox: Path, opened: list[bytes]
+) -> None:
     path = drop(inbox, "x.png")
-    assert enter(gate, path) is AdmitResult.QUEUED
-    assert enter(gate, path) is AdmitResult.KNOWN
+    assert enter(admitter, path) is AdmitResult.QUEUED
+    assert enter(admitter, path) is AdmitResult.KNOWN
     assert opened == [path]
 
 
 def test_a_described_file_that_is_only_touched_is_not_described_again(
-    gate: Admitter, store: JobStore, library: Library, inbox: Path
+    admitter: Admitter, store: JobStore, library: Library, inbox: Path
 ) -> None:
     path = drop(inbox, "x.png")
-    enter(gate, path)
+    enter(admitter, path)
     claim = store.claim("worker", lease_seconds=60)
     assert claim is not None
     job = claim.job
@@ -172,40 +174,42 @@ def test_a_described_file_that_is_only_touched_is_not_described_again(
     store.publish(claim, description_of(file))
     store.finish(claim)
     os.utime(path, (1, 1))
-    assert enter(gate, path) is AdmitResult.KNOWN
+    assert enter(admitter, path) is AdmitResult.KNOWN
     assert len(library.jobs()) == 1
 
 
 def test_a_file_that_comes_back_after_its_job_was_gone_is_queued_again(
-    gate: Admitter, store: JobStore, library: Library, inbox: Path
+    admitter: Admitter, store: JobStore, library: Library, inbox: Path
 ) -> None:
     path = drop(inbox, "x.png")
-    enter(gate, path)
+    enter(admitter, path)
     claim = store.claim("worker", lease_seconds=60)
     assert claim is not None
     store.mark_gone(claim, "The file is no longer there.")
-    assert enter(gate, path) is AdmitResult.QUEUED
+    assert enter(admitter, path) is AdmitResult.QUEUED
 
 
-def test_the_same_refusal_is_written_down_once(gate: Admitter, library: Library, inbox: Path, clock: FakeClock) -> None:
+def test_the_same_refusal_is_written_down_once(
+    admitter: Admitter, library: Library, inbox: Path, clock: FakeClock
+) -> None:
     path = drop(inbox, "x.jpg", b"hello")
-    enter(gate, path)
+    enter(admitter, path)
     first = library.refusal(path)
     clock.advance(60)
-    enter(gate, path)
+    enter(admitter, path)
     assert library.refusal(path) == first
 
 
 def test_a_job_that_waits_for_the_machine_is_due_as_soon_as_its_file_can_be_read(
-    gate: Admitter, store: JobStore, library: Library, inbox: Path, clock: FakeClock
+    admitter: Admitter, store: JobStore, library: Library, inbox: Path, clock: FakeClock
 ) -> None:
     path = drop(inbox, "x.png")
-    enter(gate, path)
+    enter(admitter, path)
     claim = store.claim("worker", lease_seconds=60)
     assert claim is not None
     later = clock.now() + timedelta(hours=1)
     store.wait(claim, code="no-access", reason="No.", cause=Cause.ENVIRONMENT, not_before=later)
-    assert enter(gate, path) is AdmitResult.QUEUED
+    assert enter(admitter, path) is AdmitResult.QUEUED
     job = library.job_at(path)
     assert job is not None
     assert (job.id, job.not_before) == (claim.job.id, None)
@@ -215,11 +219,11 @@ class TestANameThatIsUsedAgain:
     """Whether a file with other bytes is the one that was described, changed in place, or another one of its name."""
 
     @pytest.fixture
-    def path(self, gate: Admitter, store: JobStore, inbox: Path, clock: FakeClock) -> bytes:
+    def path(self, admitter: Admitter, store: JobStore, inbox: Path, clock: FakeClock) -> bytes:
         """A described file, which was queued in this minute."""
         path = drop(inbox, "IMG_1.png")
         clock.set_wall(datetime.now(UTC))
-        enter(gate, path)
+        enter(admitter, path)
         describe(store)
         return path
 
@@ -235,7 +239,7 @@ class TestANameThatIsUsedAgain:
     )
     def test_in_place_is_what_was_written_into_the_file_or_over_a_name_that_was_watched(
         self,
-        gate: Admitter,
+        admitter: Admitter,
         store: JobStore,
         library: Library,
         path: bytes,
@@ -250,80 +254,82 @@ class TestANameThatIsUsedAgain:
             monkeypatch.setattr("daemon.intake.birth_time.CLOCK_STEP", -1.0)  # it was queued in the moment of its birth
         how(Path(os.fsdecode(path)))
         settled = {path: Fingerprint.of(os.lstat(path))}
-        assert gate.admit_all(settled, held={path} if held else set()) == {path: AdmitResult.QUEUED}
+        assert admitter.admit_all(settled, held={path} if held else set()) == {path: AdmitResult.QUEUED}
         job = library.job_at(path)
         assert job is not None
         assert store.changed_from(job.id) == ({digest_of(PNG)} if same else frozenset())
 
     def test_a_described_file_that_is_moved_over_another_is_not_that_one_changed(
-        self, gate: Admitter, store: JobStore, library: Library, inbox: Path, path: bytes
+        self, admitter: Admitter, store: JobStore, library: Library, inbox: Path, path: bytes
     ) -> None:
         other = drop(inbox, "other.png", PNG + b"mountain")
-        enter(gate, other)
+        enter(admitter, other)
         describe(store)
         Path(os.fsdecode(other)).rename(os.fsdecode(path))
-        assert gate.admit_all({path: Fingerprint.of(os.lstat(path))}, held={path}) == {path: AdmitResult.KNOWN}
+        assert admitter.admit_all({path: Fingerprint.of(os.lstat(path))}, held={path}) == {path: AdmitResult.KNOWN}
         job = library.job_at(path)
         assert job is not None
         assert job.digest == digest_of(PNG + b"mountain")
         assert store.changed_from(job.id) == frozenset()
 
-    def test_nor_is_one_that_cannot_bring_its_job_along(
-        self, gate: Admitter, store: JobStore, library: Library, inbox: Path
+    def test_a_move_whose_job_cannot_follow_is_not_one_either(
+        self, admitter: Admitter, store: JobStore, library: Library, inbox: Path
     ) -> None:
         other = drop(inbox, "other.png", PNG + b"mountain")
-        enter(gate, other)
+        enter(admitter, other)
         describe(store)
         path = drop(inbox, "IMG_1.png")
-        enter(gate, path)
+        enter(admitter, path)
         describe(store)
         Path(os.fsdecode(other)).rename(os.fsdecode(path))
-        assert gate.admit_all({path: Fingerprint.of(os.lstat(path))}, held={path}) == {path: AdmitResult.QUEUED}
+        assert admitter.admit_all({path: Fingerprint.of(os.lstat(path))}, held={path}) == {path: AdmitResult.QUEUED}
         job = library.job_at(path)
         assert job is not None
         assert store.changed_from(job.id) == frozenset()
 
-    def test_a_missing_file_that_is_back_is_told_once(
-        self, gate: Admitter, store: JobStore, library: Library, path: bytes
+    def test_a_missing_file_that_is_back_is_reported_once(
+        self, admitter: Admitter, store: JobStore, library: Library, path: bytes
     ) -> None:
         store.presence.mark_missing([path])
-        assert enter(gate, path) is AdmitResult.KNOWN
+        assert enter(admitter, path) is AdmitResult.KNOWN
         job = library.job_at(path)
         assert job is not None
         assert job.missing_since is None
-        assert (gate.take_returned(), gate.take_returned()) == ([path], [])
+        assert (admitter.take_returned(), admitter.take_returned()) == ([path], [])
 
 
 class TestALostDatabase:
     """The description stands beside the file, and the database knows nothing of it."""
 
-    def test_is_taken_back_and_nobody_is_asked(
-        self, gate: Admitter, store: JobStore, library: Library, inbox: Path
+    def test_a_description_is_restored_without_the_model(
+        self, admitter: Admitter, store: JobStore, library: Library, inbox: Path
     ) -> None:
         path = drop(inbox, "a.png")
         writer.write(said := description_of(settled(path)))
         before = (inbox / "a.png.md").read_bytes(), (inbox / "a.png.smolwatch.json").read_bytes()
-        assert enter(gate, path) is AdmitResult.KNOWN
+        assert enter(admitter, path) is AdmitResult.KNOWN
         job = library.job_at(path)
         assert job is not None
         assert (job.state, library.description(job.id)) == (JobState.DONE, said)
         assert store.claim("worker", lease_seconds=60) is None
         assert ((inbox / "a.png.md").read_bytes(), (inbox / "a.png.smolwatch.json").read_bytes()) == before
 
-    def test_but_not_where_the_record_is_about_other_bytes_or_damaged(
-        self, gate: Admitter, store: JobStore, inbox: Path
+    def test_a_record_of_other_content_or_a_damaged_one_is_not_restored(
+        self, admitter: Admitter, store: JobStore, inbox: Path
     ) -> None:
         for name in ("a.png", "b.png"):
             writer.write(description_of(settled(drop(inbox, name))))
         (inbox / "a.png").write_bytes(PNG + b"mountain")
         (inbox / "b.png.smolwatch.json").write_text("{")
         for name in ("a.png", "b.png"):
-            assert enter(gate, os.fsencode(inbox / name)) is AdmitResult.QUEUED
+            assert enter(admitter, os.fsencode(inbox / name)) is AdmitResult.QUEUED
 
-    def test_nor_where_the_database_knows_the_path(self, gate: Admitter, store: JobStore, inbox: Path) -> None:
+    def test_a_path_that_the_database_has_is_not_restored(
+        self, admitter: Admitter, store: JobStore, inbox: Path
+    ) -> None:
         path = drop(inbox, "a.png")
-        enter(gate, path)
+        enter(admitter, path)
         describe(store)
         (inbox / "a.png").write_bytes(PNG + b"mountain")
         writer.write(description_of(settled(path)))
-        assert enter(gate, path) is AdmitResult.QUEUED
+        assert enter(admitter, path) is AdmitResult.QUEUED

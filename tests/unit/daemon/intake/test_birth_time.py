@@ -40,7 +40,7 @@ def test_a_file_is_born_when_it_is_made_and_not_when_it_is_written(file: Path) -
     assert birth_of(os.fsencode(file)) == born
 
 
-def test_a_file_that_is_written_anew_in_place_is_the_same(file: Path) -> None:
+def test_a_file_that_is_rewritten_in_place_is_the_same(file: Path) -> None:
     job = job_of(file)
     file.write_bytes(b"other bytes")
     assert same(file, job)

@@ -9,7 +9,7 @@ import pytest
 
 from config.load import load_settings
 from config.settings import InboxSettings
-from daemon.intake.filters import OURS, SYMLINK, Filters, filters_of, of_mode
+from daemon.intake.filters import OURS, SYMLINK, Filters, filters_of, reject_mode
 
 FILTERS = Filters(InboxSettings())
 
@@ -39,7 +39,7 @@ OF_THE_SYSTEM = (
 
 @pytest.mark.parametrize("name", [*map(os.fsencode, ORDINARY), b"b\xff.jpg"])
 def test_ordinary_names_are_taken(name: bytes) -> None:
-    assert FILTERS.of_file(name) is None
+    assert FILTERS.reject_file(name) is None
 
 
 @pytest.mark.parametrize(
@@ -51,19 +51,19 @@ def test_ordinary_names_are_taken(name: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("hidden", [False, True])
-def test_names_of_programs_and_of_the_system_are_turned_away_in_words(what: str, name: str, hidden: bool) -> None:
-    turned = Filters(InboxSettings(hidden=hidden)).of_file(name.encode())
+def test_names_of_programs_and_of_the_system_are_rejected_with_a_sentence(what: str, name: str, hidden: bool) -> None:
+    turned = Filters(InboxSettings(hidden=hidden)).reject_file(name.encode())
     assert turned is not None
     assert turned.code == "ignored-name"
     assert what in turned.reason
     assert turned.allowed_by.startswith('inbox.ignore = ["!')
 
 
-def test_a_name_that_is_not_final_yet_is_said_to_be_waited_for() -> None:
-    turned = FILTERS.of_file(b"beach.jpg.part")
+def test_a_temporary_name_is_rejected_with_the_note_that_the_final_name_is_picked_up() -> None:
+    turned = FILTERS.reject_file(b"beach.jpg.part")
     assert turned is not None
     assert turned.reason == (
-        "Named like a file that is still being fetched or written ('*.part'); it is taken when it has its final name."
+        "Named like a file that is still being fetched or written ('*.part'); it is picked up under its final name."
     )
 
 
@@ -96,7 +96,7 @@ KINDS = {
 @pytest.mark.parametrize(("what", "name"), [(what, name) for what, names in KINDS.items() for name in names])
 @pytest.mark.parametrize("hidden", [False, True])
 def test_folders_of_programs_and_of_the_system_are_not_entered(what: str, name: str, hidden: bool) -> None:
-    turned = Filters(InboxSettings(hidden=hidden)).of_folder(name.encode())
+    turned = Filters(InboxSettings(hidden=hidden)).reject_folder(name.encode())
     assert turned is not None
     assert turned.code == "ignored-folder"
     assert what in turned.reason
@@ -107,78 +107,78 @@ def test_folders_of_programs_and_of_the_system_are_not_entered(what: str, name: 
     "name", ["holiday", "thumbs up", "Trash metal", "2024.01", "CVs", "recycled", "apps", "key", "My.Bandcamp", "@home"]
 )
 def test_ordinary_folders_are_entered(name: str) -> None:
-    assert FILTERS.of_folder(name.encode()) is None
+    assert FILTERS.reject_folder(name.encode()) is None
 
 
-def test_hidden_files_and_folders_are_taken_when_asked_for() -> None:
+def test_hidden_files_and_folders_are_admitted_by_the_setting() -> None:
     asked = Filters(InboxSettings(hidden=True))
-    for judge in (FILTERS.of_file, FILTERS.of_folder):
+    for judge in (FILTERS.reject_file, FILTERS.reject_folder):
         turned = judge(b".holiday")
         assert turned is not None
         assert "hidden" in turned.reason
         assert turned.allowed_by == "inbox.hidden = true"
-    assert asked.of_file(b".beach.jpg") is None
-    assert asked.of_folder(b".holiday") is None
+    assert asked.reject_file(b".beach.jpg") is None
+    assert asked.reject_folder(b".holiday") is None
 
 
 def test_the_settings_add_to_the_built_in_rules_and_take_them_back() -> None:
     filters = Filters(InboxSettings(ignore=("*.png", "!*.BAK"), ignore_folders=("private", "!thumbs", "!.Trash")))
-    turned = filters.of_file(b"beach.PNG")
+    turned = filters.reject_file(b"beach.PNG")
     assert turned is not None
     assert turned.reason == "The name matches '*.png' of inbox.ignore."
-    assert filters.of_file(b"beach.jpg.bak") is None
-    assert filters.of_file(b"beach.jpg.part") is not None
-    inside = filters.of_folder(b"Private")
+    assert filters.reject_file(b"beach.jpg.bak") is None
+    assert filters.reject_file(b"beach.jpg.part") is not None
+    inside = filters.reject_folder(b"Private")
     assert inside is not None
     assert inside.reason == "In a folder that matches 'private' of inbox.ignore_folders."
-    assert filters.of_folder(b"Thumbs") is None
-    assert filters.of_folder(b".trash") is None
-    assert filters.of_folder(b".Trash-1000") is not None
+    assert filters.reject_folder(b"Thumbs") is None
+    assert filters.reject_folder(b".trash") is None
+    assert filters.reject_folder(b".Trash-1000") is not None
 
 
 def test_what_takes_a_rule_back_is_what_the_refusal_names() -> None:
-    turned = FILTERS.of_folder(b"found.001")
+    turned = FILTERS.reject_folder(b"found.001")
     assert turned is not None
     assert turned.allowed_by == 'inbox.ignore_folders = ["!found.[0-9][0-9][0-9]"]'
     chosen = tomllib.loads(turned.allowed_by)["inbox"]["ignore_folders"]
-    assert Filters(InboxSettings(ignore_folders=tuple(chosen))).of_folder(b"found.001") is None
+    assert Filters(InboxSettings(ignore_folders=tuple(chosen))).reject_folder(b"found.001") is None
 
 
 def test_a_name_counts_however_its_accents_are_written() -> None:
     filters = Filters(InboxSettings(ignore_folders=("Gel\u00f6scht",)))
-    assert filters.of_folder("Gelo\u0308scht".encode()) is not None
+    assert filters.reject_folder("Gelo\u0308scht".encode()) is not None
 
 
 @pytest.mark.parametrize("name", [b"beach.jpg.smolwatch.json", b"beach.jpg.md", b".sw-1a2b.tmp", b".sw-part"])
-def test_our_own_files_are_known_as_ours(name: bytes) -> None:
-    turned = Filters(InboxSettings(hidden=True)).of_file(name)
+def test_our_own_files_are_recognised(name: bytes) -> None:
+    turned = Filters(InboxSettings(hidden=True)).reject_file(name)
     assert turned is not None
     assert turned.code == OURS
 
 
-def test_a_path_is_judged_by_its_folders_too() -> None:
-    assert FILTERS.of_path(b"/in", b"/in/holiday/beach.jpg") is None
-    turned = FILTERS.of_path(b"/in", b"/in/Photos.photoslibrary/originals/beach.jpg")
+def test_a_path_is_rejected_by_its_folders_too() -> None:
+    assert FILTERS.reject_path(b"/in", b"/in/holiday/beach.jpg") is None
+    turned = FILTERS.reject_path(b"/in", b"/in/Photos.photoslibrary/originals/beach.jpg")
     assert turned is not None
     assert turned.code == "ignored-folder"
 
 
-def test_a_folder_is_judged_as_a_folder_and_a_file_as_a_file() -> None:
-    assert FILTERS.of_path(b"/in", b"/in/A.photoslibrary") is None, "a file of that name"
-    assert FILTERS.of_path(b"/in", b"/in/A.photoslibrary", is_folder=True) is not None
-    assert FILTERS.of_path(b"/in", b"/in/old.bak", is_folder=True) is None
-    assert FILTERS.of_path(b"/in", b"/in/old.bak/beach.jpg") is None
+def test_a_folder_is_judged_by_the_rules_of_folders_and_a_file_by_those_of_files() -> None:
+    assert FILTERS.reject_path(b"/in", b"/in/A.photoslibrary") is None, "a file of that name"
+    assert FILTERS.reject_path(b"/in", b"/in/A.photoslibrary", is_folder=True) is not None
+    assert FILTERS.reject_path(b"/in", b"/in/old.bak", is_folder=True) is None
+    assert FILTERS.reject_path(b"/in", b"/in/old.bak/beach.jpg") is None
 
 
-def test_the_way_to_a_path_is_judged_from_the_inbox_on() -> None:
-    assert FILTERS.of_way(b"/in", b"/in/a/b/beach.jpg.part") is None
-    assert FILTERS.of_way(b"/in", b"/in/a/.Trash/b/beach.jpg") is not None
-    assert FILTERS.of_way(b"/in", b"/in/.Trash") is None, "the folder itself does not lie in it"
+def test_only_parents_below_the_inbox_are_judged() -> None:
+    assert FILTERS.reject_parents(b"/in", b"/in/a/b/beach.jpg.part") is None
+    assert FILTERS.reject_parents(b"/in", b"/in/a/.Trash/b/beach.jpg") is not None
+    assert FILTERS.reject_parents(b"/in", b"/in/.Trash") is None, "the folder itself does not lie in it"
 
 
 @pytest.mark.parametrize("path", [b"/home/me/.git/inbox/beach.jpg", b"/elsewhere/.Trash/beach.jpg", b"/home/me/.git"])
 def test_the_inbox_own_place_is_not_judged_and_neither_is_what_lies_elsewhere(path: bytes) -> None:
-    assert FILTERS.of_path(b"/home/me/.git/inbox", path) is None
+    assert FILTERS.reject_path(b"/home/me/.git/inbox", path) is None
 
 
 def own(tmp_path: Path, inbox: Path) -> Filters:
@@ -186,34 +186,34 @@ def own(tmp_path: Path, inbox: Path) -> Filters:
     return filters_of(settings, os.fsencode(inbox))
 
 
-def test_a_home_inside_the_inbox_is_not_looked_at(tmp_path: Path) -> None:
+def test_a_home_inside_the_inbox_is_ignored(tmp_path: Path) -> None:
     root, filters = os.fsencode(tmp_path), own(tmp_path, tmp_path)
-    turned = filters.of_path(root, os.fsencode(tmp_path / "home" / "data" / "smolwatch.db-wal"))
+    turned = filters.reject_path(root, os.fsencode(tmp_path / "home" / "data" / "smolwatch.db-wal"))
     assert turned is not None
     assert turned.code == OURS
-    assert filters.of_path(root, os.fsencode(tmp_path / "homely" / "beach.jpg")) is None
+    assert filters.reject_path(root, os.fsencode(tmp_path / "homely" / "beach.jpg")) is None
 
 
-def test_an_inbox_inside_the_home_is_looked_at(tmp_path: Path) -> None:
+def test_an_inbox_inside_the_home_is_searched(tmp_path: Path) -> None:
     inbox = tmp_path / "home" / "inbox"
-    assert own(tmp_path, inbox).of_path(os.fsencode(inbox), os.fsencode(inbox / "data" / "beach.jpg")) is None
+    assert own(tmp_path, inbox).reject_path(os.fsencode(inbox), os.fsencode(inbox / "data" / "beach.jpg")) is None
 
 
-def test_where_the_home_is_the_inbox_its_own_folders_are_not_looked_at(tmp_path: Path) -> None:
+def test_where_the_home_is_the_inbox_its_own_folders_are_ignored(tmp_path: Path) -> None:
     home = tmp_path / "home"
     filters = own(tmp_path, home)
     for name in ("config", "data", "logs"):
-        assert filters.of_path(os.fsencode(home), os.fsencode(home / name / "beach.jpg")) is not None
-    assert filters.of_path(os.fsencode(home), os.fsencode(home / "holiday" / "beach.jpg")) is None
+        assert filters.reject_path(os.fsencode(home), os.fsencode(home / name / "beach.jpg")) is not None
+    assert filters.reject_path(os.fsencode(home), os.fsencode(home / "holiday" / "beach.jpg")) is None
 
 
-def test_links_and_pipes_are_turned_away_files_and_folders_are_not(tmp_path: Path) -> None:
+def test_links_and_pipes_are_rejected_files_and_folders_are_not(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()
-    assert of_mode(os.lstat(tmp_path / "link").st_mode) is SYMLINK
-    pipe = of_mode(os.lstat(tmp_path / "pipe").st_mode)
+    assert reject_mode(os.lstat(tmp_path / "link").st_mode) is SYMLINK
+    pipe = reject_mode(os.lstat(tmp_path / "pipe").st_mode)
     assert pipe is not None
     assert pipe.code == "not-regular"
-    assert of_mode(os.lstat(tmp_path / "file").st_mode) is None
-    assert of_mode(stat.S_IFDIR) is None
+    assert reject_mode(os.lstat(tmp_path / "file").st_mode) is None
+    assert reject_mode(stat.S_IFDIR) is None

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.intake.live_photo_pairs import Partner, distance, look_at, names_beside, pair_by_name, reason, stem_of
+from daemon.intake.live_photo_pairs import (
+    Partner,
+    distance,
+    pair_by_name,
+    pair_reason,
+    possible_partners,
+    read_half,
+    stem_of,
+)
 from daemon.media.live_photo import LivePhotoHalf
 from storage.records import MediaKind
 
@@ -11,25 +19,25 @@ PICTURE, FILM = (LivePhotoHalf(kind, None, True) for kind in (MediaKind.IMAGE, M
 
 def test_the_reason_names_the_other_half_from_the_files_own_folder() -> None:
     partner = Partner(b"/inbox/stills/IMG_1.HEIC", by_name=False)
-    assert reason(b"/inbox/films/IMG_1.MOV", False, partner) == (
+    assert pair_reason(b"/inbox/films/IMG_1.MOV", False, partner) == (
         "It is the moving half of a Live Photo: described together with its picture, ../stills/IMG_1.HEIC."
     )
-    assert reason(b"/inbox/stills/IMG_1.MOV", False, partner).endswith("its picture, IMG_1.HEIC.")
+    assert pair_reason(b"/inbox/stills/IMG_1.MOV", False, partner).endswith("its picture, IMG_1.HEIC.")
 
 
 def test_a_pair_by_name_alone_says_so_and_what_to_do() -> None:
-    assert reason(b"/inbox/a.jpg", True, Partner(b"/inbox/a.mov", by_name=True)) == (
+    assert pair_reason(b"/inbox/a.jpg", True, Partner(b"/inbox/a.mov", by_name=True)) == (
         "Taken for the picture of a Live Photo, by its name alone: described together with a.mov, which came first. "
         "If it is not, give it another name."
     )
 
 
 def test_other_halves_are_looked_for_under_the_names_that_they_have() -> None:
-    beside = names_beside(b"/inbox/IMG_1.HEIC")
+    beside = possible_partners(b"/inbox/IMG_1.HEIC")
     assert {b"/inbox/IMG_1.MOV", b"/inbox/IMG_1.mov", b"/inbox/img_1.mov", b"/inbox/IMG_1.MP4"} <= set(beside)
-    assert b"/inbox/Beach.JPG" in names_beside(b"/inbox/Beach.mov")
-    assert b"/inbox/BEACH.HEIC" in names_beside(b"/inbox/Beach.mov")
-    assert names_beside(b"/inbox/a.png") == names_beside(b"/inbox/mov") == []
+    assert b"/inbox/Beach.JPG" in possible_partners(b"/inbox/Beach.mov")
+    assert b"/inbox/BEACH.HEIC" in possible_partners(b"/inbox/Beach.mov")
+    assert possible_partners(b"/inbox/a.png") == possible_partners(b"/inbox/mov") == []
 
 
 def test_the_nearest_is_in_the_same_folder_then_of_the_same_name() -> None:
@@ -60,4 +68,4 @@ def test_stems_are_compared_without_regard_to_case_and_to_how_accents_are_writte
 
 
 def test_what_cannot_be_read_is_no_half() -> None:
-    assert look_at(b"/nothing/here.mov", 1000) is None
+    assert read_half(b"/nothing/here.mov", 1000) is None

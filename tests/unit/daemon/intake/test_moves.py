@@ -33,7 +33,7 @@ def describe(store: JobStore, path: bytes) -> int:
     return job
 
 
-def test_a_waiting_job_goes_along(moves: Moves, store: JobStore, library: Library, inbox: Path) -> None:
+def test_a_waiting_job_moves_too(moves: Moves, store: JobStore, library: Library, inbox: Path) -> None:
     old, new = drop(inbox, "old.png"), os.fsencode(inbox / "new.png")
     job = queue(store, old)
     (inbox / "old.png").rename(inbox / "new.png")

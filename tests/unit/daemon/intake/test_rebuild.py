@@ -30,7 +30,7 @@ def describe(inbox: Path, *names: str) -> list[bytes]:
     return paths
 
 
-def test_what_stands_beside_the_files_comes_back_and_the_rest_is_counted(
+def test_descriptions_are_restored_from_sidecars_and_the_rest_is_counted(
     settings: Settings, store: JobStore, library: Library, inbox: Path
 ) -> None:
     paths = describe(inbox, "a.png", "trip/b.png")
@@ -43,9 +43,9 @@ def test_what_stands_beside_the_files_comes_back_and_the_rest_is_counted(
     drop(inbox, "notes.txt", b"hello")
     (inbox / "notes.txt.smolwatch.json").write_bytes((inbox / "a.png.smolwatch.json").read_bytes())
     store.admit(settled(drop(inbox, "known.png")), model=MODEL, recipe=RECIPE, max_attempts=3)
-    tally = rebuilt(settings, store, library)
-    assert (tally.taken, tally.known, tally.unreadable) == (2, 1, 1)
-    assert tally.others == Counter(
+    counts = rebuilt(settings, store, library)
+    assert (counts.taken, counts.known, counts.unreadable) == (2, 1, 1)
+    assert counts.others == Counter(
         {SidecarContent.NO_RECORD: 1, SidecarContent.DAMAGED: 1, SidecarContent.OTHER_BYTES: 1, SidecarContent.NONE: 1}
     )
     for path in paths:
@@ -54,7 +54,18 @@ def test_what_stands_beside_the_files_comes_back_and_the_rest_is_counted(
         assert (job.state, library.description(job.id)) == (JobState.DONE, description_of(settled(path)))
 
 
-def test_done_again_nothing_is_taken_twice(settings: Settings, store: JobStore, library: Library, inbox: Path) -> None:
+def test_a_home_inside_the_inbox_is_not_entered(
+    settings: Settings, store: JobStore, library: Library, inbox: Path
+) -> None:
+    around = settings.model_copy(update={"inbox": settings.inbox.model_copy(update={"path": settings.home.parent})})
+    describe(settings.home.parent.resolve(), "a.png")
+    describe(settings.sidecar_folder.parent.resolve(), "own.png")
+    assert rebuilt(around, store, library).taken == 1
+
+
+def test_a_second_rebuild_restores_nothing_twice(
+    settings: Settings, store: JobStore, library: Library, inbox: Path
+) -> None:
     describe(inbox, "a.png")
     assert [rebuilt(settings, store, library).taken for _ in range(2)] == [1, 0]
 
@@ -70,14 +81,14 @@ def test_those_of_folders_that_cannot_be_written_come_back_from_the_mirror(
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_broken_off_it_goes_on_where_it_was(
+def test_an_interrupted_rebuild_continues(
     settings: Settings, store: JobStore, library: Library, inbox: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     monkeypatch.setattr("daemon.intake.rebuild.BATCH", batch)
     describe(inbox, "a.png", "b.png", "c.png")
     next(iter(rebuild(settings, store, library)))
-    tally = rebuilt(settings, store, library)
-    assert (tally.known, tally.taken) == (batch, 3 - batch)
+    counts = rebuilt(settings, store, library)
+    assert (counts.known, counts.taken) == (batch, 3 - batch)
 
 
 def test_a_video_comes_back_with_its_timeline(

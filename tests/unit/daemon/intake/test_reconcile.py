@@ -44,8 +44,8 @@ class House(PublishingHouse):
         own = {file for file in files if is_sidecar_name(os.path.basename(file))}
         return self.reconciler.swept(files - own, own, is_asked=is_asked)
 
-    def left(self, *names: str) -> None:
-        self.reconciler.left([self.path(name) for name in names])
+    def names_freed(self, *names: str) -> None:
+        self.reconciler.names_freed([self.path(name) for name in names])
 
     def path(self, name: str) -> bytes:
         return os.fsencode(self.inbox / name)
@@ -53,7 +53,7 @@ class House(PublishingHouse):
     def is_missing(self, name: str) -> bool:
         return self.job(self.path(name)).missing_since is not None
 
-    def standing(self, name: str) -> list[str]:
+    def present(self, name: str) -> list[str]:
         """Which sidecars stand beside the file."""
         return [suffix for suffix in SUFFIXES if (self.inbox / (name + suffix)).exists()]
 
@@ -83,17 +83,17 @@ class TestMissing:
         house.sweep()
         assert (house.is_missing("a.png"), house.is_missing("b.png")) == (True, False)
 
-    def test_what_was_heard_of_is_marked_at_once(self, house: House) -> None:
+    def test_a_reported_path_is_marked_at_once(self, house: House) -> None:
         house.describe("a.png", "b.png")
         (house.inbox / "a.png").unlink()
-        house.left("a.png", "b.png", "never seen.png")
+        house.names_freed("a.png", "b.png", "never seen.png")
         assert (house.is_missing("a.png"), house.is_missing("b.png")) == (True, False)
 
-    def test_a_file_that_was_replaced_before_anybody_looked_is_marked_too(self, house: House) -> None:
+    def test_a_file_that_was_replaced_before_the_event_was_handled_is_marked_too(self, house: House) -> None:
         house.describe("a.png")
         (house.inbox / "a.png").unlink()
         (house.inbox / "a.png").write_bytes(b"another one")
-        house.left("a.png")
+        house.names_freed("a.png")
         assert house.is_missing("a.png")
 
     def test_a_file_that_appears_while_the_list_is_made_is_not_missing(self, house: House) -> None:
@@ -101,14 +101,14 @@ class TestMissing:
         house.reconciler.swept(set(), set())
         assert not house.is_missing("a.png")
 
-    def test_with_the_inbox_away_nothing_is_missing(self, house: House) -> None:
+    def test_while_the_inbox_is_missing_no_file_counts_as_missing(self, house: House) -> None:
         house.describe("a.png")
         shutil.rmtree(house.inbox)
         house.reconciler.swept(set(), set())
-        house.left("a.png")
+        house.names_freed("a.png")
         assert not house.is_missing("a.png")
 
-    def test_a_hundred_thousand_jobs_are_held_against_the_inbox_in_little_time(
+    def test_a_hundred_thousand_jobs_are_reconciled_quickly(
         self, house: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What is measured is ours alone: no file is looked at when nothing has changed."""
@@ -124,13 +124,13 @@ class TestOrphans:
     def test_sidecars_of_a_file_that_is_gone_are_counted_and_kept(self, house: House) -> None:
         house.describe("a.png", "b.png")
         (house.inbox / "a.png").unlink()
-        house.left("a.png")
+        house.names_freed("a.png")
         assert house.reconciler.orphans == 1
         house.clock.advance(GRACE.total_seconds() * 2)
         house.sweep()
-        assert (house.reconciler.orphans, house.standing("a.png")) == (1, list(SUFFIXES))
+        assert (house.reconciler.orphans, house.present("a.png")) == (1, list(SUFFIXES))
 
-    def test_a_person_who_removes_them_is_no_longer_told_of_them(self, house: House) -> None:
+    def test_orphans_that_the_user_removes_are_no_longer_counted(self, house: House) -> None:
         house.describe("a.png")
         for name in ("a.png", "a.png.md", "a.png.smolwatch.json"):
             (house.inbox / name).unlink()
@@ -138,7 +138,7 @@ class TestOrphans:
         assert house.reconciler.orphans == 0
 
     @pytest.mark.parametrize("is_gone", [False, True])
-    def test_those_in_the_mirror_count(self, house: House, is_gone: bool) -> None:
+    def test_sidecars_in_the_mirror_count(self, house: House, is_gone: bool) -> None:
         house.describe("a.png")
         for suffix in SUFFIXES:
             away = Path(f"{house.mirror}{house.inbox}/a.png{suffix}")
@@ -149,9 +149,7 @@ class TestOrphans:
         assert house.sweep() == 0, "they stand there, so they are not missing"
         assert house.reconciler.orphans == int(is_gone)
 
-    def test_a_file_that_goes_before_its_sidecars_come_home_is_an_orphan_and_no_work_without_end(
-        self, house: House
-    ) -> None:
+    def test_a_file_that_disappears_before_its_sidecars_leave_the_mirror_is_an_orphan(self, house: House) -> None:
         house.describe("a.png")
         for suffix in SUFFIXES:
             away = Path(f"{house.mirror}{house.inbox}/a.png{suffix}")
@@ -166,21 +164,21 @@ class TestOrphans:
         house.sweep()
         assert house.reconciler.orphans == 1
 
-    def test_when_wished_ours_go_after_an_hour_and_no_sooner(self, house_removes: House) -> None:
+    def test_with_the_setting_remove_unedited_orphans_go_after_an_hour(self, house_removes: House) -> None:
         house = house_removes
         house.describe("a.png", "b.png")
         (house.inbox / "a.png").unlink()
         house.sweep()
         house.clock.advance((GRACE - timedelta(seconds=1)).total_seconds())
         house.sweep()
-        assert house.standing("a.png") == list(SUFFIXES)
+        assert house.present("a.png") == list(SUFFIXES)
         house.clock.advance(1)
         house.sweep()
-        assert (house.standing("a.png"), house.standing("b.png")) == ([], list(SUFFIXES))
+        assert (house.present("a.png"), house.present("b.png")) == ([], list(SUFFIXES))
         assert house.reconciler.orphans == 0
         assert house.description(house.path("a.png")).answers["caption"] == "A beach.", "the database keeps it"
 
-    def test_what_a_person_wrote_and_what_is_not_ours_stays(self, house_removes: House) -> None:
+    def test_edited_and_foreign_files_stay(self, house_removes: House) -> None:
         house = house_removes
         house.describe("a.png", "b.png", "c.png")
         words = (house.inbox / "a.png.md").read_text().replace("A beach.", "Our beach.")
@@ -193,11 +191,11 @@ class TestOrphans:
         house.sweep()
         house.clock.advance(GRACE.total_seconds())
         house.sweep()
-        assert [house.standing(name) for name in ("a.png", "b.png", "c.png")] == [[".md"]] * 3
+        assert [house.present(name) for name in ("a.png", "b.png", "c.png")] == [[".md"]] * 3
         assert (house.inbox / "a.png.md").read_text() == words
         assert (house.inbox / "elsewhere").exists()
 
-    def test_those_of_a_file_that_came_back_stay(self, house_removes: House) -> None:
+    def test_sidecars_of_a_file_that_came_back_stay(self, house_removes: House) -> None:
         house = house_removes
         house.describe("a.png")
         (house.inbox / "a.png").rename(house.inbox.parent / "a.png")
@@ -205,9 +203,9 @@ class TestOrphans:
         (house.inbox.parent / "a.png").rename(house.inbox / "a.png")
         house.clock.advance(GRACE.total_seconds())
         house.sweep()
-        assert house.standing("a.png") == list(SUFFIXES)
+        assert house.present("a.png") == list(SUFFIXES)
 
-    def test_those_in_the_mirror_go_too(self, house_removes: House) -> None:
+    def test_orphans_in_the_mirror_are_removed_too(self, house_removes: House) -> None:
         house = house_removes
         house.describe("a.png")
         away = Path(f"{house.mirror}{house.inbox}/a.png.md")
@@ -217,11 +215,11 @@ class TestOrphans:
         house.sweep()
         house.clock.advance(GRACE.total_seconds())
         house.sweep()
-        assert (house.standing("a.png"), away.exists()) == ([], False)
+        assert (house.present("a.png"), away.exists()) == ([], False)
 
 
 class TestMissingSidecars:
-    def test_they_are_written_again_with_the_same_words_and_without_the_model(self, house: House) -> None:
+    def test_they_are_written_again_with_the_same_text_and_without_the_model(self, house: House) -> None:
         house.describe("a.png", "b.png")
         before = {suffix: (house.inbox / f"a.png{suffix}").read_bytes() for suffix in SUFFIXES}
         for suffix in SUFFIXES:
@@ -232,7 +230,9 @@ class TestMissingSidecars:
         assert house.story(house.path("a.png")).count("Described.") == 1
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
-    def test_one_of_them_is_enough_and_what_a_person_wrote_in_the_other_stays(self, house: House, suffix: str) -> None:
+    def test_one_missing_sidecar_is_enough_and_the_users_text_in_the_other_stays(
+        self, house: House, suffix: str
+    ) -> None:
         house.describe("a.png")
         (other,) = set(SUFFIXES) - {suffix}
         file = house.inbox / f"a.png{other}"
@@ -240,21 +240,21 @@ class TestMissingSidecars:
         (house.inbox / f"a.png{suffix}").unlink()
         assert house.sweep() == 1
         house.work("Something else.")
-        assert house.standing("a.png") == list(SUFFIXES)
+        assert house.present("a.png") == list(SUFFIXES)
         assert "Our beach." in file.read_text()
 
-    def test_all_is_well_when_they_stand(self, house: House) -> None:
+    def test_nothing_is_restored_while_all_sidecars_exist(self, house: House) -> None:
         house.describe("a.png", "b" * 251 + ".png")
         assert house.sweep() == 0
 
-    def test_a_file_of_somebody_elses_in_their_place_is_not_missing(self, house: House) -> None:
+    def test_a_foreign_file_in_the_place_of_a_sidecar_is_not_missing(self, house: House) -> None:
         house.describe("a.png")
         (house.inbox / "a.png.md").unlink()
         (house.inbox / "a.png.md").mkdir()
         house.reconciler.swept({house.path("a.png")}, {house.path("a.png.smolwatch.json")})
         assert house.job(house.path("a.png")).state is JobState.DONE
 
-    def test_a_file_with_other_bytes_gets_none_of_the_old_ones(self, house: House) -> None:
+    def test_a_file_with_other_content_gets_no_old_description(self, house: House) -> None:
         house.describe("a.png")
         (house.inbox / "a.png.md").unlink()
         (house.inbox / "a.png").write_bytes(b"other bytes")
@@ -264,23 +264,23 @@ class TestMissingSidecars:
         house.describe("a.png")
         assert house.reconciler.swept({house.path("a.png")}, set()) == 0
 
-    def test_a_person_who_wants_none_has_none(self, tmp_path: Path) -> None:
+    def test_with_the_setting_leave_none_are_restored(self, tmp_path: Path) -> None:
         house = House(tmp_path / "home", missing="leave")
         house.describe("a.png")
         (house.inbox / "a.png.md").unlink()
         assert house.sweep() == 0
         house.close()
 
-    def test_of_many_some_wait_for_the_next_sweep(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("daemon.intake.reconcile.MOST_RESTORED", 2)
+    def test_beyond_the_maximum_they_wait_for_the_next_sweep(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("daemon.intake.reconcile.MAX_RESTORED", 2)
         house.describe("a.png", "b.png", "c.png")
         for name in ("a.png", "b.png", "c.png"):
             (house.inbox / f"{name}.md").unlink()
         assert [house.sweep(), house.sweep(), house.sweep()] == [2, 1, 0]
 
-    def test_a_program_that_removes_them_again_and_again_is_not_followed_each_time_but_a_person_is(
-        self, house: House
-    ) -> None:
+    def test_repeated_removals_are_restored_once_an_hour_and_on_request(self, house: House) -> None:
         house.describe("a.png")
 
         def removed_and_swept(*, is_asked: bool = False) -> int:
@@ -302,10 +302,10 @@ class TestMissingSidecars:
         house.sweep()
         house.clock.advance(GRACE.total_seconds())
         house.sweep()
-        assert house.standing("a.png") == []
+        assert house.present("a.png") == []
         (house.inbox.parent / "a.png").rename(house.inbox / "a.png")
         house.store.presence.mark_found([house.job(house.path("a.png")).id])
         house.reconciler.returned([house.path("a.png")])
         house.work("Something else.")
-        assert house.standing("a.png") == list(SUFFIXES)
+        assert house.present("a.png") == list(SUFFIXES)
         assert "A beach." in (house.inbox / "a.png.md").read_text()

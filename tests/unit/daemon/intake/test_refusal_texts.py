@@ -26,11 +26,11 @@ def refused(code: str, kind: str | None = None, reason: str = "") -> Refusal:
 def test_what_is_never_described_is_counted_apart_from_what_waits() -> None:
     assert refusal_texts.skipped(COUNTS) == {"mp3": 200, "flac": 100, "pdf": 80, "text": 32}
     assert refusal_texts.waiting(COUNTS) == {"not-downloaded": 2, "no-access": 1}
-    assert refusal_texts.waits_in_words(refusal_texts.waiting(COUNTS)) == "2 not downloaded, 1 not readable"
+    assert refusal_texts.waiting_text(refusal_texts.waiting(COUNTS)) == "2 not downloaded, 1 not readable"
 
 
-def test_kinds_of_one_family_are_counted_together_in_words() -> None:
-    assert refusal_texts.in_words(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 text files"
+def test_kinds_of_one_family_are_counted_together() -> None:
+    assert refusal_texts.skipped_text(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 texts"
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_kinds_of_one_family_are_counted_together_in_words() -> None:
         ),
     ],
 )
-def test_a_line_of_words_stays_short(kinds: dict[str, int], words: str) -> None:
-    assert refusal_texts.in_words(kinds) == words
+def test_a_summary_line_stays_short(kinds: dict[str, int], words: str) -> None:
+    assert refusal_texts.skipped_text(kinds) == words
 
 
 @pytest.mark.parametrize("code", ["own-file", "ignored-name", "ignored-folder", "some-rule-to-come"])
-def test_names_that_a_rule_turns_away_are_not_written_down(code: str) -> None:
+def test_rejections_by_name_are_not_stored(code: str) -> None:
     assert not refusal_texts.is_kept(code)
 
 
-def test_what_the_intake_says_is_written_down() -> None:
+def test_a_noted_refusal_is_stored() -> None:
     said = [filters.SYMLINK, filters.NOT_REGULAR, filters.PLACEHOLDER]
     said += [filters.Rejection(one.code, "") for one in (settling.COPYING, settling.BEING_WRITTEN)]
     assert all(refusal_texts.is_kept(one.code) for one in said)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from loguru import logger
 
-from daemon.intake.refusals import MOST_NOTED, Refusals
+from daemon.intake.refusals import MAX_NOTED, Refusals
 from storage.db.database import Database
 from storage.errors import BusyError
 from storage.jobs.store import JobStore
@@ -16,7 +16,7 @@ def refusals(store: JobStore, library: Library, clock: FakeClock) -> Refusals:
     return Refusals(store, library, clock)
 
 
-def test_the_last_word_on_a_path_is_written(refusals: Refusals, library: Library) -> None:
+def test_the_latest_refusal_of_a_path_is_stored(refusals: Refusals, library: Library) -> None:
     refusals.note(b"/in/x", "being-written", "Waiting.")
     refusals.note(b"/in/x", "not-allowed", "No.")
     assert library.refusal(b"/in/x") is None
@@ -26,7 +26,7 @@ def test_the_last_word_on_a_path_is_written(refusals: Refusals, library: Library
     assert (found.code, found.reason) == ("not-allowed", "No.")
 
 
-def test_what_was_said_before_is_not_written_again(refusals: Refusals, library: Library, clock: FakeClock) -> None:
+def test_an_unchanged_refusal_is_not_stored_again(refusals: Refusals, library: Library, clock: FakeClock) -> None:
     refusals.note(b"/in/x", "symlink", "A link.")
     refusals.write()
     first = library.refusal(b"/in/x")
@@ -36,13 +36,13 @@ def test_what_was_said_before_is_not_written_again(refusals: Refusals, library: 
     assert library.refusal(b"/in/x") == first
 
 
-def test_many_are_written_without_being_asked(refusals: Refusals, library: Library) -> None:
-    for number in range(MOST_NOTED):
+def test_a_full_batch_is_stored_without_a_call_of_write(refusals: Refusals, library: Library) -> None:
+    for number in range(MAX_NOTED):
         refusals.note(b"/in/%d" % number, "symlink", "A link.")
     assert library.refusal(b"/in/0") is not None
 
 
-def test_what_could_not_be_written_is_written_later(
+def test_what_could_not_be_stored_is_stored_later(
     library: Library, store: JobStore, database: Database, clock: FakeClock
 ) -> None:
     class BusyStore(JobStore):
@@ -58,7 +58,7 @@ def test_what_could_not_be_written_is_written_later(
     assert library.refusal(b"/in/x") is not None
 
 
-def test_what_went_away_is_forgotten(refusals: Refusals, library: Library) -> None:
+def test_the_refusal_of_a_deleted_file_is_forgotten(refusals: Refusals, library: Library) -> None:
     refusals.note(b"/in/x", "symlink", "A link.")
     refusals.write()
     refusals.note(b"/in/y", "symlink", "A link.")
@@ -71,8 +71,8 @@ def test_what_went_away_is_forgotten(refusals: Refusals, library: Library) -> No
     assert library.refused_paths() == [b"/in/z"]
 
 
-def test_a_sweep_forgets_all_that_stands_there_no_more(refusals: Refusals, library: Library) -> None:
-    paths = [b"/in/%d" % number for number in range(MOST_NOTED + 20)]
+def test_a_sweep_forgets_refusals_of_paths_that_no_longer_exist(refusals: Refusals, library: Library) -> None:
+    paths = [b"/in/%d" % number for number in range(MAX_NOTED + 20)]
     for path in paths:
         refusals.note(path, "not-allowed", "", kind="mp3")
     refusals.write()

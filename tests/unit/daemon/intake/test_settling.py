@@ -32,7 +32,7 @@ def stat(**changes: float) -> os.stat_result:
     return cast(os.stat_result, Stat(**changes))  # type: ignore[arg-type]
 
 
-def test_a_file_settles_when_it_was_still_for_the_quiet_time() -> None:
+def test_a_file_settles_when_it_was_unchanged_for_the_quiet_time() -> None:
     settling = Settling(QUIET)
     settling.observe(PATH, stat(), 0.0)
     settling.observe(PATH, stat(), 4.9)
@@ -41,14 +41,14 @@ def test_a_file_settles_when_it_was_still_for_the_quiet_time() -> None:
     assert settling.due(5.0) == [PATH]
 
 
-def test_one_look_is_not_enough_however_long_ago_it_was() -> None:
+def test_one_observation_is_not_enough_however_old_it_is() -> None:
     settling = Settling(QUIET)
     settling.observe(PATH, stat(), 0.0)
     assert settling.due(1000.0) == []
 
 
 @pytest.mark.parametrize("field", ["st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_dev"])
-def test_any_change_starts_the_wait_anew(field: str) -> None:
+def test_any_change_restarts_the_wait(field: str) -> None:
     settling = Settling(QUIET)
     settling.observe(PATH, stat(), 0.0)
     assert settling.observe(PATH, stat(**{field: 99}), 4.0) is BEING_WRITTEN
@@ -64,7 +64,7 @@ def test_a_finder_copy_waits_until_it_has_its_own_birth_time(birth: float) -> No
     for now in (0.0, 10.0, 20.0):
         assert settling.observe(PATH, stat(st_birthtime=birth), now) is COPYING
     assert settling.due(20.0) == []
-    assert settling.moving == 1
+    assert settling.unsettled == 1
     settling.observe(PATH, stat(st_birthtime=1e9), 21.0)
     settling.observe(PATH, stat(st_birthtime=1e9), 26.0)
     assert settling.due(26.0) == [PATH]
@@ -83,7 +83,7 @@ def test_a_file_in_the_cloud_waits_and_does_not_count_as_moving() -> None:
     for now in (0.0, 10.0):
         assert settling.observe(PATH, stat(st_flags=DATALESS), now) is NOT_DOWNLOADED
     assert settling.due(10.0) == []
-    assert settling.moving == 0
+    assert settling.unsettled == 0
 
 
 def test_a_forgotten_path_starts_over() -> None:
@@ -101,7 +101,7 @@ looks = st.lists(st.tuples(st.floats(0.01, 8.0), st.integers(0, 2), st.sampled_f
 
 
 @given(looks)
-def test_what_is_due_was_seen_twice_alike_over_the_quiet_time(steps: list[tuple[float, int, bytes]]) -> None:
+def test_a_due_file_was_observed_twice_unchanged_over_the_quiet_time(steps: list[tuple[float, int, bytes]]) -> None:
     settling, now = Settling(QUIET), 0.0
     seen: dict[bytes, list[tuple[float, int]]] = {}
     for pause, size, path in steps:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from daemon.intake.intake_status import TELL_SECONDS
+from daemon.intake.intake_status import REPORT_SECONDS
 from daemon.intake.sweep_schedule import QUIET_SECONDS, ROUND_SECONDS, SweepSchedule
 
 WALL = 1_764_000_000.0
@@ -20,9 +20,9 @@ def test_the_first_sweep_is_due_at_once_and_the_next_after_its_time() -> None:
     assert schedule.is_due(401.0, WALL + 401.0)
 
 
-def test_a_sweep_that_was_asked_for_is_due_at_once_and_only_once() -> None:
+def test_a_requested_sweep_is_due_at_once_and_only_once() -> None:
     schedule = schedule_after_a_sweep()
-    schedule.ask()
+    schedule.request()
     assert schedule.is_due(102.0, WALL + 102)
     schedule.swept(102.0, 103.0, polls=False)
     assert not schedule.is_due(104.0, WALL + 104)
@@ -53,13 +53,13 @@ def test_while_anything_settles_rounds_follow_quickly() -> None:
     assert schedule.pause(110.0, is_busy=True, is_behind=False) == ROUND_SECONDS
 
 
-def test_an_inbox_at_rest_is_looked_after_seldom_but_in_time_for_its_next_list() -> None:
+def test_rounds_of_an_idle_inbox_are_rare_but_in_time_for_the_next_sweep() -> None:
     schedule = schedule_after_a_sweep()  # the next one at 401
     assert schedule.pause(110.0, is_busy=False, is_behind=False) == QUIET_SECONDS
     assert schedule.pause(399.0, is_busy=False, is_behind=False) == 2.0
     assert schedule.pause(402.0, is_busy=False, is_behind=False) == ROUND_SECONDS
 
 
-def test_what_status_does_not_show_yet_is_written_down_soon() -> None:
+def test_an_unreported_change_of_status_is_stored_soon() -> None:
     schedule = schedule_after_a_sweep()
-    assert schedule.pause(110.0, is_busy=False, is_behind=True) == TELL_SECONDS
+    assert schedule.pause(110.0, is_busy=False, is_behind=True) == REPORT_SECONDS

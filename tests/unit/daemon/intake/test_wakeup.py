@@ -14,14 +14,14 @@ def rest(wakeup: Wakeup, seconds: float) -> float:
     return time.monotonic() - began
 
 
-def test_a_ring_ends_a_rest_but_rounds_do_not_follow_one_another_faster_than_ever() -> None:
+def test_a_wake_ends_a_wait_but_rounds_are_not_faster_than_round_seconds() -> None:
     wakeup = Wakeup(SystemClock())
     wakeup.wake()
     assert ROUND_SECONDS <= rest(wakeup, 30) < 10
     assert rest(wakeup, 0.01) >= 0.01, "the ring was for one rest"
 
 
-def test_the_end_ends_every_rest_at_once() -> None:
+def test_a_stop_ends_every_wait_at_once() -> None:
     wakeup = Wakeup(SystemClock())
     assert not wakeup.is_stopped
     wakeup.stop()
@@ -29,7 +29,7 @@ def test_the_end_ends_every_rest_at_once() -> None:
     assert rest(wakeup, 30) < 10
 
 
-def test_a_rest_shorter_than_a_round_is_not_made_longer_by_a_ring() -> None:
+def test_a_wait_shorter_than_a_round_is_not_extended_by_a_wake() -> None:
     wakeup = Wakeup(SystemClock())
     wakeup.wake()
     assert rest(wakeup, 0.01) < ROUND_SECONDS

@@ -1,4 +1,4 @@
-"""What macOS and Linux say of power and heat, read from their own words."""
+"""Parsing of what macOS and Linux report about power and heat."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Currently in use:
 
 
 @pytest.mark.parametrize(
-    ("said", "source"),
+    ("output", "source"),
     [
         (ON_BATTERY, PowerSource.BATTERY),
         (ON_MAINS, PowerSource.MAINS),
@@ -34,8 +34,8 @@ Currently in use:
         ("", None),
     ],
 )
-def test_macos_tells_what_it_draws_from_and_a_ups_counts_as_mains(said: str, source: PowerSource | None) -> None:
-    assert mac_source(said) is source
+def test_macos_reports_its_power_source_and_a_ups_counts_as_mains(output: str, source: PowerSource | None) -> None:
+    assert mac_source(output) is source
 
 
 @pytest.mark.parametrize("name", ["lowpowermode", "powermode", "LowPowerMode", "low power mode"])
@@ -45,7 +45,7 @@ def test_low_power_mode_has_several_names(name: str) -> None:
     assert not mac_is_saving(SAVING.replace("lowpowermode         1", f"{name}         2")), "2 is high power"
 
 
-def test_macos_tells_of_low_power_mode() -> None:
+def test_macos_reports_low_power_mode() -> None:
     assert mac_is_saving(SAVING)
     assert not mac_is_saving(SAVING.replace("lowpowermode         1", "lowpowermode         0"))
     assert not mac_is_saving(" lowpowermode         10\n")
@@ -53,7 +53,7 @@ def test_macos_tells_of_low_power_mode() -> None:
 
 
 @pytest.mark.parametrize(("level", "hot"), [("0", False), ("1", False), ("2", True), ("4", True), ("", False)])
-def test_macos_tells_of_heat_from_the_level_on_at_which_it_throttles(level: str, hot: bool) -> None:
+def test_macos_is_hot_from_the_level_at_which_it_throttles(level: str, hot: bool) -> None:
     assert mac_is_hot(f"com.apple.system.thermalpressurelevel {level}\n") is hot
 
 
@@ -77,7 +77,7 @@ UPS = {"type": "UPS", "online": "1", "status": "Discharging"}
         ([UPS], PowerSource.MAINS),
     ],
 )
-def test_linux_runs_on_battery_when_its_own_empties_and_nothing_else_feeds_it(
+def test_linux_is_on_battery_while_its_own_discharges_and_no_mains_supply_is_online(
     supplies: list[dict[str, str]], source: PowerSource | None
 ) -> None:
     assert linux_source(supplies) is source

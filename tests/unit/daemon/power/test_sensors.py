@@ -3,17 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from daemon.power.power_state import PowerSource, PowerState
-from daemon.power.sensors import read_linux, read_mac, read_power, said
+from daemon.power.sensors import command_output, read_linux, read_mac, read_power
 from tests.unit.daemon.power.test_power_state import ON_BATTERY, SAVING
 
 
-def test_a_mac_is_asked_by_its_own_programs() -> None:
+def test_a_mac_is_read_by_its_own_programs() -> None:
     answers = {("pmset", "-g", "batt"): ON_BATTERY, ("pmset", "-g"): SAVING}
     found = read_mac(lambda *command: answers.get(command, "com.apple.system.thermalpressurelevel 2"))
     assert found == PowerState(source=PowerSource.BATTERY, is_saving=True, is_hot=True)
 
 
-def test_a_mac_that_does_not_answer_is_taken_to_be_well() -> None:
+def test_a_mac_that_reports_nothing_counts_as_normal() -> None:
     assert read_mac(lambda *_: "") == PowerState()
 
 
@@ -30,8 +30,8 @@ def test_linux_is_read_from_its_files(tmp_path: Path) -> None:
     assert read_linux(tmp_path, [(60.0, 100.0), (97.0, 100.0)]) == PowerState(source=PowerSource.BATTERY, is_hot=True)
 
 
-def test_a_program_that_is_not_there_says_nothing() -> None:
-    assert said("smolwatch-no-such-program") == ""
+def test_a_missing_program_has_no_output() -> None:
+    assert command_output("smolwatch-no-such-program") == ""
 
 
 def test_this_machine_can_be_read() -> None:

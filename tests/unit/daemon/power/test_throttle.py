@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.sleep_inhibitor import SleepInhibitor
-from daemon.power.throttle import LONGEST_REST, LOOK_SECONDS, Throttle
-from daemon.power.throttle_policy import Pace, manners_for
+from daemon.power.throttle import MAX_REST_SECONDS, READ_SECONDS, Throttle
+from daemon.power.throttle_policy import Pace, policy_for
 from tests.fakes.clock import FakeClock
 
 MAINS, BATTERY = PowerState(source=PowerSource.MAINS), PowerState(source=PowerSource.BATTERY)
@@ -11,7 +11,7 @@ SAVING, HOT = PowerState(source=PowerSource.BATTERY, is_saving=True), PowerState
 
 
 class Held:
-    """An assertion that counts how often it was given up."""
+    """An assertion that counts how often it was ended."""
 
     def __init__(self) -> None:
         self.ended = 0
@@ -23,16 +23,16 @@ class Held:
         return 0
 
 
-class House:
+class Bench:
     def __init__(self, state: PowerState, *, is_polite: bool = True) -> None:
-        self.state, self.looks, self.held = state, 0, list[Held]()
-        self.clock, self.told = FakeClock(), list[dict[str, object]]()
-        self.courtesy = Throttle(
-            self.look, SleepInhibitor(self.hold), self.clock, self.told.append, is_polite=is_polite
+        self.state, self.reads, self.held = state, 0, list[Held]()
+        self.clock, self.reports = FakeClock(), list[dict[str, object]]()
+        self.throttle = Throttle(
+            self.look, SleepInhibitor(self.hold), self.clock, self.reports.append, is_polite=is_polite
         )
 
     def look(self) -> PowerState:
-        self.looks += 1
+        self.reads += 1
         return self.state
 
     def hold(self) -> Held:
@@ -41,70 +41,70 @@ class House:
 
 
 def test_low_power_mode_and_heat_pause_and_a_battery_slows_down() -> None:
-    assert [manners_for(state).pace for state in (MAINS, BATTERY, SAVING, HOT, PowerState())] == [
+    assert [policy_for(state).pace for state in (MAINS, BATTERY, SAVING, HOT, PowerState())] == [
         Pace.FULL,
         Pace.SLOW,
         Pace.PAUSED,
         Pace.PAUSED,
         Pace.FULL,
     ]
-    assert "Low Power Mode" in manners_for(SAVING).reason
-    assert "cooled" in manners_for(HOT).reason
+    assert "Low Power Mode" in policy_for(SAVING).reason
+    assert "cooled" in policy_for(HOT).reason
 
 
-def test_the_machine_is_looked_at_now_and_then_and_a_change_is_told_once() -> None:
-    house = House(MAINS)
-    assert [house.courtesy.pace() for _ in range(5)] == [Pace.FULL] * 5
-    house.state = SAVING
-    assert house.courtesy.pace() is Pace.FULL
-    house.clock.advance(LOOK_SECONDS)
-    assert house.courtesy.pace() is Pace.PAUSED
-    house.clock.advance(LOOK_SECONDS)
-    assert house.courtesy.pace() is Pace.PAUSED
-    assert house.looks == 3
-    assert [told["pace"] for told in house.told] == ["full", "paused"]
-    assert house.told[-1]["reason"] == manners_for(SAVING).reason
+def test_the_power_state_is_read_at_intervals_and_a_change_is_reported_once() -> None:
+    bench = Bench(MAINS)
+    assert [bench.throttle.pace() for _ in range(5)] == [Pace.FULL] * 5
+    bench.state = SAVING
+    assert bench.throttle.pace() is Pace.FULL
+    bench.clock.advance(READ_SECONDS)
+    assert bench.throttle.pace() is Pace.PAUSED
+    bench.clock.advance(READ_SECONDS)
+    assert bench.throttle.pace() is Pace.PAUSED
+    assert bench.reads == 3
+    assert [report["pace"] for report in bench.reports] == ["full", "paused"]
+    assert bench.reports[-1]["reason"] == policy_for(SAVING).reason
 
 
-def test_who_asked_for_no_manners_gets_none() -> None:
-    house = House(SAVING, is_polite=False)
-    assert house.courtesy.pace() is Pace.FULL
-    assert house.courtesy.state is SAVING, "what fed the machine is still noted"
+def test_without_politeness_the_pace_is_always_full() -> None:
+    bench = Bench(SAVING, is_polite=False)
+    assert bench.throttle.pace() is Pace.FULL
+    assert bench.throttle.state is SAVING, "the power state is still read"
 
 
 def test_on_battery_it_rests_as_long_as_it_worked_but_never_for_long() -> None:
-    house = House(BATTERY)
-    house.courtesy.pace()
-    assert (house.courtesy.rest(0.5), house.courtesy.rest(60)) == (0.5, LONGEST_REST)
-    house = House(MAINS)
-    house.courtesy.pace()
-    assert house.courtesy.rest(0.5) == 0
+    bench = Bench(BATTERY)
+    bench.throttle.pace()
+    assert (bench.throttle.rest(0.5), bench.throttle.rest(60)) == (0.5, MAX_REST_SECONDS)
+    bench = Bench(MAINS)
+    bench.throttle.pace()
+    assert bench.throttle.rest(0.5) == 0
 
 
 def test_a_mac_is_kept_awake_only_while_it_works_on_mains_power() -> None:
-    house = House(MAINS)
-    house.courtesy.pace()
+    bench = Bench(MAINS)
+    bench.throttle.pace()
     for busy in (False, True, True, False, False):
-        house.courtesy.work(busy)
-    assert [held.ended for held in house.held] == [1]
-    house.courtesy.work(True)
-    house.state = BATTERY
-    house.clock.advance(LOOK_SECONDS)
-    house.courtesy.pace()
-    house.courtesy.work(True)
-    assert [held.ended for held in house.held] == [1, 1]
+        bench.throttle.work(busy)
+    assert [held.ended for held in bench.held] == [1]
+    bench.throttle.work(True)
+    bench.state = BATTERY
+    bench.clock.advance(READ_SECONDS)
+    bench.throttle.pace()
+    bench.throttle.work(True)
+    assert [held.ended for held in bench.held] == [1, 1]
 
 
-def test_a_mac_that_cannot_be_kept_awake_is_not_asked_again_and_again() -> None:
-    asked: list[None] = []
-    awake = SleepInhibitor(lambda: asked.append(None))
+def test_a_refused_assertion_is_not_requested_again_and_again() -> None:
+    requested: list[None] = []
+    inhibitor = SleepInhibitor(lambda: requested.append(None))
     for wanted in (True, True, True, False, True, True):
-        awake.hold(wanted)
-    assert len(asked) == 2
+        inhibitor.hold(wanted)
+    assert len(requested) == 2
 
 
-def test_a_mac_that_does_not_say_what_feeds_it_may_fall_asleep() -> None:
-    house = House(PowerState())
-    house.courtesy.pace()
-    house.courtesy.work(True)
-    assert not house.held
+def test_a_mac_of_unknown_power_source_may_go_to_sleep() -> None:
+    bench = Bench(PowerState())
+    bench.throttle.pace()
+    bench.throttle.work(True)
+    assert not bench.held

@@ -27,7 +27,7 @@ from daemon.inference.reask import ReaskingEngine
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.messages import Stage
 from daemon.power.power_state import PowerSource, PowerState
-from daemon.power.throttle import LOOK_SECONDS
+from daemon.power.throttle import READ_SECONDS
 from daemon.worker.loop import MODEL_FAILED, UNEXPECTED
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -534,7 +534,7 @@ def test_a_machine_that_saves_power_pauses_the_work_and_the_reason_is_reported(b
     assert bench.attempts(job) == 0
     assert bench.power_reports[-1]["pace"] == "paused"
     bench.power = PowerState(source=PowerSource.MAINS)
-    bench.run_rounds(6, seconds=LOOK_SECONDS)
+    bench.run_rounds(6, seconds=READ_SECONDS)
     assert bench.state(job) is JobState.DONE
     described = bench.library.description(job)
     assert described is not None and described.stats.power == "mains"

@@ -47,11 +47,11 @@ class SmallBlocks(TorchRunner):
         layer = self._text.layers[2]
         activation, self.calls = layer.activation, 0
 
-        def fail(gate: Tensor) -> Tensor:
+        def fail(admitter: Tensor) -> Tensor:
             self.calls += 1
             if self.calls in calls:
                 raise torch.OutOfMemoryError("out of memory")
-            return activation(gate)
+            return activation(admitter)
 
         layer.activation = fail
         try:

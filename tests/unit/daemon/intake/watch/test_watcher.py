@@ -22,10 +22,10 @@ def test_without_watches_left_the_inbox_is_polled_and_the_limit_is_named(tmp_pat
     watching.start()
     assert (watching.kind, watching.polls) == ("poll", True)
     assert "max_user_watches" in watching.advice
-    assert watching.illness() is None
+    assert watching.defect() is None
 
 
-def test_any_other_failure_to_watch_is_said(tmp_path: Path) -> None:
+def test_any_other_failure_to_watch_is_raised(tmp_path: Path) -> None:
     class BrokenObserver(PollingObserver):
         def start(self) -> None:
             raise OSError(errno.EINVAL, "no")
