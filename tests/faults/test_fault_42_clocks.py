@@ -49,7 +49,7 @@ class Watch:
     def __init__(self, database: Database, clock: FakeClock) -> None:
         self.clock = clock
         self.store = JobStore(database, clock.now)
-        self.silence = LeaseMonitor(LEASE, clock)
+        self.leases = LeaseMonitor(LEASE, clock)
         self.store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
         self.claim = self.claimed()
         self.alive = True
@@ -63,7 +63,7 @@ class Watch:
         self.clock.advance(1)
         if self.alive and number % BEAT == 0:
             assert self.store.beat(self.claim, lease_seconds=LEASE), "a worker that lives lost its job"
-        return self.store.reap() if self.silence.may_be_judged() else []
+        return self.store.reap() if self.leases.is_due() else []
 
     def seconds_until_reaped(self, limit: int) -> int:
         for number in range(limit):

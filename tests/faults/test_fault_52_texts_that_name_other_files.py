@@ -61,7 +61,7 @@ def test_nothing_is_opened_but_the_file_itself(tmp_path: Path, listener: socket.
     secret = tmp_path / "secret.mp4"
     os.mkfifo(secret)
     files = hostile_files(tmp_path, secret, address_of(listener))
-    with decoding(lock_in=lock) as decoder:
+    with decoding(enter_sandbox=lock) as decoder:
         outcomes = open_all(decoder, files)
         with pytest.raises(OSError, match="No such device or address"):
             os.open(secret, os.O_WRONLY | os.O_NONBLOCK)  # nobody reads

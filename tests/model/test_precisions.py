@@ -69,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def truth(folder: Path) -> list[list[int]]:
     """What transformers' `generate` writes in float32, one prompt at a time."""
     reference = Reference(folder)
-    return [reference.written(request, question, TOKENS) for request in SHOWN for question in ASKED]
+    return [reference.generated(request, question, TOKENS) for request in SHOWN for question in ASKED]
 
 
 def written(folder: Path, dtype: torch.dtype, lay: Layout) -> list[list[int]]:

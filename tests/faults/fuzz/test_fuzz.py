@@ -65,7 +65,7 @@ def test_a_few_hundred_damaged_files_are_described_or_refused(
     """And the sandbox changes nothing about it: whatever a file needs was loaded before."""
     with decoding() as decoder:
         findings = put_through(decoder, damaged(tmp_path, seeds, FEW))
-    with decoding(lock_in=no_sandbox) as decoder:
+    with decoding(enter_sandbox=no_sandbox) as decoder:
         assert put_through(decoder, damaged(tmp_path, seeds, FEW)).outcomes == findings.outcomes
     with capsys.disabled():
         print(f"\nseed {SEED}: {findings}")

@@ -172,7 +172,7 @@ def test_a_lost_database_is_raised_in_the_worker_at_its_next_call(home: Delivery
             raise StorageError("The database is damaged.")
 
     (first, second) = home.describe("a.png", "b.png")
-    with home.deliveries(Lost(home.store._database, home.clock.now)) as deliveries:
+    with home.deliveries(Lost(home.database, home.clock.now)) as deliveries:
         deliveries.put(*first)
         for call in (deliveries.drain, deliveries.check, lambda: deliveries.put(*second)):
             with pytest.raises(StorageError, match="damaged"):
