@@ -46,12 +46,12 @@ for sign in itertools.cycle(b"ab"):
 #: The self-test where a sandbox takes hold of nothing.
 UNLOCKED = """
 import sys, pathlib, os
-from daemon.doctor.selftest import machine, outcome
-from daemon.media import about_sandbox
-from daemon.media.sandbox import Sandbox
-about_sandbox.lock_in = lambda: Sandbox(kind="paper")
-machine.told_by = lambda module, folder: about_sandbox.about(os.fsencode(folder))
-print(outcome.tried("sandbox", lambda: machine.sandbox(pathlib.Path(sys.argv[1]))).words)
+from daemon.doctor.selftest import machine_facts, trial_result
+from daemon.media.decoder import probe_sandbox
+from daemon.media.decoder.sandbox.lockdown import Sandbox
+probe_sandbox.lock_in = lambda: Sandbox(kind="paper")
+machine_facts.told_by = lambda module, folder: probe_sandbox.about(os.fsencode(folder))
+print(trial_result.tried("sandbox", lambda: machine_facts.sandbox(pathlib.Path(sys.argv[1]))).words)
 """
 LONG = {
     "watching",

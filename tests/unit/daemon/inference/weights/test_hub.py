@@ -24,13 +24,13 @@ import json, sys
 from pathlib import Path
 from config.errors import ModelUnavailableError
 from config.settings import ModelSettings, Settings
-from daemon.inference import models
+from daemon.inference.weights import sources
 settings = Settings(home=Path("."), model=ModelSettings(id=sys.argv[1], revision=sys.argv[2]))
 heard = []
 try:
-    found = models.pull(settings, lambda here, total: heard.append((here, total)))
+    found = sources.pull(settings, lambda here, total: heard.append((here, total)))
     told = {"path": str(found.path), "id": found.id, "revision": found.revision, "heard": heard}
-    told["found"] = str(models.find_model(settings).path)
+    told["found"] = str(sources.find_model(settings).path)
 except ModelUnavailableError as error:
     told = {"error": str(error), "advice": error.advice}
 print(json.dumps(told))
