@@ -6,6 +6,7 @@ SmolwatchError                    1
 ├── DaemonNotRunningError         4
 ├── PermissionDeniedError         5   the system does not let us read or write
 ├── ModelUnavailableError         6   no weights, or they cannot be loaded
+│   └── UnknownModelError         6   the name cannot be a model
 ├── AlreadyRunningError          75   another daemon holds this home
 ├── StorageError                 78   the database cannot be used (storage/errors.py)
 ├── MediaError                    1   a file cannot be turned into pictures (daemon/errors.py)
@@ -60,6 +61,15 @@ class ModelUnavailableError(SmolwatchError):
 
     exit_code = 6
     advice = "Fetch them with: smolwatch model pull"
+
+
+class UnknownModelError(ModelUnavailableError):
+    """The name is neither "demo", nor an existing folder, nor of the form of a hub name."""
+
+    advice = (
+        'Give "demo", a folder that holds a checkpoint, or a name on the Hugging Face hub, '
+        "such as HuggingFaceTB/SmolVLM2-500M-Video-Instruct."
+    )
 
 
 class AlreadyRunningError(SmolwatchError):

@@ -78,7 +78,7 @@ def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
     from daemon.app import run
 
     if holder(settings.lock_file) is None:  # else there is no daemon to start, and nothing to fetch for it
-        offer_weights(settings, ask=launcher == "terminal", accept=yes)
+        offer_weights(settings, ask=launcher == "terminal", accept=yes, once=once)
     set_up_logs(settings, role="daemon", console=sys.stderr.isatty())
     began = SystemClock().now()
     code = run(settings, once=once, launched_by=launcher)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.errors import ModelUnavailableError, SmolwatchError
+from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
 from daemon.inference.smolvlm.checkpoint import missing_files
 
@@ -62,11 +63,32 @@ def find(name: str, revision: str) -> ModelFolder:
     folder, (identity, version) = local_folder(name), identity_of(name, revision)
     if folder is None:
         return ModelFolder(cached_folder(name, revision), identity, version)
+    if not folder.is_dir():
+        raise UnknownModelError(f"{unknown(name, folder)}{suggestion(name)}")
     missing = missing_files(folder)
     if missing:
         advice = "Install smolwatch anew." if name == "demo" else "Set model.id to a folder with a whole checkpoint."
         raise ModelUnavailableError(f"{folder} lacks {', '.join(missing)}.", advice=advice)
     return ModelFolder(folder, identity, version)
+
+
+def unknown(name: str, folder: Path) -> str:
+    """Why `name` cannot be a model, in a sentence."""
+    if folder.exists():
+        return f"{name} is not a folder."
+    is_path = "/" in name or name.startswith(("~", "."))
+    return f"There is no folder {name}." if is_path else f'There is no model "{name}".'
+
+
+def suggestion(name: str) -> str:
+    """ " Did you mean …?" with the nearest of the models that are here; empty when none is near."""
+    near = difflib.get_close_matches(name, {"demo", DEFAULT_MODEL, *cached_models()} - {name}, n=1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def pull_command(name: str) -> str:
+    """The command that fetches a hub model, whether the settings or a flag chose it."""
+    return "smolwatch model pull" if name == DEFAULT_MODEL else f"SMOLWATCH_MODEL__ID={name} smolwatch model pull"
 
 
 def model_key(settings: Settings) -> str:
@@ -148,14 +170,31 @@ def digest_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def cached_models() -> list[str]:
+    """Names of the models of which the hub's cache holds a whole revision."""
+    from huggingface_hub import constants
+
+    return [
+        folder.name.removeprefix("models--").replace("--", "/", 1)
+        for folder in Path(constants.HF_HUB_CACHE).glob("models--*--*")
+        if any(not missing_files(snapshot) for snapshot in folder.glob("snapshots/*"))
+    ]
+
+
 def cached_folder(name: str, revision: str) -> Path:
     """The hub cache's folder of that revision; raises ModelUnavailableError unless it is whole."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(name, "config.json", revision=revision)
     if not isinstance(config, str):
-        raise ModelUnavailableError(f"The weights of {name} are not on this machine.")
+        raise ModelUnavailableError(
+            f"The weights of {name} are not on this machine.{suggestion(name)}",
+            advice=f"Fetch them with: {pull_command(name)}",
+        )
     missing = missing_files(Path(config).parent)
     if missing:
-        raise ModelUnavailableError(f"The download of {name} is not complete: {', '.join(missing)} is missing.")
+        raise ModelUnavailableError(
+            f"The download of {name} is not complete: {', '.join(missing)} is missing.",
+            advice=f"Resume it with: {pull_command(name)}",
+        )
     return Path(config).parent

@@ -46,3 +46,10 @@ def test_a_home_that_cannot_be_written_still_has_its_reason_in_the_launchers_log
     result = house.ask("run", "--launched-by", "launchd")
     assert result.exit_code == 0
     assert "model.engine" in result.stderr
+
+
+def test_a_model_that_cannot_be_ends_once_with_6_before_the_daemon_starts(house: House) -> None:
+    result = house.ask("run", "--once", "--model", "demoo")
+    assert result.exit_code == 6
+    assert result.stderr.startswith('smolwatch: There is no model "demoo". Did you mean demo?\n  Give "demo"')
+    assert not house.settings.database_file.exists()

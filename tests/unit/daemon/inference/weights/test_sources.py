@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import ModelUnavailableError, SmolwatchError
+from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, ModelSettings, Settings
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.factory import make_engine
@@ -70,10 +70,27 @@ def test_sharded_weights_are_weights(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailableError, match="lacks"):
+    with pytest.raises(UnknownModelError, match=r"There is no folder .*nowhere"):
         find_model(asking_for(id=str(tmp_path / "nowhere")))
-    with pytest.raises(ModelUnavailableError, match="lacks"):
+    with pytest.raises(UnknownModelError, match=r"There is no folder \./nowhere/at-all\."):
         pull(asking_for(id="./nowhere/at-all"), lambda *_: None)
+
+
+def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    with pytest.raises(UnknownModelError, match=r"model\.safetensors is not a folder\."):
+        find_model(asking_for(id=str(tmp_path / "model.safetensors")))
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("demoo", "demo"), ("SmolVLM2-500M-Video-Instruct", DEFAULT_MODEL), ("someone/tynier", "someone/tinier")],
+)
+def test_a_near_miss_is_answered_with_the_models_that_are_here(cache: Path, name: str, near: str) -> None:
+    put_checkpoint(cache.parents[2] / "models--someone--tinier" / "snapshots" / "1")
+    (cache.parents[2] / "models--someone--tynie" / "snapshots" / "1").mkdir(parents=True)  # not complete
+    with pytest.raises(ModelUnavailableError, match=rf"Did you mean {near}\?$"):
+        find_model(asking_for(id=name))
 
 
 def test_the_demo_is_the_one_in_the_package() -> None:
