@@ -6,7 +6,6 @@ An empty string chooses nothing.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,10 +15,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from config.errors import ConfigError, PermissionDeniedError
-from config.settings import Group, Settings
+from config.keys import HOME, PREFIX, known_keys, nearest_key
+from config.settings import Settings
+from config.toml_errors import explain
 
 SHIPPED = Path(__file__).with_name("smolwatch.toml")
-PREFIX = "SMOLWATCH_"
 #: What was chosen here wrongly may hold a password.
 SECRET = "database.url"
 
@@ -60,16 +60,19 @@ def load_settings(
 
 def resolve_home(home: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
     """The home's absolute path: `home`, else SMOLWATCH_HOME, else ~/SmolWatch."""
-    return absolute(home or Path(environ.get(f"{PREFIX}HOME") or "~/SmolWatch"))
+    return absolute(home or Path(environ.get(HOME) or "~/SmolWatch"))
 
 
 def from_file(file: Path) -> tuple[list[Choice], list[str]]:
     """What the file chooses, and what keeps it from being read. No file is no choice."""
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        tables = tomllib.loads(text)
     except FileNotFoundError:
         return [], []
-    except (OSError, ValueError) as error:  # ValueError: bad TOML, or no UTF-8
+    except tomllib.TOMLDecodeError as error:
+        return [], [f"{file}: {explain(error, text)}"]
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8
         return [], [f"{file}: {error}"]
     return [Choice(key, value, str(file)) for key, value in flat(tables)], []
 
@@ -113,23 +116,11 @@ def tree(home: Path, values: Mapping[str, object]) -> dict[str, object]:
     return single | groups
 
 
-def known_keys() -> frozenset[str]:
-    """Every setting that a layer may choose, dotted. The home is not one: it decides where the layers are found."""
-    keys = set()
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.default, Group):
-            keys |= {f"{name}.{inner}" for inner in type(field.default).model_fields}
-        elif name != "home":
-            keys.add(name)
-    return frozenset(keys)
-
-
 def problems_of(choice: Choice, home: Path) -> list[str]:
     """What is wrong with one choice, checked by itself; at most one sentence."""
-    keys = known_keys()
-    if choice.key not in keys:
-        near = difflib.get_close_matches(choice.key, keys, n=1)
-        return [f"{choice.key} ({choice.source}): no such setting" + (f"; is it {near[0]}?" if near else "")]
+    if choice.key not in known_keys():
+        near = nearest_key(choice.key)
+        return [f"{choice.key} ({choice.source}): no such setting" + (f"; did you mean {near}?" if near else "")]
     try:
         Settings.model_validate(tree(home, {choice.key: choice.value}))
     except ValidationError as error:

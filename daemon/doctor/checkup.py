@@ -27,7 +27,7 @@ def look(home: Path | None, environ: Mapping[str, str], now: datetime) -> Facts:
     settings, misconfigured = home_folder.settings_or_why(home)
     return Facts(
         program=program.look_at_program(),
-        house=home_folder.look_at_house(settings, misconfigured, now),
+        house=home_folder.look_at_house(settings, misconfigured, environ, now),
         inbox=inbox.look_at_inbox(settings, now),
         parts=runtime.look_at_parts(settings),
         running=running.look_at_running(settings, environ),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from config.errors import ConfigError
+from config.keys import misspelt_variables
 from config.load import load_settings, resolve_home
 from config.settings import Settings
 from daemon.doctor.finding import Finding, ok, problem, warning
@@ -39,10 +40,14 @@ class DatabaseFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class HomeFacts:
-    """`free`: bytes by what lies on that disk. `closed`: what cannot be written. `latest`: the youngest file's time."""
+    """`misspelt`: ignored variables, each with the one that it is most like. `closed`: what cannot be written.
+
+    `free`: free bytes by what lies on that disk. `latest`: the time of the last change to a file of the home.
+    """
 
     settings: Settings
     misconfigured: str
+    misspelt: Mapping[str, str]
     configured: bool
     exists: bool
     closed: Sequence[Path]
@@ -62,13 +67,14 @@ def settings_or_why(home: Path | None) -> tuple[Settings, str]:
         return Settings(home=resolve_home(home)), str(error)
 
 
-def look_at_house(settings: Settings, misconfigured: str, now: datetime) -> HomeFacts:
+def look_at_house(settings: Settings, misconfigured: str, environ: Mapping[str, str], now: datetime) -> HomeFacts:
     files = (settings.database_file, settings.lock_file, settings.log_folder / "smolwatch.log")
     folders = (settings.home, settings.config_file.parent, settings.database_file.parent)
     logs = (settings.log_folder, settings.log_folder / "smolwatch.log")
     return HomeFacts(
         settings=settings,
         misconfigured=misconfigured,
+        misspelt=misspelt_variables(environ),
         configured=os.path.exists(settings.config_file),
         exists=os.path.exists(settings.home),
         closed=[path for path in (*folders, *files[:2]) if is_closed(path)],
@@ -134,6 +140,10 @@ def settings_line(house: HomeFacts) -> Finding:
         advice = f"Mend them in {house.settings.config_file}; what follows is about the defaults."
         return problem("settings", house.misconfigured, advice)
     chosen = str(house.settings.config_file) if house.configured else "the defaults; nothing is chosen yet"
+    if house.misspelt:
+        words = ". ".join(f"{name} is not a setting and is ignored" for name in house.misspelt)
+        advice = " ".join(f"Did you mean {meant}?" for meant in house.misspelt.values())
+        return warning("settings", words, advice)
     return ok("settings", chosen)
 
 

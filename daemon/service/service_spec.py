@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.errors import ConfigError
-from config.load import PREFIX
+from config.keys import PREFIX
 from config.settings import Settings
 from daemon.errors import ServiceError
 

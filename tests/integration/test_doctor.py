@@ -162,9 +162,14 @@ class TestTheHome:
         patient.choose("[model]\nid = 'demo'\ndevise = 'cpu'\n")
         lines = {line.name: line for line in patient.lines()}
         assert lines["settings"].verdict is PROBLEM
-        assert "is it model.device?" in lines["settings"].words
+        assert "did you mean model.device?" in lines["settings"].words
         assert "smolwatch.toml" in lines["settings"].advice
         assert exit_code(lines.values()) == 1
+
+    def test_5_a_variable_that_is_nearly_a_setting(self, patient: Patient) -> None:
+        patient.environ["SMOLWATCH_INBOX_PATH"] = "/pictures"
+        meant = "Did you mean SMOLWATCH_INBOX__PATH?"
+        says(the_one(patient), "settings", WARNING, "SMOLWATCH_INBOX_PATH is not a setting and is ignored", meant)
 
     def test_6_a_damaged_database(self, patient: Patient) -> None:
         file = patient.settings.database_file

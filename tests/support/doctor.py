@@ -73,7 +73,7 @@ class Patient:
         )
         return Facts(
             program=replace(look_at_program(), sqlite=SOUND_SQLITE),
-            house=look_at_house(settings, misconfigured, self.now),
+            house=look_at_house(settings, misconfigured, self.environ, self.now),
             inbox=look_at_inbox(settings, self.now),
             parts=replace(parts, **self.parts),
             running=look_at_running(settings, self.environ),

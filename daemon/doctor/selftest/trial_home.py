@@ -15,7 +15,8 @@ import psutil
 
 import daemon.inference
 from config.errors import NotFoundError
-from config.load import PREFIX, load_settings, prepare_home
+from config.keys import PREFIX
+from config.load import load_settings, prepare_home
 from daemon.doctor.selftest.trial_result import Failed, wait_for
 from daemon.doctor.subprocesses import command_of, environ_of
 from daemon.lock import holder
