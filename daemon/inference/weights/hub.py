@@ -5,22 +5,25 @@ The library drops what it has when a download is broken off, so big files are ke
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url
+from huggingface_hub import HfApi, constants, errors, hf_hub_download, hf_hub_url
 from huggingface_hub.file_download import http_get, repo_folder_name
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import get_session, logging
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from config.errors import ModelUnavailableError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION
 
-WANTED = (
+CHECKPOINT = (
     "config.json",
     "generation_config.json",
     "preprocessor_config.json",
@@ -39,7 +42,9 @@ PINNED = {
         "b9bfd456c9472c0acd5719d6e514c4b859891af205ee1a736552fd3497b8b0c3"
     ),
 }
-
+#: For the first answer of the hub.
+CONNECT_SECONDS = 10.0
+NOISE = re.compile(r"^\[Errno -?\d+\] |(?:\s+for url:?)?\s*[<'(]?https?://[^\s>')]+[>')]?")
 
 Progress = Callable[[int, int], None]
 
@@ -75,11 +80,16 @@ class Bar:
         self._on_progress(min(self._here, self._total), self._total)
 
 
-def fetch(name: str, revision: str, on_progress: Progress) -> None:
-    """Bring a checkpoint into the cache; raises ModelUnavailableError when it cannot be had or is damaged."""
+def fetch(name: str, revision: str, on_progress: Progress, *, again: str) -> None:
+    """Download a checkpoint into the cache. `again` is the command that resumes it, for the advice.
+
+    Raises ModelUnavailableError when it cannot be downloaded or arrives damaged.
+    """
     disable_progress_bars()
+    logging.set_verbosity(logging.CRITICAL)  # else each retry is a line with its URL on the terminal
     try:
-        files = wanted(name, revision)
+        check_connection()
+        files = checkpoint_files(name, revision)
         bar = Bar(on_progress, sum(file.size for file in files))
         for file in files:
             if file.sha256 is None:
@@ -90,19 +100,61 @@ def fetch(name: str, revision: str, on_progress: Progress) -> None:
     except ModelUnavailableError:
         raise
     except Exception as error:  # the hub's library and those below it each raise errors of their own
-        raise ModelUnavailableError(
-            f"{name} could not be fetched: {str(error).strip().partition(chr(10))[0] or type(error).__name__}",
-            advice="Look at the network and repeat: smolwatch model pull. It goes on where it was.",
-        ) from error
+        raise explained(error, name, revision, again) from error
 
 
-def wanted(name: str, revision: str) -> list[RemoteFile]:
+def check_connection() -> None:
+    """Raises ConnectionError at once; the library's own requests retry for half a minute first."""
+    try:
+        get_session().head(constants.ENDPOINT, timeout=CONNECT_SECONDS)
+    except errors.OfflineModeIsEnabled:
+        raise
+    except Exception as error:  # of httpx, which is not imported here
+        raise ConnectionError(reason_of(error)) from error
+
+
+def explained(error: Exception, name: str, revision: str, again: str) -> ModelUnavailableError:
+    """The same for people, without the library's URLs."""
+    resume = f"run `{again}` again; it resumes."
+    match error:
+        case errors.OfflineModeIsEnabled():
+            text, advice = f"{name} cannot be downloaded: HF_HUB_OFFLINE is set.", f"Unset it, then {resume}"
+        case errors.GatedRepoError():
+            text = f"{name} is open only to accounts that have accepted its terms on huggingface.co."
+            advice = f"Accept them there, log in with `hf auth login`, then {resume}"
+        case errors.RepositoryNotFoundError():
+            text = f"The Hugging Face hub has no model {name}, or it is private."
+            advice = "Check the name in model.id or --model."
+        case errors.RevisionNotFoundError():
+            text = f"The Hugging Face hub has no revision {revision} of {name}."
+            advice = "Check model.revision: each model has revisions of its own."
+        case OSError(errno=errno.ENOSPC):
+            text = f"There is no space left on the disk of {constants.HF_HUB_CACHE}."
+            advice = f"Make room, or set HF_HOME to a folder on another disk; then {resume}"
+        case ConnectionError():
+            text, advice = (
+                f"The Hugging Face hub cannot be reached ({error}).",
+                f"Check your internet connection and {resume}",
+            )
+        case _:
+            text = f"{name} could not be downloaded: {reason_of(error)}"
+            advice = f"Check your internet connection and {resume}"
+    return ModelUnavailableError(text, advice=advice)
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of its message, without error numbers and URLs."""
+    line = str(error).strip().partition("\n")[0]
+    return NOISE.sub("", line).strip() or type(error).__name__
+
+
+def checkpoint_files(name: str, revision: str) -> list[RemoteFile]:
     """The files of the checkpoint, small ones first; raises ModelUnavailableError when they are not the pinned ones."""
     listed = [entry for entry in HfApi().list_repo_tree(name, revision=revision) if isinstance(entry, RepoFile)]
     files = [
         RemoteFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
         for entry in listed
-        if any(fnmatch(entry.path, pattern) for pattern in WANTED)
+        if any(fnmatch(entry.path, pattern) for pattern in CHECKPOINT)
     ]
     for file in files:
         pinned = PINNED.get((name, revision, file.name))

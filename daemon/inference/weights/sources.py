@@ -123,7 +123,7 @@ def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFo
     if local_folder(name) is None:
         from daemon.inference.weights.hub import fetch
 
-        fetch(name, revision, on_progress)
+        fetch(name, revision, on_progress, again=pull_command(name))
     return find(name, revision)
 
 
