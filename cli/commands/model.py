@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import json_option
-from cli.render import say, say_json, say_table, size
+from cli.render import console, say, say_json, say_table, size
 from config.load import load_settings
 from config.safe_text import safe_text
 from storage.json_values import present
@@ -43,15 +43,23 @@ def list_command(home: Path | None, as_json: bool) -> None:
     if as_json:
         say_json([to_json(model) for model in models])
         return
-    rows = [("*" if model.chosen else "", safe_text(model.name), *where(model)) for model in models]
-    say_table(("chosen", "model", "size", "where"), rows)
+    rows = [("*" if model.chosen else "", safe_text(model.name), size_of(model), model.state) for model in models]
+    say_table(("", "model", "size", "state"), rows)
+    say("\n* chosen")
+    say_advice(next(model for model in models if model.chosen))
 
 
-def where(model: ListedModel) -> tuple[str, str]:
-    """Size and place, or why it is not here."""
-    if model.here is None:
-        return "", safe_text(model.problem)
-    return size(model.here.bytes), safe_text(str(model.here.path))
+def size_of(model: ListedModel) -> str:
+    return size(model.here.bytes) if model.here is not None else ""
+
+
+def say_advice(model: ListedModel) -> None:
+    """What is missing, and what to do about it; nothing for a model that is here. Wrapped at the terminal's width."""
+    from rich.text import Text
+
+    texts = [model.advice] if model.state == "not downloaded" else [model.problem, model.advice]
+    for text in filter(None, texts):
+        console().print(Text(safe_text(text)))
 
 
 def to_json(model: ListedModel) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def to_json(model: ListedModel) -> dict[str, Any]:
         here=model.here is not None,
         path=model.here and str(model.here.path),
         bytes=model.here and model.here.bytes,
-        problem=model.problem or None,
+        problem=f"{model.problem} {model.advice}".strip() or None,
     )
 
 

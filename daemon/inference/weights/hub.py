@@ -132,10 +132,8 @@ def explained(error: Exception, name: str, revision: str, again: str) -> ModelUn
             text = f"There is no space left on the disk of {constants.HF_HUB_CACHE}."
             advice = f"Make room, or set HF_HOME to a folder on another disk; then {resume}"
         case ConnectionError():
-            text, advice = (
-                f"The Hugging Face hub cannot be reached ({error}).",
-                f"Check your internet connection and {resume}",
-            )
+            text = f"The Hugging Face hub cannot be reached ({error})."
+            advice = f"Check your internet connection and {resume}"
         case _:
             text = f"{name} could not be downloaded: {reason_of(error)}"
             advice = f"Check your internet connection and {resume}"

@@ -38,14 +38,16 @@ class ModelFolder:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model that settings may name as `name`. Where it is not here, `problem` says why and what to do."""
+    """A model that settings may name as `name`. Where it is not here, `problem` is why, and `advice` what to do."""
 
     name: str
     id: str
     revision: str
     chosen: bool
     here: ModelFolder | None
+    state: str
     problem: str = ""
+    advice: str = ""
 
 
 def find_model(settings: Settings) -> ModelFolder:
@@ -107,11 +109,15 @@ def list_models(settings: Settings) -> list[ListedModel]:
 
 
 def listed(name: str, revision: str, *, chosen: bool) -> ListedModel:
-    identity, version = identity_of(name, revision)
+    (identity, version), is_hub = identity_of(name, revision), local_folder(name) is None
     try:
-        return ListedModel(name, identity, version, chosen, find(name, revision))
+        here = find(name, revision)
     except ModelUnavailableError as error:
-        return ListedModel(name, identity, version, chosen, None, f"{error} {error.advice}")
+        unknown = "not found" if isinstance(error, UnknownModelError) else "not complete"
+        state = "not downloaded" if is_hub else unknown
+        return ListedModel(name, identity, version, chosen, None, state, str(error), error.advice)
+    state = "part of smolwatch" if name == "demo" else "downloaded" if is_hub else "folder"
+    return ListedModel(name, identity, version, chosen, here, state)
 
 
 def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFolder:

@@ -1,6 +1,15 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +18,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.commands.run import absolute_if_folder
+from cli.render import size
 from cli.weights import offer_weights
 from config.errors import ModelUnavailableError, UnknownModelError
-from config.settings import ModelSettings, Settings
+from config.settings import DEFAULT_REVISION, ModelSettings, Settings
+from daemon.inference.weights.sources import find
+from tests.support.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import House
 
 
@@ -130,7 +142,53 @@ def test_models_are_listed_for_programs(house: House) -> None:
 def test_models_are_listed_for_people(house: House) -> None:
     result = house.ask("model", "list")
     assert result.exit_code == 0
-    assert "smolwatch model pull" in result.stdout
+    assert [line.split() for line in result.stdout.splitlines()[2:4]] == [
+        ["*", "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "not", "downloaded"],
+        ["demo", *size(find("demo", "").bytes).split(), *"part of smolwatch".split()],
+    ]
+    assert result.stdout.splitlines()[4:] == ["", "* chosen", "Fetch them with: smolwatch model pull"]
+
+
+def test_what_a_chosen_folder_lacks_is_told_below_the_list(house: House, tmp_path: Path) -> None:
+    house.settings.config_file.write_text(f"[model]\nid = '{tmp_path}'\n")
+    shown = house.ask("model", "list").stdout
+    assert shown.splitlines()[2].split() == ["*", str(tmp_path), "not", "complete"]
+    assert f"{tmp_path} lacks config.json" in shown.splitlines()[-2]
+    assert shown.splitlines()[-1] == "Set model.id to a folder with a whole checkpoint."
+
+
+def test_the_list_fits_a_terminal_of_80_columns(house: House, tmp_path: Path) -> None:
+    hub = tmp_path / "hub" / "models--HuggingFaceTB--SmolVLM2-500M-Video-Instruct" / "snapshots" / DEFAULT_REVISION
+    write_tiny_checkpoint(hub)
+    shown = on_a_terminal(80, house, "model", "list")
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[-1] for line in lines[2:4]] == ["downloaded", "smolwatch"]
+    assert "HuggingFaceTB/SmolVLM2-500M-Video-Instruct" in lines[2]
+    house.settings.config_file.write_text("[model]\nid = 'demoo'\n")
+    lines = on_a_terminal(80, house, "model", "list").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [lines[2].split(), lines[7]] == [
+        ["*", "demoo", "not", "found"],
+        'There is no model "demoo". Did you mean demo?',
+    ]
+
+
+def on_a_terminal(columns: int, house: House, *arguments: str) -> str:
+    """What a command shows on a pseudo-terminal of that width, the hub's cache in the folder `hub` beside the home."""
+    control, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("SMOLWATCH_", "COLUMNS"))}
+    environ = mine | {"HF_HUB_CACHE": str(house.settings.home.with_name("hub")), "TERM": "xterm", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "cli.main", "--home", str(house.settings.home), *arguments]
+    with subprocess.Popen(command, env=environ, stdin=terminal, stdout=terminal, stderr=terminal):
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # EIO: the other end is closed
+            while read := os.read(control, 65536):
+                shown += read
+    os.close(control)
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
 
 
 def test_a_pull_without_a_network_ends_with_6(house: House) -> None:

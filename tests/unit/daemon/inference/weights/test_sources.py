@@ -128,7 +128,8 @@ def test_the_list_has_the_chosen_the_default_and_the_demo_once(tmp_path: Path, c
     assert listed[0].here is not None
     assert listed[0].here.path == folder
     assert listed[1].here is None
-    assert "smolwatch model pull" in listed[1].problem
+    assert "smolwatch model pull" in listed[1].advice
+    assert [model.state for model in listed] == ["folder", "not downloaded", "part of smolwatch"]
     assert [model.name for model in list_models(asking_for(id="demo"))] == ["demo", DEFAULT_MODEL]
 
 
