@@ -16,6 +16,7 @@ from config.errors import ModelUnavailableError
 from config.settings import Settings
 from daemon.doctor.finding import Finding, not_applicable, ok, problem, warning
 from daemon.doctor.subprocesses import NoOutputError, told_by
+from daemon.doctor.torch_build import build_line, cuda_bytes
 from daemon.errors import DecoderMissingError
 from daemon.inference.smolvlm.checkpoint import damaged_weights
 from daemon.inference.weights.sources import ModelFolder, find_model, identity_of
@@ -31,7 +32,8 @@ class RuntimeFacts:
     """`codecs` and `device` are what their programs tell, or why they tell nothing. `sandbox`: likewise.
 
     `model` is the chosen one, or why it is not here; None for an engine without a model. `damaged`: which of its
-    weights are cut off. `gpu`: what the machine has, whether it can be used or not.
+    weights are cut off. `gpu`: what the machine has, whether it can be used or not. `cuda_bytes`: the size of the CUDA
+    libraries.
     """
 
     codecs: Mapping[str, Any] | str
@@ -41,6 +43,7 @@ class RuntimeFacts:
     damaged: Sequence[str] = ()
     named: str = ""
     gpu: str = ""
+    cuda_bytes: int = 0
 
 
 def look_at_parts(settings: Settings) -> RuntimeFacts:
@@ -56,6 +59,7 @@ def look_at_parts(settings: Settings) -> RuntimeFacts:
         damaged=damaged_weights(model.path) if isinstance(model, ModelFolder) else (),
         named="@".join(identity_of(chosen.id, chosen.revision)),
         gpu=gpu_here(),
+        cuda_bytes=cuda_bytes() if has_model else 0,
     )
 
 
@@ -91,6 +95,7 @@ def lines(parts: RuntimeFacts, settings: Settings) -> Iterator[Finding]:
     yield codecs_line(parts.codecs)
     yield sandbox_line(parts.sandbox)
     yield device_line(parts, settings)
+    yield build_line(parts.device, parts.gpu, parts.cuda_bytes)
     yield model_line(parts)
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ import pytest
 from config.errors import ConfigError
 from daemon.doctor.checkup import Facts, lines_of
 from daemon.doctor.finding import Severity, exit_code
+from daemon.doctor.torch_build import cuda_bytes, reinstall
 from daemon.inference.weights.sources import DEMO
 from daemon.lock import HomeLock, holder
 from daemon.media.decoder.sandbox.lockdown import Sandbox
@@ -87,7 +89,7 @@ def test_a_healthy_home_is_well_in_every_line(patient: Patient) -> None:
     lines = patient.lines()
     assert amiss(lines) == []
     assert exit_code(lines) == 0
-    assert len({line.name for line in lines}) == len(lines) == 21
+    assert len({line.name for line in lines}) == len(lines) == 22
 
 
 class TestTheProgram:
@@ -306,6 +308,43 @@ class TestWhatDescribingRestsOn:
         assert isinstance(device, dict)
         patient.parts = {"gpu": gpu, "device": {**device, "mps_built": built}}
         says(the_one(patient), "device", WARNING, f"the {gpu} GPU is not used", advice)
+
+    def test_27_a_cuda_build_without_an_nvidia_gpu(self, patient: Patient) -> None:
+        device = patient.facts().parts.device
+        assert isinstance(device, dict)
+        patient.parts = {"device": {**device, "torch": "2.13.0+cu130"}, "cuda_bytes": 4_300_000_000}
+        words = "PyTorch 2.13.0+cu130 is the CUDA build, but there is no NVIDIA GPU: 4.3 GB of libraries are unused"
+        says(the_one(patient), "torch", WARNING, words, "--extra-index-url https://download.pytorch.org/whl/cpu .")
+
+    @pytest.mark.parametrize("found", [{"gpu": "NVIDIA"}, {"cuda": True}])
+    def test_27_a_cuda_build_with_one_is_well(self, patient: Patient, found: dict[str, object]) -> None:
+        device = patient.facts().parts.device
+        assert isinstance(device, dict)
+        cuda = {**device, "torch": "2.13.0+cu130", "cuda": True, "device": "cuda", "name": "NVIDIA", **found}
+        patient.parts = {"device": cuda, "gpu": found.get("gpu", "")}
+        assert amiss(patient.lines()) == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "command"),
+    [
+        ("/home/ann/.local/share/pipx/venvs/smolwatch", "pipx uninstall smolwatch && pipx install --pip-args="),
+        ("/home/ann/.local/share/uv/tools/smolwatch", "uv tool install --torch-backend cpu ."),
+        ("/home/ann/smolwatch/.venv", "remove /home/ann/smolwatch/.venv"),
+    ],
+)
+def test_the_cpu_build_is_installed_with_what_installed_the_other(prefix: str, command: str) -> None:
+    assert command in reinstall(Path(prefix))
+
+
+def test_the_size_of_cuda_is_that_of_its_own_libraries(tmp_path: Path) -> None:
+    for name, size in (("nvidia-cublas", 3_000), ("triton", 200), ("torch", 10)):
+        info = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "RECORD").write_text(f"lib.so,sha256=x,{size}\nRECORD,,\n")
+        (tmp_path / "lib.so").touch()
+    assert cuda_bytes(distributions(path=[str(tmp_path)])) == 3_200
 
 
 class TestWhatRuns:
