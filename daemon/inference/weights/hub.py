@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from pathlib import Path
 from huggingface_hub import HfApi, constants, errors, hf_hub_download, hf_hub_url
 from huggingface_hub.file_download import http_get, repo_folder_name
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import get_session, logging
 from huggingface_hub.utils._headers import build_hf_headers
+from huggingface_hub.utils._http import get_session
+from huggingface_hub.utils.logging import set_verbosity
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from config.errors import ModelUnavailableError
@@ -86,7 +88,7 @@ def fetch(name: str, revision: str, on_progress: Progress, *, again: str) -> Non
     Raises ModelUnavailableError when it cannot be downloaded or arrives damaged.
     """
     disable_progress_bars()
-    logging.set_verbosity(logging.CRITICAL)  # else each retry is a line with its URL on the terminal
+    set_verbosity(logging.CRITICAL)  # else each retry is a line with its URL on the terminal
     try:
         check_connection()
         files = checkpoint_files(name, revision)
