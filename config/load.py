@@ -1,7 +1,7 @@
 """From defaults, the home's smolwatch.toml, the environment and the command line to one `Settings`.
 
-Later layers win, but a bad value is named even where a later layer would have covered it.
-An empty string chooses nothing.
+Later layers override earlier ones, but a bad value is reported even if a later layer overrides it.
+An empty string means the default.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from config.settings import Settings
 from config.toml_errors import explain
 
 SHIPPED = Path(__file__).with_name("smolwatch.toml")
-#: What was chosen here wrongly may hold a password.
+#: A wrong value of this setting may hold a password and is not shown.
 SECRET = "database.url"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One value that some layer gives to one setting. `key` is dotted: "model.device"."""
+    """One layer's value for one setting. `key` is dotted: "model.device"."""
 
     key: str
     value: object
@@ -42,7 +42,7 @@ def load_settings(
     """The settings of a home: `home`, else SMOLWATCH_HOME, else ~/SmolWatch.
 
     `overrides` come from the command line, by dotted key; None means that a flag was not given.
-    Raises one ConfigError that names every unknown key and every bad value of every layer, with where it stands.
+    Raises one ConfigError that lists every unknown key and bad value of every layer, with its source.
     """
     home = resolve_home(home, environ)
     choices, problems = from_file(home / "config" / "smolwatch.toml")
@@ -64,7 +64,7 @@ def resolve_home(home: Path | None, environ: Mapping[str, str] = os.environ) -> 
 
 
 def from_file(file: Path) -> tuple[list[Choice], list[str]]:
-    """What the file chooses, and what keeps it from being read. No file is no choice."""
+    """The file's values, and why it cannot be read. A missing file has none."""
     try:
         text = file.read_text(encoding="utf-8")
         tables = tomllib.loads(text)
@@ -91,7 +91,7 @@ def toml_list(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text  # no list: the check of its setting says so
+        return text  # not a list: the check of its setting reports that
 
 
 def flat(tables: Mapping[str, object]) -> Iterator[tuple[str, object]]:
@@ -117,7 +117,7 @@ def tree(home: Path, values: Mapping[str, object]) -> dict[str, object]:
 
 
 def problems_of(choice: Choice, home: Path) -> list[str]:
-    """What is wrong with one choice, checked by itself; at most one sentence."""
+    """What is wrong with one choice, checked alone; at most one sentence."""
     if choice.key not in known_keys():
         near = nearest_key(choice.key)
         return [f"{choice.key} ({choice.source}): no such setting" + (f"; did you mean {near}?" if near else "")]
@@ -137,9 +137,9 @@ def absolute(path: Path, within: Path | None = None) -> Path:
 
 
 def prepare_home(settings: Settings) -> None:
-    """Make what a home is made of, where missing; data and logs are for the owner's eyes only.
+    """Create the missing folders and the settings file of a home; only the owner can read data and logs.
 
-    An inbox that was chosen elsewhere is not made: where its disk is not mounted, an empty folder would hide that.
+    An inbox outside the home is not created: if its disk is not mounted, an empty folder would hide that.
     """
     home = settings.home
     try:
@@ -152,4 +152,4 @@ def prepare_home(settings: Settings) -> None:
     except PermissionError as error:
         raise PermissionDeniedError(f"{home}: cannot be written ({error.strerror})") from error
     except OSError as error:
-        raise ConfigError(f"{error.filename or home}: cannot be made ({error.strerror})") from error
+        raise ConfigError(f"{error.filename or home}: cannot be created ({error.strerror})") from error
