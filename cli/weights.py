@@ -1,4 +1,4 @@
-"""Fetching weights, under a progress bar; and the offer to do so before the daemon starts."""
+"""Downloading weights with a progress bar, and the offer to do so before the daemon starts."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def warn(text: str) -> None:
 
 
 def fetch(settings: Settings) -> ModelFolder:
-    """Pull the chosen model. The bar is for terminals; elsewhere, silence until it is done."""
+    """Download the chosen model, with a progress bar on a terminal and no output elsewhere."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-    screen = console(stderr=True)
+    terminal = console(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as progress:
+    with Progress(*columns, console=terminal, disable=not terminal.is_terminal) as progress:
         task = progress.add_task("", total=None)
-        return pull(settings, lambda here, whole: progress.update(task, completed=here, total=whole))
+        return pull(settings, lambda done, total: progress.update(task, completed=done, total=total))

@@ -18,8 +18,8 @@ from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.service.detect import service_here
-from daemon.service.one_shot import run_errand
-from daemon.service.service_spec import plan_for
+from daemon.service.one_shot import run_once
+from daemon.service.service_spec import spec_for
 from storage.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def measured_in_service(settings: Settings, options: list[str]) -> bytes:
     with tempfile.TemporaryDirectory(dir=settings.home / "data") as room:
         service = service_here(os.environ, scratch="bench")
         words = ["bench", *options, "--write"]
-        return run_errand(service, plan_for(settings, os.environ), words, Path(room), seconds=IN_SERVICE_SECONDS)
+        return run_once(service, spec_for(settings, os.environ), words, Path(room), seconds=IN_SERVICE_SECONDS)
 
 
 def settings_for(home: Path | None, model: str) -> Settings:

@@ -20,7 +20,7 @@ from config.settings import ModelSettings, Settings
 from daemon.clock import SystemClock
 from daemon.intake import refusal_texts
 from daemon.lock import holder
-from daemon.service.start_failure import PERMANENT, forget_refusal, refuse
+from daemon.service.start_failure import PERMANENT, forget_failure, write_failure
 from storage.json_values import stamp
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -73,7 +73,7 @@ def command(
 
 def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
     prepare_home(settings)
-    forget_refusal(settings.home)
+    forget_failure(settings.home)
     from cli.weights import offer_weights
     from daemon.app import run
 
@@ -107,7 +107,7 @@ def leave_word(home: Path | None, error: SmolwatchError) -> None:
     """Where nobody reads stderr: the reason for `status`, and the same for the system's log."""
     click.echo(f"smolwatch: {safe_text(str(error), lines=True)}", err=True)
     with suppress(OSError, SmolwatchError):  # where the home takes no word, the system's log has it
-        refuse(resolve_home(home), error, stamp(SystemClock().now()))
+        write_failure(resolve_home(home), error, stamp(SystemClock().now()))
 
 
 def absolute_if_folder(model: str) -> str:

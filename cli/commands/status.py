@@ -19,7 +19,7 @@ from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.intake import refusal_texts
 from daemon.lock import holder, noted
-from daemon.service.start_failure import refusal
+from daemon.service.start_failure import read_failure
 from storage.errors import TransientError
 from storage.json_values import present, stamp
 from storage.lifecycle import JobState
@@ -63,7 +63,7 @@ def look(settings: Settings) -> dict[str, Any]:
         "sidecars": {"pending": 0, "orphans": 0},
         "speed": {},
     }
-    if pid is None and (refused := refusal(settings.home)) is not None:
+    if pid is None and (refused := read_failure(settings.home)) is not None:
         report["daemon"]["refused"] = refused.reason
     if holds_any(settings.sidecar_folder):
         report["sidecars"]["mirror"] = str(settings.sidecar_folder)

@@ -23,10 +23,10 @@ from daemon.doctor.selftest.filesystem import sidecars, watching
 from daemon.doctor.selftest.kernels import judged as judged_kernels
 from daemon.doctor.selftest.kernels import kernels
 from daemon.doctor.selftest.machine_facts import power, sandbox, syncs
-from daemon.doctor.selftest.numerics import arithmetic, judged
+from daemon.doctor.selftest.numerics import judged, numerics
 from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch_service import services
-from daemon.doctor.selftest.trial_result import Failed, Result, TrialResult, tried
+from daemon.doctor.selftest.trial_result import Result, TrialFailedError, TrialResult, run_trial
 from daemon.inference.weights.sources import DEMO
 from daemon.power.power_state import PowerSource, PowerState
 from tests.fakes.service.person import Person, somebody
@@ -102,19 +102,19 @@ def self_tested(home: Path) -> dict[str, Any]:
 
 
 def test_its_short_trials_pass_here(tmp_path: Path) -> None:
-    outcomes = [tried("watching", partial(watching, tmp_path)), tried("sidecars", partial(sidecars, tmp_path))]
+    outcomes = [run_trial("watching", partial(watching, tmp_path)), run_trial("sidecars", partial(sidecars, tmp_path))]
     outcomes.append(next(kernels()))
     assert {outcome.name: str(outcome.result) for outcome in outcomes} == {
         "watching": "passed",
         "sidecars": "passed",
         "kernels on cpu": "passed",
     }
-    assert "4 rows over 256 keys: fused" in outcomes[2].words
-    assert "products in f32: a tile" in outcomes[2].words
+    assert "4 rows over 256 keys: fused" in outcomes[2].text
+    assert "products in f32: a tile" in outcomes[2].text
 
 
 def test_the_arithmetic_of_the_cpu_passes_here() -> None:
-    outcome = next(arithmetic(str(DEMO)))
+    outcome = next(numerics(str(DEMO)))
     assert (outcome.name, outcome.result) == ("arithmetic on cpu", Result.PASSED)
 
 
@@ -150,25 +150,25 @@ def test_a_kernel_that_is_wrong_fails_with_its_figures() -> None:
     shape = {"name": "9 queries", "fused_ms": 1.0, "plain_ms": 2.0, "off": 0.5}
     products = {"bf16": {"a tile": 1.5}, "f16": {"a tile": 1.25}}
     found = {"dtype": "bf16", "most_off": 0.06, "shapes": [shape], "products": products}
-    outcome = tried("kernels on mps", partial(judged_kernels, found))
+    outcome = run_trial("kernels on mps", partial(judged_kernels, found))
     assert outcome.result is Result.FAILED
-    assert "9 queries: fused 1.00 ms, plain 2.00 ms, 50.00% off" in outcome.words
-    assert "products in bf16: a tile 1.50 ms; products in f16: a tile 1.25 ms" in outcome.words
-    absent = tried("kernels on mps", partial(judged_kernels, {"trouble": "no such operator", "shapes": []}))
-    assert (absent.result, absent.words) == (Result.FAILED, "no such operator")
+    assert "9 queries: fused 1.00 ms, plain 2.00 ms, 50.00% off" in outcome.text
+    assert "products in bf16: a tile 1.50 ms; products in f16: a tile 1.25 ms" in outcome.text
+    absent = run_trial("kernels on mps", partial(judged_kernels, {"trouble": "no such operator", "shapes": []}))
+    assert (absent.result, absent.text) == (Result.FAILED, "no such operator")
 
 
 def test_a_writer_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
-    outcome = tried("sidecars", partial(sidecars, tmp_path, [sys.executable, "-c", IN_PLACE]))
+    outcome = run_trial("sidecars", partial(sidecars, tmp_path, [sys.executable, "-c", IN_PLACE]))
     assert outcome.result is Result.FAILED
-    assert "torn" in outcome.words
+    assert "torn" in outcome.text
 
 
 def test_a_worker_may_keep_more_where_new_shapes_are_compiled() -> None:
     assert kept(1_000_000_000, 1_100_000_000, 1_055_000_000, "cpu").endswith("1055 MB after")
     assert kept(1_000_000_000, 1_300_000_000, 1_250_000_000, "mps").endswith("1250 MB after")
     for device, after in (("cpu", 1_061_000_000), ("mps", 1_401_000_000)):
-        with pytest.raises(Failed, match="before 24 files"):
+        with pytest.raises(TrialFailedError, match="before 24 files"):
             kept(1_000_000_000, after, after, device)
 
 
@@ -180,23 +180,23 @@ def test_a_device_that_computes_otherwise_fails_with_its_figures() -> None:
         "off_the_cpu": 1.2,
         "off_alone": 0.01,
     }
-    outcome = tried("arithmetic on mps", partial(judged, "mps", [way | {"trouble": "its scores are 120% off"}]))
+    outcome = run_trial("arithmetic on mps", partial(judged, "mps", [way | {"trouble": "its scores are 120% off"}]))
     assert outcome.result is Result.FAILED
-    assert "120.00% off the CPU" in outcome.words
+    assert "120.00% off the CPU" in outcome.text
 
 
 def test_a_caption_that_is_not_true_fails_and_is_told() -> None:
-    outcome = tried("captions", partial(compared, {"a.png": "A cat."}, {"a.png": "A dog."}))
+    outcome = run_trial("captions", partial(compared, {"a.png": "A cat."}, {"a.png": "A dog."}))
     assert outcome.result is Result.FAILED
-    assert "a.png: 'A cat.' and not 'A dog.'" in outcome.words
+    assert "a.png: 'A cat.' and not 'A dog.'" in outcome.text
 
 
 def test_the_report_names_no_person_and_no_place(own_home: Path) -> None:
     settings = load_settings(home=own_home, environ={})
     said = f"{settings.inbox_path}/x of {getpass.getuser()}, below {Path.home()}/Pictures and {tempfile.gettempdir()}/y"
     report = report_on([ok("inbox", said)], [TrialResult("sidecars", Result.FAILED, said)], settings)
-    assert report.lines[0].words == "INBOX/x of NAME, below ~/Pictures and TMP/y"
-    assert report.outcomes[0].words == report.lines[0].words
+    assert report.lines[0].text == "INBOX/x of NAME, below ~/Pictures and TMP/y"
+    assert report.outcomes[0].text == report.lines[0].text
     assert report.exit_code == 1
 
 
@@ -212,8 +212,8 @@ def test_a_scratch_agent_is_installed_answers_and_leaves_nothing(
         outcomes = {outcome.name: outcome for outcome in services(tmp_path, settings, os.environ, platform="darwin")}
         calls = person.calls()
         left = list((person.home / "Library" / "LaunchAgents").iterdir())
-    assert outcomes["launchd"].result is Result.PASSED, outcomes["launchd"].words
-    assert "installed, ran, answered and was removed" in outcomes["launchd"].words
+    assert outcomes["launchd"].result is Result.PASSED, outcomes["launchd"].text
+    assert "installed, ran, answered and was removed" in outcomes["launchd"].text
     assert outcomes["systemd"].result is Result.NOT_APPLICABLE
     assert any(call.startswith("bootstrap") and "self-test" in call for call in calls)
     assert all("self-test" in call for call in calls), "the daemon's own service is left alone"

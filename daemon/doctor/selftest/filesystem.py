@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.doctor.selftest.rewriter import CONTENTS
-from daemon.doctor.selftest.trial_result import Failed, wait_for
+from daemon.doctor.selftest.trial_result import TrialFailedError, wait_for
 from daemon.doctor.subprocesses import command_of, environ_of
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
@@ -21,9 +21,9 @@ HEARD_SECONDS = 10.0
 WRITER = tuple(command_of("daemon.doctor.selftest.rewriter"))
 
 
-def watching(room: Path) -> str:
+def watching(scratch: Path) -> str:
     """What is made, moved in and renamed is heard of, by the system's own way."""
-    folder = (room / "watched").resolve()
+    folder = (scratch / "watched").resolve()
     (folder / "below").mkdir(parents=True)
     heard = WatchEvents()
     watcher = Watcher(os.fsencode(folder), heard)
@@ -41,13 +41,13 @@ def watching(room: Path) -> str:
 
     try:
         if watcher.polls:
-            raise Failed(watcher.advice)
+            raise TrialFailedError(watcher.advice)
         time.sleep(1)  # FSEvents may tell of what was before
         (folder / "made.jpg").write_bytes(b"x")
         slowest = hears(folder / "made.jpg")
-        (room / "outside.jpg").write_bytes(b"x")
+        (scratch / "outside.jpg").write_bytes(b"x")
         for source, goal in (
-            (room / "outside.jpg", folder / "below" / "moved in ü.jpg"),
+            (scratch / "outside.jpg", folder / "below" / "moved in ü.jpg"),
             (folder / "made.jpg", folder / "renamed.jpg"),
         ):
             source.rename(goal)
@@ -57,12 +57,12 @@ def watching(room: Path) -> str:
         watcher.stop()
 
 
-def sidecars(room: Path, writer: Sequence[str] = WRITER) -> str:
+def sidecars(scratch: Path, writer: Sequence[str] = WRITER) -> str:
     """A writer that is killed at any moment leaves the old file or the new one, whole.
 
     `writer`: the command that writes without end; it is given the file's path.
     """
-    folder = room / "written"
+    folder = scratch / "written"
     folder.mkdir()
     file = folder / "x.json"
     for let in LETS:
@@ -73,8 +73,8 @@ def sidecars(room: Path, writer: Sequence[str] = WRITER) -> str:
             finally:
                 writing.kill()
         if file.read_bytes() not in CONTENTS:
-            raise Failed(f"The file is torn: {file.stat().st_size} bytes.")
+            raise TrialFailedError(f"The file is torn: {file.stat().st_size} bytes.")
     swept = sweep_temporaries(folder)
     if (left := sorted(path.name for path in folder.iterdir())) != ["x.json"]:
-        raise Failed(f"Left behind: {', '.join(left)}.")
+        raise TrialFailedError(f"Left behind: {', '.join(left)}.")
     return f"whole after each of {len(LETS)} kills; {swept} unfinished ones were swept up"

@@ -6,34 +6,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from daemon.doctor.selftest.trial_result import Failed, NotHere, Result, TrialResult, tried
-from daemon.doctor.subprocesses import NoOutputError, told_by
+from daemon.doctor.selftest.trial_result import NotApplicableError, Result, TrialFailedError, TrialResult, run_trial
+from daemon.doctor.subprocesses import NoOutputError, run_probe
 
 Ways = Sequence[Mapping[str, Any]]
 #: A full-size model is tried on every device, the CPU in float32 included.
-PATIENCE_SECONDS = 900.0
+TIMEOUT_SECONDS = 900.0
 ABSENT = {"mps": "There is no Apple GPU that PyTorch can use.", "cuda": "There is no NVIDIA GPU that PyTorch can use."}
 
 
-def arithmetic(folder: str) -> Iterator[TrialResult]:
+def numerics(folder: str) -> Iterator[TrialResult]:
     """For the checkpoint in `folder`: the CPU alone and together, then every other device against it."""
     try:
-        told: Mapping[str, Ways] = told_by("daemon.inference.torch.probe_numerics", folder, patience=PATIENCE_SECONDS)
+        report: Mapping[str, Ways] = run_probe("daemon.inference.torch.probe_numerics", folder, timeout=TIMEOUT_SECONDS)
     except NoOutputError as error:
         yield TrialResult("arithmetic", Result.FAILED, str(error))
         return
-    for device, ways in told.items():
-        yield tried(f"arithmetic on {device}", partial(judged, device, ways))
+    for device, ways in report.items():
+        yield run_trial(f"arithmetic on {device}", partial(judged, device, ways))
 
 
 def judged(device: str, ways: Ways) -> str:
     """Only the fastest way counts as passed: the daemon can do without it, but its makers want to know."""
     if not ways:
-        raise NotHere(ABSENT[device])
-    words = "; ".join(map(in_words, ways))
+        raise NotApplicableError(ABSENT[device])
+    text = "; ".join(map(in_words, ways))
     if ways[0]["trouble"] is not None:
-        raise Failed(words)
-    return words
+        raise TrialFailedError(text)
+    return text
 
 
 def in_words(way: Mapping[str, Any]) -> str:

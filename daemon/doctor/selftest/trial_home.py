@@ -17,7 +17,7 @@ import daemon.inference
 from config.errors import NotFoundError
 from config.keys import PREFIX
 from config.load import load_settings, prepare_home
-from daemon.doctor.selftest.trial_result import Failed, wait_for
+from daemon.doctor.selftest.trial_result import TrialFailedError, wait_for
 from daemon.doctor.subprocesses import command_of, environ_of
 from daemon.lock import holder
 from storage.db.database import open_database
@@ -34,16 +34,16 @@ MOST_JOBS = 1000
 
 
 class TrialHome:
-    """Below `room`. What the person has chosen for the own home is left out."""
+    """Below `scratch`. What the person has chosen for the own home is left out."""
 
-    def __init__(self, room: Path) -> None:
-        home = room / "home"
+    def __init__(self, scratch: Path) -> None:
+        home = scratch / "home"
         (home / "config").mkdir(parents=True)
         (home / "config" / "smolwatch.toml").write_text("[model]\nid = 'demo'\n[inbox]\nsettle_seconds = 0.5\n")
         self.settings = load_settings(home=home, environ={})
         prepare_home(self.settings)
         self.inbox = self.settings.inbox_path.resolve()
-        self.room = room
+        self.scratch = scratch
         self.true: dict[str, str] = json.loads((SAMPLES / "captions.json").read_text(encoding="utf-8"))
         self._environ = environ_of({name: value for name, value in os.environ.items() if not name.startswith(PREFIX)})
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -54,14 +54,16 @@ class TrialHome:
 
     def start(self) -> None:
         """Returns when the daemon holds its home. Raises Failed."""
-        with (self.room / "said").open("wb") as said:
+        with (self.scratch / "said").open("wb") as said:
             running = self._daemon = subprocess.Popen(
                 self.command(), env=self._environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said
             )
 
         def is_up() -> bool:
             if running.poll() is not None:
-                raise Failed((self.room / "said").read_text(errors="replace").strip() or f"exit code {running.poll()}")
+                raise TrialFailedError(
+                    (self.scratch / "said").read_text(errors="replace").strip() or f"exit code {running.poll()}"
+                )
             return holder(self.settings.lock_file) == running.pid
 
         wait_for(is_up, "the daemon's start")
@@ -69,7 +71,7 @@ class TrialHome:
     @property
     def pid(self) -> int:
         if self._daemon is None:
-            raise Failed("The daemon does not run.")
+            raise TrialFailedError("The daemon does not run.")
         return self._daemon.pid
 
     def again(self) -> subprocess.CompletedProcess[bytes]:
@@ -127,7 +129,7 @@ class TrialHome:
         jobs = wait_for(are_final, f"the descriptions of {len(names)} files", seconds)
         for job in jobs:
             if job.state is not JobState.DONE:
-                raise Failed(f"{job.name} is {job.state}: {job.reason}")
+                raise TrialFailedError(f"{job.name} is {job.state}: {job.reason}")
         with self.reading() as library:
             descriptions = {job.name: library.description(job.id) for job in jobs}
         return {name: told.answers.get("caption", "") for name, told in descriptions.items() if told is not None}
@@ -135,12 +137,12 @@ class TrialHome:
     def stop(self) -> int:
         """Ask the daemon to end; its exit code. Raises Failed when it does not."""
         if self._daemon is None:
-            raise Failed("The daemon does not run.")
+            raise TrialFailedError("The daemon does not run.")
         self._daemon.send_signal(signal.SIGTERM)
         try:
             return self._daemon.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise Failed(f"The daemon did not end within {STOP_SECONDS:.0f} s.") from error
+            raise TrialFailedError(f"The daemon did not end within {STOP_SECONDS:.0f} s.") from error
 
     def close(self) -> None:
         if self._daemon is not None and self._daemon.poll() is None:
