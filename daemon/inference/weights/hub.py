@@ -1,6 +1,6 @@
-"""Fetching a checkpoint from the hub into the hub's own cache, file by file, checked, and resumable.
+"""Resumable, verified download of a checkpoint from the hub into the hub's own cache.
 
-The library drops what it has when a download is broken off, so big files are kept as `.part` here until whole.
+The library discards an interrupted download, so big files are kept here as `.part` until they are complete.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CHECKPOINT = (
     "model.safetensors.index.json",
     "model-*.safetensors",
 )
-#: The published files' own digests, so that what is fetched is what was meant.
+#: SHA-256 of the published files.
 PINNED = {
     (DEFAULT_MODEL, DEFAULT_REVISION, "model.safetensors"): (
         "b9bfd456c9472c0acd5719d6e514c4b859891af205ee1a736552fd3497b8b0c3"
@@ -61,25 +61,25 @@ class RemoteFile:
 
 
 class Bar:
-    """What the hub's library takes for a progress bar: tells how many bytes of the whole are here."""
+    """Stands in for the library's progress bar, and reports the bytes downloaded and the total."""
 
     def __init__(self, on_progress: Progress, total: int) -> None:
         self._on_progress, self._total = on_progress, total
-        self._here = 0
+        self._done = 0
 
     def __call__(self, **_: object) -> Bar:
-        """The library makes its bar anew for each file; ours goes on."""
+        """The library creates a bar for each file; this one counts over all files."""
         return self
 
     def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to close: it is drawn elsewhere."""
+        """Nothing to close."""
 
     def update(self, count: float | None = 1) -> None:
-        self._here += int(count or 0)
-        self._on_progress(min(self._here, self._total), self._total)
+        self._done += int(count or 0)
+        self._on_progress(min(self._done, self._total), self._total)
 
 
 def fetch(name: str, revision: str, on_progress: Progress, *, again: str) -> None:
@@ -149,7 +149,7 @@ def reason_of(error: Exception) -> str:
 
 
 def checkpoint_files(name: str, revision: str) -> list[RemoteFile]:
-    """The files of the checkpoint, small ones first; raises ModelUnavailableError when they are not the pinned ones."""
+    """The files of the checkpoint, small ones first. Raises ModelUnavailableError if one is not the pinned one."""
     listed = [entry for entry in HfApi().list_repo_tree(name, revision=revision) if isinstance(entry, RepoFile)]
     files = [
         RemoteFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
@@ -160,13 +160,13 @@ def checkpoint_files(name: str, revision: str) -> list[RemoteFile]:
         pinned = PINNED.get((name, revision, file.name))
         if pinned is not None and file.sha256 != pinned:
             raise ModelUnavailableError(
-                f"The hub's {file.name} of {name} is not the published one: nothing was fetched."
+                f"The hub's {file.name} of {name} is not the published one: nothing was downloaded."
             )
     return sorted(files, key=lambda file: file.size)
 
 
 def fetch_big(name: str, revision: str, file: RemoteFile, bar: Bar) -> None:
-    """Put a big file where the library looks for it, going on from what an earlier call left."""
+    """Download a big file to the library's place in the cache, resuming from an existing `.part`."""
     blob = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"), "blobs", str(file.sha256))
     if blob.exists():
         bar.update(file.size)
@@ -174,13 +174,13 @@ def fetch_big(name: str, revision: str, file: RemoteFile, bar: Bar) -> None:
     blob.parent.mkdir(parents=True, exist_ok=True)
     part = blob.with_name(f"{blob.name}.part")
     with part.open("ab") as opened:
-        here = opened.tell()
-        bar.update(here)
-        if here < file.size:
+        start = opened.tell()
+        bar.update(start)
+        if start < file.size:
             http_get(
                 hf_hub_url(name, file.name, revision=revision),
                 opened,
-                resume_size=here,
+                resume_size=start,
                 headers=build_hf_headers(),
                 expected_size=file.size,
                 tqdm_class=bar,  # type: ignore[arg-type]  # called like a class, to make a bar
@@ -189,5 +189,7 @@ def fetch_big(name: str, revision: str, file: RemoteFile, bar: Bar) -> None:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != file.sha256:
         part.unlink()
-        raise ModelUnavailableError(f"{file.name} arrived damaged and was removed.", advice="Repeat the download.")
+        raise ModelUnavailableError(
+            f"{file.name} arrived damaged and was removed.", advice="Run the same command again."
+        )
     part.rename(blob)

@@ -1,4 +1,4 @@
-"""Where weights come from: a folder, the demo model in this package, or the hub's cache, which `pull` fills."""
+"""The sources of weights: a folder, the demo model in this package, or the hub's cache, which `pull` fills."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DEMO = Path(__file__).parents[1] / "demo_model" / "checkpoint"
 DEMO_ID, DEMO_REVISION = "smolwatch-demo", "1"
 ECHO_ID, ECHO_REVISION = "echo", "1"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-#: What the default model's download weighs; said before it is begun.
+#: The size of the default model's download, shown before it starts.
 DEFAULT_BYTES = 2_034_000_000
 SAMPLE = 65_536
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A checkpoint that is here, whole."""
+    """A complete checkpoint on this machine."""
 
     path: Path
     id: str
@@ -38,7 +38,7 @@ class ModelFolder:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model that settings may name as `name`. Where it is not here, `problem` is why, and `advice` what to do."""
+    """A model that settings may name as `name`. If it is not here, `problem` is why, and `advice` what to do."""
 
     name: str
     id: str
@@ -51,12 +51,12 @@ class ListedModel:
 
 
 def find_model(settings: Settings) -> ModelFolder:
-    """The chosen model's folder; never asks the network. Raises ModelUnavailableError with advice."""
+    """The chosen model's folder, without network access. Raises ModelUnavailableError with advice."""
     return find(settings.model.id, settings.model.revision)
 
 
 def check_here(settings: Settings) -> None:
-    """Raises ModelUnavailableError, with advice, where the chosen engine needs weights that are not here."""
+    """Raises ModelUnavailableError, with advice, if the chosen engine needs weights that are not here."""
     if settings.model.engine != "echo":
         find_model(settings)
 
@@ -69,7 +69,7 @@ def find(name: str, revision: str) -> ModelFolder:
         raise UnknownModelError(f"{unknown(name, folder)}{suggestion(name)}")
     missing = missing_files(folder)
     if missing:
-        advice = "Install smolwatch anew." if name == "demo" else "Set model.id to a folder with a whole checkpoint."
+        advice = "Reinstall smolwatch." if name == "demo" else "Set model.id to a folder with a whole checkpoint."
         raise ModelUnavailableError(f"{folder} lacks {', '.join(missing)}.", advice=advice)
     return ModelFolder(folder, identity, version)
 
@@ -101,7 +101,7 @@ def model_key(settings: Settings) -> str:
 
 
 def list_models(settings: Settings) -> list[ListedModel]:
-    """The chosen model, the default one and the demo, each once."""
+    """The chosen model, the default one and the demo model, each once."""
     names = {settings.model.id: settings.model.revision}
     for name, revision in ((DEFAULT_MODEL, DEFAULT_REVISION), ("demo", DEMO_REVISION)):
         names.setdefault(name, revision)
@@ -121,9 +121,9 @@ def listed(name: str, revision: str, *, chosen: bool) -> ListedModel:
 
 
 def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFolder:
-    """Fetch the chosen model into the hub's cache, going on where an earlier pull was broken off.
+    """Download the chosen model into the hub's cache, resuming an interrupted download.
 
-    `on_progress` hears the bytes that are here and those that there will be. Raises ModelUnavailableError with advice.
+    `on_progress` gets the bytes downloaded and the total. Raises ModelUnavailableError with advice.
     """
     name, revision = settings.model.id, settings.model.revision
     if local_folder(name) is None:
@@ -134,19 +134,19 @@ def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFo
 
 
 def write_random(folder: Path, seed: int = 0) -> None:
-    """Make a checkpoint of the 500M model's full size with random weights (1 GB, bf16): its speed, none of its sense.
+    """Write a checkpoint of the 500M model's size with random weights (1 GB, bf16): same speed, meaningless answers.
 
-    Raises SmolwatchError where `folder` holds weights already.
+    Raises SmolwatchError if `folder` holds weights already.
     """
     if any(folder.glob("*.safetensors")):
-        raise SmolwatchError(f"{folder} holds weights already.", advice="Name another folder.")
+        raise SmolwatchError(f"{folder} holds weights already.", advice="Choose another folder.")
     from daemon.inference.weights.random import write
 
     write(folder, seed)
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder that a model's name stands for; None for a name on the hub."""
+    """The folder of a model's name; None for a name on the hub."""
     if name == "demo":
         return DEMO
     folder = Path(name).expanduser()
@@ -154,7 +154,7 @@ def local_folder(name: str) -> Path | None:
 
 
 def identity_of(name: str, revision: str) -> tuple[str, str]:
-    """What a description says of the model: id and revision. A folder's is its name and a digest of what it holds."""
+    """The model's id and revision in a description. For a folder: its name, and a digest of its content."""
     if name == "demo":
         return DEMO_ID, DEMO_REVISION
     folder = local_folder(name)
@@ -164,7 +164,7 @@ def identity_of(name: str, revision: str) -> tuple[str, str]:
 
 
 def digest_of(folder: Path) -> str:
-    """Tells one checkpoint from another: its configuration, and the sizes of its weights with a sample from each."""
+    """A digest of a checkpoint: its configuration, and the sizes of its weights with samples from each file."""
     digest = hashlib.blake2b((folder / "config.json").read_bytes(), digest_size=6)
     for file in sorted(folder.glob("*.safetensors")):
         size = file.stat().st_size
@@ -177,7 +177,7 @@ def digest_of(folder: Path) -> str:
 
 
 def cached_models() -> list[str]:
-    """Names of the models of which the hub's cache holds a whole revision."""
+    """Names of the models with a complete revision in the hub's cache."""
     from huggingface_hub import constants
 
     return [
@@ -188,7 +188,7 @@ def cached_models() -> list[str]:
 
 
 def cached_folder(name: str, revision: str) -> Path:
-    """The hub cache's folder of that revision; raises ModelUnavailableError unless it is whole."""
+    """The hub cache's folder of that revision. Raises ModelUnavailableError if it is not complete."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(name, "config.json", revision=revision)
