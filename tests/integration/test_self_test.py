@@ -113,7 +113,7 @@ def test_its_short_trials_pass_here(tmp_path: Path) -> None:
     assert "products in f32: a tile" in outcomes[2].text
 
 
-def test_the_arithmetic_of_the_cpu_passes_here() -> None:
+def test_the_numerics_of_the_cpu_pass_here() -> None:
     outcome = next(numerics(str(DEMO)))
     assert (outcome.name, outcome.result) == ("arithmetic on cpu", Result.PASSED)
 
@@ -121,26 +121,26 @@ def test_the_arithmetic_of_the_cpu_passes_here() -> None:
 def test_it_measures_every_kind_of_sync_that_the_system_has(tmp_path: Path) -> None:
     assert re.fullmatch(r"fsync [\d,]+ a second", syncs(tmp_path, {"fsync": None, "F_FULLFSYNC": None}))
     refused = fcntl.F_GETFD  # any number that the system knows
-    words = syncs(tmp_path, {"fsync": None, "F_BARRIERFSYNC": refused})
-    assert re.fullmatch(r"fsync [\d,]+ a second; F_BARRIERFSYNC [\d,]+ a second", words)
+    text = syncs(tmp_path, {"fsync": None, "F_BARRIERFSYNC": refused})
+    assert re.fullmatch(r"fsync [\d,]+ a second; F_BARRIERFSYNC [\d,]+ a second", text)
 
 
 def test_it_shows_low_power_mode_as_the_system_has_it() -> None:
     state = PowerState(source=PowerSource.BATTERY, is_saving=True)
     said = {("pmset", "-g"): "System-wide power settings:\n powermode            1\n hibernatemode 3\n"}
-    words = power(lambda: state, lambda *command: said[command])
-    assert words == "from battery; Low Power Mode on; hot: false; powermode 1"
+    text = power(lambda: state, lambda *command: said[command])
+    assert text == "from battery; Low Power Mode on; hot: false; powermode 1"
 
 
-def test_a_process_locked_in_as_a_decoder_is_can_do_nothing_to_the_person(tmp_path: Path) -> None:
+def test_a_process_in_the_decoders_sandbox_cannot_harm_the_user(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("private")
-    words = sandbox(tmp_path)
-    assert words.startswith("locked in by ")
-    assert words.endswith("it cannot list a folder, write a file, open a connection, start a program")
+    text = sandbox(tmp_path)
+    assert text.startswith("sandbox of ")
+    assert text.endswith("a decoder cannot list a folder, write a file, open a connection, start a program")
     assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_what_a_sandbox_lets_through_is_a_failure(tmp_path: Path) -> None:
+def test_what_a_sandbox_allows_is_a_failure(tmp_path: Path) -> None:
     without = [sys.executable, "-c", UNLOCKED, os.fspath(tmp_path)]
     done = subprocess.run(without, cwd=ROOT, capture_output=True, text=True, timeout=50, check=True)
     assert "a decoder can still list a folder, write a file, open a connection, start a program." in done.stdout
@@ -185,13 +185,13 @@ def test_a_device_that_computes_otherwise_fails_with_its_figures() -> None:
     assert "120.00% off the CPU" in outcome.text
 
 
-def test_a_caption_that_is_not_true_fails_and_is_told() -> None:
+def test_a_false_caption_fails_and_is_reported() -> None:
     outcome = run_trial("captions", partial(compared, {"a.png": "A cat."}, {"a.png": "A dog."}))
     assert outcome.result is Result.FAILED
     assert "a.png: 'A cat.' and not 'A dog.'" in outcome.text
 
 
-def test_the_report_names_no_person_and_no_place(own_home: Path) -> None:
+def test_the_report_holds_no_names_or_paths_of_the_user(own_home: Path) -> None:
     settings = load_settings(home=own_home, environ={})
     said = f"{settings.inbox_path}/x of {getpass.getuser()}, below {Path.home()}/Pictures and {tempfile.gettempdir()}/y"
     report = report_on([ok("inbox", said)], [TrialResult("sidecars", Result.FAILED, said)], settings)
@@ -201,7 +201,7 @@ def test_the_report_names_no_person_and_no_place(own_home: Path) -> None:
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="smolwatch is not installed as a command here")
-def test_a_scratch_agent_is_installed_answers_and_leaves_nothing(
+def test_a_scratch_agent_is_installed_answers_and_is_removed_again(
     own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with somebody("launchctl") as person:

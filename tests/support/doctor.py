@@ -1,4 +1,4 @@
-"""A home to be examined, sound until a test plants something in it."""
+"""A home for the doctor, without problems until a test adds one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DEVICE = {
 
 @dataclass
 class Patient:
-    """What the doctor really finds in a home, but for what takes processes of its own: `runtime` is what they tell."""
+    """The real findings in a home, except those of probe processes, which are faked: `runtime` overrides their facts."""
 
     home: Path
     environ: dict[str, str] = field(default_factory=lambda: {"PATH": "/nowhere", "HOME": str(Path.home())})

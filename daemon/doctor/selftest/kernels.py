@@ -1,4 +1,4 @@
-"""Is attention right on this machine's devices at the real model's shapes, and which of its two ways is faster?"""
+"""Accuracy and speed of both attention implementations on this machine's devices, at the real model's shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from daemon.doctor.subprocesses import NoOutputError, run_probe
 
 
 def kernels() -> Iterator[TrialResult]:
-    """One for each device that is here. Needs no weights."""
+    """One trial a device. Needs no weights."""
     try:
         report: Mapping[str, Mapping[str, Any]] = run_probe("daemon.inference.torch.probe_kernels")
     except NoOutputError as error:

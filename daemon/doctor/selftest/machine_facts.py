@@ -1,4 +1,4 @@
-"""What this machine's disk, power and sandbox are like: facts that were read about Macs and never seen on one."""
+"""Trials of this machine's disk, power state and sandbox, whose code for Macs was written from documentation alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = {"fsync": None, "F_BARRIERFSYNC": BARRIER_SYNC, "F_FULLFSYNC": FULL_SYNC
 
 
 def syncs(scratch: Path, kinds: Mapping[str, int | None] = KINDS) -> str:
-    """How many small writes a second reach the disk, by each kind of sync that the system has."""
+    """Small synced writes a second, for each kind of sync that the system has."""
     return "; ".join(
         f"{kind} {syncs_a_second(scratch / kind, number):,.0f} a second"
         for kind, number in kinds.items()
@@ -41,7 +41,7 @@ def syncs_a_second(file: Path, kind: int | None) -> float:
 
 
 def power(read: Callable[[], PowerState] = read_power, say: Callable[..., str] = said) -> str:
-    """The power state as the daemon reads it, beside the system's own line for Low Power Mode."""
+    """The power state as the daemon reads it, and the system's own line for Low Power Mode."""
     state = read()
     saving = "on" if state.is_saving else "off"
     facts = [f"from {state.source or 'an unknown source'}", f"Low Power Mode {saving}", f"hot: {state.is_hot}".lower()]
@@ -50,11 +50,11 @@ def power(read: Callable[[], PowerState] = read_power, say: Callable[..., str] =
 
 
 def sandbox(folder: Path) -> str:
-    """A process that is locked in as a decoder is can neither list the person's `folder` nor leave a trace."""
+    """A process in the decoder's sandbox can neither list the user's `folder` nor write, connect or start programs."""
     report = run_probe("daemon.media.decoder.probe_sandbox", os.fspath(folder))
     if report["kind"] == "none":
         raise TrialFailedError(f"The decoder has no sandbox: {report['reason']}")
     if report["allowed"]:
-        raise TrialFailedError(f"Locked in by {report['kind']}, a decoder can still {', '.join(report['allowed'])}.")
+        raise TrialFailedError(f"In a sandbox of {report['kind']}, a decoder can still {', '.join(report['allowed'])}.")
     missing = f", without {report['reason']}" if report["reason"] else ""
-    return f"locked in by {report['kind']}{missing}: it cannot {', '.join(report['refused'])}"
+    return f"sandbox of {report['kind']}{missing}: a decoder cannot {', '.join(report['refused'])}"

@@ -1,4 +1,4 @@
-"""Do this machine's devices compute what a CPU does, and does a batch say what a single answer would?"""
+"""Numerical accuracy: each device against the CPU, and a batch against single answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ABSENT = {"mps": "There is no Apple GPU that PyTorch can use.", "cuda": "There i
 
 
 def numerics(folder: str) -> Iterator[TrialResult]:
-    """For the checkpoint in `folder`: the CPU alone and together, then every other device against it."""
+    """For the checkpoint in `folder`: the CPU with single answers and a batch, then every other device against it."""
     try:
         report: Mapping[str, Ways] = run_probe("daemon.inference.torch.probe_numerics", folder, timeout=TIMEOUT_SECONDS)
     except NoOutputError as error:
@@ -27,7 +27,7 @@ def numerics(folder: str) -> Iterator[TrialResult]:
 
 
 def judged(device: str, ways: Ways) -> str:
-    """Only the fastest way counts as passed: the daemon can do without it, but its makers want to know."""
+    """Passed only if the fastest way is accurate: the daemon can fall back to others, but a report is wanted."""
     if not ways:
         raise NotApplicableError(ABSENT[device])
     text = "; ".join(map(in_words, ways))
@@ -40,5 +40,5 @@ def in_words(way: Mapping[str, Any]) -> str:
     how = f"{way['device']}, {way['way']}, {str(way['dtype']).removeprefix('torch.')}"
     if "off_the_cpu" not in way:
         return f"{how}: {way['trouble']}"
-    figures = f"{way['off_the_cpu']:.2%} off the CPU in float32, together {way['off_alone']:.2%} off alone"
+    figures = f"{way['off_the_cpu']:.2%} off the CPU in float32, in a batch {way['off_alone']:.2%} off single answers"
     return f"{how}: {figures}" + (f" ({way['trouble']})" if way["trouble"] else "")

@@ -1,4 +1,4 @@
-"""All trials, and what is to be pasted into an issue: without the person's paths and names."""
+"""Runs all trials, and makes a report for an issue, without the user's paths and names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from daemon.doctor.selftest.trial_result import Result, TrialResult, run_trial
 from daemon.inference.weights.sources import DEMO, ModelFolder
 
 LIBRARIES = ("torch", "transformers", "av", "pillow", "numpy", "watchdog", "sqlalchemy")
-#: Shorter names stand in ordinary words.
+#: Shorter names occur within ordinary words, so they are not replaced.
 SHORTEST_NAME = 3
 
 
@@ -46,14 +46,14 @@ class Report:
 
 
 def run_trials(
-    settings: Settings, model: object, environ: Mapping[str, str], tell: Callable[[TrialResult], None]
+    settings: Settings, model: object, environ: Mapping[str, str], report: Callable[[TrialResult], None]
 ) -> list[TrialResult]:
-    """One after the other, in a temporary folder; `tell` hears of each. `model` is the chosen one, if it is here."""
+    """One after the other in a temporary folder; `report` gets each result. `model`: the chosen one, if it is here."""
     folder = model.path if isinstance(model, ModelFolder) else DEMO
     results = []
     with tempfile.TemporaryDirectory(prefix="smolwatch-") as made:
         for result in trials(Path(made), folder, settings, environ):
-            tell(result)
+            report(result)
             results.append(result)
     return results
 
@@ -71,7 +71,7 @@ def trials(scratch: Path, model: Path, settings: Settings, environ: Mapping[str,
 
 
 def report_on(lines: Sequence[Finding], results: Sequence[TrialResult], settings: Settings) -> Report:
-    """Everything, with the person's own names left out."""
+    """The report, without the user's own names."""
     hide = anonymizer(settings)
     return Report(
         machine_facts(),
@@ -99,23 +99,23 @@ def version_of(name: str) -> str:
 
 
 def anonymizer(settings: Settings) -> Callable[[str], str]:
-    """A function that leaves out of a text where the person's files lie, and what person and machine are called."""
+    """A function that replaces the user's folders, user name and host name in a text."""
     folders = {
         settings.inbox_path: "INBOX",
         settings.home: "HOME",
         Path(tempfile.gettempdir()): "TMP",
         Path.home(): "~",
     }
-    names = {str(path.resolve()): word for path, word in folders.items()} | {
-        str(path): word for path, word in folders.items()
+    names = {str(path.resolve()): label for path, label in folders.items()} | {
+        str(path): label for path, label in folders.items()
     }
     places = sorted(names, key=len, reverse=True)
-    persons = [name for name in (getpass.getuser(), socket.gethostname()) if len(name) >= SHORTEST_NAME]
+    private = [name for name in (getpass.getuser(), socket.gethostname()) if len(name) >= SHORTEST_NAME]
 
     def hide(text: str) -> str:
         for place in places:
             text = text.replace(place, names[place])
-        for name in persons:
+        for name in private:
             text = re.sub(rf"\b{re.escape(name)}\b", "NAME", text)
         return text
 

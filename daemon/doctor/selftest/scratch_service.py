@@ -1,4 +1,4 @@
-"""Does this system's launchd or systemd run what it is given, and what does the doctor find from in there?"""
+"""A temporary service with launchd or systemd, which runs the doctor once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECONDS = 90.0
 def services(
     scratch: Path, settings: Settings, environ: Mapping[str, str], platform: str = sys.platform
 ) -> Iterator[TrialResult]:
-    """The one of this system, and the other one as not applicable."""
+    """The trial for this system's service manager; the other one is not applicable."""
     here, other = ("launchd", "systemd") if platform == "darwin" else ("systemd", "launchd")
     yield run_trial(here, partial(round_trip, scratch, settings, environ))
     yield run_trial(other, partial(not_here, other))
@@ -34,17 +34,17 @@ def not_here(name: str) -> str:
 
 
 def round_trip(scratch: Path, settings: Settings, environ: Mapping[str, str]) -> str:
-    """Installed, run, answered, uninstalled; what the doctor sees as a service of the person's home."""
+    """Install, run, read the result, uninstall. Reports what the doctor finds within the service."""
     service = found(lambda: service_here(environ, scratch=SCRATCH))
     lines = json.loads(run_once(service, spec_for(settings, environ), ["doctor", "--write"], scratch, seconds=SECONDS))
     if service.state().installed or service.state().running:
         raise TrialFailedError("The scratch service is still there.")
     amiss = [f"{line['name']}: {line['words']}" for line in lines["lines"] if is_amiss(line["verdict"])]
-    return f"installed, ran, answered and was removed; {'; '.join(amiss) or 'all is well in there'}"
+    return f"installed, ran, answered and was removed; {'; '.join(amiss) or 'the doctor found no problem there'}"
 
 
 def found(look: Callable[[], Service]) -> Service:
-    """Raises NotHere where the system has no services, or none for this user."""
+    """Raises NotApplicableError if the system has no service manager, or none for this user."""
     try:
         service = look()
         service.state()

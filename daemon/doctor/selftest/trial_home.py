@@ -1,4 +1,4 @@
-"""A temporary home with a real daemon and the demo model in it."""
+"""A temporary home with a real daemon and the demo model."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from storage.lifecycle import JobState
 from storage.records import Job
 
 SAMPLES = Path(daemon.inference.__file__).parent / "demo_model" / "samples"
-#: Formats to whose end bytes may be added: another file, with the same picture.
+#: Formats that allow extra bytes at the end: another file with the same picture.
 GROWING = (".png", ".jpg")
 STOP_SECONDS = 20.0
 MOST_JOBS = 1000
 
 
 class TrialHome:
-    """Below `scratch`. What the person has chosen for the own home is left out."""
+    """A home in `scratch`. The user's own settings do not apply."""
 
     def __init__(self, scratch: Path) -> None:
         home = scratch / "home"
@@ -54,15 +54,15 @@ class TrialHome:
 
     def start(self) -> None:
         """Returns when the daemon holds its home. Raises Failed."""
-        with (self.scratch / "said").open("wb") as said:
+        with (self.scratch / "output.log").open("wb") as output:
             running = self._daemon = subprocess.Popen(
-                self.command(), env=self._environ, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+                self.command(), env=self._environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
 
         def is_up() -> bool:
             if running.poll() is not None:
                 raise TrialFailedError(
-                    (self.scratch / "said").read_text(errors="replace").strip() or f"exit code {running.poll()}"
+                    (self.scratch / "output.log").read_text(errors="replace").strip() or f"exit code {running.poll()}"
                 )
             return holder(self.settings.lock_file) == running.pid
 
@@ -88,13 +88,13 @@ class TrialHome:
         return own_children(self.worker())
 
     def samples(self) -> list[str]:
-        """All of them into the inbox."""
+        """Copy all samples into the inbox; their names."""
         for name in self.true:
             shutil.copyfile(SAMPLES / name, self.inbox / name)
         return list(self.true)
 
     def others(self, folder: Path, count: int) -> dict[str, str]:
-        """So many files that were not there before, and the true caption of each."""
+        """Create `count` new files; their names, each with its true caption."""
         sources = [name for name in self.true if name.endswith(GROWING)]
         captions = {}
         for number in range(count):
@@ -106,7 +106,7 @@ class TrialHome:
         return captions
 
     def jobs(self) -> dict[str, Job]:
-        """The newest job of each file, by name; none while the database is being made."""
+        """The newest job of each file, by name; none while the database is being created."""
         try:
             with self.reading() as library:
                 return {job.name: job for job in reversed(library.jobs(limit=MOST_JOBS))}
@@ -132,10 +132,10 @@ class TrialHome:
                 raise TrialFailedError(f"{job.name} is {job.state}: {job.reason}")
         with self.reading() as library:
             descriptions = {job.name: library.description(job.id) for job in jobs}
-        return {name: told.answers.get("caption", "") for name, told in descriptions.items() if told is not None}
+        return {name: found.answers.get("caption", "") for name, found in descriptions.items() if found is not None}
 
     def stop(self) -> int:
-        """Ask the daemon to end; its exit code. Raises Failed when it does not."""
+        """Stop the daemon with SIGTERM; its exit code. Raises Failed when it does not."""
         if self._daemon is None:
             raise TrialFailedError("The daemon does not run.")
         self._daemon.send_signal(signal.SIGTERM)
@@ -151,5 +151,5 @@ class TrialHome:
 
 
 def own_children(process: psutil.Process) -> list[psutil.Process]:
-    """Without the process that Python keeps for itself."""
-    return [child for child in process.children() if not any("resource_tracker" in word for word in child.cmdline())]
+    """Without the resource tracker of multiprocessing."""
+    return [child for child in process.children() if not any("resource_tracker" in text for text in child.cmdline())]

@@ -1,4 +1,4 @@
-"""How a trial went."""
+"""The result of a trial."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Result(StrEnum):
 
 
 class TrialFailedError(Exception):
-    """What was expected did not come; the message says what did."""
+    """The trial failed; the message is the reason."""
 
 
 class NotApplicableError(Exception):
-    """The trial is about something that this machine does not have."""
+    """The trial needs something that this machine does not have."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class TrialResult:
 
 
 def run_trial(name: str, trial: Callable[[], str]) -> TrialResult:
-    """`trial` returns what it saw, or raises what went wrong."""
+    """Run `trial`, which returns its result as text or raises an error."""
     began = time.monotonic()
     try:
         result, text = Result.PASSED, trial()
@@ -52,7 +52,7 @@ def run_trial(name: str, trial: Callable[[], str]) -> TrialResult:
 
 
 def wait_for(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
-    """The first true answer. Raises Failed with `what` had been waited for."""
+    """The first true result of `look`. Raises Failed with `what` if none comes in time."""
     until = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > until:

@@ -189,7 +189,5 @@ def fetch_big(name: str, revision: str, file: RemoteFile, bar: Bar) -> None:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != file.sha256:
         part.unlink()
-        raise ModelUnavailableError(
-            f"{file.name} arrived damaged and was removed.", advice="Run the same command again."
-        )
+        raise ModelUnavailableError(f"{file.name} arrived damaged and was removed.", advice="Run the command again.")
     part.rename(blob)
