@@ -50,8 +50,8 @@ from daemon.doctor.selftest import machine_facts, trial_result
 from daemon.media.decoder import probe_sandbox
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 probe_sandbox.lock_in = lambda: Sandbox(kind="paper")
-machine_facts.told_by = lambda module, folder: probe_sandbox.about(os.fsencode(folder))
-print(trial_result.tried("sandbox", lambda: machine_facts.sandbox(pathlib.Path(sys.argv[1]))).words)
+machine_facts.run_probe = lambda module, folder: probe_sandbox.about(os.fsencode(folder))
+print(trial_result.run_trial("sandbox", lambda: machine_facts.sandbox(pathlib.Path(sys.argv[1]))).text)
 """
 LONG = {
     "watching",
@@ -196,7 +196,7 @@ def test_the_report_holds_no_names_or_paths_of_the_user(own_home: Path) -> None:
     said = f"{settings.inbox_path}/x of {getpass.getuser()}, below {Path.home()}/Pictures and {tempfile.gettempdir()}/y"
     report = report_on([ok("inbox", said)], [TrialResult("sidecars", Result.FAILED, said)], settings)
     assert report.lines[0].text == "INBOX/x of NAME, below ~/Pictures and TMP/y"
-    assert report.outcomes[0].text == report.lines[0].text
+    assert report.results[0].text == report.lines[0].text
     assert report.exit_code == 1
 
 
@@ -242,7 +242,7 @@ from pathlib import Path
 from config.load import load_settings
 from daemon.doctor.selftest.scratch_service import services
 for outcome in services(Path(sys.argv[1]), load_settings(), os.environ):
-    print(outcome.name, outcome.result, outcome.words)
+    print(outcome.name, outcome.result, outcome.text)
 ' "$HOME/room"
 echo "left: $(ls "$HOME/.config/systemd/user")"
 kill $manager $bus; wait

@@ -36,7 +36,7 @@ DEVICE = {
 
 @dataclass
 class Patient:
-    """The real findings in a home, except those of probe processes, which are faked: `runtime` overrides their facts."""
+    """The real findings in a home, with fake results of the probe processes: `runtime` overrides them."""
 
     home: Path
     environ: dict[str, str] = field(default_factory=lambda: {"PATH": "/nowhere", "HOME": str(Path.home())})
