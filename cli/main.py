@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from cli.options import HomeFolder
 from config.errors import PermissionDeniedError, SmolwatchError
 from config.safe_text import safe_text
 
@@ -96,7 +97,7 @@ def say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=HomeFolder(),
     help="The folder with inbox, config, data and logs (else SMOLWATCH_HOME, else ~/SmolWatch).",
 )
 @click.option(
@@ -106,6 +107,15 @@ def say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 def smolwatch(ctx: click.Context, home: Path | None) -> None:
     """Describes every picture and video that lands in an inbox folder, on this machine alone."""
     ctx.obj = home
+    warn_of_misspelt_variables()
+
+
+def warn_of_misspelt_variables() -> None:
+    """One line on stderr for each variable that chooses nothing and is nearly one that does."""
+    from config.keys import misspelt_variables
+
+    for name, meant in misspelt_variables(os.environ).items():
+        click.echo(f"smolwatch: {safe_text(name)} is not a setting and is ignored; did you mean {meant}?", err=True)
 
 
 def main() -> None:

@@ -1,18 +1,19 @@
-"""The root of one error tree. Every class knows its exit code and what the person should do next.
+"""The root of the error tree. Every class has an exit code and advice for the user.
 
 SmolwatchError                    1
 ├── ConfigError                  78   a setting is wrong
-├── NotFoundError                 3   nothing matches what was asked for
+├── NotFoundError                 3   nothing matches
 ├── DaemonNotRunningError         4
-├── PermissionDeniedError         5   the system does not let us read or write
+├── PermissionDeniedError         5   the system denies reading or writing
 ├── ModelUnavailableError         6   no weights, or they cannot be loaded
+│   └── UnknownModelError         6   the name cannot be a model
 ├── AlreadyRunningError          75   another daemon holds this home
 ├── StorageError                 78   the database cannot be used (storage/errors.py)
-├── MediaError                    1   a file cannot be turned into pictures (daemon/errors.py)
+├── MediaError                    1   a file cannot be decoded (daemon/errors.py)
 ├── EngineError                   1   the model failed (daemon/errors.py)
-├── FetchError                    1   a URL's file could not be fetched (daemon/errors.py)
-│   └── RefusedUrlError           5   a rule forbids to fetch it (daemon/errors.py)
-└── ServiceError                  1   launchd or systemd did not do what it was asked (daemon/errors.py)
+├── FetchError                    1   a URL could not be downloaded (daemon/errors.py)
+│   └── RefusedUrlError           5   a rule forbids the download (daemon/errors.py)
+└── ServiceError                  1   launchd or systemd failed (daemon/errors.py)
 """
 
 from __future__ import annotations
@@ -60,6 +61,15 @@ class ModelUnavailableError(SmolwatchError):
 
     exit_code = 6
     advice = "Fetch them with: smolwatch model pull"
+
+
+class UnknownModelError(ModelUnavailableError):
+    """The name is neither "demo", nor an existing folder, nor of the form of a hub name."""
+
+    advice = (
+        'Give "demo", a folder that holds a checkpoint, or a name on the Hugging Face hub, '
+        "such as HuggingFaceTB/SmolVLM2-500M-Video-Instruct."
+    )
 
 
 class AlreadyRunningError(SmolwatchError):

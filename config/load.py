@@ -1,12 +1,11 @@
 """From defaults, the home's smolwatch.toml, the environment and the command line to one `Settings`.
 
-Later layers win, but a bad value is named even where a later layer would have covered it.
-An empty string chooses nothing.
+Later layers override earlier ones, but a bad value is reported even if a later layer overrides it.
+An empty string means the default.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,17 +15,18 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from config.errors import ConfigError, PermissionDeniedError
-from config.settings import Group, Settings
+from config.keys import HOME, PREFIX, known_keys, nearest_key
+from config.settings import Settings
+from config.toml_errors import explain
 
 SHIPPED = Path(__file__).with_name("smolwatch.toml")
-PREFIX = "SMOLWATCH_"
-#: What was chosen here wrongly may hold a password.
+#: A wrong value of this setting may hold a password and is not shown.
 SECRET = "database.url"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One value that some layer gives to one setting. `key` is dotted: "model.device"."""
+    """One layer's value for one setting. `key` is dotted: "model.device"."""
 
     key: str
     value: object
@@ -42,7 +42,7 @@ def load_settings(
     """The settings of a home: `home`, else SMOLWATCH_HOME, else ~/SmolWatch.
 
     `overrides` come from the command line, by dotted key; None means that a flag was not given.
-    Raises one ConfigError that names every unknown key and every bad value of every layer, with where it stands.
+    Raises one ConfigError that lists every unknown key and bad value of every layer, with its source.
     """
     home = resolve_home(home, environ)
     choices, problems = from_file(home / "config" / "smolwatch.toml")
@@ -60,16 +60,19 @@ def load_settings(
 
 def resolve_home(home: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
     """The home's absolute path: `home`, else SMOLWATCH_HOME, else ~/SmolWatch."""
-    return absolute(home or Path(environ.get(f"{PREFIX}HOME") or "~/SmolWatch"))
+    return absolute(home or Path(environ.get(HOME) or "~/SmolWatch"))
 
 
 def from_file(file: Path) -> tuple[list[Choice], list[str]]:
-    """What the file chooses, and what keeps it from being read. No file is no choice."""
+    """The file's values, and why it cannot be read. A missing file has none."""
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        tables = tomllib.loads(text)
     except FileNotFoundError:
         return [], []
-    except (OSError, ValueError) as error:  # ValueError: bad TOML, or no UTF-8
+    except tomllib.TOMLDecodeError as error:
+        return [], [f"{file}: {explain(error, text)}"]
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8
         return [], [f"{file}: {error}"]
     return [Choice(key, value, str(file)) for key, value in flat(tables)], []
 
@@ -88,7 +91,7 @@ def toml_list(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text  # no list: the check of its setting says so
+        return text  # not a list: the check of its setting reports that
 
 
 def flat(tables: Mapping[str, object]) -> Iterator[tuple[str, object]]:
@@ -113,23 +116,11 @@ def tree(home: Path, values: Mapping[str, object]) -> dict[str, object]:
     return single | groups
 
 
-def known_keys() -> frozenset[str]:
-    """Every setting that a layer may choose, dotted. The home is not one: it decides where the layers are found."""
-    keys = set()
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.default, Group):
-            keys |= {f"{name}.{inner}" for inner in type(field.default).model_fields}
-        elif name != "home":
-            keys.add(name)
-    return frozenset(keys)
-
-
 def problems_of(choice: Choice, home: Path) -> list[str]:
-    """What is wrong with one choice, checked by itself; at most one sentence."""
-    keys = known_keys()
-    if choice.key not in keys:
-        near = difflib.get_close_matches(choice.key, keys, n=1)
-        return [f"{choice.key} ({choice.source}): no such setting" + (f"; is it {near[0]}?" if near else "")]
+    """What is wrong with one choice, checked alone; at most one sentence."""
+    if choice.key not in known_keys():
+        near = nearest_key(choice.key)
+        return [f"{choice.key} ({choice.source}): no such setting" + (f"; did you mean {near}?" if near else "")]
     try:
         Settings.model_validate(tree(home, {choice.key: choice.value}))
     except ValidationError as error:
@@ -146,9 +137,9 @@ def absolute(path: Path, within: Path | None = None) -> Path:
 
 
 def prepare_home(settings: Settings) -> None:
-    """Make what a home is made of, where missing; data and logs are for the owner's eyes only.
+    """Create the missing folders and the settings file of a home; only the owner can read data and logs.
 
-    An inbox that was chosen elsewhere is not made: where its disk is not mounted, an empty folder would hide that.
+    An inbox outside the home is not created: if its disk is not mounted, an empty folder would hide that.
     """
     home = settings.home
     try:
@@ -161,4 +152,4 @@ def prepare_home(settings: Settings) -> None:
     except PermissionError as error:
         raise PermissionDeniedError(f"{home}: cannot be written ({error.strerror})") from error
     except OSError as error:
-        raise ConfigError(f"{error.filename or home}: cannot be made ({error.strerror})") from error
+        raise ConfigError(f"{error.filename or home}: cannot be created ({error.strerror})") from error

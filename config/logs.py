@@ -1,7 +1,7 @@
-"""What smolwatch notes down: one line a record in the home's log, called for by entry points only.
+"""The log: one line a record in the home's log file. Set up by entry points only.
 
-Several processes write to one file, so every line is one append, and whoever finds the file full turns it over.
-A log that cannot be written is lost; it never stops the work.
+Several processes write to one file, so every line is one append, and any of them rotates a full file.
+A record that cannot be written is lost; it never stops the work.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEPT = 5
 
 
 def set_up_logs(settings: Settings, *, role: str, console: bool) -> None:
-    """From now on this process logs as `role` to home/logs/smolwatch.log, and to stderr when `console`."""
+    """Log as `role` to home/logs/smolwatch.log, and to stderr when `console`."""
     logger.remove()
 
     def line(record: Record) -> str:
@@ -42,7 +42,7 @@ def set_up_logs(settings: Settings, *, role: str, console: bool) -> None:
 
 
 class LogFile:
-    """An append-only file, readable by its owner only, turned over to .1 … .5 when it holds `max_bytes`."""
+    """An append-only file, readable by its owner only, rotated to .1 … .5 at `max_bytes`."""
 
     def __init__(self, file: Path, *, max_bytes: int = MAX_BYTES) -> None:
         self.file = file
@@ -51,11 +51,11 @@ class LogFile:
         self._torn = False
 
     def write(self, message: Message | str) -> None:
-        """Append one line; what the system refuses is dropped. A disk may take half a line before it is full."""
+        """Append one line; on an OSError it is dropped. A full disk may take half a line."""
         with contextlib.suppress(OSError):
             self._reopen_if_moved()
             if os.fstat(self._fd).st_size >= self.max_bytes:
-                self._turn_over()
+                self._rotate()
             line = message.encode("utf-8", "backslashreplace")
             line = b"\n" + line if self._torn else line
             self._torn = os.write(self._fd, line) < len(line)
@@ -75,14 +75,14 @@ class LogFile:
         self._torn = False
 
     def _is_current(self) -> bool:
-        """Whether the open file is still the one under our name."""
+        """Whether the open file is still the one at our path."""
         try:
             return os.path.samestat(self.file.stat(), os.fstat(self._fd))
         except FileNotFoundError:
             return False
 
-    def _turn_over(self) -> None:
-        """Move the full file aside. The lock on it lets one process do so; the others find it moved."""
+    def _rotate(self) -> None:
+        """Move the full file aside. A lock on it lets one process do so; the others find it moved."""
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         if self._is_current():
             for number in range(KEPT - 1, 0, -1):
@@ -96,7 +96,7 @@ class LogFile:
 
 
 def line_of(role: str, record: Record) -> str:
-    """One record as one line; a traceback stands behind its message, line ends written out."""
+    """One record as one line; a traceback follows its message, with escaped line ends."""
     moment = record["time"].astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
     text = record["message"]
     if (problem := record["exception"]) is not None and problem.type is not None:

@@ -1,4 +1,4 @@
-"""What the model is asked: `recipes.toml` as frozen values with a digest, and `wordings.toml`, what it may be asked."""
+"""The questions for the model: `recipes.toml` as frozen values with a digest, and the candidates in `wordings.toml`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORDINGS = Path(__file__).with_name("wordings.toml")
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One thing to ask about a file; `name` is the key of its answer in the record."""
+    """One question about a file; `name` is the key of its answer in the record."""
 
     name: str
     ask: str
@@ -33,13 +33,13 @@ class Recipe:
 
     @cached_property
     def digest(self) -> str:
-        """Changes whenever anything that is asked changes."""
+        """Changes whenever a question changes."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def load_recipe(name: str = "default", file: Path = SHIPPED) -> Recipe:
-    """The named recipe; raises ConfigError that names the recipes there are."""
+    """The named recipe. Raises ConfigError that lists the existing ones."""
     recipes = tomllib.loads(file.read_text(encoding="utf-8"))
     if name not in recipes:
         raise ConfigError(f"There is no recipe {name!r}.", advice=f"Choose one of: {', '.join(recipes)}")
@@ -53,6 +53,6 @@ def load_recipe(name: str = "default", file: Path = SHIPPED) -> Recipe:
 
 
 def caption_wordings(file: Path = WORDINGS) -> dict[str, Question]:
-    """The ways to ask for a picture's caption that are to be compared, by name."""
+    """The candidate questions for a picture's caption, by name."""
     wordings = tomllib.loads(file.read_text(encoding="utf-8"))
     return {name: Question(name="caption", **wording) for name, wording in wordings.items()}

@@ -1,4 +1,4 @@
-"""Text from outside, made safe to print. What is stored stays as it was; only what is shown passes through here."""
+"""Escapes text from outside for the terminal. Stored text stays unchanged."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 
 def safe_text(text: str, *, lines: bool = False) -> str:
-    r"""`text` with everything that could steer a terminal or forge a line written out, as in "\x1b" or "\u202e".
+    r"""`text` with everything that could control a terminal or forge a line escaped, as in "\x1b" or "\u202e".
 
-    `lines`: newlines and tabs may stay. Bytes of a file name that were no UTF-8 come out as that byte: "\xff".
+    `lines`: keep newlines and tabs. Bytes of a file name that are not UTF-8 are shown as that byte: "\xff".
     """
-    return _UNSAFE.sub(lambda found: _written_out(found[0], lines=lines), text)
+    return _UNSAFE.sub(lambda found: _escaped(found[0], lines=lines), text)
 
 
-def _written_out(char: str, *, lines: bool) -> str:
+def _escaped(char: str, *, lines: bool) -> str:
     if lines and char in "\n\t":
         return char
     point = ord(char)

@@ -1,4 +1,4 @@
-"""Every choice there is, with its default, in one frozen tree. Built once by `load`, then passed; never global."""
+"""Every setting with its default, in one frozen tree. Built once by `load`, then passed; never global."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DEFAULT_REVISION = "7b375e1b73b11138ff12fe22c8f2822d8fe03467"
 
 
 def server_address(text: str) -> str:
-    """The address as it is. Raises ValueError for what is none, and for one with a password: addresses are shown."""
+    """The address, unchanged. Raises ValueError if it is not one, or holds a password: addresses are shown."""
     parts = urlsplit(text)
     if parts.scheme not in ("postgresql", "postgres") or not text.startswith(f"{parts.scheme}://"):
-        raise ValueError("should be an address such as postgresql://user@host/name")
+        raise ValueError("must be an address such as postgresql://user@host/name")
     rest = f"{parts.path}?{parts.query}#{parts.fragment}"
     if parts.password is not None or "@" in rest or "password" in rest:
-        raise ValueError("should hold no password; that belongs into the file ~/.pgpass, for your eyes only")
+        raise ValueError("must not hold a password; put it in the file ~/.pgpass, readable by you alone")
     return text
 
 
@@ -33,89 +33,89 @@ class Group(BaseModel):
 
 
 class InboxSettings(Group):
-    """What is watched, and when a file counts as finished."""
+    """Which folder is watched, and when a file is complete."""
 
-    path: Path | None = Field(None, description="The watched folder; the home's own inbox unless set.")
-    settle_seconds: Positive = Field(5.0, description="A file is taken when size and time have been still this long.")
+    path: Path | None = Field(None, description="The watched folder; by default inbox in the home.")
+    settle_seconds: Positive = Field(5.0, description="A file is picked up when unchanged (size and date) so long.")
     observer: Literal["auto", "native", "poll"] = Field(
-        "auto", description="How changes are heard; poll lists the inbox often instead. auto polls network volumes."
+        "auto", description="How new files are detected; poll lists the inbox often. auto polls network volumes."
     )
-    sweep_seconds: Positive = Field(300.0, description="The whole inbox is listed this often.")
+    sweep_seconds: Positive = Field(300.0, description="How often the whole inbox is listed.")
     ignore: tuple[str, ...] = Field(
-        (), description="More file names (globs) that are not taken; with ! in front, names that are."
+        (), description="More file names (globs) to ignore; with ! in front, names not to ignore."
     )
     ignore_folders: tuple[str, ...] = Field(
-        (), description="More folder names (globs) that are not entered; with ! in front, names that are."
+        (), description="More folder names (globs) to ignore; with ! in front, names not to ignore."
     )
-    hidden: bool = Field(False, description="Also hidden files and folders, whose names begin with a dot.")
+    hidden: bool = Field(False, description="Also hidden files and folders (their names begin with a dot).")
 
 
 class ModelSettings(Group):
-    """Which model answers, and on what."""
+    """Which model describes the files, and on which device."""
 
     id: str = Field(DEFAULT_MODEL, description='A hub name, a folder with a checkpoint, or "demo".')
     revision: str = Field(DEFAULT_REVISION, description="The hub commit; only for hub names.")
     engine: Literal["auto", "torch", "echo"] = Field("auto", description="What runs the model.")
-    device: Literal["auto", "cpu", "mps", "cuda"] = Field("auto", description="Where it runs.")
+    device: Literal["auto", "cpu", "mps", "cuda"] = Field("auto", description="The device.")
     precision: Literal["auto", "bf16", "f32", "int8"] = Field(
         "auto", description="bf16 where the device has it, else f32; int8 is faster and less exact."
     )
     detail: Detail = Field(
         "balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule; see README."
     )
-    rows: Count = Field(32, description="How many answers are written at once.")
+    rows: Count = Field(32, description="The largest number of answers generated at once.")
 
 
 class OutputSettings(Group):
-    """What is written beside the files."""
+    """The sidecars."""
 
-    existing: Existing = Field("fill", description="What becomes of a sidecar of ours that stands there already.")
+    existing: Existing = Field("fill", description="What happens to an existing sidecar of smolwatch.")
     orphans: Literal["keep", "remove"] = Field(
-        "keep", description="Sidecars whose file is gone; remove: unchanged ones are deleted after an hour."
+        "keep", description="Sidecars without their file; remove: unedited ones are deleted after an hour."
     )
     missing: Literal["restore", "leave"] = Field(
-        "restore", description="Sidecars that are missing: restore writes them again from the database."
+        "restore", description="Missing sidecars; restore writes them again from the database."
     )
 
 
 class DatabaseSettings(Group):
-    """Where the books are kept."""
+    """Where jobs, descriptions and statistics are stored."""
 
     url: Annotated[str, AfterValidator(server_address)] | None = Field(
-        None, description="A PostgreSQL database (postgresql://user@host/name); the home's own file unless set."
+        None, description="A PostgreSQL database (postgresql://user@host/name); by default a file in the home."
     )
 
 
 class WorkSettings(Group):
-    """How jobs are tried, and for how long."""
+    """How jobs are run, and their limits."""
 
-    max_attempts: Count = Field(3, description="A file that fails this often is given up until retried by hand.")
-    lease_seconds: Positive = Field(60.0, description="A silent worker's job is taken back after this long.")
-    beat_seconds: Positive = Field(10.0, description="How often a worker says that it is alive.")
-    stop_seconds: Positive = Field(12.0, description="How long a job under way may take to finish when stopping.")
-    decode_seconds: Positive = Field(60.0, description="A file that takes longer to open is given up.")
+    max_attempts: Count = Field(3, description="A file fails for good after this many attempts.")
+    lease_seconds: Positive = Field(60.0, description="A worker without a heartbeat for so long loses its job.")
+    beat_seconds: Positive = Field(10.0, description="Seconds between two heartbeats of a worker.")
+    stop_seconds: Positive = Field(12.0, description="How long a running job may take to finish at a stop.")
+    decode_seconds: Positive = Field(60.0, description="The time limit for opening and decoding a file.")
     stall_seconds: Positive = Field(
         120.0,
-        description="A worker whose model gets no further for this long is ended; loading may take five times it.",
+        description="A worker whose model makes no progress for so long is killed; five times it while loading.",
     )
     idle_minutes: Annotated[float, Field(ge=0)] = Field(
         10.0, description="The model is unloaded after so many minutes without work; 0: at once, inf: never."
     )
-    growth_bytes: Count = Field(1024**3, description="A worker whose memory has grown by more is renewed.")
+    growth_bytes: Count = Field(1024**3, description="A worker whose memory has grown by more is replaced.")
     keep_free_bytes: Annotated[int, Field(ge=0)] = Field(
-        200_000_000, description="While less is free on the database's disk, nothing new is begun."
+        200_000_000, description="No new work starts while less is free on the database's disk."
     )
     power: Literal["polite", "ignore"] = Field(
-        "polite", description="polite: slow on battery, paused in Low Power Mode and heat; ignore: never."
+        "polite", description="polite: slower on battery, paused in Low Power Mode and heat; ignore: full speed."
     )
     max_file_bytes: Count = Field(20 * 1024**3, description="Larger files are refused.")
 
 
 class FetchSettings(Group):
-    """What `smolwatch add` may fetch."""
+    """What `smolwatch add` may download."""
 
-    private_addresses: bool = Field(False, description="Also from this machine and private networks.")
-    max_bytes: Count = Field(50_000_000, description="Larger files are not fetched.")
+    private_addresses: bool = Field(False, description="Also addresses on this machine and in private networks.")
+    max_bytes: Count = Field(50_000_000, description="Larger files are not downloaded.")
 
 
 class LogSettings(Group):
@@ -127,7 +127,7 @@ class Settings(Group):
 
     home: Path = Field(description="The folder that holds inbox, config, data and logs.")
     recipe: str = Field(
-        "default", description="Which questions are asked: default (caption and summary) or brief (a caption alone)."
+        "default", description="The questions for the model: default (caption and summary) or brief (a caption alone)."
     )
     inbox: InboxSettings = InboxSettings()
     model: ModelSettings = ModelSettings()
@@ -156,12 +156,12 @@ class Settings(Group):
 
     @property
     def sidecar_folder(self) -> Path:
-        """Stands in for folders that cannot be written."""
+        """Holds the sidecars of files in read-only folders."""
         return self.home / "data" / "sidecars"
 
     @property
     def device_file(self) -> Path:
-        """Whether this machine's GPU computes this model right."""
+        """The result of the device check: does this machine's GPU compute this model right?"""
         return self.home / "data" / "device.json"
 
     @property

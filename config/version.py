@@ -1,4 +1,4 @@
-"""Which smolwatch this is."""
+"""The version of smolwatch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 @cache
 def own_version() -> str:
-    """The installed distribution's version; a bare checkout has none. Read once: every description names it."""
+    """The installed distribution's version; "0" in a bare checkout. Read once: every description holds it."""
     try:
         return version("smolwatch")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""`smolwatch bench`: how fast the engine is here, beside the stock way to ask the same model."""
+"""`smolwatch bench`: the engine's speed on this machine, against the stock way to run the same model."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.service.detect import service_here
-from daemon.service.one_shot import run_errand
-from daemon.service.service_spec import plan_for
+from daemon.service.one_shot import run_once
+from daemon.service.service_spec import spec_for
 from storage.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -31,20 +31,24 @@ QUICK_ROUNDS, QUICK_TOKENS = 1, 8
 IN_SERVICE_SECONDS = 4 * 3600.0
 
 
-@click.command(short_help="Measure the engine against the stock way to ask.")
+@click.command(short_help="Measure the engine's speed against transformers.")
 @click.option(
     "--model",
     default=RANDOM,
     show_default=True,
     metavar="ID|FOLDER|demo|random",
-    help="Whose weights; random ones of full size are made once.",
+    help="The weights; random ones of full size are made once.",
 )
-@click.option("--cases", metavar="NAME,…", default="", help="Only these: fast, decode, decode-8 and so on.")
-@click.option("--repeat", type=click.IntRange(min=1), help="How many turns each side has.  [default: 3]")
-@click.option("--tokens", type=click.IntRange(min=2), help="How long every answer is.  [default: 64]")
-@click.option("--quick", is_flag=True, help=f"A look: {QUICK_ROUNDS} turn, {QUICK_TOKENS} tokens, fewer pictures.")
+@click.option("--cases", metavar="NAME,…", default="", help="Only these cases: fast, decode, decode-8 and so on.")
+@click.option("--repeat", type=click.IntRange(min=1), help="Rounds for each implementation.  [default: 3]")
+@click.option("--tokens", type=click.IntRange(min=2), help="Tokens of every answer.  [default: 64]")
+@click.option(
+    "--quick", is_flag=True, help=f"A quick run: {QUICK_ROUNDS} round, {QUICK_TOKENS} tokens, fewer pictures."
+)
 @json_option
-@click.option("--in-service", is_flag=True, help="Measure as a service of the system, to compare; prints JSON.")
+@click.option(
+    "--in-service", is_flag=True, help="Measure within a temporary service of launchd or systemd; prints JSON."
+)
 @click.option("--write", "file", type=click.Path(path_type=Path), hidden=True)
 @click.pass_context
 def command(
@@ -58,9 +62,9 @@ def command(
     in_service: bool,
     file: Path | None,
 ) -> None:
-    """Measure the engine against one `generate` of transformers a question: same weights, same requests, turn by turn.
+    """Measure the engine against one `generate` of transformers a question: same weights, same requests, interleaved.
 
-    All of it takes most of an hour on a small machine, which should have nothing else to do.
+    All cases take most of an hour on a small machine, which should be idle otherwise.
     """
     settings = settings_for(ctx.obj, model)
     if in_service:
@@ -87,24 +91,24 @@ def command(
 
 
 def options_of(ctx: click.Context) -> list[str]:
-    """The same again, for another process."""
+    """The same options as arguments for another process."""
     given = {"--model": absolute_if_folder(ctx.params["model"]), "--cases": ctx.params["cases"]}
     given |= {"--repeat": ctx.params["repeat"], "--tokens": ctx.params["tokens"]}
-    words = [word for name, value in given.items() if value for word in (name, str(value))]
-    return [*words, "--quick"] if ctx.params["quick"] else words
+    arguments = [argument for name, value in given.items() if value for argument in (name, str(value))]
+    return [*arguments, "--quick"] if ctx.params["quick"] else arguments
 
 
 def measured_in_service(settings: Settings, options: list[str]) -> bytes:
-    """The report of a bench that launchd or systemd runs as it would run the daemon."""
+    """The report of a bench that launchd or systemd runs in the same way as the daemon."""
     prepare_home(settings)
-    with tempfile.TemporaryDirectory(dir=settings.home / "data") as room:
+    with tempfile.TemporaryDirectory(dir=settings.home / "data") as scratch:
         service = service_here(os.environ, scratch="bench")
-        words = ["bench", *options, "--write"]
-        return run_errand(service, plan_for(settings, os.environ), words, Path(room), seconds=IN_SERVICE_SECONDS)
+        arguments = ["bench", *options, "--write"]
+        return run_once(service, spec_for(settings, os.environ), arguments, Path(scratch), seconds=IN_SERVICE_SECONDS)
 
 
 def settings_for(home: Path | None, model: str) -> Settings:
-    """The home's own settings, but for the model; random weights lie in the home's data."""
+    """The home's settings with that model; random weights are in the home's data folder."""
     if model != RANDOM:
         return load_settings(home=home, overrides={"model.id": absolute_if_folder(model)})
     settings = load_settings(home=home)
@@ -113,7 +117,7 @@ def settings_for(home: Path | None, model: str) -> Settings:
 
 
 def random_weights(home: Path) -> Path:
-    """The folder of the full-size random weights, which are written the first time."""
+    """The folder of the full-size random weights, which are written at the first use."""
     from daemon.inference.smolvlm.checkpoint import missing_files
     from daemon.inference.weights.sources import write_random
 
@@ -126,7 +130,7 @@ def random_weights(home: Path) -> Path:
 
 def show(report: BenchResults) -> None:
     facts = {**report.machine, **report.model, **report.options}
-    say_facts((name, safe_text(words(value))) for name, value in facts.items())
+    say_facts((name, safe_text(text_of(value))) for name, value in facts.items())
     say()
     say_table(
         ("case", "stock", "engine", "times better", "measure"),
@@ -144,7 +148,7 @@ def show(report: BenchResults) -> None:
         say_table(("limit", "figure"), limits(report.limits))
 
 
-def words(value: object) -> str:
+def text_of(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {part}" for key, part in value.items())
     return str(value)
@@ -168,8 +172,11 @@ def phases(report: BenchResults) -> Iterator[tuple[str, ...]]:
 
 
 def limits(found: RooflineResult) -> Iterator[tuple[str, str]]:
-    for one in found.products:
-        yield f"{one.dtype} {one.rows}x{one.inner}x{one.columns}", f"{spread(one.teraflops)} TFLOP/s"
+    for product in found.products:
+        yield (
+            f"{product.dtype} {product.rows}x{product.inner}x{product.columns}",
+            f"{spread(product.teraflops)} TFLOP/s",
+        )
     yield "copying", f"{spread(found.copy_gigabytes)} GB/s"
     yield "floor of vision", f"{spread(found.vision_floor)} s a tile, of {found.gigaflops_a_tile:.1f} GFLOP"
     yield "vision over its floor", spread(found.vision_over_floor)

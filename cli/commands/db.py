@@ -1,4 +1,4 @@
-"""`smolwatch db`: a copy of the database, its health, its size, and what brings it back when it was lost."""
+"""`smolwatch db`: backup, check, vacuum and rebuild of the database."""
 
 from __future__ import annotations
 
@@ -17,106 +17,112 @@ from config.settings import Settings
 from daemon.clock import SystemClock
 
 UPGRADE = (
-    "This SQLite has a bug that may, very seldom, damage a database that two processes write at once. "
+    "This SQLite has a bug that can, very rarely, damage a database while two processes write to it. "
     "Use a Python whose SQLite is 3.51.3 or newer, and make backups."
 )
 
 
-#: Why descriptions were not taken back, as lines for people.
-NOT_TAKEN = {
-    "none": "have no sidecar",
-    "no record": "have only a text (.md), without the record (.smolwatch.json)",
-    "damaged": "have a damaged record",
-    "newer": "have a record of a newer smolwatch",
-    "other bytes": "are not the files that were described: they hold other bytes",
-    "unreadable": "cannot be read, or are no pictures and videos",
+#: Why descriptions were not restored, as text for people.
+NOT_RESTORED = {
+    "none": "no sidecar",
+    "no record": "only a Markdown sidecar (.md), without the JSON one (.smolwatch.json)",
+    "damaged": "a damaged JSON sidecar",
+    "newer": "a JSON sidecar of a newer smolwatch",
+    "other bytes": "changed since the description",
+    "unreadable": "cannot be read, or not a picture or video",
 }
 
 
-@click.group(short_help="Copy, check, shrink or rebuild the database.")
+@click.group(short_help="Back up, check, shrink or rebuild the database.")
 def command() -> None:
-    """Copy, check, shrink or rebuild the database."""
+    """Back up, check, shrink or rebuild the database."""
 
 
-@command.command(short_help="Copy the database, also while the daemon runs.")
+@command.command(short_help="Back up the database, even while the daemon runs.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.pass_obj
 def backup(home: Path | None, file: Path | None) -> None:
-    """Copy the database to FILE, also while the daemon runs. An older copy there is replaced, nothing else is.
+    """Back up the database to FILE, even while the daemon runs. An older backup there is replaced, other files are not.
 
-    Without FILE: to data/backups in the home, by date and time. A server's database has pg_dump instead.
+    Without FILE the backup goes to data/backups in the home, named by date and time. For PostgreSQL use pg_dump.
     """
     from storage.db.sqlite_maintenance import back_up
 
     settings = load_settings(home=home)
-    database = existing(settings)
+    database = database_file(settings)
     if file is None:
         folder = database.parent / "backups"
         folder.mkdir(mode=0o700, exist_ok=True)
         file = folder / f"smolwatch-{SystemClock().now():%Y%m%d-%H%M%S}.db"
     back_up(database, file)
-    say(f"Copied to {safe_text(str(file))} ({size(file.stat().st_size)})")
+    say(f"Backed up to {safe_text(str(file))} ({size(file.stat().st_size)})")
 
 
-@command.command(short_help="Tell whether the database is sound.")
+@command.command(short_help="Check the database for damage.")
 @json_option
 @click.pass_obj
 def check(home: Path | None, as_json: bool) -> int:
-    """Tell whether the database is sound: its pages, its references, and the books that smolwatch keeps of the jobs.
+    """Check the database: its pages, its references, and the consistency of jobs and descriptions.
 
-    The exit code is 1 when something is wrong, 78 when it cannot be read at all.
+    The exit code is 1 when something is wrong, and 78 when the database cannot be read at all.
     """
-    report = look(load_settings(home=home))
+    report = inspect(load_settings(home=home))
     if as_json:
         say_json(report)
     else:
-        say_facts(lines(report))
+        say_facts(facts(report))
     return 1 if report["problems"] else 0
 
 
-@command.command(short_help="Give unused room back to the disk.")
+@command.command(short_help="Free unused disk space.")
 @click.pass_obj
 def vacuum(home: Path | None) -> None:
-    """Give the room of what was deleted back to the disk. The daemon must not run meanwhile."""
+    """Free the disk space of deleted rows. Stop the daemon first."""
+    from cli.commands.db import (
+        vacuum as shrink,
+    )
     from daemon.lock import holder
-    from storage.db.sqlite_maintenance import shrink
 
     settings = load_settings(home=home)
-    database = existing(settings)
+    database = database_file(settings)
     if pid := holder(settings.lock_file):
         raise AlreadyRunningError(
-            f"The daemon, process {pid}, uses the database.",
-            advice="Stop it first: no job could be written down meanwhile.",
+            f"The daemon (process {pid}) is using the database.",
+            advice="Stop the daemon first, then try again.",
         )
     before = database.stat().st_size
     shrink(database)
     say(f"{safe_text(str(database))}: {size(before)} before, {size(database.stat().st_size)} now")
 
 
-@command.command(short_help="Take descriptions back from the sidecars, when the database was lost.")
+@command.command(short_help="Restore descriptions from the sidecars after the database was lost.")
 @json_option
 @click.pass_obj
 def rebuild(home: Path | None, as_json: bool) -> None:
-    """Take descriptions back from the sidecars beside the files, when the database was lost. The model is not asked.
+    """Restore descriptions from the sidecars beside the files after the database was lost. The model is not used.
 
-    A sidecar counts if its file still holds the bytes that it is about. What the database knows stays as it is, and so
-    does what you wrote in the sidecars. The daemon must not run meanwhile: it does the same for every file by itself.
+    A sidecar counts if its file has not changed since. Descriptions in the database and your text in the sidecars stay.
+    Stop the daemon first; it also restores descriptions automatically, file by file.
     """
-    report = take_back(load_settings(home=home))
+    report = restore(load_settings(home=home))
     if as_json:
         say_json(report)
         return
-    say(f"Took back {report['taken_back']} descriptions from their sidecars.")
+    say(f"Restored {counted(report['taken_back'], 'description')} from the sidecars.")
     if report["known"]:
-        say(f"{report['known']} files are in the database already.")
+        say(f"Already in the database: {counted(report['known'], 'file')}.")
     for reason, count in report["not_taken_back"].items():
-        say(f"{count} files {NOT_TAKEN[reason]}.")
+        say(f"Not restored, {counted(count, 'file')}: {NOT_RESTORED[reason]}.")
     if report["not_taken_back"]:
-        say("They are described by: smolwatch run")
+        say("To describe them: smolwatch run")
 
 
-def take_back(settings: Settings) -> dict[str, Any]:
-    """The whole report, for programs. Raises AlreadyRunningError while the daemon runs."""
+def counted(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def restore(settings: Settings) -> dict[str, Any]:
+    """The report as JSON. Raises AlreadyRunningError while the daemon runs."""
     from contextlib import closing
 
     from daemon.intake.rebuild import RebuildCounts
@@ -127,27 +133,27 @@ def take_back(settings: Settings) -> dict[str, Any]:
     from storage.library import Library
 
     prepare_home(settings)
-    tally = RebuildCounts()
+    counts = RebuildCounts()
     with HomeLock(settings.lock_file), closing(open_database(settings.database_place)) as database:
         database.hold_daemon_lock()
-        for so_far in rebuilt(settings, JobStore(database, SystemClock().now), Library(database)):
-            tally = so_far
-    others = {str(finding): count for finding, count in tally.others.items()} | {"unreadable": tally.unreadable}
+        for latest in rebuilt(settings, JobStore(database, SystemClock().now), Library(database)):
+            counts = latest
+    others = {str(finding): count for finding, count in counts.others.items()} | {"unreadable": counts.unreadable}
     return {
-        "taken_back": tally.taken,
-        "known": tally.known,
+        "taken_back": counts.taken,
+        "known": counts.known,
         "not_taken_back": {reason: count for reason, count in others.items() if count},
     }
 
 
-def existing(settings: Settings) -> Path:
-    """The database's file. Raises NotFoundError, or StorageError when it is none of smolwatch's."""
+def database_file(settings: Settings) -> Path:
+    """The database's file. Raises NotFoundError, or StorageError when it is not smolwatch's."""
     from storage.db.sqlite import schema_of
 
     if settings.database.url:
         raise SmolwatchError(
-            f"{settings.database.url} is no file, and in the care of its server.",
-            advice="PostgreSQL vacuums by itself, and makes copies with: pg_dump --format=custom --file=FILE ADDRESS",
+            f"{settings.database.url} is on a server: there is no file.",
+            advice="PostgreSQL vacuums automatically; to back it up: pg_dump --format=custom --file=FILE ADDRESS",
         )
     if not settings.database_file.exists():
         raise NotFoundError(f"There is no database at {settings.database_file} yet.")
@@ -155,8 +161,8 @@ def existing(settings: Settings) -> Path:
     return settings.database_file
 
 
-def look(settings: Settings) -> dict[str, Any]:
-    """The whole report, for programs. A server's database has neither size nor SQLite."""
+def inspect(settings: Settings) -> dict[str, Any]:
+    """The report as JSON. A server's database has neither size nor SQLite version."""
     from storage.db.database import open_database
     from storage.health import SQLITE_VERSION, has_wal_reset_bug, problems
 
@@ -175,8 +181,8 @@ def look(settings: Settings) -> dict[str, Any]:
     }
 
 
-def lines(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The same for people."""
+def facts(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The report for people."""
     if "sqlite" in report:
         yield "database", safe_text(f"{report['database']}, {size(report['bytes'])}")
         yield "sqlite", f"{report['sqlite']}{f'. {UPGRADE}' if report['wal_reset_bug'] else ''}"

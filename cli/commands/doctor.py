@@ -1,4 +1,4 @@
-"""`smolwatch doctor`: what would go wrong, before it does."""
+"""`smolwatch doctor`: finds problems before they occur."""
 
 from __future__ import annotations
 
@@ -25,58 +25,58 @@ if TYPE_CHECKING:
     from daemon.doctor.selftest.trial_result import TrialResult
 
 
-@click.command(short_help="Find what would go wrong, and say what to do.")
-@click.option("--self-test", is_flag=True, help="Also try out how this machine behaves, for a minute or two.")
+@click.command(short_help="Find problems, and show how to fix them.")
+@click.option("--self-test", is_flag=True, help="Also run trials on this machine, for a minute or two.")
 @json_option
 @click.option("--write", "file", type=click.Path(path_type=Path), hidden=True)
 @click.pass_obj
 def command(home: Path | None, self_test: bool, as_json: bool, file: Path | None) -> int:
-    """Look at everything that smolwatch needs, and say what to do where something is wrong. Changes nothing.
+    """Check everything that smolwatch needs, and show how to fix what is wrong. Changes nothing.
 
-    The exit code is 1 when there is a problem; warnings are worth reading and no failure. With --self-test, which
-    works in a temporary folder, it is 1 when a trial failed; the report can be pasted into an issue as it is.
+    The exit code is 1 when there is a problem; a warning does not change it. With --self-test, which works in a
+    temporary folder, it is 1 when a trial failed; its report holds no names or paths and can be pasted into an issue.
     """
-    from daemon.doctor.checkup import lines_of, look
+    from daemon.doctor.checkup import findings_of, look
 
     facts = look(home, os.environ, SystemClock().now())
-    lines = lines_of(facts)
+    findings = findings_of(facts)
     if self_test:
-        return test(facts, lines, as_json)
-    if file is not None:  # a scratch service is asked: it must end well, or it is started again
-        write_atomically(file, json.dumps(document(lines)).encode(), mode=0o600, replace_ours=lambda _: False)
+        return test(facts, findings, as_json)
+    if file is not None:  # in a scratch service: exit with 0, else it is restarted
+        write_atomically(file, json.dumps(document(findings)).encode(), mode=0o600, replace_ours=lambda _: False)
         return 0
     if as_json:
-        say_json(document(lines))
+        say_json(document(findings))
     else:
-        show([(line.verdict, line.name, line.words, line.advice) for line in lines])
-    return exit_code(lines)
+        show([(line.severity, line.name, line.text, line.advice) for line in findings])
+    return exit_code(findings)
 
 
 def document(lines: Sequence[Finding]) -> dict[str, Any]:
-    """The same for programs."""
+    """The findings as JSON."""
     return {"smolwatch": own_version(), "exit_code": exit_code(lines), "lines": [to_json(line) for line in lines]}
 
 
 def to_json(line: Finding) -> dict[str, Any]:
-    return omit_missing(name=line.name, verdict=str(line.verdict), words=line.words, advice=line.advice or None)
+    return omit_missing(name=line.name, verdict=str(line.severity), words=line.text, advice=line.advice or None)
 
 
 def show(rows: Iterable[tuple[str, str, str, str]]) -> None:
-    """Verdict, name and words in a line, and what to do in a second one."""
+    """Severity, name and text in one line, and the advice in a second one."""
     shown = list(rows)
-    verdicts, names = (max(len(row[column]) for row in shown) for column in (0, 1))
-    for verdict, name, said, advice in shown:
-        say(f"{verdict:<{verdicts}}  {name:<{names}}  {safe_text(said)}")
+    severities, names = (max(len(row[column]) for row in shown) for column in (0, 1))
+    for severity, name, text, advice in shown:
+        say(f"{severity:<{severities}}  {name:<{names}}  {safe_text(text)}")
         if advice:
-            say(f"{'':<{verdicts + names + 2}}  {safe_text(advice)}")
+            say(f"{'':<{severities + names + 2}}  {safe_text(advice)}")
 
 
 def test(facts: Facts, lines: Sequence[Finding], as_json: bool) -> int:
     from daemon.doctor.selftest.report import report_on, run_trials
 
-    settings = facts.house.settings
-    outcomes = run_trials(settings, facts.parts.model, os.environ, tell)
-    report = report_on(lines, outcomes, settings)
+    settings = facts.home.settings
+    results = run_trials(settings, facts.runtime.model, os.environ, show_progress)
+    report = report_on(lines, results, settings)
     if as_json:
         say_json(report_document(report))
     else:
@@ -84,9 +84,9 @@ def test(facts: Facts, lines: Sequence[Finding], as_json: bool) -> int:
     return report.exit_code
 
 
-def tell(outcome: TrialResult) -> None:
-    """How far it is, beside the report."""
-    click.echo(f"{outcome.name}: {outcome.result} ({outcome.seconds:.1f} s)", err=True)
+def show_progress(trial: TrialResult) -> None:
+    """Show one trial's result on stderr as soon as it ends."""
+    click.echo(f"{trial.name}: {trial.result} ({trial.seconds:.1f} s)", err=True)
 
 
 def report_document(report: Report) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def report_document(report: Report) -> dict[str, Any]:
         "exit_code": report.exit_code,
         "lines": [to_json(line) for line in report.lines],
         "trials": [
-            {"name": one.name, "result": str(one.result), "words": one.words, "seconds": round(one.seconds, 2)}
-            for one in report.outcomes
+            {"name": trial.name, "result": str(trial.result), "words": trial.text, "seconds": round(trial.seconds, 2)}
+            for trial in report.results
         ],
     }
 
@@ -104,6 +104,6 @@ def report_document(report: Report) -> dict[str, Any]:
 def show_report(report: Report) -> None:
     say_facts((name, safe_text(value)) for name, value in report.machine.items())
     say()
-    show([(line.verdict, line.name, line.words, line.advice) for line in report.lines])
+    show([(line.severity, line.name, line.text, line.advice) for line in report.lines])
     say()
-    show([(one.result, one.name, one.words, "") for one in report.outcomes])
+    show([(trial.result, trial.name, trial.text, "") for trial in report.results])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import json_option
-from cli.render import say, say_json, say_table, size
+from cli.render import console, say, say_json, say_table, size
 from config.load import load_settings
 from config.safe_text import safe_text
 from storage.json_values import omit_missing
@@ -17,41 +17,49 @@ if TYPE_CHECKING:
     from daemon.inference.weights.sources import ListedModel
 
 
-@click.group(short_help="Fetch, list or make models.")
+@click.group(short_help="Download, list or make models.")
 def command() -> None:
-    """Fetch the weights, list the models that are here, or make one with random weights."""
+    """Download the weights, list the models, or make one with random weights."""
 
 
-@command.command("pull", short_help="Fetch the weights, once.")
+@command.command("pull", short_help="Download the weights, once.")
 @click.pass_obj
 def pull_command(home: Path | None) -> None:
-    """Fetch the chosen model (about 2.0 GB, once). What was broken off is taken up again."""
+    """Download the chosen model, once (the default one is about 2.0 GB). Run it again to resume it."""
     from cli.weights import fetch
 
     found = fetch(load_settings(home=home))
     say(f"{safe_text(found.id)} is here: {safe_text(str(found.path))}")
 
 
-@command.command("list", short_help="List the models that are here.")
+@command.command("list", short_help="List the models and whether they are here.")
 @json_option
 @click.pass_obj
 def list_command(home: Path | None, as_json: bool) -> None:
-    """List the chosen model, the default one and the demo model, and whether they are here."""
+    """List the chosen model, the default one and the demo model, and whether each is on this machine."""
     from daemon.inference.weights.sources import list_models
 
     models = list_models(load_settings(home=home))
     if as_json:
         say_json([to_json(model) for model in models])
         return
-    rows = [("*" if model.chosen else "", safe_text(model.name), *where(model)) for model in models]
-    say_table(("chosen", "model", "size", "where"), rows)
+    rows = [("*" if model.chosen else "", safe_text(model.name), size_of(model), model.state) for model in models]
+    say_table(("", "model", "size", "state"), rows)
+    say("\n* chosen")
+    say_advice(next(model for model in models if model.chosen))
 
 
-def where(model: ListedModel) -> tuple[str, str]:
-    """Size and place, or why it is not here."""
-    if model.here is None:
-        return "", safe_text(model.problem)
-    return size(model.here.bytes), safe_text(str(model.here.path))
+def size_of(model: ListedModel) -> str:
+    return size(model.here.bytes) if model.here is not None else ""
+
+
+def say_advice(model: ListedModel) -> None:
+    """What is missing, and what to do about it; nothing for a model that is here. Wrapped at the terminal's width."""
+    from rich.text import Text
+
+    texts = [model.advice] if model.state == "not downloaded" else [model.problem, model.advice]
+    for text in filter(None, texts):
+        console().print(Text(safe_text(text)))
 
 
 def to_json(model: ListedModel) -> dict[str, Any]:
@@ -63,15 +71,17 @@ def to_json(model: ListedModel) -> dict[str, Any]:
         here=model.here is not None,
         path=model.here and str(model.here.path),
         bytes=model.here and model.here.bytes,
-        problem=model.problem or None,
+        problem=f"{model.problem} {model.advice}".strip() or None,
     )
 
 
 @command.command("random", short_help="Make a model of full size with random weights.")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which random weights.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of the random weights."
+)
 def random_command(folder: Path, seed: int) -> None:
-    """Make a model of the real one's full size with random weights: as fast, and speaks nonsense."""
+    """Make a model of the default one's size with random weights: the same speed, meaningless answers."""
     from daemon.inference.weights.sources import write_random
 
     write_random(folder, seed)

@@ -21,7 +21,7 @@ from daemon.clock import SystemClock
 from daemon.intake import refusal_texts
 from daemon.intake.inbox_path import check_inbox
 from daemon.lock import holder
-from daemon.service.start_failure import PERMANENT, forget_refusal, refuse
+from daemon.service.start_failure import PERMANENT, forget_failure, write_failure
 from storage.json_values import iso_utc
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -75,12 +75,12 @@ def command(
 def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
     check_inbox(settings)
     prepare_home(settings)
-    forget_refusal(settings.home)
+    forget_failure(settings.home)
     from cli.weights import offer_weights
     from daemon.app import run
 
     if holder(settings.lock_file) is None:  # else there is no daemon to start, and nothing to fetch for it
-        offer_weights(settings, ask=launcher == "terminal", accept=yes)
+        offer_weights(settings, ask=launcher == "terminal", accept=yes, once=once)
     set_up_logs(settings, role="daemon", console=sys.stderr.isatty())
     began = SystemClock().now()
     code = run(settings, once=once, launched_by=launcher)
@@ -109,7 +109,7 @@ def leave_word(home: Path | None, error: SmolwatchError) -> None:
     """Where nobody reads stderr: the reason for `status`, and the same for the system's log."""
     click.echo(f"smolwatch: {safe_text(str(error), lines=True)}", err=True)
     with suppress(OSError, SmolwatchError):  # where the home takes no word, the system's log has it
-        refuse(resolve_home(home), error, iso_utc(SystemClock().now()))
+        write_failure(resolve_home(home), error, iso_utc(SystemClock().now()))
 
 
 def absolute_if_folder(model: str) -> str:

@@ -17,23 +17,23 @@ from config.safe_text import safe_text
 from daemon.errors import ServiceError
 from daemon.service import actions
 from daemon.service.detect import service_here, user_name
-from daemon.service.service_spec import plan_for
+from daemon.service.service_spec import spec_for
 from daemon.service.service_state import ServiceState
-from daemon.service.start_failure import StartFailure, refusal
+from daemon.service.start_failure import StartFailure, read_failure
 from storage.json_values import omit_missing
 
 
 @click.group(short_help="Run the daemon in the background, from login on.")
 def command() -> None:
-    """Run the daemon in the background, from login on: by launchd on a Mac, by systemd on Linux."""
+    """Run the daemon in the background, from login on: with launchd on a Mac, with systemd on Linux."""
 
 
-@command.command("install", short_help="Install the service and start it; again, to upgrade.")
+@command.command("install", short_help="Install the service and start it; also to upgrade.")
 @click.pass_obj
 def install_command(home: Path | None) -> int:
-    """Install the service and start it. Type it again after an update: the older daemon is stopped cleanly first."""
+    """Install the service and start it. Run it again after an update: the older daemon is stopped cleanly first."""
     service, settings = service_here(), load_settings(home=home)
-    return say_begun(actions.install(service, settings, os.environ), f"Installed: {service.state().file}")
+    return show_start(actions.install(service, settings, os.environ), f"Installed: {service.state().file}")
 
 
 @command.command("uninstall", short_help="Stop the service and remove it; keeps all data.")
@@ -51,48 +51,48 @@ def uninstall_command(home: Path | None) -> None:
 @click.pass_obj
 def start_command(home: Path | None) -> int:
     """Start the installed service."""
-    return say_begun(actions.start(service_here(), load_settings(home=home)))
+    return show_start(actions.start(service_here(), load_settings(home=home)))
 
 
 @command.command("stop", short_help="Stop the service until the next login.")
 @click.pass_obj
 def stop_command(home: Path | None) -> None:
-    """Stop the service, once the file in hand is finished or given back. It starts again with the next login."""
+    """Stop the service when the current file is finished or back in the queue. It starts again at the next login."""
     actions.stop(service_here(), load_settings(home=home))
-    say("Stopped, until the next login or: smolwatch service start")
+    say("Stopped until the next login. To start it now: smolwatch service start")
 
 
 @command.command("restart", short_help="Stop the service and start it again.")
 @click.pass_obj
 def restart_command(home: Path | None) -> int:
-    """Stop the service and start it again, as after a change of settings."""
-    return say_begun(actions.restart(service_here(), load_settings(home=home)))
+    """Stop the service and start it again, for example after a change of settings."""
+    return show_start(actions.restart(service_here(), load_settings(home=home)))
 
 
-@command.command("status", short_help="Tell whether the service is installed and runs.")
+@command.command("status", short_help="Show whether the service is installed and running.")
 @json_option
 @click.pass_obj
 def status_command(home: Path | None, as_json: bool) -> int:
-    """Tell whether the service is installed and runs. The exit code is 4 when it does not run.
+    """Show whether the service is installed and running. The exit code is 4 when it is not running.
 
-    What the daemon does, `smolwatch status` tells.
+    For the daemon's progress see `smolwatch status`.
     """
     settings = load_settings(home=home)
     found = service_here().state()
-    refused = None if found.running else refusal(found.home or settings.home)
+    failure = None if found.running else read_failure(found.home or settings.home)
     if as_json:
-        say_json(to_json(found, refused))
+        say_json(to_json(found, failure))
     else:
-        say_facts((name, safe_text(str(value))) for name, value in to_json(found, refused).items())
+        say_facts((name, safe_text(str(value))) for name, value in to_json(found, failure).items())
     return 0 if found.running else DaemonNotRunningError.exit_code
 
 
 @command.command("logs", short_help="Show the end of the log.")
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is written, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Keep showing new lines, until Ctrl-C.")
 @click.option("-n", "lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines.")
 @click.pass_obj
 def logs_command(home: Path | None, follow: bool, lines: int) -> None:
-    """Show the end of the daemon's log, and of what the system keeps of its output."""
+    """Show the end of the daemon's log, and of the output that the system keeps."""
     log = load_settings(home=home).log_folder / "smolwatch.log"
     files = [str(file) for file in (log, *service_here().log_files) if file.is_file() and file.stat().st_size]
     if not files:
@@ -107,31 +107,31 @@ def logs_command(home: Path | None, follow: bool, lines: int) -> None:
             tail.terminate()
 
 
-@command.command("plist", short_help="Print what the system would be told.")
+@command.command("plist", short_help="Print the plist or unit that install would write.")
 @click.pass_obj
 def plist_command(home: Path | None) -> None:
-    """Print the plist (for systemd, the unit) that `install` would write."""
-    click.echo(service_here().rendered(plan_for(load_settings(home=home), os.environ)), nl=False)
+    """Print the plist (with systemd: the unit) that `install` would write."""
+    click.echo(service_here().rendered(spec_for(load_settings(home=home), os.environ)), nl=False)
 
 
-def say_begun(begun: actions.StartResult, done: str = "") -> int:
-    """How it went, and what is to be known; the exit code is that of the daemon that would not start."""
+def show_start(result: actions.StartResult, done: str = "") -> int:
+    """Show the result of a start and its notes. Raises ServiceError with the daemon's exit code if it did not start."""
     if done:
         say(safe_text(done))
-    for note in begun.notes:
+    for note in result.notes:
         click.echo(safe_text(note), err=True)
-    if (refused := begun.refused) is not None:
-        error = ServiceError(f"The daemon would not start: {refused.reason}", advice=refused.advice)
-        error.exit_code = refused.exit_code
+    if (failure := result.failure) is not None:
+        error = ServiceError(f"The daemon did not start: {failure.reason}", advice=failure.advice)
+        error.exit_code = failure.exit_code
         raise error
-    if begun.pid is None:
-        raise ServiceError("The daemon has not come up yet.", advice="See why: smolwatch service logs")
-    say(f"Running, process {begun.pid}. What it does: smolwatch status")
+    if result.pid is None:
+        raise ServiceError("The daemon has not started yet.", advice="To see why: smolwatch service logs")
+    say(f"Running, process {result.pid}. To see its progress: smolwatch status")
     return 0
 
 
-def to_json(found: ServiceState, refused: StartFailure | None) -> dict[str, Any]:
-    """The service for programs, in Homebrew's words where it has them; what does not apply is absent."""
+def to_json(found: ServiceState, failure: StartFailure | None) -> dict[str, Any]:
+    """The service as JSON, with Homebrew's keys where it has them; what does not apply is absent."""
     return omit_missing(
         name=found.name,
         status=str(found.condition),
@@ -143,6 +143,6 @@ def to_json(found: ServiceState, refused: StartFailure | None) -> dict[str, Any]
         home=found.home and str(found.home),
         domain=found.domain,
         detail=found.detail or None,
-        reason=refused and refused.reason,
-        advice=refused and refused.advice,
+        reason=failure and failure.reason,
+        advice=failure and failure.advice,
     )

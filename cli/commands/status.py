@@ -20,7 +20,7 @@ from config.settings import Settings
 from daemon.intake import refusal_texts
 from daemon.intake.inbox_path import inbox_error
 from daemon.lock import holder, noted
-from daemon.service.start_failure import refusal
+from daemon.service.start_failure import read_failure
 from storage.errors import TransientError
 from storage.json_values import iso_utc, omit_missing
 from storage.lifecycle import JobState
@@ -66,7 +66,7 @@ def look(settings: Settings) -> dict[str, Any]:
     }
     if error := inbox_error(settings):
         report["inbox_error"] = f"{error} {error.advice}"
-    if pid is None and (refused := refusal(settings.home)) is not None:
+    if pid is None and (refused := read_failure(settings.home)) is not None:
         report["daemon"]["refused"] = refused.reason
     if holds_any(settings.sidecar_folder):
         report["sidecars"]["mirror"] = str(settings.sidecar_folder)

@@ -1,4 +1,4 @@
-"""All that the doctor looks at, and what becomes of it."""
+"""All checks of the doctor: first the facts are collected, then judged."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from daemon.doctor.finding import Finding
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Everything that was seen at one moment."""
+    """Everything that was found at one moment."""
 
     program: program.ProgramFacts
-    house: home_folder.HomeFacts
+    home: home_folder.HomeFacts
     inbox: inbox.InboxFacts
-    parts: runtime.RuntimeFacts
+    runtime: runtime.RuntimeFacts
     running: running.RunningFacts
 
 
 def look(home: Path | None, environ: Mapping[str, str], now: datetime) -> Facts:
-    """Looks, and changes nothing. Raises nothing that a broken home, library or service could bring about."""
-    settings, misconfigured = home_folder.settings_or_why(home)
+    """Collects the facts and changes nothing. Never raises because of a broken home, library or service."""
+    settings, misconfigured = home_folder.settings_or_reason(home)
     return Facts(
         program=program.look_at_program(),
-        house=home_folder.look_at_house(settings, misconfigured, now),
+        home=home_folder.look_at_home(settings, misconfigured, environ, now),
         inbox=inbox.look_at_inbox(settings, now),
-        parts=runtime.look_at_parts(settings),
+        runtime=runtime.look_at_runtime(settings),
         running=running.look_at_running(settings, environ),
     )
 
 
-def lines_of(facts: Facts) -> list[Finding]:
-    """One line a thing. Pure."""
+def findings_of(facts: Facts) -> list[Finding]:
+    """One finding a check. Pure."""
     return [
-        *program.lines(facts.program),
-        *runtime.lines(facts.parts, facts.house.settings),
-        *home_folder.lines(facts.house),
-        *inbox.lines(facts.inbox),
-        *running.lines(facts.running),
+        *program.findings(facts.program),
+        *runtime.findings(facts.runtime, facts.home.settings),
+        *home_folder.findings(facts.home),
+        *inbox.findings(facts.inbox),
+        *running.findings(facts.running),
     ]

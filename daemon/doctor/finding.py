@@ -1,4 +1,4 @@
-"""What the doctor says of one thing."""
+"""One result of a check."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`words` say how it is, `advice` what to do about it."""
+    """`text` is the state, `advice` what to do about it."""
 
     name: str
-    verdict: Severity
-    words: str
+    severity: Severity
+    text: str
     advice: str = ""
 
 
-def ok(name: str, words: str) -> Finding:
-    return Finding(name, Severity.OK, words)
+def ok(name: str, text: str) -> Finding:
+    return Finding(name, Severity.OK, text)
 
 
-def warning(name: str, words: str, advice: str) -> Finding:
-    return Finding(name, Severity.WARNING, words, advice)
+def warning(name: str, text: str, advice: str) -> Finding:
+    return Finding(name, Severity.WARNING, text, advice)
 
 
-def problem(name: str, words: str, advice: str) -> Finding:
-    return Finding(name, Severity.PROBLEM, words, advice)
+def problem(name: str, text: str, advice: str) -> Finding:
+    return Finding(name, Severity.PROBLEM, text, advice)
 
 
-def not_applicable(name: str, words: str) -> Finding:
-    return Finding(name, Severity.NOT_APPLICABLE, words)
+def not_applicable(name: str, text: str) -> Finding:
+    return Finding(name, Severity.NOT_APPLICABLE, text)
 
 
 def exit_code(lines: Iterable[Finding]) -> int:
-    """1 when something must be done; warnings are worth reading and no failure."""
-    return int(any(line.verdict is Severity.PROBLEM for line in lines))
+    """1 if there is a problem, else 0; warnings do not count."""
+    return int(any(line.severity is Severity.PROBLEM for line in lines))

@@ -1,15 +1,16 @@
-"""The home: its settings, folders, database, room, and whether the clock fits its files."""
+"""The home: its settings, folders, database, disk space, log and clock."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from config.errors import ConfigError
+from config.keys import misspelt_variables
 from config.load import load_settings, resolve_home
 from config.settings import Settings
 from daemon.doctor.finding import Finding, ok, problem, warning
@@ -20,7 +21,7 @@ from storage.filesystems import free_bytes, network_kind
 from storage.health import problems
 from storage.migrations import HEAD
 
-#: Below this much free, beyond what must stay free, somebody should know.
+#: Warn when less than this is free beyond work.keep_free_bytes.
 SCARCE_BYTES = 1_000_000_000
 FIRST_YEAR = 2025
 SKEW = timedelta(days=1)
@@ -28,54 +29,61 @@ SKEW = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseFacts:
-    """The database: `schema` None without one; what keeps it from being used, now or at all; what is wrong within."""
+    """`schema`: None without a database. `transient` and `error`: why it cannot be used, for now or at all.
+
+    `problems`: inconsistencies within it."""
 
     schema: str | None = None
-    passing: str = ""
+    transient: str = ""
     error: str = ""
     advice: str = ""
-    wrong: Sequence[str] = ()
+    problems: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class HomeFacts:
-    """`free`: bytes by what lies on that disk. `closed`: what cannot be written. `latest`: the youngest file's time."""
+    """`misspelt`: ignored variables, each with the one that it is most like. `unwritable`: what cannot be written.
+
+    `free`: free bytes by what lies on that disk. `latest`: the time of the last change to a file of the home.
+    """
 
     settings: Settings
     misconfigured: str
+    misspelt: Mapping[str, str]
     configured: bool
     exists: bool
-    closed: Sequence[Path]
-    closed_logs: bool
+    unwritable: Sequence[Path]
+    logs_unwritable: bool
     network: str | None
-    books: DatabaseFacts
+    database: DatabaseFacts
     free: dict[str, int]
     now: datetime
     latest: datetime | None
 
 
-def settings_or_why(home: Path | None) -> tuple[Settings, str]:
-    """The home's settings; the defaults, and why, where they are not valid."""
+def settings_or_reason(home: Path | None) -> tuple[Settings, str]:
+    """The home's settings and ""; the defaults and the reason if they are not valid."""
     try:
         return load_settings(home=home), ""
     except ConfigError as error:
         return Settings(home=resolve_home(home)), str(error)
 
 
-def look_at_house(settings: Settings, misconfigured: str, now: datetime) -> HomeFacts:
+def look_at_home(settings: Settings, misconfigured: str, environ: Mapping[str, str], now: datetime) -> HomeFacts:
     files = (settings.database_file, settings.lock_file, settings.log_folder / "smolwatch.log")
     folders = (settings.home, settings.config_file.parent, settings.database_file.parent)
     logs = (settings.log_folder, settings.log_folder / "smolwatch.log")
     return HomeFacts(
         settings=settings,
         misconfigured=misconfigured,
+        misspelt=misspelt_variables(environ),
         configured=os.path.exists(settings.config_file),
         exists=os.path.exists(settings.home),
-        closed=[path for path in (*folders, *files[:2]) if is_closed(path)],
-        closed_logs=any(map(is_closed, logs))
+        unwritable=[path for path in (*folders, *files[:2]) if is_closed(path)],
+        logs_unwritable=any(map(is_closed, logs))
         or (os.path.lexists(settings.log_folder) and not os.path.isdir(settings.log_folder)),
         network=network_kind(settings.home),
-        books=look_at_books(settings.database_place),
+        database=look_at_database(settings.database_place),
         free=free_by_disk(settings),
         now=now,
         latest=max(filter(None, map(changed_at, files)), default=None),
@@ -83,26 +91,26 @@ def look_at_house(settings: Settings, misconfigured: str, now: datetime) -> Home
 
 
 def is_closed(path: Path) -> bool:
-    """There, and not ours to write. What is missing is made."""
+    """It exists and we may not write it. Missing files are created later, so they do not count."""
     return os.path.lexists(path) and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def look_at_books(place: Path | str) -> DatabaseFacts:
+def look_at_database(place: Path | str) -> DatabaseFacts:
     schema = None
     try:
         schema = read_schema(place)
         if schema is None or schema < HEAD:
             return DatabaseFacts(schema=schema)
         with closing(open_database(place, read_only=True)) as database:
-            return DatabaseFacts(schema=schema, wrong=problems(database))
+            return DatabaseFacts(schema=schema, problems=problems(database))
     except TransientError as error:
-        return DatabaseFacts(schema=schema, passing=str(error), advice=error.advice)
+        return DatabaseFacts(schema=schema, transient=str(error), advice=error.advice)
     except StorageError as error:
         return DatabaseFacts(schema=schema, error=str(error), advice=error.advice)
 
 
 def free_by_disk(settings: Settings) -> dict[str, int]:
-    """Of the home's disk and, where that is another one, the inbox's."""
+    """Free bytes on the home's disk and, if it is another one, on the inbox's."""
     free: dict[str, int] = {}
     devices = set()
     for name, folder in (("home", settings.home), ("inbox", settings.inbox_path)):
@@ -120,75 +128,83 @@ def changed_at(file: Path) -> datetime | None:
         return None
 
 
-def lines(house: HomeFacts) -> Iterator[Finding]:
-    yield settings_line(house)
-    yield home_line(house)
-    yield database_line(house.books, house.settings.database_place)
-    yield room_line(house)
-    yield logs_line(house)
-    yield clock_line(house.now, house.latest)
+def findings(facts: HomeFacts) -> Iterator[Finding]:
+    yield settings_line(facts)
+    yield home_line(facts)
+    yield database_line(facts.database, facts.settings.database_place)
+    yield room_line(facts)
+    yield logs_line(facts)
+    yield clock_line(facts.now, facts.latest)
 
 
-def settings_line(house: HomeFacts) -> Finding:
-    if house.misconfigured:
-        advice = f"Mend them in {house.settings.config_file}; what follows is about the defaults."
-        return problem("settings", house.misconfigured, advice)
-    chosen = str(house.settings.config_file) if house.configured else "the defaults; nothing is chosen yet"
+def settings_line(facts: HomeFacts) -> Finding:
+    if facts.misconfigured:
+        advice = f"Fix them in {facts.settings.config_file}. The lines below are about the default settings."
+        return problem("settings", facts.misconfigured, advice)
+    chosen = str(facts.settings.config_file) if facts.configured else "the defaults; there is no settings file yet"
+    if facts.misspelt:
+        text = ". ".join(f"{name} is not a setting and is ignored" for name in facts.misspelt)
+        advice = " ".join(f"Did you mean {meant}?" for meant in facts.misspelt.values())
+        return warning("settings", text, advice)
     return ok("settings", chosen)
 
 
-def home_line(house: HomeFacts) -> Finding:
-    home = house.settings.home
-    if house.network:
-        return problem("home", f"{home} lies on a network disk ({house.network})", LOCAL_DISK)
-    if house.closed:
-        words = f"Not writable: {', '.join(map(str, house.closed))}"
-        return problem("home", words, f'Make them yours again: sudo chown -R "$(id -un)" "{home}"')
-    return ok("home", str(home) if house.exists else f"{home}; it is made at the first start")
+def home_line(facts: HomeFacts) -> Finding:
+    home = facts.settings.home
+    if facts.network:
+        return problem("home", f"{home} is on a network disk ({facts.network})", LOCAL_DISK)
+    if facts.unwritable:
+        text = f"Not writable: {', '.join(map(str, facts.unwritable))}"
+        return problem("home", text, f'Take ownership of them: sudo chown -R "$(id -un)" "{home}"')
+    return ok("home", str(home) if facts.exists else f"{home}; it is created at the first start")
 
 
-def database_line(books: DatabaseFacts, place: Path | str) -> Finding:
-    if books.error:
-        return problem("database", books.error, books.advice)
-    if books.passing:
-        return warning("database", books.passing, books.advice)
-    if books.wrong:
-        words = " ".join(books.wrong)
-        return problem("database", words, "Make a copy (smolwatch db backup) and report it: smolwatch db check --json")
-    if books.schema is None:
-        return ok("database", "there is none yet; it is made at the first start")
-    if books.schema < HEAD:
-        words = f"It has the older schema {books.schema}"
-        copied = "after a copy is made" if isinstance(place, Path) else "of which pg_dump should make a copy before"
-        return warning("database", words, f"The next start brings it to {HEAD}, {copied}: smolwatch run")
-    return ok("database", f"{place}, schema {books.schema}, sound")
+def database_line(database: DatabaseFacts, place: Path | str) -> Finding:
+    if database.error:
+        return problem("database", database.error, database.advice)
+    if database.transient:
+        return warning("database", database.transient, database.advice)
+    if database.problems:
+        text = " ".join(database.problems)
+        return problem(
+            "database", text, "Make a backup (smolwatch db backup) and report the output of: smolwatch db check --json"
+        )
+    if database.schema is None:
+        return ok("database", "there is none yet; it is created at the first start")
+    if database.schema < HEAD:
+        text = f"It has the older schema {database.schema}"
+        copied = "after making a backup" if isinstance(place, Path) else "so back it up with pg_dump first"
+        return warning("database", text, f"The next start upgrades it to {HEAD}, {copied}: smolwatch run")
+    return ok("database", f"{place}, schema {database.schema}, consistent")
 
 
-def room_line(house: HomeFacts) -> Finding:
-    keep = house.settings.work.keep_free_bytes
-    words = ", ".join(f"{free / 1e9:.1f} GB free on the disk of the {name}" for name, free in house.free.items())
-    least = min(house.free.values(), default=0)
+def room_line(facts: HomeFacts) -> Finding:
+    keep = facts.settings.work.keep_free_bytes
+    text = ", ".join(f"{free / 1e9:.1f} GB free on the disk of the {name}" for name, free in facts.free.items())
+    least = min(facts.free.values(), default=0)
     if least < keep:
-        advice = f"Make room: nothing is described while less than {keep / 1e6:.0f} MB are free."
-        return problem("room", words or "the disk does not tell", advice)
+        advice = f"Make room: no file is described while less than {keep / 1e6:.0f} MB is free."
+        return problem("room", text or "The free space is not known", advice)
     if least < keep + SCARCE_BYTES:
-        return warning("room", words, f"Make room soon: work pauses when less than {keep / 1e6:.0f} MB are free.")
-    return ok("room", words)
+        return warning("room", text, f"Make room soon: work pauses when less than {keep / 1e6:.0f} MB is free.")
+    return ok("room", text)
 
 
-def logs_line(house: HomeFacts) -> Finding:
-    folder = house.settings.log_folder
-    if house.closed_logs:
-        advice = f'Make it a folder of yours: sudo chown -R "$(id -un)" "{folder}"; what is logged meanwhile is lost.'
+def logs_line(facts: HomeFacts) -> Finding:
+    folder = facts.settings.log_folder
+    if facts.logs_unwritable:
+        advice = f'Make it a folder that you own: sudo chown -R "$(id -un)" "{folder}". Until then nothing is logged.'
         return problem("logs", f"{folder} cannot be written", advice)
     return ok("logs", str(folder))
 
 
 def clock_line(now: datetime, latest: datetime | None) -> Finding:
-    words = f"{now:%Y-%m-%d %H:%M} UTC"
-    advice = "Set the clock, best by the network's time; jobs wait by it."
+    text = f"{now:%Y-%m-%d %H:%M} UTC"
+    advice = "Set the clock (ideally automatically); retries are scheduled by it."
     if now.year < FIRST_YEAR:
-        return problem("clock", f"The clock says {words}", advice)
+        return problem("clock", f"The clock is at {text}", advice)
     if latest is not None and latest > now + SKEW:
-        return warning("clock", f"It is {words}, but the home holds a file of {latest:%Y-%m-%d %H:%M} UTC", advice)
-    return ok("clock", words)
+        return warning(
+            "clock", f"The clock is at {text}, but the home holds a file of {latest:%Y-%m-%d %H:%M} UTC", advice
+        )
+    return ok("clock", text)

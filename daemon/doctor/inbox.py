@@ -1,4 +1,4 @@
-"""The inbox: can it be read and written, can it be watched, and are its files here at all."""
+"""The inbox: permissions, notifications, files in iCloud, and files from the future."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
 from daemon.media.safe_open import access_advice, is_dataless, open_checked
 
-#: More files than this are not looked at one by one.
+#: At most this many files are checked one by one.
 MOST_FILES = 10_000
 SKEW = timedelta(days=1)
-HERE_ALL_THE_TIME = (
-    "What is not here waits. Keep its folder downloaded (in the Finder), or choose an inbox outside of iCloud Drive."
+WAITING_IN_ICLOUD = (
+    "They wait until they are downloaded. Choose Keep Downloaded for the folder (in the Finder), or an inbox outside "
+    "iCloud Drive."
 )
 
 
@@ -35,21 +36,21 @@ HERE_ALL_THE_TIME = (
 class InboxFacts:
     """`error`: why it cannot be an inbox, or that a chosen one is missing; `missing`: the default one is.
 
-    `barred`: why its listing or its first file was refused. `watched`: by what, and `advice` what that means.
-    `files`: how many were looked at; `elsewhere`: those of which only a placeholder is here; `ahead`: those from
+    `access_error`: why its listing or its first file was refused. `watched`: by what, and `advice` what that means.
+    `files`: how many were looked at; `not_local`: those of which only a placeholder is here; `in_future`: those from
     tomorrow or later.
     """
 
     path: Path
     error: SmolwatchError | None = None
     missing: bool = False
-    barred: OSError | NoAccessError | None = None
+    access_error: OSError | NoAccessError | None = None
     writable: bool = True
     watched: str = ""
     advice: str = ""
     files: int = 0
-    elsewhere: int = 0
-    ahead: int = 0
+    not_local: int = 0
+    in_future: int = 0
 
 
 def look_at_inbox(settings: Settings, now: datetime) -> InboxFacts:
@@ -61,23 +62,23 @@ def look_at_inbox(settings: Settings, now: datetime) -> InboxFacts:
     except (FileNotFoundError, NotADirectoryError):
         return InboxFacts(path=path, missing=True)
     except OSError as error:
-        return InboxFacts(path=path, barred=error)
+        return InboxFacts(path=path, access_error=error)
     watched, advice = watched_by(path, settings)
     return InboxFacts(
         path=path,
-        barred=refusal_of(next((file.path for file in files if file.is_here), None)),
+        access_error=refusal_of(next((file.path for file in files if file.is_here), None)),
         writable=os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids),
         watched=watched,
         advice=advice,
         files=len(files),
-        elsewhere=sum(not file.is_here for file in files),
-        ahead=sum(file.changed > (now + SKEW).timestamp() for file in files),
+        not_local=sum(not file.is_here for file in files),
+        in_future=sum(file.changed > (now + SKEW).timestamp() for file in files),
     )
 
 
 @dataclass(frozen=True)
 class File:
-    """`changed`: seconds since 1970, 0 for the placeholder of a file that is not here."""
+    """`changed`: seconds since 1970, 0 for a placeholder."""
 
     path: bytes
     is_here: bool
@@ -85,7 +86,7 @@ class File:
 
 
 def files_below(settings: Settings) -> Iterator[File]:
-    """What would be taken, and the placeholders of what is not here. Raises OSError when the inbox cannot be listed."""
+    """Files to describe, and placeholders of files in iCloud. Raises OSError when the inbox cannot be listed."""
     root = inbox_root(settings)
     for entry in sweep(root, filters_of(settings, root)):
         if isinstance(entry, Found):
@@ -95,7 +96,7 @@ def files_below(settings: Settings) -> Iterator[File]:
 
 
 def refusal_of(file: bytes | None) -> NoAccessError | None:
-    """What the system says to opening a file of the inbox: macOS may allow the listing and no more."""
+    """The error of opening a file of the inbox, if any: macOS can allow the listing alone."""
     if file is None:
         return None
     try:
@@ -108,9 +109,9 @@ def refusal_of(file: bytes | None) -> NoAccessError | None:
 
 
 def watched_by(path: Path, settings: Settings) -> tuple[str, str]:
-    """How the inbox would be watched, by really doing so for a moment; and what is to be known of that."""
+    """The kind of watcher, found by starting it for a moment, and its advice."""
     watcher = Watcher(os.fsencode(path.resolve()), WatchEvents(), settings.inbox.observer)
-    logger.disable("daemon.intake")  # what it warns of is said here
+    logger.disable("daemon.intake")  # its warnings are reported here
     try:
         watcher.start()
         return watcher.kind, watcher.advice
@@ -121,10 +122,10 @@ def watched_by(path: Path, settings: Settings) -> tuple[str, str]:
         logger.enable("daemon.intake")
 
 
-def lines(inbox: InboxFacts) -> Iterator[Finding]:
+def findings(inbox: InboxFacts) -> Iterator[Finding]:
     yield access_line(inbox)
-    if inbox.error or inbox.missing or isinstance(inbox.barred, OSError):
-        yield from (not_applicable(name, "The inbox cannot be looked at.") for name in ("watching", "cloud", "times"))
+    if inbox.error or inbox.missing or isinstance(inbox.access_error, OSError):
+        yield from (not_applicable(name, "The inbox cannot be read.") for name in ("watching", "cloud", "times"))
         return
     yield watching_line(inbox)
     yield cloud_line(inbox)
@@ -136,49 +137,50 @@ def access_line(inbox: InboxFacts) -> Finding:
         return problem("inbox", str(inbox.error), inbox.error.advice)
     if inbox.missing:
         return ok("inbox", f"{inbox.path}; it is created at the next start")
-    if isinstance(inbox.barred, NoAccessError):
+    if isinstance(inbox.access_error, NoAccessError):
         return problem(
-            "inbox", f"{inbox.path} can be listed, but a file in it not be opened. {inbox.barred}", inbox.barred.advice
+            "inbox",
+            f"{inbox.path} can be listed, but its files cannot be opened. {inbox.access_error}",
+            inbox.access_error.advice,
         )
-    if inbox.barred is not None:
-        return barred_line(inbox.path, inbox.barred)
+    if inbox.access_error is not None:
+        return barred_line(inbox.path, inbox.access_error)
     if not inbox.writable:
-        advice = "Descriptions are kept in the database alone; to have them beside the files, allow writing there."
-        return warning("inbox", f"{inbox.path} can be read, but not written", advice)
-    return ok("inbox", f"{inbox.path}, can be read and written")
+        advice = "Sidecars are written to the home instead. To have them beside the files, allow writing there."
+        return warning("inbox", f"{inbox.path} can be read but not written", advice)
+    return ok("inbox", f"{inbox.path}, readable and writable")
 
 
 def barred_line(path: Path, error: OSError) -> Finding:
-    """EPERM is macOS's privacy, which no chmod changes; EACCES is the folder's own permissions."""
+    """EPERM: macOS's privacy settings, which chmod does not change; EACCES: the folder's permissions."""
     if error.errno == errno.EPERM:
-        return problem(
-            "inbox", f"The system keeps smolwatch out of {path} (its privacy settings)", access_advice(error)
-        )
+        return problem("inbox", f"The system denies access to {path} (its privacy settings)", access_advice(error))
     if error.errno == errno.EACCES:
-        return problem("inbox", f"The permissions of {path} keep smolwatch out", access_advice(error))
-    return problem("inbox", f"{path}: {error.strerror}", "Look at the disk that it lies on.")
+        return problem("inbox", f"The permissions of {path} deny access", access_advice(error))
+    return problem("inbox", f"{path}: {error.strerror}", "Check the disk that holds it.")
 
 
 def watching_line(inbox: InboxFacts) -> Finding:
     if inbox.watched == "none":
         return problem("watching", inbox.advice, "Choose an inbox on a local disk: inbox.path in the settings.")
     if inbox.advice:
-        advice = "Nothing need be done. New files are found a little later."
+        advice = "No action is needed. New files are found a little later."
         return warning("watching", inbox.advice, advice)
-    return ok("watching", "the system tells of new files at once")
+    return ok("watching", "the system sends notifications of new files")
 
 
 def cloud_line(inbox: InboxFacts) -> Finding:
-    if inbox.elsewhere:
-        return warning("cloud", f"{of_the_inbox(inbox.elsewhere)} in iCloud only", HERE_ALL_THE_TIME)
-    return ok("cloud", f"{inbox.files} files looked at; all are here")
+    if inbox.not_local:
+        return warning("cloud", f"{of_the_inbox(inbox.not_local)} only in iCloud", WAITING_IN_ICLOUD)
+    return ok("cloud", f"{inbox.files} files checked; all are on this machine")
 
 
 def times_line(inbox: InboxFacts) -> Finding:
-    if inbox.ahead:
-        words = f"{of_the_inbox(inbox.ahead)} from the future"
-        return warning("times", words, "Look at this machine's clock, or at that of the machine they came from.")
-    return ok("times", "no file is from the future")
+    if inbox.in_future:
+        count = "1 file has" if inbox.in_future == 1 else f"{inbox.in_future} files have"
+        text = f"{count} a modification date in the future"
+        return warning("times", text, "Check the clock of this machine, and of the one that the files came from.")
+    return ok("times", "no file has a modification date in the future")
 
 
 def of_the_inbox(count: int) -> str:

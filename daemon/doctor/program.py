@@ -1,4 +1,4 @@
-"""The program itself: Python, the packages that it consists of, and the SQLite beneath it."""
+"""The program: the system, Python, smolwatch's packages and SQLite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from daemon.doctor.finding import Finding, ok, problem, warning
 from storage.health import SQLITE_VERSION, has_wal_reset_bug
 
 OLDEST, TOO_NEW = (3, 11), (3, 15)
-#: Of macOS: the libraries are made for no older one (`pip` by name, November 2026), and newer ones are untried.
+#: Of macOS: the libraries have no wheels for older ones (checked with `pip`, November 2026); newer ones are untested.
 OLDEST_MACOS, NEWEST_MACOS = 14, 26
 OURS = ("cli", "config", "daemon", "storage")
 NEW_ENVIRONMENT = "Install smolwatch in an environment of its own, with pipx or uv tool."
@@ -25,10 +25,10 @@ NEW_ENVIRONMENT = "Install smolwatch in an environment of its own, with pipx or 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramFacts:
-    """`folders`: where each package of ours is found. `others`: other distributions that bring a package so called.
+    """`folders`: where our packages are imported from. `others`: other distributions with a package of that name.
 
-    `system`: its name, macOS's version (empty elsewhere), and the processor's kind, as `platform` tells them.
-    `translated`: made for Intel, and run on an Apple processor.
+    `system`: its name, macOS's version (empty elsewhere) and the processor's kind, from `platform`.
+    `translated`: an Intel build that runs on an Apple processor.
     """
 
     version: str
@@ -65,7 +65,7 @@ def is_translated() -> bool:
     return asked.stdout.strip() == b"1"
 
 
-def lines(program: ProgramFacts) -> Iterator[Finding]:
+def findings(program: ProgramFacts) -> Iterator[Finding]:
     yield system_line(*program.system, translated=program.translated)
     yield python_line(program)
     yield packages_line(program)
@@ -73,57 +73,57 @@ def lines(program: ProgramFacts) -> Iterator[Finding]:
 
 
 def system_line(name: str, macos: str, machine: str, *, translated: bool) -> Finding:
-    """Whether the libraries are made for this system. A translated Python is a matter of the next line."""
+    """Whether the libraries support this system. A translated Python is the next check's."""
     if name == "Linux":
         return ok("system", f"Linux on {machine}")
     if name != "Darwin":
-        return problem("system", f"smolwatch is untried on {name}", "Use it on macOS or Linux.")
+        return problem("system", f"smolwatch is untested on {name}", "Use it on macOS or Linux.")
     major = int(macos.split(".")[0] or 0)
     if machine != "arm64" and not translated:
-        words = f"macOS {macos} on an Intel processor, for which PyTorch is no longer made"
-        return problem("system", words, "Use a Mac with Apple silicon (M1 or newer), or Linux.")
+        text = f"macOS {macos} on an Intel processor, which PyTorch no longer supports"
+        return problem("system", text, "Use a Mac with Apple silicon (M1 or newer), or Linux.")
     if major < OLDEST_MACOS:
-        words = f"macOS {macos}, for which PyTorch is no longer made"
+        text = f"macOS {macos}, which PyTorch no longer supports"
         advice = f"Update to macOS {OLDEST_MACOS} or newer under System Settings > General > Software Update."
-        return problem("system", words, advice)
-    words = f"macOS {macos} on Apple silicon"
+        return problem("system", text, advice)
+    text = f"macOS {macos} on Apple silicon"
     if major > NEWEST_MACOS:
-        return warning("system", f"{words}, where smolwatch is untried", "Try it out: smolwatch doctor --self-test")
-    return ok("system", words)
+        return warning("system", f"{text}, where smolwatch is untested", "Test it: smolwatch doctor --self-test")
+    return ok("system", text)
 
 
 def python_line(program: ProgramFacts) -> Finding:
-    words = f"Python {dotted(program.python)}"
+    text = f"Python {dotted(program.python)}"
     if not OLDEST <= program.python[:2] < TOO_NEW:
-        wanted = f"{dotted(OLDEST)} to {TOO_NEW[0]}.{TOO_NEW[1] - 1}"
-        return problem("python", words, f"Install smolwatch with a Python of {wanted}.")
+        supported = f"{dotted(OLDEST)} to {TOO_NEW[0]}.{TOO_NEW[1] - 1}"
+        return problem("python", text, f"Install smolwatch with Python {supported}.")
     if program.translated:
-        advice = "Install smolwatch with a Python for Apple processors (arm64): without one there is no GPU."
-        return problem("python", f"{words}, made for Intel and translated on this Mac", advice)
-    return ok("python", words)
+        advice = "Install smolwatch with a Python for Apple processors (arm64): otherwise the GPU cannot be used."
+        return problem("python", f"{text}, an Intel build that is translated on this Mac", advice)
+    return ok("python", text)
 
 
 def packages_line(program: ProgramFacts) -> Finding:
     foreign = [name for name, folder in program.folders.items() if folder != ROOT]
     if foreign:
-        where = ", ".join(f"{name} is found in {program.folders[name] or 'no place'}" for name in foreign)
-        return problem("packages", f"Not all packages are smolwatch's own: {where}", NEW_ENVIRONMENT)
+        where = ", ".join(f"{name} is imported from {program.folders[name] or 'nowhere'}" for name in foreign)
+        return problem("packages", f"Not all packages are smolwatch's: {where}", NEW_ENVIRONMENT)
     rivals = [f"{name} of {' and '.join(others)}" for name, others in program.others.items() if others]
     if rivals:
-        words = f"Another distribution brings packages of the same names: {', '.join(rivals)}"
-        return problem("packages", words, NEW_ENVIRONMENT)
-    return ok("packages", f"smolwatch {program.version}, all from one place")
+        text = f"Another distribution has packages of the same names: {', '.join(rivals)}"
+        return problem("packages", text, NEW_ENVIRONMENT)
+    return ok("packages", f"smolwatch {program.version}, all from one folder")
 
 
 def sqlite_line(program: ProgramFacts) -> Finding:
-    words = f"SQLite {dotted(program.sqlite)}"
+    text = f"SQLite {dotted(program.sqlite)}"
     if has_wal_reset_bug(program.sqlite):
         return warning(
             "sqlite",
-            f"{words} has a bug that may, very seldom, damage a database that two processes write at once",
+            f"{text} has a bug that can, very rarely, damage a database while two processes write to it",
             "Use a Python whose SQLite is 3.51.3 or newer, and make backups: smolwatch db backup",
         )
-    return ok("sqlite", words)
+    return ok("sqlite", text)
 
 
 def dotted(version: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""What runs: the daemon, the service that starts it, and the place from which this was typed."""
+"""The running daemon, the service that starts it, and the environment of this command."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from daemon.doctor.finding import Finding, not_applicable, ok, problem, warning
 from daemon.errors import ServiceError
 from daemon.lock import holder, noted
 from daemon.service.detect import service_here
-from daemon.service.service_spec import left_behind, plan_for
+from daemon.service.service_spec import spec_for, unseen_settings
 from daemon.service.service_state import RunState, ServiceState
-from daemon.service.start_failure import StartFailure, refusal
+from daemon.service.start_failure import StartFailure, read_failure
 from storage.db.database import open_database
 from storage.library import Library
 
@@ -37,7 +37,7 @@ class RunningFacts:
     """`pid`: the daemon of this home. `rivals`: daemons of other homes with the same inbox.
 
     `service` is its state, or why there can be none; `outdated`: its definition is not what would be written now;
-    `gone`: the program that it starts is no longer there.
+    `program_missing`: the program that it starts is no longer there.
     `context`: what is odd about the place where this was typed.
     """
 
@@ -46,17 +46,17 @@ class RunningFacts:
     unreadable_lock: str = ""
     trouble: str = ""
     version: str = ""
-    refused: StartFailure | None = None
+    failure: StartFailure | None = None
     rivals: Sequence[int] = ()
     service: ServiceState | str = ""
     outdated: bool = False
-    gone: bool = False
+    program_missing: bool = False
     place: str = ""
-    oddities: Mapping[str, str] = field(default_factory=dict)
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
 
 def look_at_running(settings: Settings, environ: Mapping[str, str]) -> RunningFacts:
-    pid, unreadable = holder_or_why(settings)
+    pid, unreadable = holder_or_reason(settings)
     service, outdated = look_at_service(settings, environ)
     return RunningFacts(
         settings=settings,
@@ -64,17 +64,17 @@ def look_at_running(settings: Settings, environ: Mapping[str, str]) -> RunningFa
         unreadable_lock=unreadable,
         trouble=noted(settings.lock_file) if pid is not None else "",
         version=version_of_daemon(settings) if pid is not None else "",
-        refused=refusal(settings.home) if pid is None else None,
+        failure=read_failure(settings.home) if pid is None else None,
         rivals=rivals_of(settings, pid),
         service=service,
         outdated=outdated,
-        gone=isinstance(service, ServiceState) and not os.path.exists(service.program or ""),
+        program_missing=isinstance(service, ServiceState) and not os.path.exists(service.program or ""),
         place=place(environ),
-        oddities=oddities(environ, service),
+        warnings=oddities(environ, service),
     )
 
 
-def holder_or_why(settings: Settings) -> tuple[int | None, str]:
+def holder_or_reason(settings: Settings) -> tuple[int | None, str]:
     try:
         return holder(settings.lock_file), ""
     except OSError as error:
@@ -82,29 +82,29 @@ def holder_or_why(settings: Settings) -> tuple[int | None, str]:
 
 
 def version_of_daemon(settings: Settings) -> str:
-    """What the running daemon says of itself; nothing where its words cannot be read."""
+    """The version that the running daemon has stored; empty if it cannot be read."""
     with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
         return str((Library(database).state("daemon") or {}).get("smolwatch", ""))
     return ""
 
 
 def rivals_of(settings: Settings, pid: int | None) -> list[int]:
-    """Daemons of this user, of other homes, with the same inbox."""
+    """Process ids of this user's daemons for other homes with the same inbox."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError, SmolwatchError, ValueError):
-            words = process.cmdline()
-            if process.pid in (pid, os.getpid()) or "run" not in words or not is_smolwatch(words):
+            text = process.cmdline()
+            if process.pid in (pid, os.getpid()) or "run" not in text or not is_smolwatch(text):
                 continue
-            home = Path(words[words.index("--home") + 1]) if "--home" in words else None
+            home = Path(text[text.index("--home") + 1]) if "--home" in text else None
             theirs = load_settings(home=home and process.cwd() / home, environ=process.environ())
             if theirs.inbox_path.samefile(settings.inbox_path) and holder(theirs.lock_file) == process.pid:
                 found.append(process.pid)
     return found
 
 
-def is_smolwatch(words: Sequence[str]) -> bool:
-    return "cli.main" in words or any(Path(word).name == "smolwatch" for word in words[:2])
+def is_smolwatch(text: Sequence[str]) -> bool:
+    return "cli.main" in text or any(Path(word).name == "smolwatch" for word in text[:2])
 
 
 def look_at_service(settings: Settings, environ: Mapping[str, str]) -> tuple[ServiceState | str, bool]:
@@ -116,13 +116,13 @@ def look_at_service(settings: Settings, environ: Mapping[str, str]) -> tuple[Ser
     if not state.installed or state.home != settings.home:
         return state, False
     try:
-        return state, not service.stands(plan_for(settings, environ))
-    except SmolwatchError:  # there is nothing to compare it with
+        return state, not service.is_current(spec_for(settings, environ))
+    except SmolwatchError:  # nothing to compare it with
         return state, False
 
 
 def place(environ: Mapping[str, str]) -> str:
-    """From where this was typed: at the screen, over SSH, in a session without a screen, or by a program."""
+    """The kind of session of this command: with a screen, over SSH, or without a screen."""
     if environ.get("SSH_CONNECTION"):
         return "over SSH"
     if platform.system() == "Darwin":
@@ -133,30 +133,34 @@ def place(environ: Mapping[str, str]) -> str:
 
 
 def oddities(environ: Mapping[str, str], service: ServiceState | str) -> dict[str, str]:
-    """What is odd, and what to do about it."""
+    """Unusual facts about the environment, each with its advice."""
     found = {}
     if os.geteuid() == 0 and environ.get("SUDO_USER"):
-        found["This was typed with sudo"] = "Type it as yourself: what root makes in the home, you cannot change."
+        found["This command runs with sudo"] = (
+            "Run this as your normal user: you could not change what root creates in the home."
+        )
     if (home := environ.get("HOME")) and os.geteuid() != 0 and Path(home) != own_home():
-        found[f"HOME is {home}, and not your own folder"] = "A service uses your own folder: name the home with --home."
+        found[f"HOME is {home}, not your own home folder"] = (
+            "The service uses your own home folder: give smolwatch's home with --home."
+        )
     first = shutil.which("smolwatch", path=environ.get("PATH"))
     mine = Path(sys.executable).with_name("smolwatch")
     if first is not None and mine.exists() and not Path(first).samefile(mine):
         found[f"Another smolwatch comes first on PATH: {first}"] = f"Remove one of the two; this one is {mine}"
-    if isinstance(service, ServiceState) and service.installed and (names := left_behind(environ)):
-        held = "Write them into config/smolwatch.toml: the service does not see them."
-        found[f"{', '.join(names)} hold in this terminal only"] = held
+    if isinstance(service, ServiceState) and service.installed and (names := unseen_settings(environ)):
+        held = "Put them into config/smolwatch.toml: the service does not see them."
+        found[f"{', '.join(names)} set in this terminal only"] = held
     return found
 
 
 def own_home() -> Path:
     try:
         return Path(pwd.getpwuid(os.geteuid()).pw_dir)
-    except KeyError:  # a container's made-up user
+    except KeyError:  # a user id without an entry, as in a container
         return Path.home()
 
 
-def lines(running: RunningFacts) -> Iterator[Finding]:
+def findings(running: RunningFacts) -> Iterator[Finding]:
     yield daemon_line(running)
     yield service_line(running)
     yield context_line(running)
@@ -164,22 +168,24 @@ def lines(running: RunningFacts) -> Iterator[Finding]:
 
 def daemon_line(running: RunningFacts) -> Finding:
     if running.unreadable_lock:
-        advice = f'Make it yours again: sudo chown -R "$(id -un)" "{running.settings.home}"'
+        advice = f'Take ownership of it: sudo chown -R "$(id -un)" "{running.settings.home}"'
         return problem("daemon", f"The lock cannot be read: {running.unreadable_lock}", advice)
     if running.rivals:
         others = ", ".join(map(str, running.rivals))
-        advice = "Stop it, or give each home an inbox of its own: both would describe every file."
+        advice = "Stop it, or give each home an inbox of its own. Otherwise both describe every file."
         return problem("daemon", f"A daemon of another home watches the same inbox (process {others})", advice)
     if running.pid is None:
-        if running.refused is not None:
-            words = f"The service would not start it: {running.refused.reason}"
-            return problem("daemon", words, running.refused.advice or "Mend that, then: smolwatch service start")
-        return ok("daemon", "not running; it is started with: smolwatch run")
+        if running.failure is not None:
+            text = f"The service did not start it: {running.failure.reason}"
+            return problem("daemon", text, running.failure.advice or "Fix that, then run: smolwatch service start")
+        return ok("daemon", "not running; start it with: smolwatch run")
     if running.trouble:
-        return problem("daemon", f"Process {running.pid} is in trouble: {running.trouble}", "See: smolwatch status")
+        return problem(
+            "daemon", f"Process {running.pid} reports a problem: {running.trouble}", "For details: smolwatch status"
+        )
     if running.version and running.version != own_version():
-        words = f"Process {running.pid} is still smolwatch {running.version}; this is {own_version()}"
-        return warning("daemon", words, f"Start the new one: {AGAIN}, or stop it and type smolwatch run")
+        text = f"Process {running.pid} still runs smolwatch {running.version}; this is {own_version()}"
+        return warning("daemon", text, f"Start the new version: {AGAIN}, or stop it and run: smolwatch run")
     return ok("daemon", f"running, process {running.pid}")
 
 
@@ -188,24 +194,24 @@ def service_line(running: RunningFacts) -> Finding:
     if isinstance(found, str):
         return not_applicable("service", found)
     if not found.installed:
-        return ok("service", f"not installed; to have it run in the background: {AGAIN}")
+        return ok("service", f"not installed; to run in the background: {AGAIN}")
     if found.home != running.settings.home:
-        return ok("service", f"it serves another home: {found.home}")
-    if running.gone:
-        return problem("service", f"Its program is gone: {found.program}", f"Install it again: {AGAIN}")
+        return ok("service", f"installed for another home: {found.home}")
+    if running.program_missing:
+        return problem("service", f"Its program is missing: {found.program}", f"Install it again: {AGAIN}")
     if found.condition is RunState.FAILED:
-        return problem("service", f"It ended with exit code {found.exit_code}", "See why: smolwatch service logs")
+        return problem("service", f"It ended with exit code {found.exit_code}", "To see why: smolwatch service logs")
     if running.outdated:
-        words = "Its definition is not what this smolwatch would write: it is of another version or environment"
-        return warning("service", words, f"Bring it up to date: {AGAIN}")
+        text = "Its plist or unit is from another version or environment of smolwatch"
+        return warning("service", text, f"Update it: {AGAIN}")
     if found.domain is not None and found.domain.startswith("user/"):
         return warning(
-            "service", "It runs without a screen, and so without the GPU", f"Log in at the screen and type: {AGAIN}"
+            "service", "It runs without a screen, so it cannot use the GPU", f"Log in at the screen and run: {AGAIN}"
         )
     return ok("service", f"{found.condition}, by {found.launcher}")
 
 
 def context_line(running: RunningFacts) -> Finding:
-    if running.oddities:
-        return warning("context", ". ".join(running.oddities), " ".join(running.oddities.values()))
-    return ok("context", f"typed {running.place}")
+    if running.warnings:
+        return warning("context", ". ".join(running.warnings), " ".join(running.warnings.values()))
+    return ok("context", f"run {running.place}")

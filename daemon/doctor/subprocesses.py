@@ -1,4 +1,4 @@
-"""Programs of ours in processes of their own, found where this one was found, whatever the current folder holds."""
+"""Runs probe modules in processes of their own, from the same installation whatever the current folder is."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 
 from daemon.child_process import command_of, environ_of
 
-PATIENCE_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
 class NoOutputError(Exception):
-    """The program did not say what it was asked; the message is its last line."""
+    """The probe printed no document; the message is its last line of stderr."""
 
 
-def told_by(
-    module: str, *arguments: str, environ: Mapping[str, str] = os.environ, patience: float = PATIENCE_SECONDS
+def run_probe(
+    module: str, *arguments: str, environ: Mapping[str, str] = os.environ, timeout: float = TIMEOUT_SECONDS
 ) -> dict[str, Any]:
-    """The document that a program of ours prints within so many seconds. Raises Silent."""
+    """The JSON document that the probe prints within `timeout` seconds. Raises NoOutputError."""
     try:
         done = subprocess.run(
             command_of(module, *arguments),
             env=environ_of(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=patience,
+            timeout=timeout,
             check=False,
         )
         document: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired as error:
-        raise NoOutputError(f"no answer within {patience:.0f} s") from error
+        raise NoOutputError(f"no answer within {timeout:.0f} s") from error
     except ValueError as error:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise NoOutputError(words[-1] if words else f"exit code {done.returncode}") from error
+        text = done.stderr.decode(errors="replace").strip().splitlines()
+        raise NoOutputError(text[-1] if text else f"exit code {done.returncode}") from error
     return document

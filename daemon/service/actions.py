@@ -1,4 +1,4 @@
-"""What a person may ask of the service, and what must hold first. One service a user, one daemon a home."""
+"""Install, start, stop and uninstall the service, with checks first. One service a user, one daemon a home."""
 
 from __future__ import annotations
 
@@ -13,37 +13,38 @@ from config.settings import Settings
 from daemon.errors import ServiceError
 from daemon.lock import holder
 from daemon.service.detect import Service
-from daemon.service.service_spec import left_behind, plan_for
+from daemon.service.service_spec import spec_for, unseen_settings
 from daemon.service.service_state import ServiceState
-from daemon.service.start_failure import StartFailure, forget_refusal, refusal
+from daemon.service.start_failure import StartFailure, forget_failure, read_failure
 
-LOOK_SECONDS = 0.1
-ARRIVAL_SECONDS = 20.0
+POLL_SECONDS = 0.1
+START_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class StartResult:
-    """How a start went: the daemon's `pid`, or why it `refused`; neither: it was not seen within 20 s."""
+    """The result of a start: the daemon's `pid`, or its `failure`; neither if it was not seen within 20 s."""
 
     pid: int | None = None
-    refused: StartFailure | None = None
+    failure: StartFailure | None = None
     notes: Sequence[str] = ()
 
 
 def install(service: Service, settings: Settings, environ: Mapping[str, str]) -> StartResult:
-    """Write the definition and start; over an older one, which is stopped cleanly first: an upgrade.
+    """Write the unit file and start the daemon. An older daemon is stopped cleanly first: this is also the upgrade.
 
-    Raises PermissionDeniedError for root, whose files their owner could not change, and whatever `check` raises.
+    Raises PermissionDeniedError for root, whose files the user could not change, and what `check` raises.
     """
     if os.geteuid() == 0:
         raise PermissionDeniedError(
-            "The service belongs to a person, not to root.", advice="Type the same as yourself, without sudo."
+            "The service belongs to a user, not to root.", advice="Run this as your normal user, without sudo."
         )
-    plan = plan_for(settings, environ)
+    spec = spec_for(settings, environ)
     check(service.state(), settings, starting=True)
     prepare_home(settings)
-    notes = [f"{name} holds in this terminal only: see {settings.config_file}" for name in left_behind(environ)]
-    return begin(settings, lambda: notes.extend(service.install(plan)), notes)
+    unseen = unseen_settings(environ)
+    notes = [f"{name} is set in this terminal only; for the service, change {settings.config_file}" for name in unseen]
+    return start_and_wait(settings, lambda: notes.extend(service.install(spec)), notes)
 
 
 def start(service: Service, settings: Settings) -> StartResult:
@@ -51,24 +52,24 @@ def start(service: Service, settings: Settings) -> StartResult:
     check(found, settings, installed=True, starting=True)
     if found.running:
         return StartResult(found.pid)
-    return begin(settings, service.start)
+    return start_and_wait(settings, service.start)
 
 
 def restart(service: Service, settings: Settings) -> StartResult:
-    """Stopped cleanly, then started with what the definition says now."""
+    """Stop the daemon cleanly, then start it with the current unit file."""
     check(service.state(), settings, installed=True, starting=True)
     service.stop()
-    return begin(settings, service.start)
+    return start_and_wait(settings, service.start)
 
 
 def stop(service: Service, settings: Settings) -> None:
-    """Returns when the daemon has ended. It starts again with the next login, unless it is uninstalled."""
+    """Returns when the daemon has ended. It starts again at the next login, unless it is uninstalled."""
     check(service.state(), settings, installed=True)
     service.stop()
 
 
 def uninstall(service: Service, settings: Settings) -> bool:
-    """Stop it and take its definition away; the home stays. Whether there was anything."""
+    """Stop the service and remove its unit file; the home stays. False if there was no service."""
     found = service.state()
     check(found, settings)
     service.uninstall()
@@ -80,8 +81,8 @@ def check(found: ServiceState, settings: Settings, *, installed: bool = False, s
     AlreadyRunningError when, before `starting`, another daemon holds the home."""
     if found.home not in (None, settings.home):
         raise ServiceError(
-            f"The service is there for another home: {found.home}",
-            advice="Name it with --home, or uninstall it there first: there is one service a user.",
+            f"The service is installed for another home: {found.home}",
+            advice="Give that home with --home, or uninstall that service first: each user has one service.",
         )
     if installed and not found.installed:
         raise NotFoundError("The service is not installed.", advice="Install it with: smolwatch service install")
@@ -89,18 +90,18 @@ def check(found: ServiceState, settings: Settings, *, installed: bool = False, s
     if starting and pid not in (None, found.pid):
         raise AlreadyRunningError(
             f"smolwatch already runs for {settings.home}, outside the service, as process {pid}.",
-            advice="Stop that one first (Ctrl-C where it runs), then type the same again.",
+            advice="Stop it first (Ctrl-C in its terminal), then run this command again.",
         )
 
 
-def begin(settings: Settings, bring: Callable[[], None], notes: Sequence[str] = ()) -> StartResult:
-    """Do what brings the daemon, and wait until it holds its home or has said why not."""
-    forget_refusal(settings.home)
-    bring()
-    for _ in range(round(ARRIVAL_SECONDS / LOOK_SECONDS)):
+def start_and_wait(settings: Settings, launch: Callable[[], None], notes: Sequence[str] = ()) -> StartResult:
+    """Call `launch`, and wait until the daemon holds its home or has left a start failure."""
+    forget_failure(settings.home)
+    launch()
+    for _ in range(round(START_SECONDS / POLL_SECONDS)):
         if (pid := holder(settings.lock_file)) is not None:
             return StartResult(pid, notes=notes)
-        if (refused := refusal(settings.home)) is not None:
-            return StartResult(refused=refused, notes=notes)
-        time.sleep(LOOK_SECONDS)
+        if (failure := read_failure(settings.home)) is not None:
+            return StartResult(failure=failure, notes=notes)
+        time.sleep(POLL_SECONDS)
     return StartResult(notes=notes)

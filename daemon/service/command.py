@@ -1,4 +1,4 @@
-"""The port: one program of the system, asked in words, answering with a code and text."""
+"""The port to a program of the system: arguments in, exit code and text out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from daemon.errors import ServiceError
 
-#: systemd answers `stop` when the daemon has ended, which may take its TimeoutStopSec.
-PATIENCE_SECONDS = 120.0
+#: `systemctl stop` returns when the daemon has ended, which may take its TimeoutStopSec.
+TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What the program said: `code` 0 for yes."""
+    """Exit code and output of the program; `code` 0 is success."""
 
     code: int
     out: str = ""
@@ -25,30 +25,30 @@ class CommandResult:
         return self.code == 0
 
     @property
-    def said(self) -> str:
-        """Its own words, in one line."""
+    def message(self) -> str:
+        """Its error output, else its output, in one line."""
         return " ".join((self.err or self.out).split()) or f"exit code {self.code}"
 
 
-Tool = Callable[..., CommandResult]
+Command = Callable[..., CommandResult]
 
 
-def tool(program: str) -> Tool:
-    """That program as a function of its arguments. Raises ServiceError when it cannot be run or does not answer."""
+def command_for(program: str) -> Command:
+    """The program as a function of its arguments. Raises ServiceError when it cannot be run or times out."""
 
-    def ask(*arguments: str) -> CommandResult:
+    def run(*arguments: str) -> CommandResult:
         try:
             done = subprocess.run(
                 [program, *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=PATIENCE_SECONDS,
+                timeout=TIMEOUT_SECONDS,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ServiceError(f"{program} {arguments[0]} did not answer: {error}") from error
+            raise ServiceError(f"{program} {arguments[0]} failed: {error}") from error
         return CommandResult(
             done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         )
 
-    return ask
+    return run

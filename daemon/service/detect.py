@@ -1,4 +1,4 @@
-"""This user's service, as the system at hand runs it."""
+"""This user's service, with launchd or systemd."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from daemon.errors import ServiceError
 from daemon.service import launchd, systemd
-from daemon.service.command import tool
+from daemon.service.command import command_for
 from daemon.service.launchctl import LaunchAgent
 from daemon.service.service_spec import ServiceSpec
 from daemon.service.service_state import ServiceState
@@ -19,23 +19,23 @@ from daemon.service.systemctl import UserUnit
 
 
 class Service(Protocol):
-    """One service of one user. Every method raises ServiceError when the system does not do as it is asked."""
+    """One service of one user. Every method raises ServiceError when launchd or systemd fails."""
 
     @property
     def log_files(self) -> list[Path]:
-        """What the system keeps of the daemon's own output."""
+        """The files in which the system keeps the daemon's output."""
         ...
 
-    def rendered(self, plan: ServiceSpec) -> bytes:
-        """The file that tells the system of it."""
+    def rendered(self, spec: ServiceSpec) -> bytes:
+        """The content of the plist or unit."""
         ...
 
-    def stands(self, plan: ServiceSpec) -> bool:
-        """Whether what is installed is what would be written for this plan."""
+    def is_current(self, spec: ServiceSpec) -> bool:
+        """Whether the installed file is what `rendered` returns."""
         ...
 
-    def install(self, plan: ServiceSpec) -> list[str]:
-        """Make it so, in place of an older one, and start it; sentences for the person."""
+    def install(self, spec: ServiceSpec) -> list[str]:
+        """Install and start the service, in place of an older one. Returns notes for the user."""
         ...
 
     def uninstall(self) -> None: ...
@@ -45,28 +45,28 @@ class Service(Protocol):
 
 
 def service_here(environ: Mapping[str, str] = os.environ, *, scratch: str = "") -> Service:
-    """By the tool that is on PATH: launchctl or systemctl. Raises ServiceError where there is neither.
+    """With launchctl or systemctl, whichever is on PATH. Raises ServiceError if neither is.
 
-    `scratch`: another service beside the daemon's, for an errand; what is added to the name.
+    `scratch`: a suffix for the name of a second, temporary service.
     """
     uid, path = os.geteuid(), environ.get("PATH")
     if launchctl := shutil.which("launchctl", path=path):
         library = Path.home() / "Library"
         folder, logs = library / "LaunchAgents", library / "Logs" / "smolwatch"
         label = f"{launchd.LABEL}.{scratch}" if scratch else launchd.LABEL
-        return LaunchAgent(tool(launchctl), uid=uid, folder=folder, logs=logs, label=label)
+        return LaunchAgent(command_for(launchctl), uid=uid, folder=folder, logs=logs, label=label)
     if systemctl := shutil.which("systemctl", path=path):
         folder = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "systemd", "user")
         unit = f"smolwatch-{scratch}.service" if scratch else systemd.UNIT
-        return UserUnit(tool(systemctl), user=user_name(uid), folder=folder, unit=unit)
+        return UserUnit(command_for(systemctl), user=user_name(uid), folder=folder, unit=unit)
     raise ServiceError(
-        "Neither launchd nor systemd is here to run a service.",
-        advice="Run the daemon yourself: smolwatch run (in a container, as its command).",
+        "Neither launchd nor systemd is available to run a service.",
+        advice="Run the daemon yourself: smolwatch run (in a container: as its command).",
     )
 
 
 def state(environ: Mapping[str, str] = os.environ) -> ServiceState:
-    """One look at this user's service. Raises ServiceError where there can be none."""
+    """The state of this user's service. Raises ServiceError where there can be none."""
     return service_here(environ).state()
 
 

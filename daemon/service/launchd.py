@@ -1,6 +1,6 @@
-"""The launch agent's plist, and what `launchctl print` says, as values. Pure.
+"""The launch agent's plist, and the output of `launchctl print` as values. Pure.
 
-Keys: launchd.plist(5). Written down from its manual and from reports; not tried on a Mac.
+Keys: launchd.plist(5). Written from its manual and from reports; not tried on a Mac.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ BACKGROUND = "Background"
 BLOCK = ("= {", "=> {")
 
 
-def render(plan: ServiceSpec, *, label: str, logs: Path, background: bool = False) -> bytes:
-    """The plist's bytes. `logs` is the folder for what is said before the daemon has its own log."""
+def render(spec: ServiceSpec, *, label: str, logs: Path, background: bool = False) -> bytes:
+    """The plist's bytes. `logs` is the folder for output from before the daemon opens its log."""
     content: dict[str, Any] = {
         "Label": label,
-        "ProgramArguments": plan.arguments("launchd"),
-        "EnvironmentVariables": dict(plan.environment),
+        "ProgramArguments": spec.arguments("launchd"),
+        "EnvironmentVariables": dict(spec.environment),
         "RunAtLoad": True,
-        # A crash is started anew; a clean end, also for a reason that a new start would not cure, stays one.
+        # Restart after a crash, but not after a clean end, which includes errors that a restart does not cure.
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 30,
-        # launchd's default is 5 s, too short to finish the file in hand; above 60 s it is cut to 60.
+        # launchd's default is 5 s, too short to finish the current file; above 60 s it is cut to 60.
         "ExitTimeOut": 60,
         # "Background" and no type at all throttle the GPU's feeder, up to eightfold.
         "ProcessType": "Interactive",
         "LowPriorityIO": True,
-        # A file that is in iCloud only is not fetched by being looked at.
+        # Reading the attributes of a file in iCloud does not download it.
         "MaterializeDatalessFiles": False,
         "Umask": 0o077,
         "StandardOutPath": str(logs / "launchd.out.log"),
@@ -45,7 +45,7 @@ def render(plan: ServiceSpec, *, label: str, logs: Path, background: bool = Fals
 
 
 def is_ours(content: bytes, label: str) -> bool:
-    """Whether a file that stands where the plist belongs is one of ours."""
+    """Whether a file at the plist's path is one of ours."""
     return f"<string>{label}</string>".encode() in content
 
 
@@ -59,7 +59,7 @@ def home_in(content: bytes) -> Path | None:
 
 
 def program_in(content: bytes) -> Path | None:
-    """What a plist of ours starts."""
+    """The program that a plist of ours starts."""
     try:
         return Path(plistlib.loads(content)["ProgramArguments"][0])
     except (plistlib.InvalidFileException, ValueError, LookupError, TypeError, AttributeError):
@@ -71,9 +71,9 @@ def is_background(content: bytes) -> bool:
 
 
 def facts(printed: str) -> dict[str, str]:
-    """The service's own lines of `launchctl print`; those of the blocks within it (which have states too) are not its.
+    """The service's own lines of `launchctl print`, without those of nested blocks (which have states, too).
 
-    Its manual says that the output is no interface, so whoever reads this must do without any of it.
+    Its manual says that the output is not an interface, so every key is optional.
     """
     found: dict[str, str] = {}
     depth = 0
@@ -88,24 +88,24 @@ def facts(printed: str) -> dict[str, str]:
     return found
 
 
-def pid_in(told: dict[str, str]) -> int | None:
-    return number(told.get("pid", ""))
+def pid_in(properties: dict[str, str]) -> int | None:
+    return number(properties.get("pid", ""))
 
 
-def exit_code_in(told: dict[str, str]) -> int | None:
-    """The last end: "0", "78: EX_CONFIG", "(never exited)"; a signal is "Killed: 9" and stands in a line of its own."""
-    if (signal := re.search(r"(\d+)$", told.get("last terminating signal", ""))) is not None:
+def exit_code_in(properties: dict[str, str]) -> int | None:
+    """The last end: "0", "78: EX_CONFIG", "(never exited)"; a signal is "Killed: 9" in a line of its own."""
+    if (signal := re.search(r"(\d+)$", properties.get("last terminating signal", ""))) is not None:
         return -int(signal[1])
-    return number(told.get("last exit code", ""))
+    return number(properties.get("last exit code", ""))
 
 
 def number(text: str) -> int | None:
-    """The digits that a value begins with."""
+    """The leading digits of a value."""
     digits = re.match(r"\d+", text)
     return int(digits[0]) if digits else None
 
 
-def error_number(code: int, said: str) -> int:
-    """Which error launchctl means: "Bootstrap failed: 5: Input/output error"; its exit code is not always the same."""
-    named = re.search(r"failed: (\d+):", said)
+def error_number(code: int, message: str) -> int:
+    """The errno in "Bootstrap failed: 5: Input/output error", which can differ from the exit code; else `code`."""
+    named = re.search(r"failed: (\d+):", message)
     return int(named[1]) if named else code

@@ -1,4 +1,4 @@
-"""One command, run by the system as the daemon would be, once: what differs there from a terminal, it tells."""
+"""Runs one command once as a service, to find out what differs from a terminal."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from daemon.service.detect import Service
 from daemon.service.service_spec import ServiceSpec
 from daemon.service.service_state import RunState
 
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
-def run_errand(service: Service, plan: ServiceSpec, words: list[str], room: Path, *, seconds: float) -> bytes:
-    """What the command of these words writes, named a file in `room` as its last word. Leaves no service behind.
+def run_once(service: Service, spec: ServiceSpec, arguments: list[str], scratch: Path, *, seconds: float) -> bytes:
+    """The bytes that the command writes to its last argument, a file in `scratch`. Leaves no service behind.
 
-    `service` is a scratch one. Raises ServiceError when the command ends with an error, or takes longer.
+    `service` is a scratch one. Raises ServiceError when the command fails or takes longer than `seconds`.
     """
-    file = room / "errand.json"
-    # On Linux the room is what the command may write to; nothing else is wanted of the inbox.
-    errand = replace(plan, inbox=room, errand=(*words, str(file)))
+    file = scratch / "report.json"
+    # On Linux the unit lets the command write to its inbox: here that is the scratch folder.
+    scratch_spec = replace(spec, inbox=scratch, one_shot=(*arguments, str(file)))
     until = time.monotonic() + seconds
     try:
-        service.install(errand)
+        service.install(scratch_spec)
         while not file.exists():
             if service.state().condition is RunState.FAILED:
-                raise ServiceError("The command failed within the service.", advice="Look at: smolwatch service logs")
+                raise ServiceError(
+                    "The command failed within the service.", advice="To see why: smolwatch service logs"
+                )
             if time.monotonic() > until:
                 raise ServiceError(f"The service did not answer within {seconds:.0f} s.")
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         return file.read_bytes()
     finally:
         service.uninstall()

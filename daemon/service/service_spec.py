@@ -1,6 +1,6 @@
-"""What the system is asked to run: the program, its home, and the environment that it finds there.
+"""What the service runs: the program, its home and its environment.
 
-A service starts with next to no environment, in no folder, and without a shell, so everything here is absolute.
+A service starts with an almost empty environment, in no folder and without a shell, so all paths are absolute.
 """
 
 from __future__ import annotations
@@ -11,38 +11,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.errors import ConfigError
-from config.load import PREFIX
+from config.keys import PREFIX
 from config.settings import Settings
 from daemon.errors import ServiceError
 
-#: Where the hub's cache is, if somebody moved it.
+#: Variables that move the hub's cache.
 CACHES = ("HF_HOME", "HF_HUB_CACHE")
-#: What the system itself has; the daemon starts no other program.
+#: The system's own programs; the daemon starts no others.
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """One daemon, as a service runs it. All paths are absolute, and hold nothing that a unit or plist cannot.
+    """One daemon as a service. All paths are absolute and can be written in a unit or plist.
 
-    `errand`: words of a command that is run in the daemon's stead.
+    `one_shot`: arguments of a command that runs once in place of the daemon.
     """
 
     program: Path
     home: Path
     inbox: Path
     environment: Mapping[str, str]
-    errand: Sequence[str] = ()
+    one_shot: Sequence[str] = ()
 
     def arguments(self, launcher: str) -> list[str]:
-        """The whole command line; `launcher` is what every description will say of how it was started."""
-        return [str(self.program), "--home", str(self.home), *(self.errand or ("run", "--launched-by", launcher))]
+        """The whole command line; every description holds `launcher`."""
+        return [str(self.program), "--home", str(self.home), *(self.one_shot or ("run", "--launched-by", launcher))]
 
 
-def plan_for(settings: Settings, environ: Mapping[str, str], *, program: Path | None = None) -> ServiceSpec:
-    """The daemon of this home, by the command of the environment that runs now.
+def spec_for(settings: Settings, environ: Mapping[str, str], *, program: Path | None = None) -> ServiceSpec:
+    """The daemon of this home, with the `smolwatch` command of the running environment.
 
-    Raises ServiceError when smolwatch is not installed as a command, ConfigError when a path cannot be written down.
+    Raises ServiceError when smolwatch is not installed as a command, ConfigError for a path that no unit can hold.
     """
     program = program or Path(sys.executable).with_name("smolwatch")
     if not program.is_file():
@@ -55,21 +55,21 @@ def plan_for(settings: Settings, environ: Mapping[str, str], *, program: Path | 
         "HF_HUB_OFFLINE": "1",  # the daemon never fetches anything; `smolwatch model pull` does
         "PYTHONUNBUFFERED": "1",
     }
-    plan = ServiceSpec(program, settings.home, settings.inbox_path, environment)
-    for text in (*plan.arguments(""), str(plan.inbox), *environment.values()):
-        check_writable_down(text)
-    return plan
+    spec = ServiceSpec(program, settings.home, settings.inbox_path, environment)
+    for text in (*spec.arguments(""), str(spec.inbox), *environment.values()):
+        check_representable(text)
+    return spec
 
 
-def check_writable_down(text: str) -> None:
-    """Raises ConfigError for what a plist or a unit cannot say: control characters, and bytes that are no text."""
+def check_representable(text: str) -> None:
+    """Raises ConfigError for what a plist or unit cannot hold: control characters, and bytes that are not text."""
     if any(ord(sign) < 32 or 0x7F <= ord(sign) < 0xA0 or 0xD800 <= ord(sign) < 0xE000 for sign in text):
         raise ConfigError(
-            f"A service cannot be told this path: {text!r}.",
-            advice="Give the folder a name that is text, without control characters.",
+            f"A service cannot use this path: {text!r}.",
+            advice="Rename the folder: only text without control characters is possible.",
         )
 
 
-def left_behind(environ: Mapping[str, str]) -> list[str]:
-    """Names of settings that hold in this terminal alone: a service does not see them."""
+def unseen_settings(environ: Mapping[str, str]) -> list[str]:
+    """Variables of settings in this terminal's environment: the service does not see them."""
     return sorted(name for name in environ if name.startswith(PREFIX) and "__" in name)

@@ -1,4 +1,4 @@
-"""What is known of the service, whichever system runs it."""
+"""The state of the service, for launchd and systemd alike."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One look at the service. `exit_code` is that of its last end, negative for a signal; None: it never ended.
+    """The service at one moment. `exit_code` is that of its last end, negative for a signal; None: it never ended.
 
-    `domain` is where it lives: "gui/501", "user/501", or "user" for systemd. `program` is what its definition starts.
-    `detail` is the system's own word.
+    `domain`: "gui/501", "user/501", or "user" for systemd. `program`: what the unit file starts. `detail`: the state in
+    the system's own terms.
     """
 
     condition: RunState

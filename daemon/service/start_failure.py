@@ -1,6 +1,6 @@
-"""Why a service's daemon would not start, kept where `status` finds it.
+"""Why a service's daemon did not start, kept in a file for `status`.
 
-launchd starts anew whatever ends with an error, so a daemon that cannot help itself ends with 0, and leaves this.
+launchd restarts every program that ends with an error, so a daemon with a permanent error ends with 0 and leaves this.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from config.errors import AlreadyRunningError, ConfigError, SmolwatchError
 from storage.atomic import write_atomically
 
-#: Exit codes that a new start would only meet again.
+#: Exit codes of errors that a restart does not cure.
 PERMANENT = {AlreadyRunningError.exit_code, ConfigError.exit_code}
 
 
@@ -26,25 +26,25 @@ class StartFailure:
     advice: str = ""
 
 
-def refusal_file(home: Path) -> Path:
+def failure_file(home: Path) -> Path:
     return home / "data" / "refusal.json"
 
 
-def refuse(home: Path, error: SmolwatchError, at: str) -> None:
-    """Leave word of a permanent error. Raises OSError where the home cannot be written."""
-    file = refusal_file(home)
+def write_failure(home: Path, error: SmolwatchError, at: str) -> None:
+    """Write down a permanent error. Raises OSError if the home cannot be written."""
+    file = failure_file(home)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    words = json.dumps(asdict(StartFailure(at, error.exit_code, str(error), error.advice))).encode()
-    write_atomically(file, words, mode=0o600, replace_ours=lambda _: True)
+    text = json.dumps(asdict(StartFailure(at, error.exit_code, str(error), error.advice))).encode()
+    write_atomically(file, text, mode=0o600, replace_ours=lambda _: True)
 
 
-def refusal(home: Path) -> StartFailure | None:
-    """Why the last start was refused; None: it was not."""
+def read_failure(home: Path) -> StartFailure | None:
+    """The last start's failure; None if it did not fail."""
     try:
-        return StartFailure(**json.loads(refusal_file(home).read_bytes()))
-    except (OSError, ValueError, TypeError):  # not there, or not whole
+        return StartFailure(**json.loads(failure_file(home).read_bytes()))
+    except (OSError, ValueError, TypeError):  # missing or damaged
         return None
 
 
-def forget_refusal(home: Path) -> None:
-    refusal_file(home).unlink(missing_ok=True)
+def forget_failure(home: Path) -> None:
+    failure_file(home).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The service on Linux: a unit of this user's own systemd, spoken to through `systemctl --user`."""
+"""The service on Linux: a unit of this user's systemd, controlled with `systemctl --user`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from daemon.errors import ServiceError
 from daemon.service import systemd
-from daemon.service.command import CommandResult, Tool
+from daemon.service.command import Command, CommandResult
 from daemon.service.service_spec import ServiceSpec
 from daemon.service.service_state import ServiceState, condition_of
-from daemon.service.unit_file import place, read, take_away
+from daemon.service.unit_file import read, remove, write
 
 SHOWN = ("ActiveState", "SubState", "MainPID", "ExecMainCode", "ExecMainStatus")
 LINGERING = Path("/var/lib/systemd/linger")
-NOT_LINGERING = "It runs while you are logged in. To have it run from boot on: sudo loginctl enable-linger {}"
+NOT_LINGERING = "It runs while you are logged in. To run it from boot on: sudo loginctl enable-linger {}"
 
 
 class UserUnit:
@@ -23,7 +23,7 @@ class UserUnit:
     launcher = "systemd"
 
     def __init__(
-        self, systemctl: Tool, *, user: str, folder: Path, lingering: Path = LINGERING, unit: str = systemd.UNIT
+        self, systemctl: Command, *, user: str, folder: Path, lingering: Path = LINGERING, unit: str = systemd.UNIT
     ) -> None:
         self._systemctl = systemctl
         self._unit = unit
@@ -33,19 +33,19 @@ class UserUnit:
 
     @property
     def log_files(self) -> list[Path]:
-        """None: what is said before the daemon has its own log is in the journal."""
+        """None: output from before the daemon opens its log is in the journal."""
         return []
 
-    def rendered(self, plan: ServiceSpec) -> bytes:
-        return systemd.render(plan)
+    def rendered(self, spec: ServiceSpec) -> bytes:
+        return systemd.render(spec)
 
-    def stands(self, plan: ServiceSpec) -> bool:
-        return read(self.file) == self.rendered(plan)
+    def is_current(self, spec: ServiceSpec) -> bool:
+        return read(self.file) == self.rendered(spec)
 
-    def install(self, plan: ServiceSpec) -> list[str]:
-        """Write the unit, stop an older daemon, start this one; what the person should know. Raises ServiceError."""
-        self._must("show-environment")  # before anything is written: is there a systemd of this user at all?
-        place(self.file, self.rendered(plan), systemd.is_ours)
+    def install(self, spec: ServiceSpec) -> list[str]:
+        """Write the unit, stop an older daemon, start this one; notes for the user. Raises ServiceError."""
+        self._must("show-environment")  # before writing anything: fails if this user has no systemd
+        write(self.file, self.rendered(spec), systemd.is_ours)
         self._must("daemon-reload")
         self._must("enable", self._unit)
         self._systemctl("--user", "reset-failed", self._unit)
@@ -55,7 +55,7 @@ class UserUnit:
     def uninstall(self) -> None:
         if read(self.file) is not None:
             self._must("disable", "--now", self._unit)
-            take_away(self.file)
+            remove(self.file)
             self._must("daemon-reload")
             self._systemctl("--user", "reset-failed", self._unit)
 
@@ -68,8 +68,8 @@ class UserUnit:
         self._must("stop", self._unit)
 
     def state(self) -> ServiceState:
-        told = systemd.facts(self._must("show", self._unit, f"--property={','.join(SHOWN)}").out)
-        content, pid, code = read(self.file), systemd.pid_in(told), systemd.exit_code_in(told)
+        properties = systemd.facts(self._must("show", self._unit, f"--property={','.join(SHOWN)}").out)
+        content, pid, code = read(self.file), systemd.pid_in(properties), systemd.exit_code_in(properties)
         state = ServiceState(
             condition_of(installed=content is not None, pid=pid, exit_code=code),
             self.launcher,
@@ -78,19 +78,19 @@ class UserUnit:
             home=systemd.home_in(content) if content else None,
             program=systemd.program_in(content) if content else None,
         )
-        detail = f"{told.get('ActiveState', '')} ({told.get('SubState', '')})"
+        detail = f"{properties.get('ActiveState', '')} ({properties.get('SubState', '')})"
         return replace(state, pid=pid, exit_code=code, domain="user", detail=detail)
 
     def _must(self, *arguments: str) -> CommandResult:
-        answer = self._systemctl("--user", *arguments)
-        if not answer.ok:
-            raise ServiceError(f"systemctl --user {arguments[0]}: {answer.said}", advice=self._advice(answer))
-        return answer
+        result = self._systemctl("--user", *arguments)
+        if not result.ok:
+            raise ServiceError(f"systemctl --user {arguments[0]}: {result.message}", advice=self._advice(result))
+        return result
 
-    def _advice(self, answer: CommandResult) -> str:
-        if "connect to bus" not in answer.said:
-            return f"systemd says more with: journalctl --user -u {self._unit}"
+    def _advice(self, result: CommandResult) -> str:
+        if "connect to bus" not in result.message:
+            return f"For details: journalctl --user -u {self._unit}"
         return (
-            "There is no systemd for this user here: log in as yourself (su and sudo do not count), or have it run "
+            "This user has no running systemd: log in as yourself (su and sudo do not count), or have it run "
             f"always: sudo loginctl enable-linger {self._user}"
         )

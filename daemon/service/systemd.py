@@ -1,4 +1,4 @@
-"""The user unit, and what `systemctl show` says, as values. Pure. Keys: systemd.service(5), systemd.exec(5)."""
+"""The user unit, and the output of `systemctl show` as values. Pure. Keys: systemd.service(5), systemd.exec(5)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from daemon.service.service_spec import ServiceSpec
 
 FORBIDDEN = re.compile(r"""['"\\]""")
 UNIT = "smolwatch.service"
-#: systemd leaves what begins with X- to others; so a unit of ours is known, and whose it is.
+#: systemd ignores keys that begin with X-; this one marks a unit as ours, and holds its home.
 HOME_KEY = "X-Smolwatch-Home="
 
 
-def render(plan: ServiceSpec) -> bytes:
+def render(spec: ServiceSpec) -> bytes:
     """The unit's bytes.
 
-    ProtectSystem works where the kernel lets a user's own systemd do so; elsewhere systemd starts without it.
-    Raises ConfigError for a program that systemd would not run.
+    ProtectSystem works where the kernel allows it to a user's systemd; elsewhere systemd starts without it.
+    Raises ConfigError for a program path that systemd cannot run.
     """
-    if FORBIDDEN.search(str(plan.program)):
+    if FORBIDDEN.search(str(spec.program)):
         raise ConfigError(
-            f"systemd runs no program whose path holds quotes or backslashes: {plan.program}",
+            f"systemd cannot run a program whose path holds quotes or backslashes: {spec.program}",
             advice="Install smolwatch in a folder with a simpler name.",
         )
-    command = " ".join(quoted(argument) for argument in plan.arguments("systemd"))
-    environment = "\n".join(f"Environment={quoted(f'{name}={value}')}" for name, value in plan.environment.items())
-    writable = " ".join(quoted(f"-{folder}") for folder in dict.fromkeys((plan.home, plan.inbox, Path("/tmp"))))
+    command = " ".join(quoted(argument) for argument in spec.arguments("systemd"))
+    environment = "\n".join(f"Environment={quoted(f'{name}={value}')}" for name, value in spec.environment.items())
+    writable = " ".join(quoted(f"-{folder}") for folder in dict.fromkeys((spec.home, spec.inbox, Path("/tmp"))))
     return f"""\
 [Unit]
 Description=smolwatch describes what lands in its inbox
-{HOME_KEY}{quoted(str(plan.home))}
+{HOME_KEY}{quoted(str(spec.home))}
 
 [Service]
 Type=exec
@@ -57,9 +57,9 @@ WantedBy=default.target
 
 
 def quoted(word: str) -> str:
-    """One word of a unit: quotes, backslashes and systemd's own % written so that they mean themselves.
+    """One word of a unit, with quotes, backslashes and systemd's % escaped.
 
-    $ needs nothing: the colon before the command turns it off there, and elsewhere it means nothing.
+    $ needs no escape: the colon before the command turns expansion off there, and elsewhere there is none.
     """
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
@@ -81,7 +81,7 @@ def home_in(content: bytes) -> Path | None:
 
 
 def program_in(content: bytes) -> Path | None:
-    """What a unit of ours starts."""
+    """The program that a unit of ours starts."""
     found = re.search(r'^ExecStart=:("(?:[^"\\]|\\.)*")', content.decode(errors="replace"), re.MULTILINE)
     return Path(unquoted(found[1])) if found else None
 
@@ -91,11 +91,11 @@ def facts(shown: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
-def pid_in(told: dict[str, str]) -> int | None:
-    return int(told.get("MainPID") or 0) or None
+def pid_in(properties: dict[str, str]) -> int | None:
+    return int(properties.get("MainPID") or 0) or None
 
 
-def exit_code_in(told: dict[str, str]) -> int | None:
+def exit_code_in(properties: dict[str, str]) -> int | None:
     """The last end: ExecMainCode is 1 for an exit and 2 or 3 for a signal; 0: it never ended."""
-    status, how = int(told.get("ExecMainStatus") or 0), told.get("ExecMainCode", "0")
+    status, how = int(properties.get("ExecMainStatus") or 0), properties.get("ExecMainCode", "0")
     return {"0": None, "1": status}.get(how, -status)

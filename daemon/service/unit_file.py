@@ -1,4 +1,4 @@
-"""The file that tells the system of the service: written whole, and never over somebody else's."""
+"""The plist or unit: written atomically, and never over a file that is not ours."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from storage.atomic import write_atomically
 
 
-def place(file: Path, content: bytes, is_ours: Callable[[bytes], bool]) -> None:
-    """Put it where the system looks. Raises ForeignFileError when something that is not ours stands there."""
+def write(file: Path, content: bytes, is_ours: Callable[[bytes], bool]) -> None:
+    """Write the file. Raises ForeignFileError when a file there is not ours."""
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, content, mode=0o644, replace_ours=is_ours)
 
 
 def read(file: Path) -> bytes | None:
-    """What the file says; None: the service is not installed."""
+    """The file's content; None: the service is not installed."""
     try:
         return file.read_bytes()
     except FileNotFoundError:
         return None
 
 
-def take_away(file: Path) -> None:
+def remove(file: Path) -> None:
     file.unlink(missing_ok=True)

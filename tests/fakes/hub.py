@@ -14,10 +14,15 @@ BIG = ".safetensors"
 
 
 class FakeHub:
-    """Serves `files`. While `break_after` is set, no byte of a big file past that one arrives."""
+    """Serves `files` of the model `name`.
 
-    def __init__(self, revision: str, files: Mapping[str, bytes]) -> None:
+    While `break_after` is set, no byte of a big file past that one arrives; while `status` is, every GET ends with it.
+    """
+
+    def __init__(self, revision: str, files: Mapping[str, bytes], *, name: str = "someone/tiny") -> None:
+        self.name = name
         self.revision = revision
+        self.status: int | None = None
         self.files = dict(files)
         self.break_after: int | None = None
         self.ranges: list[str] = []  # what was asked of big files: "bytes=5-", or "" for a whole one
@@ -52,6 +57,12 @@ def running(hub: FakeHub) -> Iterator[FakeHub]:
             self.answer(with_body=True)
 
         def answer(self, *, with_body: bool) -> None:
+            if with_body and hub.status is not None:
+                return self.send(hub.status, b"", {}, with_body)
+            if "/tree/" in self.path and f"/{hub.name}/" not in self.path:
+                return self.send(404, b"", {"X-Error-Code": "RepoNotFound"}, with_body)
+            if "/tree/" in self.path and f"/tree/{hub.revision}" not in self.path:
+                return self.send(404, b"", {"X-Error-Code": "RevisionNotFound"}, with_body)
             if "/tree/" in self.path:
                 return self.send(200, json.dumps(hub.listing()).encode(), {}, with_body)
             found = re.search(r"/resolve/[^/]+/(.+)$", self.path)

@@ -23,10 +23,10 @@ from daemon.doctor.selftest.filesystem import sidecars, watching
 from daemon.doctor.selftest.kernels import judged as judged_kernels
 from daemon.doctor.selftest.kernels import kernels
 from daemon.doctor.selftest.machine_facts import power, sandbox, syncs
-from daemon.doctor.selftest.numerics import arithmetic, judged
+from daemon.doctor.selftest.numerics import judged, numerics
 from daemon.doctor.selftest.report import report_on
 from daemon.doctor.selftest.scratch_service import services
-from daemon.doctor.selftest.trial_result import Failed, Result, TrialResult, tried
+from daemon.doctor.selftest.trial_result import Result, TrialFailedError, TrialResult, run_trial
 from daemon.inference.weights.sources import DEMO
 from daemon.power.power_state import PowerSource, PowerState
 from tests.fakes.service.person import Person, somebody
@@ -46,12 +46,12 @@ for sign in itertools.cycle(b"ab"):
 #: The self-test where a sandbox takes hold of nothing.
 UNLOCKED = """
 import sys, pathlib, os
-from daemon.doctor.selftest import machine_facts as machine, trial_result as outcome
+from daemon.doctor.selftest import machine_facts, trial_result
 from daemon.media.decoder import probe_sandbox
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 probe_sandbox.enter_sandbox = lambda: Sandbox(kind="paper")
-machine.told_by = lambda module, folder: probe_sandbox.probe(os.fsencode(folder))
-print(outcome.tried("sandbox", lambda: machine.sandbox(pathlib.Path(sys.argv[1]))).words)
+machine_facts.run_probe = lambda module, folder: probe_sandbox.probe(os.fsencode(folder))
+print(trial_result.run_trial("sandbox", lambda: machine_facts.sandbox(pathlib.Path(sys.argv[1]))).text)
 """
 LONG = {
     "watching",
@@ -102,45 +102,45 @@ def self_tested(home: Path) -> dict[str, Any]:
 
 
 def test_its_short_trials_pass_here(tmp_path: Path) -> None:
-    outcomes = [tried("watching", partial(watching, tmp_path)), tried("sidecars", partial(sidecars, tmp_path))]
+    outcomes = [run_trial("watching", partial(watching, tmp_path)), run_trial("sidecars", partial(sidecars, tmp_path))]
     outcomes.append(next(kernels()))
     assert {outcome.name: str(outcome.result) for outcome in outcomes} == {
         "watching": "passed",
         "sidecars": "passed",
         "kernels on cpu": "passed",
     }
-    assert "4 rows over 256 keys: fused" in outcomes[2].words
-    assert "products in f32: a tile" in outcomes[2].words
+    assert "4 rows over 256 keys: fused" in outcomes[2].text
+    assert "products in f32: a tile" in outcomes[2].text
 
 
-def test_the_arithmetic_of_the_cpu_passes_here() -> None:
-    outcome = next(arithmetic(str(DEMO)))
+def test_the_numerics_of_the_cpu_pass_here() -> None:
+    outcome = next(numerics(str(DEMO)))
     assert (outcome.name, outcome.result) == ("arithmetic on cpu", Result.PASSED)
 
 
 def test_it_measures_every_kind_of_sync_that_the_system_has(tmp_path: Path) -> None:
     assert re.fullmatch(r"fsync [\d,]+ a second", syncs(tmp_path, {"fsync": None, "F_FULLFSYNC": None}))
     refused = fcntl.F_GETFD  # any number that the system knows
-    words = syncs(tmp_path, {"fsync": None, "F_BARRIERFSYNC": refused})
-    assert re.fullmatch(r"fsync [\d,]+ a second; F_BARRIERFSYNC [\d,]+ a second", words)
+    text = syncs(tmp_path, {"fsync": None, "F_BARRIERFSYNC": refused})
+    assert re.fullmatch(r"fsync [\d,]+ a second; F_BARRIERFSYNC [\d,]+ a second", text)
 
 
 def test_it_shows_low_power_mode_as_the_system_has_it() -> None:
     state = PowerState(source=PowerSource.BATTERY, is_saving=True)
     said = {("pmset", "-g"): "System-wide power settings:\n powermode            1\n hibernatemode 3\n"}
-    words = power(lambda: state, lambda *command: said[command])
-    assert words == "from battery; Low Power Mode on; hot: false; powermode 1"
+    text = power(lambda: state, lambda *command: said[command])
+    assert text == "from battery; Low Power Mode on; hot: false; powermode 1"
 
 
-def test_a_process_locked_in_as_a_decoder_is_can_do_nothing_to_the_person(tmp_path: Path) -> None:
+def test_a_process_in_the_decoders_sandbox_cannot_harm_the_user(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("private")
-    words = sandbox(tmp_path)
-    assert words.startswith("locked in by ")
-    assert words.endswith("it cannot list a folder, write a file, open a connection, start a program")
+    text = sandbox(tmp_path)
+    assert text.startswith("sandbox of ")
+    assert text.endswith("a decoder cannot list a folder, write a file, open a connection, start a program")
     assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_what_a_sandbox_lets_through_is_a_failure(tmp_path: Path) -> None:
+def test_what_a_sandbox_allows_is_a_failure(tmp_path: Path) -> None:
     without = [sys.executable, "-c", UNLOCKED, os.fspath(tmp_path)]
     done = subprocess.run(without, cwd=ROOT, capture_output=True, text=True, timeout=50, check=True)
     assert "a decoder can still list a folder, write a file, open a connection, start a program." in done.stdout
@@ -150,25 +150,25 @@ def test_a_kernel_that_is_wrong_fails_with_its_figures() -> None:
     shape = {"name": "9 queries", "fused_ms": 1.0, "plain_ms": 2.0, "off": 0.5}
     products = {"bf16": {"a tile": 1.5}, "f16": {"a tile": 1.25}}
     found = {"dtype": "bf16", "most_off": 0.06, "shapes": [shape], "products": products}
-    outcome = tried("kernels on mps", partial(judged_kernels, found))
+    outcome = run_trial("kernels on mps", partial(judged_kernels, found))
     assert outcome.result is Result.FAILED
-    assert "9 queries: fused 1.00 ms, plain 2.00 ms, 50.00% off" in outcome.words
-    assert "products in bf16: a tile 1.50 ms; products in f16: a tile 1.25 ms" in outcome.words
-    absent = tried("kernels on mps", partial(judged_kernels, {"trouble": "no such operator", "shapes": []}))
-    assert (absent.result, absent.words) == (Result.FAILED, "no such operator")
+    assert "9 queries: fused 1.00 ms, plain 2.00 ms, 50.00% off" in outcome.text
+    assert "products in bf16: a tile 1.50 ms; products in f16: a tile 1.25 ms" in outcome.text
+    absent = run_trial("kernels on mps", partial(judged_kernels, {"trouble": "no such operator", "shapes": []}))
+    assert (absent.result, absent.text) == (Result.FAILED, "no such operator")
 
 
 def test_a_writer_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
-    outcome = tried("sidecars", partial(sidecars, tmp_path, [sys.executable, "-c", IN_PLACE]))
+    outcome = run_trial("sidecars", partial(sidecars, tmp_path, [sys.executable, "-c", IN_PLACE]))
     assert outcome.result is Result.FAILED
-    assert "torn" in outcome.words
+    assert "torn" in outcome.text
 
 
 def test_a_worker_may_keep_more_where_new_shapes_are_compiled() -> None:
     assert kept(1_000_000_000, 1_100_000_000, 1_055_000_000, "cpu").endswith("1055 MB after")
     assert kept(1_000_000_000, 1_300_000_000, 1_250_000_000, "mps").endswith("1250 MB after")
     for device, after in (("cpu", 1_061_000_000), ("mps", 1_401_000_000)):
-        with pytest.raises(Failed, match="before 24 files"):
+        with pytest.raises(TrialFailedError, match="before 24 files"):
             kept(1_000_000_000, after, after, device)
 
 
@@ -180,28 +180,28 @@ def test_a_device_that_computes_otherwise_fails_with_its_figures() -> None:
         "off_the_cpu": 1.2,
         "off_alone": 0.01,
     }
-    outcome = tried("arithmetic on mps", partial(judged, "mps", [way | {"trouble": "its scores are 120% off"}]))
+    outcome = run_trial("arithmetic on mps", partial(judged, "mps", [way | {"trouble": "its scores are 120% off"}]))
     assert outcome.result is Result.FAILED
-    assert "120.00% off the CPU" in outcome.words
+    assert "120.00% off the CPU" in outcome.text
 
 
-def test_a_caption_that_is_not_true_fails_and_is_told() -> None:
-    outcome = tried("captions", partial(compared, {"a.png": "A cat."}, {"a.png": "A dog."}))
+def test_a_false_caption_fails_and_is_reported() -> None:
+    outcome = run_trial("captions", partial(compared, {"a.png": "A cat."}, {"a.png": "A dog."}))
     assert outcome.result is Result.FAILED
-    assert "a.png: 'A cat.' and not 'A dog.'" in outcome.words
+    assert "a.png: 'A cat.' and not 'A dog.'" in outcome.text
 
 
-def test_the_report_names_no_person_and_no_place(own_home: Path) -> None:
+def test_the_report_holds_no_names_or_paths_of_the_user(own_home: Path) -> None:
     settings = load_settings(home=own_home, environ={})
     said = f"{settings.inbox_path}/x of {getpass.getuser()}, below {Path.home()}/Pictures and {tempfile.gettempdir()}/y"
     report = report_on([ok("inbox", said)], [TrialResult("sidecars", Result.FAILED, said)], settings)
-    assert report.lines[0].words == "INBOX/x of NAME, below ~/Pictures and TMP/y"
-    assert report.outcomes[0].words == report.lines[0].words
+    assert report.lines[0].text == "INBOX/x of NAME, below ~/Pictures and TMP/y"
+    assert report.results[0].text == report.lines[0].text
     assert report.exit_code == 1
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="smolwatch is not installed as a command here")
-def test_a_scratch_agent_is_installed_answers_and_leaves_nothing(
+def test_a_scratch_agent_is_installed_answers_and_is_removed_again(
     own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with somebody("launchctl") as person:
@@ -212,8 +212,8 @@ def test_a_scratch_agent_is_installed_answers_and_leaves_nothing(
         outcomes = {outcome.name: outcome for outcome in services(tmp_path, settings, os.environ, platform="darwin")}
         calls = person.calls()
         left = list((person.home / "Library" / "LaunchAgents").iterdir())
-    assert outcomes["launchd"].result is Result.PASSED, outcomes["launchd"].words
-    assert "installed, ran, answered and was removed" in outcomes["launchd"].words
+    assert outcomes["launchd"].result is Result.PASSED, outcomes["launchd"].text
+    assert "installed, ran, answered and was removed" in outcomes["launchd"].text
     assert outcomes["systemd"].result is Result.NOT_APPLICABLE
     assert any(call.startswith("bootstrap") and "self-test" in call for call in calls)
     assert all("self-test" in call for call in calls), "the daemon's own service is left alone"
@@ -242,7 +242,7 @@ from pathlib import Path
 from config.load import load_settings
 from daemon.doctor.selftest.scratch_service import services
 for outcome in services(Path(sys.argv[1]), load_settings(), os.environ):
-    print(outcome.name, outcome.result, outcome.words)
+    print(outcome.name, outcome.result, outcome.text)
 ' "$HOME/room"
 echo "left: $(ls "$HOME/.config/systemd/user")"
 kill $manager $bus; wait

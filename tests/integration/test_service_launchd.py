@@ -251,7 +251,7 @@ def test_a_file_that_somebody_else_wrote_is_not_replaced(person: Person) -> None
 
 def test_settings_of_the_terminal_are_named_that_the_service_will_not_see(person: Person) -> None:
     person.environ["SMOLWATCH_MODEL__DEVICE"] = "cpu"
-    assert "SMOLWATCH_MODEL__DEVICE holds in this terminal only" in person.does("service", "install")
+    assert "SMOLWATCH_MODEL__DEVICE is set in this terminal only" in person.does("service", "install")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")

@@ -1,4 +1,4 @@
-"""A home to be examined, sound until a test plants something in it."""
+"""A home for the doctor, without problems until a test adds one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from config.load import load_settings, prepare_home
 from config.settings import Settings
-from daemon.doctor.checkup import Facts, lines_of
+from daemon.doctor.checkup import Facts, findings_of
 from daemon.doctor.finding import Finding, Severity
-from daemon.doctor.home_folder import look_at_house, settings_or_why
+from daemon.doctor.home_folder import look_at_home, settings_or_reason
 from daemon.doctor.inbox import look_at_inbox
 from daemon.doctor.program import look_at_program
 from daemon.doctor.running import look_at_running
@@ -36,11 +36,11 @@ DEVICE = {
 
 @dataclass
 class Patient:
-    """What the doctor really finds in a home, but for what takes processes of its own: `parts` is what they tell."""
+    """The real findings in a home, with fake results of the probe processes: `runtime` overrides them."""
 
     home: Path
     environ: dict[str, str] = field(default_factory=lambda: {"PATH": "/nowhere", "HOME": str(Path.home())})
-    parts: Mapping[str, object] = field(default_factory=dict)
+    runtime: Mapping[str, object] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Patient:
         (self.home / "config" / "smolwatch.toml").write_text(toml)
 
     def facts(self) -> Facts:
-        settings, misconfigured = settings_or_why(self.home)
+        settings, misconfigured = settings_or_reason(self.home)
         model = look_at_model(settings)
         parts = RuntimeFacts(
             codecs=CODECS,
@@ -73,15 +73,15 @@ class Patient:
         )
         return Facts(
             program=replace(look_at_program(), sqlite=SOUND_SQLITE),
-            house=look_at_house(settings, misconfigured, self.now),
+            home=look_at_home(settings, misconfigured, self.environ, self.now),
             inbox=look_at_inbox(settings, self.now),
-            parts=replace(parts, **self.parts),
+            runtime=replace(parts, **self.runtime),
             running=look_at_running(settings, self.environ),
         )
 
     def lines(self) -> list[Finding]:
-        return lines_of(self.facts())
+        return findings_of(self.facts())
 
 
 def amiss(lines: list[Finding]) -> list[Finding]:
-    return [line for line in lines if line.verdict not in (Severity.OK, Severity.NOT_APPLICABLE)]
+    return [line for line in lines if line.severity not in (Severity.OK, Severity.NOT_APPLICABLE)]

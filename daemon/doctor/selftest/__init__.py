@@ -1,1 +1,1 @@
-"""Tries out on this very machine what was never run on one of its kind."""
+"""Trials on this machine, for systems on which smolwatch was never tested."""

@@ -1,4 +1,4 @@
-"""What this machine's disk, power and sandbox are like: facts that were read about Macs and never seen on one."""
+"""Trials of this machine's disk, power state and sandbox, whose code for Macs was written from documentation alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from daemon.doctor.selftest.trial_result import Failed
-from daemon.doctor.subprocesses import told_by
+from daemon.doctor.selftest.trial_result import TrialFailedError
+from daemon.doctor.subprocesses import run_probe
 from daemon.power.power_state import PowerState
 from daemon.power.sensors import (
     command_output,
@@ -25,10 +25,10 @@ MODE_LINE = re.compile(r"^.*power ?mode.*$", re.MULTILINE | re.IGNORECASE)
 KINDS = {"fsync": None, "F_BARRIERFSYNC": BARRIER_SYNC, "F_FULLFSYNC": FULL_SYNC}
 
 
-def syncs(room: Path, kinds: Mapping[str, int | None] = KINDS) -> str:
-    """How many small writes a second reach the disk, by each kind of sync that the system has."""
+def syncs(scratch: Path, kinds: Mapping[str, int | None] = KINDS) -> str:
+    """Small synced writes a second, for each kind of sync that the system has."""
     return "; ".join(
-        f"{kind} {syncs_a_second(room / kind, number):,.0f} a second"
+        f"{kind} {syncs_a_second(scratch / kind, number):,.0f} a second"
         for kind, number in kinds.items()
         if kind == "fsync" or number is not None
     )
@@ -44,7 +44,7 @@ def syncs_a_second(file: Path, kind: int | None) -> float:
 
 
 def power(read: Callable[[], PowerState] = read_power, say: Callable[..., str] = command_output) -> str:
-    """The power state as the daemon reads it, beside the system's own line for Low Power Mode."""
+    """The power state as the daemon reads it, and the system's own line for Low Power Mode."""
     state = read()
     saving = "on" if state.is_saving else "off"
     facts = [f"from {state.source or 'an unknown source'}", f"Low Power Mode {saving}", f"hot: {state.is_hot}".lower()]
@@ -53,11 +53,11 @@ def power(read: Callable[[], PowerState] = read_power, say: Callable[..., str] =
 
 
 def sandbox(folder: Path) -> str:
-    """A process that is locked in as a decoder is can neither list the person's `folder` nor leave a trace."""
-    told = told_by("daemon.media.decoder.probe_sandbox", os.fspath(folder))
-    if told["kind"] == "none":
-        raise Failed(f"The decoder has no sandbox: {told['reason']}")
-    if told["allowed"]:
-        raise Failed(f"Locked in by {told['kind']}, a decoder can still {', '.join(told['allowed'])}.")
-    missing = f", without {told['reason']}" if told["reason"] else ""
-    return f"locked in by {told['kind']}{missing}: it cannot {', '.join(told['refused'])}"
+    """A process in the decoder's sandbox can neither list the user's `folder` nor write, connect or start programs."""
+    report = run_probe("daemon.media.decoder.probe_sandbox", os.fspath(folder))
+    if report["kind"] == "none":
+        raise TrialFailedError(f"The decoder has no sandbox: {report['reason']}")
+    if report["allowed"]:
+        raise TrialFailedError(f"In a sandbox of {report['kind']}, a decoder can still {', '.join(report['allowed'])}.")
+    missing = f", without {report['reason']}" if report["reason"] else ""
+    return f"sandbox of {report['kind']}{missing}: a decoder cannot {', '.join(report['refused'])}"

@@ -1,4 +1,4 @@
-"""All trials, and what is to be pasted into an issue: without the person's paths and names."""
+"""Runs all trials, and makes a report for an issue, without the user's paths and names."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ import psutil
 from config.settings import Settings
 from config.version import own_version
 from daemon.doctor.finding import Finding
-from daemon.doctor.selftest.end_to_end import whole_way
+from daemon.doctor.selftest.end_to_end import end_to_end
 from daemon.doctor.selftest.filesystem import sidecars, watching
 from daemon.doctor.selftest.kernels import kernels
 from daemon.doctor.selftest.machine_facts import power, sandbox, syncs
-from daemon.doctor.selftest.numerics import arithmetic
+from daemon.doctor.selftest.numerics import numerics
 from daemon.doctor.selftest.scratch_service import services
-from daemon.doctor.selftest.trial_result import Result, TrialResult, tried
+from daemon.doctor.selftest.trial_result import Result, TrialResult, run_trial
 from daemon.inference.weights.sources import DEMO, ModelFolder
 
 LIBRARIES = ("torch", "transformers", "av", "pillow", "numpy", "watchdog", "sqlalchemy")
-#: Shorter names stand in ordinary words.
+#: Shorter names occur within ordinary words, so they are not replaced.
 SHORTEST_NAME = 3
 
 
@@ -37,46 +37,46 @@ SHORTEST_NAME = 3
 class Report:
     machine: Mapping[str, str]
     lines: Sequence[Finding]
-    outcomes: Sequence[TrialResult]
+    results: Sequence[TrialResult]
 
     @property
     def exit_code(self) -> int:
         """1 when a trial failed."""
-        return int(any(outcome.result is Result.FAILED for outcome in self.outcomes))
+        return int(any(result.result is Result.FAILED for result in self.results))
 
 
 def run_trials(
-    settings: Settings, model: object, environ: Mapping[str, str], tell: Callable[[TrialResult], None]
+    settings: Settings, model: object, environ: Mapping[str, str], report: Callable[[TrialResult], None]
 ) -> list[TrialResult]:
-    """One after the other, in a temporary folder; `tell` hears of each. `model` is the chosen one, if it is here."""
+    """One after the other in a temporary folder; `report` gets each result. `model`: the chosen one, if it is here."""
     folder = model.path if isinstance(model, ModelFolder) else DEMO
-    outcomes = []
+    results = []
     with tempfile.TemporaryDirectory(prefix="smolwatch-") as made:
-        for outcome in trials(Path(made), folder, settings, environ):
-            tell(outcome)
-            outcomes.append(outcome)
-    return outcomes
+        for result in trials(Path(made), folder, settings, environ):
+            report(result)
+            results.append(result)
+    return results
 
 
-def trials(room: Path, model: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator[TrialResult]:
-    yield tried("watching", partial(watching, room))
-    yield tried("sidecars", partial(sidecars, room))
-    yield tried("syncs", partial(syncs, room))
-    yield tried("power", power)
-    yield tried("sandbox", partial(sandbox, Path.home()))
+def trials(scratch: Path, model: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator[TrialResult]:
+    yield run_trial("watching", partial(watching, scratch))
+    yield run_trial("sidecars", partial(sidecars, scratch))
+    yield run_trial("syncs", partial(syncs, scratch))
+    yield run_trial("power", power)
+    yield run_trial("sandbox", partial(sandbox, Path.home()))
     yield from kernels()
-    yield from arithmetic(str(model))
-    yield from whole_way(room)
-    yield from services(room, settings, environ)
+    yield from numerics(str(model))
+    yield from end_to_end(scratch)
+    yield from services(scratch, settings, environ)
 
 
-def report_on(lines: Sequence[Finding], outcomes: Sequence[TrialResult], settings: Settings) -> Report:
-    """Everything, with the person's own names left out."""
-    hide = hiding(settings)
+def report_on(lines: Sequence[Finding], results: Sequence[TrialResult], settings: Settings) -> Report:
+    """The report, without the user's own names."""
+    hide = anonymizer(settings)
     return Report(
         machine_facts(),
-        [replace(line, words=hide(line.words), advice=hide(line.advice)) for line in lines],
-        [replace(outcome, words=hide(outcome.words)) for outcome in outcomes],
+        [replace(line, text=hide(line.text), advice=hide(line.advice)) for line in lines],
+        [replace(result, text=hide(result.text)) for result in results],
     )
 
 
@@ -98,24 +98,24 @@ def version_of(name: str) -> str:
         return "missing"
 
 
-def hiding(settings: Settings) -> Callable[[str], str]:
-    """A function that leaves out of a text where the person's files lie, and what person and machine are called."""
+def anonymizer(settings: Settings) -> Callable[[str], str]:
+    """A function that replaces the user's folders, user name and host name in a text."""
     folders = {
         settings.inbox_path: "INBOX",
         settings.home: "HOME",
         Path(tempfile.gettempdir()): "TMP",
         Path.home(): "~",
     }
-    names = {str(path.resolve()): word for path, word in folders.items()} | {
-        str(path): word for path, word in folders.items()
+    names = {str(path.resolve()): label for path, label in folders.items()} | {
+        str(path): label for path, label in folders.items()
     }
     places = sorted(names, key=len, reverse=True)
-    persons = [name for name in (getpass.getuser(), socket.gethostname()) if len(name) >= SHORTEST_NAME]
+    private = [name for name in (getpass.getuser(), socket.gethostname()) if len(name) >= SHORTEST_NAME]
 
     def hide(text: str) -> str:
         for place in places:
             text = text.replace(place, names[place])
-        for name in persons:
+        for name in private:
             text = re.sub(rf"\b{re.escape(name)}\b", "NAME", text)
         return text
 

@@ -1,4 +1,4 @@
-"""Writes one file over and over until it is killed, by turns with two contents. python -m … FILE"""
+"""Rewrites one file with two contents in turn until it is killed. python -m … FILE"""
 
 from __future__ import annotations
 

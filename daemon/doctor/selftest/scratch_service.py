@@ -1,4 +1,4 @@
-"""Does this system's launchd or systemd run what it is given, and what does the doctor find from in there?"""
+"""A temporary service with launchd or systemd, which runs the doctor once."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from pathlib import Path
 
 from config.settings import Settings
 from daemon.doctor.finding import Severity
-from daemon.doctor.selftest.trial_result import Failed, NotHere, TrialResult, tried
+from daemon.doctor.selftest.trial_result import NotApplicableError, TrialFailedError, TrialResult, run_trial
 from daemon.errors import ServiceError
 from daemon.service.detect import Service, service_here
-from daemon.service.one_shot import run_errand
-from daemon.service.service_spec import plan_for
+from daemon.service.one_shot import run_once
+from daemon.service.service_spec import spec_for
 
 SCRATCH = "self-test"
 SECONDS = 90.0
 
 
 def services(
-    room: Path, settings: Settings, environ: Mapping[str, str], platform: str = sys.platform
+    scratch: Path, settings: Settings, environ: Mapping[str, str], platform: str = sys.platform
 ) -> Iterator[TrialResult]:
-    """The one of this system, and the other one as not applicable."""
+    """The trial for this system's service manager; the other one is not applicable."""
     here, other = ("launchd", "systemd") if platform == "darwin" else ("systemd", "launchd")
-    yield tried(here, partial(round_trip, room, settings, environ))
-    yield tried(other, partial(not_here, other))
+    yield run_trial(here, partial(round_trip, scratch, settings, environ))
+    yield run_trial(other, partial(not_here, other))
 
 
 def not_here(name: str) -> str:
-    raise NotHere(f"This system has no {name}.")
+    raise NotApplicableError(f"This system has no {name}.")
 
 
-def round_trip(room: Path, settings: Settings, environ: Mapping[str, str]) -> str:
-    """Installed, run, answered, uninstalled; what the doctor sees as a service of the person's home."""
+def round_trip(scratch: Path, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Install, run, read the result, uninstall. Reports what the doctor finds within the service."""
     service = found(lambda: service_here(environ, scratch=SCRATCH))
-    lines = json.loads(run_errand(service, plan_for(settings, environ), ["doctor", "--write"], room, seconds=SECONDS))
+    lines = json.loads(run_once(service, spec_for(settings, environ), ["doctor", "--write"], scratch, seconds=SECONDS))
     if service.state().installed or service.state().running:
-        raise Failed("The scratch service is still there.")
+        raise TrialFailedError("The scratch service is still there.")
     amiss = [f"{line['name']}: {line['words']}" for line in lines["lines"] if is_amiss(line["verdict"])]
-    return f"installed, ran, answered and was removed; {'; '.join(amiss) or 'all is well in there'}"
+    return f"installed, ran, answered and was removed; {'; '.join(amiss) or 'the doctor found no problem there'}"
 
 
 def found(look: Callable[[], Service]) -> Service:
-    """Raises NotHere where the system has no services, or none for this user."""
+    """Raises NotApplicableError if the system has no service manager, or none for this user."""
     try:
         service = look()
         service.state()
     except ServiceError as error:
-        raise NotHere(str(error)) from error
+        raise NotApplicableError(str(error)) from error
     return service
 
 

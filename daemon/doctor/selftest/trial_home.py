@@ -1,4 +1,4 @@
-"""A temporary home with a real daemon and the demo model in it."""
+"""A temporary home with a real daemon and the demo model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import psutil
 
 import daemon.inference
 from config.errors import NotFoundError
-from config.load import PREFIX, load_settings, prepare_home
+from config.keys import PREFIX
+from config.load import load_settings, prepare_home
 from daemon.child_process import ChildDaemon
-from daemon.doctor.selftest.trial_result import Failed, wait_for
+from daemon.doctor.selftest.trial_result import TrialFailedError, wait_for
 from storage.db.database import open_database
 from storage.errors import StorageError
 from storage.library import Library
@@ -24,26 +25,26 @@ from storage.lifecycle import JobState
 from storage.records import Job
 
 SAMPLES = Path(daemon.inference.__file__).parent / "demo_model" / "samples"
-#: Formats to whose end bytes may be added: another file, with the same picture.
+#: Formats that allow extra bytes at the end: another file with the same picture.
 GROWING = (".png", ".jpg")
 STOP_SECONDS = 20.0
 MOST_JOBS = 1000
 
 
 class TrialHome:
-    """Below `room`. What the person has chosen for the own home is left out."""
+    """A home in `scratch`. The user's own settings do not apply."""
 
-    def __init__(self, room: Path) -> None:
-        home = room / "home"
+    def __init__(self, scratch: Path) -> None:
+        home = scratch / "home"
         (home / "config").mkdir(parents=True)
         (home / "config" / "smolwatch.toml").write_text("[model]\nid = 'demo'\n[inbox]\nsettle_seconds = 0.5\n")
         self.settings = load_settings(home=home, environ={})
         prepare_home(self.settings)
         self.inbox = self.settings.inbox_path.resolve()
-        self.room = room
+        self.scratch = scratch
         self.true: dict[str, str] = json.loads((SAMPLES / "captions.json").read_text(encoding="utf-8"))
         environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        self._daemon = ChildDaemon(self.settings, "--now", environ=environ, output=room / "said")
+        self._daemon = ChildDaemon(self.settings, "--now", environ=environ, output=scratch / "output.log")
         self._made = 0
 
     def start(self) -> None:
@@ -73,13 +74,13 @@ class TrialHome:
         return own_children(self.worker())
 
     def samples(self) -> list[str]:
-        """All of them into the inbox."""
+        """Copy all samples into the inbox; their names."""
         for name in self.true:
             shutil.copyfile(SAMPLES / name, self.inbox / name)
         return list(self.true)
 
     def others(self, folder: Path, count: int) -> dict[str, str]:
-        """So many files that were not there before, and the true caption of each."""
+        """Create `count` new files; their names, each with its true caption."""
         sources = [name for name in self.true if name.endswith(GROWING)]
         captions = {}
         for number in range(count):
@@ -91,7 +92,7 @@ class TrialHome:
         return captions
 
     def jobs(self) -> dict[str, Job]:
-        """The newest job of each file, by name; none while the database is being made."""
+        """The newest job of each file, by name; none while the database is being created."""
         try:
             with self.reading() as library:
                 return {job.name: job for job in reversed(library.jobs(limit=MOST_JOBS))}
@@ -104,7 +105,7 @@ class TrialHome:
             yield Library(database)
 
     def wait_done(self, names: list[str], seconds: float = 90.0) -> dict[str, str]:
-        """The captions of these files, when all are described. Raises Failed for one that is not."""
+        """The captions of these files, when all are described. Raises TrialFailedError for one that is not."""
 
         def are_final() -> list[Job]:
             known = self.jobs()
@@ -114,16 +115,16 @@ class TrialHome:
         jobs = wait_for(are_final, f"the descriptions of {len(names)} files", seconds)
         for job in jobs:
             if job.state is not JobState.DONE:
-                raise Failed(f"{job.name} is {job.state}: {job.reason}")
+                raise TrialFailedError(f"{job.name} is {job.state}: {job.reason}")
         with self.reading() as library:
             descriptions = {job.name: library.description(job.id) for job in jobs}
-        return {name: told.answers.get("caption", "") for name, told in descriptions.items() if told is not None}
+        return {name: found.answers.get("caption", "") for name, found in descriptions.items() if found is not None}
 
     def stop(self) -> int:
-        """Ask the daemon to end; its exit code. Raises Failed when it does not."""
+        """Stop the daemon with SIGTERM; its exit code. Raises TrialFailedError when it does not stop."""
         code = self._daemon.stop(STOP_SECONDS)
         if code is None:
-            raise Failed(f"The daemon did not end within {STOP_SECONDS:.0f} s.")
+            raise TrialFailedError(f"The daemon did not end within {STOP_SECONDS:.0f} s.")
         return code
 
     def close(self) -> None:
@@ -131,5 +132,5 @@ class TrialHome:
 
 
 def own_children(process: psutil.Process) -> list[psutil.Process]:
-    """Without the process that Python keeps for itself."""
-    return [child for child in process.children() if not any("resource_tracker" in word for word in child.cmdline())]
+    """Without the resource tracker of multiprocessing."""
+    return [child for child in process.children() if not any("resource_tracker" in text for text in child.cmdline())]

@@ -1,4 +1,4 @@
-"""How a trial went."""
+"""The result of a trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from config.errors import SmolwatchError
 from daemon.doctor.subprocesses import NoOutputError
 
 T = TypeVar("T")
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 class Result(StrEnum):
@@ -23,39 +23,39 @@ class Result(StrEnum):
     NOT_APPLICABLE = "not applicable"
 
 
-class Failed(Exception):
-    """What was expected did not come; the message says what did."""
+class TrialFailedError(Exception):
+    """The trial failed; the message is the reason."""
 
 
-class NotHere(Exception):
-    """The trial is about something that this machine does not have."""
+class NotApplicableError(Exception):
+    """The trial needs something that this machine does not have."""
 
 
 @dataclass(frozen=True)
 class TrialResult:
     name: str
     result: Result
-    words: str
+    text: str
     seconds: float = 0.0
 
 
-def tried(name: str, trial: Callable[[], str]) -> TrialResult:
-    """`trial` returns what it saw, or raises what went wrong."""
+def run_trial(name: str, trial: Callable[[], str]) -> TrialResult:
+    """Run `trial`, which returns its result as text or raises an error."""
     began = time.monotonic()
     try:
-        result, words = Result.PASSED, trial()
-    except NotHere as why:
-        result, words = Result.NOT_APPLICABLE, str(why)
-    except (Failed, NoOutputError, SmolwatchError, OSError, psutil.Error) as error:
-        result, words = Result.FAILED, str(error) or type(error).__name__
-    return TrialResult(name, result, words, time.monotonic() - began)
+        result, text = Result.PASSED, trial()
+    except NotApplicableError as why:
+        result, text = Result.NOT_APPLICABLE, str(why)
+    except (TrialFailedError, NoOutputError, SmolwatchError, OSError, psutil.Error) as error:
+        result, text = Result.FAILED, str(error) or type(error).__name__
+    return TrialResult(name, result, text, time.monotonic() - began)
 
 
 def wait_for(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
-    """The first true answer. Raises Failed with `what` had been waited for."""
+    """The first true result of `look`. Raises Failed with `what` if none comes in time."""
     until = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > until:
-            raise Failed(f"Not within {seconds:.0f} s: {what}.")
-        time.sleep(LOOK_SECONDS)
+            raise TrialFailedError(f"Not within {seconds:.0f} s: {what}.")
+        time.sleep(POLL_SECONDS)
     return found

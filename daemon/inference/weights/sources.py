@@ -1,23 +1,25 @@
-"""Where weights come from: a folder, the demo model in this package, or the hub's cache, which `pull` fills."""
+"""The sources of weights: a folder, the demo model in this package, or the hub's cache, which `pull` fills."""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.errors import ModelUnavailableError, SmolwatchError
+from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
 from daemon.inference.smolvlm.checkpoint import missing_files
 
 DEMO = Path(__file__).parents[1] / "demo_model" / "checkpoint"
 DEMO_ID, DEMO_REVISION = "smolwatch-demo", "1"
+ECHO_ID, ECHO_REVISION = "echo", "1"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 #: The size of the default model's download, shown before it starts.
 DEFAULT_BYTES = 2_034_000_000
-SAMPLE_BYTES = 65_536
+SAMPLE = 65_536
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,20 @@ class ModelFolder:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model that settings can name as `name`; `problem`: why it is not on this machine, and what to do."""
+    """A model that settings may name as `name`. If it is not here, `problem` is why, and `advice` what to do."""
 
     name: str
     id: str
     revision: str
     chosen: bool
     here: ModelFolder | None
+    state: str
     problem: str = ""
+    advice: str = ""
 
 
 def find_model(settings: Settings) -> ModelFolder:
-    """The chosen model's folder, without any network access. Raises ModelUnavailableError with advice."""
+    """The chosen model's folder, without network access. Raises ModelUnavailableError with advice."""
     return find(settings.model.id, settings.model.revision)
 
 
@@ -55,15 +59,36 @@ def find(name: str, revision: str) -> ModelFolder:
     folder, (identity, version) = local_folder(name), identity_of(name, revision)
     if folder is None:
         return ModelFolder(cached_folder(name, revision), identity, version)
+    if not folder.is_dir():
+        raise UnknownModelError(f"{unknown(name, folder)}{suggestion(name)}")
     missing = missing_files(folder)
     if missing:
-        advice = "Reinstall smolwatch." if name == "demo" else "Set model.id to a folder with a complete checkpoint."
+        advice = "Reinstall smolwatch." if name == "demo" else "Set model.id to a folder with a whole checkpoint."
         raise ModelUnavailableError(f"{folder} lacks {', '.join(missing)}.", advice=advice)
     return ModelFolder(folder, identity, version)
 
 
+def unknown(name: str, folder: Path) -> str:
+    """Why `name` cannot be a model, in a sentence."""
+    if folder.exists():
+        return f"{name} is not a folder."
+    is_path = "/" in name or name.startswith(("~", "."))
+    return f"There is no folder {name}." if is_path else f'There is no model "{name}".'
+
+
+def suggestion(name: str) -> str:
+    """ " Did you mean …?" with the nearest of the models that are here; empty when none is near."""
+    near = difflib.get_close_matches(name, {"demo", DEFAULT_MODEL, *cached_models()} - {name}, n=1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def pull_command(name: str) -> str:
+    """The command that fetches a hub model, whether the settings or a flag chose it."""
+    return "smolwatch model pull" if name == DEFAULT_MODEL else f"SMOLWATCH_MODEL__ID={name} smolwatch model pull"
+
+
 def list_models(settings: Settings) -> list[ListedModel]:
-    """The chosen model, the default one and the demo, each once."""
+    """The chosen model, the default one and the demo model, each once."""
     names = {settings.model.id: settings.model.revision}
     for name, revision in ((DEFAULT_MODEL, DEFAULT_REVISION), ("demo", DEMO_REVISION)):
         names.setdefault(name, revision)
@@ -71,33 +96,37 @@ def list_models(settings: Settings) -> list[ListedModel]:
 
 
 def listed(name: str, revision: str, *, chosen: bool) -> ListedModel:
-    identity, version = identity_of(name, revision)
+    (identity, version), is_hub = identity_of(name, revision), local_folder(name) is None
     try:
-        return ListedModel(name, identity, version, chosen, find(name, revision))
+        here = find(name, revision)
     except ModelUnavailableError as error:
-        return ListedModel(name, identity, version, chosen, None, f"{error} {error.advice}")
+        unknown = "not found" if isinstance(error, UnknownModelError) else "not complete"
+        state = "not downloaded" if is_hub else unknown
+        return ListedModel(name, identity, version, chosen, None, state, str(error), error.advice)
+    state = "part of smolwatch" if name == "demo" else "downloaded" if is_hub else "folder"
+    return ListedModel(name, identity, version, chosen, here, state)
 
 
 def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFolder:
     """Download the chosen model into the hub's cache, resuming an interrupted download.
 
-    `on_progress` gets the bytes so far and the total. Raises ModelUnavailableError with advice.
+    `on_progress` gets the bytes downloaded and the total. Raises ModelUnavailableError with advice.
     """
     name, revision = settings.model.id, settings.model.revision
     if local_folder(name) is None:
-        from daemon.inference.weights.hub import download
+        from daemon.inference.weights.hub import fetch
 
-        download(name, revision, on_progress)
+        fetch(name, revision, on_progress, again=pull_command(name))
     return find(name, revision)
 
 
 def write_random(folder: Path, seed: int = 0) -> None:
-    """Make a checkpoint of the 500M model's full size with random weights (1 GB, bf16): as fast, without meaning.
+    """Write a checkpoint of the 500M model's size with random weights (1 GB, bf16): same speed, meaningless answers.
 
-    Raises SmolwatchError if `folder` has weights already.
+    Raises SmolwatchError if `folder` holds weights already.
     """
     if any(folder.glob("*.safetensors")):
-        raise SmolwatchError(f"{folder} already has weights.", advice="Choose another folder.")
+        raise SmolwatchError(f"{folder} holds weights already.", advice="Choose another folder.")
     from daemon.inference.weights.random import write
 
     write(folder, seed)
@@ -112,7 +141,7 @@ def local_folder(name: str) -> Path | None:
 
 
 def identity_of(name: str, revision: str) -> tuple[str, str]:
-    """The model's id and revision in descriptions. A folder's are its name and a digest of its content."""
+    """The model's id and revision in a description. For a folder: its name, and a digest of its content."""
     if name == "demo":
         return DEMO_ID, DEMO_REVISION
     folder = local_folder(name)
@@ -122,26 +151,43 @@ def identity_of(name: str, revision: str) -> tuple[str, str]:
 
 
 def digest_of(folder: Path) -> str:
-    """Identifies a checkpoint by its configuration, and by the sizes of its weights with samples of each."""
+    """A digest of a checkpoint: its configuration, and the sizes of its weights with samples from each file."""
     digest = hashlib.blake2b((folder / "config.json").read_bytes(), digest_size=6)
     for file in sorted(folder.glob("*.safetensors")):
         size = file.stat().st_size
         digest.update(f"{file.name} {size}".encode())
         with file.open("rb") as opened:
-            for place in (0, size // 2, max(size - SAMPLE_BYTES, 0)):
+            for place in (0, size // 2, max(size - SAMPLE, 0)):
                 opened.seek(place)
-                digest.update(opened.read(SAMPLE_BYTES))
+                digest.update(opened.read(SAMPLE))
     return digest.hexdigest()
 
 
+def cached_models() -> list[str]:
+    """Names of the models with a complete revision in the hub's cache."""
+    from huggingface_hub import constants
+
+    return [
+        folder.name.removeprefix("models--").replace("--", "/", 1)
+        for folder in Path(constants.HF_HUB_CACHE).glob("models--*--*")
+        if any(not missing_files(snapshot) for snapshot in folder.glob("snapshots/*"))
+    ]
+
+
 def cached_folder(name: str, revision: str) -> Path:
-    """The hub cache's folder of that revision; raises ModelUnavailableError unless it is complete."""
+    """The hub cache's folder of that revision. Raises ModelUnavailableError if it is not complete."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(name, "config.json", revision=revision)
     if not isinstance(config, str):
-        raise ModelUnavailableError(f"The weights of {name} are not on this machine.")
+        raise ModelUnavailableError(
+            f"The weights of {name} are not on this machine.{suggestion(name)}",
+            advice=f"Fetch them with: {pull_command(name)}",
+        )
     missing = missing_files(Path(config).parent)
     if missing:
-        raise ModelUnavailableError(f"The download of {name} is not complete: {', '.join(missing)} is missing.")
+        raise ModelUnavailableError(
+            f"The download of {name} is not complete: {', '.join(missing)} is missing.",
+            advice=f"Resume it with: {pull_command(name)}",
+        )
     return Path(config).parent

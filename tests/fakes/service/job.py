@@ -1,7 +1,7 @@
-"""What keeps one job of the fake launchctl and systemctl: starts it, notes how it ended, starts it anew after an error.
+"""Supervises one job of the fake launchctl and systemctl: starts it, stores its exit code, restarts it after an error.
 
-In the job's folder: `pid` and `watcher` while it runs, `last` for how it last ended, `stopping` when it is to end.
-FAKE_PROGRAM, when set, stands in for the program, with the same arguments.
+In the job's folder: `pid` and `watcher` while it runs, `last` for its last exit code, `stopping` when it must end.
+FAKE_PROGRAM, when set, replaces the program and gets the same arguments.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 THROTTLE_SECONDS = 0.2
-#: What the checkout under test needs to be found, where an installed smolwatch needs nothing.
+#: Variables with which the checkout under test is found; an installed smolwatch needs none.
 PASSED_ON = ("PYTHONPATH", "HOME")
 
 
@@ -41,7 +41,7 @@ def spawn(
     until = time.monotonic() + 10
     while pid(where) is None and last(where) is None and time.monotonic() < until:
         time.sleep(0.01)
-    watcher.returncode = 0  # it goes on without us
+    watcher.returncode = 0  # it outlives this process
 
 
 def pid(where: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""A person at a command line whose system is a fake: a home folder with a difficult name, and only our tool on PATH."""
+"""A user with a fake service manager: a home folder with a difficult name, and a PATH with the fake alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.checkout import ROOT
 from tests.support.waiting import wait_for
 
 FAKES = Path(__file__).parent
-#: Nobody, who may read this checkout wherever it lies: a service is no business of root's.
+#: The user nobody, who can read this checkout anywhere: root cannot install the service.
 NOT_ROOT = (
     *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
     *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
@@ -28,10 +28,10 @@ NOT_ROOT = (
 
 
 class Person:
-    """Types `smolwatch …` in a folder of their own; `system` is the fake's state."""
+    """Runs `smolwatch …` in a folder of their own; `system` is the fake's state."""
 
     def __init__(self, tool: str | None) -> None:
-        # Not below pytest's folder, which is closed to whom these tests run as.
+        # Not below pytest's folder, which the user of these tests cannot read.
         folder = self._folder = Path(tempfile.mkdtemp(prefix="smolwatch-"))
         folder.chmod(0o755)
         self.home = folder / "Jörg Müller %h"
@@ -75,7 +75,7 @@ class Person:
         )
 
     def does(self, *words: str) -> str:
-        """What the program says when all goes well."""
+        """The output of a command that must succeed."""
         done = self.types(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
@@ -88,7 +88,7 @@ class Person:
         return wait_for(lambda: told if (told := self.sees())["status"] == "running" else {})
 
     def calls(self) -> list[str]:
-        """What the fake was asked to do since the last look, without the mere questions; labels and paths shortened."""
+        """The fake's calls since the last look, without queries; labels and paths shortened."""
         file = self.system / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
@@ -103,11 +103,11 @@ class Person:
         (self.system / name).write_text(text)
 
     def wants(self, name: str, text: str) -> None:
-        """A file in smolwatch's home: the stand-in for the daemon looks at it."""
+        """Write a file in smolwatch's home that changes what the fake daemon does."""
         (self.smolwatch_home / name).write_text(text)
 
     def leaves(self) -> None:
-        """Nothing stays behind, however the test went."""
+        """Stop all processes and remove all files."""
         self.system.joinpath("bootstrap-errors").unlink(missing_ok=True)
         for where in (self.system / "jobs").iterdir():
             (where / "stopping").touch()

@@ -50,7 +50,7 @@ def test_chosen_cases_are_shown_in_tables(house: House, checkpoint: Path) -> Non
     assert "floor" not in result.stdout, "no limits without the case that measures them"
 
 
-def test_an_unknown_case_is_answered_with_those_there_are(house: House, checkpoint: Path) -> None:
+def test_an_unknown_case_is_answered_with_the_known_ones(house: House, checkpoint: Path) -> None:
     result = bench(house, checkpoint, "--cases", "slow")
     assert result.exit_code == 3
     assert "decode-8" in result.stderr
@@ -63,7 +63,7 @@ def test_the_echo_engine_cannot_be_measured(house: House, checkpoint: Path, monk
     assert "no model to measure" in result.stderr
 
 
-def test_what_was_asked_is_asked_again_in_the_service() -> None:
+def test_the_service_gets_the_same_options() -> None:
     typed = ["--model", "demo", "--cases", "fast,decode-8", "--tokens", "9", "--quick", "--in-service"]
     assert options_of(command.make_context("bench", typed)) == [
         *("--model", "demo", "--cases", "fast,decode-8", "--tokens", "9", "--quick")

@@ -19,7 +19,7 @@ from tests.support.postgres import common_server
 from tests.unit.cli.conftest import House
 
 
-def test_a_copy_is_made_where_it_is_told_beside_a_running_daemon(house: House, tmp_path: Path) -> None:
+def test_a_backup_is_written_to_the_given_file_while_the_daemon_runs(house: House, tmp_path: Path) -> None:
     house.describe()
     with HomeLock(house.settings.lock_file):
         result = house.ask("db", "backup", str(tmp_path / "copy.db"))
@@ -30,16 +30,16 @@ def test_a_copy_is_made_where_it_is_told_beside_a_running_daemon(house: House, t
     copy.close()
 
 
-def test_without_a_place_it_goes_into_the_home_and_nobody_else_reads_it(house: House) -> None:
+def test_without_a_file_it_goes_to_the_home_readable_by_the_owner_only(house: House) -> None:
     house.describe()
     assert house.ask("db", "backup").exit_code == 0
     folder = house.settings.database_file.parent / "backups"
     (copy,) = folder.iterdir()
     assert copy.name.startswith("smolwatch-2")
-    assert [stat.S_IMODE(one.stat().st_mode) for one in (folder, copy)] == [0o700, 0o600]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, copy)] == [0o700, 0o600]
 
 
-def test_a_file_that_is_no_copy_is_left_alone(house: House, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_backup_is_left_alone(house: House, tmp_path: Path) -> None:
     house.describe()
     (tmp_path / "diary.db").write_text("my diary")
     result = house.ask("db", "backup", str(tmp_path / "diary.db"))
@@ -53,12 +53,12 @@ def test_a_sound_database_is_ok(house: House) -> None:
     result = house.ask("db", "check")
     assert result.exit_code == 0
     assert result.stdout.endswith("check     ok\n")
-    told = json.loads(house.ask("db", "check", "--json").stdout)
-    assert (told["problems"], told["database"]) == ([], str(house.settings.database_file))
-    assert told["wal_reset_bug"] == ("bug" in result.stdout)
+    report = json.loads(house.ask("db", "check", "--json").stdout)
+    assert (report["problems"], report["database"]) == ([], str(house.settings.database_file))
+    assert report["wal_reset_bug"] == ("bug" in result.stdout)
 
 
-def test_what_is_wrong_is_told_and_is_1(house: House) -> None:
+def test_an_inconsistency_is_reported_with_exit_code_1(house: House) -> None:
     house.describe()
     assert house.database
     with house.database.write() as connection:
@@ -69,7 +69,7 @@ def test_what_is_wrong_is_told_and_is_1(house: House) -> None:
     assert json.loads(house.ask("db", "check", "--json").stdout)["problems"]
 
 
-def test_damaged_pages_are_told_and_are_1(house: House) -> None:
+def test_damaged_pages_are_reported_with_exit_code_1(house: House) -> None:
     for number in range(200):
         house.queue(f"{number}.jpg")
     assert house.database
@@ -83,13 +83,13 @@ def test_damaged_pages_are_told_and_are_1(house: House) -> None:
     assert "amaged" in result.stdout
 
 
-def test_vacuum_says_what_it_gave_back_and_not_beside_a_daemon(house: House) -> None:
+def test_vacuum_reports_the_sizes_and_is_refused_while_the_daemon_runs(house: House) -> None:
     house.describe()
     assert house.ask("db", "vacuum").exit_code == 0
     with HomeLock(house.settings.lock_file):
         result = house.ask("db", "vacuum")
     assert result.exit_code == 75
-    assert "Stop it first" in result.stderr
+    assert "Stop the daemon first, then try again." in result.stderr
 
 
 def test_without_a_database_there_is_nothing_to_do(house: House) -> None:
@@ -99,7 +99,7 @@ def test_without_a_database_there_is_nothing_to_do(house: House) -> None:
 
 @pytest.fixture
 def served(house: House) -> Iterator[House]:
-    """Its books are on a server."""
+    """Its database is on a server."""
     with common_server().new_database("empty") as address:
         house.settings.config_file.write_text(f'[database]\nurl = "{address}"\n')
         yield replace(house, settings=load_settings(home=house.settings.home, environ={}))
@@ -110,13 +110,13 @@ def test_a_servers_database_is_checked_too(served: House) -> None:
         served.describe()
         result = served.ask("db", "check")
         assert (result.exit_code, result.stdout.splitlines()[1]) == (0, "check     ok")
-        told = json.loads(served.ask("db", "check", "--json").stdout)
-        assert told == {"database": served.settings.database_place, "problems": []}
+        report = json.loads(served.ask("db", "check", "--json").stdout)
+        assert report == {"database": served.settings.database_place, "problems": []}
         assert "A beach." in served.ask("show", "1").stdout
     assert not served.settings.database_file.exists()
 
 
-def test_copies_and_size_of_a_servers_database_are_the_servers(served: House) -> None:
+def test_backup_and_vacuum_of_a_servers_database_are_left_to_the_server(served: House) -> None:
     for word in ("backup", "vacuum"):
         result = served.ask("db", word)
         assert result.exit_code == 1
@@ -130,7 +130,7 @@ def test_a_file_that_is_no_database_is_78(house: House) -> None:
 
 
 class TestRebuild:
-    """The database is lost, the sidecars stand."""
+    """The database is lost, the sidecars exist."""
 
     @pytest.fixture
     def lost(self, house: House) -> House:
@@ -139,13 +139,13 @@ class TestRebuild:
         (house.inbox / "new.png").write_bytes(PNG + b"new")
         return house
 
-    def test_it_says_what_was_taken_back_and_what_was_not(self, lost: House) -> None:
+    def test_it_reports_what_was_restored_and_what_was_not(self, lost: House) -> None:
         result = lost.ask("db", "rebuild")
         assert result.exit_code == 0
         assert result.stdout == (
-            "Took back 2 descriptions from their sidecars.\n"
-            "1 files have no sidecar.\n"
-            "They are described by: smolwatch run\n"
+            "Restored 2 descriptions from the sidecars.\n"
+            "Not restored, 1 file: no sidecar.\n"
+            "To describe them: smolwatch run\n"
         )
         assert CAPTION in lost.ask("ls").stdout
         assert json.loads(lost.ask("db", "rebuild", "--json").stdout) == {
@@ -161,5 +161,5 @@ class TestRebuild:
     def test_over_postgresql(self, lost: House, monkeypatch: pytest.MonkeyPatch) -> None:
         with common_server().new_database("empty") as address:
             monkeypatch.setenv("SMOLWATCH_DATABASE__URL", address)
-            told = [json.loads(lost.ask("db", "rebuild", "--json").stdout) for _ in range(2)]
-        assert [(one["taken_back"], one["known"]) for one in told] == [(2, 0), (0, 2)]
+            reports = [json.loads(lost.ask("db", "rebuild", "--json").stdout) for _ in range(2)]
+        assert [(report["taken_back"], report["known"]) for report in reports] == [(2, 0), (0, 2)]

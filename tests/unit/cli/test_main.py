@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -123,6 +124,25 @@ def test_a_wrong_setting_ends_with_its_name_and_78(house: House) -> None:
     assert result.exit_code == 78
     assert "model.devise" in result.stderr
     assert result.stdout == ""
+
+
+def test_a_variable_that_is_nearly_a_setting_is_named_once_on_stderr(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.queue()
+    monkeypatch.setenv("SMOLWATCH_INBOX_PATH", "/pictures")
+    result = house.ask("ls", "--json")
+    assert result.exit_code == 0
+    assert len(json.loads(result.stdout)) == 1
+    assert result.stderr == (
+        "smolwatch: SMOLWATCH_INBOX_PATH is not a setting and is ignored; did you mean SMOLWATCH_INBOX__PATH?\n"
+    )
+
+
+def test_an_empty_home_is_wrong_usage_and_not_the_current_folder() -> None:
+    result = CliRunner().invoke(smolwatch, ["--home", "", "ls"], catch_exceptions=False)
+    assert result.exit_code == 2
+    assert "The name is empty" in result.stderr
 
 
 def test_the_version_is_said_installed_or_not() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from daemon.lock import HomeLock
-from daemon.service.start_failure import refusal
+from daemon.service.start_failure import read_failure
 from tests.unit.cli.conftest import House
 
 
@@ -19,7 +19,7 @@ def test_what_a_new_start_would_only_meet_again_is_final_for_the_launcher_and_it
     result = house.ask("run", "--launched-by", launcher)
     assert result.exit_code == code
     assert "model.engine" in result.stderr
-    found = refusal(house.settings.home)
+    found = read_failure(house.settings.home)
     assert found is not None
     assert (found.exit_code, "model.engine" in found.reason) == (78, True)
 
@@ -27,7 +27,7 @@ def test_what_a_new_start_would_only_meet_again_is_final_for_the_launcher_and_it
 def test_in_a_terminal_the_same_is_an_error_and_leaves_nothing(house: House) -> None:
     break_settings(house)
     assert house.ask("run").exit_code == 78
-    assert refusal(house.settings.home) is None
+    assert read_failure(house.settings.home) is None
 
 
 def test_a_second_daemon_under_launchd_ends_well_and_says_whose_the_home_is(house: House) -> None:
@@ -35,7 +35,7 @@ def test_a_second_daemon_under_launchd_ends_well_and_says_whose_the_home_is(hous
         result = house.ask("run", "--launched-by", "launchd")
     assert result.exit_code == 0
     assert "is already running" in result.stderr
-    found = refusal(house.settings.home)
+    found = read_failure(house.settings.home)
     assert found is not None
     assert found.exit_code == 75
 
@@ -46,3 +46,10 @@ def test_a_home_that_cannot_be_written_still_has_its_reason_in_the_launchers_log
     result = house.ask("run", "--launched-by", "launchd")
     assert result.exit_code == 0
     assert "model.engine" in result.stderr
+
+
+def test_a_model_that_cannot_be_ends_once_with_6_before_the_daemon_starts(house: House) -> None:
+    result = house.ask("run", "--once", "--model", "demoo")
+    assert result.exit_code == 6
+    assert result.stderr.startswith('smolwatch: There is no model "demoo". Did you mean demo?\n  Give "demo"')
+    assert not house.settings.database_file.exists()

@@ -8,7 +8,7 @@ import pytest
 
 from config.errors import ConfigError
 from daemon.lock import HomeLock
-from daemon.service.start_failure import refuse
+from daemon.service.start_failure import write_failure
 from storage.lifecycle import JobState
 from storage.records import Refusal
 from tests.support.files import MODEL, RECIPE, description_of
@@ -167,7 +167,7 @@ def test_the_jobs_under_way_are_named_safely(house: House) -> None:
 
 
 def test_why_a_service_would_not_start_is_told_until_a_daemon_runs(house: House) -> None:
-    refuse(house.settings.home, ConfigError("model.engine is wrong."), "2026-11-24T09:15:02Z")
+    write_failure(house.settings.home, ConfigError("model.engine is wrong."), "2026-11-24T09:15:02Z")
     assert "The service would not start it: model.engine is wrong." in line(house, "daemon")
     assert told(house)["daemon"] == {"running": False, "refused": "model.engine is wrong."}
     with HomeLock(house.settings.lock_file):

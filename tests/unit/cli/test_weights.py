@@ -1,6 +1,15 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +18,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.commands.run import absolute_if_folder
+from cli.render import size
 from cli.weights import offer_weights
-from config.errors import ModelUnavailableError
-from config.settings import ModelSettings, Settings
+from config.errors import ModelUnavailableError, UnknownModelError
+from config.settings import DEFAULT_REVISION, ModelSettings, Settings
+from daemon.inference.weights.sources import find
+from tests.support.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import House
 
 
@@ -24,9 +36,9 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache
 
 
-def offered(answer: str, *, ask: bool = True, accept: bool = False, **model: str) -> Result:
+def offered(answer: str, *, ask: bool = True, accept: bool = False, once: bool = False, **model: str) -> Result:
     settings = Settings(home=Path("/home"), model=ModelSettings.model_validate(model))
-    command = click.Command("offer", callback=lambda: offer_weights(settings, ask=ask, accept=accept))
+    command = click.Command("offer", callback=lambda: offer_weights(settings, ask=ask, accept=accept, once=once))
     return CliRunner().invoke(command, [], input=answer)
 
 
@@ -35,6 +47,11 @@ def test_the_size_is_said_before_the_question() -> None:
     assert result.exit_code == 0
     assert "Download them now (about 2.0 GB)? [Y/n]" in result.stderr
     assert result.stdout == ""
+
+
+def test_the_command_names_a_model_that_was_chosen_with_a_flag() -> None:
+    line = offered("", ask=False, id="someone/else").stderr
+    assert line.endswith("use --yes or: SMOLWATCH_MODEL__ID=someone/else smolwatch model pull\n")
 
 
 def test_only_the_default_models_size_is_known() -> None:
@@ -55,13 +72,52 @@ def test_without_a_terminal_nothing_is_asked() -> None:
     result = offered("", ask=False)
     assert result.exit_code == 0
     assert "Download" not in result.stderr
-    assert "are not on this machine" in result.stderr
+    assert result.stderr == (
+        "smolwatch: The weights of HuggingFaceTB/SmolVLM2-500M-Video-Instruct are not on this machine. "
+        "Files wait until they are. To download them, use --yes or: smolwatch model pull\n"
+    )
 
 
-@pytest.mark.parametrize("model", [{"id": "demo"}, {"id": "/nowhere/folder"}, {"engine": "echo"}])
-def test_what_cannot_be_fetched_is_not_offered(model: dict[str, Any]) -> None:
+def test_a_near_miss_of_a_hub_name_is_suggested_in_the_same_line() -> None:
+    result = offered("n\n", id="HuggingFaceTB/SmolVLM2-500M-Video-Instrukt")
+    assert "Did you mean HuggingFaceTB/SmolVLM2-500M-Video-Instruct?" in result.stderr.splitlines()[0]
+    assert "Download them now? [Y/n]" in result.stderr
+
+
+@pytest.mark.parametrize("model", [{"id": "demo"}, {"engine": "echo"}])
+def test_what_is_here_is_not_offered(model: dict[str, Any]) -> None:
     result = offered("", **model)
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("demoo", 'There is no model "demoo". Did you mean demo?'),
+        ("llama", 'There is no model "llama".'),
+        ("./nosuch", "There is no folder ./nosuch."),
+        ("/nowhere/folder", "There is no folder /nowhere/folder."),
+    ],
+)
+def test_a_name_that_cannot_be_a_model_ends_the_start_on_a_terminal_and_with_once(name: str, message: str) -> None:
+    for options in ({"ask": True}, {"ask": False, "once": True}):
+        error = offered("", id=name, **options).exception  # type: ignore[arg-type]
+        assert isinstance(error, UnknownModelError)
+        assert (str(error), error.exit_code) == (message, 6)
+        assert error.advice.startswith('Give "demo", a folder that holds a checkpoint, or a name on the Hugging Face')
+
+
+def test_a_program_that_starts_it_with_such_a_name_reads_one_line_and_waits() -> None:
+    result = offered("", ask=False, id="demoo")
+    assert result.exit_code == 0
+    assert result.stderr == 'smolwatch: There is no model "demoo". Did you mean demo? Files wait until there is one.\n'
+
+
+def test_a_folder_without_a_whole_checkpoint_is_said_and_never_offered(tmp_path: Path) -> None:
+    result = offered("", id=str(tmp_path))
+    assert result.exit_code == 0
+    assert f"{tmp_path} lacks config.json" in result.stderr
+    assert "Download" not in result.stderr
 
 
 def test_a_folder_is_meant_from_the_current_one_and_demo_never_is(
@@ -86,7 +142,53 @@ def test_models_are_listed_for_programs(house: House) -> None:
 def test_models_are_listed_for_people(house: House) -> None:
     result = house.ask("model", "list")
     assert result.exit_code == 0
-    assert "smolwatch model pull" in result.stdout
+    assert [line.split() for line in result.stdout.splitlines()[2:4]] == [
+        ["*", "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "not", "downloaded"],
+        ["demo", *size(find("demo", "").bytes).split(), *"part of smolwatch".split()],
+    ]
+    assert result.stdout.splitlines()[4:] == ["", "* chosen", "Fetch them with: smolwatch model pull"]
+
+
+def test_what_a_chosen_folder_lacks_is_told_below_the_list(house: House, tmp_path: Path) -> None:
+    house.settings.config_file.write_text(f"[model]\nid = '{tmp_path}'\n")
+    shown = house.ask("model", "list").stdout
+    assert shown.splitlines()[2].split() == ["*", str(tmp_path), "not", "complete"]
+    assert f"{tmp_path} lacks config.json" in shown.splitlines()[-2]
+    assert shown.splitlines()[-1] == "Set model.id to a folder with a whole checkpoint."
+
+
+def test_the_list_fits_a_terminal_of_80_columns(house: House, tmp_path: Path) -> None:
+    hub = tmp_path / "hub" / "models--HuggingFaceTB--SmolVLM2-500M-Video-Instruct" / "snapshots" / DEFAULT_REVISION
+    write_tiny_checkpoint(hub)
+    shown = on_a_terminal(80, house, "model", "list")
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[-1] for line in lines[2:4]] == ["downloaded", "smolwatch"]
+    assert "HuggingFaceTB/SmolVLM2-500M-Video-Instruct" in lines[2]
+    house.settings.config_file.write_text("[model]\nid = 'demoo'\n")
+    lines = on_a_terminal(80, house, "model", "list").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [lines[2].split(), lines[7]] == [
+        ["*", "demoo", "not", "found"],
+        'There is no model "demoo". Did you mean demo?',
+    ]
+
+
+def on_a_terminal(columns: int, house: House, *arguments: str) -> str:
+    """What a command shows on a pseudo-terminal of that width, the hub's cache in the folder `hub` beside the home."""
+    control, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("SMOLWATCH_", "COLUMNS"))}
+    environ = mine | {"HF_HUB_CACHE": str(house.settings.home.with_name("hub")), "TERM": "xterm", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "cli.main", "--home", str(house.settings.home), *arguments]
+    with subprocess.Popen(command, env=environ, stdin=terminal, stdout=terminal, stderr=terminal):
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # EIO: the other end is closed
+            while read := os.read(control, 65536):
+                shown += read
+    os.close(control)
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
 
 
 def test_a_pull_without_a_network_ends_with_6(house: House) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import ConfigError, PermissionDeniedError
-from config.load import SHIPPED, flat, known_keys, load_settings, prepare_home
+from config.keys import known_keys
+from config.load import SHIPPED, flat, load_settings, prepare_home
 from config.settings import Settings
 
 
@@ -38,7 +39,7 @@ def test_without_a_file_every_setting_has_its_default(home: Path) -> None:
 
 
 def test_the_shipped_example_names_every_setting() -> None:
-    assert set(shipped_choices()) == known_keys()
+    assert set(shipped_choices()) == set(known_keys())
 
 
 def test_the_shipped_example_gives_every_setting_its_default(home: Path) -> None:
@@ -96,7 +97,7 @@ def test_every_wrong_thing_of_every_layer_is_named_at_once_with_its_place(home: 
         "log.levels (the command line)",
     ]
     assert "'auto', 'cpu', 'mps' or 'cuda'" in lines[1]
-    assert "is it log.level?" in lines[4]
+    assert "did you mean log.level?" in lines[4]
     assert raised.value.exit_code == 78
 
 
@@ -106,6 +107,37 @@ def test_a_file_that_is_no_toml_is_named_beside_the_other_problems(home: Path) -
         load_settings(home=home, environ={"SMOLWATCH_MODEL__DEVICE": "gpu"})
     assert f"{file}: " in str(raised.value)
     assert "SMOLWATCH_MODEL__DEVICE" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "explained"),
+    [
+        ("path = ~/Pictures", 'line 2: put the value in straight quotes: path = "~/Pictures"'),
+        ("path = /mnt/My Disk  # mine", 'line 2: put the value in straight quotes: path = "/mnt/My Disk"'),
+        ("path = \u201c~/Pictures\u201d", 'line 2: put the value in straight quotes: path = "~/Pictures"'),
+        ("observer = poll", 'line 2: put the value in straight quotes: observer = "poll"'),
+        ("hidden = True", "line 2: write it in lower case: hidden = true"),
+        ("settle_seconds = 5,0", "(at line 2"),
+        ("ignore = [*.png]", "(at line 2"),
+    ],
+)
+def test_a_value_without_quotes_is_answered_with_the_line_as_it_should_be(
+    home: Path, line: str, explained: str
+) -> None:
+    file = write_config(home, f"[inbox]\n{line}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_settings(home=home, environ={})
+    (problem,) = str(raised.value).splitlines()[1:]
+    assert problem.startswith(f"  {file}: ")
+    assert explained in problem
+
+
+def test_an_address_without_quotes_is_not_shown_either(home: Path) -> None:
+    write_config(home, "[database]\nurl = postgresql://ann:s3cret@db/smolwatch\n")
+    with pytest.raises(ConfigError) as raised:
+        load_settings(home=home, environ={})
+    assert 'line 2: put the value in straight quotes: url = "…"' in str(raised.value)
+    assert "s3cret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +195,7 @@ def test_any_choice_ends_in_settings_or_in_an_error_that_names_it(choices: dict[
         assert any(f"  {key}" in str(error) for key in choices)
     else:
         assert settings.home == Path("/nowhere")
-        assert {key for key, value in choices.items() if value != ""} <= known_keys()
+        assert {key for key, value in choices.items() if value != ""} <= set(known_keys())
 
 
 def test_the_home_comes_from_the_argument_then_the_variable_then_the_users_own_folder(

@@ -1,19 +1,31 @@
-"""Which model the settings choose, where it is, and the errors when it is missing."""
+"""Which model is meant, where it lies, and what is said when it is not there."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from config.errors import ModelUnavailableError, SmolwatchError
+from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, ModelSettings, Settings
-from daemon.inference.registry import model_key
+from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.registry import (
+    make_engine,
+    model_key,
+)
 from daemon.inference.weights import sources
-from daemon.inference.weights.sources import find_model, list_models, pull, write_random
+from daemon.inference.weights.sources import (
+    find_model,
+    list_models,
+    pull,
+    write_random,
+)
 
 
-def settings_for(**chosen: object) -> Settings:
+def asking_for(**chosen: object) -> Settings:
     return Settings(home=Path("/home"), model=ModelSettings.model_validate(chosen))
 
 
@@ -34,71 +46,88 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_folder_is_found_under_its_name_and_a_digest(tmp_path: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
-    found = find_model(settings_for(id=str(folder)))
+    found = find_model(asking_for(id=str(folder)))
     assert (found.path, found.id, found.bytes) == (folder, "mine", 7)
     assert len(found.revision) == 12
-    assert model_key(settings_for(id=str(folder))) == f"mine@{found.revision}"
+    assert model_key(asking_for(id=str(folder))) == f"mine@{found.revision}"
 
 
 def test_other_weights_in_a_folder_are_another_revision(tmp_path: Path) -> None:
     keys = {
-        model_key(settings_for(id=str(put_checkpoint(tmp_path / str(n) / "mine", weights))))
+        model_key(asking_for(id=str(put_checkpoint(tmp_path / str(n) / "mine", weights))))
         for n, weights in enumerate((b"weights", b"WEIGHTS", b"weights!"))
     }
     assert len(keys) == 3
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "preprocessor_config.json", "model.safetensors"])
-def test_missing_files_are_named(tmp_path: Path, name: str) -> None:
+def test_what_a_folder_lacks_is_named(tmp_path: Path, name: str) -> None:
     folder = put_checkpoint(tmp_path / "mine")
     (folder / name).unlink()
     with pytest.raises(ModelUnavailableError, match=f"mine lacks {name}") as caught:
-        find_model(settings_for(id=str(folder)))
+        find_model(asking_for(id=str(folder)))
     assert "model.id" in caught.value.advice
-    assert model_key(settings_for(id=str(folder))) == "mine@absent"
+    assert model_key(asking_for(id=str(folder))) == "mine@absent"
 
 
 def test_sharded_weights_are_weights(tmp_path: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
     (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
     (folder / "model.safetensors.index.json").write_text("{}")
-    assert find_model(settings_for(id=str(folder))).bytes == 7
+    assert find_model(asking_for(id=str(folder))).bytes == 7
 
 
-def test_a_missing_folder_is_not_searched_on_the_hub(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailableError, match="lacks"):
-        find_model(settings_for(id=str(tmp_path / "nowhere")))
-    with pytest.raises(ModelUnavailableError, match="lacks"):
-        pull(settings_for(id="./nowhere/at-all"), lambda *_: None)
+def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModelError, match=r"There is no folder .*nowhere"):
+        find_model(asking_for(id=str(tmp_path / "nowhere")))
+    with pytest.raises(UnknownModelError, match=r"There is no folder \./nowhere/at-all\."):
+        pull(asking_for(id="./nowhere/at-all"), lambda *_: None)
+
+
+def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    with pytest.raises(UnknownModelError, match=r"model\.safetensors is not a folder\."):
+        find_model(asking_for(id=str(tmp_path / "model.safetensors")))
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("demoo", "demo"), ("SmolVLM2-500M-Video-Instruct", DEFAULT_MODEL), ("someone/tynier", "someone/tinier")],
+)
+def test_a_near_miss_is_answered_with_the_models_that_are_here(cache: Path, name: str, near: str) -> None:
+    put_checkpoint(cache.parents[2] / "models--someone--tinier" / "snapshots" / "1")
+    (cache.parents[2] / "models--someone--tynie" / "snapshots" / "1").mkdir(parents=True)  # not complete
+    with pytest.raises(ModelUnavailableError, match=rf"Did you mean {near}\?$"):
+        find_model(asking_for(id=name))
 
 
 def test_the_demo_is_the_one_in_the_package() -> None:
-    assert model_key(settings_for(id="demo")) == "smolwatch-demo@1"
+    assert model_key(asking_for(id="demo")) == "smolwatch-demo@1"
     assert sources.local_folder("demo") == sources.DEMO
 
 
-def test_a_hub_model_s_key_is_known_before_its_download(cache: Path) -> None:
-    assert model_key(settings_for()) == f"{DEFAULT_MODEL}@{DEFAULT_REVISION}"
+def test_a_hub_model_s_key_is_known_before_its_weights_are_here(cache: Path) -> None:
+    assert model_key(asking_for()) == f"{DEFAULT_MODEL}@{DEFAULT_REVISION}"
     with pytest.raises(ModelUnavailableError, match="not on this machine") as caught:
-        find_model(settings_for())
+        find_model(asking_for())
     assert "smolwatch model pull" in caught.value.advice
 
 
 def test_a_hub_model_is_found_in_the_cache(cache: Path) -> None:
     put_checkpoint(cache)
-    found = find_model(settings_for())
+    found = find_model(asking_for())
     assert (found.path, found.id, found.revision) == (cache, DEFAULT_MODEL, DEFAULT_REVISION)
 
 
-def test_an_incomplete_download_is_refused(cache: Path) -> None:
+def test_a_download_that_is_not_complete_is_not_taken_for_the_model(cache: Path) -> None:
     (put_checkpoint(cache) / "model.safetensors").unlink()
     with pytest.raises(ModelUnavailableError, match=r"not complete: model\.safetensors is missing"):
-        find_model(settings_for())
+        find_model(asking_for())
 
 
 def test_the_list_has_the_chosen_the_default_and_the_demo_once(tmp_path: Path, cache: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
-    listed = list_models(settings_for(id=str(folder)))
+    listed = list_models(asking_for(id=str(folder)))
     assert [(model.name, model.chosen) for model in listed] == [
         (str(folder), True),
         (DEFAULT_MODEL, False),
@@ -107,12 +136,42 @@ def test_the_list_has_the_chosen_the_default_and_the_demo_once(tmp_path: Path, c
     assert listed[0].here is not None
     assert listed[0].here.path == folder
     assert listed[1].here is None
-    assert "smolwatch model pull" in listed[1].problem
-    assert [model.name for model in list_models(settings_for(id="demo"))] == ["demo", DEFAULT_MODEL]
+    assert "smolwatch model pull" in listed[1].advice
+    assert [model.state for model in listed] == ["folder", "not downloaded", "part of smolwatch"]
+    assert [model.name for model in list_models(asking_for(id="demo"))] == ["demo", DEFAULT_MODEL]
+
+
+def test_the_echo_engine_needs_no_model_and_has_a_key_of_its_own(cache: Path) -> None:
+    assert isinstance(make_engine(asking_for(engine="echo")), EchoEngine)
+    assert model_key(asking_for(engine="echo")) == "echo@1"
+    info = make_engine(asking_for(engine="echo")).load()
+    assert f"{info.model_id}@{info.revision}" == "echo@1"
+
+
+def test_a_model_is_asked_again_unless_its_answers_are_forced(tmp_path: Path) -> None:
+    settings = asking_for(id=str(put_checkpoint(tmp_path / "mine")))
+    assert type(make_engine(settings)).__name__ == "ReaskingEngine"
+    assert type(make_engine(settings, stop_at_end=False)).__name__ == "TorchEngine"
+
+
+def test_an_engine_without_weights_is_not_made(cache: Path) -> None:
+    with pytest.raises(ModelUnavailableError, match="not on this machine"):
+        make_engine(asking_for())
 
 
 def test_random_weights_never_replace_others(tmp_path: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
-    with pytest.raises(SmolwatchError, match="already has weights"):
+    with pytest.raises(SmolwatchError, match="holds weights already"):
         write_random(folder)
     assert (folder / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_naming_models_imports_none_of_their_libraries() -> None:
+    """`smolwatch status` must answer at once."""
+    script = (
+        "import json, sys; import daemon.inference.weights.sources, daemon.inference.factory; "
+        "heavy = ('torch', 'transformers', 'huggingface_hub', 'tokenizers'); "
+        "print(json.dumps([name for name in heavy if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
