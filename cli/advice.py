@@ -38,7 +38,7 @@ class Known:
     path: bytes
     look: os.stat_result | None
     inside: bool
-    turned: Rejection | None
+    rejection: Rejection | None
     verdict: MediaError | None = None
     refusal: Refusal | None = None
     job: Job | None = None
@@ -53,12 +53,12 @@ def what_to_do(known: Known, settings: Settings) -> str:
     if known.refusal and known.refusal.partner:
         return safe_text(f"Its description is read with: smolwatch show {os.fsdecode(known.refusal.partner)}")
     if known.refusal and (known.job is None or known.job.state not in LIVE):  # it is newer than the job's end
-        refused = of_turned(known.turned, settings) if known.turned else of_refusal(known.refusal, settings)
+        refused = of_rejection(known.rejection, settings) if known.rejection else of_refusal(known.refusal, settings)
         return safe_text(refused)
     if known.job:
         return safe_text(of_job(known.job, known.engine_advice, settings))
-    if turned := known.turned or of_mode(known.look.st_mode):
-        return safe_text(of_turned(turned, settings))
+    if turned := known.rejection or of_mode(known.look.st_mode):
+        return safe_text(of_rejection(turned, settings))
     if known.verdict:
         return safe_text(of_verdict(known.verdict))
     if not known.inside:
@@ -100,7 +100,7 @@ def of_verdict(verdict: MediaError) -> str:
     return verdict.advice or PATIENCE
 
 
-def of_turned(turned: Rejection, settings: Settings) -> str:
+def of_rejection(turned: Rejection, settings: Settings) -> str:
     """A rule of the inbox turns the name away, or the system says that it is no file."""
     if turned.code == NotDownloadedError.code:
         return NotDownloadedError.advice

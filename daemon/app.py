@@ -8,6 +8,7 @@ import threading
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from loguru import logger
 
@@ -47,6 +48,16 @@ INTAKE_STOP_SECONDS = 2.0
 ONCE_PATIENCE = timedelta(seconds=60)
 
 
+class Observer(Protocol):
+    """Called in the main thread. Must not block, and raises nothing."""
+
+    def after_step(self, library: Library) -> None:
+        """A step of the main loop has ended: several a second while there is work, one in two seconds while not."""
+
+    def stopping(self) -> None:
+        """The run was asked to stop; the files in hand are finished or released."""
+
+
 def run(
     settings: Settings,
     *,
@@ -54,6 +65,7 @@ def run(
     stop: threading.Event | None = None,
     launched_by: str = "terminal",
     work: Work = begin_work,
+    observer: Observer | None = None,
 ) -> int:
     """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done. The exit code.
 
@@ -70,7 +82,9 @@ def run(
         database.keep_others_out()
         clock = SystemClock()
         trouble = DatabaseHealth(database, clock, lock.note)
-        return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by, work).run(once)
+        return Daemon(settings, database, trouble, clock, note, stop or threading.Event(), launched_by, work).run(
+            once, observer
+        )
 
 
 class Daemon:
@@ -115,7 +129,7 @@ class Daemon:
             model_status=self._model_status,
         )
 
-    def run(self, once: bool) -> int:
+    def run(self, once: bool, observer: Observer | None) -> int:
         self._recover()
         if (reason := self._crashes.start()) is not None and not once:
             self._rest(reason)
@@ -123,7 +137,7 @@ class Daemon:
         intake = threading.Thread(target=self._intake.run, name="intake", daemon=True)
         intake.start()
         try:
-            code = self._main_loop(once)
+            code = self._main_loop(once, observer)
             self._is_clean = True
             return code
         except SmolwatchError:
@@ -135,19 +149,23 @@ class Daemon:
             intake.join(INTAKE_STOP_SECONDS)
             logger.info("smolwatch stopped")
 
-    def _main_loop(self, once: bool) -> int:
+    def _main_loop(self, once: bool, observer: Observer | None) -> int:
         end = Once(self._library, self._started) if once else None
         while not (self._note.asked or self._stop.is_set()):
             try:
                 self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
                 self._hear_wishes()
                 self._trouble.look()
+                if observer:
+                    observer.after_step(self._library)
                 if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
                     return code
             except StorageError as error:
                 self._trouble.meet(error)
                 self._supervisor.excuse()
                 self._stop.wait(TICK_SECONDS)
+        if observer:
+            observer.stopping()
         return 0
 
     def _rest(self, reason: str) -> None:
@@ -234,6 +252,7 @@ class Daemon:
                 "started_at": self._started.isoformat(),
                 "launched_by": self._launched_by,
                 "home": str(self._settings.home),
+                "inbox": str(self._settings.inbox_path),
                 "smolwatch": own_version(),
             },
         )

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.options import json_option
-from cli.render import path_words, safe_path, say, say_json, size
+from cli.render import path_json, safe_path, say, say_json, size
 from config.errors import NotFoundError
 from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
@@ -45,7 +45,7 @@ def command(home: Path | None, urls: tuple[str, ...], as_json: bool) -> int:
             explain(url, error)
         else:
             here = bytes(fetched.path)
-            found.append({"url": url} | path_words(here) | {"bytes": fetched.bytes, "format": fetched.format})
+            found.append({"url": url} | path_json(here) | {"bytes": fetched.bytes, "format": fetched.format})
             if not as_json:
                 say(f"{safe_path(here, inbox)} is in the inbox ({fetched.format}, {size(fetched.bytes)})")
     if as_json:

@@ -90,7 +90,7 @@ def daemon_running(settings: Settings, environ: dict[str, str]) -> Iterator[subp
         process = subprocess.Popen(
             [sys.executable, *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=subprocess.DEVNULL,
             stderr=log,
             env={**environ, "PYTHONPATH": search},
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from cli.lookup import open_library
 from cli.main import smolwatch
+from cli.times import local_time, utc_now
 from config.load import load_settings, prepare_home
 from config.settings import Settings
 from storage.db.database import Database, open_database
@@ -21,6 +23,11 @@ from storage.records import Claim, NewFile, Quality, Refusal
 from tests.fakes.clock import FakeClock
 from tests.support.disk_names import can_name
 from tests.support.files import MODEL, RECIPE, description_of, new_file
+
+
+def shown(moment: datetime, *, with_seconds: bool = False) -> str:
+    """As commands show it to people now."""
+    return local_time(moment, utc_now(), with_seconds=with_seconds)
 
 
 @dataclass

@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 from sqlalchemy import event
 
-from cli.render import job_words
+from cli.render import job_json
 from storage.lifecycle import Cause
 from storage.records import Refusal
 from tests.support.files import description_of, new_file
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import House, shown
 
 
 def test_jobs_are_listed_newest_first_with_caption_or_reason(house: House) -> None:
@@ -80,7 +80,7 @@ def test_each_job_is_told_in_the_words_of_show_whatever_became_of_it(house: Hous
     house.queue(b"queued.jpg", b"new")
     with house.reading() as library:
         expected = [
-            job_words(job) | ({"caption": said.answers["caption"]} if (said := library.description(job.id)) else {})
+            job_json(job) | ({"caption": said.answers["caption"]} if (said := library.description(job.id)) else {})
             for job in library.jobs()
         ]
     assert len(expected) == 6
@@ -233,5 +233,5 @@ def test_a_file_that_is_gone_is_told_as_gone(house: House) -> None:
     house.describe("sea.jpg", b"sea", "A sea.")
     house.store.whereabouts.miss([bytes((house.inbox / "beach.jpg").resolve())])
     there, gone = house.ask("ls").stdout.splitlines()[-2:]
-    assert "Gone since 2026-11-24T09:00:00Z; its description is kept. A beach." in gone
+    assert f"Gone since {shown(house.clock.now())}; its description is kept. A beach." in gone
     assert "Gone" not in there

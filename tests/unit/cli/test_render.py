@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.render import console, path_words, safe_path, say_table, size
+from cli.render import console, path_json, safe_path, say_table, size
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ def test_paths_are_short_within_the_inbox_and_whole_elsewhere() -> None:
 
 
 def test_only_undecodable_paths_are_given_twice() -> None:
-    assert path_words("/ü.jpg".encode()) == {"path": "/ü.jpg"}
-    assert path_words(b"/\xff.jpg") == {"path": "/\udcff.jpg", "path_b64": "L/8uanBn"}
+    assert path_json("/ü.jpg".encode()) == {"path": "/ü.jpg"}
+    assert path_json(b"/\xff.jpg") == {"path": "/\udcff.jpg", "path_b64": "L/8uanBn"}
 
 
 def test_a_piped_table_breaks_no_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from storage.lifecycle import Cause
 from storage.records import Quality
 from storage.sidecars import writer
 from storage.sidecars.mirror import mirrored
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import House, shown
 
 
 def test_a_job_is_meant_by_number_or_path(house: House) -> None:
@@ -135,6 +135,7 @@ def test_a_file_that_is_gone_is_told_as_gone_with_its_description(house: House) 
     number = house.describe()
     house.store.whereabouts.miss([bytes((house.inbox / "beach.jpg").resolve())])
     told = house.ask("show", str(number)).stdout
-    assert "Gone since 2026-11-24T09:00:00Z; its description is kept" in told
+    assert f"Gone since {shown(house.clock.now())}; its description is kept" in told
+    assert f"finished  {shown(house.clock.now())}" in told
     assert "A beach." in told
     assert json.loads(house.ask("show", str(number), "--json").stdout)["job"]["missing_since"] == "2026-11-24T09:00:00Z"

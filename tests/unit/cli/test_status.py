@@ -12,9 +12,12 @@ from daemon.service.start_failure import refuse
 from storage.lifecycle import JobState
 from storage.records import Refusal
 from tests.support.files import MODEL, RECIPE, description_of
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import House, shown
 
 KEYS = {
+    "schema",
+    "log",
+    "files",
     "home",
     "inbox",
     "database",
@@ -58,7 +61,7 @@ def test_without_a_daemon_everything_is_still_told(house: House) -> None:
     house.queue("next.jpg", b"next")
     result = house.ask("status")
     assert result.exit_code == 4
-    assert "queued 1 · done 1" in result.stdout
+    assert "1 done · 1 waiting" in result.stdout
     assert "image 2.6 s" in result.stdout
 
 
@@ -69,7 +72,7 @@ def test_a_running_daemon_is_told_with_its_process(house: House) -> None:
         result = house.ask("status")
         document = told(house)
     assert result.exit_code == 0
-    assert f"running, process {os.getpid()}, since 2026-11-24T09:00:00Z" in result.stdout
+    assert f"running, process {os.getpid()}, since {shown(house.clock.now())}" in result.stdout
     assert (document["daemon"]["running"], document["daemon"]["pid"]) == (True, os.getpid())
     assert set(document) == KEYS
 
@@ -98,7 +101,7 @@ def test_missing_weights_are_told_with_what_to_type(house: House) -> None:
     with HomeLock(house.settings.lock_file):
         assert line(house, "model").endswith("unavailable. No weights here. Fetch them with: smolwatch model pull")
         assert told(house)["engine"]["advice"] == advice
-    assert "when it last ran: unavailable" in line(house, "model")
+    assert "in the last run: unavailable" in line(house, "model")
 
 
 def test_a_ready_model_is_named_with_where_it_runs(house: House) -> None:
@@ -141,7 +144,7 @@ def test_the_jobs_under_way_are_named_safely(house: House) -> None:
     number = house.queue(b"\x1b[2Jbeach.jpg")
     house.claim()
     with HomeLock(house.settings.lock_file):
-        assert rf"\x1b[2Jbeach.jpg (job {number}, attempt 1, since 2026-11-24T09:00:00Z)" in line(house, "now")
+        assert rf"\x1b[2Jbeach.jpg (job {number}, started {shown(house.clock.now())})" in line(house, "now")
         (job,) = told(house)["current"]
     assert job["id"] == number
     assert told(house)["current"] == [], "what a dead daemon had under way is under way no more"
@@ -149,10 +152,10 @@ def test_the_jobs_under_way_are_named_safely(house: House) -> None:
 
 def test_why_a_service_would_not_start_is_told_until_a_daemon_runs(house: House) -> None:
     refuse(house.settings.home, ConfigError("model.engine is wrong."), "2026-11-24T09:15:02Z")
-    assert "The service would not start it: model.engine is wrong." in line(house, "daemon")
+    assert "The service did not start it: model.engine is wrong." in line(house, "daemon")
     assert told(house)["daemon"] == {"running": False, "refused": "model.engine is wrong."}
     with HomeLock(house.settings.lock_file):
-        assert "would not start" not in line(house, "daemon")
+        assert "did not start" not in line(house, "daemon")
 
 
 def test_sidecars_that_do_not_stand_beside_their_files_are_told(house: House) -> None:
@@ -165,8 +168,8 @@ def test_sidecars_that_do_not_stand_beside_their_files_are_told(house: House) ->
     house.store.postpone(claim, code="disk-full", reason=reason, not_before=house.clock.now())
     (house.settings.sidecar_folder / "inbox").mkdir(parents=True)
     assert line(house, "sidecars").split(maxsplit=1)[1] == (
-        "1 waiting, and tried again by itself. Sidecars pending. The disk is full: /inbox. "
-        f"Those of folders that cannot be written stand below {house.settings.sidecar_folder}."
+        "1 not written yet, retried automatically. Sidecars pending. The disk is full: /inbox. "
+        f"For folders that cannot be written, they are below {house.settings.sidecar_folder}."
     )
     assert told(house)["sidecars"] == {
         "pending": 1,
@@ -199,5 +202,5 @@ def test_what_was_not_taken_is_counted_in_the_users_words(house: House) -> None:
     for code in ("not-downloaded", "live-photo"):
         house.store.refuse(Refusal(path=code.encode(), code=code, reason="Waiting.", at=house.clock.now()))
     assert line(house, "not taken") == "not taken  6: 3 songs, 2 PDF documents, 1 text"
-    assert line(house, "waiting") == "waiting    1: 1 not downloaded"
+    assert line(house, "not ready") == "not ready  1: 1 not downloaded"
     assert told(house)["not_taken"] == {"count": 6, "kinds": counts, "waiting": {"not-downloaded": 1}}

@@ -14,7 +14,7 @@ from daemon.lock import HomeLock
 from storage.lifecycle import Cause
 from storage.records import Refusal
 from tests.support.intake_home import PNG
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import House, shown
 
 
 def asked(house: House, path: str) -> dict[str, Any]:
@@ -37,7 +37,8 @@ def test_a_refusal_is_told_with_code_reason_and_time(house: House) -> None:
     refused(house, "notes.txt", "not-allowed", "Not a picture or video that smolwatch knows.")
     result = house.ask("why", str(house.inbox / "notes.txt"))
     assert result.exit_code == 0
-    assert "2026-11-24T09:00:00Z  Not a picture or video that smolwatch knows. (not-allowed)" in result.stdout
+    moment = shown(house.clock.now(), with_seconds=True)
+    assert f"{moment}  Not a picture or video that smolwatch knows. (not-allowed)" in result.stdout
     told = asked(house, str(house.inbox / "notes.txt"))
     assert told["refusal"] == {
         "code": "not-allowed",
@@ -145,7 +146,7 @@ def test_a_file_that_left_is_still_known(house: House) -> None:
     (house.inbox / "beach.jpg").unlink()
     told = asked(house, str(house.inbox / "beach.jpg"))
     assert told["exists"] is False
-    assert says(told)["file"] == "Not there."
+    assert says(told)["file"] == "It does not exist."
     assert told["advice"] == "It is gone; its description is kept: smolwatch show 1"
 
 
@@ -301,5 +302,6 @@ def test_a_described_file_that_is_gone_is_told_as_gone(house: House) -> None:
     path.unlink()
     assert asked(house, str(path))["advice"] == f"It is gone; its description is kept: smolwatch show {number}"
     house.store.whereabouts.miss([bytes(path.resolve())])
-    assert says(asked(house, str(path)))["file"] == "Not there."
-    assert "2026-11-24T09:00:00Z  Not there." in house.ask("why", str(path)).stdout
+    assert says(asked(house, str(path)))["file"] == "It does not exist."
+    gone = f"{shown(house.clock.now(), with_seconds=True)}  It does not exist."
+    assert gone in house.ask("why", str(path)).stdout
