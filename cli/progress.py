@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from cli.times import utc_now
 from config.errors import SmolwatchError
 from storage.jobs.finished import Finished
 from storage.library import Library
@@ -25,8 +26,9 @@ LEAST_SECONDS = 3.0
 class Progress:
     """One read. `done`, with `failed` among them, and `left`: files of this batch, which began with an empty queue.
 
-    `finished`: since the last read. `running`: how many files are open, `current` is one of them. `model`: the engine's
-    state. `paused`: why work is slow or paused. `is_stopping`: the files in hand are finished, then the run ends.
+    `finished`: since the last read. `running`: how many files are open, `current` is one of them. `postponed`: how many
+    wait for a later try, where none is open. `model`: the engine's state. `paused`: why work is slow or paused.
+    `is_stopping`: the files in hand are finished, then the run ends.
     """
 
     done: int
@@ -36,6 +38,7 @@ class Progress:
     finished: tuple[Finished, ...] = ()
     running: int = 0
     current: bytes | None = None
+    postponed: int = 0
     model: str = ""
     model_reason: str = ""
     paused: str = ""
@@ -125,6 +128,7 @@ class ProgressReader:
             current=running[0].path if running else None,
             model=str(engine.get("state", "")),
             model_reason=str(engine.get("reason", "")),
+            postponed=sum(left.values()) - library.count_due(utc_now()) if not left[JobState.RUNNING] else 0,
             paused=str(power.get("reason", "")),
             is_stopping=self.is_stopping,
         )

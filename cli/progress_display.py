@@ -120,7 +120,7 @@ class Terminal:
     def _show_above(self, finished: tuple[Finished, ...]) -> None:
         lines = [line_of(job, self._inbox) for job in finished[:MOST_LINES]]
         if (more := len(finished) - MOST_LINES) > 0:
-            lines.append(f"… and {more:,} more files")
+            lines.append(f"… and {more:,} more {'file' if more == 1 else 'files'}")
         if lines:  # at once: the display is drawn anew below each print
             self._live.console.print("\n".join(lines), soft_wrap=True)
 
@@ -163,6 +163,9 @@ def now_text(progress: Progress, inbox: Path, width: int) -> str:
         return "Loading the model …"
     if progress.model in ("unavailable", "safe mode"):
         return cut_end(safe_text(f"Model {progress.model}: {progress.model_reason}"), width)
+    if progress.postponed == progress.left:
+        them = "1 file is retried later" if progress.left == 1 else f"{progress.left:,} files are retried later"
+        return cut_end(f"{them}; `smolwatch ls --state queued` shows why", width)
     if progress.current is None:
         starting = "Opening the next files …" if progress.model == "ready" else "Starting the model …"
         return cut_end(safe_text(progress.paused), width) if progress.paused else starting

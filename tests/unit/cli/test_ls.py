@@ -235,3 +235,17 @@ def test_a_file_that_is_gone_is_told_as_gone(house: House) -> None:
     there, gone = house.ask("ls").stdout.splitlines()[-2:]
     assert f"Gone since {shown(house.clock.now())}; its description is kept. A beach." in gone
     assert "Gone" not in there
+
+
+def test_what_was_finished_last_comes_first(house: House) -> None:
+    first, second = house.queue("first.jpg", b"1"), house.queue("second.jpg", b"2")
+    claims = {claim.job.id: claim for claim in (house.claim(), house.claim())}
+    house.clock.advance(10)
+    house.store.fail(claims[second], code="unreadable", reason="Damaged.", cause=Cause.INPUT)
+    house.clock.advance(10)
+    house.store.fail(claims[first], code="unreadable", reason="Damaged.", cause=Cause.INPUT)
+    house.clock.advance(-5)
+    third = house.queue("third.jpg", b"3")
+    for limit in ("50", "2"):
+        found = json.loads(house.ask("ls", "--json", "-n", limit).stdout)
+        assert [job["id"] for job in found] == [first, third, second][: int(limit)]

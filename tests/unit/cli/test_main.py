@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import json
 from pathlib import Path
 
 import click
@@ -65,6 +67,16 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "near"), [("staus", "status"), ("lst", "ls"), ("doktor", "doctor"), ("rerty", "retry")]
+)
+def test_a_near_command_is_suggested(typed: str, near: str) -> None:
+    result = CliRunner().invoke(smolwatch, [typed])
+    assert result.exit_code == 2
+    assert f"No such command '{typed}'." in result.stderr
+    assert "Did you mean" in result.stderr and f"'{near}'" in result.stderr
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (SmolwatchError("x"), 1),
@@ -102,6 +114,28 @@ def test_an_error_names_no_more_than_safe_text() -> None:
     assert "\x1b" not in result.stderr
     assert "\u202e" not in result.stderr
     assert r"\x1b[31mred\u202e" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", b"/etc/\xff\n"), r"Permission denied: /etc/\xff\x0a"),
+        (PermissionError(errno.EPERM, "Operation not permitted"), "Permission denied."),
+        (OSError(errno.ENOSPC, "No space left on device", "/mnt/a.db"), "The disk of /mnt/a.db is full."),
+        (
+            OSError(errno.EIO, "Input/output error", b"/mnt/a"),
+            "unexpected error: OSError: [Errno 5] Input/output error: '/mnt/a'",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence_with_the_path_as_text(error: OSError, sentence: str) -> None:
+    assert outcome(error).stderr.splitlines()[0] == f"smolwatch: {sentence}"
+
+
+def test_an_empty_home_chooses_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOLWATCH_HOME", str(house.settings.home))
+    shown = CliRunner().invoke(smolwatch, ["--home", "", "status", "--json"], catch_exceptions=False)
+    assert json.loads(shown.stdout)["home"] == str(house.settings.home)
 
 
 def test_what_nobody_foresaw_points_to_the_log_and_hides_the_traceback(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,3 +207,51 @@ def test_what_was_not_taken_is_counted_in_the_users_words(house: House) -> None:
     assert line(house, "not taken") == "not taken  6: 3 songs, 2 PDF documents, 1 text"
     assert line(house, "not ready") == "not ready  1: 1 not downloaded"
     assert told(house)["not_taken"] == {"count": 6, "kinds": counts, "waiting": {"not-downloaded": 1}}
+
+
+def test_a_file_is_counted_once_however_often_it_was_described(house: House) -> None:
+    number = house.describe()
+    house.describe("other.jpg", b"other")
+    house.store.requeue(number)
+    assert told(house)["jobs"] == {str(state): 0 for state in JobState} | {"done": 2, "queued": 1}
+    assert told(house)["files"] == {"done": 1, "waiting": 1, "failed": 0, "skipped": 0, "gone": 0}
+    assert line(house, "files") == "files   1 done · 1 waiting"
+
+
+def test_three_jobs_under_way_are_named_and_the_others_counted(house: House) -> None:
+    for number in range(5):
+        house.queue(f"{number}.jpg", bytes([number]))
+        house.claim()
+    with HomeLock(house.settings.lock_file):
+        shown = house.ask("status").stdout.splitlines()
+        assert len(told(house)["current"]) == 5
+    names = [line.split()[1] for line in shown if line.startswith("now")]
+    assert names == ["4.jpg", "3.jpg", "2.jpg"]
+    assert "        and 2 more" in shown
+
+
+def test_while_work_is_under_way_the_speed_and_the_time_left_are_shown(house: House) -> None:
+    for seconds in range(60, -1, -10):
+        house.clock.set_wall(datetime.now(UTC) - timedelta(seconds=seconds))
+        house.describe(f"{seconds}.jpg", b"%d" % seconds)
+    assert "many at once" in line(house, "speed")
+    for number in range(12):
+        house.queue(f"next{number}.jpg", b"next %d" % number)
+    with HomeLock(house.settings.lock_file):
+        assert re.fullmatch(r"speed +[56]\.\d files a minute · about 2 min left", line(house, "speed"))
+        speed = told(house)["speed"]
+    assert speed["files_per_minute"] == pytest.approx(6, abs=0.6)
+    assert speed["seconds_left"] == pytest.approx(120, abs=15)
+    assert speed["seconds"] == {"image": 2.6}
+
+
+def test_the_log_and_the_inbox_that_the_daemon_watches_are_named(house: House, tmp_path: Path) -> None:
+    assert line(house, "log") == f"log     {house.settings.log_folder / 'smolwatch.log'}"
+    house.store.set_state("daemon", {"inbox": "/elsewhere"})
+    assert told(house)["inbox"] == str(house.inbox)
+    with HomeLock(house.settings.lock_file):
+        assert told(house)["inbox"] == "/elsewhere"
+
+
+def test_the_document_has_a_schema_number(house: House) -> None:
+    assert told(house)["schema"] == 1
