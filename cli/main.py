@@ -67,8 +67,7 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise  # click handles these
         except OSError as error:
-            known = sentence_of(error)
-            code = explain(known) if known else explain_unexpected(error, ctx.params["home"])
+            code = explain_refused(error, ctx.params["home"])
         except Exception as error:
             code = explain_unexpected(error, ctx.params["home"])
         ctx.exit(code or 0)
@@ -85,6 +84,12 @@ def explain(error: SmolwatchError, *, as_json: bool = False) -> int:
     if debugging():
         traceback.print_exception(error)
     return error.exit_code
+
+
+def explain_refused(error: OSError, home: Path | None = None) -> int:
+    """The same for what the system refused."""
+    known = sentence_of(error)
+    return explain(known) if known else explain_unexpected(error, home)
 
 
 def sentence_of(error: OSError) -> SmolwatchError | None:
@@ -163,7 +168,10 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     gc.set_threshold(GC_THRESHOLD)
-    smolwatch(prog_name="smolwatch")
+    try:
+        smolwatch(prog_name="smolwatch")
+    except OSError as error:  # of the help, which is written before any command
+        sys.exit(explain_refused(error))
 
 
 if __name__ == "__main__":

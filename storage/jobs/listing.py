@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Double, Row, Select, Text, func, select, true, type_coerce
+from sqlalchemy import Connection, Double, Select, Text, func, select, true, type_coerce
 
 from storage.db.tables import descriptions, jobs, media, paths
 from storage.lifecycle import JobState
@@ -60,10 +60,11 @@ def listing(connection: Connection, state: JobState | None, limit: int) -> list[
     return found
 
 
-def listed(found: Iterable[Row[Any]]) -> Iterator[Listed]:
+def listed(found: Iterable[Any]) -> Iterator[Listed]:
+    """Rows of `listing_query`."""
     for row in found:
-        size, said = int(row[6].split(":", 3)[2]), row[18]
-        caption = said.get("caption") if said and row[1] in DESCRIBED else None
+        size, answers = int(row[6].split(":", 3)[2]), row[18]
+        caption = answers.get("caption") if answers and row[1] in DESCRIBED else None
         yield Listed._make((*row[:6], size, *row[7:18], caption))
 
 
