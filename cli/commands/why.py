@@ -16,7 +16,7 @@ from cli.advice import Known, what_to_do
 from cli.lookup import find_by_name, inbox_root, named_files, open_library_if_any, suggestion
 from cli.options import json_option
 from cli.render import event_json, job_json, path_json, safe_path, say, say_facts, say_json, size
-from cli.times import local_time, utc_now
+from cli.times import both, local_time, utc_now
 from config.errors import NotFoundError
 from config.load import load_settings
 from config.safe_text import safe_text
@@ -48,14 +48,13 @@ def command(home: Path | None, path: str, as_json: bool) -> None:
     """
     settings = load_settings(home=home)
     known = gather(path, settings)
-    steps, advice = list(chain(known, settings)), what_to_do(known, settings)
+    steps, now = list(chain(known, settings)), utc_now()
     if as_json:
-        say_json(to_json(known, steps, advice))
+        say_json(to_json(known, steps, what_to_do(known, settings)))
         return
     say(safe_path(known.path))
-    now = utc_now()
     say_facts((f"  {step.name}", step_text(step, now)) for step in steps)
-    say(f"  → {advice}")
+    say(f"  → {what_to_do(known, settings, lambda moment: both(moment, now))}")
 
 
 def gather(text: str, settings: Settings) -> Known:

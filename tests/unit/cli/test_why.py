@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.advice import PATIENCE
+from cli.advice import RETRIED
 from config.load import load_settings, prepare_home
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
@@ -89,7 +89,9 @@ def test_a_postponed_file_tells_its_next_try(house: House) -> None:
     house.store.retry_later(claim, code="decoder-hung", reason="Too slow.", cause=Cause.TRANSIENT, not_before=later)
     with HomeLock(house.settings.lock_file):
         told = asked(house, str(house.inbox / "beach.jpg"))
-    assert "2026-11-24T10:00:00Z" in told["advice"]
+    assert told["advice"] == "No action needed: it is retried after 2026-11-24T10:00:00Z."
+    with HomeLock(house.settings.lock_file):
+        assert f"it is retried after {shown(later)}" in house.ask("why", "beach.jpg").stdout
     assert told["job"]["not_before"] == "2026-11-24T10:00:00Z"
 
 
@@ -191,7 +193,7 @@ def test_a_job_that_waits_for_the_machine_says_what_to_see_to(house: House) -> N
     with HomeLock(house.settings.lock_file):
         told = asked(house, str(house.inbox / "beach.jpg"))
     assert reason in says(told)["now"]
-    assert told["advice"] == "See to what its reason says; it is tried again by itself after 2026-11-24T09:01:00Z."
+    assert told["advice"] == "Fix what its reason names; it is retried automatically after 2026-11-24T09:01:00Z."
 
 
 def test_a_foreign_file_is_named_with_what_can_be_done_about_it(house: House) -> None:
@@ -218,7 +220,7 @@ def test_a_foreign_file_that_no_daemon_has_seen_is_named_too(house: House, tmp_p
         ("unreadable", "The file is empty.", "Copy the file into the inbox once more: it is picked up by itself."),
         ("too-large", "The file is too large.", "Put a smaller copy into the inbox"),
         ("not-allowed", "", "If it is a picture or a video, save it as JPEG, PNG or MP4 in the inbox."),
-        ("live-photo", "The other half of a Live Photo.", "Nothing needs doing"),
+        ("live-photo", "The other half of a Live Photo.", "No action needed"),
         ("being-written", "Waiting: the file is still being written.", "start it with: smolwatch run"),
         ("no-access", "Not permitted. Check the permissions.", "start it with: smolwatch run"),
     ],
@@ -236,15 +238,15 @@ def test_what_waits_under_a_daemon_says_when_it_is_looked_at_again(house: House)
     refused(house, "new.jpg", "being-written", "Waiting: the file is still being written.")
     with HomeLock(house.settings.lock_file):
         assert "within 300 s" in asked(house, str(house.inbox / "kept.jpg"))["advice"]
-        assert asked(house, str(house.inbox / "new.jpg"))["advice"] == PATIENCE
+        assert asked(house, str(house.inbox / "new.jpg"))["advice"] == RETRIED
 
 
 @pytest.mark.parametrize(
     ("code", "advice", "helps"),
     [
-        ("decoder-hung", "Try it again with: smolwatch retry 1", True),
+        ("decoder-hung", "To try it again: smolwatch retry 1", True),
         ("out-of-memory", "smolwatch retry 1", True),
-        ("unreadable", "Put an undamaged copy in its place", False),
+        ("unreadable", "Replace it with an undamaged copy", False),
     ],
 )
 def test_a_retry_is_advised_where_it_can_help(house: House, code: str, advice: str, helps: bool) -> None:
@@ -276,8 +278,8 @@ def test_what_is_gone_has_nothing_done_about_it(house: House) -> None:
     house.queue()
     for name in ("song.mp3", "beach.jpg"):
         (house.inbox / name).unlink()
-    assert asked(house, str(house.inbox / "song.mp3"))["advice"] == "It is gone; nothing needs doing."
-    gone = "It is gone; to have it described, put it back into the inbox."
+    assert asked(house, str(house.inbox / "song.mp3"))["advice"] == "It is gone; no action needed."
+    gone = "It is gone; to describe it, put it back into the inbox."
     assert asked(house, str(house.inbox / "beach.jpg"))["advice"] == gone
 
 
@@ -292,7 +294,7 @@ def test_the_half_of_a_live_photo_that_is_set_aside_names_the_other(house: House
     picture = house.inbox.resolve() / "IMG_1.HEIC"
     told = asked(house, str(house.inbox / "IMG_1.MOV"))
     assert "It is the moving half of a Live Photo" in says(told)["intake"]
-    assert told["advice"] == f"Its description is read with: smolwatch show {picture}"
+    assert told["advice"] == f"To read its description: smolwatch show {picture}"
     assert told["refusal"]["partner"] == str(picture)
 
 
