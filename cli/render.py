@@ -1,6 +1,6 @@
 """Output: lines and tables for people, one document for programs. Nothing is decided here.
 
-All text from files and models passes through `safe_text` on its way to the terminal; JSON carries it whole, in ASCII.
+All text from files and models passes through `safe_text` before the terminal; JSON has it whole, in ASCII.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from storage.records import Job, JobEvent, Refusal
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Where nobody's window sets the width, a table's cells are not broken over lines.
+#: Without a terminal, so that a table's cells are not folded.
 PIPE_WIDTH = 400
 #: Between two columns of a table.
 SEPARATOR = 3
@@ -133,7 +133,7 @@ def cut_start(text: str, width: int) -> str:
 
 
 def say_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Names and values below each other, the values safe already."""
+    """Names and values below each other. The values must be safe already."""
     shown = list(facts)
     width = max(len(name) for name, _ in shown)
     for name, value in shown:
@@ -141,7 +141,7 @@ def say_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def safe_path(path: bytes, inbox: Path | None = None) -> str:
-    """A path for people: from the inbox on where it lies within, and never to be taken for an option."""
+    """A path for people: relative to the inbox where it is in it, and never like an option."""
     shown = os.fsdecode(path)
     if inbox is not None:
         shown = shown.removeprefix(f"{inbox}/")
