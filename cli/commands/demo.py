@@ -138,7 +138,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def watch(samples: list[Sample], settings: Settings, process: subprocess.Popen[bytes]) -> dict[str, Outcome]:
-    """Outcomes by sample name, each printed when it is there: above a progress bar on a terminal, else as plain lines."""
+    """Outcomes by sample name, each printed when it is there: on a terminal, above a progress bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     screen = console()
