@@ -129,13 +129,6 @@ def debugging() -> bool:
     return os.environ.get("SMOLWATCH_DEBUG", "") not in ("", "0")
 
 
-class HomeFolder(click.Path):
-    """An empty string chooses nothing, as elsewhere in the settings."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(value, param, ctx) if value != "" else None
-
-
 def show_version(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
     if is_given:
         from importlib.metadata import PackageNotFoundError, version
@@ -150,7 +143,7 @@ def show_version(ctx: click.Context, _: click.Parameter, is_given: bool) -> None
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home",
-    type=HomeFolder(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     help="Folder with inbox, config, data and logs (default: SMOLWATCH_HOME, else ~/SmolWatch).",
 )
 @click.option(

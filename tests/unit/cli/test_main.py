@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from pathlib import Path
 
 import click
@@ -130,12 +129,6 @@ def test_an_error_names_no_more_than_safe_text() -> None:
 )
 def test_what_the_system_refuses_is_a_sentence_with_the_path_as_text(error: OSError, sentence: str) -> None:
     assert outcome(error).stderr.splitlines()[0] == f"smolwatch: {sentence}"
-
-
-def test_an_empty_home_chooses_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SMOLWATCH_HOME", str(house.settings.home))
-    shown = CliRunner().invoke(smolwatch, ["--home", "", "status", "--json"], catch_exceptions=False)
-    assert json.loads(shown.stdout)["home"] == str(house.settings.home)
 
 
 def test_what_nobody_foresaw_points_to_the_log_and_hides_the_traceback(tmp_path: Path) -> None:
