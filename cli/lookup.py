@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,8 @@ SIDECAR_SUFFIXES = (b".smolwatch.json", b".md")
 #: Paths that are searched for a name, newest first; and names that are compared with one that is not found.
 MOST_PATHS = 200_000
 MOST_COMPARED = 5_000
+#: How alike two names must be, from 0 to 1: cameras' names differ in few digits.
+LIKENESS = 0.85
 #: Files with one name that are listed.
 MOST_LISTED = 10
 
@@ -99,7 +102,7 @@ def resolve_job(text: str, library: Library, settings: Settings, *, command: str
     def job_of(path: bytes) -> Job | None:
         return stand_in(path, library) or library.job_at(path)
 
-    for path in (path for file in named_files(text, settings) for path in file):
+    for path in chain.from_iterable(named_files(text, settings)):
         if job := job_of(path):
             return job
     if job := find_by_name(text, job_of, library, settings, command=command):
@@ -159,11 +162,15 @@ def several(text: str, paths: Sequence[bytes], settings: Settings, command: str)
 
 
 def suggestion(text: str, library: Library, settings: Settings, *, command: str) -> str:
-    """ "Did you mean …?" with what to type, or nothing."""
-    root = inbox_root(settings)
+    """ "Did you mean …?" with what to type, or nothing. A known file without a job was not admitted."""
     typed = os.path.basename(text)
     near = nearest(typed, library.known_paths(MOST_COMPARED))
-    return f"Did you mean: smolwatch {command} {quoted(near, root)}" if near else ""
+    if near is None:
+        return ""
+    name = quoted(near, inbox_root(settings))
+    if os.path.basename(near) == os.fsencode(typed) and library.refusal(near):
+        return f"It was not admitted. To see the reason: smolwatch why {name}"
+    return f"Did you mean: smolwatch {command} {name}"
 
 
 def nearest(name: str, paths: Iterable[bytes]) -> bytes | None:
@@ -171,7 +178,7 @@ def nearest(name: str, paths: Iterable[bytes]) -> bytes | None:
     names = {os.fsdecode(os.path.basename(path)).casefold(): path for path in reversed(list(paths))}
     stems = {os.path.splitext(known)[0]: path for known, path in names.items()}
     for known in (names, stems):
-        if found := difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.75):
+        if found := difflib.get_close_matches(name.casefold(), known, n=1, cutoff=LIKENESS):
             return known[found[0]]
     return None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.records import Refusal
 from storage.sidecars.names import sidecar_name
 from tests.unit.cli.conftest import House
 
@@ -106,3 +107,13 @@ def test_an_error_is_a_document_too(album: House, command: str) -> None:
     assert (result.exit_code, document["exit_code"]) == (3, 3)
     assert "zebra.png" in document["error"]
     assert "zebra.png" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "retry"])
+def test_a_file_that_was_not_admitted_has_no_job_but_a_reason(album: House, command: str) -> None:
+    song = album.drop("photos/song.mp3", b"la la")
+    album.store.refuse(Refusal(path=song.path, code="not-allowed", kind="mp3", reason="", at=album.clock.now()))
+    result = album.ask(command, "song.mp3")
+    assert result.exit_code == 3
+    assert "It was not admitted. To see the reason: smolwatch why photos/song.mp3" in result.stderr
+    assert "MP3" in album.ask("why", "song.mp3").stdout
