@@ -62,7 +62,7 @@ def test_the_document_has_stable_keys(house: House) -> None:
     assert (job["state"], job["caption"]) == ("done", "A lighthouse.")
 
 
-def test_each_job_is_told_in_the_words_of_show_whatever_became_of_it(house: House) -> None:
+def test_each_job_has_the_keys_of_show_in_every_state(house: House) -> None:
     for number, name in enumerate([b"done.jpg", b"bad\xff\n.jpg", b"published.jpg", b"failed.jpg", b"waits.jpg"]):
         house.queue(name, b"%d" % number)
     done, odd, published, failed, waits = (house.claim() for _ in range(5))
@@ -87,7 +87,7 @@ def test_each_job_is_told_in_the_words_of_show_whatever_became_of_it(house: Hous
     assert house.ask("ls", "--json").stdout == json.dumps(expected, indent=2) + "\n"
 
 
-def test_a_list_costs_the_same_few_questions_however_long_it_is(house: House) -> None:
+def test_a_list_costs_the_same_few_queries_however_long_it_is(house: House) -> None:
     for number in range(20):
         house.describe(f"{number}.jpg", b"%d" % number)
     asked: list[int] = []
@@ -152,7 +152,7 @@ def test_a_name_is_never_taken_for_an_option(house: House) -> None:
     assert " ./-rf " in house.ask("ls").stdout
 
 
-def test_what_the_model_says_is_neutral_too(house: House) -> None:
+def test_the_models_text_is_neutral_too(house: House) -> None:
     house.describe(caption="\x1b]0;owned\x07 [link]\nnext")
     shown = house.ask("ls").stdout
     assert r"\x1b]0;owned\x07 [link]\x0anext" in shown
@@ -228,7 +228,7 @@ def test_a_home_with_foreign_files_alone_says_where_they_are_listed(house: House
     assert "1 file was not taken: smolwatch ls --state skipped" in result.stderr
 
 
-def test_a_file_that_is_gone_is_told_as_gone(house: House) -> None:
+def test_a_file_that_is_gone_is_listed_as_gone(house: House) -> None:
     house.describe()
     house.describe("sea.jpg", b"sea", "A sea.")
     house.store.whereabouts.miss([bytes((house.inbox / "beach.jpg").resolve())])

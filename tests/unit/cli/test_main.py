@@ -131,7 +131,7 @@ def test_what_the_system_refuses_is_a_sentence_with_the_path_as_text(error: OSEr
     assert outcome(error).stderr.splitlines()[0] == f"smolwatch: {sentence}"
 
 
-def test_what_nobody_foresaw_points_to_the_log_and_hides_the_traceback(tmp_path: Path) -> None:
+def test_an_unexpected_error_points_to_the_log_and_hides_the_traceback(tmp_path: Path) -> None:
     result = outcome(ZeroDivisionError("by nought"), "--home", str(tmp_path))
     assert "ZeroDivisionError: by nought" in result.stderr
     assert str(tmp_path / "logs" / "smolwatch.log") in result.stderr
@@ -152,7 +152,7 @@ def test_a_wrong_setting_ends_with_its_name_and_78(house: House) -> None:
     assert result.stdout == ""
 
 
-def test_the_version_is_said_installed_or_not() -> None:
+def test_the_version_is_shown_installed_or_not() -> None:
     result = CliRunner().invoke(smolwatch, ["--version"], catch_exceptions=False)
     assert result.exit_code == 0
     assert result.stdout.startswith("smolwatch")

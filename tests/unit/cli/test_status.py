@@ -47,7 +47,7 @@ def line(house: House, name: str) -> str:
     return next(line for line in house.ask("status").stdout.splitlines() if line.startswith(name))
 
 
-def test_before_the_first_start_it_says_how_to_start(house: House) -> None:
+def test_before_the_first_start_status_shows_how_to_start(house: House) -> None:
     result = house.ask("status")
     assert result.exit_code == 4
     assert "not running. Start it with: smolwatch run" in result.stdout
@@ -59,7 +59,7 @@ def test_before_the_first_start_it_says_how_to_start(house: House) -> None:
     assert document["jobs"] == {str(state): 0 for state in JobState}
 
 
-def test_without_a_daemon_everything_is_still_told(house: House) -> None:
+def test_without_a_daemon_the_counts_and_the_speed_are_shown(house: House) -> None:
     house.describe()
     house.queue("next.jpg", b"next")
     result = house.ask("status")
@@ -68,7 +68,7 @@ def test_without_a_daemon_everything_is_still_told(house: House) -> None:
     assert "image 2.6 s" in result.stdout
 
 
-def test_a_running_daemon_is_told_with_its_process(house: House) -> None:
+def test_a_running_daemon_is_shown_with_its_process(house: House) -> None:
     started = {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"}
     house.store.set_state("daemon", started)
     with HomeLock(house.settings.lock_file):
@@ -80,7 +80,7 @@ def test_a_running_daemon_is_told_with_its_process(house: House) -> None:
     assert set(document) == KEYS
 
 
-def test_trouble_with_the_database_is_told_while_the_daemon_runs(house: House) -> None:
+def test_trouble_with_the_database_is_shown_while_the_daemon_runs(house: House) -> None:
     house.describe()
     with HomeLock(house.settings.lock_file) as lock:
         assert "\ntrouble" not in house.ask("status").stdout
@@ -90,7 +90,7 @@ def test_trouble_with_the_database_is_told_while_the_daemon_runs(house: House) -
     assert "Disk full" not in house.ask("status").stdout
 
 
-def test_what_a_dead_daemon_said_of_itself_is_not_believed(house: House) -> None:
+def test_the_state_of_a_dead_daemon_is_ignored(house: House) -> None:
     house.store.set_state("daemon", {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"})
     house.store.set_state("engine", READY)
     assert told(house)["daemon"] == {"running": False}
@@ -98,7 +98,7 @@ def test_what_a_dead_daemon_said_of_itself_is_not_believed(house: House) -> None
     assert "not loaded" in line(house, "model")
 
 
-def test_missing_weights_are_told_with_what_to_type(house: House) -> None:
+def test_missing_weights_are_shown_with_what_to_type(house: House) -> None:
     advice = "Fetch them with: smolwatch model pull"
     house.store.set_state("engine", {"state": "unavailable", "reason": "No weights here.", "advice": advice})
     with HomeLock(house.settings.lock_file):
@@ -113,14 +113,14 @@ def test_a_ready_model_is_named_with_where_it_runs(house: House) -> None:
         assert line(house, "model").endswith("smolwatch-demo on cpu, float32, balanced detail")
 
 
-def test_a_model_that_is_not_loaded_since_nothing_waits_is_no_fault(house: House) -> None:
+def test_a_model_that_is_unloaded_because_no_file_waits_is_idle(house: House) -> None:
     house.store.set_state("engine", {"state": "idle", "model": "smolwatch-demo"})
     with HomeLock(house.settings.lock_file):
         assert line(house, "model").endswith("idle: smolwatch-demo is loaded with the next file")
         assert told(house)["engine"]["state"] == "idle"
 
 
-def test_power_is_told_while_there_is_work_alone(house: House) -> None:
+def test_power_is_shown_only_while_there_is_work(house: House) -> None:
     """Without work nobody looks at it: what was said last may be over."""
     house.store.set_state("power", {"pace": "paused", "reason": "Paused until the machine has cooled down."})
     with HomeLock(house.settings.lock_file):
@@ -129,7 +129,7 @@ def test_power_is_told_while_there_is_work_alone(house: House) -> None:
         assert line(house, "power").startswith("power   Paused until the machine has cooled down.")
 
 
-def test_what_the_engine_decided_is_told_while_it_runs(house: House) -> None:
+def test_the_engines_notes_are_shown_while_it_runs(house: House) -> None:
     house.store.set_state("engine", READY | {"notes": ["Threads: 2; measured."]})
     with HomeLock(house.settings.lock_file):
         assert line(house, "note") == "note    Threads: 2; measured."
@@ -137,7 +137,7 @@ def test_what_the_engine_decided_is_told_while_it_runs(house: House) -> None:
     assert "Threads" not in house.ask("status").stdout
 
 
-def test_the_inbox_tells_its_trouble(house: House) -> None:
+def test_a_problem_of_the_inbox_is_shown(house: House) -> None:
     house.store.set_state("intake", {"problem": "inbox missing", "advice": ""})
     with HomeLock(house.settings.lock_file):
         assert "(inbox missing)" in line(house, "inbox")
@@ -153,7 +153,7 @@ def test_the_jobs_under_way_are_named_safely(house: House) -> None:
     assert told(house)["current"] == [], "what a dead daemon had under way is under way no more"
 
 
-def test_why_a_service_would_not_start_is_told_until_a_daemon_runs(house: House) -> None:
+def test_why_a_service_did_not_start_is_shown_until_a_daemon_runs(house: House) -> None:
     refuse(house.settings.home, ConfigError("model.engine is wrong."), "2026-11-24T09:15:02Z")
     assert "The service did not start it: model.engine is wrong." in line(house, "daemon")
     assert told(house)["daemon"] == {"running": False, "refused": "model.engine is wrong."}
@@ -161,7 +161,7 @@ def test_why_a_service_would_not_start_is_told_until_a_daemon_runs(house: House)
         assert "did not start" not in line(house, "daemon")
 
 
-def test_sidecars_that_do_not_stand_beside_their_files_are_told(house: House) -> None:
+def test_sidecars_that_are_not_beside_their_files_are_shown(house: House) -> None:
     assert not any(said.startswith("sidecars") for said in house.ask("status").stdout.splitlines())
     file = house.drop()
     house.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)

@@ -33,7 +33,7 @@ def refused(house: House, name: str, code: str, reason: str, kind: str | None = 
     house.store.refuse(Refusal(path=path, code=code, reason=reason, kind=kind, at=house.clock.now()))
 
 
-def test_a_refusal_is_told_with_code_reason_and_time(house: House) -> None:
+def test_a_refusal_is_shown_with_code_reason_and_time(house: House) -> None:
     refused(house, "notes.txt", "not-allowed", "Not a picture or video that smolwatch knows.")
     result = house.ask("why", str(house.inbox / "notes.txt"))
     assert result.exit_code == 0
@@ -47,7 +47,7 @@ def test_a_refusal_is_told_with_code_reason_and_time(house: House) -> None:
     }
 
 
-def test_a_failed_job_is_told_arrow_by_arrow_with_what_to_do(house: House) -> None:
+def test_a_failed_job_is_shown_event_by_event_with_what_to_do(house: House) -> None:
     number = house.queue()
     house.clock.advance(60)
     house.store.fail(house.claim(), code="unreadable", reason="The file is damaged.", cause=Cause.INPUT)
@@ -82,7 +82,7 @@ def test_a_waiting_file_names_the_missing_weights(house: House) -> None:
         assert advice in asked(house, str(house.inbox / "beach.jpg"))["advice"]
 
 
-def test_a_postponed_file_tells_its_next_try(house: House) -> None:
+def test_a_postponed_file_shows_its_next_try(house: House) -> None:
     house.queue()
     claim = house.claim()
     later = house.clock.now().replace(hour=10, second=0)
@@ -119,7 +119,7 @@ def test_a_file_elsewhere_is_not_in_the_inbox(house: House, tmp_path: Path) -> N
     assert str(house.inbox) in told["advice"]
 
 
-def test_a_link_is_told_apart_from_what_it_leads_to(house: House) -> None:
+def test_a_link_is_distinguished_from_its_target(house: House) -> None:
     house.drop("real.jpg")
     (house.inbox / "link.jpg").symlink_to(house.inbox / "real.jpg")
     told = asked(house, str(house.inbox / "link.jpg"))
@@ -135,7 +135,7 @@ def test_an_unseen_file_waits_for_a_daemon_or_the_sweep(house: House) -> None:
         assert "300 s" in asked(house, str(house.inbox / "new.jpg"))["advice"]
 
 
-def test_before_the_first_start_the_disk_still_has_its_say(house: House) -> None:
+def test_before_the_first_start_the_disk_is_still_read(house: House) -> None:
     house.drop("new.jpg", PNG)
     assert not house.settings.database_file.exists()
     told = asked(house, str(house.inbox / "new.jpg"))
@@ -185,7 +185,7 @@ def test_a_file_that_is_not_downloaded_is_known_by_its_own_name(house: House) ->
     assert "download" in told["advice"]
 
 
-def test_a_job_that_waits_for_the_machine_says_what_to_see_to(house: House) -> None:
+def test_a_job_that_waits_for_the_machine_shows_what_to_fix(house: House) -> None:
     house.queue()
     later = house.clock.now() + timedelta(seconds=60)
     reason = "Reading the file is not permitted. Check its permissions."
@@ -233,7 +233,7 @@ def test_advice_is_what_can_help(house: House, code: str, reason: str, advice: s
     assert "retry" not in told
 
 
-def test_what_waits_under_a_daemon_says_when_it_is_looked_at_again(house: House) -> None:
+def test_a_file_that_waits_shows_when_it_is_retried(house: House) -> None:
     refused(house, "kept.jpg", "no-access", "Not permitted. Check the permissions.")
     refused(house, "new.jpg", "being-written", "Waiting: the file is still being written.")
     with HomeLock(house.settings.lock_file):
@@ -267,13 +267,13 @@ def test_a_skipped_file_is_not_to_be_retried(house: House, code: str) -> None:
     assert "avformat" not in house.ask("why", str(house.inbox / "beach.jpg")).stdout
 
 
-def test_a_file_that_was_replaced_by_a_foreign_one_is_told_as_it_is_now(house: House) -> None:
+def test_a_file_that_was_replaced_by_a_foreign_one_is_explained_as_it_is_now(house: House) -> None:
     house.describe()
     refused(house, "beach.jpg", "not-allowed", "", kind="psd")
     assert asked(house, str(house.inbox / "beach.jpg"))["advice"] == "Export it as JPEG or PNG into the inbox."
 
 
-def test_what_is_gone_has_nothing_done_about_it(house: House) -> None:
+def test_a_file_that_is_gone_needs_no_action(house: House) -> None:
     refused(house, "song.mp3", "not-allowed", "", kind="mp3")
     house.queue()
     for name in ("song.mp3", "beach.jpg"):
@@ -283,7 +283,7 @@ def test_what_is_gone_has_nothing_done_about_it(house: House) -> None:
     assert asked(house, str(house.inbox / "beach.jpg"))["advice"] == gone
 
 
-def test_a_missing_inbox_is_told_before_its_files(house: House) -> None:
+def test_a_missing_inbox_is_explained_before_its_files(house: House) -> None:
     house.describe()
     shutil.rmtree(house.inbox)
     assert asked(house, str(house.inbox / "beach.jpg"))["advice"].startswith("The whole inbox is missing")
@@ -298,7 +298,7 @@ def test_the_half_of_a_live_photo_that_is_set_aside_names_the_other(house: House
     assert told["refusal"]["partner"] == str(picture)
 
 
-def test_a_described_file_that_is_gone_is_told_as_gone(house: House) -> None:
+def test_a_described_file_that_is_gone_keeps_its_description(house: House) -> None:
     number = house.describe()
     path = house.inbox / "beach.jpg"
     path.unlink()
