@@ -1,9 +1,11 @@
-"""What a person can do about a file, in a sentence or two; never what cannot help. Pure, but for a look at the lock."""
+"""What to do about a file, in a sentence or two; never what cannot help. Pure, except that it reads the lock."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from config.safe_text import safe_text
 from config.settings import Settings
@@ -22,23 +24,23 @@ from storage.json_values import iso_utc
 from storage.lifecycle import Cause, JobState
 from storage.records import Job, JobEvent, Refusal
 
-PATIENCE = "Nothing needs doing: it is looked at again by itself."
+RETRIED = "No action needed: it is retried automatically."
 START = "start it with: smolwatch run"
-#: States of a job that goes on by itself.
+#: States of a job that continues without a person.
 LIVE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 
 
 @dataclass(frozen=True)
 class Known:
-    """All that there is to know about a path. `look` is its own lstat, None where there is none.
+    """All that is known about a path. `look`: its lstat, or None. `rejection`: by a rule of the inbox.
 
-    `verdict`: why intake would not take a file that it has not seen yet.
+    `verdict`: why intake would refuse a file that it has not seen yet.
     """
 
     path: bytes
     look: os.stat_result | None
     inside: bool
-    turned: Rejection | None
+    rejection: Rejection | None
     verdict: MediaError | None = None
     refusal: Refusal | None = None
     job: Job | None = None
@@ -46,38 +48,38 @@ class Known:
     engine_advice: str = ""
 
 
-def what_to_do(known: Known, settings: Settings) -> str:
-    """Safe to show."""
+def what_to_do(known: Known, settings: Settings, time_text: Callable[[datetime], str] = iso_utc) -> str:
+    """Safe to print. `time_text` writes moments."""
     if known.look is None:
         return safe_text(of_absent(known, settings))
     if known.refusal and known.refusal.partner:
-        return safe_text(f"Its description is read with: smolwatch show {os.fsdecode(known.refusal.partner)}")
-    if known.refusal and (known.job is None or known.job.state not in LIVE):  # it is newer than the job's end
-        refused = of_turned(known.turned, settings) if known.turned else of_refusal(known.refusal, settings)
+        return safe_text(f"To read its description: smolwatch show {os.fsdecode(known.refusal.partner)}")
+    if known.refusal and (known.job is None or known.job.state not in LIVE):  # newer than the job's end
+        refused = of_rejection(known.rejection, settings) if known.rejection else of_refusal(known.refusal, settings)
         return safe_text(refused)
     if known.job:
-        return safe_text(of_job(known.job, known.engine_advice, settings))
-    if turned := known.turned or reject_mode(known.look.st_mode):
-        return safe_text(of_turned(turned, settings))
+        return safe_text(of_job(known.job, known.engine_advice, settings, time_text))
+    if rejection := known.rejection or reject_mode(known.look.st_mode):
+        return safe_text(of_rejection(rejection, settings))
     if known.verdict:
         return safe_text(of_verdict(known.verdict))
     if not known.inside:
-        return safe_text(f"Move or copy it into {settings.inbox_path}: only files there are described.")
+        return safe_text(f"Move or copy it into the inbox: {settings.inbox_path}")
     if not is_running(settings):
-        return f"No daemon is running; {START}"
-    return f"It was not seen yet; the whole inbox is listed every {settings.inbox.sweep_seconds:.0f} s."
+        return f"The daemon is not running; {START}"
+    return f"It was not noticed yet; the whole inbox is checked every {settings.inbox.sweep_seconds:.0f} s."
 
 
 def of_absent(known: Known, settings: Settings) -> str:
-    """Nothing stands at the path now."""
+    """The path does not exist now."""
     job = known.job
     if known.inside and not settings.inbox_path.is_dir():
-        return "The whole inbox is missing: connect its disk, or put the folder back; then work goes on by itself."
+        return "The whole inbox is missing: connect its disk, or restore the folder; then work continues automatically."
     if job is None:
-        return "It is gone; nothing needs doing."
+        return "It is gone; no action needed."
     if job.state in (JobState.DONE, JobState.PUBLISHING):
         return f"It is gone; its description is kept: smolwatch show {job.id}"
-    return "It is gone; to have it described, put it back into the inbox."
+    return "It is gone; to describe it, put it back into the inbox."
 
 
 def of_refusal(refusal: Refusal, settings: Settings) -> str:
@@ -86,68 +88,70 @@ def of_refusal(refusal: Refusal, settings: Settings) -> str:
     if refusal.code == NotDownloadedError.code:
         return NotDownloadedError.advice
     if refusal.code not in refusal_texts.WAITING:
-        return "Nothing needs doing."
+        return "No action needed."
     if not is_running(settings):
-        return f"It waits, and no daemon is running; {START}"
+        return f"It is waiting, and the daemon is not running; {START}"
     if refusal.code == NoAccessError.code:
-        return f"Do what its reason says; it is looked at again within {settings.inbox.sweep_seconds:.0f} s."
-    return PATIENCE
+        return f"Fix what its reason names; it is retried within {settings.inbox.sweep_seconds:.0f} s."
+    return RETRIED
 
 
 def of_verdict(verdict: MediaError) -> str:
     if verdict.code in refusal_texts.SKIPPED:
         return refusal_texts.kind_of(verdict.code, getattr(verdict, "kind", None)).advice
-    return verdict.advice or PATIENCE
+    return verdict.advice or RETRIED
 
 
-def of_turned(turned: Rejection, settings: Settings) -> str:
-    """A rule of the inbox turns the name away, or the system says that it is no file."""
-    if turned.code == NotDownloadedError.code:
+def of_rejection(rejection: Rejection, settings: Settings) -> str:
+    """A rule of the inbox excludes the name, or it is not a file."""
+    if rejection.code == NotDownloadedError.code:
         return NotDownloadedError.advice
-    if turned.code in refusal_texts.SKIPPED:
-        return refusal_texts.kind_of(turned.code, None).advice
-    if turned.allowed_by:
-        return f"Give it another name or place; or write {turned.allowed_by} in {settings.config_file}, and restart."
-    if turned.code.startswith("ignored"):
-        return f"Give it another name or place, or change the rule in {settings.config_file}."
-    return "Nothing needs doing: such files are not described."
+    if rejection.code in refusal_texts.SKIPPED:
+        return refusal_texts.kind_of(rejection.code, None).advice
+    if rejection.allowed_by:
+        return f"Rename or move it; or write {rejection.allowed_by} in {settings.config_file}, and restart the daemon."
+    if rejection.code.startswith("ignored"):
+        return f"Rename or move it, or change the rule in {settings.config_file}, and restart the daemon."
+    return "No action needed: such files are not described."
 
 
-def of_job(job: Job, engine: str, settings: Settings) -> str:
+def of_job(job: Job, engine_advice: str, settings: Settings, time_text: Callable[[datetime], str]) -> str:
     if job.state is JobState.DONE:
-        return f"It is described; read it with: smolwatch show {job.id}"
+        return f"It is described. To read it: smolwatch show {job.id}"
     if job.state is JobState.FAILED:
         return of_failed(job)
     if job.state is JobState.SKIPPED:
         return of_skipped(job)
     if not is_running(settings):
-        return f"It waits, and no daemon is running; {START}"
+        return f"It is waiting, and the daemon is not running; {START}"
     if job.state is JobState.GONE:
-        return PATIENCE
-    if job.state is JobState.QUEUED and engine:
-        return f"It waits for the model. {engine}"
+        return RETRIED
+    if job.state is JobState.QUEUED and engine_advice:
+        return f"It is waiting for the model. {engine_advice}"
     if job.not_before and job.cause is Cause.ENVIRONMENT:
-        return f"See to what its reason says; it is tried again by itself after {iso_utc(job.not_before)}."
+        return f"Fix what its reason names; it is retried automatically after {time_text(job.not_before)}."
     if job.not_before:
-        return f"Nothing needs doing: it is tried again after {iso_utc(job.not_before)}."
-    return PATIENCE if job.state is JobState.QUEUED else "Nothing needs doing: it is being worked on."
+        return f"No action needed: it is retried after {time_text(job.not_before)}."
+    return RETRIED if job.state is JobState.QUEUED else "No action needed: it is being described."
 
 
 def of_failed(job: Job) -> str:
-    """The file was left as it is. What may pass may be tried again; damaged bytes stay damaged."""
+    """A retry is offered where it can help; damaged bytes stay damaged."""
     again = f"smolwatch retry {job.id}"
     if job.reason_code == UnreadableError.code:
-        return "Put an undamaged copy in its place, which is picked up by itself: the same bytes would fail again."
+        return "Replace it with an undamaged copy, which is picked up automatically; the same bytes would fail again."
     if job.reason_code == OutOfMemoryError.code:
-        return f"Put a smaller copy in its place, which is picked up by itself; or close other programs, and: {again}"
-    return f"The file was left as it is. Try it again with: {again}"
+        return (
+            f"Replace it with a smaller copy, which is picked up automatically; or close other programs, and: {again}"
+        )
+    return f"The file was not changed. To try it again: {again}"
 
 
 def of_skipped(job: Job) -> str:
-    """Its bytes cannot be described as they are, however often they are tried."""
+    """Another try on the same bytes would fail."""
     if job.reason_code == TooLargeError.code:
-        return "Put a smaller copy in its place: it is picked up by itself."
-    return "The file was left as it is. Should it change, it is looked at again by itself."
+        return "Replace it with a smaller copy, which is picked up automatically."
+    return "The file was not changed. If it changes, it is tried again automatically."
 
 
 def is_running(settings: Settings) -> bool:

@@ -1,35 +1,40 @@
-"""The `smolwatch` command: finds the command that is named, and turns errors into one clear line and an exit code.
+"""The `smolwatch` command: finds the subcommand, and turns errors into one clear line and an exit code.
 
-Exit codes: 0 well · 1 failed · 2 wrong usage · 3 nothing found · 4 no daemon runs · 5 not permitted ·
-6 no model · 75 another daemon runs · 78 wrong configuration or database · 130 interrupted.
+Exit codes: 0 ok · 1 failed · 2 wrong usage · 3 nothing found · 4 no daemon running · 5 not permitted ·
+6 no model · 75 another daemon is running · 78 wrong configuration or database · 130 interrupted.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
+import json
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cli.options import HomeFolder
+from cli.options import JSON_KEY, HomeFolder
 from config.errors import PermissionDeniedError, SmolwatchError
 from config.safe_text import safe_text
 
-#: In the order in which they are needed; each is the module of that name in cli.commands.
+#: In the order of need; each is the module of that name in cli.commands.
 COMMANDS = tuple("demo run status ls show why retry add rescan db model service doctor bench".split())
 INTERRUPTED = 130
-#: Objects between two looks for garbage: imports make many and drop none, and a short command is mostly imports.
-GARBAGE = 50_000
+#: Objects between two collections: imports make many and drop none, and a short command is mostly imports.
+GC_THRESHOLD = 50_000
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+FREE_SPACE = "Free some space on it, then run the command again."
 
 
 class Commands(click.Group):
-    """Imports a command only when it is named, and gives every failure its exit code.
+    """Imports a command only when it is used, and gives every failure its exit code.
 
     A command returns its exit code; None is 0.
     """
@@ -43,24 +48,36 @@ class Commands(click.Group):
         command: click.Command = import_module(f"cli.commands.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Names that are near an unknown one are suggested."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             code = super().invoke(ctx)
         except SmolwatchError as error:
-            code = explain(error)
+            code = explain(error, as_json=ctx.meta.get(JSON_KEY, False))
         except (KeyboardInterrupt, click.Abort):
             code = INTERRUPTED
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
-            raise  # click's own affair
-        except PermissionError as error:
-            code = explain(PermissionDeniedError(safe_text(f"{error.filename or 'This'}: {error.strerror}")))
+            raise  # click handles these
+        except OSError as error:
+            code = explain_refused(error, ctx.params["home"])
         except Exception as error:
             code = explain_unexpected(error, ctx.params["home"])
         ctx.exit(code or 0)
 
 
-def explain(error: SmolwatchError) -> int:
-    """One clear line on stderr, and a second that says what to do."""
+def explain(error: SmolwatchError, *, as_json: bool = False) -> int:
+    """One clear line on stderr, and a second that says what to do; with --json, also a document on stdout."""
+    if as_json:
+        document = {"error": str(error), "advice": error.advice, "exit_code": error.exit_code}
+        click.echo(json.dumps({key: value for key, value in document.items() if value != ""}, indent=2))
     click.echo(f"smolwatch: {safe_text(str(error), lines=True)}", err=True)
     if error.advice:
         click.echo(f"  {safe_text(error.advice, lines=True)}", err=True)
@@ -69,11 +86,40 @@ def explain(error: SmolwatchError) -> int:
     return error.exit_code
 
 
+def explain_refused(error: OSError, home: Path | None = None) -> int:
+    """The same for what the system refused."""
+    known = sentence_of(error)
+    return explain(known) if known else explain_unexpected(error, home)
+
+
+def sentence_of(error: OSError) -> SmolwatchError | None:
+    """What the system refused, as a sentence. None for what needs the log to be understood."""
+    path = safe_text(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""
+    if isinstance(error, PermissionError):
+        return PermissionDeniedError(f"Permission denied: {path}" if path else "Permission denied.")
+    if error.errno not in DISK_FULL:
+        return None
+    if path:
+        return SmolwatchError(f"The disk of {path} is full.", advice=FREE_SPACE)
+    drop_output()
+    return SmolwatchError("The output could not be written: its disk is full.", advice=FREE_SPACE)
+
+
+def drop_output() -> None:
+    """What is left in the buffer of stdout cannot be written either, and would fail again at the end of Python."""
+    with suppress(OSError, ValueError):  # there may be no stdout
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
 def explain_unexpected(error: Exception, home: Path | None) -> int:
-    """What nobody foresaw: its name, and where to look. The traceback only for those who ask."""
-    click.echo(f"smolwatch: something unexpected went wrong: {safe_text(f'{type(error).__name__}: {error}')}", err=True)
+    """The name of an error that is not foreseen, and where the log is. The traceback only with SMOLWATCH_DEBUG."""
+    if isinstance(error, OSError) and isinstance(error.filename, bytes):  # else it is shown as b'…'
+        error.filename = os.fsdecode(error.filename)
+    click.echo(f"smolwatch: unexpected error: {safe_text(f'{type(error).__name__}: {error}')}", err=True)
     log = (home or Path(os.environ.get("SMOLWATCH_HOME") or "~/SmolWatch").expanduser()) / "logs" / "smolwatch.log"
-    click.echo(f"  The log may say more: {safe_text(str(log))} (SMOLWATCH_DEBUG=1 shows the traceback)", err=True)
+    click.echo(f"  Details may be in the log: {safe_text(str(log))} (SMOLWATCH_DEBUG=1 shows the traceback)", err=True)
     if debugging():
         traceback.print_exception(error)
     return 1
@@ -83,8 +129,8 @@ def debugging() -> bool:
     return os.environ.get("SMOLWATCH_DEBUG", "") not in ("", "0")
 
 
-def say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
+def show_version(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
+    if is_given:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
@@ -98,14 +144,14 @@ def say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option(
     "--home",
     type=HomeFolder(),
-    help="The folder with inbox, config, data and logs (else SMOLWATCH_HOME, else ~/SmolWatch).",
+    help="Folder with inbox, config, data and logs (default: SMOLWATCH_HOME, else ~/SmolWatch).",
 )
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=say_version, help="Say the version."
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show the version."
 )
 @click.pass_context
 def smolwatch(ctx: click.Context, home: Path | None) -> None:
-    """Describes every picture and video that lands in an inbox folder, on this machine alone."""
+    """Describe every picture and video that lands in an inbox folder, on this machine alone."""
     ctx.obj = home
     warn_of_misspelt_variables()
 
@@ -119,12 +165,15 @@ def warn_of_misspelt_variables() -> None:
 
 
 def main() -> None:
-    """The console script. What a terminal cannot show is written out rather than failed on."""
+    """The console script. Characters that the terminal cannot show are escaped."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    gc.set_threshold(GARBAGE)
-    smolwatch(prog_name="smolwatch")
+    gc.set_threshold(GC_THRESHOLD)
+    try:
+        smolwatch(prog_name="smolwatch")
+    except OSError as error:  # of the help, which is written before any command
+        sys.exit(explain_refused(error))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""How things look: lines and tables for people, one document for programs. Nothing is decided here.
+"""Output: lines and tables for people, one document for programs. Nothing is decided here.
 
-All text from files and models passes through `safe_text` on its way to the terminal; JSON carries it whole, in ASCII.
+All text from files and models passes through `safe_text` before the terminal; JSON has it whole, in ASCII.
 """
 
 from __future__ import annotations
@@ -8,26 +8,32 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.times import local_time, of_seconds
 from config.safe_text import safe_text
 from daemon.intake.refusal_texts import advice_of, sentence_of
 from storage.jobs.listing import Listed
 from storage.json_values import iso_utc, name_fields, omit_missing
-from storage.lifecycle import JobState
 from storage.records import Job, JobEvent, Refusal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Where nobody's window sets the width, a table's cells are not broken over lines.
+#: Without a terminal, so that a table's cells are not folded.
 PIPE_WIDTH = 400
+#: Between two columns of a table.
+SEPARATOR = 3
+#: A column is not cut below this.
+MIN_WIDTH = 8
+#: Shortens a safe text to so many columns of a terminal.
+Cut = Callable[[str, int], str]
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
@@ -41,39 +47,93 @@ def say_json(document: object) -> None:
 
 
 def say_json_list(documents: list[dict[str, str | int]]) -> None:
-    """The same, to the byte, of a list of flat objects: a hundred thousand of them in a second."""
-    told = json.dumps(documents, separators=(",\n    ", ": "))
-    # No text in it holds a line end of its own: those are written as \\n.
-    told = told[2:-2].replace("},\n    {", "\n  },\n  {\n    ")
-    click.echo(f"[\n  {{\n    {told}\n  }}\n]" if documents else "[]")
+    """The same bytes for a list of flat objects: 100,000 of them in a second."""
+    text = json.dumps(documents, separators=(",\n    ", ": "))
+    # No value in it holds a line end of its own: those are written as \\n.
+    text = text[2:-2].replace("},\n    {", "\n  },\n  {\n    ")
+    click.echo(f"[\n  {{\n    {text}\n  }}\n]" if documents else "[]")
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A rich console that marks up nothing by itself; NO_COLOR and pipes are respected."""
+def console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """A rich console without markup; NO_COLOR and pipes are respected. `width`: instead of the terminal's."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(
-        file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False, markup=False, emoji=False
-    )
+    width = width if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
-def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table of safe cells: what does not fit is folded, never cut."""
+def say_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, cut: Mapping[str, Cut] = {}, wide: bool = False
+) -> None:
+    """A table of safe cells; what does not fit is folded. On a terminal, the columns in `cut` are cut at its width.
+
+    `wide`: nothing is cut or folded, and rows may be longer than the terminal's.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    screen = console(width=PIPE_WIDTH if wide else None)
+    cells = [tuple(row) for row in rows]
+    if cut and screen.is_terminal and not wide:
+        cells = shortened(columns, cells, cut, screen.width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(Text(column), overflow="fold")
-    for row in rows:
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+    if not wide:
+        screen.print(table)
+        return
+    with screen.capture() as shown:
+        screen.print(table)
+    say("\n".join(line.rstrip() for line in shown.get().splitlines()))
+
+
+def shortened(
+    columns: Sequence[str], cells: Sequence[tuple[str, ...]], cut: Mapping[str, Cut], width: int
+) -> list[tuple[str, ...]]:
+    """The cells with those of the columns in `cut` shortened, so that each row fits into one line of that width.
+
+    These columns share what the others leave; the narrower ones first, and what they do not need goes to the wider.
+    """
+    from rich.cells import cell_len
+
+    needed = {column: max(map(cell_len, found)) for column, *found in zip(columns, columns, *cells, strict=True)}
+    left = width - SEPARATOR * (len(columns) - 1) - sum(needed[column] for column in columns if column not in cut)
+    for others, column in zip(range(len(cut), 0, -1), sorted(cut, key=lambda column: needed[column]), strict=True):
+        needed[column] = max(MIN_WIDTH, min(needed[column], left // others))
+        left -= needed[column]
+    return [
+        tuple(
+            cut[column](cell, needed[column]) if column in cut else cell
+            for column, cell in zip(columns, row, strict=True)
+        )
+        for row in cells
+    ]
+
+
+def cut_end(text: str, width: int) -> str:
+    """Safe text in at most so many columns of a terminal: "A large red cir…"."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"
+
+
+def cut_start(text: str, width: int) -> str:
+    """The same for paths, whose names are at the end: "…mer/IMG_1.jpg"."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= width:
+        return text
+    while cell_len(text) >= width:
+        text = text[1:]
+    return f"…{text}"
 
 
 def say_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Names and values below each other, the values safe already."""
+    """Names and values below each other. The values must be safe already."""
     shown = list(facts)
     width = max(len(name) for name, _ in shown)
     for name, value in shown:
@@ -81,7 +141,7 @@ def say_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def safe_path(path: bytes, inbox: Path | None = None) -> str:
-    """A path for people: from the inbox on where it lies within, and never to be taken for an option."""
+    """A path for people: relative to the inbox where it is in it, and never like an option."""
     shown = os.fsdecode(path)
     if inbox is not None:
         shown = shown.removeprefix(f"{inbox}/")
@@ -97,39 +157,31 @@ def size(count: float) -> str:
     return f"{count:.0f} {unit}" if unit == UNITS[0] else f"{count:.1f} {unit}"
 
 
-def when(moment: datetime | None) -> str:
-    return iso_utc(moment) if moment else ""
-
-
 @lru_cache(maxsize=10_000)
-def when_of(seconds: float) -> str:
-    """The same for seconds since 1970. Many jobs are queued and done together, so that most are known."""
-    return iso_utc(datetime.fromtimestamp(seconds, UTC))
+def stamp_of(seconds: float) -> str:
+    """ISO 8601 of seconds since 1970. Many jobs are queued and done together, so that most are known."""
+    return iso_utc(of_seconds(seconds))
 
 
 def stamp_if(seconds: float | None) -> str | None:
-    return None if seconds is None else when_of(seconds)
+    return None if seconds is None else stamp_of(seconds)
 
 
-def gone_words(job: Job) -> str:
-    """That a finished job's file is no longer there; empty while it is."""
-    return "" if job.missing_since is None else gone_since(when(job.missing_since), is_done=job.state is JobState.DONE)
+def gone_since(moment: datetime, now: datetime, *, is_done: bool) -> str:
+    """That a finished job's file is no longer there."""
+    return f"Gone since {local_time(moment, now)}{'; its description is kept' if is_done else ''}"
 
 
-def gone_since(moment: str, *, is_done: bool) -> str:
-    return f"Gone since {moment}{'; its description is kept' if is_done else ''}"
-
-
-def path_words(path: bytes) -> dict[str, str]:
+def path_json(path: bytes) -> dict[str, str]:
     """A path for programs: undecodable bytes are surrogates in "path" and exact in "path_b64"."""
     return name_fields("path", path)
 
 
-def job_words(job: Job) -> dict[str, Any]:
+def job_json(job: Job) -> dict[str, Any]:
     """A job for programs; what does not apply is absent."""
     return (
         {"id": job.id, "state": str(job.state)}
-        | path_words(job.path)
+        | path_json(job.path)
         | omit_missing(
             kind=str(job.kind),
             format=job.format,
@@ -150,19 +202,19 @@ def job_words(job: Job) -> dict[str, Any]:
     )
 
 
-def listed_words(job: Listed) -> dict[str, str | int]:
-    """The words of `job_words`, and the caption."""
-    words: dict[str, str | int | None] = {
+def listed_json(job: Listed) -> dict[str, str | int]:
+    """The keys of `job_json`, and the caption."""
+    fields: dict[str, str | int | None] = {
         "id": job.id,
         "state": job.state,
-        **path_words(job.path),
+        **path_json(job.path),
         "kind": job.kind,
         "format": job.format,
         "digest": job.digest,
         "bytes": job.bytes,
         "attempts": job.attempts,
         "max_attempts": job.max_attempts,
-        "queued_at": when_of(job.queued_at),
+        "queued_at": stamp_of(job.queued_at),
         "started_at": stamp_if(job.started_at),
         "finished_at": stamp_if(job.finished_at),
         "not_before": stamp_if(job.not_before),
@@ -173,12 +225,12 @@ def listed_words(job: Listed) -> dict[str, str | int]:
         "missing_since": stamp_if(job.missing_since),
         "caption": job.caption,
     }
-    return {name: value for name, value in words.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def refusal_words(refusal: Refusal) -> dict[str, Any]:
-    """A file that was not taken, for programs, in the words of a job."""
-    return path_words(refusal.path) | omit_missing(
+def refusal_json(refusal: Refusal) -> dict[str, Any]:
+    """A file that was not taken, for programs, with the keys of a job."""
+    return path_json(refusal.path) | omit_missing(
         kind=refusal.kind,
         refused_at=iso_utc(refusal.at),
         reason_code=refusal.code,
@@ -188,7 +240,7 @@ def refusal_words(refusal: Refusal) -> dict[str, Any]:
     )
 
 
-def event_words(event: JobEvent) -> dict[str, Any]:
+def event_json(event: JobEvent) -> dict[str, Any]:
     return omit_missing(
         at=iso_utc(event.at), before=event.before and str(event.before), after=str(event.after), note=event.note or None
     )

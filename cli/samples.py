@@ -1,4 +1,4 @@
-"""The pictures and clips that come with the package, with the one true caption of each."""
+"""The pictures and clips that are in the package, each with its one correct caption."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def shipped_samples(folder: Path = FOLDER) -> list[Sample]:
     return [Sample(folder / name, caption) for name, caption in captions.items()]
 
 
-def drop(samples: list[Sample], inbox: Path) -> None:
-    """Copy the samples into the inbox; those that are there stay as they are."""
+def copy_into_inbox(samples: list[Sample], inbox: Path) -> None:
+    """Existing files are left as they are."""
     for sample in samples:
         if not (inbox / sample.name).exists():
             shutil.copyfile(sample.file, inbox / sample.name)

@@ -8,6 +8,7 @@ import threading
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from loguru import logger
 
@@ -48,6 +49,16 @@ INTAKE_STOP_SECONDS = 2.0
 ONCE_BACKOFF = timedelta(seconds=60)
 
 
+class Observer(Protocol):
+    """Called in the main thread. Must not block, and raises nothing."""
+
+    def after_step(self, library: Library) -> None:
+        """A step of the main loop has ended: several a second while there is work, one in two seconds while not."""
+
+    def stopping(self) -> None:
+        """The run was asked to stop; the files in hand are finished or released."""
+
+
 def run(
     settings: Settings,
     *,
@@ -55,6 +66,7 @@ def run(
     stop: threading.Event | None = None,
     launched_by: str = "terminal",
     work: Work = begin_work,
+    observer: Observer | None = None,
 ) -> int:
     """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done: the exit code.
 
@@ -72,7 +84,8 @@ def run(
         database.hold_daemon_lock()
         clock = SystemClock()
         health = DatabaseHealth(database, clock, lock.note)
-        return Daemon(settings, database, health, clock, note, stop or threading.Event(), launched_by, work).run(once)
+        parts = (settings, database, health, clock, note, stop or threading.Event(), launched_by, work)
+        return Daemon(*parts).run(once, observer)
 
 
 class Daemon:
@@ -117,7 +130,7 @@ class Daemon:
             model_status=self._model_status,
         )
 
-    def run(self, once: bool) -> int:
+    def run(self, once: bool, observer: Observer | None) -> int:
         self._recover()
         if (reason := self._crash_loop.record_start()) is not None and not once:
             self._enter_safe_mode(reason)
@@ -125,7 +138,7 @@ class Daemon:
         intake = threading.Thread(target=self._intake.run, name="intake", daemon=True)
         intake.start()
         try:
-            code = self._main_loop(once)
+            code = self._main_loop(once, observer)
             self._is_clean = True
             return code
         except SmolwatchError:
@@ -137,19 +150,23 @@ class Daemon:
             intake.join(INTAKE_STOP_SECONDS)
             logger.info("smolwatch stopped")
 
-    def _main_loop(self, once: bool) -> int:
+    def _main_loop(self, once: bool, observer: Observer | None) -> int:
         end = Once(self._library, self._started) if once else None
         while not (self._note.stop_requested or self._stop.is_set()):
             try:
                 self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
                 self._read_rescan_request()
                 self._database_health.check()
+                if observer:
+                    observer.after_step(self._library)
                 if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
                     return code
             except StorageError as error:
                 self._database_health.record(error)
                 self._supervisor.handle_database_failure()
                 self._stop.wait(TICK_SECONDS)
+        if observer:
+            observer.stopping()
         return 0
 
     def _enter_safe_mode(self, reason: str) -> None:
@@ -244,6 +261,7 @@ class Daemon:
                 "started_at": self._started.isoformat(),
                 "launched_by": self._launched_by,
                 "home": str(self._settings.home),
+                "inbox": str(self._settings.inbox_path),
                 "smolwatch": own_version(),
             },
         )

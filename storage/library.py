@@ -16,6 +16,7 @@ from storage.db.tables import descriptions, jobs, media, paths, stats
 from storage.description import Description
 from storage.jobs import live_photos, refused_paths
 from storage.jobs.file_presence import ENDED, chunks
+from storage.jobs.finished import Finished, finish_times, finished_between, newest_event
 from storage.jobs.listing import Listed, listing
 from storage.jobs.live_photos import SetAside
 from storage.lifecycle import JobState
@@ -41,6 +42,47 @@ class Library:
             found = connection.execute(query).all()
         return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in found}
 
+    def file_counts(self) -> dict[JobState, int]:
+        """The same by file: of several jobs of one path, the newest counts."""
+        several = select(jobs.c.path_id).group_by(jobs.c.path_id).having(func.count() > 1)
+        newest = select(func.max(jobs.c.id)).group_by(jobs.c.path_id).having(func.count() > 1)
+        query = (
+            select(jobs.c.state, func.count())
+            .where(jobs.c.path_id.in_(several), jobs.c.id.not_in(newest))
+            .group_by(jobs.c.state)
+        )
+        counts = self.counts()
+        with self._database.read() as connection:
+            for state, superseded in connection.execute(query):
+                counts[JobState(state)] -= superseded
+        return counts
+
+    def live_counts(self) -> dict[JobState, int]:
+        """How many jobs wait, run and are published. Cheap where most jobs are finished."""
+        query = select(jobs.c.state, func.count()).where(jobs.c.state.in_(rows.LIVE)).group_by(jobs.c.state)
+        with self._database.read() as connection:
+            found = connection.execute(query).all()
+        return dict.fromkeys(map(JobState, rows.LIVE), 0) | {JobState(state): count for state, count in found}
+
+    def finished_after(self, event: int | None) -> tuple[list[Finished], int]:
+        """The jobs that ended after the event of that number, oldest first, and the newest event's number.
+
+        None: no jobs, where to begin. On PostgreSQL, an event whose transaction overlaps a newer one's can be missed.
+        """
+        with self._database.read() as connection:
+            newest = newest_event(connection)
+            return ([] if event is None or newest == event else finished_between(connection, event, newest)), newest
+
+    def finish_times(self, since: datetime, *, limit: int = 1000) -> list[datetime]:
+        """When files were done or given up from then on, newest first."""
+        with self._database.read() as connection:
+            return finish_times(connection, since, limit)
+
+    def known_paths(self, limit: int) -> list[bytes]:
+        """Every path of a job or refusal, newest first."""
+        with self._database.read() as connection:
+            return list(connection.execute(select(paths.c.path).order_by(paths.c.id.desc()).limit(limit)).scalars())
+
     def jobs(self, *, state: JobState | None = None, limit: int = 50) -> list[Job]:
         """The newest jobs first."""
         query = rows.jobs_query().order_by(jobs.c.id.desc()).limit(limit)
@@ -50,9 +92,9 @@ class Library:
             return [rows.job_of(row) for row in connection.execute(query)]
 
     def listing(self, *, state: JobState | None = None, limit: int = 50) -> list[Listed]:
-        """The same jobs with their captions, as plain values: for long lists."""
+        """Jobs with their captions, in plain values, for long lists: those first that were finished or queued last."""
         with self._database.read() as connection:
-            return list(listing(connection, state, limit))
+            return listing(connection, state, limit)
 
     def count_due(self, until: datetime) -> int:
         """The number of waiting jobs that are due by then."""

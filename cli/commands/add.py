@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import json_option
-from cli.render import path_words, safe_path, say, say_json, size
+from cli.render import path_json, safe_path, say, say_json, size
 from config.errors import NotFoundError
 from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
@@ -48,7 +48,7 @@ def command(home: Path | None, sources: tuple[str, ...], as_json: bool) -> int:
             print_error(source, error)
         else:
             path = bytes(added.path)
-            results.append({"url": source} | path_words(path) | {"bytes": added.bytes, "format": added.format})
+            results.append({"url": source} | path_json(path) | {"bytes": added.bytes, "format": added.format})
             if not as_json:
                 say(f"{safe_path(path, inbox)} is in the inbox ({added.format}, {size(added.bytes)})")
     if as_json:

@@ -1,4 +1,4 @@
-"""`smolwatch demo`: the whole way, on a dozen drawn pictures and clips, with the small model that is in the package."""
+"""`smolwatch demo`: end to end, on a dozen drawn pictures and clips, with the small model that is in the package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import click
 
 from cli.lookup import inbox_root, open_library
 from cli.render import console, say, say_table
-from cli.samples import Sample, drop, shipped_samples
+from cli.samples import Sample, copy_into_inbox, shipped_samples
 from config.errors import AlreadyRunningError, ModelUnavailableError, NotFoundError
 from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
@@ -28,48 +28,48 @@ from storage.errors import StorageError
 from storage.library import Library
 
 DEFAULT_HOME = Path("smolwatch-demo")
-LOOK_SECONDS = 0.25
-#: The first file also waits for the model's libraries, which can take long on a cold disk.
+POLL_SECONDS = 0.25
+#: The first file includes loading the model's libraries, which can be slow from a cold disk.
 STALL_SECONDS = 240.0
 STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one sample: its caption and what that took, or why there is none."""
+    """The result of one sample: its caption and how many seconds it took, or the reason why there is none."""
 
     caption: str = ""
     seconds: float = 0.0
     reason: str = ""
 
 
-@click.command(short_help="See it work: a dozen drawn pictures and clips, no download.")
+@click.command(short_help="Try it on a dozen drawn pictures and clips, without a download.")
 @click.option(
     "--home",
     "own_home",
     type=click.Path(file_okay=False, path_type=Path),
-    help=f"Where to do it (else ./{DEFAULT_HOME}).",
+    help=f"Folder for the demo (default: ./{DEFAULT_HOME}).",
 )
 @click.pass_obj
 def command(home: Path | None, own_home: Path | None) -> int:
-    """See it work: starts the daemon with the small demo model, drops a dozen samples into its inbox, and
-    compares what it says with what was drawn."""
+    """Start the daemon with the small demo model, copy a dozen samples into its inbox, and compare the captions
+    with what was drawn."""
     environ = demo_environment()
     home = own_home or home or DEFAULT_HOME
     settings = load_settings(home=home, overrides={"model.id": "demo"}, environ=environ)
     prepare_home(settings)
     samples = shipped_samples()
-    say(f"Dropping {len(samples)} pictures and clips into {safe_text(str(settings.inbox_path))}")
+    say(f"Copying {len(samples)} pictures and clips into {safe_text(str(settings.inbox_path))}")
     with daemon_running(settings, environ) as daemon:
-        drop(samples, settings.inbox_path)
+        copy_into_inbox(samples, settings.inbox_path)
         outcomes = watch(samples, settings, daemon)
-    right = report(samples, outcomes)
-    say_what_next(settings)
-    return 0 if right == len(samples) else 1
+    correct = report(samples, outcomes)
+    say_next_steps(settings)
+    return 0 if correct == len(samples) else 1
 
 
 def demo_environment() -> dict[str, str]:
-    """The person's own, but for inbox and database: they are the demo home's, and files there need no long wait."""
+    """The user's environment, except that inbox and database are the demo home's, and files settle quickly."""
     environ = {**os.environ, "SMOLWATCH_INBOX__SETTLE_SECONDS": "0.5"}
     for name in ("SMOLWATCH_INBOX__PATH", "SMOLWATCH_DATABASE__URL"):
         environ.pop(name, None)
@@ -78,12 +78,12 @@ def demo_environment() -> dict[str, str]:
 
 @contextmanager
 def daemon_running(settings: Settings, environ: dict[str, str]) -> Iterator[ChildDaemon]:
-    """The real daemon as a process of its own, from holding its home's lock until it has stopped."""
+    """The real daemon as a process, from when it holds the home's lock until it has stopped."""
     if pid := holder(settings.lock_file):
-        raise AlreadyRunningError(f"A daemon already runs for {settings.home} (pid {pid}).")
-    output = settings.log_folder / "demo.log"  # empty, unless the daemon cannot start
+        raise AlreadyRunningError(f"A daemon is already running for {settings.home} (process {pid}).")
+    output = settings.log_folder / "demo.log"  # the daemon's stderr: empty, unless it cannot start
     daemon = ChildDaemon(settings, "--model", "demo", environ=environ, output=output)
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # being stopped, stop the daemon too
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # when stopped, stop the daemon too
     try:
         daemon.start()
         yield daemon
@@ -99,7 +99,7 @@ def stop(daemon: ChildDaemon) -> None:
 
 
 def watch(samples: list[Sample], settings: Settings, daemon: ChildDaemon) -> dict[str, Outcome]:
-    """Outcomes by sample name, each shown as it comes: under a progress bar on a terminal, as plain lines elsewhere."""
+    """Outcomes by sample name, each printed when it is there: on a terminal, above a progress bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     screen = console()
@@ -116,32 +116,32 @@ def watch(samples: list[Sample], settings: Settings, daemon: ChildDaemon) -> dic
                 progress.advance(task)
             daemon.check_alive()
             if time.monotonic() > deadline:
-                say(f"Nothing was finished for {STALL_SECONDS:.0f} s. {safe_text(daemon.log_advice())}")
+                say(f"No file was finished for {STALL_SECONDS:.0f} s. {safe_text(daemon.log_advice())}")
                 break
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
     return outcomes
 
 
 def new_outcomes(samples: list[Sample], known: dict[str, Outcome], settings: Settings, pid: int) -> dict[str, Outcome]:
-    """Of the samples without an outcome, those that have one now; none while the database is being made.
+    """Of the samples without an outcome, those that have one now; none while the database is being created.
 
-    Raises ModelUnavailableError when this daemon says that it cannot describe.
+    Raises ModelUnavailableError when this daemon reports that it has no model.
     """
     try:
         with open_library(settings) as library:
             check_engine(library, pid)
-            looked = {
+            found = {
                 sample.name: outcome_of(os.fsencode(inbox_root(settings) / sample.name), library)
                 for sample in samples
                 if sample.name not in known
             }
     except (NotFoundError, StorageError):
         return {}
-    return {name: outcome for name, outcome in looked.items() if outcome}
+    return {name: outcome for name, outcome in found.items() if outcome}
 
 
 def check_engine(library: Library, pid: int) -> None:
-    """What an earlier daemon said of its engine does not count."""
+    """Ignores the engine's state of an earlier daemon."""
     daemon, engine = library.state("daemon") or {}, library.state("engine") or {}
     if daemon.get("pid") == pid and engine.get("state") == "unavailable":
         raise ModelUnavailableError(str(engine["reason"]), advice=str(engine.get("advice", "")))
@@ -157,36 +157,36 @@ def outcome_of(path: bytes, library: Library) -> Outcome | None:
 
 
 def report(samples: list[Sample], outcomes: dict[str, Outcome]) -> int:
-    """The table, and how many captions are true, which is returned."""
-    rows, right = [], 0
+    """Prints the table and the number of correct captions, which is returned."""
+    rows, correct = [], 0
     for sample in samples:
         outcome = outcomes.get(sample.name, Outcome(reason="not finished"))
-        true = outcome.caption == sample.caption
-        right += true
-        verdict = "true" if true else f"drawn was: {sample.caption}"
+        is_correct = outcome.caption == sample.caption
+        correct += is_correct
+        verdict = "true" if is_correct else f"drawn: {sample.caption}"
         seconds = f"{outcome.seconds:.2f}" if outcome.caption else ""
         rows.append((safe_text(sample.name), safe_text(outcome.caption or outcome.reason), seconds, verdict))
     say()
-    say_table(("file", "caption", "seconds", "checked"), rows)
-    say(f"\n{right} of {len(samples)} captions are true.")
-    return right
+    say_table(("file", "caption", "seconds", "check"), rows)
+    say(f"\n{correct} of {len(samples)} captions are true.")
+    return correct
 
 
-def say_what_next(settings: Settings) -> None:
+def say_next_steps(settings: Settings) -> None:
     home = safe_text(shlex.quote(str(settings.home)))
     program = safe_text(shlex.quote(program_as_typed(sys.argv[0])))
     say(f"""
 Sidecars   beside each file in {safe_text(str(settings.inbox_path))} (.md to read, .smolwatch.json for programs)
 Database   {safe_text(str(settings.database_place))}
-Look       {program} --home {home} ls
+Try        {program} --home {home} ls
            {program} --home {home} show 1
 
-For your own pictures, with the real weights (about 2.0 GB, once):
+For your own pictures, with the real model (a download of about 2.0 GB, once):
            {program} model pull
            {program} run""")
 
 
 def program_as_typed(typed: str) -> str:
-    """In a checkout's own environment smolwatch is not on the PATH, and has to be typed with its folder."""
-    has_to_be = Path(typed).name == "smolwatch" and shutil.which("smolwatch") is None
-    return typed if has_to_be else "smolwatch"
+    """In a checkout's environment smolwatch is not on the PATH, and must be typed with its folder."""
+    needs_folder = Path(typed).name == "smolwatch" and shutil.which("smolwatch") is None
+    return typed if needs_folder else "smolwatch"

@@ -1,25 +1,27 @@
-"""`smolwatch ls`: the jobs and the files that were not taken, newest first."""
+"""`smolwatch ls`: the jobs and the files that were not admitted, freshest first."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from cli.lookup import inbox_root, open_library
+from cli.lookup import inbox_root, open_library_if_any
 from cli.options import json_option
 from cli.render import (
+    cut_end,
+    cut_start,
     gone_since,
-    listed_words,
-    refusal_words,
+    listed_json,
+    refusal_json,
     safe_path,
     say,
     say_json_list,
     say_table,
-    when,
-    when_of,
 )
+from cli.times import ago, of_seconds, utc_now
 from config.errors import NotFoundError
 from config.load import load_settings
 from config.safe_text import safe_text
@@ -29,84 +31,84 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Refusal
 
-#: No state of a job: of files that intake cannot take yet.
+#: Not a job's state: files that intake cannot admit yet.
 WAITING = "waiting"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """`total` files match; `not_taken` are the files that intake skipped, by kind."""
+    """`total`: how many match. `not_taken`: files that intake skipped, by kind."""
 
     found: list[Listed | Refusal]
     total: int
     not_taken: dict[str, int]
 
 
-@click.command(short_help="List the jobs, newest first.")
+@click.command(short_help="List the files, freshest first.")
 @click.option(
     "--state",
     type=click.Choice([*map(str, JobState), WAITING]),
-    help="Only files in this state; skipped: with all that was not taken; waiting: what cannot be taken yet.",
+    help="Only files in this state. skipped: with all that was not admitted; waiting: what cannot be admitted yet.",
 )
-@click.option("-n", "limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option("-n", "limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
+@click.option("--wide", is_flag=True, help="Whole captions, also where they are longer than the terminal's lines.")
 @json_option
 @click.pass_obj
-def command(home: Path | None, state: str | None, limit: int, as_json: bool) -> None:
-    """List the jobs, newest first: the caption of what is done, the reason of what is not.
+def command(home: Path | None, state: str | None, limit: int, wide: bool, as_json: bool) -> int | None:
+    """List the files, those first that were described or queued last: with the caption, or the reason for its absence.
 
     The exit code is 3 when nothing matches.
     """
     settings = load_settings(home=home)
-    listing = Listing([], 0, {})
-    try:
-        with open_library(settings) as library:
-            listing = look(library, state, limit)
-        if not listing.found:
-            raise NotFoundError(f"No file is {state}." if state else "There are no jobs.", advice=not_taken(listing))
-    finally:
-        if as_json:
-            say_json_list([words_of(one, state) for one in listing.found])
-    if not as_json:
-        show(listing, state, inbox_root(settings))
+    with open_library_if_any(settings) as library:
+        listing = find(library, state, limit) if library else Listing([], 0, {})
+    if as_json:
+        say_json_list([to_json(item, state) for item in listing.found])
+        return None if listing.found else NotFoundError.exit_code
+    if not listing.found:
+        start = "" if library else "Start the daemon with: smolwatch run"
+        raise NotFoundError(
+            f"No file is {state}." if state else "There are no jobs yet.", advice=start or not_taken(listing)
+        )
+    show(listing, state, inbox_root(settings), wide)
+    return None
 
 
-def look(library: Library, state: str | None, limit: int) -> Listing:
-    counts, states = library.refusal_counts(), library.counts()
+def find(library: Library, state: str | None, limit: int) -> Listing:
+    refused, states = library.refusal_counts(), library.counts()
     total, found = 0, list[Listed | Refusal]()
     if state != WAITING:
-        wanted = JobState(state) if state else None
-        total = states[wanted] if wanted else sum(states.values())
-        found += library.listing(state=wanted, limit=limit)
+        job_state = JobState(state) if state else None
+        total = states[job_state] if job_state else sum(states.values())
+        found += library.listing(state=job_state, limit=limit)
     if state in (JobState.SKIPPED, WAITING):
         codes = refusal_texts.SKIPPED if state == JobState.SKIPPED else refusal_texts.WAITING
-        total += sum(count for (code, _), count in counts.items() if code in codes)
+        total += sum(count for (code, _), count in refused.items() if code in codes)
         found += library.newest_refusals(codes, limit=limit)
-        found.sort(key=lambda one: one.at if isinstance(one, Listed) else one.at.timestamp(), reverse=True)
-    return Listing(found[:limit], total, refusal_texts.skipped(counts))
+        found.sort(key=lambda item: item.at if isinstance(item, Listed) else item.at.timestamp(), reverse=True)
+    return Listing(found[:limit], total, refusal_texts.skipped(refused))
 
 
-def words_of(one: Listed | Refusal, state: str | None) -> dict[str, str | int]:
-    """One file, for programs."""
-    return listed_words(one) if isinstance(one, Listed) else {"state": str(state)} | refusal_words(one)
+def to_json(item: Listed | Refusal, state: str | None) -> dict[str, str | int]:
+    return listed_json(item) if isinstance(item, Listed) else {"state": str(state)} | refusal_json(item)
 
 
-def cells_of(one: Listed | Refusal, state: str | None, inbox: Path) -> tuple[str, ...]:
-    """The same for people."""
-    if isinstance(one, Refusal):
-        reason = safe_text(refusal_texts.sentence_of(one))
-        return ("", str(state), when(one.at), safe_path(one.path, inbox), reason)
-    gone = (
-        None
-        if one.missing_since is None
-        else gone_since(when_of(one.missing_since), is_done=one.state == JobState.DONE)
-    )
-    said = safe_text(". ".join(filter(None, [gone, one.caption or one.reason])))
-    return (str(one.id), one.state, when_of(one.at), safe_path(one.path, inbox), said)
+def to_cells(item: Listed | Refusal, state: str | None, inbox: Path, now: datetime) -> tuple[str, ...]:
+    if isinstance(item, Refusal):
+        reason = safe_text(refusal_texts.sentence_of(item))
+        return ("", str(state), ago(item.at, now), safe_path(item.path, inbox), reason)
+    gone = ""
+    if item.missing_since is not None:
+        gone = gone_since(of_seconds(item.missing_since), now, is_done=item.state == JobState.DONE)
+    text = safe_text(". ".join(filter(None, [gone, item.caption or item.reason])))
+    return (str(item.id), item.state, ago(of_seconds(item.at), now), safe_path(item.path, inbox), text)
 
 
-def show(listing: Listing, state: str | None, inbox: Path) -> None:
-    cells = (cells_of(one, state, inbox) for one in listing.found)
-    say_table(("job", "state", "since", "file", "caption or reason"), cells)
+def show(listing: Listing, state: str | None, inbox: Path, wide: bool) -> None:
+    now = utc_now()
+    cells = (to_cells(item, state, inbox, now) for item in listing.found)
+    cut = {"file": cut_start, "caption or reason": cut_end}
+    say_table(("job", "state", "when", "file", "caption or reason"), cells, cut=cut, wide=wide)
     if (more := listing.total - len(listing.found)) > 0:
         say(f"… and {more:,} more (-n {listing.total} lists them all)")
     if state == JobState.SKIPPED and listing.not_taken:

@@ -1,4 +1,4 @@
-"""`smolwatch retry`: a person says that it should be tried again."""
+"""`smolwatch retry`: queue jobs again."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from config.load import load_settings
 from config.settings import Settings
 
 
-@click.command(short_help="Try files again.")
+@click.command(short_help="Try files again, or describe them anew.")
 @click.argument("what", metavar="ID|PATH...", nargs=-1)
-@click.option("--failed", is_flag=True, help="Every job that failed.")
+@click.option("--failed", is_flag=True, help="All jobs that failed.")
 @click.pass_obj
 def command(home: Path | None, what: tuple[str, ...], failed: bool) -> None:
-    """Try failed or skipped files again, or have files that are done described anew."""
+    """Try failed or skipped files again, or describe finished files again.
+
+    A file can be given by its job number, name, path (also below the inbox) or sidecar.
+    """
     if bool(what) == failed:
         raise click.UsageError("Give job numbers or files, or use --failed.")
     settings = load_settings(home=home)
-    with open_library(settings) as library:  # nothing is changed unless every one of them is there
-        jobs = list(dict.fromkeys(resolve_job(text, library).id for text in what))
+    with open_library(settings) as library:  # nothing is changed unless all of them are found
+        found = [resolve_job(text, library, settings, command="retry") for text in what]
+    jobs = list(dict.fromkeys(job.id for job in found))
     retry(jobs, settings)
 
 
 def retry(jobs: list[int], settings: Settings) -> None:
-    """Requeue the jobs, or with none named every failed one."""
+    """Queue these jobs again; without any, all that failed."""
     from daemon.clock import SystemClock
     from storage.db.database import open_database
     from storage.jobs.store import JobStore

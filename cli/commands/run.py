@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import get_args
@@ -11,6 +12,7 @@ from typing import get_args
 import click
 
 from cli.lookup import open_library
+from cli.progress import ProgressReader
 from cli.render import say
 from config.errors import SmolwatchError
 from config.load import load_settings, prepare_home, resolve_home
@@ -28,23 +30,27 @@ from storage.lifecycle import JobState
 
 
 def choices(key: str) -> click.Choice[str]:
-    """What a setting of the model may be, from the setting itself."""
+    """The values of a setting of the model, from the setting's type."""
     return click.Choice(get_args(ModelSettings.model_fields[key].annotation))
 
 
-@click.command(short_help="Watch the inbox and describe what lands there.")
-@click.option("--once", is_flag=True, help="End when everything in the inbox is done.")
-@click.option("--model", metavar="ID|FOLDER|demo", help="Which model answers.")
+@click.command(short_help="Watch the inbox and describe the files in it.")
+@click.option("--once", is_flag=True, help="Stop when all files in the inbox are done.")
+@click.option("--inbox", metavar="FOLDER", help="Watch this folder in this run, instead of inbox.path in the settings.")
+@click.option(
+    "--model", metavar="ID|FOLDER|demo", help="A model on the Hugging Face hub, a folder with weights, or demo."
+)
 @click.option("--engine", type=choices("engine"), help="What runs the model.")
-@click.option("--device", type=choices("device"), help="Where it runs.")
-@click.option("--detail", type=choices("detail"), help="How closely it looks at a picture.")
-@click.option("--now", is_flag=True, help="Work at full speed on battery, in Low Power Mode and in heat, too.")
+@click.option("--device", type=choices("device"), help="Where the model runs.")
+@click.option("--detail", type=choices("detail"), help="How finely a picture is cut into tiles.")
+@click.option("--now", is_flag=True, help="Full speed also on battery, in Low Power Mode and when the machine is hot.")
 @click.option("--yes", is_flag=True, help="Download missing weights without asking.")
 @click.option("--launched-by", "launcher", type=click.Choice(["launchd", "systemd"]), hidden=True)
 @click.pass_obj
 def command(
     home: Path | None,
     once: bool,
+    inbox: str | None,
     model: str | None,
     engine: str | None,
     device: str | None,
@@ -53,22 +59,25 @@ def command(
     yes: bool,
     launcher: str | None,
 ) -> int:
-    """Watch the inbox and describe what lands there, until stopped (Ctrl-C or SIGTERM).
+    """Watch the inbox and describe each picture and video in it, until stopped (Ctrl-C or SIGTERM).
 
-    Without weights it offers to download them, on a terminal; elsewhere files wait until the weights are there.
+    A terminal shows the progress. Elsewhere stdout gets one line for each finished file: its name and its caption.
 
-    With --once the last line counts what became of the files. The exit code is 1 when a file failed or must wait for
-    more than a minute. Files that are not taken, songs say, are no failure.
+    If the weights are missing, a terminal offers the download; elsewhere files wait until the weights are there.
+
+    With --once the last line counts the files by outcome. The exit code is 1 if a file failed or must wait for more
+    than a minute. Files of other kinds (songs, documents) do not count as failed.
     """
     chosen = {"model.id": model and absolute_if_folder(model), "model.engine": engine}
+    chosen |= {"inbox.path": inbox and str(Path(inbox).expanduser().absolute())}
     chosen |= {"model.device": device, "model.detail": detail, "work.power": "ignore" if now else None}
     try:
         return start(load_settings(home=home, overrides=chosen), once, yes, launcher or launched_by())
     except SmolwatchError as error:
         if launcher is None or error.exit_code not in PERMANENT:
             raise
-        leave_word(home, error)
-        # systemd knows which codes to take for final; launchd would start the same again and again.
+        keep_reason(home, error)
+        # systemd is configured not to restart after these codes; launchd would restart for ever.
         return 0 if launcher == "launchd" else error.exit_code
 
 
@@ -79,19 +88,43 @@ def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
     from cli.weights import offer_weights
     from daemon.app import run
 
-    if holder(settings.lock_file) is None:  # else there is no daemon to start, and nothing to fetch for it
+    if holder(settings.lock_file) is None:  # else no daemon can be started, and no weights are needed for it
         offer_weights(settings, ask=launcher == "terminal", accept=yes, once=once)
-    set_up_logs(settings, role="daemon", console=sys.stderr.isatty())
     began = SystemClock().now()
-    code = run(settings, once=once, launched_by=launcher)
-    if once:
-        with suppress(SmolwatchError), open_library(settings) as library:  # the exit code says the same, more shortly
+    with progress_of(settings, launcher) as reader:
+        set_up_logs(settings, role="daemon", console=sys.stderr.isatty())
+        code = run(settings, once=once, launched_by=launcher, observer=reader)
+        with suppress(SmolwatchError), open_library(settings) as library:  # what ended while it stopped
+            if reader:
+                reader.read(library)
+    with suppress(SmolwatchError), open_library(settings) as library:
+        if reader and reader.is_stopping:
+            click.echo(stopped_line(reader.total_done, library), err=True)
+        if once:
             say(counts_line(library, began))
     return code
 
 
+@contextmanager
+def progress_of(settings: Settings, launcher: str) -> Iterator[ProgressReader | None]:
+    """None for a service: its log has the same."""
+    if launcher not in ("terminal", "program"):
+        yield None
+        return
+    from cli.progress_display import progress_shown
+
+    with progress_shown(settings) as reader:
+        yield reader
+
+
+def stopped_line(done: int, library: Library) -> str:
+    waiting = sum(library.live_counts().values())
+    rest = f"{waiting:,} still waiting; `smolwatch run` continues with them" if waiting else "none is waiting"
+    return f"Stopped. {done:,} {'file' if done == 1 else 'files'} done in this run, {rest}."
+
+
 def counts_line(library: Library, began: datetime) -> str:
-    """What became of the files since then: "described 12 · failed 1 · not taken 412: 300 songs, …"."""
+    """The files since then, by outcome: "described 12 · failed 1 · not taken 412: 300 songs, …"."""
     ended, now = library.counts(finished_since=began), library.counts()
     refused = library.refusal_counts()
     kinds, waits = refusal_texts.skipped(refused), refusal_texts.waiting(refused)
@@ -101,23 +134,23 @@ def counts_line(library: Library, began: datetime) -> str:
         parts.append(f"skipped {ended[JobState.SKIPPED]:,}")
     if waiting:
         parts.append(f"waiting {waiting:,}")
-    words = refusal_texts.skipped_text(kinds)
-    return " · ".join([*parts, f"not taken {sum(kinds.values()):,}{f': {words}' if words else ''}"])
+    text = refusal_texts.skipped_text(kinds)
+    return " · ".join([*parts, f"not taken {sum(kinds.values()):,}{f': {text}' if text else ''}"])
 
 
-def leave_word(home: Path | None, error: SmolwatchError) -> None:
-    """Where nobody reads stderr: the reason for `status`, and the same for the system's log."""
+def keep_reason(home: Path | None, error: SmolwatchError) -> None:
+    """Of a service, whose stderr is not read: the reason, for `status` and for the system's log."""
     click.echo(f"smolwatch: {safe_text(str(error), lines=True)}", err=True)
-    with suppress(OSError, SmolwatchError):  # where the home takes no word, the system's log has it
+    with suppress(OSError, SmolwatchError):  # where the home cannot be written, the system's log has it
         write_failure(resolve_home(home), error, iso_utc(SystemClock().now()))
 
 
 def absolute_if_folder(model: str) -> str:
-    """A folder's path holds wherever the model is loaded from; other names stay as they are."""
+    """A folder's path is made absolute, since another process loads the model; other names stay as they are."""
     folder = Path(model).expanduser()
     return str(folder.absolute()) if model != "demo" and folder.is_dir() else model
 
 
 def launched_by() -> str:
-    """Who started this process, unless a service says so itself: "terminal", or "program" for any other."""
+    """What started this process, where no service says so: "terminal", or "program" for anything else."""
     return "terminal" if sys.stdin.isatty() and sys.stderr.isatty() else "program"

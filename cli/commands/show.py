@@ -1,9 +1,10 @@
-"""`smolwatch show`: everything that is known about one file."""
+"""`smolwatch show`: one file's job, description and statistics."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,55 +12,60 @@ import click
 
 from cli.lookup import open_library, resolve_job
 from cli.options import json_option
-from cli.render import gone_words, job_words, path_words, safe_path, say, say_facts, say_json, say_table, size, when
+from cli.render import gone_since, job_json, path_json, safe_path, say, say_facts, say_json, say_table, size
+from cli.times import both, utc_now
 from config.load import load_settings
 from config.safe_text import safe_text
 from storage.description import Description
+from storage.lifecycle import JobState
 from storage.quality import to_text
 from storage.records import Job
 from storage.sidecars.presence import existing_sidecars
 
 
-@click.command(short_help="Show one file's description and figures.")
+@click.command(short_help="Show one file's description and statistics.")
 @click.argument("what", metavar="ID|PATH")
 @json_option
 @click.pass_obj
 def command(home: Path | None, what: str, as_json: bool) -> None:
-    """Show what is known about one file: what was said about it, by which model, and what that cost."""
+    """Show one file: its description, which model wrote it, and how long that took.
+
+    A file can be given by its job number, name, path (also below the inbox) or sidecar.
+    """
     settings = load_settings(home=home)
     with open_library(settings) as library:
-        job = resolve_job(what, library)
+        job = resolve_job(what, library, settings, command="show")
         description = library.description(job.id)
-        others = [one.path for one in library.set_aside([job.path]) if os.path.lexists(one.path)]
-    standing = existing_sidecars(job.path, settings.sidecar_folder)
+        others = [other.path for other in library.set_aside([job.path]) if os.path.lexists(other.path)]
+    sidecars = existing_sidecars(job.path, settings.sidecar_folder)
     if as_json:
         record = description.record() if description else {}
         say_json(
-            record | {"job": job_words(job)} | places_words("sidecars", standing) | places_words("live_photo", others)
+            record | {"job": job_json(job)} | places_json("sidecars", sidecars) | places_json("live_photo", others)
         )
         return
     halves = (("other half", f"{safe_path(other)} (a Live Photo: both are described as one)") for other in others)
-    say_facts((*job_facts(job), *halves, *(("sidecar", safe_path(place)) for place in standing)))
+    say_facts((*job_facts(job, utc_now()), *halves, *(("sidecar", safe_path(place)) for place in sidecars)))
     if description:
         say_description(description)
 
 
-def job_facts(job: Job) -> Iterator[tuple[str, str]]:
+def job_facts(job: Job, now: datetime) -> Iterator[tuple[str, str]]:
     yield "file", safe_path(job.path)
     yield "job", f"{job.id}, {job.state}, attempt {job.attempts} of {job.max_attempts}"
-    yield "queued", when(job.queued_at)
+    yield "queued", both(job.queued_at, now)
     if job.finished_at:
-        yield "finished", when(job.finished_at)
-    if gone := gone_words(job):
-        yield "the file", gone
+        yield "finished", both(job.finished_at, now)
+    if job.missing_since:
+        yield "the file", gone_since(job.missing_since, now, is_done=job.state is JobState.DONE)
     if job.not_before and not job.state.is_final():
-        yield "next try", when(job.not_before)
+        yield "next try", both(job.not_before, now)
     if job.reason:
         yield "reason", safe_text(f"{job.reason} ({job.reason_code})" if job.reason_code else job.reason)
 
 
-def places_words(key: str, places: list[bytes]) -> dict[str, Any]:
-    return {key: [path_words(place) for place in places]} if places else {}
+def places_json(key: str, places: list[bytes]) -> dict[str, Any]:
+    return {key: [path_json(place) for place in places]} if places else {}
 
 
 def say_description(description: Description) -> None:

@@ -1,10 +1,11 @@
-"""`smolwatch status`: does it run, can it describe, and how far is it."""
+"""`smolwatch status`: whether the daemon is running, whether it can describe, and its progress."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import click
 
 from cli.lookup import inbox_root, open_library
 from cli.options import json_option
-from cli.render import job_words, safe_path, say_facts, say_json
+from cli.render import job_json, safe_path, say_facts, say_json
+from cli.times import ago, local_time, rate_per_minute, speed_text, utc_now
 from config.errors import DaemonNotRunningError, NotFoundError
 from config.load import load_settings
 from config.safe_text import safe_text
@@ -22,18 +24,25 @@ from daemon.intake.inbox_path import inbox_error
 from daemon.lock import holder, noted
 from daemon.service.start_failure import read_failure
 from storage.errors import TransientError
-from storage.json_values import iso_utc, omit_missing
+from storage.json_values import omit_missing
+from storage.library import Library
 from storage.lifecycle import JobState
 
-MOST_SHOWN = 20
+SCHEMA = 1
+LIVE = (JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING)
+#: Jobs under way in the document; and in the lines for people.
+MOST_CURRENT = 20
+MOST_NOW = 3
 MOST_PENDING = 1000
+#: The speed is that of so many minutes.
+WINDOW = timedelta(minutes=5)
 
 
 @click.command(short_help="Show whether the daemon is running, and its progress.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> int:
-    """Show whether the daemon is running, whether it can describe, what it does now and how fast it is.
+    """Show whether the daemon is running, whether it can describe, what it does now, its speed and the time left.
 
     The exit code is 4 when no daemon runs.
     """
@@ -50,15 +59,18 @@ def look(settings: Settings) -> dict[str, Any]:
     """The whole report, for programs; a home without a database has no jobs."""
     pid = holder(settings.lock_file)
     report: dict[str, Any] = {
+        "schema": SCHEMA,
         "home": str(settings.home),
         "inbox": str(settings.inbox_path),
         "database": str(settings.database_place),
         "database_exists": True,
+        "log": str(settings.log_folder / "smolwatch.log"),
         "daemon": {"running": pid is not None} | ({} if pid is None else {"pid": pid}),
         "engine": {},
         "power": {},
         "intake": {},
         "jobs": dict.fromkeys(map(str, JobState), 0),
+        "files": files_json(Counter()),
         "not_taken": {"count": 0, "kinds": {}, "waiting": {}},
         "current": [],
         "sidecars": {"pending": 0, "orphans": 0},
@@ -72,24 +84,9 @@ def look(settings: Settings) -> dict[str, Any]:
         report["sidecars"]["mirror"] = str(settings.sidecar_folder)
     try:
         with open_library(settings) as library:
-            if pid is not None:  # what a dead daemon said of itself, or had under way, is history
-                trouble = noted(settings.lock_file)
-                report["daemon"] = (
-                    (library.state("daemon") or {}) | report["daemon"] | omit_missing(trouble=trouble or None)
-                )
-                running = library.jobs(state=JobState.RUNNING, limit=MOST_SHOWN)
-                report["current"] = [job_words(job) for job in running]
-            report["engine"] = library.state("engine") or {}
-            report["intake"] = library.state("intake") or {}
-            report["sidecars"]["orphans"] = report["intake"].get("orphans", 0)
-            counts = library.counts()
-            report["jobs"] |= {str(state): count for state, count in counts.items()}
-            if pid is not None and any(counts[state] for state in (JobState.QUEUED, JobState.RUNNING)):
-                report["power"] = library.state("power") or {}  # without work it is not looked at
-            report["not_taken"] = not_taken_words(library.refusal_counts())
-            pending = [job for job in library.jobs(state=JobState.PUBLISHING, limit=MOST_PENDING) if job.reason]
-            report["sidecars"] |= omit_missing(pending=len(pending), reason=pending[0].reason if pending else None)
-            report["speed"] = library.speed()
+            if pid is not None:
+                add_running(report, library, settings)
+            add_known(report, library)
     except NotFoundError:
         report["database_exists"] = False
     except TransientError as error:
@@ -97,60 +94,118 @@ def look(settings: Settings) -> dict[str, Any]:
     return report
 
 
+def add_running(report: dict[str, Any], library: Library, settings: Settings) -> None:
+    """What holds only while a daemon is running; of a dead one it is out of date."""
+    stored = library.state("daemon") or {}
+    trouble = noted(settings.lock_file)
+    report["inbox"] = stored.get("inbox", report["inbox"])  # `run --inbox` watches another than the settings'
+    report["daemon"] = stored | report["daemon"] | omit_missing(trouble=trouble or None)
+    report["current"] = [job_json(job) for job in library.jobs(state=JobState.RUNNING, limit=MOST_CURRENT)]
+    live = sum(library.live_counts().values())
+    if live:
+        report["power"] = library.state("power") or {}  # out of date while there is no work
+        now = utc_now()
+        per_minute = rate_per_minute(library.finish_times(now - WINDOW), now)
+        report["speed"] = omit_missing(
+            files_per_minute=per_minute and round(per_minute, 2),
+            seconds_left=per_minute and round(live * 60 / per_minute),
+        )
+
+
+def add_known(report: dict[str, Any], library: Library) -> None:
+    """What the database holds, with or without a daemon."""
+    counts = library.counts()
+    report["engine"] = library.state("engine") or {}
+    report["intake"] = library.state("intake") or {}
+    report["sidecars"]["orphans"] = report["intake"].get("orphans", 0)
+    report["jobs"] |= {str(state): count for state, count in counts.items()}
+    report["files"] = files_json(library.file_counts())
+    report["not_taken"] = not_taken_json(library.refusal_counts())
+    if counts[JobState.PUBLISHING]:
+        pending = [job for job in library.jobs(state=JobState.PUBLISHING, limit=MOST_PENDING) if job.reason]
+        report["sidecars"] |= omit_missing(pending=len(pending), reason=pending[0].reason if pending else None)
+    report["speed"] |= library.speed()
+
+
 def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str]]:
     """The same for people."""
-    yield "daemon", daemon_line(report["daemon"])
-    if error := report.get("database_error"):  # nobody knows the rest
+    now, daemon = utc_now(), report["daemon"]
+    yield "daemon", daemon_line(daemon, now)
+    if error := report.get("database_error"):  # the rest is not known
         yield "trouble", safe_text(error)
         return
-    if trouble := report["daemon"].get("trouble"):
+    if trouble := daemon.get("trouble"):
         yield "trouble", safe_text(trouble)
-    yield "model", engine_line(report["engine"], report["daemon"]["running"])
-    if report["daemon"]["running"]:
+    yield "model", engine_line(report["engine"], daemon["running"])
+    if daemon["running"]:
         yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
     if reason := report["power"].get("reason"):
-        yield "power", f'{reason} `smolwatch run --now` does not mind, nor does `work.power = "ignore"`.'
+        yield "power", f'{reason} To ignore this: `smolwatch run --now`, or `work.power = "ignore"`.'
     yield "inbox", safe_text(report.get("inbox_error") or inbox_line(report["inbox"], report["intake"]))
-    none = "none" if report["database_exists"] else "none; there is no database yet"
-    yield "jobs", " · ".join(f"{state} {count}" for state, count in report["jobs"].items() if count) or none
+    yield "files", files_line(report)
     not_taken = report["not_taken"]
     if count := not_taken["count"]:
         yield "not taken", f"{count:,}: {refusal_texts.skipped_text(not_taken['kinds'])}"
     if waits := not_taken["waiting"]:
-        yield "waiting", f"{sum(waits.values()):,}: {refusal_texts.waiting_text(waits)}"
-    for job in report["current"]:
-        path = safe_path(os.fsencode(job["path"]), inbox_root(settings))
-        yield "now", f"{path} (job {job['id']}, attempt {job['attempts']}, since {job['started_at']})"
+        yield "not ready", f"{sum(waits.values()):,}: {refusal_texts.waiting_text(waits)}"
+    yield from now_lines(report, inbox_root(settings), now)
     if sidecars := sidecars_line(report["sidecars"]):
         yield "sidecars", sidecars
-    if speed := speed_line(report["speed"]):
+    if speed := speed_line(report["speed"], report["files"]["waiting"]):
         yield "speed", speed
+    yield "log", safe_text(report["log"])
 
 
-def not_taken_words(counts: refusal_texts.Counts) -> dict[str, Any]:
-    """What intake did not take: by kind what is never described as it is, by reason what only waits."""
+def files_json(counts: Mapping[JobState, int]) -> dict[str, int]:
+    """How many files are in each state, by the newest job of each."""
+    return {
+        "done": counts[JobState.DONE],
+        "waiting": sum(counts[state] for state in LIVE),
+        "failed": counts[JobState.FAILED],
+        "skipped": counts[JobState.SKIPPED],
+        "gone": counts[JobState.GONE],
+    }
+
+
+def files_line(report: dict[str, Any]) -> str:
+    """ "300 done · 12 waiting · 1 failed"."""
+    none = "none" if report["database_exists"] else "none; there is no database yet"
+    return " · ".join(f"{count:,} {state}" for state, count in report["files"].items() if count) or none
+
+
+def now_lines(report: dict[str, Any], inbox: Path, now: datetime) -> Iterator[tuple[str, str]]:
+    for job in report["current"][:MOST_NOW]:
+        path, since = safe_path(os.fsencode(job["path"]), inbox), datetime.fromisoformat(job["started_at"])
+        attempt = f", attempt {job['attempts']}" if job["attempts"] > 1 else ""
+        yield "now", f"{path} (job {job['id']}{attempt}, started {ago(since, now)})"
+    if (more := report["jobs"][JobState.RUNNING] - MOST_NOW) > 0:
+        yield "", f"and {more:,} more"
+
+
+def not_taken_json(counts: refusal_texts.Counts) -> dict[str, Any]:
+    """What intake did not admit: by kind what is never described as it is, by reason what may be admitted later."""
     kinds = refusal_texts.skipped(counts)
     return {"count": sum(kinds.values()), "kinds": kinds, "waiting": refusal_texts.waiting(counts)}
 
 
-def daemon_line(daemon: dict[str, Any]) -> str:
+def daemon_line(daemon: dict[str, Any], now: datetime) -> str:
     if not daemon["running"]:
-        refused = f" The service would not start it: {daemon['refused']}" if "refused" in daemon else ""
+        refused = f" The service did not start it: {daemon['refused']}" if "refused" in daemon else ""
         return safe_text(f"not running. {DaemonNotRunningError.advice}{refused}")
-    since = f", since {iso_utc(datetime.fromisoformat(daemon['started_at']))}" if "started_at" in daemon else ""
+    since = f", since {local_time(datetime.fromisoformat(daemon['started_at']), now)}" if "started_at" in daemon else ""
     return f"running, process {daemon['pid']}{since}"
 
 
 def engine_line(engine: dict[str, Any], running: bool) -> str:
-    """What the engine last said of itself, which without a daemon is history."""
+    """The engine's last state, which is out of date without a daemon."""
     if not engine or not (running or engine["state"] == "unavailable"):
         return "not loaded"
     if engine["state"] == "idle":
         return safe_text(f"idle: {engine['model']} is loaded with the next file")
     if engine["state"] == "ready":
         return safe_text(f"{engine['model']} on {engine['device']}, {engine['dtype']}, {engine['detail']} detail")
-    said = ". ".join(str(engine[key]).rstrip(".") for key in ("state", "reason", "advice") if engine.get(key))
-    return safe_text(said if running else f"not loaded; when it last ran: {said}")
+    text = ". ".join(str(engine[key]).rstrip(".") for key in ("state", "reason", "advice") if engine.get(key))
+    return safe_text(text if running else f"not loaded; in the last run: {text}")
 
 
 def inbox_line(inbox: str, intake: dict[str, Any]) -> str:
@@ -167,20 +222,23 @@ def holds_any(folder: Path) -> bool:
 
 
 def sidecars_line(sidecars: dict[str, Any]) -> str:
-    """What does not stand beside its file, if anything."""
+    """Sidecars that are not beside their files, if any."""
     parts = []
     if sidecars["pending"]:
-        parts.append(f"{sidecars['pending']} waiting, and tried again by itself. {sidecars['reason']}.")
+        parts.append(f"{sidecars['pending']} not written yet, retried automatically. {sidecars['reason']}.")
     if orphans := sidecars["orphans"]:
         gone = "1 described file is gone, but its" if orphans == 1 else f"{orphans} described files are gone, but their"
         parts.append(f"{gone} sidecars are still there (output.orphans).")
     if "mirror" in sidecars:
-        parts.append(f"Those of folders that cannot be written stand below {sidecars['mirror']}.")
+        parts.append(f"For folders that cannot be written, they are below {sidecars['mirror']}.")
     return safe_text(" ".join(parts))
 
 
-def speed_line(speed: dict[str, Any]) -> str:
+def speed_line(speed: dict[str, Any], waiting: int) -> str:
+    """While work is under way, files a minute and the time left; else how long the last files took."""
+    if current := speed_text(speed.get("files_per_minute"), waiting):
+        return current
     parts = [f"{kind} {seconds:.1f} s" for kind, seconds in speed.get("seconds", {}).items()]
     if "tokens_per_second" in speed:
         parts.append(f"{speed['tokens_per_second']:.0f} tokens a second")
-    return " · ".join(parts)
+    return f"{' · '.join(parts)} (from start to end, many at once)" if parts else ""

@@ -1,4 +1,4 @@
-"""`smolwatch why`: what happened to a file, step by step. What to do about it is in `cli/advice.py`."""
+"""`smolwatch why`: what happened to a file, step by step. The advice comes from `cli/advice.py`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.advice import Known, what_to_do
-from cli.lookup import inbox_root, meant_paths, open_library
+from cli.lookup import find_by_name, inbox_root, named_files, open_library_if_any, suggestion
 from cli.options import json_option
-from cli.render import event_words, job_words, path_words, safe_path, say, say_facts, say_json, size
+from cli.render import event_json, job_json, path_json, safe_path, say, say_facts, say_json, size
+from cli.times import both, local_time, utc_now
 from config.errors import NotFoundError
 from config.load import load_settings
 from config.safe_text import safe_text
@@ -24,14 +25,15 @@ from daemon.errors import MediaError
 from daemon.intake.filters import filters_of, placeholder_of, reject_mode
 from daemon.intake.identity import kind_at
 from daemon.intake.refusal_texts import sentence_of
-from storage.json_values import iso_utc, name_fields, omit_missing
-from storage.records import Job
+from storage.json_values import from_mtime_ns, iso_utc, name_fields, omit_missing
+from storage.library import Library
+from storage.records import Job, JobEvent
 
 
 @dataclass(frozen=True)
 class Step:
     name: str
-    says: str
+    text: str
     at: datetime | None = None
 
 
@@ -40,63 +42,76 @@ class Step:
 @json_option
 @click.pass_obj
 def command(home: Path | None, path: str, as_json: bool) -> None:
-    """Explain what happened to a file: is it in the inbox, why was it not taken, how did its job go, what to do."""
+    """Explain what happened to a file: is it in the inbox, why was it skipped, how did its job go, what to do.
+
+    PATH can be a name, a path below the inbox, or a sidecar.
+    """
     settings = load_settings(home=home)
-    paths = meant_paths(path)
-    known = gather([*paths, *map(placeholder_of, paths)], settings)
-    if known.look is None and not known.refusal and not known.job:
-        raise NotFoundError(f"{safe_text(path)}: there is no such file, and none of that name was ever seen.")
-    steps, advice = list(chain(known, settings)), what_to_do(known, settings)
+    known = gather(path, settings)
+    steps, now = list(chain(known, settings)), utc_now()
     if as_json:
-        say_json(to_json(known, steps, advice))
+        say_json(to_json(known, steps, what_to_do(known, settings)))
         return
     say(safe_path(known.path))
-    say_facts((f"  {step.name}", f"{iso_utc(step.at)}  {step.says}" if step.at else step.says) for step in steps)
-    say(f"  → {advice}")
+    say_facts((f"  {step.name}", step_text(step, now)) for step in steps)
+    say(f"  → {what_to_do(known, settings, lambda moment: both(moment, now))}")
 
 
-def gather(paths: list[bytes], settings: Settings) -> Known:
-    """What the disk, the rules and the database say; of a path's names, the one that the database knows."""
-    path, root = paths[0], os.fsencode(inbox_root(settings))
-    inside, look = is_inside(path, settings), look_at(path)
+def gather(text: str, settings: Settings) -> Known:
+    """What the disk, the rules and the database hold about the file that was typed. Raises NotFoundError."""
+    files = [[*names, *map(placeholder_of, names)] for names in named_files(text, settings)]
+    with open_library_if_any(settings) as library:
+        if names := find(text, files, library, settings):
+            return known_from(*names, library, settings)
+        advice = suggestion(text, library, settings, command="why") if library else ""
+    raise NotFoundError(f"There is no file {safe_text(text)}, and none was ever seen.", advice=advice)
+
+
+def find(
+    text: str, files: list[list[bytes]], library: Library | None, settings: Settings
+) -> tuple[bytes, bytes] | None:
+    """The file that was typed: its own name, and the one under which it is known or exists."""
+    for names in files:
+        known = (name for name in names if library and (library.job_at(name) or library.refusal(name)))
+        if path := next(known, None) or next(filter(os.path.lexists, names), None):
+            return names[0], path
+    found = library and find_by_name(text, lambda path: path, library, settings, command="why")
+    return (found, found) if found else None
+
+
+def known_from(name: bytes, path: bytes, library: Library | None, settings: Settings) -> Known:
+    """`name`: what the rules of the inbox apply to. `library`: None before the first start."""
+    root = os.fsencode(inbox_root(settings))
+    look, job, refusal, engine = look_at(path), None, None, None
+    events: tuple[JobEvent, ...] = ()
+    if library:
+        job, refusal, engine = library.job_at(path), library.refusal(path), library.state("engine")
+        events = tuple(library.events(job.id)) if job else ()
     is_folder = look is not None and stat.S_ISDIR(look.st_mode)
-    turned = filters_of(settings, root).reject_path(root, path, is_folder=is_folder)
-    seen: dict[str, Any] = {}
-    try:
-        with open_library(settings) as library:
-            for name in paths:
-                job, refusal = library.job_at(name), library.refusal(name)
-                if job or refusal:
-                    events = tuple(library.events(job.id)) if job else ()
-                    path, seen = name, {"job": job, "refusal": refusal, "events": events}
-                    break
-            seen["engine_advice"] = engine_advice(library.state("engine"))
-    except NotFoundError:
-        seen = {}  # nothing ran here yet: the disk and the rules still have their say
-    look = look if path == paths[0] else look_at(path)
-    unseen = turned is None and not (seen.get("job") or seen.get("refusal"))
-    verdict = look_inside(path, settings) if unseen and look and stat.S_ISREG(look.st_mode) else None
-    return Known(path=path, look=look, inside=inside, turned=turned, verdict=verdict, **seen)
+    rejection = filters_of(settings, root).reject_path(root, name, is_folder=is_folder)
+    is_unseen = rejection is None and job is None and refusal is None
+    return Known(
+        path=path,
+        look=look,
+        inside=name.startswith(root + b"/"),
+        rejection=rejection,
+        verdict=look_inside(path, settings) if is_unseen and look and stat.S_ISREG(look.st_mode) else None,
+        refusal=refusal,
+        job=job,
+        events=events,
+        engine_advice=str((engine or {}).get("advice", "")),
+    )
 
 
 def look_inside(path: bytes, settings: Settings) -> MediaError | None:
-    """Why intake would not take a file that it has not seen yet; None when it would."""
+    """Why intake would refuse a file that it has not seen yet; None when it would admit it."""
     try:
         kind_at(path, max_bytes=settings.work.max_file_bytes)
     except MediaError as error:
         return error
-    except OSError:  # the disk does not give its bytes: nothing is known of them
+    except OSError:  # its bytes cannot be read: nothing is known about them
         return None
     return None
-
-
-def is_inside(path: bytes, settings: Settings) -> bool:
-    return path.startswith(os.fsencode(inbox_root(settings)) + b"/")
-
-
-def engine_advice(state: dict[str, Any] | None) -> str:
-    """What the engine asks people to do; nothing while it can work."""
-    return str((state or {}).get("advice", ""))
 
 
 def look_at(path: bytes) -> os.stat_result | None:
@@ -107,12 +122,13 @@ def look_at(path: bytes) -> os.stat_result | None:
 
 
 def chain(known: Known, settings: Settings) -> Iterator[Step]:
+    """What happened, step by step."""
     missing = known.job.missing_since if known.job and known.look is None else None
-    yield Step("file", file_says(known.look), missing)
+    yield Step("file", file_text(known.look), missing)
     inbox = safe_text(str(settings.inbox_path))
     yield Step("inbox", f"In the inbox {inbox}." if known.inside else f"Not in the inbox {inbox}.")
     if known.inside:
-        yield Step("rules", safe_text(known.turned.reason) if known.turned else "No rule turns its name away.")
+        yield Step("rules", safe_text(known.rejection.reason) if known.rejection else "No rule excludes its name.")
     if known.refusal:
         yield Step("intake", safe_text(f"{sentence_of(known.refusal)} ({known.refusal.code})"), known.refusal.at)
     if known.verdict:
@@ -121,20 +137,24 @@ def chain(known: Known, settings: Settings) -> Iterator[Step]:
         for event in known.events:
             note = f": {event.note}" if event.note else ""
             yield Step(f"job {known.job.id}", safe_text(f"{event.after}{note}"), event.at)
-        yield Step("now", job_says(known.job))
+        yield Step("now", job_text(known.job))
 
 
-def file_says(look: os.stat_result | None) -> str:
+def step_text(step: Step, now: datetime) -> str:
+    return f"{local_time(step.at, now, with_seconds=True)}  {step.text}" if step.at else step.text
+
+
+def file_text(look: os.stat_result | None) -> str:
     if look is None:
-        return "Not there."
-    if turned := reject_mode(look.st_mode):
-        return turned.reason
+        return "It does not exist."
+    if rejection := reject_mode(look.st_mode):
+        return rejection.reason
     if stat.S_ISDIR(look.st_mode):
-        return "A folder; ask about a file in it."
-    return f"There: {size(look.st_size)}, changed {iso_utc(datetime.fromtimestamp(look.st_mtime, UTC))}."
+        return "A folder; give a file in it."
+    return f"It exists: {size(look.st_size)}, modified {local_time(from_mtime_ns(look.st_mtime_ns), utc_now())}."
 
 
-def job_says(job: Job) -> str:
+def job_text(job: Job) -> str:
     tried = f", attempt {job.attempts} of {job.max_attempts}" if job.attempts else ""
     code = f" ({job.reason_code})" if job.reason_code else ""
     reason = f": {job.reason}{code}" if job.reason else ""
@@ -143,10 +163,10 @@ def job_says(job: Job) -> str:
 
 def to_json(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
     refusal = known.refusal
-    return path_words(known.path) | omit_missing(
+    return path_json(known.path) | omit_missing(
         exists=known.look is not None,
         in_inbox=known.inside,
-        chain=[omit_missing(step=step.name, says=step.says, at=step.at and iso_utc(step.at)) for step in steps],
+        chain=[omit_missing(step=step.name, says=step.text, at=step.at and iso_utc(step.at)) for step in steps],
         refusal=refusal
         and omit_missing(
             code=refusal.code,
@@ -163,7 +183,7 @@ def to_json(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
             reason=str(known.verdict),
             detail=known.verdict.detail or None,
         ),
-        job=known.job and job_words(known.job),
-        events=[event_words(event) for event in known.events],
+        job=known.job and job_json(known.job),
+        events=[event_json(event) for event in known.events],
         advice=advice,
     )

@@ -80,7 +80,7 @@ def test_sidecars_of_a_read_only_disk_stand_in_the_home_and_are_not_doubled_late
         f"its folder is not writable, so it was saved at {away}/beach.png.md" in house.ask("why", path.decode()).stdout
     )
     assert f"{away}/beach.png.smolwatch.json" in house.ask("show", path.decode()).stdout
-    assert f"stand below {house.mirror}" in house.ask("status").stdout
+    assert f"they are below {house.mirror}" in house.ask("status").stdout
     make_writable(house.inbox)
     house.store.requeue(house.job(path).id)
     house.work("Dunes.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from cli.lookup import open_library
 from cli.main import smolwatch
+from cli.times import local_time, utc_now
 from config.load import load_settings, prepare_home
 from config.settings import Settings
 from storage.db.database import Database, open_database
@@ -22,6 +25,11 @@ from storage.records import Claim, NewFile, Refusal
 from tests.fakes.clock import FakeClock
 from tests.support.disk_names import can_name
 from tests.support.files import MODEL, RECIPE, description_of, new_file
+
+
+def shown(moment: datetime, *, with_seconds: bool = False) -> str:
+    """As commands show it to people now."""
+    return local_time(moment, utc_now(), with_seconds=with_seconds)
 
 
 @dataclass
@@ -54,7 +62,7 @@ class House:
     def drop(self, name: bytes | str = "beach.jpg", content: bytes = b"waves") -> NewFile:
         """A file in the inbox, as intake would find it. Its path is the real one. Skips where no file can be."""
         text = name.encode() if isinstance(name, str) else name
-        if not can_name(self.inbox, text):
+        if not can_name(self.inbox, os.path.basename(text)):
             pytest.skip("no file can have this name on this disk")
         path = bytes(self.inbox.resolve()) + b"/" + text
         with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes

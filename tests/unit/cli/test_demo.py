@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands.demo import Outcome, check_engine, demo_environment, new_outcomes, program_as_typed, report
-from cli.samples import FOLDER, Sample, drop, shipped_samples
+from cli.samples import FOLDER, Sample, copy_into_inbox, shipped_samples
 from config.errors import ModelUnavailableError
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
@@ -40,7 +40,7 @@ def test_the_samples_show_every_kind_of_motion_and_no_name_tells() -> None:
 def test_a_dropped_sample_is_whole_and_one_that_is_there_is_left(tmp_path: Path) -> None:
     first, second, *_ = shipped_samples()
     (tmp_path / first.name).write_bytes(b"mine")
-    drop([first, second], tmp_path)
+    copy_into_inbox([first, second], tmp_path)
     assert (tmp_path / first.name).read_bytes() == b"mine"
     assert (tmp_path / second.name).read_bytes() == second.file.read_bytes()
 
@@ -49,7 +49,7 @@ def test_only_exact_captions_are_true(samples: list[Sample], capsys: pytest.Capt
     outcomes = {"a.jpg": Outcome("A red star.", 1.5), "b.jpg": Outcome("A red star.", 0.5)}
     assert report(samples, outcomes) == 1
     shown = capsys.readouterr().out
-    assert "drawn was: A blue star." in shown
+    assert "drawn: A blue star." in shown
     assert "1 of 2 captions are true." in shown
 
 

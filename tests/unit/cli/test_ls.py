@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 from sqlalchemy import event
 
-from cli.render import job_words
+from cli.render import job_json
 from storage.lifecycle import Cause
 from storage.records import Refusal
 from tests.support.files import description_of, new_file
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import House, shown
 
 
 def test_jobs_are_listed_newest_first_with_caption_or_reason(house: House) -> None:
@@ -62,7 +62,7 @@ def test_the_document_has_stable_keys(house: House) -> None:
     assert (job["state"], job["caption"]) == ("done", "A lighthouse.")
 
 
-def test_each_job_is_told_in_the_words_of_show_whatever_became_of_it(house: House) -> None:
+def test_each_job_has_the_keys_of_show_in_every_state(house: House) -> None:
     for number, name in enumerate([b"done.jpg", b"bad\xff\n.jpg", b"published.jpg", b"failed.jpg", b"waits.jpg"]):
         house.queue(name, b"%d" % number)
     done, odd, published, failed, waits = (house.claim() for _ in range(5))
@@ -80,14 +80,14 @@ def test_each_job_is_told_in_the_words_of_show_whatever_became_of_it(house: Hous
     house.queue(b"queued.jpg", b"new")
     with house.reading() as library:
         expected = [
-            job_words(job) | ({"caption": said.answers["caption"]} if (said := library.description(job.id)) else {})
+            job_json(job) | ({"caption": said.answers["caption"]} if (said := library.description(job.id)) else {})
             for job in library.jobs()
         ]
     assert len(expected) == 6
     assert house.ask("ls", "--json").stdout == json.dumps(expected, indent=2) + "\n"
 
 
-def test_a_list_costs_the_same_few_questions_however_long_it_is(house: House) -> None:
+def test_a_list_costs_the_same_few_queries_however_long_it_is(house: House) -> None:
     for number in range(20):
         house.describe(f"{number}.jpg", b"%d" % number)
     asked: list[int] = []
@@ -152,7 +152,7 @@ def test_a_name_is_never_taken_for_an_option(house: House) -> None:
     assert " ./-rf " in house.ask("ls").stdout
 
 
-def test_what_the_model_says_is_neutral_too(house: House) -> None:
+def test_the_models_text_is_neutral_too(house: House) -> None:
     house.describe(caption="\x1b]0;owned\x07 [link]\nnext")
     shown = house.ask("ls").stdout
     assert r"\x1b]0;owned\x07 [link]\x0anext" in shown
@@ -228,10 +228,24 @@ def test_a_home_with_foreign_files_alone_says_where_they_are_listed(house: House
     assert "1 file was not taken: smolwatch ls --state skipped" in result.stderr
 
 
-def test_a_file_that_is_gone_is_told_as_gone(house: House) -> None:
+def test_a_file_that_is_gone_is_listed_as_gone(house: House) -> None:
     house.describe()
     house.describe("sea.jpg", b"sea", "A sea.")
     house.store.presence.mark_missing([bytes((house.inbox / "beach.jpg").resolve())])
     there, gone = house.ask("ls").stdout.splitlines()[-2:]
-    assert "Gone since 2026-11-24T09:00:00Z; its description is kept. A beach." in gone
+    assert f"Gone since {shown(house.clock.now())}; its description is kept. A beach." in gone
     assert "Gone" not in there
+
+
+def test_what_was_finished_last_comes_first(house: House) -> None:
+    first, second = house.queue("first.jpg", b"1"), house.queue("second.jpg", b"2")
+    claims = {claim.job.id: claim for claim in (house.claim(), house.claim())}
+    house.clock.advance(10)
+    house.store.fail(claims[second], code="unreadable", reason="Damaged.", cause=Cause.INPUT)
+    house.clock.advance(10)
+    house.store.fail(claims[first], code="unreadable", reason="Damaged.", cause=Cause.INPUT)
+    house.clock.advance(-5)
+    third = house.queue("third.jpg", b"3")
+    for limit in ("50", "2"):
+        found = json.loads(house.ask("ls", "--json", "-n", limit).stdout)
+        assert [job["id"] for job in found] == [first, third, second][: int(limit)]

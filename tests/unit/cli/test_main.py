@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "near"), [("staus", "status"), ("lst", "ls"), ("doktor", "doctor"), ("rerty", "retry")]
+)
+def test_a_near_command_is_suggested(typed: str, near: str) -> None:
+    result = CliRunner().invoke(smolwatch, [typed])
+    assert result.exit_code == 2
+    assert f"No such command '{typed}'." in result.stderr
+    assert "Did you mean" in result.stderr and f"'{near}'" in result.stderr
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (SmolwatchError("x"), 1),
@@ -105,7 +116,23 @@ def test_an_error_names_no_more_than_safe_text() -> None:
     assert r"\x1b[31mred\u202e" in result.stderr
 
 
-def test_what_nobody_foresaw_points_to_the_log_and_hides_the_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", b"/etc/\xff\n"), r"Permission denied: /etc/\xff\x0a"),
+        (PermissionError(errno.EPERM, "Operation not permitted"), "Permission denied."),
+        (OSError(errno.ENOSPC, "No space left on device", "/mnt/a.db"), "The disk of /mnt/a.db is full."),
+        (
+            OSError(errno.EIO, "Input/output error", b"/mnt/a"),
+            "unexpected error: OSError: [Errno 5] Input/output error: '/mnt/a'",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence_with_the_path_as_text(error: OSError, sentence: str) -> None:
+    assert outcome(error).stderr.splitlines()[0] == f"smolwatch: {sentence}"
+
+
+def test_an_unexpected_error_points_to_the_log_and_hides_the_traceback(tmp_path: Path) -> None:
     result = outcome(ZeroDivisionError("by nought"), "--home", str(tmp_path))
     assert "ZeroDivisionError: by nought" in result.stderr
     assert str(tmp_path / "logs" / "smolwatch.log") in result.stderr
@@ -145,7 +172,7 @@ def test_an_empty_home_is_wrong_usage_and_not_the_current_folder() -> None:
     assert "The name is empty" in result.stderr
 
 
-def test_the_version_is_said_installed_or_not() -> None:
+def test_the_version_is_shown_installed_or_not() -> None:
     result = CliRunner().invoke(smolwatch, ["--version"], catch_exceptions=False)
     assert result.exit_code == 0
     assert result.stdout.startswith("smolwatch")

@@ -58,7 +58,7 @@ def test_a_file_that_is_done_is_described_anew(house: House) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("1", "--failed")])
-def test_either_names_or_all_must_be_said(house: House, arguments: tuple[str, ...]) -> None:
+def test_either_files_or_failed_must_be_given(house: House, arguments: tuple[str, ...]) -> None:
     failed(house, "a.jpg")
     assert house.ask("retry", *arguments).exit_code == 2
 
@@ -68,7 +68,7 @@ def test_no_database_is_made_for_a_retry(house: House) -> None:
     assert not house.settings.database_file.exists()
 
 
-def test_without_a_daemon_it_says_how_to_start_one(house: House) -> None:
+def test_without_a_daemon_retry_shows_how_to_start_one(house: House) -> None:
     assert "smolwatch run" in house.ask("retry", str(failed(house, "a.jpg"))).stderr
 
 

@@ -12,7 +12,7 @@ def break_settings(house: House) -> None:
 
 
 @pytest.mark.parametrize(("launcher", "code"), [("launchd", 0), ("systemd", 78)])
-def test_what_a_new_start_would_only_meet_again_is_final_for_the_launcher_and_its_reason_kept(
+def test_a_permanent_error_is_final_for_the_launcher_and_its_reason_kept(
     house: House, launcher: str, code: int
 ) -> None:
     break_settings(house)
@@ -24,13 +24,13 @@ def test_what_a_new_start_would_only_meet_again_is_final_for_the_launcher_and_it
     assert (found.exit_code, "model.engine" in found.reason) == (78, True)
 
 
-def test_in_a_terminal_the_same_is_an_error_and_leaves_nothing(house: House) -> None:
+def test_in_a_terminal_a_wrong_setting_is_an_error_and_leaves_nothing(house: House) -> None:
     break_settings(house)
     assert house.ask("run").exit_code == 78
     assert read_failure(house.settings.home) is None
 
 
-def test_a_second_daemon_under_launchd_ends_well_and_says_whose_the_home_is(house: House) -> None:
+def test_a_second_daemon_under_launchd_ends_with_0_and_names_the_first(house: House) -> None:
     with HomeLock(house.settings.lock_file):
         result = house.ask("run", "--launched-by", "launchd")
     assert result.exit_code == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from storage.description import Quality
 from storage.lifecycle import Cause
 from storage.sidecars import writer
 from storage.sidecars.mirror import mirror_path
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import House, shown
 
 
 def test_a_job_is_meant_by_number_or_path(house: House) -> None:
@@ -70,14 +71,14 @@ def test_a_failed_file_shows_its_reason(house: House) -> None:
     assert shown["job"]["reason_code"] == "unreadable"
 
 
-def test_what_the_model_says_is_neutral(house: House) -> None:
+def test_the_models_text_is_neutral(house: House) -> None:
     number = house.describe(caption="\x1b[31m\u202e<script>")
     shown = house.ask("show", str(number)).stdout
     assert not set(shown) & set("\x1b\u202e")
     assert r"\x1b[31m\u202e<script>" in shown
 
 
-def test_a_suspect_answer_is_called_so_in_words_and_a_good_one_is_not_spoken_of(house: House) -> None:
+def test_a_suspect_answer_is_explained_and_a_good_one_has_no_line(house: House) -> None:
     doubt = Quality(verdict="suspect", reasons=("caption: loop", "summary: cut-off"))
     number = house.describe(caption="A car, a car, a car", quality=doubt)
     assert "suspect: the caption repeats itself; the summary breaks off" in house.ask("show", str(number)).stdout
@@ -99,7 +100,7 @@ def test_undecodable_names_are_exact_for_programs(house: House) -> None:
     assert "path_b64" in job
 
 
-def test_the_sidecars_are_named_where_they_stand(house: House) -> None:
+def test_the_sidecars_are_shown_where_they_are(house: House) -> None:
     number = house.describe()
     with house.reading() as library:
         description = library.description(number)
@@ -131,10 +132,20 @@ def test_the_half_of_a_live_photo_that_is_set_aside_shows_the_description_of_the
     assert "other half" not in house.ask("show", str(picture)).stdout
 
 
-def test_a_file_that_is_gone_is_told_as_gone_with_its_description(house: House) -> None:
+def test_a_file_that_is_gone_is_shown_as_gone_with_its_description(house: House) -> None:
     number = house.describe()
     house.store.presence.mark_missing([bytes((house.inbox / "beach.jpg").resolve())])
     told = house.ask("show", str(number)).stdout
-    assert "Gone since 2026-11-24T09:00:00Z; its description is kept" in told
+    assert f"Gone since {shown(house.clock.now())}; its description is kept" in told
+    assert f"finished  {shown(house.clock.now())}" in told
     assert "A beach." in told
     assert json.loads(house.ask("show", str(number), "--json").stdout)["job"]["missing_since"] == "2026-11-24T09:00:00Z"
+
+
+def test_times_are_local_with_how_long_ago(house: House) -> None:
+    house.clock.set_wall(datetime.now(UTC) - timedelta(minutes=3))
+    number = house.describe()
+    told = house.ask("show", str(number)).stdout
+    assert f"queued    {shown(house.clock.now())} (3 min ago)" in told
+    assert f"finished  {shown(house.clock.now())} (3 min ago)" in told
+    assert "3 min ago" in house.ask("ls").stdout

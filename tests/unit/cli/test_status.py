@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +15,12 @@ from daemon.service.start_failure import write_failure
 from storage.lifecycle import JobState
 from storage.records import Refusal
 from tests.support.files import MODEL, RECIPE, description_of
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import House, shown
 
 KEYS = {
+    "schema",
+    "log",
+    "files",
     "home",
     "inbox",
     "database",
@@ -41,7 +47,7 @@ def line(house: House, name: str) -> str:
     return next(line for line in house.ask("status").stdout.splitlines() if line.startswith(name))
 
 
-def test_before_the_first_start_it_says_how_to_start(house: House) -> None:
+def test_before_the_first_start_status_shows_how_to_start(house: House) -> None:
     result = house.ask("status")
     assert result.exit_code == 4
     assert "not running. Start it with: smolwatch run" in result.stdout
@@ -72,28 +78,28 @@ def test_an_inbox_that_cannot_be_one_or_is_missing_is_shown_without_a_daemon_too
     assert text in told(house)["inbox_error"]
 
 
-def test_without_a_daemon_everything_is_still_told(house: House) -> None:
+def test_without_a_daemon_the_counts_and_the_speed_are_shown(house: House) -> None:
     house.describe()
     house.queue("next.jpg", b"next")
     result = house.ask("status")
     assert result.exit_code == 4
-    assert "queued 1 · done 1" in result.stdout
+    assert "1 done · 1 waiting" in result.stdout
     assert "image 2.6 s" in result.stdout
 
 
-def test_a_running_daemon_is_told_with_its_process(house: House) -> None:
+def test_a_running_daemon_is_shown_with_its_process(house: House) -> None:
     started = {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"}
     house.store.set_state("daemon", started)
     with HomeLock(house.settings.lock_file):
         result = house.ask("status")
         document = told(house)
     assert result.exit_code == 0
-    assert f"running, process {os.getpid()}, since 2026-11-24T09:00:00Z" in result.stdout
+    assert f"running, process {os.getpid()}, since {shown(house.clock.now())}" in result.stdout
     assert (document["daemon"]["running"], document["daemon"]["pid"]) == (True, os.getpid())
     assert set(document) == KEYS
 
 
-def test_trouble_with_the_database_is_told_while_the_daemon_runs(house: House) -> None:
+def test_trouble_with_the_database_is_shown_while_the_daemon_runs(house: House) -> None:
     house.describe()
     with HomeLock(house.settings.lock_file) as lock:
         assert "\ntrouble" not in house.ask("status").stdout
@@ -103,7 +109,7 @@ def test_trouble_with_the_database_is_told_while_the_daemon_runs(house: House) -
     assert "Disk full" not in house.ask("status").stdout
 
 
-def test_what_a_dead_daemon_said_of_itself_is_not_believed(house: House) -> None:
+def test_the_state_of_a_dead_daemon_is_ignored(house: House) -> None:
     house.store.set_state("daemon", {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"})
     house.store.set_state("engine", READY)
     assert told(house)["daemon"] == {"running": False}
@@ -111,13 +117,13 @@ def test_what_a_dead_daemon_said_of_itself_is_not_believed(house: House) -> None
     assert "not loaded" in line(house, "model")
 
 
-def test_missing_weights_are_told_with_what_to_type(house: House) -> None:
+def test_missing_weights_are_shown_with_what_to_type(house: House) -> None:
     advice = "Fetch them with: smolwatch model pull"
     house.store.set_state("engine", {"state": "unavailable", "reason": "No weights here.", "advice": advice})
     with HomeLock(house.settings.lock_file):
         assert line(house, "model").endswith("unavailable. No weights here. Fetch them with: smolwatch model pull")
         assert told(house)["engine"]["advice"] == advice
-    assert "when it last ran: unavailable" in line(house, "model")
+    assert "in the last run: unavailable" in line(house, "model")
 
 
 def test_a_ready_model_is_named_with_where_it_runs(house: House) -> None:
@@ -126,14 +132,14 @@ def test_a_ready_model_is_named_with_where_it_runs(house: House) -> None:
         assert line(house, "model").endswith("smolwatch-demo on cpu, float32, balanced detail")
 
 
-def test_a_model_that_is_not_loaded_since_nothing_waits_is_no_fault(house: House) -> None:
+def test_a_model_that_is_unloaded_because_no_file_waits_is_idle(house: House) -> None:
     house.store.set_state("engine", {"state": "idle", "model": "smolwatch-demo"})
     with HomeLock(house.settings.lock_file):
         assert line(house, "model").endswith("idle: smolwatch-demo is loaded with the next file")
         assert told(house)["engine"]["state"] == "idle"
 
 
-def test_power_is_told_while_there_is_work_alone(house: House) -> None:
+def test_power_is_shown_only_while_there_is_work(house: House) -> None:
     """Without work nobody looks at it: what was said last may be over."""
     house.store.set_state("power", {"pace": "paused", "reason": "Paused until the machine has cooled down."})
     with HomeLock(house.settings.lock_file):
@@ -142,7 +148,7 @@ def test_power_is_told_while_there_is_work_alone(house: House) -> None:
         assert line(house, "power").startswith("power   Paused until the machine has cooled down.")
 
 
-def test_what_the_engine_decided_is_told_while_it_runs(house: House) -> None:
+def test_the_engines_notes_are_shown_while_it_runs(house: House) -> None:
     house.store.set_state("engine", READY | {"notes": ["Threads: 2; measured."]})
     with HomeLock(house.settings.lock_file):
         assert line(house, "note") == "note    Threads: 2; measured."
@@ -150,7 +156,7 @@ def test_what_the_engine_decided_is_told_while_it_runs(house: House) -> None:
     assert "Threads" not in house.ask("status").stdout
 
 
-def test_the_inbox_tells_its_trouble(house: House) -> None:
+def test_a_problem_of_the_inbox_is_shown(house: House) -> None:
     house.store.set_state("intake", {"problem": "inbox missing", "advice": ""})
     with HomeLock(house.settings.lock_file):
         assert "(inbox missing)" in line(house, "inbox")
@@ -160,21 +166,21 @@ def test_the_jobs_under_way_are_named_safely(house: House) -> None:
     number = house.queue(b"\x1b[2Jbeach.jpg")
     house.claim()
     with HomeLock(house.settings.lock_file):
-        assert rf"\x1b[2Jbeach.jpg (job {number}, attempt 1, since 2026-11-24T09:00:00Z)" in line(house, "now")
+        assert rf"\x1b[2Jbeach.jpg (job {number}, started {shown(house.clock.now())})" in line(house, "now")
         (job,) = told(house)["current"]
     assert job["id"] == number
     assert told(house)["current"] == [], "what a dead daemon had under way is under way no more"
 
 
-def test_why_a_service_would_not_start_is_told_until_a_daemon_runs(house: House) -> None:
+def test_why_a_service_did_not_start_is_shown_until_a_daemon_runs(house: House) -> None:
     write_failure(house.settings.home, ConfigError("model.engine is wrong."), "2026-11-24T09:15:02Z")
-    assert "The service would not start it: model.engine is wrong." in line(house, "daemon")
+    assert "The service did not start it: model.engine is wrong." in line(house, "daemon")
     assert told(house)["daemon"] == {"running": False, "refused": "model.engine is wrong."}
     with HomeLock(house.settings.lock_file):
-        assert "would not start" not in line(house, "daemon")
+        assert "did not start" not in line(house, "daemon")
 
 
-def test_sidecars_that_do_not_stand_beside_their_files_are_told(house: House) -> None:
+def test_sidecars_that_are_not_beside_their_files_are_shown(house: House) -> None:
     assert not any(said.startswith("sidecars") for said in house.ask("status").stdout.splitlines())
     file = house.drop()
     house.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
@@ -184,8 +190,8 @@ def test_sidecars_that_do_not_stand_beside_their_files_are_told(house: House) ->
     house.store.postpone(claim, code="disk-full", reason=reason, not_before=house.clock.now())
     (house.settings.sidecar_folder / "inbox").mkdir(parents=True)
     assert line(house, "sidecars").split(maxsplit=1)[1] == (
-        "1 waiting, and tried again by itself. Sidecars pending. The disk is full: /inbox. "
-        f"Those of folders that cannot be written stand below {house.settings.sidecar_folder}."
+        "1 not written yet, retried automatically. Sidecars pending. The disk is full: /inbox. "
+        f"For folders that cannot be written, they are below {house.settings.sidecar_folder}."
     )
     assert told(house)["sidecars"] == {
         "pending": 1,
@@ -218,5 +224,53 @@ def test_what_was_not_taken_is_counted_in_the_users_words(house: House) -> None:
     for code in ("not-downloaded", "live-photo"):
         house.store.refuse(Refusal(path=code.encode(), code=code, reason="Waiting.", at=house.clock.now()))
     assert line(house, "not taken") == "not taken  6: 3 songs, 2 PDF documents, 1 text file"
-    assert line(house, "waiting") == "waiting    1: 1 not downloaded"
+    assert line(house, "not ready") == "not ready  1: 1 not downloaded"
     assert told(house)["not_taken"] == {"count": 6, "kinds": counts, "waiting": {"not-downloaded": 1}}
+
+
+def test_a_file_is_counted_once_however_often_it_was_described(house: House) -> None:
+    number = house.describe()
+    house.describe("other.jpg", b"other")
+    house.store.requeue(number)
+    assert told(house)["jobs"] == {str(state): 0 for state in JobState} | {"done": 2, "queued": 1}
+    assert told(house)["files"] == {"done": 1, "waiting": 1, "failed": 0, "skipped": 0, "gone": 0}
+    assert line(house, "files") == "files   1 done · 1 waiting"
+
+
+def test_three_jobs_under_way_are_named_and_the_others_counted(house: House) -> None:
+    for number in range(5):
+        house.queue(f"{number}.jpg", bytes([number]))
+        house.claim()
+    with HomeLock(house.settings.lock_file):
+        shown = house.ask("status").stdout.splitlines()
+        assert len(told(house)["current"]) == 5
+    names = [line.split()[1] for line in shown if line.startswith("now")]
+    assert names == ["4.jpg", "3.jpg", "2.jpg"]
+    assert "        and 2 more" in shown
+
+
+def test_while_work_is_under_way_the_speed_and_the_time_left_are_shown(house: House) -> None:
+    for seconds in range(60, -1, -10):
+        house.clock.set_wall(datetime.now(UTC) - timedelta(seconds=seconds))
+        house.describe(f"{seconds}.jpg", b"%d" % seconds)
+    assert "many at once" in line(house, "speed")
+    for number in range(12):
+        house.queue(f"next{number}.jpg", b"next %d" % number)
+    with HomeLock(house.settings.lock_file):
+        assert re.fullmatch(r"speed +[56]\.\d files a minute · about 2 min left", line(house, "speed"))
+        speed = told(house)["speed"]
+    assert speed["files_per_minute"] == pytest.approx(6, abs=0.6)
+    assert speed["seconds_left"] == pytest.approx(120, abs=15)
+    assert speed["seconds"] == {"image": 2.6}
+
+
+def test_the_log_and_the_inbox_that_the_daemon_watches_are_named(house: House, tmp_path: Path) -> None:
+    assert line(house, "log") == f"log     {house.settings.log_folder / 'smolwatch.log'}"
+    house.store.set_state("daemon", {"inbox": "/elsewhere"})
+    assert told(house)["inbox"] == str(house.inbox)
+    with HomeLock(house.settings.lock_file):
+        assert told(house)["inbox"] == "/elsewhere"
+
+
+def test_the_document_has_a_schema_number(house: House) -> None:
+    assert told(house)["schema"] == 1

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from cli.advice import PATIENCE
+from cli.advice import RETRIED
 from config.load import load_settings, prepare_home
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
 from storage.records import Refusal
 from tests.support.intake_home import PNG
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import House, shown
 
 
 def asked(house: House, path: str) -> dict[str, Any]:
@@ -33,11 +33,12 @@ def refused(house: House, name: str, code: str, reason: str, kind: str | None = 
     house.store.refuse(Refusal(path=path, code=code, reason=reason, kind=kind, at=house.clock.now()))
 
 
-def test_a_refusal_is_told_with_code_reason_and_time(house: House) -> None:
+def test_a_refusal_is_shown_with_code_reason_and_time(house: House) -> None:
     refused(house, "notes.txt", "not-allowed", "Not a picture or video that smolwatch knows.")
     result = house.ask("why", str(house.inbox / "notes.txt"))
     assert result.exit_code == 0
-    assert "2026-11-24T09:00:00Z  Not a picture or video that smolwatch knows. (not-allowed)" in result.stdout
+    moment = shown(house.clock.now(), with_seconds=True)
+    assert f"{moment}  Not a picture or video that smolwatch knows. (not-allowed)" in result.stdout
     told = asked(house, str(house.inbox / "notes.txt"))
     assert told["refusal"] == {
         "code": "not-allowed",
@@ -46,7 +47,7 @@ def test_a_refusal_is_told_with_code_reason_and_time(house: House) -> None:
     }
 
 
-def test_a_failed_job_is_told_arrow_by_arrow_with_what_to_do(house: House) -> None:
+def test_a_failed_job_is_shown_event_by_event_with_what_to_do(house: House) -> None:
     number = house.queue()
     house.clock.advance(60)
     house.store.fail(house.claim(), code="unreadable", reason="The file is damaged.", cause=Cause.INPUT)
@@ -81,14 +82,16 @@ def test_a_waiting_file_names_the_missing_weights(house: House) -> None:
         assert advice in asked(house, str(house.inbox / "beach.jpg"))["advice"]
 
 
-def test_a_postponed_file_tells_its_next_try(house: House) -> None:
+def test_a_postponed_file_shows_its_next_try(house: House) -> None:
     house.queue()
     claim = house.claim()
     later = house.clock.now().replace(hour=10, second=0)
     house.store.retry_later(claim, code="decoder-hung", reason="Too slow.", cause=Cause.TRANSIENT, not_before=later)
     with HomeLock(house.settings.lock_file):
         told = asked(house, str(house.inbox / "beach.jpg"))
-    assert "2026-11-24T10:00:00Z" in told["advice"]
+    assert told["advice"] == "No action needed: it is retried after 2026-11-24T10:00:00Z."
+    with HomeLock(house.settings.lock_file):
+        assert f"it is retried after {shown(later)}" in house.ask("why", "beach.jpg").stdout
     assert told["job"]["not_before"] == "2026-11-24T10:00:00Z"
 
 
@@ -116,7 +119,7 @@ def test_a_file_elsewhere_is_not_in_the_inbox(house: House, tmp_path: Path) -> N
     assert str(house.inbox) in told["advice"]
 
 
-def test_a_link_is_told_apart_from_what_it_leads_to(house: House) -> None:
+def test_a_link_is_distinguished_from_its_target(house: House) -> None:
     house.drop("real.jpg")
     (house.inbox / "link.jpg").symlink_to(house.inbox / "real.jpg")
     told = asked(house, str(house.inbox / "link.jpg"))
@@ -132,7 +135,7 @@ def test_an_unseen_file_waits_for_a_daemon_or_the_sweep(house: House) -> None:
         assert "300 s" in asked(house, str(house.inbox / "new.jpg"))["advice"]
 
 
-def test_before_the_first_start_the_disk_still_has_its_say(house: House) -> None:
+def test_before_the_first_start_the_disk_is_still_read(house: House) -> None:
     house.drop("new.jpg", PNG)
     assert not house.settings.database_file.exists()
     told = asked(house, str(house.inbox / "new.jpg"))
@@ -145,7 +148,7 @@ def test_a_file_that_left_is_still_known(house: House) -> None:
     (house.inbox / "beach.jpg").unlink()
     told = asked(house, str(house.inbox / "beach.jpg"))
     assert told["exists"] is False
-    assert says(told)["file"] == "Not there."
+    assert says(told)["file"] == "It does not exist."
     assert told["advice"] == "It is gone; its description is kept: smolwatch show 1"
 
 
@@ -182,7 +185,7 @@ def test_a_file_that_is_not_downloaded_is_known_by_its_own_name(house: House) ->
     assert "download" in told["advice"]
 
 
-def test_a_job_that_waits_for_the_machine_says_what_to_see_to(house: House) -> None:
+def test_a_job_that_waits_for_the_machine_shows_what_to_fix(house: House) -> None:
     house.queue()
     later = house.clock.now() + timedelta(seconds=60)
     reason = "Reading the file is not permitted. Check its permissions."
@@ -190,7 +193,7 @@ def test_a_job_that_waits_for_the_machine_says_what_to_see_to(house: House) -> N
     with HomeLock(house.settings.lock_file):
         told = asked(house, str(house.inbox / "beach.jpg"))
     assert reason in says(told)["now"]
-    assert told["advice"] == "See to what its reason says; it is tried again by itself after 2026-11-24T09:01:00Z."
+    assert told["advice"] == "Fix what its reason names; it is retried automatically after 2026-11-24T09:01:00Z."
 
 
 def test_a_foreign_file_is_named_with_what_can_be_done_about_it(house: House) -> None:
@@ -217,7 +220,7 @@ def test_a_foreign_file_that_no_daemon_has_seen_is_named_too(house: House, tmp_p
         ("unreadable", "The file is empty.", "Copy the file into the inbox again; it is picked up automatically."),
         ("too-large", "The file is too large.", "Put a smaller copy into the inbox"),
         ("not-allowed", "", "If it is a picture or a video, save it as JPEG, PNG or MP4 in the inbox."),
-        ("live-photo", "The other half of a Live Photo.", "Nothing needs doing"),
+        ("live-photo", "The other half of a Live Photo.", "No action needed"),
         ("being-written", "Waiting: the file is still being written.", "start it with: smolwatch run"),
         ("no-access", "Not permitted. Check the permissions.", "start it with: smolwatch run"),
     ],
@@ -230,20 +233,20 @@ def test_advice_is_what_can_help(house: House, code: str, reason: str, advice: s
     assert "retry" not in told
 
 
-def test_what_waits_under_a_daemon_says_when_it_is_looked_at_again(house: House) -> None:
+def test_a_file_that_waits_shows_when_it_is_retried(house: House) -> None:
     refused(house, "kept.jpg", "no-access", "Not permitted. Check the permissions.")
     refused(house, "new.jpg", "being-written", "Waiting: the file is still being written.")
     with HomeLock(house.settings.lock_file):
         assert "within 300 s" in asked(house, str(house.inbox / "kept.jpg"))["advice"]
-        assert asked(house, str(house.inbox / "new.jpg"))["advice"] == PATIENCE
+        assert asked(house, str(house.inbox / "new.jpg"))["advice"] == RETRIED
 
 
 @pytest.mark.parametrize(
     ("code", "advice", "helps"),
     [
-        ("decoder-hung", "Try it again with: smolwatch retry 1", True),
+        ("decoder-hung", "To try it again: smolwatch retry 1", True),
         ("out-of-memory", "smolwatch retry 1", True),
-        ("unreadable", "Put an undamaged copy in its place", False),
+        ("unreadable", "Replace it with an undamaged copy", False),
     ],
 )
 def test_a_retry_is_advised_where_it_can_help(house: House, code: str, advice: str, helps: bool) -> None:
@@ -264,23 +267,23 @@ def test_a_skipped_file_is_not_to_be_retried(house: House, code: str) -> None:
     assert "avformat" not in house.ask("why", str(house.inbox / "beach.jpg")).stdout
 
 
-def test_a_file_that_was_replaced_by_a_foreign_one_is_told_as_it_is_now(house: House) -> None:
+def test_a_file_that_was_replaced_by_a_foreign_one_is_explained_as_it_is_now(house: House) -> None:
     house.describe()
     refused(house, "beach.jpg", "not-allowed", "", kind="psd")
     assert asked(house, str(house.inbox / "beach.jpg"))["advice"] == "Export it as JPEG or PNG into the inbox."
 
 
-def test_what_is_gone_has_nothing_done_about_it(house: House) -> None:
+def test_a_file_that_is_gone_needs_no_action(house: House) -> None:
     refused(house, "song.mp3", "not-allowed", "", kind="mp3")
     house.queue()
     for name in ("song.mp3", "beach.jpg"):
         (house.inbox / name).unlink()
-    assert asked(house, str(house.inbox / "song.mp3"))["advice"] == "It is gone; nothing needs doing."
-    gone = "It is gone; to have it described, put it back into the inbox."
+    assert asked(house, str(house.inbox / "song.mp3"))["advice"] == "It is gone; no action needed."
+    gone = "It is gone; to describe it, put it back into the inbox."
     assert asked(house, str(house.inbox / "beach.jpg"))["advice"] == gone
 
 
-def test_a_missing_inbox_is_told_before_its_files(house: House) -> None:
+def test_a_missing_inbox_is_explained_before_its_files(house: House) -> None:
     house.describe()
     shutil.rmtree(house.inbox)
     assert asked(house, str(house.inbox / "beach.jpg"))["advice"].startswith("The whole inbox is missing")
@@ -291,15 +294,16 @@ def test_the_half_of_a_live_photo_that_is_set_aside_names_the_other(house: House
     picture = house.inbox.resolve() / "IMG_1.HEIC"
     told = asked(house, str(house.inbox / "IMG_1.MOV"))
     assert "It is the moving half of a Live Photo" in says(told)["intake"]
-    assert told["advice"] == f"Its description is read with: smolwatch show {picture}"
+    assert told["advice"] == f"To read its description: smolwatch show {picture}"
     assert told["refusal"]["partner"] == str(picture)
 
 
-def test_a_described_file_that_is_gone_is_told_as_gone(house: House) -> None:
+def test_a_described_file_that_is_gone_keeps_its_description(house: House) -> None:
     number = house.describe()
     path = house.inbox / "beach.jpg"
     path.unlink()
     assert asked(house, str(path))["advice"] == f"It is gone; its description is kept: smolwatch show {number}"
     house.store.presence.mark_missing([bytes(path.resolve())])
-    assert says(asked(house, str(path)))["file"] == "Not there."
-    assert "2026-11-24T09:00:00Z  Not there." in house.ask("why", str(path)).stdout
+    assert says(asked(house, str(path)))["file"] == "It does not exist."
+    gone = f"{shown(house.clock.now(), with_seconds=True)}  It does not exist."
+    assert gone in house.ask("why", str(path)).stdout
