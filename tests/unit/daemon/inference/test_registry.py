@@ -10,16 +10,11 @@ from typing import get_args
 
 import pytest
 
-from cli.commands.bench import (
-    settings_for,
-)
 from config.errors import ModelUnavailableError
 from config.settings import ModelSettings
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.registry import ENGINES, check_weights, engine_entry, make_engine, model_key
-from tests.unit.daemon.inference.weights.test_sources import (
-    put_checkpoint,
-)
+from tests.unit.daemon.inference.weights.test_sources import cache, put_checkpoint, settings_for  # noqa: F401
 
 
 def test_every_engine_that_the_settings_allow_is_registered_under_its_name() -> None:

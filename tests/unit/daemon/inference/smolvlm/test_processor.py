@@ -169,9 +169,9 @@ def test_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
         Processor.from_folder(folder, detail="fast")
 
 
-def test_a_tokenizer_that_numbers_the_image_token_otherwise_is_refused() -> None:
+def test_a_tokenizer_with_another_id_for_the_image_token_is_refused() -> None:
     plan = replace(PLAN, image_id=7)
-    with pytest.raises(ModelUnavailableError, match=r"tokenizer\.json numbers <image> otherwise"):
+    with pytest.raises(ModelUnavailableError, match=r"tokenizer\.json gives <image> another id"):
         read_tokenizer(REAL_FILES, plan)
 
 

@@ -25,7 +25,7 @@ from daemon.inference.weights.sources import (
 )
 
 
-def asking_for(**chosen: object) -> Settings:
+def settings_for(**chosen: object) -> Settings:
     return Settings(home=Path("/home"), model=ModelSettings.model_validate(chosen))
 
 
@@ -46,15 +46,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_folder_is_found_under_its_name_and_a_digest(tmp_path: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
-    found = find_model(asking_for(id=str(folder)))
+    found = find_model(settings_for(id=str(folder)))
     assert (found.path, found.id, found.bytes) == (folder, "mine", 7)
     assert len(found.revision) == 12
-    assert model_key(asking_for(id=str(folder))) == f"mine@{found.revision}"
+    assert model_key(settings_for(id=str(folder))) == f"mine@{found.revision}"
 
 
 def test_other_weights_in_a_folder_are_another_revision(tmp_path: Path) -> None:
     keys = {
-        model_key(asking_for(id=str(put_checkpoint(tmp_path / str(n) / "mine", weights))))
+        model_key(settings_for(id=str(put_checkpoint(tmp_path / str(n) / "mine", weights))))
         for n, weights in enumerate((b"weights", b"WEIGHTS", b"weights!"))
     }
     assert len(keys) == 3
@@ -65,29 +65,29 @@ def test_what_a_folder_lacks_is_named(tmp_path: Path, name: str) -> None:
     folder = put_checkpoint(tmp_path / "mine")
     (folder / name).unlink()
     with pytest.raises(ModelUnavailableError, match=f"mine lacks {name}") as caught:
-        find_model(asking_for(id=str(folder)))
+        find_model(settings_for(id=str(folder)))
     assert "model.id" in caught.value.advice
-    assert model_key(asking_for(id=str(folder))) == "mine@absent"
+    assert model_key(settings_for(id=str(folder))) == "mine@absent"
 
 
 def test_sharded_weights_are_weights(tmp_path: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
     (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
     (folder / "model.safetensors.index.json").write_text("{}")
-    assert find_model(asking_for(id=str(folder))).bytes == 7
+    assert find_model(settings_for(id=str(folder))).bytes == 7
 
 
 def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
     with pytest.raises(UnknownModelError, match=r"There is no folder .*nowhere"):
-        find_model(asking_for(id=str(tmp_path / "nowhere")))
+        find_model(settings_for(id=str(tmp_path / "nowhere")))
     with pytest.raises(UnknownModelError, match=r"There is no folder \./nowhere/at-all\."):
-        pull(asking_for(id="./nowhere/at-all"), lambda *_: None)
+        pull(settings_for(id="./nowhere/at-all"), lambda *_: None)
 
 
 def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     with pytest.raises(UnknownModelError, match=r"model\.safetensors is not a folder\."):
-        find_model(asking_for(id=str(tmp_path / "model.safetensors")))
+        find_model(settings_for(id=str(tmp_path / "model.safetensors")))
 
 
 @pytest.mark.parametrize(
@@ -98,36 +98,36 @@ def test_a_near_miss_is_answered_with_the_models_that_are_here(cache: Path, name
     put_checkpoint(cache.parents[2] / "models--someone--tinier" / "snapshots" / "1")
     (cache.parents[2] / "models--someone--tynie" / "snapshots" / "1").mkdir(parents=True)  # not complete
     with pytest.raises(ModelUnavailableError, match=rf"Did you mean {near}\?$"):
-        find_model(asking_for(id=name))
+        find_model(settings_for(id=name))
 
 
 def test_the_demo_is_the_one_in_the_package() -> None:
-    assert model_key(asking_for(id="demo")) == "smolwatch-demo@1"
+    assert model_key(settings_for(id="demo")) == "smolwatch-demo@1"
     assert sources.local_folder("demo") == sources.DEMO
 
 
 def test_a_hub_model_s_key_is_known_before_its_weights_are_here(cache: Path) -> None:
-    assert model_key(asking_for()) == f"{DEFAULT_MODEL}@{DEFAULT_REVISION}"
+    assert model_key(settings_for()) == f"{DEFAULT_MODEL}@{DEFAULT_REVISION}"
     with pytest.raises(ModelUnavailableError, match="not on this machine") as caught:
-        find_model(asking_for())
+        find_model(settings_for())
     assert "smolwatch model pull" in caught.value.advice
 
 
 def test_a_hub_model_is_found_in_the_cache(cache: Path) -> None:
     put_checkpoint(cache)
-    found = find_model(asking_for())
+    found = find_model(settings_for())
     assert (found.path, found.id, found.revision) == (cache, DEFAULT_MODEL, DEFAULT_REVISION)
 
 
 def test_a_download_that_is_not_complete_is_not_taken_for_the_model(cache: Path) -> None:
     (put_checkpoint(cache) / "model.safetensors").unlink()
     with pytest.raises(ModelUnavailableError, match=r"not complete: model\.safetensors is missing"):
-        find_model(asking_for())
+        find_model(settings_for())
 
 
 def test_the_list_has_the_chosen_the_default_and_the_demo_once(tmp_path: Path, cache: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
-    listed = list_models(asking_for(id=str(folder)))
+    listed = list_models(settings_for(id=str(folder)))
     assert [(model.name, model.chosen) for model in listed] == [
         (str(folder), True),
         (DEFAULT_MODEL, False),
@@ -138,25 +138,25 @@ def test_the_list_has_the_chosen_the_default_and_the_demo_once(tmp_path: Path, c
     assert listed[1].here is None
     assert "smolwatch model pull" in listed[1].advice
     assert [model.state for model in listed] == ["folder", "not downloaded", "part of smolwatch"]
-    assert [model.name for model in list_models(asking_for(id="demo"))] == ["demo", DEFAULT_MODEL]
+    assert [model.name for model in list_models(settings_for(id="demo"))] == ["demo", DEFAULT_MODEL]
 
 
 def test_the_echo_engine_needs_no_model_and_has_a_key_of_its_own(cache: Path) -> None:
-    assert isinstance(make_engine(asking_for(engine="echo")), EchoEngine)
-    assert model_key(asking_for(engine="echo")) == "echo@1"
-    info = make_engine(asking_for(engine="echo")).load()
+    assert isinstance(make_engine(settings_for(engine="echo")), EchoEngine)
+    assert model_key(settings_for(engine="echo")) == "echo@1"
+    info = make_engine(settings_for(engine="echo")).load()
     assert f"{info.model_id}@{info.revision}" == "echo@1"
 
 
 def test_a_model_is_asked_again_unless_its_answers_are_forced(tmp_path: Path) -> None:
-    settings = asking_for(id=str(put_checkpoint(tmp_path / "mine")))
+    settings = settings_for(id=str(put_checkpoint(tmp_path / "mine")))
     assert type(make_engine(settings)).__name__ == "ReaskingEngine"
     assert type(make_engine(settings, stop_at_end=False)).__name__ == "TorchEngine"
 
 
 def test_an_engine_without_weights_is_not_made(cache: Path) -> None:
     with pytest.raises(ModelUnavailableError, match="not on this machine"):
-        make_engine(asking_for())
+        make_engine(settings_for())
 
 
 def test_random_weights_never_replace_others(tmp_path: Path) -> None:
