@@ -57,6 +57,12 @@ def test_every_page_of_the_docs_can_be_reached_from_the_readme() -> None:
     assert {path for path in pages() if path.startswith("docs/")} <= linked | index
 
 
+def test_make_help_explains_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.M)
+    assert sorted(re.findall(r"^([a-z-]+):.*## .+$", makefile, re.M)) == sorted(phony.split())
+
+
 def test_a_broken_link_is_found() -> None:
     text = "[a](nowhere.md) [b](docs/use.md#no-such-heading) [c](#not-here) [d](docs/use.md#commands)"
     assert broken_links("README.md", text) == ["nowhere.md", "docs/use.md#no-such-heading", "#not-here"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.checkout import modules
-from tests.support.identifiers import names
+from tests.support.identifiers import names, names_in
 
 #: Still in the tree, by module; to be emptied, and with it this constant.
 STILL_THERE: dict[str, str] = {
@@ -182,6 +182,27 @@ def test_a_retired_name_is_found_in_every_way_of_writing() -> None:
     (parts,) = (retired for retired in RETIRED if "parts" in retired.words.split())
     assert parts.matches("daemon/doctor/checkup.py", "field", "parts")
     assert not parts.matches("daemon/media/sniff.py", "field", "parts")
+
+
+def test_names_of_every_kind_are_found() -> None:
+    code = """
+class Engine:
+    rows: int
+    LIMIT = 3
+
+    def step(self, tokens, *, most=None):
+        self._batch = tokens
+"""
+    assert set(names_in(code)) == {
+        ("class", "Engine"),
+        ("field", "rows"),
+        ("field", "LIMIT"),
+        ("field", "_batch"),
+        ("function", "step"),
+        ("parameter", "self"),
+        ("parameter", "tokens"),
+        ("parameter", "most"),
+    }
 
 
 @pytest.mark.parametrize("place", EXCEPTIONS)

@@ -13,7 +13,12 @@ def names(module: str) -> Iterator[tuple[str, str]]:
     """(kind, name) of a module: "module", "class", "function" (methods too), "parameter" or "field"."""
     path = ROOT / module
     yield "module", path.parent.name if path.name == "__init__.py" else path.stem
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    yield from names_in(path.read_text(encoding="utf-8"))
+
+
+def names_in(code: str) -> Iterator[tuple[str, str]]:
+    """The same for source code, but for the module."""
+    for node in ast.walk(ast.parse(code)):
         match node:
             case ast.ClassDef(name=name, body=body):
                 yield "class", name
