@@ -41,7 +41,13 @@ def test_every_dependency_is_pinned_at_a_version_that_it_allows() -> None:
         assert pins.get(requirement.name.lower(), "0") in requirement.specifier, requirement
 
 
-def test_no_pytorch_is_installed_whose_attention_is_wrong_or_that_was_never_tried() -> None:
+def test_the_readme_installs_the_pytorch_that_is_pinned() -> None:
+    pinned = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").split() if "torch==" in line]
+    assert len(pinned) == 1
+    assert f"pip install {pinned[0]} " in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_no_pytorch_is_allowed_whose_attention_is_wrong_or_that_was_never_tried() -> None:
     """Its attention for tokens on Metal is wrong up to 2.12 (pytorch#181133, #184180)."""
     (wanted,) = (one for one in map(Requirement, project()["project"]["dependencies"]) if one.name == "torch")
     versions = ("2.11.0", "2.12.1", "2.13.0", "2.14.1", "2.15.2", "2.16.0")
