@@ -1,4 +1,4 @@
-"""Names say what a thing is, and modules stay small enough to read in one go."""
+"""Module and class names are specific, and modules are small enough to read whole."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def class_names(file: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("module", modules())
-def test_module_and_class_names_say_what_the_thing_is(module: str) -> None:
+def test_module_and_class_names_have_no_vague_words(module: str) -> None:
     names = [*Path(module).with_suffix("").parts, *class_names(ROOT / module)]
     assert [name for name in names if words(name) & BANNED] == []
 
@@ -37,7 +37,7 @@ def test_a_module_is_short_enough_to_be_read_whole(module: str) -> None:
     assert len((ROOT / module).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
-def test_the_banned_words_are_found_in_either_way_of_writing() -> None:
+def test_banned_words_are_found_in_snake_case_and_in_camel_case() -> None:
     assert words("HTTPFileManager") & BANNED
     assert words("path_utils") & BANNED
     assert not words("Database") & BANNED
