@@ -61,7 +61,7 @@ class ModelSettings(Group):
         "auto", description="bf16 where the device has it, else f32; int8 is faster and less exact."
     )
     detail: Detail = Field(
-        "balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule; see README."
+        "balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule; see docs/use.md."
     )
     rows: Count = Field(32, description="The largest number of answers generated at once.")
 

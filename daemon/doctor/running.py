@@ -44,7 +44,7 @@ class RunningFacts:
     settings: Settings
     pid: int | None = None
     unreadable_lock: str = ""
-    trouble: str = ""
+    daemon_problem: str = ""
     version: str = ""
     failure: StartFailure | None = None
     rivals: Sequence[int] = ()
@@ -62,7 +62,7 @@ def look_at_running(settings: Settings, environ: Mapping[str, str]) -> RunningFa
         settings=settings,
         pid=pid,
         unreadable_lock=unreadable,
-        trouble=noted(settings.lock_file) if pid is not None else "",
+        daemon_problem=noted(settings.lock_file) if pid is not None else "",
         version=version_of_daemon(settings) if pid is not None else "",
         failure=read_failure(settings.home) if pid is None else None,
         rivals=rivals_of(settings, pid),
@@ -179,9 +179,11 @@ def daemon_line(running: RunningFacts) -> Finding:
             text = f"The service did not start it: {running.failure.reason}"
             return problem("daemon", text, running.failure.advice or "Fix that, then run: smolwatch service start")
         return ok("daemon", "not running; start it with: smolwatch run")
-    if running.trouble:
+    if running.daemon_problem:
         return problem(
-            "daemon", f"Process {running.pid} reports a problem: {running.trouble}", "For details: smolwatch status"
+            "daemon",
+            f"Process {running.pid} reports a problem: {running.daemon_problem}",
+            "For details: smolwatch status",
         )
     if running.version and running.version != own_version():
         text = f"Process {running.pid} still runs smolwatch {running.version}; this is {own_version()}"

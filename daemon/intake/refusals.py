@@ -55,9 +55,9 @@ class Refusals:
         self._noted.pop(path, None)
         self._gone.add(path)
 
-    def prune(self, standing: Collection[bytes]) -> None:
+    def prune(self, existing: Collection[bytes]) -> None:
         """Forget all refusals but those of these paths. Raises StorageError."""
-        self._forget_all([path for path in self._library.refused_paths() if path not in standing])
+        self._forget_all([path for path in self._library.refused_paths() if path not in existing])
 
     def write(self) -> None:
         """Raises StorageError."""

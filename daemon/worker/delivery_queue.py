@@ -10,7 +10,7 @@ from typing import Self
 from daemon.clock import Clock
 from daemon.delivery import MAX_BATCH, Delivery
 from daemon.errors import MediaError
-from daemon.worker.heartbeat import Heartbeat, LoopProgress
+from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.outcomes import check_unchanged
 from storage.description import Description
 from storage.errors import StorageError
@@ -34,7 +34,7 @@ class DeliveryQueue:
         self,
         delivery: Delivery,
         heartbeat: Heartbeat,
-        progress: LoopProgress,
+        stages: StageReporter,
         clock: Clock,
         *,
         owner: str,
@@ -43,7 +43,7 @@ class DeliveryQueue:
     ) -> None:
         self._delivery = delivery
         self._heartbeat = heartbeat
-        self._progress = progress
+        self._stages = stages
         self._clock = clock
         self._owner = owner
         self._lease_seconds = lease_seconds
@@ -118,7 +118,7 @@ class DeliveryQueue:
                 self._refused += refused
                 self._in_delivery = 0
                 self._changed.notify_all()
-            self._progress.repeat()
+            self._stages.repeat()
         return bool(recovered or batch)
 
     def _deliver(self, batch: list[tuple[Claim, Description]]) -> list[tuple[Claim, Exception]]:

@@ -101,7 +101,7 @@ class Heartbeat:
                 log_lines(episode.off(time.monotonic()))
 
 
-class LoopProgress:
+class StageReporter:
     """Reports the main loop's stage. The heartbeat cannot replace it: its thread also runs while the model hangs."""
 
     def __init__(self, send: Callable[[Stage], None], clock: Clock) -> None:

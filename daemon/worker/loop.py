@@ -72,7 +72,7 @@ class Worker:
         self._prefetcher = parts.prefetcher
         self._deliveries = parts.deliveries
         self._heartbeat = parts.heartbeat
-        self._progress = parts.progress
+        self._stages = parts.stages
         self._throttle = parts.throttle
         self._memory_growth = parts.memory_growth
         self._peak_memory = PeakMemory()
@@ -102,7 +102,7 @@ class Worker:
         """One round; False when there was nothing to do."""
         self._collect_refused()
         if self._undescribed or not self._held:  # else only the delivery thread works, and reports it itself
-            self._progress.report(Stage.WORKING if self._undescribed else Stage.IDLE)
+            self._stages.report(Stage.WORKING if self._undescribed else Stage.IDLE)
         if not (self._held or self._store.pending.has_file()):
             self._engine_host.idle()
             return False
@@ -198,7 +198,7 @@ class Worker:
     def _step(self) -> None:
         if not self._in_flight:
             return
-        self._progress.report(Stage.WORKING)
+        self._stages.report(Stage.WORKING)
         try:
             for reply in self._engine_host.step():
                 self._handle_reply(reply)
@@ -226,7 +226,7 @@ class Worker:
             if reply.figures is not None:
                 self._memory_growth.record_answer(reply.figures.device_memory_bytes, reply.figures.cache_bytes)
             self._deliver(claim, describe(claim.job, job.media, reply, info, self._recipe, cost, now, job.defects))
-            self._progress.report(Stage.ANSWERED)
+            self._stages.report(Stage.ANSWERED)
 
     def _deliver_cached(self, claim: Claim) -> bool:
         """Deliver this model's description of the same bytes under the same recipe, if there is one."""

@@ -10,7 +10,7 @@ from daemon.clock import Clock
 from daemon.power.throttle import Throttle
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
-from daemon.worker.heartbeat import Heartbeat, LoopProgress
+from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.memory import MemoryGrowth
 from daemon.worker.prefetch import FilePrefetcher
 from storage.jobs.store import JobStore
@@ -26,7 +26,7 @@ class WorkerParts:
     prefetcher: FilePrefetcher
     deliveries: DeliveryQueue
     heartbeat: Heartbeat
-    progress: LoopProgress
+    stages: StageReporter
     throttle: Throttle
     memory_growth: MemoryGrowth
     clock: Clock

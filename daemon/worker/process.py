@@ -34,7 +34,7 @@ from daemon.power.throttle import Throttle
 from daemon.worker.control import Control, Reports, obey
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
-from daemon.worker.heartbeat import Heartbeat, LoopProgress
+from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.loop import Worker
 from daemon.worker.memory import MemoryGrowth, resident_bytes
 from daemon.worker.parts import WorkerParts
@@ -64,15 +64,15 @@ def run_worker(
     set_up_logs(settings, role="worker", console=False)
     clock, work = SystemClock(), settings.work
     reports = Reports(pipe)
-    progress = LoopProgress(lambda stage: reports.send(StageReport(stage)), clock)
+    stages = StageReporter(lambda stage: reports.send(StageReport(stage)), clock)
 
     def sleep(seconds: float) -> None:
-        progress.repeat()
+        stages.repeat()
         time.sleep(seconds)
 
     def report_engine(state: dict[str, object]) -> None:
         if state["state"] == "loading":
-            progress.report(Stage.LOADING)
+            stages.report(Stage.LOADING)
         store.set_state("engine", state)
 
     with (
@@ -88,7 +88,7 @@ def run_worker(
                 JobStore(database, clock.now), beat_seconds=work.beat_seconds, lease_seconds=work.lease_seconds
             ) as heartbeat,
             DeliveryQueue(
-                delivery, heartbeat, progress, clock, owner=owner, lease_seconds=work.lease_seconds
+                delivery, heartbeat, stages, clock, owner=owner, lease_seconds=work.lease_seconds
             ) as deliveries,
         ):
             parts = WorkerParts(
@@ -98,7 +98,7 @@ def run_worker(
                 prefetcher=prefetcher,
                 deliveries=deliveries,
                 heartbeat=heartbeat,
-                progress=progress,
+                stages=stages,
                 throttle=Throttle(
                     read_power,
                     SleepInhibitor(caffeinate),

@@ -1,4 +1,4 @@
-"""Every one of the sixty faults has a test, and the table in tests/faults/README.md knows all."""
+"""Each of the sixty faults has a test, and the table in tests/faults/README.md lists all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_each_of_the_sixty_faults_has_a_row() -> None:
     assert {int(number) for number, *_ in ROWS} == set(range(1, 61))
 
 
-def test_each_finding_about_macs_has_a_test_that_is_there() -> None:
+def test_each_finding_about_macs_names_a_test_that_exists() -> None:
     found = dict(MAC_ROW.findall(README))
     assert list(found) == [f"A{number}" for number in range(1, 9)] + [f"B{number}" for number in range(1, 19)]
     for number, tests in found.items():
@@ -33,8 +33,8 @@ def test_the_table_names_every_test_file_and_no_other() -> None:
     assert sorted(name for _, _, name, _, _ in ROWS) == [file.name for file in FILES]
 
 
-def test_a_row_and_its_file_speak_of_the_same_fault() -> None:
+def test_a_row_and_its_file_are_about_the_same_fault() -> None:
     assert [(number, name) for number, _, name, own, _ in ROWS if int(own) != int(number)] == []
     for file in FILES:
-        told = FIRST_LINE.match(file.read_text(encoding="utf-8"))
-        assert told and f"test_fault_{told[1]}_" in file.name, file.name
+        first_line = FIRST_LINE.match(file.read_text(encoding="utf-8"))
+        assert first_line and f"test_fault_{first_line[1]}_" in file.name, file.name

@@ -13,7 +13,7 @@ from daemon.power.sleep_inhibitor import SleepInhibitor
 from daemon.power.throttle import Throttle
 from daemon.worker.control import Control
 from daemon.worker.engine_host import EngineHost
-from daemon.worker.heartbeat import Heartbeat, LoopProgress
+from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.loop import Worker
 from daemon.worker.memory import MemoryGrowth
 from daemon.worker.parts import WorkerParts
@@ -57,7 +57,7 @@ class Bench:
         self.prefetcher = PrefetcherWithoutThread(self.opener, self.clock)
         throttle = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.power_reports.append)
         engine_host = EngineHost(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
-        progress = LoopProgress(self.stages.append, self.clock)
+        progress = StageReporter(self.stages.append, self.clock)
         delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)
         self.deliveries = QueueWithoutThread(
             delivery,
@@ -74,7 +74,7 @@ class Bench:
             prefetcher=self.prefetcher,
             deliveries=self.deliveries,
             heartbeat=self.heartbeat,
-            progress=progress,
+            stages=progress,
             throttle=throttle,
             memory_growth=MemoryGrowth(100, lambda: self.held_bytes),
             clock=self.clock,

@@ -43,11 +43,11 @@ def captions(trial: TrialHome) -> str:
     return compared(trial.wait_done(trial.samples(), 180), trial.true)
 
 
-def compared(said: Mapping[str, str], true: Mapping[str, str]) -> str:
+def compared(captions: Mapping[str, str], true: Mapping[str, str]) -> str:
     wrong = [
-        f"{name}: {said.get(name, '')!r} and not {caption!r}"
+        f"{name}: {captions.get(name, '')!r} and not {caption!r}"
         for name, caption in true.items()
-        if said.get(name) != caption
+        if captions.get(name) != caption
     ]
     if wrong:
         raise TrialFailedError(f"{len(wrong)} of {len(true)} captions are not true: {'; '.join(wrong)}")

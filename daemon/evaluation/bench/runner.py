@@ -50,7 +50,7 @@ class Bench:
 
     def __init__(self, models: LoadedModels, *, tokens: int, rounds: int, on_progress: Callable[[str], None]) -> None:
         self._models, self._tokens, self._rounds, self._on_progress = models, tokens, rounds, on_progress
-        self._limits = RooflineContestant(models)
+        self._roofline = RooflineContestant(models)
         self._cases: list[CaseResult] = []
 
     def compare(self, group: Group) -> None:
@@ -59,7 +59,7 @@ class Bench:
         contestants: dict[str, Contestant] = {STOCK: self._contestant(group.reference, reference=True)}
         contestants |= {name: self._contestant(task, reference=False) for name, task in cases.items()}
         if group.measure is Measure.VISION:
-            contestants[LIMITS] = self._limits
+            contestants[LIMITS] = self._roofline
         measurements = interleave(contestants, rounds=self._rounds, on_progress=self._on_progress)
         self._cases += [compared(name, group.measure, measurements[STOCK], measurements[name]) for name in cases]
 
@@ -85,14 +85,14 @@ class Bench:
             model=model,
             options=options,
             cases=tuple(self._cases),
-            limits=self._limits_report(),
+            limits=self._roofline_result(),
         )
 
-    def _limits_report(self) -> RooflineResult | None:
+    def _roofline_result(self) -> RooflineResult | None:
         vision = next((case for case in self._cases if case.measure is Measure.VISION), None)
         if vision is None or self._models.info is None:
             return None
-        limits, cost = self._limits, self._limits.cost
+        limits, cost = self._roofline, self._roofline.cost
         rates = limits.best_rates("f32" if self._models.info.dtype == "float32" else "bf16")
         floor = Stats(tuple(cost.operations_per_tile / rate for rate in rates.values))
         return RooflineResult(
@@ -119,8 +119,8 @@ class Bench:
         return {
             case.name: case.engine.median
             / case.engine_runs[0].rows
-            * self._limits.cost.bytes_per_token
-            / self._limits.copies.median
+            * self._roofline.cost.bytes_per_token
+            / self._roofline.copies.median
             for case in self._cases
             if case.measure is Measure.RATE
         }

@@ -15,7 +15,7 @@ from daemon.delivery import Delivery
 from daemon.errors import ChangedError
 from daemon.messages import Stage
 from daemon.worker.delivery_queue import DeliveryQueue
-from daemon.worker.heartbeat import Heartbeat, LoopProgress
+from daemon.worker.heartbeat import Heartbeat, StageReporter
 from storage.db.database import Database
 from storage.description import Description
 from storage.errors import StorageError
@@ -61,7 +61,7 @@ class DeliveryHome:
     @contextmanager
     def deliveries(self, store: JobStore | None = None, **bounds: int) -> Iterator[DeliveryQueue]:
         delivery = Delivery(store or self.store, self.drive.write, self.clock, lambda: 1.0)
-        progress = LoopProgress(self.stages.append, self.clock)
+        progress = StageReporter(self.stages.append, self.clock)
         with DeliveryQueue(
             delivery, self.heartbeat, progress, self.clock, owner="w", lease_seconds=60, **bounds
         ) as deliveries:

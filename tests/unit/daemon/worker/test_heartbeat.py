@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from daemon.messages import Stage
-from daemon.worker.heartbeat import REPEAT_SECONDS, Heartbeat, LoopProgress
+from daemon.worker.heartbeat import REPEAT_SECONDS, Heartbeat, StageReporter
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -81,7 +81,7 @@ def test_a_job_that_is_finished_before_its_claim_is_dropped_is_not_logged_as_los
 def test_a_stage_is_reported_when_it_changes_and_once_a_second_while_it_lasts() -> None:
     reported: list[Stage] = []
     clock = FakeClock()
-    progress = LoopProgress(reported.append, clock)
+    progress = StageReporter(reported.append, clock)
     for stage in (Stage.LOADING, Stage.WORKING, Stage.WORKING):
         progress.report(stage)
     clock.advance(REPEAT_SECONDS)
@@ -92,7 +92,7 @@ def test_a_stage_is_reported_when_it_changes_and_once_a_second_while_it_lasts() 
 def test_many_answers_are_reported_once_a_second() -> None:
     reported: list[Stage] = []
     clock = FakeClock()
-    progress = LoopProgress(reported.append, clock)
+    progress = StageReporter(reported.append, clock)
     for _ in range(2):
         for _ in range(100):
             progress.report(Stage.WORKING)
@@ -106,7 +106,7 @@ def test_many_answers_are_reported_once_a_second() -> None:
 def test_an_idle_stage_is_reported_once() -> None:
     reported: list[Stage] = []
     clock = FakeClock()
-    progress = LoopProgress(reported.append, clock)
+    progress = StageReporter(reported.append, clock)
     for _ in range(3):
         progress.report(Stage.IDLE)
         clock.advance(REPEAT_SECONDS)
@@ -117,4 +117,4 @@ def test_a_report_to_a_dead_daemon_is_ignored() -> None:
     def dead(stage: Stage) -> None:
         raise BrokenPipeError
 
-    LoopProgress(dead, FakeClock()).report(Stage.WORKING)
+    StageReporter(dead, FakeClock()).report(Stage.WORKING)

@@ -1,17 +1,17 @@
-"""The README's tree is the architecture: what it lists exists, and what exists it lists, in a dozen words."""
+"""The tree in docs/architecture.md equals the tree on disk: one line a module, at most twelve words."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support.checkout import PACKAGES, ROOT, modules
+from tests.support.checkout import PACKAGES, ROOT, modules, pages
 
 MAX_WORDS = 12
 
 
 def tree_lines() -> list[str]:
-    """The lines of the fenced block under the heading "The house"."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## The house\n")[1]
+    """The lines of the fenced block under the heading "The tree"."""
+    section = pages()["docs/architecture.md"].split("## The tree\n")[1]
     return section.split("```")[1].strip("\n").splitlines()
 
 
@@ -41,5 +41,5 @@ def test_nothing_is_listed_twice() -> None:
     assert len(tree()) == len(tree_lines())
 
 
-def test_the_four_packages_stand_at_the_top_of_the_tree() -> None:
+def test_the_four_packages_are_at_the_top_of_the_tree() -> None:
     assert set(PACKAGES) <= set(tree())
