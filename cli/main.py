@@ -68,7 +68,7 @@ class Commands(click.Group):
             raise  # click handles these
         except OSError as error:
             code = explain_refused(error, ctx.params["home"])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the last resort: one line for people, the traceback in the log
             code = explain_unexpected(error, ctx.params["home"])
         ctx.exit(code or 0)
 

@@ -141,7 +141,7 @@ class Delivery:
             kept = self._write(description, partial(self._store.changed_from, job.id), folders)
         except SidecarError as error:
             return Written(claim, MISSING, frozenset()) if error.code == GONE and job.missing_since else error
-        except Exception as error:  # an unexpected error must not block the jobs after it
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not block the jobs after it
             return error
         return Written(claim, " ".join(sidecar.to_text() for sidecar in kept), frozenset(folders))
 

@@ -29,7 +29,7 @@ def from_mtime_ns(mtime_ns: int) -> datetime:
     try:
         return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
     except (ValueError, OverflowError, OSError):
-        return (datetime.max if mtime_ns > 0 else datetime.min).replace(tzinfo=UTC)
+        return (datetime.max if mtime_ns > 0 else datetime.min).replace(tzinfo=UTC)  # noqa: DTZ901 - the zone follows
 
 
 def omit_missing(**fields: Any) -> dict[str, Any]:

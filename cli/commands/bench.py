@@ -51,7 +51,7 @@ IN_SERVICE_SECONDS = 4 * 3600.0
 )
 @click.option("--write", "file", type=click.Path(path_type=Path), hidden=True)
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     model: str,
     cases: str,

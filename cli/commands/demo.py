@@ -52,8 +52,10 @@ class Outcome:
 )
 @click.pass_obj
 def command(home: Path | None, own_home: Path | None) -> int:
-    """Start the daemon with the small demo model, copy a dozen samples into its inbox, and compare the captions
-    with what was drawn."""
+    """Start the daemon with the small demo model and compare a dozen captions with what was drawn.
+
+    A dozen samples are copied into the demo's inbox.
+    """
     environ = demo_environment()
     home = own_home or home or DEFAULT_HOME
     settings = load_settings(home=home, overrides={"model.id": "demo"}, environ=environ)

@@ -47,7 +47,7 @@ def choices(key: str) -> click.Choice[str]:
 @click.option("--yes", is_flag=True, help="Download missing weights without asking.")
 @click.option("--launched-by", "launcher", type=click.Choice(["launchd", "systemd"]), hidden=True)
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913 - one parameter an option
     home: Path | None,
     once: bool,
     inbox: str | None,

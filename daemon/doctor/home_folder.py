@@ -31,7 +31,8 @@ SKEW = timedelta(days=1)
 class DatabaseFacts:
     """`schema`: None without a database. `transient` and `error`: why it cannot be used, for now or at all.
 
-    `problems`: inconsistencies within it."""
+    `problems`: inconsistencies within it.
+    """
 
     schema: str | None = None
     transient: str = ""

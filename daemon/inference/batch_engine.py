@@ -147,7 +147,7 @@ class BatchEngine(Generic[Features]):
             return self._in_flight_of(request)
         except EngineError as error:
             return error
-        except Exception as error:  # whatever odd pictures lead to concerns this request alone
+        except Exception as error:  # noqa: BLE001 - an error of odd pictures is this request's alone
             return EngineError(f"The pictures failed: {error!r}")
 
     def _in_flight_of(self, request: Request) -> InFlight[Floats, Features]:

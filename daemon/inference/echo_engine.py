@@ -52,7 +52,7 @@ class EchoEngine:
 
 
 def describe(request: Request) -> str:
-    """ "A picture of 640x480.", "A video of 8.0 seconds, 8 frames of 512x288." """
+    """For example "A picture of 640x480." or "A video of 8.0 seconds, 8 frames of 512x288.", without a model."""
     sizes = [f"{picture.shape[1]}x{picture.shape[0]}" for picture in request.pictures]
     if request.is_video:
         return f"A video of {request.seconds:.1f} seconds, {len(sizes)} frames of {sizes[0]}."

@@ -73,7 +73,7 @@ class Admitter:
     `mirror`: the folder for sidecars whose own folder cannot be written. `existing`: the setting output.existing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - built once, in daemon.app and in tests, by keyword
         self,
         store: JobStore,
         library: Library,

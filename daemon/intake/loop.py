@@ -34,7 +34,7 @@ class Intake:
     `report` stores the status; `on_storage_error` gets the database's errors; `on_queued` is called after an admission.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - built once, in daemon.app and in tests, by keyword
         self,
         settings: InboxSettings,
         root: bytes,
@@ -127,7 +127,7 @@ class Intake:
         now = self._clock.monotonic()
         try:
             self.tick()
-        except Exception as error:  # the thread must not die unnoticed; its state is consistent after every path
+        except Exception as error:  # noqa: BLE001 - the thread must not die unnoticed; each path leaves its state consistent
             self.status.problem = self._failures.round_failed(error, now)
         else:
             self.status.problem = ""

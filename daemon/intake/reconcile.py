@@ -53,8 +53,9 @@ class Reconciler:
         return self._orphans.count
 
     def swept(self, present: Set[bytes], names: set[bytes], *, is_asked: bool = False) -> int:
-        """`present` and `names`: the files and sidecars that a full sweep has found. Returns the number of files whose
-        sidecars are restored. `is_asked`: the sweep was requested by the user.
+        """Mark lost files and restore missing sidecars; the number of files whose sidecars are restored.
+
+        `present` and `names`: the files and sidecars that a full sweep has found. `is_asked`: the user requested it.
         """
         names |= paths_in_mirror(self._mirror)
         lost, without_sidecars = [], []

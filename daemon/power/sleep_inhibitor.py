@@ -39,7 +39,7 @@ class SleepInhibitor:
 
 
 def caffeinate() -> Assertion | None:
-    """Prevents idle sleep only, not sleep by a closed lid or on request. See caffeinate(8)."""
+    """Prevents idle sleep only, not sleep by a closed lid or on request. See the manual, caffeinate 8."""
     if platform.system() != "Darwin":
         return None
     try:

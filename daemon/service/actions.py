@@ -77,8 +77,10 @@ def uninstall(service: Service, settings: Settings) -> bool:
 
 
 def check(found: ServiceState, settings: Settings, *, installed: bool = False, starting: bool = False) -> None:
-    """Raises ServiceError when the service is another home's; NotFoundError when it must be `installed` and is not;
-    AlreadyRunningError when, before `starting`, another daemon holds the home."""
+    """Raises ServiceError when the service is another home's, and NotFoundError when it must be `installed` and is not.
+
+    Raises AlreadyRunningError when, before `starting`, another daemon holds the home.
+    """
     if found.home not in (None, settings.home):
         raise ServiceError(
             f"The service is installed for another home: {found.home}",

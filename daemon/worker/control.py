@@ -70,6 +70,6 @@ def obey(pipe: Connection, control: Control, heartbeat: Heartbeat, stop_seconds:
         timeout = stop_seconds if heartbeat.is_holding else IDLE_STOP_SECONDS
     try:
         heartbeat.release_all("Put back in the queue: smolwatch was stopped.")
-    except Exception:
+    except Exception:  # noqa: BLE001 - the process ends here, whatever happens
         logger.exception("The held jobs could not be released")
     os._exit(0)

@@ -136,7 +136,7 @@ class DeliveryQueue:
             self._delivery.deliver(valid)
         except StorageError:
             raise
-        except Exception:  # an unexpected error of one must not block the others
+        except Exception:  # noqa: BLE001 - an unexpected error of one must not block the others
             refused += self._deliver_one_by_one(valid)
         refused_ids = {claim.job.id for claim, _ in refused}
         for claim, _ in valid:
@@ -152,7 +152,7 @@ class DeliveryQueue:
                 self._delivery.deliver([(claim, description)])
             except StorageError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the job's own outcome
                 refused.append((claim, error))
         return refused
 
@@ -169,7 +169,7 @@ class DeliveryQueue:
         try:
             while self._wait_for_more():
                 self.deliver_next()
-        except Exception as error:  # raised in the worker: one that cannot store what happened must end
+        except Exception as error:  # noqa: BLE001 - raised in the worker: one that cannot store what happened must end
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()

@@ -59,7 +59,7 @@ class EngineHost:
             info = engine.load()
         except (ModelUnavailableError, EngineError) as error:
             return self._cannot_open(str(error), error.advice)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - libraries raise anything for a damaged model
             reason = f"The model cannot be loaded: {type(error).__name__}: {error}"
             log_lines(self._failing.on(State("load", reason), self._clock.monotonic()), error)
             return self._cannot_open(reason, "")

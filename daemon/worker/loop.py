@@ -254,7 +254,7 @@ class Worker:
         except MediaError as error:
             reason = f"{error} {error.advice}".strip()
             self._outcomes.handle_failure(claim, error.cause, error.code, reason, error.detail or None)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the job's own outcome
             logger.exception("Job {} {}: unexpected error", claim.job.id, claim.job.name)
             detail = f"{type(error).__name__}: {error}"
             self._outcomes.handle_failure(claim, Cause.TRANSIENT, "internal", UNEXPECTED, detail)

@@ -116,7 +116,7 @@ class FilePrefetcher(Prefetcher[DecodeTask, Opened]):
         try:
             check_digest(job, max_bytes=task.plan.max_bytes)
             clip = self._opener.open(job.path, job.fingerprint, task.plan)
-        except Exception as error:  # whatever it is, it is this file's outcome
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this file's outcome
             clip = error
         return Opened(task=task, clip=clip, seconds=self._clock.monotonic() - began)
 

@@ -34,5 +34,5 @@ def test_only_a_comparison_finds_it_and_tells_how_many(house: House) -> None:
     wait_for(lambda: house.jobs()["b.bmp"].id != first.id and house.jobs()["b.bmp"].state is JobState.DONE)
     newest = house.jobs()["b.bmp"]
     assert newest.digest != first.digest
-    assert house.notes(newest)[0] == "Admitted: the file holds other bytes than those that were described."
+    assert house.notes(newest)[0] == "Admitted: the file's content has changed since it was described."
     assert rescan(house.settings, compare=True)["changed"] == 0

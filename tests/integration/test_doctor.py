@@ -238,7 +238,7 @@ class TestTheHome:
 class TestTheInbox:
     def test_17_an_inbox_whose_disk_is_away(self, patient: Patient, tmp_path: Path) -> None:
         patient.choose(f"[model]\nid = 'demo'\n[inbox]\npath = '{tmp_path}/away'\n")
-        says(the_one(patient), "inbox", PROBLEM, "does not exist", "Mount its disk")
+        says(the_one(patient), "inbox", PROBLEM, "is not there", "Connect its disk")
 
     def test_18_an_inbox_that_its_permissions_close(self, open_to_all: Patient) -> None:
         open_to_all.inbox.chmod(0o700 if os.geteuid() == 0 else 0)

@@ -81,7 +81,7 @@ def by_pillow(path: Path) -> tuple[int, int] | None:
             with Image.open(path) as picture:
                 picture.load()
                 return ImageOps.exif_transpose(picture).size
-        except Exception:  # whatever its readers let out
+        except Exception:  # noqa: BLE001 - whatever its readers let out
             return None
 
 

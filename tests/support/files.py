@@ -74,7 +74,7 @@ def claim_of(number: int) -> Claim:
     return Claim(job=job, token=1, owner="worker")
 
 
-def description_of(
+def description_of(  # noqa: PLR0913 - one parameter a field
     file: NewFile,
     *,
     answers: dict[str, str] | None = None,

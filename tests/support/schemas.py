@@ -45,13 +45,13 @@ def schema(file: Path) -> set[tuple[str, str]]:
 def opened_twice_at_once(place: Path | str) -> list[BaseException]:
     """Two threads open the database at the same moment. Returns their errors."""
     errors: list[BaseException] = []
-    admitter = threading.Barrier(2)
+    barrier = threading.Barrier(2)
 
     def start() -> None:
-        admitter.wait()
+        barrier.wait()
         try:
             open_database(place).close()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - asserted by the test
             errors.append(error)
 
     threads = [threading.Thread(target=start) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Rewrites one file with two contents in turn until it is killed. python -m … FILE"""
+"""Rewrites one file with two contents in turn until it is killed. python -m … FILE."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def save_image(
     return path
 
 
-def save_video(
+def save_video(  # noqa: PLR0913 - one parameter a property
     path: Path,
     frames: Sequence[Image.Image],
     fps: float | Fraction = 8,

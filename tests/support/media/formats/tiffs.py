@@ -16,9 +16,9 @@ FORMS = {1: "B", 2: "B", 3: "H", 4: "I"}
 
 @dataclass
 class Folder:
-    """One image file directory. `tags`: a number, numbers, or text or bytes; `strip`: what STRIPS points at;
+    """One image file directory.
 
-    `jpeg`: what JPEG_OFFSET points at; `below`: what SUB_FOLDERS points at.
+    `tags`: a number, numbers, or text or bytes; `strip`: what STRIPS points at; `jpeg`: what JPEG_OFFSET points at; `below`: what SUB_FOLDERS points at.
     """
 
     tags: dict[int, int | Sequence[int] | bytes | str]
