@@ -18,7 +18,8 @@ FORMS = {1: "B", 2: "B", 3: "H", 4: "I"}
 class Folder:
     """One image file directory.
 
-    `tags`: a number, numbers, or text or bytes; `strip`: what STRIPS points at; `jpeg`: what JPEG_OFFSET points at; `below`: what SUB_FOLDERS points at.
+    `tags`: a number, numbers, or text or bytes; `strip`: what STRIPS points at; `jpeg`: what JPEG_OFFSET points at;
+    `below`: what SUB_FOLDERS points at.
     """
 
     tags: dict[int, int | Sequence[int] | bytes | str]

@@ -6,8 +6,9 @@ from daemon.media.video.frame_checks import MAX_STRAY_FRAMES, RECOVERY_SECONDS, 
 def shown(stream: str, checks: FrameChecks | None = None) -> tuple[str, FrameChecks]:
     """Which frames of a stream are accepted.
 
-    One sign a frame, eight a second: "K" a key frame, "." one that depends on others, "C" one that the decoder had to guess, "X" such a key frame, "!" one that it could not decode; "?" a place
-    behind which something may be missing, " " a pause, ">" a leap.
+    One sign a frame, eight a second: "K" a key frame, "." one that depends on others, "C" one that
+    the decoder had to guess, "X" such a key frame, "!" one that it could not decode; "?" a place behind which something
+    may be missing, " " a pause, ">" a leap.
     """
     checks, kept = checks or FrameChecks(), ""
     for number, sign in enumerate(stream):
