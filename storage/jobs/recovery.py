@@ -77,7 +77,7 @@ def claim_unpublished(
     taken = []
     for job_id in sorted(ids):
         claim = rows.read_claim(connection, job_id)
-        note = f"Claimed by {owner} for publication."
+        note = f"Publication resumed by {owner}."
         if claim.job.reason is None:  # else it was postponed, and is retried often
             record_event(connection, now, job_id, JobState.PUBLISHING, JobState.PUBLISHING, note)
         description = description_rows.of_job(connection, job_id)

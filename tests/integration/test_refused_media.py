@@ -147,8 +147,8 @@ FOREIGN: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "a.txt": (b"Dear Sir or Madam,\nthis is a letter.\n", ("text",)),
     "a.html": (b"<!DOCTYPE html><html><body>hello</body></html>", ("web page", "html", "text")),
     "a.wav": (b"RIFF" + struct.pack("<I", 36) + b"WAVEfmt " + bytes(28), ("sound", "wav")),
-    "a.exe": (b"MZ" + bytes(200), ("program", "not know")),
-    "a.bin": (bytes(range(256)) * 20, ("not know",)),
+    "a.exe": (b"MZ" + bytes(200), ("program", "not recognise")),
+    "a.bin": (bytes(range(256)) * 20, ("not recognise",)),
 }
 
 

@@ -135,7 +135,7 @@ def test_sidecars_that_cannot_be_written_wait_with_a_growing_pause_and_a_reason(
         assert delivery.claim_unpublished("first", lease_seconds=60) == 1
     notes = [event.note for event in library.events(claim.job.id)]
     assert notes.count("Sidecars pending. The disk is full") == 1, "the events do not grow with every retry"
-    assert not any(note.startswith("Taken up") for note in notes)
+    assert not any(note.startswith("Publication resumed") for note in notes)
 
 
 def test_many_jobs_with_the_same_cause_are_logged_once_and_so_is_the_end(
