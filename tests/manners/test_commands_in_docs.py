@@ -18,8 +18,6 @@ DOCS = "\n".join(text for path, text in pages().items() if path.startswith(("REA
 CONTEXT = click.Context(smolwatch)
 FENCED = re.compile(r"^ *```sh\n(.*?)^ *```", re.M | re.S)
 INLINE = re.compile(r"`(smolwatch [^`\n]+)`")
-#: Documented options that are not in the code yet: (command, option).
-NOT_YET = {("run", "--inbox"), ("ls", "--wide")}
 
 
 def commands() -> list[str]:
@@ -71,4 +69,4 @@ def test_every_command_line_in_the_docs_names_a_command_and_options_that_exist(l
         assert command is not None, line
     known = {option for parameter in command.params for option in parameter.opts}
     missing = {part for part in arguments if part.startswith("-")} - known
-    assert {(name, option) for option in missing} <= NOT_YET
+    assert missing == set()
