@@ -234,7 +234,7 @@ class TestAnotherDaemon:
             with closing(open_database(address)) as first:
                 first.hold_daemon_lock()
                 first.hold_daemon_lock()
-                with pytest.raises(BusyError, match="Another daemon works"):
+                with pytest.raises(BusyError, match="Another daemon uses"):
                     second.hold_daemon_lock()
             second.hold_daemon_lock()
 

@@ -25,6 +25,6 @@ def test_nothing_is_written_into_a_folder_that_is_not_entered_and_the_reason_is_
     path = drop(inbox, f"{folder}/beach.png")
     kept = sidecar_writer(settings)(description_of(settled(path)), frozenset, set())
     assert [sidecar.path for sidecar in kept] == [path + b".smolwatch.json", path + b".md"]
-    assert "such folders are not entered" in kept[0].reason
+    assert "such folders are not searched" in kept[0].reason
     assert os.listdir(inbox / folder) == ["beach.png"]
     assert not settings.sidecar_folder.exists()
