@@ -292,7 +292,7 @@ class TestDatabaseLost:
             "known": 0,
             "not_taken_back": {"no record": 1, "damaged": 1, "other bytes": 1, "none": 1},
         }
-        assert "9 files are in the database already." in command(house, "db", "rebuild")[1]
+        assert "Already in the database: 9 files." in command(house, "db", "rebuild")[1]
         assert house.start("--once").wait(timeout=40) == 0
         assert times(house, "Claimed") == 4
         assert caption(house, "2.png") == "A picture of 50x30."
