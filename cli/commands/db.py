@@ -78,10 +78,8 @@ def check(home: Path | None, as_json: bool) -> int:
 @click.pass_obj
 def vacuum(home: Path | None) -> None:
     """Free the disk space of deleted rows. Stop the daemon first."""
-    from cli.commands.db import (
-        vacuum as shrink,
-    )
     from daemon.lock import holder
+    from storage.db.sqlite_maintenance import shrink
 
     settings = load_settings(home=home)
     database = database_file(settings)

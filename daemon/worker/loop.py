@@ -30,10 +30,7 @@ from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.parts import WorkerParts
 from daemon.worker.poison import PoisonDetector
 from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened, plan_for, request_for
-from storage.description import (
-    Description,
-    Media,
-)
+from storage.description import Description, Media
 from storage.errors import ClaimLostError, StorageError
 from storage.lifecycle import Cause
 from storage.records import Claim

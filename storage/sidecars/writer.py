@@ -20,12 +20,7 @@ from storage.fsync import sync_folders
 from storage.sidecars.conflict_copy import ChangedFrom, Composer, no_known_change
 from storage.sidecars.durability import refused, sync
 from storage.sidecars.merging import compose, is_unedited
-from storage.sidecars.mirror import (
-    REFUSED,
-    make_folder,
-    mirror_path,
-    remove_from_mirror,
-)
+from storage.sidecars.mirror import REFUSED, make_folder, mirror_path, remove_from_mirror
 from storage.sidecars.names import sidecar_path
 from storage.sidecars.presence import FORMATS, read_ours
 

@@ -20,12 +20,8 @@ from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder.decoder_child import read_clip
 from daemon.media.decoder.sandbox.lockdown import Sandbox, enter_sandbox
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 
 #: Memory that "leak" keeps.
 kept: list[np.ndarray] = []

@@ -17,10 +17,7 @@ import pytest
 
 from daemon.errors import MediaError
 from daemon.intake.identity import identify
-from daemon.media.safe_open import (
-    media_error,
-    open_checked,
-)
+from daemon.media.safe_open import media_error, open_checked
 from storage.db.database import open_database
 from storage.library import Library
 from storage.records import Fingerprint, NewFile

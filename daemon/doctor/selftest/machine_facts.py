@@ -11,10 +11,7 @@ from pathlib import Path
 from daemon.doctor.selftest.trial_result import TrialFailedError
 from daemon.doctor.subprocesses import run_probe
 from daemon.power.power_state import PowerState
-from daemon.power.sensors import (
-    command_output,
-    read_power,
-)
+from daemon.power.sensors import command_output, read_power
 from storage.fsync import BARRIER_SYNC, FULL_SYNC, sync
 
 SYNCS = 40

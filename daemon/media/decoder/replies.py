@@ -20,12 +20,8 @@ from daemon.errors import (
 )
 from daemon.media.clip import Clip, DecodePlan, Pixels
 from daemon.media.decoder.ipc import receive_bytes
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 
 ERRORS: dict[str, type[MediaError]] = {
     error.code: error

@@ -15,12 +15,8 @@ from daemon.media.picture.orientation import DECODE_ERRORS, upright_size
 from daemon.media.picture.picture_conversion import to_pixels
 from daemon.media.picture.stored_picture import StoredPicture
 from daemon.media.sampling import frame_indices
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 
 #: A stated delay (seconds) below the first value is replaced by the second, as in browsers.
 MIN_DELAY, DEFAULT_DELAY = 0.0101, 0.1

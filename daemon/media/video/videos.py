@@ -27,12 +27,8 @@ from daemon.media.video.frame_conversion import ConvertedFrames, convert_frames
 from daemon.media.video.frame_seeker import FrameSeeker, SeekedFrame, SeekMissedError
 from daemon.media.video.packet_counter import Check
 from daemon.media.video.track_selection import check_frame, open_track, select_track
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 
 THREADS = 2
 #: Time limit for decoding; at most half of the plan's limit for the whole file.

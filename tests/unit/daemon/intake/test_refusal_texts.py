@@ -30,7 +30,7 @@ def test_what_is_never_described_is_counted_apart_from_what_waits() -> None:
 
 
 def test_kinds_of_one_family_are_counted_together() -> None:
-    assert refusal_texts.skipped_text(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 texts"
+    assert refusal_texts.skipped_text(refusal_texts.skipped(COUNTS)) == "300 songs, 80 PDF documents, 32 text files"
 
 
 @pytest.mark.parametrize(

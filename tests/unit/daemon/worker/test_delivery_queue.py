@@ -193,7 +193,7 @@ def test_what_an_earlier_worker_left_is_published(home: DeliveryHome) -> None:
 
 def test_it_reports_progress_so_that_a_slow_drive_is_no_hang(home: DeliveryHome) -> None:
     with home.deliveries() as deliveries:
-        deliveries._progress.report(Stage.WORKING)
+        deliveries._stages.report(Stage.WORKING)
         home.clock.advance(2)
         deliveries.put(*home.describe("a.png")[0])
         deliveries.drain()

@@ -12,17 +12,9 @@ import pytest
 from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, ModelSettings, Settings
 from daemon.inference.echo_engine import EchoEngine
-from daemon.inference.registry import (
-    make_engine,
-    model_key,
-)
+from daemon.inference.registry import make_engine, model_key
 from daemon.inference.weights import sources
-from daemon.inference.weights.sources import (
-    find_model,
-    list_models,
-    pull,
-    write_random,
-)
+from daemon.inference.weights.sources import find_model, list_models, pull, write_random
 
 
 def settings_for(**chosen: object) -> Settings:
@@ -151,7 +143,7 @@ def test_the_echo_engine_needs_no_model_and_has_a_key_of_its_own(cache: Path) ->
 def test_a_model_is_asked_again_unless_its_answers_are_forced(tmp_path: Path) -> None:
     settings = settings_for(id=str(put_checkpoint(tmp_path / "mine")))
     assert type(make_engine(settings)).__name__ == "ReaskingEngine"
-    assert type(make_engine(settings, stop_at_end=False)).__name__ == "TorchEngine"
+    assert type(make_engine(settings, stop_at_end=False)).__name__ == "BatchEngine"
 
 
 def test_an_engine_without_weights_is_not_made(cache: Path) -> None:
@@ -169,7 +161,7 @@ def test_random_weights_never_replace_others(tmp_path: Path) -> None:
 def test_naming_models_imports_none_of_their_libraries() -> None:
     """`smolwatch status` must answer at once."""
     script = (
-        "import json, sys; import daemon.inference.weights.sources, daemon.inference.factory; "
+        "import json, sys; import daemon.inference.weights.sources, daemon.inference.registry; "
         "heavy = ('torch', 'transformers', 'huggingface_hub', 'tokenizers'); "
         "print(json.dumps([name for name in heavy if name in sys.modules]))"
     )

@@ -10,12 +10,8 @@ from PIL import Image
 from daemon.errors import TooLargeError, UnreadableError
 from daemon.media.formats import heif
 from daemon.media.picture.orientation import TRANSPOSES
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 from tests.support.bombs import heic_of
 from tests.support.clips import plan, read
 from tests.support.media.heif import recoded, save_deep_heic, save_heic_sequence, save_tagged

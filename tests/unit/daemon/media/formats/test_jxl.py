@@ -10,12 +10,8 @@ from PIL import Image
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.formats import jxl
 from daemon.media.formats.jxl import size_of
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 from tests.support.clips import read
 from tests.support.media.media_files import some_image
 from tests.support.media.odd_profiles import swapped

@@ -9,12 +9,8 @@ from PIL import Image
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.clip import SMALL_PREVIEW, Clip
 from daemon.media.formats import raw
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 from tests.support.clips import plan, read
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.tiny_raws import DNG, Directory, jpeg_of, rgb, save_raw, sensor, tiff_of

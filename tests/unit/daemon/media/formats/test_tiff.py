@@ -8,12 +8,8 @@ import tifffile
 from PIL import Image
 
 from daemon.errors import TooLargeError, UnreadableError
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 from tests.support.clips import read
 from tests.support.media.media_files import save_image, some_image
 from tests.support.media.tiny_raws import Directory, rgb, save_raw

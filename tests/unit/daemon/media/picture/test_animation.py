@@ -12,12 +12,8 @@ from daemon.errors import UnreadableError
 from daemon.media.clip import Clip
 from daemon.media.picture import animation
 from daemon.media.picture.animation import sample_frames, timeline
-from storage.description import (
-    Media,
-)
-from storage.records import (
-    MediaKind,
-)
+from storage.description import Media
+from storage.records import MediaKind
 from tests.support.clips import plan, read
 
 #: By format: how Pillow writes frames that are to replace each other.
