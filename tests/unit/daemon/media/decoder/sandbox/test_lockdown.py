@@ -92,8 +92,10 @@ def test_the_macs_profile_denies_peoples_files_and_allows_python_its_own_afterwa
 
 def test_the_folders_that_python_needs_hold_all_that_reading_loads_and_no_inbox() -> None:
     needed = [Path(folder) for folder in seatbelt.required_folders()]
-    script = "from daemon.media.decoder.warmup import preload; preload(); import sys; print(*(file for module in "
-    script += "list(sys.modules.values()) if (file := getattr(module, '__file__', None))), sep='\\n')"
+    # What the interpreter loads at its start, such as Debian's sitecustomize in /etc, is read before the sandbox.
+    script = "import sys; before = set(sys.modules); from daemon.media.decoder.warmup import preload; preload(); "
+    script += "print(*(file for name, module in list(sys.modules.items()) if name not in before and "
+    script += "(file := getattr(module, '__file__', None))), sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = [Path(line).resolve() for line in done.stdout.splitlines()]
     assert any(file.is_relative_to(ROOT / "daemon") for file in loaded)
