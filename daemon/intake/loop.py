@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
 
 from config.settings import InboxSettings
 from daemon.clock import Clock
@@ -16,7 +15,7 @@ from daemon.intake.held_names import HeldNames
 from daemon.intake.intake_status import IntakeStatus, StatusReporter
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.refusal_texts import is_kept
-from daemon.intake.rescan import Rescan
+from daemon.intake.rescan import Rescan, RescanQueue
 from daemon.intake.settling import NOT_DOWNLOADED, FileState, Settling, quiet_seconds
 from daemon.intake.sweep import Found, Scan, sweep, unlistable_folder, unreadable_entry
 from daemon.intake.sweep_schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_SECONDS, SweepSchedule
@@ -65,8 +64,7 @@ class Intake:
         self._judged: dict[bytes, FileState] = {}
         self._rejected: set[bytes] = set()
         self._held_names = HeldNames(root, filters)
-        self._requests: SimpleQueue[Rescan] = SimpleQueue()
-        self._rescan = Rescan()
+        self._rescans = RescanQueue()
         self._observe_due = 0.0
         self._idle = False
         self.status = IntakeStatus()
@@ -82,7 +80,7 @@ class Intake:
 
     def rescan(self, request: Rescan) -> None:
         """List the inbox now and judge every path again. The result is in the status."""
-        self._requests.put(request)
+        self._rescans.put(request)
         self._wakeup.wake()
 
     def run(self) -> None:
@@ -108,7 +106,9 @@ class Intake:
         if lost:
             self._held_names.clear()
             self._schedule.request()
-        self._take_requests()
+        if self._rescans.take():
+            self._judged.clear()
+            self._schedule.request()
         if self._schedule.is_due(self._clock.monotonic(), self._clock.now().timestamp()):
             self._sweep()
         self._observe_settling()
@@ -154,14 +154,6 @@ class Intake:
         self._held_names.clear()
         self._schedule.request()
 
-    def _take_requests(self) -> None:
-        while not self._requests.empty():
-            request = self._requests.get_nowait()
-            request.replace(self._rescan)
-            self._rescan = request
-            self._judged.clear()
-            self._schedule.request()
-
     def _sweep(self) -> None:
         began = self._clock.monotonic()
         own: set[bytes] = set()
@@ -175,8 +167,8 @@ class Intake:
         self.status.seen = len(present)
         self.status.last_sweep = self._clock.now()
         self._admitter.set_aside.listed(present)
-        restored = self._reconciler.swept(present, own, is_asked=self._rescan.is_new)
-        self._rescan.listed(present, present & set(self._settling.paths()), restored)
+        restored = self._reconciler.swept(present, own, is_asked=self._rescans.current.is_new)
+        self._rescans.current.listed(present, present & set(self._settling.paths()), restored)
 
     def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
         """Observe everything below a folder. Yields the files that may be admitted; adds our own files to `own`."""
@@ -235,7 +227,7 @@ class Intake:
         waiting = self._settling.observe(path, stat_result, self._clock.monotonic(), young=young)
         if waiting is None:
             return
-        self._rescan.skip(path)
+        self._rescans.current.skip(path)
         if waiting is NOT_DOWNLOADED and self._admitter.knows(path, Fingerprint.of(stat_result)):  # evicted since
             self._mark_judged(path, stat_result)
         else:
@@ -260,7 +252,7 @@ class Intake:
             return None
 
     def _forget(self, path: bytes) -> None:
-        self._rescan.skip(path)
+        self._rescans.current.skip(path)
         self._settling.forget(path)
         self._judged.pop(path, None)
         self._admitter.refusals.forget(path)
@@ -268,7 +260,7 @@ class Intake:
 
     def _reject(self, path: bytes, rejection: Rejection) -> None:
         """Rejections by name are not stored: `smolwatch why` applies the rules itself."""
-        self._rescan.skip(path)
+        self._rescans.current.skip(path)
         self._settling.forget(path)
         if is_kept(rejection.code):
             self._rejected.add(path)
@@ -288,8 +280,8 @@ class Intake:
             self._observe(path, stat_result)
         still = [path for path in stats if self._settling.is_due(path, self._clock.monotonic())]
         settled = {path: Fingerprint.of(stats[path]) for path in still}
-        for path, outcome in self._admitter.admit_all(settled, self._rescan.left, self._held_names).items():
-            self._rescan.tick_off(path, outcome)
+        for path, outcome in self._admitter.admit_all(settled, self._rescans.current.left, self._held_names).items():
+            self._rescans.current.tick_off(path, outcome)
             self._settling.forget(path)
             # The head of a young file may be written later, without a new modification time.
             unsure = outcome is AdmitResult.REFUSED and is_young(stats[path], self._clock.now())
@@ -303,5 +295,5 @@ class Intake:
         self.status.observer, self.status.advice = self._watcher.kind, self._watcher.advice
         self.status.settling = self._settling.unsettled
         self.status.orphans = self._reconciler.orphans
-        self.status.rescan = self._rescan.record()
+        self.status.rescan = self._rescans.current.record()
         self._status_reporter.report_if_due(self.status.record(), self._clock.monotonic())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 from daemon.intake.admitter import AdmitResult
@@ -91,3 +92,23 @@ class Rescan:
             "changed": self.changed,
             "restored": self.restored,
         }
+
+
+class RescanQueue:
+    """The current request, and those that came since. Any thread may call `put`."""
+
+    def __init__(self) -> None:
+        self._requests: SimpleQueue[Rescan] = SimpleQueue()
+        self.current = Rescan()
+
+    def put(self, request: Rescan) -> None:
+        self._requests.put(request)
+
+    def take(self) -> bool:
+        """Make the newest request the current one; False if there is none."""
+        before = self.current
+        while not self._requests.empty():
+            request = self._requests.get_nowait()
+            request.replace(self.current)
+            self.current = request
+        return self.current is not before

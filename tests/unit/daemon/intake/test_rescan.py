@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from daemon.intake.admitter import AdmitResult
-from daemon.intake.rescan import Rescan, RescanRequest
+from daemon.intake.rescan import Rescan, RescanQueue, RescanRequest
 
 
 def listed(rescan: Rescan, *names: bytes) -> None:
@@ -89,3 +89,15 @@ def test_a_request_is_stored_as_plain_json_and_one_without_a_daemon_is_read() ->
     assert request.record() == {"id": "1", "compare": True, "daemon_pid": 7}
     assert RescanRequest.from_record(request.record()) == request
     assert RescanRequest.from_record({"id": "1", "compare": False}) == RescanRequest("1", compare=False)
+
+
+def test_the_newest_of_several_requests_becomes_the_current_one_and_continues_their_comparison() -> None:
+    rescans = RescanQueue()
+    assert not rescans.take()
+    assert rescans.current.record() == {}
+    rescans.put(Rescan("1", compare=True))
+    rescans.put(Rescan("2", compare=False))
+    assert rescans.take()
+    assert (rescans.current.id, rescans.current.compare) == ("2", True)
+    assert not rescans.take(), "no request came since"
+    assert rescans.current.id == "2"
