@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, ModelSettings, Settings
-from daemon.inference.echo_engine import EchoEngine
-from daemon.inference.registry import make_engine, model_key
+from daemon.inference.registry import model_key
 from daemon.inference.weights import sources
 from daemon.inference.weights.sources import find_model, list_models, pull, write_random
 
@@ -133,37 +129,8 @@ def test_the_list_has_the_chosen_the_default_and_the_demo_once(tmp_path: Path, c
     assert [model.name for model in list_models(settings_for(id="demo"))] == ["demo", DEFAULT_MODEL]
 
 
-def test_the_echo_engine_needs_no_model_and_has_a_key_of_its_own(cache: Path) -> None:
-    assert isinstance(make_engine(settings_for(engine="echo")), EchoEngine)
-    assert model_key(settings_for(engine="echo")) == "echo@1"
-    info = make_engine(settings_for(engine="echo")).load()
-    assert f"{info.model_id}@{info.revision}" == "echo@1"
-
-
-def test_a_model_is_asked_again_unless_its_answers_are_forced(tmp_path: Path) -> None:
-    settings = settings_for(id=str(put_checkpoint(tmp_path / "mine")))
-    assert type(make_engine(settings)).__name__ == "ReaskingEngine"
-    assert type(make_engine(settings, stop_at_end=False)).__name__ == "BatchEngine"
-
-
-def test_an_engine_without_weights_is_not_made(cache: Path) -> None:
-    with pytest.raises(ModelUnavailableError, match="not on this machine"):
-        make_engine(settings_for())
-
-
 def test_random_weights_never_replace_others(tmp_path: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
     with pytest.raises(SmolwatchError, match="holds weights already"):
         write_random(folder)
     assert (folder / "model.safetensors").read_bytes() == b"weights"
-
-
-def test_naming_models_imports_none_of_their_libraries() -> None:
-    """`smolwatch status` must answer at once."""
-    script = (
-        "import json, sys; import daemon.inference.weights.sources, daemon.inference.registry; "
-        "heavy = ('torch', 'transformers', 'huggingface_hub', 'tokenizers'); "
-        "print(json.dumps([name for name in heavy if name in sys.modules]))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == []
