@@ -92,7 +92,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", disk], check=True)
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may mount, and this is Linux's way")
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts as on Linux, which needs root")
 def test_jobs_of_an_unmounted_inbox_wait_for_it(tmp_path: Path, disk: Path) -> None:
     home = tmp_path / "home"
     house, intake_house = House(home), IntakeHouse(home)

@@ -27,7 +27,7 @@ def may_limit() -> bool:
         return False
 
 
-@pytest.mark.skipif(not may_limit(), reason="this system makes no user namespaces")
+@pytest.mark.skipif(not may_limit(), reason="lowers the limit in a user namespace, which is not allowed here")
 @pytest.mark.parametrize(("name", "limit"), [("max_inotify_instances", 0), ("max_inotify_watches", 1)])
 def test_without_watches_the_inbox_is_listed_often_and_the_limit_is_named(
     intake_house: IntakeHouse, name: str, limit: int
@@ -42,7 +42,7 @@ def test_without_watches_the_inbox_is_listed_often_and_the_limit_is_named(
         wait_for(lambda: intake_house.queued() == {"folder/x.png"})
 
 
-@pytest.mark.skipif(not may_limit(), reason="this system makes no user namespaces")
+@pytest.mark.skipif(not may_limit(), reason="lowers the limit in a user namespace, which is not allowed here")
 def test_a_limit_that_is_met_later_is_noticed(intake_house: IntakeHouse) -> None:
     with intake_process(intake_house.settings.home, before=limited("max_inotify_watches", 2)):
         for name in ("one", "two", "three"):

@@ -161,7 +161,9 @@ def test_a_permission_that_is_given_back_is_noticed_within_seconds_in_a_real_pro
         assert library.refused_paths() == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only inotify reports changed permissions")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="tested with inotify; which permission changes FSEvents reports was never observed"
+)
 def test_a_permission_that_is_given_back_is_noticed_without_a_listing(intake_house: IntakeHouse) -> None:
     locked, folder = intake_house.inbox / "locked.png", intake_house.inbox / "kept"
     folder.mkdir()

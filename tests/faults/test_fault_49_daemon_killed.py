@@ -21,7 +21,7 @@ def test_its_children_and_theirs_are_gone_within_a_second(house: House) -> None:
 @pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux ends a stopped child with its parent (PR_SET_PDEATHSIG)"
 )
-def test_so_is_a_worker_that_hears_nothing_any_more(house: House) -> None:
+def test_a_suspended_worker_is_gone_with_them(house: House) -> None:
     daemon, family = begin(house)
     house.worker(daemon).suspend()
     kill_and_watch(daemon, family)
