@@ -58,7 +58,7 @@ class Speed:
             self._changes.popleft()
 
     def per_minute(self, now: float) -> float | None:
-        """None until it can be told. The first files do not count: they waited for the model."""
+        """None while it is unknown. The first files do not count: they waited for the model."""
         if len(self._changes) < 2:
             return None
         (since, first), (_, last) = self._changes[0], self._changes[-1]

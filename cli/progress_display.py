@@ -121,7 +121,7 @@ class Terminal:
         lines = [line_of(job, self._inbox) for job in finished[:MOST_LINES]]
         if (more := len(finished) - MOST_LINES) > 0:
             lines.append(f"… and {more:,} more {'file' if more == 1 else 'files'}")
-        if lines:  # at once: the display is drawn anew below each print
+        if lines:  # in one call: the display is redrawn below each print
             self._live.console.print("\n".join(lines), soft_wrap=True)
 
 

@@ -176,7 +176,7 @@ class Daemon:
         self._store.set_state("engine", {"state": "safe mode", "reason": reason, "advice": ADVICE})
 
     def _request_to_another_daemon(self) -> RescanRequest | None:
-        """A request that the last daemon left: its caller has been told, and the inbox is listed at the start."""
+        """A request to the previous daemon: its caller already got an error, and the inbox is listed at the start."""
         request = self._stored_request()
         return None if request is None or request.daemon_pid == os.getpid() else request
 

@@ -12,7 +12,7 @@ from config.load import load_settings
 from config.settings import Settings
 
 
-@click.command(short_help="Try files again, or describe them anew.")
+@click.command(short_help="Retry failed files, or describe finished ones again.")
 @click.argument("what", metavar="ID|PATH...", nargs=-1)
 @click.option("--failed", is_flag=True, help="All jobs that failed.")
 @click.pass_obj

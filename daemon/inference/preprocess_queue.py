@@ -42,7 +42,7 @@ class PreprocessQueue(Prefetcher[Request, Made]):
         self._start()
 
     def take_next(self, *, wait: bool) -> tuple[Request, Made] | None:
-        """The next request with its result; None if there is none or, unless told to wait, none is ready."""
+        """The next request with its result; None if there is none, or, without `wait`, if none is ready."""
         if not self.in_background:
             self.make_next()
         elif wait:

@@ -32,7 +32,7 @@ REFUSED = (
     "starts nothing from other disks. Then: smolwatch service start"
 )
 WITHOUT_SCREEN = (
-    "Nobody is logged in at this Mac's screen, so the service was installed in the user's own domain: it runs "
+    "No user is logged in at this Mac's screen, so the service was installed in the user's own domain: it runs "
     "without the GPU. To use the GPU, log in at the screen and run this again: smolwatch service install"
 )
 
