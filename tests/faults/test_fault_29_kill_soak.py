@@ -37,9 +37,10 @@ def seed() -> int:
     return int(os.environ.get("SOAK_SEED") or random.randrange(1_000_000))
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_a_minute_of_deaths_loses_nothing_and_doubles_nothing(house: House, seed: int) -> None:
-    soak(house, seed, storm_seconds=60, calm_seconds=120)
+    """The calm ends early. Every file that hangs costs three attempts, each of up to 2 s x 8 and the pause after it."""
+    soak(house, seed, storm_seconds=60, calm_seconds=300)
 
 
 @pytest.mark.slow

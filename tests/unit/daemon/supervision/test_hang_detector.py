@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from daemon.messages import Stage
-from daemon.supervision.hang_detector import GAP_SECONDS, HangDetector
+from daemon.supervision.hang_detector import ANSWERS_TO_HALVE, GAP_SECONDS, HangDetector
 from tests.fakes.clock import FakeClock
 
 
@@ -54,6 +54,20 @@ def test_each_killed_worker_doubles_the_limit_of_the_next_up_to_eight_times() ->
         waited.append(watch(clock, detector, 1000))
         detector.record_kill()
     assert waited == [11, 21, 41, 81, 81]
+
+
+def test_answers_without_a_kill_in_between_halve_the_limit_again_down_to_the_first() -> None:
+    clock = FakeClock()
+    detector = HangDetector(10, clock)
+    waited = []
+    for answers in (ANSWERS_TO_HALVE - 1, ANSWERS_TO_HALVE - 1, ANSWERS_TO_HALVE, 2 * ANSWERS_TO_HALVE):
+        detector.record(Stage.WORKING)
+        waited.append(watch(clock, detector, 1000))
+        detector.record_kill()
+        for _ in range(answers):
+            detector.record(Stage.ANSWERED)
+    detector.record(Stage.WORKING)
+    assert [*waited, watch(clock, detector, 1000)] == [11, 21, 41, 41, 21]
 
 
 def test_after_the_daemon_was_suspended_the_limit_restarts() -> None:
