@@ -39,7 +39,7 @@ from daemon.worker.loop import Worker
 from daemon.worker.memory import MemoryGrowth, resident_bytes
 from daemon.worker.parts import WorkerParts
 from daemon.worker.prefetch import FilePrefetcher
-from daemon.worker.retrying_runner import RetryingRunner
+from daemon.worker.retrying_transactions import RetryingTransactions
 from storage.db.database import open_database
 from storage.description import Description
 from storage.jobs.store import JobStore
@@ -79,7 +79,7 @@ def run_worker(
         closing(open_database(settings.database_place, keep_free=work.keep_free_bytes)) as database,
         FilePrefetcher(Decoder(), clock) as prefetcher,
     ):
-        store = JobStore(database, clock.now, RetryingRunner(sleep))
+        store = JobStore(database, clock.now, RetryingTransactions(sleep))
         delivery = Delivery(store, sidecar_writer(settings), clock, random.random)
         owner = f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         with (

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.worker.retrying_runner import RetryingRunner
+from daemon.worker.retrying_transactions import RetryingTransactions
 from storage.db import postgres_backend
 from storage.db.database import Database, open_database
 from storage.errors import BusyError, ClaimLostError, TransientError, UnreachableError
@@ -123,7 +123,7 @@ class TestRestart:
 
     def test_a_worker_asks_once_more_what_it_asked_meanwhile(self, server: Server) -> None:
         with server.new_database() as address, closing(open_database(address)) as database:
-            store = JobStore(database, FakeClock().now, RetryingRunner(lambda seconds: server.start()))
+            store = JobStore(database, FakeClock().now, RetryingTransactions(lambda seconds: server.start()))
             server.stop()
             assert store.cached_description("blake2b:none", model=MODEL, recipe=RECIPE) is None
 

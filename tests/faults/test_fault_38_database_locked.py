@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.worker.retrying_runner import RetryingRunner
+from daemon.worker.retrying_transactions import RetryingTransactions
 from storage.db.database import Database, open_database
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -50,7 +50,7 @@ def test_a_description_is_kept_until_the_lock_is_free(impatient: Database) -> No
         waiting.set()
         freed.wait(10)
 
-    store = JobStore(impatient, SystemClock().now, RetryingRunner(sleep))
+    store = JobStore(impatient, SystemClock().now, RetryingTransactions(sleep))
     store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
     claim = store.claim("w", lease_seconds=60)
     assert claim

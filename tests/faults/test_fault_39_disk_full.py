@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.worker.retrying_runner import RetryingRunner
+from daemon.worker.retrying_transactions import RetryingTransactions
 from storage.db.database import Database, open_database
 from storage.errors import DiskFullError
 from storage.health import problems
@@ -59,7 +59,7 @@ def test_what_was_said_is_kept_until_there_is_room_and_the_database_is_sound(tmp
                 limit(database, 10_000)
 
         intake = JobStore(database, SystemClock().now)
-        store = JobStore(database, SystemClock().now, RetryingRunner(sleep))
+        store = JobStore(database, SystemClock().now, RetryingTransactions(sleep))
         file = new_file()
         intake.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
         claim = store.claim("w", lease_seconds=60)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from daemon.worker.retrying_runner import RETRY_SECONDS, RetryingRunner
+from daemon.worker.retrying_transactions import RETRY_SECONDS, RetryingTransactions
 from storage.db.database import Database, open_database
 from storage.errors import ClaimLostError, UnreachableError
 from storage.jobs.store import JobStore
@@ -80,7 +80,7 @@ def rival(database: Database) -> Iterator[Rival]:
 
 @pytest.fixture
 def store(database: Database, clock: FakeClock, rival: Rival) -> JobStore:
-    return JobStore(database, clock.now, RetryingRunner(rival.sleep))
+    return JobStore(database, clock.now, RetryingTransactions(rival.sleep))
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_queries_are_retried_and_a_file_may_wait_while_the_database_cannot_be_re
     database: Database, clock: FakeClock
 ) -> None:
     offline = Offline(database, times=3)
-    store = JobStore(offline, clock.now, RetryingRunner(offline.sleep))
+    store = JobStore(offline, clock.now, RetryingTransactions(offline.sleep))
     assert store.pending.has_file()
     assert offline.waits == []
     assert store.answered(["blake2b:none"], model=MODEL, recipe=RECIPE) == set()

@@ -15,7 +15,7 @@ RETRY_SECONDS = 1.0
 T = TypeVar("T")
 
 
-class RetryingRunner:
+class RetryingTransactions:
     """A `TransactionRunner` that waits while the disk is full, the server is away, or another program holds the lock.
 
     For several threads. Claims are not retried, so nothing new is claimed meanwhile. A transaction that failed changed
