@@ -173,6 +173,8 @@ class Worker:
 
     def _submit_one(self, opened: Opened, *, is_cached: bool) -> None:
         clip, claim = opened.clip, opened.task.claim
+        if not self._heartbeat.holds(claim):  # lost while its file was opened
+            return
         if isinstance(clip, Exception):
             raise clip
         if is_cached and self._deliver_cached(claim):  # the same bytes were described since it was claimed
@@ -193,14 +195,22 @@ class Worker:
             return
         self._stages.report(Stage.WORKING)
         try:
+            self._cancel_lost()
             for reply in self._engine_host.step():
                 self._handle_reply(reply)
         except EngineError as error:
             self._handle_engine_failure(error)
 
+    def _cancel_lost(self) -> None:
+        """Cancel the jobs whose claims are not held any more: they were lost, or their jobs have failed."""
+        for claim in self._in_flight.claims():
+            if not self._heartbeat.holds(claim):
+                logger.info("Job {} {}: cancelled in the engine", claim.job.id, claim.job.name)
+                self._in_flight.cancel(claim)
+
     def _handle_reply(self, reply: Reply) -> None:
         job = self._in_flight.job_of(reply)
-        if job is None:
+        if job is None or not self._heartbeat.holds(job.claim):
             return
         with self._failures_of(job.claim):
             result = self._in_flight.feed(job, reply)

@@ -417,6 +417,67 @@ def test_a_job_whose_claim_was_lost_is_not_delivered(bench: Bench) -> None:
     assert not bench.heartbeat.is_holding
 
 
+class UncancellableEngine(SlowEngine):
+    """`cancel` itself raises, which breaks the contract."""
+
+    def cancel(self, request_id: str) -> None:
+        raise RuntimeError("the driver is gone")
+
+
+def lose_claims(bench: Bench) -> None:
+    """Another process takes all jobs back, and a beat finds that out."""
+    bench.store.abandon_all("The worker was killed.")
+    bench.heartbeat.beat()
+
+
+def test_a_job_whose_claim_is_found_lost_is_cancelled_in_the_engine_and_may_be_claimed_again(bench: Bench) -> None:
+    job, engine = bench.queue(), SlowEngine(steps=4)
+    bench.use_engine(engine)
+    bench.run_rounds()
+    lose_claims(bench)
+    bench.run_rounds()
+    assert engine.cancelled == [f"{job}.1:first"]
+    bench.run_rounds(4)
+    assert (bench.state(job), engine.cancelled) == (JobState.DONE, [f"{job}.1:first"])
+    assert len([event for event in bench.library.events(job) if event.after is JobState.DONE]) == 1
+
+
+def test_a_stopping_worker_does_not_wait_for_a_job_whose_claim_is_lost(bench: Bench) -> None:
+    job, engine = bench.queue(), SlowEngine(steps=100)
+    bench.use_engine(engine)
+    bench.run_rounds()
+    lose_claims(bench)
+    bench.control.stop()
+    bench.worker.run(bench.control)
+    assert (bench.state(job), engine.cancelled) == (JobState.QUEUED, [f"{job}.1:first"])
+
+
+def test_a_claim_that_is_lost_while_its_file_is_opened_never_reaches_the_engine(bench: Bench) -> None:
+    job, engine = bench.queue(), SayingEngine("A beach.")
+    bench.use_engine(engine)
+    bench.prefetcher.holding = True
+    bench.run_rounds()
+    lose_claims(bench)
+    bench.prefetcher.holding = False
+    bench.run_rounds(3)
+    assert bench.state(job) is JobState.DONE
+    (asked,) = engine.asked
+    assert job_of(asked) == job
+    assert asked.id != f"{job}.1:first", "it is the newer claim's"
+
+
+def test_an_engine_that_fails_while_it_cancels_is_loaded_again(bench: Bench) -> None:
+    job = bench.queue()
+    bench.use_engine(UncancellableEngine(steps=4))
+    bench.run_rounds()
+    lose_claims(bench)
+    bench.run_rounds()
+    state = bench.library.state("engine")
+    assert state is not None and state["state"] == "restarting"
+    bench.run_rounds(9, seconds=5)
+    assert bench.state(job) is JobState.DONE
+
+
 def test_files_that_wait_when_the_engine_fails_are_released_uncharged(bench: Bench) -> None:
     jobs = [bench.queue(f"{number}.png") for number in range(12)]
     bench.use_engine(FailingEngine(rows=2))
