@@ -1,22 +1,22 @@
-"""Builds the description from the engine's reply. Pure."""
+"""Builds the description from a session's result. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from config.recipes import Recipe
 from config.version import own_version
-from daemon.inference.answers.checks import clean, judge
-from daemon.inference.engine import Answer, EngineInfo, Figures, Reply
+from daemon.inference.engine import EngineInfo, Figures
+from daemon.worker.describe_session import SessionResult
 from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Stats
-from storage.records import Job, MediaKind
+from storage.records import Job
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Measured outside the engine: seconds queued, in the decoder and from claim to reply; the peak memory in bytes."""
+    """Measured outside the engine: seconds queued, in the decoder, and from claim to result; peak memory in bytes."""
 
     queued: float
     decode: float
@@ -29,19 +29,14 @@ class Cost:
 def describe(
     job: Job,
     media: Media,
-    reply: Reply,
+    result: SessionResult,
     info: EngineInfo,
     recipe: Recipe,
     cost: Cost,
     now: datetime,
     defects: Sequence[str] = (),
 ) -> Description:
-    """`reply` holds answers and figures, not an error. `defects`: codes of what the decoder could not show."""
-    figures = reply.figures
-    if figures is None:
-        raise ValueError("the reply has no figures")
-    questions = recipe.video if media.kind is MediaKind.VIDEO else recipe.image
-    prompts = {question.name: question.ask for question in questions}
+    """`defects`: codes of what the decoder could not show."""
     return Description(
         smolwatch=own_version(),
         described_at=now,
@@ -49,8 +44,8 @@ def describe(
         digest=job.digest,
         fingerprint=job.fingerprint,
         media=media,
-        answers={name: clean(answer.text, question=prompts[name]) for name, answer in reply.answers.items()},
-        quality=quality_of(media.kind, defects, reply.answers, prompts),
+        answers=result.answers,
+        quality=quality_of([*(f"{media.kind}: {defect}" for defect in defects), *result.reasons]),
         model=ModelFacts(
             id=info.model_id,
             revision=info.revision,
@@ -60,16 +55,12 @@ def describe(
             detail=info.detail,
         ),
         recipe=RecipeFacts(name=recipe.name, version=recipe.version, digest=recipe.digest),
-        stats=stats_of(figures, cost),
+        stats=stats_of(result.figures, cost),
     )
 
 
-def quality_of(
-    kind: MediaKind, defects: Sequence[str], answers: Mapping[str, Answer], prompts: Mapping[str, str]
-) -> Quality:
+def quality_of(reasons: Sequence[str]) -> Quality:
     """Suspect if the decoder reports defects or the checks reject an answer. Suspect answers are kept, with reasons."""
-    reasons = [f"{kind}: {defect}" for defect in defects]
-    reasons += [f"{name}: {code}" for name, answer in answers.items() for code in judge(answer, prompts[name])]
     return Quality(verdict="suspect" if reasons else "ok", reasons=tuple(reasons))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from loguru import logger
 
@@ -73,18 +74,17 @@ class EngineHost:
 
     def step(self) -> list[Reply]:
         """One round. Raises EngineError when the whole engine has failed, whatever its own exception was."""
-        try:
+        with self._as_engine_errors():
             replies = self._loaded().step()
-        except EngineError:
-            raise
-        except Exception as error:
-            reason = f"The model failed: {type(error).__name__}: {error}"
-            log_lines(self._failing.on(failed(reason), self._clock.monotonic()), error)
-            raise EngineError(reason) from error
         if any(reply.error is None for reply in replies):
             self._failures = 0
             log_lines(self._failing.off(self._clock.monotonic()))
         return replies
+
+    def cancel(self, request_id: str) -> None:
+        """Drop a request: it gets no reply. Raises EngineError as `step` does."""
+        with self._as_engine_errors():
+            self._loaded().cancel(request_id)
 
     def idle(self) -> None:
         """Call while there is no work: after `IDLE_SECONDS` the engine frees the memory that it kept for more."""
@@ -108,6 +108,18 @@ class EngineHost:
         engine, self._engine, self._info = self._engine, None, None
         if engine is not None:
             engine.close()
+
+    @contextmanager
+    def _as_engine_errors(self) -> Iterator[None]:
+        """Libraries raise anything: every exception inside becomes an EngineError."""
+        try:
+            yield
+        except EngineError:
+            raise
+        except Exception as error:
+            reason = f"The model failed: {type(error).__name__}: {error}"
+            log_lines(self._failing.on(failed(reason), self._clock.monotonic()), error)
+            raise EngineError(reason) from error
 
     def _cannot_open(self, reason: str, advice: str) -> bool:
         self._report_change({"state": "unavailable", "reason": reason, "advice": advice})

@@ -53,6 +53,11 @@ class Heartbeat:
         with self._lock:
             return bool(self._claims)
 
+    def holds(self, claim: Claim) -> bool:
+        """False once the claim is lost or dropped, or its job is held under a newer claim."""
+        with self._lock:
+            return self._claims.get(claim.job.id) is claim
+
     def hold(self, claim: Claim) -> None:
         with self._lock:
             self._claims[claim.job.id] = claim

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from loguru import logger
 
@@ -25,12 +24,15 @@ from daemon.power.throttle_policy import Pace
 from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.control import Control
 from daemon.worker.describe import Cost, describe
+from daemon.worker.describe_plan import DescribePlan
+from daemon.worker.describe_session import DescribeSession, SessionResult
+from daemon.worker.in_flight_jobs import InFlightJob, InFlightJobs
 from daemon.worker.memory import PeakMemory
 from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.parts import WorkerParts
 from daemon.worker.poison import PoisonDetector
-from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened, plan_for, request_for
-from storage.description import Description, Media
+from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened, plan_for
+from storage.description import Description
 from storage.errors import ClaimLostError, StorageError
 from storage.lifecycle import Cause
 from storage.records import Claim
@@ -42,16 +44,6 @@ IDLE_SECONDS = 1.0  #: the supervisor wakes it earlier when a job is waiting
 OPENING_SECONDS = 0.25
 #: Jobs are claimed when there is capacity for so many: each claim makes the drive write.
 CLAIM_BATCH = FILES_AHEAD - 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class InFlightJob:
-    """A job that the engine has; `decode_seconds`: what opening its file took."""
-
-    task: DecodeTask
-    media: Media
-    defects: tuple[str, ...]
-    decode_seconds: float
 
 
 class Worker:
@@ -79,7 +71,7 @@ class Worker:
         self._outcomes = Outcomes(parts.store, parts.heartbeat, parts.clock, self._inbox, parts.report_path)
         self._poison = PoisonDetector()
         self._opened: deque[Opened] = deque()
-        self._in_flight: dict[str, InFlightJob] = {}
+        self._in_flight = InFlightJobs(parts.engine_host)
         self._runs_alone = False
 
     def run(self, control: Control) -> None:
@@ -115,7 +107,7 @@ class Worker:
             self._prefetcher.wait(OPENING_SECONDS)
         self._submit()
         self._step()
-        self._prefetcher.keep([job.task.claim.job.id for job in self._in_flight.values()])
+        self._prefetcher.keep([claim.job.id for claim in self._in_flight.claims()])
         self._collect_refused()
         return True
 
@@ -168,7 +160,7 @@ class Worker:
 
     def _submit(self) -> None:
         """Submit opened files to the engine while it has capacity."""
-        capacity = self._engine_host.rows - len(self._in_flight)
+        capacity = self._engine_host.rows - self._in_flight.request_count
         while len(self._opened) < capacity and (taken := self._prefetcher.take()) is not None:
             self._opened.append(taken[1])
         if not self._opened:
@@ -181,49 +173,64 @@ class Worker:
 
     def _submit_one(self, opened: Opened, *, is_cached: bool) -> None:
         clip, claim = opened.clip, opened.task.claim
+        if not self._heartbeat.holds(claim):  # lost while its file was opened
+            return
         if isinstance(clip, Exception):
             raise clip
         if is_cached and self._deliver_cached(claim):  # the same bytes were described since it was claimed
             return
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
-        self._engine_host.submit(request_for(claim.job, clip, self._recipe))
-        self._in_flight[str(claim.job.id)] = InFlightJob(
-            task=opened.task, media=clip.media, defects=clip.defects, decode_seconds=opened.seconds
+        job = InFlightJob(
+            task=opened.task,
+            media=clip.media,
+            defects=clip.defects,
+            decode_seconds=opened.seconds,
+            session=DescribeSession(DescribePlan(f"{claim.job.id}.{claim.token}", self._recipe)),
         )
+        self._in_flight.start(job, clip)
 
     def _step(self) -> None:
         if not self._in_flight:
             return
         self._stages.report(Stage.WORKING)
         try:
+            self._cancel_lost()
             for reply in self._engine_host.step():
                 self._handle_reply(reply)
         except EngineError as error:
             self._handle_engine_failure(error)
 
+    def _cancel_lost(self) -> None:
+        """Cancel the jobs whose claims are not held any more: they were lost, or their jobs have failed."""
+        for claim in self._in_flight.claims():
+            if not self._heartbeat.holds(claim):
+                logger.info("Job {} {}: cancelled in the engine", claim.job.id, claim.job.name)
+                self._in_flight.cancel(claim)
+
     def _handle_reply(self, reply: Reply) -> None:
-        job = self._in_flight.pop(reply.id, None)
-        if job is None:
+        job = self._in_flight.job_of(reply)
+        if job is None or not self._heartbeat.holds(job.claim):
             return
-        claim = job.task.claim
-        with self._failures_of(claim):
-            if reply.error is not None:
-                raise reply.error
-            cost = Cost(
-                queued=job.task.queued,
-                decode=job.decode_seconds,
-                total=self._clock.monotonic() - job.task.began,
-                peak_memory_bytes=self._peak_memory.peak(),
-                launched_by=self._launched_by,
-                power=self._throttle.state.source,
-            )
-            failpoint("described")
-            info, now = self._engine_info(), self._clock.now()
-            if reply.figures is not None:
-                self._memory_growth.record_answer(reply.figures.device_memory_bytes, reply.figures.cache_bytes)
-            self._deliver(claim, describe(claim.job, job.media, reply, info, self._recipe, cost, now, job.defects))
-            self._stages.report(Stage.ANSWERED)
+        with self._failures_of(job.claim):
+            result = self._in_flight.feed(job, reply)
+            if result is not None:
+                self._deliver_result(job, result)
+
+    def _deliver_result(self, job: InFlightJob, result: SessionResult) -> None:
+        cost = Cost(
+            queued=job.task.queued,
+            decode=job.decode_seconds,
+            total=self._clock.monotonic() - job.task.began,
+            peak_memory_bytes=self._peak_memory.peak(),
+            launched_by=self._launched_by,
+            power=self._throttle.state.source,
+        )
+        failpoint("described")
+        info, now, figures = self._engine_info(), self._clock.now(), result.figures
+        self._memory_growth.record_answer(figures.device_memory_bytes, figures.cache_bytes)
+        self._deliver(job.claim, describe(job.claim.job, job.media, result, info, self._recipe, cost, now, job.defects))
+        self._stages.report(Stage.ANSWERED)
 
     def _deliver_cached(self, claim: Claim) -> bool:
         """Deliver this model's description of the same bytes under the same recipe, if there is one."""
@@ -261,8 +268,8 @@ class Worker:
 
         Only a poison job is charged, so that a file on which every engine fails does not block the others for ever.
         """
-        affected = [*([claim] if claim else []), *(job.task.claim for job in self._in_flight.values())]
-        self._in_flight.clear()
+        others = [other for other in self._in_flight.clear() if other is not claim]
+        affected = [*([claim] if claim else []), *others]
         for failed in affected:
             cause = self._poison.record_failure(failed.job.id, failed.job.max_attempts)
             self._outcomes.handle_failure(failed, cause, error.code, MODEL_FAILED, str(error))

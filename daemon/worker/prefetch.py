@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from config.recipes import Recipe
 from config.settings import WorkSettings
 from daemon.clock import Clock
-from daemon.inference.engine import EngineInfo, Request
+from daemon.inference.engine import EngineInfo
 from daemon.media.clip import Clip, DecodePlan
 from daemon.prefetcher import Prefetcher, PrefetchWindow
 from daemon.worker.outcomes import check_digest
-from storage.records import Claim, Fingerprint, Job
+from storage.records import Claim, Fingerprint
 
 #: Files that are claimed before the engine has capacity for them: as many as one batch may hold.
 FILES_AHEAD = 8
@@ -64,16 +63,6 @@ def plan_for(info: EngineInfo, work: WorkSettings) -> DecodePlan:
         max_frames=info.max_frames,
         max_bytes=work.max_file_bytes,
         seconds=work.decode_seconds,
-    )
-
-
-def request_for(job: Job, clip: Clip, recipe: Recipe) -> Request:
-    return Request(
-        id=str(job.id),
-        pictures=clip.pictures,
-        questions=recipe.video if clip.is_video else recipe.image,
-        timestamps=clip.timestamps if clip.is_video else (),
-        seconds=(clip.media.seconds or 0.0) if clip.is_video else None,
     )
 
 

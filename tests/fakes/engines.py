@@ -49,12 +49,20 @@ class FailingEngine(EchoEngine):
 
 
 class SlowEngine(EchoEngine):
-    """Every request takes `steps` steps; `on_step` is called in each, so that a test can act in between."""
+    """Every request takes `steps` steps; `on_step` is called in each, so that a test can act in between.
+
+    `cancelled`: the ids of all requests that were cancelled.
+    """
 
     def __init__(self, steps: int, on_step: Callable[[], None] = lambda: None, *, rows: int = 8) -> None:
         super().__init__(rows=rows)
         self._steps, self._on_step = steps, on_step
         self._waited = 0
+        self.cancelled: list[str] = []
+
+    def cancel(self, request_id: str) -> None:
+        self.cancelled.append(request_id)
+        super().cancel(request_id)
 
     def step(self) -> list[Reply]:
         self._on_step()
@@ -66,9 +74,12 @@ class SlowEngine(EchoEngine):
 
 
 class BrokenEngine(EchoEngine):
-    """Loads, and then `step` itself raises, which breaks the contract."""
+    """Loads, and then `step` and `cancel` themselves raise, which breaks the contract."""
 
     def step(self) -> list[Reply]:
+        raise RuntimeError("the driver is gone")
+
+    def cancel(self, request_id: str) -> None:
         raise RuntimeError("the driver is gone")
 
 

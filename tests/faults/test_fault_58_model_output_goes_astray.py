@@ -9,7 +9,6 @@ import json
 
 import pytest
 
-from daemon.inference.reask import ReaskingEngine
 from storage.description import Description
 from storage.lifecycle import JobState
 from tests.fakes.engines import SayingEngine
@@ -28,7 +27,7 @@ ASTRAY = {
 
 def described(bench: Bench, engine: SayingEngine) -> Description:
     job = bench.queue()
-    bench.use_engine(ReaskingEngine(engine))
+    bench.use_engine(engine)
     bench.run_rounds(3)
     assert (bench.state(job), bench.attempts(job)) == (JobState.DONE, 1)
     description = bench.library.description(job)

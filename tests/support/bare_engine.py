@@ -7,37 +7,43 @@ import time
 from contextlib import closing
 
 from config.load import load_settings
-from config.recipes import load_recipe
+from config.recipes import Recipe, load_recipe
 from config.settings import Settings
 from daemon.inference.engine import Engine, EngineInfo, Request
 from daemon.inference.registry import make_engine
+from daemon.media.clip import Clip
 from daemon.media.decoder.decoder import Decoder
-from daemon.worker.prefetch import plan_for, request_for
+from daemon.worker.describe_plan import DescribePlan
+from daemon.worker.describe_session import DescribeSession, SessionResult
+from daemon.worker.prefetch import plan_for
 from storage.records import Fingerprint
-from tests.support.files import claim_of
 
 
-def requests_for(settings: Settings, info: EngineInfo) -> list[Request]:
-    """The requests that the worker would submit."""
-    plan, recipe = plan_for(info, settings.work), load_recipe(settings.recipe)
-    requests = []
+def clips_for(settings: Settings, info: EngineInfo) -> list[Clip]:
+    plan, files = plan_for(info, settings.work), sorted(settings.inbox_path.iterdir())
     with closing(Decoder()) as decoder:
-        for number, file in enumerate(sorted(settings.inbox_path.iterdir())):
-            clip = decoder.open(os.fsencode(file), Fingerprint.of(file.lstat()), plan)
-            requests.append(request_for(claim_of(number).job, clip, recipe))
-    return requests
+        return [decoder.open(os.fsencode(file), Fingerprint.of(file.lstat()), plan) for file in files]
 
 
-def seconds_for(engine: Engine, requests: list[Request]) -> float:
+def seconds_for(engine: Engine, clips: list[Clip], recipe: Recipe) -> float:
+    """The requests are those that the worker would submit."""
     began = time.perf_counter()
-    for request in requests:
-        engine.submit(request)
-    replies = 0
-    while replies < len(requests):
+    sessions: dict[str, DescribeSession] = {}
+
+    def submit(session: DescribeSession, requests: list[Request]) -> None:
+        for request in requests:
+            engine.submit(request)
+            sessions[request.id] = session
+
+    for number, clip in enumerate(clips):
+        session = DescribeSession(DescribePlan(str(number), recipe))
+        submit(session, session.start(clip))
+    while sessions:
         for reply in engine.step():
-            if reply.error is not None:
-                raise reply.error
-            replies += 1
+            session = sessions.pop(reply.id)
+            found = session.feed(reply)
+            if not isinstance(found, SessionResult):
+                submit(session, found)
     return time.perf_counter() - began
 
 
@@ -45,4 +51,4 @@ if __name__ == "__main__":
     chosen = load_settings()
     model = make_engine(chosen)
     loaded = model.load()
-    print(seconds_for(model, requests_for(chosen, loaded)))
+    print(seconds_for(model, clips_for(chosen, loaded), load_recipe(chosen.recipe)))

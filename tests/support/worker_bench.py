@@ -6,7 +6,7 @@ from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
-from daemon.inference.engine import Engine
+from daemon.inference.engine import Engine, Request
 from daemon.messages import Stage
 from daemon.power.power_state import PowerState
 from daemon.power.sleep_inhibitor import SleepInhibitor
@@ -28,6 +28,11 @@ from tests.unit.daemon.conftest import PNG, drop, settled
 
 ECHO = "echo@1"
 RECIPE = load_recipe().digest
+
+
+def job_of(request: Request) -> int:
+    """The id of the job whose request this is."""
+    return int(request.id.partition(".")[0])
 
 
 class Bench:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from config.errors import ModelUnavailableError
-from config.settings import ModelSettings
+from config.recipes import load_recipe
+from config.settings import ModelSettings, Settings
 from daemon.inference.echo_engine import EchoEngine
+from daemon.inference.engine import Reply
 from daemon.inference.registry import ENGINES, check_weights, engine_entry, make_engine, model_key
+from tests.contracts.test_engine import picture
 from tests.unit.daemon.inference.weights.test_sources import cache, put_checkpoint, settings_for  # noqa: F401
 
 
@@ -43,10 +47,24 @@ def test_the_echo_engine_needs_no_model_and_has_a_key_of_its_own() -> None:
     assert f"{info.model_id}@{info.revision}" == "echo@1"
 
 
-def test_a_model_s_bad_answers_are_retried_unless_stop_at_end_is_off(tmp_path: Path) -> None:
+def test_the_daemon_and_the_bench_run_the_same_engine(tmp_path: Path) -> None:
     settings = settings_for(id=str(put_checkpoint(tmp_path / "mine")))
-    assert type(make_engine(settings)).__name__ == "ReaskingEngine"
-    assert type(make_engine(settings, stop_at_end=False)).__name__ == "BatchEngine"
+    engines = [make_engine(settings, stop_at_end=stop_at_end) for stop_at_end in (True, False)]
+    assert [type(engine).__name__ for engine in engines] == ["BatchEngine"] * 2
+
+
+def test_a_model_s_answers_run_to_their_limits_only_if_stop_at_end_is_off(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, model=ModelSettings(id="demo", device="cpu"))
+    caption = load_recipe().image[0]
+    for stop_at_end in (True, False):
+        with closing(make_engine(settings, stop_at_end=stop_at_end)) as engine:
+            engine.load()
+            engine.submit(picture("a", questions=(caption,)))
+            replies = list[Reply]()
+            while not replies:
+                replies = engine.step()
+        assert replies[0].error is None
+        assert (replies[0].answers["caption"].tokens == caption.tokens) is not stop_at_end
 
 
 @pytest.mark.usefixtures("cache")

@@ -6,9 +6,13 @@ from datetime import timedelta
 import pytest
 
 from config.recipes import Question, load_recipe
+from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, Figures, Reply
+from daemon.media.clip import Clip
 from daemon.worker.describe import Cost, describe, with_path_of
+from daemon.worker.describe_plan import DescribePlan
+from daemon.worker.describe_session import DescribeSession, SessionResult
 from storage.description import Description, Quality
 from storage.lifecycle import JobState
 from storage.records import Job, MediaKind
@@ -48,8 +52,13 @@ def described(kind: MediaKind = MediaKind.IMAGE, *, complete: bool = True, **tex
     """The description for these texts, by question."""
     answers = {name: Answer(text=text, tokens=9, complete=complete) for name, text in texts.items()}
     media = description_of(new_file(kind=kind)).media
-    reply = Reply(id="1", answers=answers, figures=FIGURES)
-    return describe(job_of(kind), media, reply, EchoEngine().load(), RECIPE, COST, START)
+    session = DescribeSession(DescribePlan("1", RECIPE))
+    (request,) = session.start(Clip(media=media, pictures=(), timestamps=()))
+    found = session.feed(Reply(id=request.id, answers=answers, figures=FIGURES))
+    if not isinstance(found, SessionResult):  # asked again, and not answered
+        found = session.feed(Reply(id=found[0].id, error=EngineError("lost")))
+    assert isinstance(found, SessionResult)
+    return describe(job_of(kind), media, found, EchoEngine().load(), RECIPE, COST, START)
 
 
 def test_good_answers_are_recorded_unchanged() -> None:
@@ -97,7 +106,8 @@ def test_the_cost_joins_what_the_engine_and_the_worker_measured() -> None:
     assert stats.tokens_per_second == 15.0
 
 
-def test_a_reply_without_figures_is_an_error() -> None:
-    media = description_of(new_file()).media
-    with pytest.raises(ValueError, match="figures"):
-        describe(job_of(MediaKind.IMAGE), media, Reply(id="1"), EchoEngine().load(), RECIPE, COST, START)
+def test_what_the_decoder_could_not_show_comes_before_the_answers_faults() -> None:
+    result = SessionResult(answers={"caption": ""}, reasons=("caption: empty",), figures=FIGURES)
+    media, info = description_of(new_file()).media, EchoEngine().load()
+    found = describe(job_of(MediaKind.IMAGE), media, result, info, RECIPE, COST, START, ["damaged"])
+    assert found.quality == Quality(verdict="suspect", reasons=("image: damaged", "caption: empty"))

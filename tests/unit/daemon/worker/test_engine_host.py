@@ -100,6 +100,22 @@ def test_any_error_of_a_step_is_an_engine_error() -> None:
         host.step()
 
 
+def test_any_error_of_a_cancellation_is_an_engine_error() -> None:
+    host, _ = host_of(BrokenEngine(), FakeClock())
+    host.open()
+    with pytest.raises(EngineError, match="driver is gone"):
+        host.cancel("a")
+
+
+def test_a_cancelled_request_gets_no_reply() -> None:
+    host, _ = host_of(EchoEngine(), FakeClock())
+    host.open()
+    for name in ("a", "b"):
+        host.submit(picture(name))
+    host.cancel("a")
+    assert [reply.id for reply in host.step()] == ["b"]
+
+
 def test_each_failure_doubles_the_pause_and_leaves_one_row() -> None:
     clock = FakeClock()
     host, notes = host_of(EchoEngine(rows=8), clock)

@@ -56,6 +56,29 @@ def test_a_lost_claim_is_not_renewed_any_more(store: JobStore, inbox: Path) -> N
     assert not heartbeat.is_holding
 
 
+def test_a_claim_is_held_until_it_is_dropped_or_a_beat_finds_it_lost(store: JobStore, inbox: Path) -> None:
+    heartbeat, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    assert not heartbeat.holds(claim)
+    heartbeat.hold(claim)
+    assert heartbeat.holds(claim)
+    heartbeat.drop(claim)
+    assert not heartbeat.holds(claim)
+    heartbeat.hold(claim)
+    store.abandon_all("The worker was killed.")
+    heartbeat.beat()
+    assert not heartbeat.holds(claim)
+
+
+def test_a_job_that_is_claimed_again_is_held_under_the_newer_claim_alone(store: JobStore, inbox: Path) -> None:
+    heartbeat, lost = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    heartbeat.hold(lost)
+    store.abandon_all("The worker was killed.")
+    newer = store.claim("worker", lease_seconds=60)
+    assert newer is not None and newer.job.id == lost.job.id
+    heartbeat.hold(newer)
+    assert [heartbeat.holds(claim) for claim in (lost, newer)] == [False, True]
+
+
 def test_a_lost_claim_is_logged_once_at_the_next_beat(store: JobStore, inbox: Path) -> None:
     heartbeat, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
     heartbeat.hold(claim)

@@ -23,7 +23,6 @@ from daemon.errors import (
 )
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
-from daemon.inference.reask import ReaskingEngine
 from daemon.media.clip import CUT_SHORT, DAMAGED
 from daemon.messages import Stage
 from daemon.power.power_state import PowerSource, PowerState
@@ -35,7 +34,7 @@ from storage.lifecycle import Cause, JobState
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
 from tests.support.files import description_of
-from tests.support.worker_bench import Bench
+from tests.support.worker_bench import Bench, job_of
 from tests.unit.daemon.conftest import PNG, settled
 
 
@@ -73,7 +72,7 @@ def test_two_files_of_the_same_bytes_are_described_once(bench: Bench) -> None:
     other = bench.queue("other.png")
     bench.run_rounds(4)
     assert [bench.state(job) for job in (*jobs, other)] == [JobState.DONE] * 4
-    assert [request.id for request in engine.asked] == [str(jobs[0]), str(other)]
+    assert [job_of(request) for request in engine.asked] == [jobs[0], other]
     found = [bench.library.description(job) for job in jobs]
     assert [description.name for description in found if description] == ["a.png", "b.png", "c.png"]
     assert len({description.described_at for description in found if description}) == 1
@@ -90,7 +89,7 @@ def test_a_file_of_the_same_bytes_is_tried_itself_when_the_first_fails(bench: Be
 def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Bench) -> None:
     job = bench.queue()
     bench.use_engine(SayingEngine("<image>A red car and " + "a red car and " * 12, complete=False))
-    bench.run_rounds()
+    bench.run_rounds(2)
     assert bench.state(job) is JobState.DONE
     description = bench.library.description(job)
     assert description is not None
@@ -103,7 +102,7 @@ def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Be
 def test_a_bad_answer_is_asked_again_and_only_the_good_one_is_delivered(bench: Bench) -> None:
     job = bench.queue()
     engine = SayingEngine("a red car and " * 12, again="A red car.", complete=False)
-    bench.use_engine(ReaskingEngine(engine))
+    bench.use_engine(engine)
     bench.run_rounds()
     assert bench.state(job) is JobState.RUNNING, "asked again"
     bench.run_rounds()
@@ -156,7 +155,7 @@ def test_large_pictures_wait_until_those_before_them_are_described(bench: Bench)
 def test_large_pictures_make_room_when_the_engine_fails_on_them(bench: Bench) -> None:
     bench.opener.picture = np.zeros((10_000, 10_000, 3), np.uint8)
     poison, good = [bench.queue(f"{number}.png") for number in range(2)], bench.queue("good.png")
-    bench.use_engine(FailingEngine(lambda request: request.id != str(good)))
+    bench.use_engine(FailingEngine(lambda request: job_of(request) != good))
     bench.run_rounds()
     for job in poison:
         bench.opener.failures[bench.library.job(job).path] = UnreadableError("It was damaged.")
@@ -265,7 +264,7 @@ def test_after_a_failure_a_working_engine_describes_everything(bench: Bench) -> 
 
 def test_a_poison_file_does_not_block_the_others(bench: Bench) -> None:
     poison, good = bench.queue("poison.png"), bench.queue("good.png")
-    bench.use_engine(FailingEngine(lambda request: request.id == str(poison)))
+    bench.use_engine(FailingEngine(lambda request: job_of(request) == poison))
     bench.run_rounds(40, seconds=70)
     assert bench.state(good) is JobState.DONE
     assert bench.state(poison) is JobState.FAILED
@@ -416,6 +415,67 @@ def test_a_job_whose_claim_was_lost_is_not_delivered(bench: Bench) -> None:
     bench.run_rounds()
     assert bench.state(job) is JobState.QUEUED
     assert not bench.heartbeat.is_holding
+
+
+class UncancellableEngine(SlowEngine):
+    """`cancel` itself raises, which breaks the contract."""
+
+    def cancel(self, request_id: str) -> None:
+        raise RuntimeError("the driver is gone")
+
+
+def lose_claims(bench: Bench) -> None:
+    """Another process takes all jobs back, and a beat finds that out."""
+    bench.store.abandon_all("The worker was killed.")
+    bench.heartbeat.beat()
+
+
+def test_a_job_whose_claim_is_found_lost_is_cancelled_in_the_engine_and_may_be_claimed_again(bench: Bench) -> None:
+    job, engine = bench.queue(), SlowEngine(steps=4)
+    bench.use_engine(engine)
+    bench.run_rounds()
+    lose_claims(bench)
+    bench.run_rounds()
+    assert engine.cancelled == [f"{job}.1:first"]
+    bench.run_rounds(4)
+    assert (bench.state(job), engine.cancelled) == (JobState.DONE, [f"{job}.1:first"])
+    assert len([event for event in bench.library.events(job) if event.after is JobState.DONE]) == 1
+
+
+def test_a_stopping_worker_does_not_wait_for_a_job_whose_claim_is_lost(bench: Bench) -> None:
+    job, engine = bench.queue(), SlowEngine(steps=100)
+    bench.use_engine(engine)
+    bench.run_rounds()
+    lose_claims(bench)
+    bench.control.stop()
+    bench.worker.run(bench.control)
+    assert (bench.state(job), engine.cancelled) == (JobState.QUEUED, [f"{job}.1:first"])
+
+
+def test_a_claim_that_is_lost_while_its_file_is_opened_never_reaches_the_engine(bench: Bench) -> None:
+    job, engine = bench.queue(), SayingEngine("A beach.")
+    bench.use_engine(engine)
+    bench.prefetcher.holding = True
+    bench.run_rounds()
+    lose_claims(bench)
+    bench.prefetcher.holding = False
+    bench.run_rounds(3)
+    assert bench.state(job) is JobState.DONE
+    (asked,) = engine.asked
+    assert job_of(asked) == job
+    assert asked.id != f"{job}.1:first", "it is the newer claim's"
+
+
+def test_an_engine_that_fails_while_it_cancels_is_loaded_again(bench: Bench) -> None:
+    job = bench.queue()
+    bench.use_engine(UncancellableEngine(steps=4))
+    bench.run_rounds()
+    lose_claims(bench)
+    bench.run_rounds()
+    state = bench.library.state("engine")
+    assert state is not None and state["state"] == "restarting"
+    bench.run_rounds(9, seconds=5)
+    assert bench.state(job) is JobState.DONE
 
 
 def test_files_that_wait_when_the_engine_fails_are_released_uncharged(bench: Bench) -> None:
