@@ -218,7 +218,7 @@ class Daemon:
             self._library,
             self._clock,
             model=model_key(self._settings),
-            recipe=load_recipe(self._settings.recipe).digest,
+            recipe=load_recipe(self._settings.recipe, self._settings.home).digest,
             max_attempts=self._settings.work.max_attempts,
             max_bytes=self._settings.work.max_file_bytes,
             mirror=self._settings.sidecar_folder,

@@ -62,7 +62,7 @@ class Worker:
         self._root = inbox_root(parts.settings)
         self._inbox = InboxMount(self._root)
         self._filters = filters_of(parts.settings, self._root)
-        self._recipe = load_recipe(parts.settings.recipe)
+        self._recipe = load_recipe(parts.settings.recipe, parts.settings.home)
         self._store = parts.store
         self._answer_cache = AnswerCache(parts.store, self._recipe)
         self._engine_host = parts.engine_host
