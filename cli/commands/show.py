@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
@@ -70,7 +71,7 @@ def places_json(key: str, places: list[bytes]) -> dict[str, Any]:
 
 def say_description(description: Description) -> None:
     for name, text in description.answers.items():
-        say(f"\n{safe_text(name)}\n  {safe_text(text)}")
+        say(f"\n{safe_text(name)}\n{indent(safe_text(text, lines=True), '  ')}")
     if description.timeline:
         say()
         rows = [(f"{part.start:.1f}", f"{part.end:.1f}", safe_text(part.text)) for part in description.timeline]
