@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from config.recipes import Question
+
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingParams:
@@ -17,3 +19,8 @@ class SamplingParams:
 
 
 GREEDY = SamplingParams()
+
+
+def sampling_of(question: Question) -> SamplingParams:
+    """The sampling that the question's recipe chooses."""
+    return SamplingParams(repetition_penalty=question.sampling.repetition_penalty)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from config.recipes import Recipe
+from config.recipes import Question, Recipe
 from config.version import own_version
-from daemon.inference.answers.checks import clean, judge
+from daemon.inference.answers.checks import broken_rules, clean, judge
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply
+from daemon.worker.questions import questions_for
 from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Stats
 from storage.records import Job, MediaKind
 
@@ -40,8 +41,8 @@ def describe(
     figures = reply.figures
     if figures is None:
         raise ValueError("the reply has no figures")
-    questions = recipe.video if media.kind is MediaKind.VIDEO else recipe.image
-    prompts = {question.name: question.ask for question in questions}
+    is_video = media.kind is MediaKind.VIDEO
+    questions = {question.name: question for question in questions_for(job, recipe, is_video=is_video)}
     return Description(
         smolwatch=own_version(),
         described_at=now,
@@ -49,8 +50,8 @@ def describe(
         digest=job.digest,
         fingerprint=job.fingerprint,
         media=media,
-        answers={name: clean(answer.text, question=prompts[name]) for name, answer in reply.answers.items()},
-        quality=quality_of(media.kind, defects, reply.answers, prompts),
+        answers={name: clean(answer.text, question=questions[name].ask) for name, answer in reply.answers.items()},
+        quality=quality_of(media.kind, defects, reply.answers, questions),
         model=ModelFacts(
             id=info.model_id,
             revision=info.revision,
@@ -65,11 +66,13 @@ def describe(
 
 
 def quality_of(
-    kind: MediaKind, defects: Sequence[str], answers: Mapping[str, Answer], prompts: Mapping[str, str]
+    kind: MediaKind, defects: Sequence[str], answers: Mapping[str, Answer], questions: Mapping[str, Question]
 ) -> Quality:
     """Suspect if the decoder reports defects or the checks reject an answer. Suspect answers are kept, with reasons."""
     reasons = [f"{kind}: {defect}" for defect in defects]
-    reasons += [f"{name}: {code}" for name, answer in answers.items() for code in judge(answer, prompts[name])]
+    for name, answer in answers.items():
+        codes = (*judge(answer, questions[name].ask), *broken_rules(answer, questions[name]))
+        reasons += [f"{name}: {code}" for code in codes]
     return Quality(verdict="suspect" if reasons else "ok", reasons=tuple(reasons))
 
 

@@ -11,9 +11,11 @@ from config.recipes import Recipe
 from config.settings import WorkSettings
 from daemon.clock import Clock
 from daemon.inference.engine import EngineInfo, Request
+from daemon.inference.sampling_params import GREEDY, sampling_of
 from daemon.media.clip import Clip, DecodePlan
 from daemon.prefetcher import Prefetcher, PrefetchWindow
 from daemon.worker.outcomes import check_digest
+from daemon.worker.questions import questions_for
 from storage.records import Claim, Fingerprint, Job
 
 #: Files that are claimed before the engine has capacity for them: as many as one batch may hold.
@@ -68,10 +70,14 @@ def plan_for(info: EngineInfo, work: WorkSettings) -> DecodePlan:
 
 
 def request_for(job: Job, clip: Clip, recipe: Recipe) -> Request:
+    questions = questions_for(job, recipe, is_video=clip.is_video)
+    sampling = {question.name: sampling_of(question) for question in questions}
     return Request(
         id=str(job.id),
         pictures=clip.pictures,
-        questions=recipe.video if clip.is_video else recipe.image,
+        questions=questions,
+        system=recipe.system,
+        sampling={name: chosen for name, chosen in sampling.items() if chosen != GREEDY},
         timestamps=clip.timestamps if clip.is_video else (),
         seconds=(clip.media.seconds or 0.0) if clip.is_video else None,
     )

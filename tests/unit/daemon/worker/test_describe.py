@@ -85,6 +85,28 @@ def test_an_answer_is_checked_against_its_own_question(kind: MediaKind, question
     assert found.quality.reasons == tuple(f"{name}: echo" for name in prompts)
 
 
+def test_an_answer_that_breaks_a_rule_of_its_question_is_kept_and_marked() -> None:
+    strict = replace(RECIPE.image[0], max_characters=20, avoid=("image of",))
+    recipe = replace(RECIPE, image=(strict,))
+    text = "An image of a dog on a beach."
+    reply = Reply(id="1", answers={"caption": Answer(text=text, tokens=9, complete=True)}, figures=FIGURES)
+    media = description_of(new_file()).media
+    found = describe(job_of(MediaKind.IMAGE), media, reply, EchoEngine().load(), recipe, COST, START)
+    assert found.answers == {"caption": text}
+    assert found.quality == Quality(verdict="suspect", reasons=("caption: too-long", "caption: opening"))
+
+
+def test_a_question_with_the_file_s_name_is_removed_from_the_answer_as_it_was_asked() -> None:
+    asked = replace(RECIPE.image[0], ask="What can be seen in {name}?")
+    job = replace(job_of(MediaKind.IMAGE), path=b"/inbox/Beach/IMG 1.jpg")
+    text = "What can be seen in IMG 1? A dog."
+    reply = Reply(id="1", answers={"caption": Answer(text=text, tokens=9, complete=True)}, figures=FIGURES)
+    recipe = replace(RECIPE, image=(asked,), context=("name",))
+    media = description_of(new_file()).media
+    found = describe(job, media, reply, EchoEngine().load(), recipe, COST, START)
+    assert found.answers == {"caption": "A dog."}
+
+
 def test_the_same_bytes_elsewhere_are_as_suspect_there() -> None:
     cached = described(caption="")
     elsewhere = replace(job_of(MediaKind.IMAGE), path=b"/inbox/copy.jpg")

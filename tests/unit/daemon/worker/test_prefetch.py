@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
+from config.recipes import Sampling, load_recipe
 from daemon.errors import DecoderCrashedError, UnreadableError
+from daemon.inference.sampling_params import SamplingParams
 from daemon.media.clip import Clip
-from daemon.worker.prefetch import FilePrefetcher, Opened
+from daemon.worker.prefetch import FilePrefetcher, Opened, request_for
 from tests.fakes.clock import FakeClock
 from tests.fakes.opener import FakeOpener
-from tests.support.decode_tasks import opened, task_of
+from tests.support.decode_tasks import clip_of, opened, task_of
 
 LONG = 30.0
 
@@ -104,3 +107,12 @@ def test_a_file_that_could_not_be_opened_takes_no_memory() -> None:
     failed = Opened(task=task_of(1), clip=UnreadableError(), seconds=0.1)
     assert failed.nbytes == 0
     assert opened(task_of(1), 60).nbytes == 60
+
+
+def test_a_request_has_its_recipe_s_questions_sampling_and_system_prompt() -> None:
+    caption, summary = load_recipe().image
+    strict = replace(summary, sampling=Sampling(repetition_penalty=1.2))
+    recipe = replace(load_recipe(), image=(caption, strict), system="Be brief.")
+    request = request_for(task_of(1).claim.job, clip_of(9), recipe)
+    assert (request.questions, request.system) == ((caption, strict), "Be brief.")
+    assert request.sampling == {"summary": SamplingParams(repetition_penalty=1.2)}, "the others are greedy"
