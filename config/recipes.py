@@ -114,8 +114,12 @@ def load_recipes(home: Path | None = None) -> Mapping[str, Recipe]:
 
 
 def load_recipe(name: str = "default", home: Path | None = None) -> Recipe:
-    """The named recipe. Raises ConfigError that lists the existing ones and names the nearest."""
-    recipes = load_recipes(home)
+    """The recipe that a setting names. Raises ConfigError."""
+    return find_recipe(name, load_recipes(home))
+
+
+def find_recipe(name: str, recipes: Mapping[str, Recipe]) -> Recipe:
+    """The named one of these. Raises ConfigError that lists them and suggests the nearest."""
     if name in recipes:
         return recipes[name]
     near = difflib.get_close_matches(name, recipes, n=1, cutoff=LIKENESS)
