@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from config.recipes import Question
@@ -24,3 +25,9 @@ GREEDY = SamplingParams()
 def sampling_of(question: Question) -> SamplingParams:
     """The sampling that the question's recipe chooses."""
     return SamplingParams(repetition_penalty=question.sampling.repetition_penalty)
+
+
+def samplings_of(questions: Iterable[Question]) -> dict[str, SamplingParams]:
+    """The same by question name, without those that are decoded greedily."""
+    chosen = {question.name: sampling_of(question) for question in questions}
+    return {name: sampling for name, sampling in chosen.items() if sampling != GREEDY}

@@ -10,7 +10,7 @@ from config.recipes import Question, Recipe
 from config.version import own_version
 from daemon.inference.answers.checks import broken_rules, clean, judge
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply
-from daemon.worker.questions import questions_for
+from daemon.worker.questions import filled_recipe
 from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Stats
 from storage.records import Job, MediaKind
 
@@ -41,8 +41,8 @@ def describe(
     figures = reply.figures
     if figures is None:
         raise ValueError("the reply has no figures")
-    is_video = media.kind is MediaKind.VIDEO
-    questions = {question.name: question for question in questions_for(job, recipe, is_video=is_video)}
+    asked = filled_recipe(job, recipe).questions(is_video=media.kind is MediaKind.VIDEO)
+    questions = {question.name: question for question in asked}
     return Description(
         smolwatch=own_version(),
         described_at=now,

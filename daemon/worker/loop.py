@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from loguru import logger
 
 from config.failpoints import failpoint
-from config.recipes import load_recipe
+from config.recipes import find_recipe
 from daemon.errors import EngineError, MediaError, NotAllowedError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
@@ -62,7 +62,7 @@ class Worker:
         self._root = inbox_root(parts.settings)
         self._inbox = InboxMount(self._root)
         self._filters = filters_of(parts.settings, self._root)
-        self._recipe = load_recipe(parts.settings.recipe, parts.settings.home)
+        self._recipe = find_recipe(parts.settings.recipe, parts.recipes)
         self._store = parts.store
         self._answer_cache = AnswerCache(parts.store, self._recipe)
         self._engine_host = parts.engine_host

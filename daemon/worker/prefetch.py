@@ -11,11 +11,11 @@ from config.recipes import Recipe
 from config.settings import WorkSettings
 from daemon.clock import Clock
 from daemon.inference.engine import EngineInfo, Request
-from daemon.inference.sampling_params import GREEDY, sampling_of
+from daemon.inference.sampling_params import samplings_of
 from daemon.media.clip import Clip, DecodePlan
 from daemon.prefetcher import Prefetcher, PrefetchWindow
 from daemon.worker.outcomes import check_digest
-from daemon.worker.questions import questions_for
+from daemon.worker.questions import filled_recipe
 from storage.records import Claim, Fingerprint, Job
 
 #: Files that are claimed before the engine has capacity for them: as many as one batch may hold.
@@ -70,14 +70,13 @@ def plan_for(info: EngineInfo, work: WorkSettings) -> DecodePlan:
 
 
 def request_for(job: Job, clip: Clip, recipe: Recipe) -> Request:
-    questions = questions_for(job, recipe, is_video=clip.is_video)
-    sampling = {question.name: sampling_of(question) for question in questions}
+    questions = filled_recipe(job, recipe).questions(is_video=clip.is_video)
     return Request(
         id=str(job.id),
         pictures=clip.pictures,
         questions=questions,
         system=recipe.system,
-        sampling={name: chosen for name, chosen in sampling.items() if chosen != GREEDY},
+        sampling=samplings_of(questions),
         timestamps=clip.timestamps if clip.is_video else (),
         seconds=(clip.media.seconds or 0.0) if clip.is_video else None,
     )

@@ -6,15 +6,22 @@ import os
 from dataclasses import replace
 
 from config.prompt_variables import fill
-from config.recipes import Question, Recipe
+from config.recipes import Recipe
 from storage.json_values import from_mtime_ns
 from storage.records import Job
 
 
-def questions_for(job: Job, recipe: Recipe, *, is_video: bool) -> tuple[Question, ...]:
-    """The questions with the file's name, folder and date in place of their variables."""
+def filled_recipe(job: Job, recipe: Recipe) -> Recipe:
+    """The recipe with the file's name, folder and date in place of its variables.
+
+    It is no longer the recipe that is recorded: its digest is another one.
+    """
     values = context_of(job)
-    return tuple(replace(question, ask=fill(question.ask, values)) for question in recipe.questions(is_video=is_video))
+    return replace(
+        recipe,
+        image=tuple(replace(question, ask=fill(question.ask, values)) for question in recipe.image),
+        video=tuple(replace(question, ask=fill(question.ask, values)) for question in recipe.video),
+    )
 
 
 def context_of(job: Job) -> dict[str, str]:

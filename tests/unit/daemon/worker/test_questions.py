@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from config.recipes import Question, Recipe, load_recipe
-from daemon.worker.questions import context_of, questions_for
+from daemon.worker.questions import context_of, filled_recipe
 from storage.records import Fingerprint, Job
 from tests.support.decode_tasks import task_of
 
@@ -25,24 +25,20 @@ def recipe_of(ask: str) -> Recipe:
     return Recipe(name="mine", version=1, image=(question,), video=(about,), context=("name", "folder", "date"))
 
 
-@pytest.mark.parametrize("is_video", [False, True])
-def test_the_shipped_questions_are_asked_as_they_are_written(is_video: bool) -> None:
+def test_a_recipe_without_variables_stays_as_it_is() -> None:
     recipe = load_recipe()
-    assert questions_for(job_at("/inbox/{name}.png"), recipe, is_video=is_video) == recipe.questions(is_video=is_video)
+    assert filled_recipe(job_at("/inbox/{name}.png"), recipe) == recipe
 
 
 def test_name_folder_and_date_are_the_file_s() -> None:
     recipe = recipe_of("{name}, {folder}, {date}, {{name}}")
-    job = job_at("/inbox/Summer 2026/IMG 1.tar.jpg")
-    assert [question.ask for question in questions_for(job, recipe, is_video=False)] == [
-        "IMG 1.tar, Summer 2026, 2026-11-24, {name}"
-    ]
-    assert questions_for(job, recipe, is_video=True)[0].ask.startswith("Video: IMG 1.tar")
+    filled = filled_recipe(job_at("/inbox/Summer 2026/IMG 1.tar.jpg"), recipe)
+    assert filled.image[0].ask == "IMG 1.tar, Summer 2026, 2026-11-24, {name}"
+    assert filled.video[0].ask == "Video: IMG 1.tar, Summer 2026, 2026-11-24, {name}"
 
 
 def test_a_name_that_is_not_utf_8_can_be_asked_about() -> None:
-    (question,) = questions_for(job_at("/inbox/a\udcff.png"), recipe_of("{name}"), is_video=False)
-    assert question.ask == r"a\xff"
+    assert filled_recipe(job_at("/inbox/a\udcff.png"), recipe_of("{name}")).image[0].ask == r"a\xff"
 
 
 @pytest.mark.parametrize("mtime_ns", [-(2**63), 2**63 - 1])
