@@ -113,9 +113,9 @@ def test_a_homes_own_recipe_describes_files_and_a_broken_file_of_recipes_stops_n
     own = home_file(house.settings.home)
     own.write_text(OWN, encoding="utf-8")
     mine, patience = load_recipe("mine", house.settings.home), 200 if engine else 25
-    process = house.start()
+    process = house.start_and_wait()
     shutil.copy(SAMPLES / PICTURE, house.inbox)
-    wait_for(lambda: (house.inbox / f"{PICTURE}.smolwatch.json").exists(), patience)
+    wait_for(lambda: house.states().get(PICTURE) is JobState.DONE, patience)
     assert_described(house, mine, PICTURE, is_video=False)
     own.write_text("[mine]\nversion = 0\n", encoding="utf-8")
     house.worker(process).kill()
