@@ -127,7 +127,7 @@ class Settings(Group):
 
     home: Path = Field(description="The folder that holds inbox, config, data and logs.")
     recipe: str = Field(
-        "default", description="The questions for the model: default (caption and summary) or brief (a caption alone)."
+        "default", description="The questions for the model: a name from the list that `smolwatch recipes` shows."
     )
     inbox: InboxSettings = InboxSettings()
     model: ModelSettings = ModelSettings()

@@ -7,6 +7,7 @@ import os
 import threading
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from loguru import logger
 
 from config.errors import ModelUnavailableError, SmolwatchError
 from config.load import prepare_home
-from config.recipes import load_recipe
+from config.recipes import find_recipe, load_recipes
 from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
@@ -103,6 +104,7 @@ class Daemon:
         work: Work,
     ) -> None:
         self._settings = settings
+        self._recipes = load_recipes(settings.home)
         self._database_health = database_health
         self._clock = clock
         self._note = note
@@ -126,7 +128,7 @@ class Daemon:
             note,
             launched_by=launched_by,
             report_path=self._intake.recheck,
-            work=work,
+            work=partial(work, self._recipes),
             model_status=self._model_status,
         )
 
@@ -218,7 +220,7 @@ class Daemon:
             self._library,
             self._clock,
             model=model_key(self._settings),
-            recipe=load_recipe(self._settings.recipe).digest,
+            recipe=find_recipe(self._settings.recipe, self._recipes).digest,
             max_attempts=self._settings.work.max_attempts,
             max_bytes=self._settings.work.max_file_bytes,
             mirror=self._settings.sidecar_folder,

@@ -71,9 +71,9 @@ def command(home: Path | None, own_home: Path | None) -> int:
 
 
 def demo_environment() -> dict[str, str]:
-    """The user's environment, except that inbox and database are the demo home's, and files settle quickly."""
+    """The user's environment, except that inbox, database and recipe are the demo's, and files settle quickly."""
     environ = {**os.environ, "SMOLWATCH_INBOX__SETTLE_SECONDS": "0.5"}
-    for name in ("SMOLWATCH_INBOX__PATH", "SMOLWATCH_DATABASE__URL"):
+    for name in ("SMOLWATCH_INBOX__PATH", "SMOLWATCH_DATABASE__URL", "SMOLWATCH_RECIPE"):
         environ.pop(name, None)
     return environ
 

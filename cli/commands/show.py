@@ -70,7 +70,9 @@ def places_json(key: str, places: list[bytes]) -> dict[str, Any]:
 
 def say_description(description: Description) -> None:
     for name, text in description.answers.items():
-        say(f"\n{safe_text(name)}\n  {safe_text(text)}")
+        say(f"\n{safe_text(name)}")
+        for line in text.split("\n"):  # the text of a document has several
+            say(f"  {safe_text(line)}")
     if description.timeline:
         say()
         rows = [(f"{part.start:.1f}", f"{part.end:.1f}", safe_text(part.text)) for part in description.timeline]

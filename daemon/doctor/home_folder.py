@@ -12,6 +12,7 @@ from pathlib import Path
 from config.errors import ConfigError
 from config.keys import misspelt_variables
 from config.load import load_settings, resolve_home
+from config.recipes import load_recipe
 from config.settings import Settings
 from daemon.doctor.finding import Finding, ok, problem, warning
 from storage.db.database import open_database, read_schema
@@ -43,13 +44,16 @@ class DatabaseFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class HomeFacts:
-    """`misspelt`: ignored variables, each with the one that it is most like. `unwritable`: what cannot be written.
+    """`recipe_error`: why the chosen recipe cannot be used; "" if it can.
+
+    `misspelt`: ignored variables, each with the one that it is most like. `unwritable`: what cannot be written.
 
     `free`: free bytes by what lies on that disk. `latest`: the time of the last change to a file of the home.
     """
 
     settings: Settings
     misconfigured: str
+    recipe_error: str
     misspelt: Mapping[str, str]
     configured: bool
     exists: bool
@@ -77,6 +81,7 @@ def look_at_home(settings: Settings, misconfigured: str, environ: Mapping[str, s
     return HomeFacts(
         settings=settings,
         misconfigured=misconfigured,
+        recipe_error=recipe_error(settings),
         misspelt=misspelt_variables(environ),
         configured=os.path.exists(settings.config_file),
         exists=os.path.exists(settings.home),
@@ -89,6 +94,14 @@ def look_at_home(settings: Settings, misconfigured: str, environ: Mapping[str, s
         now=now,
         latest=max(filter(None, map(changed_at, files)), default=None),
     )
+
+
+def recipe_error(settings: Settings) -> str:
+    try:
+        load_recipe(settings.recipe, settings.home)
+    except ConfigError as error:
+        return f"{error} {error.advice}".strip()
+    return ""
 
 
 def is_closed(path: Path) -> bool:
@@ -131,6 +144,7 @@ def changed_at(file: Path) -> datetime | None:
 
 def findings(facts: HomeFacts) -> Iterator[Finding]:
     yield settings_line(facts)
+    yield recipe_line(facts)
     yield home_line(facts)
     yield database_line(facts.database, facts.settings.database_place)
     yield room_line(facts)
@@ -148,6 +162,12 @@ def settings_line(facts: HomeFacts) -> Finding:
         advice = " ".join(f"Did you mean {meant}?" for meant in facts.misspelt.values())
         return warning("settings", text, advice)
     return ok("settings", chosen)
+
+
+def recipe_line(facts: HomeFacts) -> Finding:
+    if facts.recipe_error:
+        return problem("recipe", facts.recipe_error, "To see the recipes: smolwatch recipes")
+    return ok("recipe", facts.settings.recipe)
 
 
 def home_line(facts: HomeFacts) -> Finding:

@@ -163,7 +163,7 @@ class BatchEngine(Generic[Features]):
             image_features = ImageFeatures(replace(prompt, tiles=()), tile_indices, ())
         sequences = []
         for question in request.questions:
-            prompt_ids = self._processor.prompt_ids(image_features.prompt, question.ask)
+            prompt_ids = self._processor.prompt_ids(image_features.prompt, question.ask, system=request.system)
             max_tokens = min(question.tokens, self._max_tokens(prompt_ids, len(image_features.tile_indices)))
             sequences.append(TokenSequence(prompt_ids, max_tokens, request.sampling.get(question.name, GREEDY)))
         group: SequenceGroup[Floats, Features] = SequenceGroup(

@@ -17,8 +17,9 @@ from daemon.media.clip import Pixels
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One file's questions. Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames.
+    """One file's questions, each in a prompt of its own after the `system` prompt, if there is one.
 
+    Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames.
     `sampling`, by question name, for questions that are not decoded greedily; engines without sampling ignore it.
     `image_features` comes from a reply to a request with the same pictures, or is None.
     """
@@ -28,6 +29,7 @@ class Request:
     questions: tuple[Question, ...]
     timestamps: tuple[float, ...] = ()
     seconds: float | None = None
+    system: str | None = None
     sampling: Mapping[str, SamplingParams] = field(default_factory=dict)
     image_features: object = field(default=None, repr=False)
 

@@ -1,6 +1,7 @@
 """How to retry a bad answer: ask once more with other sampling, and keep the better answer. Pure.
 
-A repetition penalty of 1.1 to 1.2 is what others use (see `answers.checks`). An answer that is only cut off was good so
+A repetition penalty of 1.1 to 1.2 is what others use (see `answers.checks`); it comes on top of the question's own. An
+answer that is only cut off was good so
 far: it gets more tokens, and repeats the same text up to there.
 """
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from config.recipes import Question
 from daemon.inference.answers.checks import judge
 from daemon.inference.engine import Answer
-from daemon.inference.sampling_params import GREEDY, SamplingParams
+from daemon.inference.sampling_params import SamplingParams, sampling_of
 
 #: From mild to severe, by how much a reader loses.
 SEVERITY = ("cut-off", "leaked-token", "timestamps", "echo", "loop", "empty")
@@ -33,9 +34,11 @@ def plan_reask(question: Question, answer: Answer) -> Reask | None:
     codes = judge(answer, question.ask)
     if not codes:
         return None
+    sampling = sampling_of(question)
     if codes == ("cut-off",):
-        return Reask(replace(question, tokens=TOKEN_FACTOR * question.tokens), GREEDY, codes)
-    return Reask(question, RETRY_SAMPLING, codes)
+        return Reask(replace(question, tokens=TOKEN_FACTOR * question.tokens), sampling, codes)
+    penalty = sampling.repetition_penalty * RETRY_SAMPLING.repetition_penalty
+    return Reask(question, SamplingParams(repetition_penalty=penalty), codes)
 
 
 def better_answer(question: Question, first: Answer, second: Answer) -> Answer:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from config.recipes import Question
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,3 +20,14 @@ class SamplingParams:
 
 
 GREEDY = SamplingParams()
+
+
+def sampling_of(question: Question) -> SamplingParams:
+    """The sampling that the question's recipe chooses."""
+    return SamplingParams(repetition_penalty=question.sampling.repetition_penalty)
+
+
+def samplings_of(questions: Iterable[Question]) -> dict[str, SamplingParams]:
+    """The same by question name, without those that are decoded greedily."""
+    chosen = {question.name: sampling_of(question) for question in questions}
+    return {name: sampling for name, sampling in chosen.items() if sampling != GREEDY}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -12,6 +12,7 @@ from multiprocessing.context import SpawnProcess
 import psutil
 from loguru import logger
 
+from config.recipes import Recipe
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
@@ -34,7 +35,9 @@ IDLE_END = "The worker ended: it was idle."
 
 
 #: What a worker process runs: `begin_work`, or in tests a worker with faults.
-Work = Callable[[Settings, Connection, str], None]
+Work = Callable[[Mapping[str, Recipe], Settings, Connection, str], None]
+#: The same with the daemon's recipes.
+WorkWithRecipes = Callable[[Settings, Connection, str], None]
 
 
 @dataclass
@@ -72,7 +75,7 @@ class Supervisor:
         *,
         launched_by: str,
         report_path: Callable[[bytes], None],
-        work: Work,
+        work: WorkWithRecipes,
         model_status: ModelStatus,
     ) -> None:
         self._settings = settings
@@ -274,11 +277,11 @@ class Supervisor:
             self._worker.process.kill()
 
 
-def begin_work(settings: Settings, pipe: Connection, launched_by: str) -> None:
+def begin_work(recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, launched_by: str) -> None:
     """Runs in the worker process. Imported here: the daemon itself never loads what only the worker needs."""
     from daemon.worker import run_worker
 
-    run_worker(settings, pipe, launched_by)
+    run_worker(recipes, settings, pipe, launched_by)
 
 
 def is_suspended(process: SpawnProcess) -> bool:

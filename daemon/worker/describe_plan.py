@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from loguru import logger
 
-from config.recipes import Recipe
-from daemon.inference.answers.checks import clean, judge
+from config.recipes import Question, Recipe
+from daemon.inference.answers.checks import broken_rules, clean, judge
 from daemon.inference.engine import Answer, Reply, Request
 from daemon.inference.reask_policy import better_answer, plan_reask
+from daemon.inference.sampling_params import samplings_of
 from daemon.media.clip import Clip
 from daemon.worker.describe_session import CheckedAnswer
 
@@ -28,12 +29,14 @@ class DescribePlan:
 
     def start(self, clip: Clip) -> list[Request]:
         """One request with all questions of the recipe."""
-        questions = self._recipe.video if clip.is_video else self._recipe.image
+        questions = self._recipe.questions(is_video=clip.is_video)
         self._questions = {question.name: question for question in questions}
         self._first = Request(
             id=f"{self._name}:first",
             pictures=clip.pictures,
             questions=questions,
+            system=self._recipe.system,
+            sampling=samplings_of(questions),
             timestamps=clip.timestamps if clip.is_video else (),
             seconds=(clip.media.seconds or 0.0) if clip.is_video else None,
         )
@@ -50,11 +53,7 @@ class DescribePlan:
         return self._reask(reply)
 
     def answers(self) -> dict[str, CheckedAnswer]:
-        asked = {name: self._questions[name].ask for name in self._answers}
-        return {
-            name: CheckedAnswer(text=clean(answer.text, question=asked[name]), faults=judge(answer, asked[name]))
-            for name, answer in self._answers.items()
-        }
+        return {name: checked(self._questions[name], answer) for name, answer in self._answers.items()}
 
     def _reask(self, reply: Reply) -> list[Request]:
         """One request for all bad answers; none when all are good."""
@@ -79,3 +78,8 @@ class DescribePlan:
             logger.warning("Request {}: the second answer failed: {}", second.id, second.error)
         for name, answer in second.answers.items():
             self._answers[name] = better_answer(self._questions[name], self._answers[name], answer)
+
+
+def checked(question: Question, answer: Answer) -> CheckedAnswer:
+    faults = (*judge(answer, question.ask), *broken_rules(answer, question))
+    return CheckedAnswer(text=clean(answer.text, question=question.ask), faults=faults)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from loguru import logger
 
 from config.failpoints import failpoint
-from config.recipes import load_recipe
+from config.recipes import find_recipe
 from daemon.errors import EngineError, MediaError, NotAllowedError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
@@ -32,6 +32,7 @@ from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.parts import WorkerParts
 from daemon.worker.poison import PoisonDetector
 from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened, plan_for
+from daemon.worker.questions import filled_recipe
 from storage.description import Description
 from storage.errors import ClaimLostError, StorageError
 from storage.lifecycle import Cause
@@ -54,7 +55,7 @@ class Worker:
         self._root = inbox_root(parts.settings)
         self._inbox = InboxMount(self._root)
         self._filters = filters_of(parts.settings, self._root)
-        self._recipe = load_recipe(parts.settings.recipe)
+        self._recipe = find_recipe(parts.settings.recipe, parts.recipes)
         self._store = parts.store
         self._answer_cache = AnswerCache(parts.store, self._recipe)
         self._engine_host = parts.engine_host
@@ -181,12 +182,13 @@ class Worker:
             return
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
+        plan = DescribePlan(f"{claim.job.id}.{claim.token}", filled_recipe(claim.job, self._recipe))
         job = InFlightJob(
             task=opened.task,
             media=clip.media,
             defects=clip.defects,
             decode_seconds=opened.seconds,
-            session=DescribeSession(DescribePlan(f"{claim.job.id}.{claim.token}", self._recipe)),
+            session=DescribeSession(plan),
         )
         self._in_flight.start(job, clip)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from config.recipes import Recipe
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.power.throttle import Throttle
@@ -21,6 +22,7 @@ class WorkerParts:
     """`owner`: the name in its claims; `report_path` has the intake check a path again."""
 
     settings: Settings
+    recipes: Mapping[str, Recipe]
     store: JobStore
     engine_host: EngineHost
     prefetcher: FilePrefetcher

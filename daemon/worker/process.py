@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from multiprocessing.connection import Connection
 from socket import gethostname
 
 from config.logs import set_up_logs
+from config.recipes import Recipe
 from config.settings import Settings
 from daemon.clock import SystemClock
 from daemon.delivery import Delivery, Write
@@ -49,12 +50,16 @@ from storage.sidecars.writer import KeptSidecar
 
 
 def run_worker(
+    recipes: Mapping[str, Recipe],
     settings: Settings,
     pipe: Connection,
     launched_by: str = "terminal",
     make: Callable[[Settings], Engine] = make_engine,
 ) -> None:
-    """Work until the supervisor orders a stop, its end of the pipe closes, or the memory has grown too much."""
+    """Work until the supervisor orders a stop, its end of the pipe closes, or the memory has grown too much.
+
+    `recipes`: as the daemon read them at its start; those in the home may have been changed since.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor gives the orders
     if sys.platform == "linux":  # elsewhere only the pipe's end shows it, which a hung worker does not read
         die_with_parent()
@@ -93,6 +98,7 @@ def run_worker(
         ):
             parts = WorkerParts(
                 settings=settings,
+                recipes=recipes,
                 store=store,
                 engine_host=engine_host,
                 prefetcher=prefetcher,

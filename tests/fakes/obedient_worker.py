@@ -6,10 +6,11 @@ Imports the worker only when it starts, since the daemon imports this module.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+from config.recipes import Recipe
 from config.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ ASLEEP = "The engine is asleep"
 HOARD_BYTES = 50 * 1024**2
 
 
-def begin_obedient_work(settings: Settings, pipe: Connection, launched_by: str) -> None:
+def begin_obedient_work(recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, launched_by: str) -> None:
     from daemon.worker import run_worker
 
-    run_worker(settings, pipe, launched_by, make=make_obedient)
+    run_worker(recipes, settings, pipe, launched_by, make=make_obedient)
 
 
 def make_obedient(settings: Settings) -> Engine:

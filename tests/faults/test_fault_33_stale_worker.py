@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config.recipes import load_recipes
 from daemon.clock import SystemClock
 from daemon.intake.identity import identify
 from daemon.messages import Order, encode
@@ -52,7 +53,7 @@ def worker(hasty: House) -> Iterator[tuple[SpawnProcess, Connection]]:
     """A worker without a daemon that would not let it sleep, and the line to it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=begin_work, args=(hasty.settings, theirs, "terminal"))
+    process = context.Process(target=begin_work, args=(load_recipes(), hasty.settings, theirs, "terminal"))
     process.start()
     theirs.close()
     yield process, ours

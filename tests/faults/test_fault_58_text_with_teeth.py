@@ -58,7 +58,7 @@ def test_the_command_line_writes_it_out(house: PublishingHouse, path: bytes) -> 
         result = house.ask(*command)
         assert not STEERS & set(result.output), command
     shown = house.ask("show", os.fsdecode(path)).stdout
-    assert safe_text(said) in shown, "all of it is shown"
+    assert "\n".join(f"  {safe_text(line)}" for line in said.split("\n")) in shown, "all of it, line by line"
     assert not [line for line in shown.splitlines() if line.startswith(("#", "- item", ">"))]
 
 

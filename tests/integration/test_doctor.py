@@ -89,7 +89,7 @@ def test_a_healthy_home_is_well_in_every_line(patient: Patient) -> None:
     lines = patient.lines()
     assert amiss(lines) == []
     assert exit_code(lines) == 0
-    assert len({line.name for line in lines}) == len(lines) == 22
+    assert len({line.name for line in lines}) == len(lines) == 23
 
 
 class TestTheProgram:
@@ -160,6 +160,13 @@ class TestTheProgram:
 
 
 class TestTheHome:
+    def test_5_a_recipe_that_does_not_exist_and_recipes_that_are_wrong(self, patient: Patient) -> None:
+        patient.choose("recipe = 'breif'\n[model]\nid = 'demo'\n")
+        says(the_one(patient), "recipe", PROBLEM, "Did you mean brief?", "smolwatch recipes")
+        patient.choose("[model]\nid = 'demo'\n")
+        (patient.home / "config" / "recipes.toml").write_text("[mine]\nversion = 0\n")
+        says(the_one(patient), "recipe", PROBLEM, "line 2: mine.version: should be greater", "smolwatch recipes")
+
     def test_5_settings_that_are_wrong(self, patient: Patient) -> None:
         patient.choose("[model]\nid = 'demo'\ndevise = 'cpu'\n")
         lines = {line.name: line for line in patient.lines()}

@@ -23,6 +23,7 @@ SHARED = {
     "errors": "each layer has its branch of the one error tree",
     "loop": "the main loop of the intake's thread, and that of the worker",
     "outcomes": "the worker decides how a job ends, and storage stores it",
+    "recipes": "the command is named after what it shows",
     "rescan": "the command is named after what the intake does",
 }
 

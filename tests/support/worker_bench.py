@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.recipes import load_recipe
+from config.recipes import load_recipe, load_recipes
 from config.settings import Settings
 from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
@@ -74,6 +74,7 @@ class Bench:
         )
         parts = WorkerParts(
             settings=self.settings,
+            recipes=load_recipes(self.settings.home),
             store=self.store,
             engine_host=engine_host,
             prefetcher=self.prefetcher,

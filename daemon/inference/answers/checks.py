@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from config.recipes import Question
 from daemon.inference.batch.repetition import MANY_REPEATS, MIN_COVERAGE, MIN_REPEATS, is_loop
 from daemon.inference.engine import Answer
 
@@ -71,6 +72,19 @@ def judge(answer: Answer, question: str) -> tuple[str, ...]:
         "timestamps": bool(_CLOCK.search(answer.text) or _FRAME.search(answer.text)),
         "leaked-token": any(after.strip() for after in _LEAKED.split(answer.text)[1:]),
         "cut-off": not answer.complete and bool(_DANGLING.search(text)),
+    }
+    return tuple(code for code, is_found in found.items() if is_found)
+
+
+def broken_rules(answer: Answer, question: Question) -> tuple[str, ...]:
+    """The question's rules that the cleaned answer breaks, as codes. An article before an opening is ignored."""
+    text = clean(answer.text, question=question.ask)
+    opening = words_of(text)
+    opening = opening[1:] if opening[:1] in (["a"], ["an"], ["the"]) else opening
+    avoided = [words_of(phrase) for phrase in question.avoid]
+    found = {
+        "too-long": question.max_characters is not None and len(text) > question.max_characters,
+        "opening": any(opening[: len(phrase)] == phrase for phrase in avoided),
     }
     return tuple(code for code, is_found in found.items() if is_found)
 

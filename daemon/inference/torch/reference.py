@@ -68,7 +68,11 @@ class ReferenceLoop:
         for question in request.questions:
             began = time.perf_counter()
             prepared = processor.prepare(
-                request.pictures, question.ask, timestamps=request.timestamps, seconds=request.seconds
+                request.pictures,
+                question.ask,
+                timestamps=request.timestamps,
+                seconds=request.seconds,
+                system=request.system,
             )
             seconds["preprocess"] += time.perf_counter() - began
             output_ids = self._generate(prepared, question.tokens, seconds)

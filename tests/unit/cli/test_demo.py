@@ -78,9 +78,12 @@ def test_an_engine_that_cannot_describe_ends_the_demo_but_an_earlier_one_does_no
         check_engine(library, PID)
 
 
-def test_the_demo_uses_its_own_inbox_whatever_the_person_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SMOLWATCH_INBOX__PATH", "/photos")
-    assert "SMOLWATCH_INBOX__PATH" not in demo_environment()
+@pytest.mark.parametrize("name", ["SMOLWATCH_INBOX__PATH", "SMOLWATCH_DATABASE__URL", "SMOLWATCH_RECIPE"])
+def test_the_demo_uses_its_own_inbox_database_and_recipe_whatever_the_person_has_chosen(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "chosen")
+    assert name not in demo_environment()
 
 
 def test_a_home_that_is_in_use_is_left_alone(house: House) -> None:

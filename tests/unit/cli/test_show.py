@@ -149,3 +149,8 @@ def test_times_are_local_with_how_long_ago(house: House) -> None:
     assert f"queued    {shown(house.clock.now())} (3 min ago)" in told
     assert f"finished  {shown(house.clock.now())} (3 min ago)" in told
     assert "3 min ago" in house.ask("ls").stdout
+
+
+def test_an_answer_of_several_lines_is_shown_line_by_line(house: House) -> None:
+    number = house.describe(caption="NO SWIMMING\nStrong\tcurrents")
+    assert "\ncaption\n  NO SWIMMING\n  Strong\\x09currents\n" in house.ask("show", str(number)).stdout

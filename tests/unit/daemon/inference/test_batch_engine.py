@@ -201,6 +201,14 @@ def test_each_question_has_its_own_sampling(engine: BatchEngine[Tensor]) -> None
     assert both["caption"] != plain["caption"]
 
 
+def test_a_system_prompt_comes_before_every_question(engine: BatchEngine[Tensor]) -> None:
+    alone, led = (replies(engine, [replace(picture("a"), system=text)])[0] for text in (None, "What is this?"))
+    assert alone.figures is not None
+    assert led.figures is not None
+    assert led.figures.tokens_in > alone.figures.tokens_in
+    assert led.answers != alone.answers
+
+
 def test_a_step_of_an_engine_that_is_not_loaded_raises(checkpoint: Path) -> None:
     with pytest.raises(EngineError, match="not loaded"):
         torch_engine(checkpoint).step()

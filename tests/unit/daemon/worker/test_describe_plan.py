@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.recipes import Question, Recipe
+from config.recipes import Question, Recipe, Sampling
 from daemon.errors import EngineError
 from daemon.inference.answers.checks import judge
 from daemon.inference.engine import Answer, Figures, Reply, Request
 from daemon.inference.reask_policy import RETRY_SAMPLING, severity
-from daemon.inference.sampling_params import GREEDY
+from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.media.clip import Clip
 from daemon.worker.describe_plan import DescribePlan
-from daemon.worker.describe_session import DescribeSession, SessionResult
+from daemon.worker.describe_session import CheckedAnswer, DescribeSession, SessionResult
+from daemon.worker.questions import filled_recipe
 from storage.description import Media
 from storage.records import MediaKind
+from tests.support.files import claim_of
 
 CAPTION = Question(name="caption", ask="Describe this image in one sentence.", tokens=64)
 SUMMARY = Question(name="summary", ask="Describe this image in detail.", tokens=192)
@@ -175,3 +177,29 @@ def test_the_answer_that_is_kept_is_never_worse_than_either(first: Answer, secon
         assert isinstance(found, SessionResult)
     kept = [reason.removeprefix("caption: ") for reason in found.reasons]
     assert severity(tuple(kept)) == min(severity(judge(answer, CAPTION.ask)) for answer in answers)
+
+
+def test_the_first_request_has_its_recipe_s_questions_sampling_and_system_prompt() -> None:
+    strict = replace(SUMMARY, sampling=Sampling(repetition_penalty=1.2))
+    recipe = replace(RECIPE, image=(CAPTION, strict), system="Be brief.")
+    [request] = DescribePlan("1.1", recipe).start(CLIP)
+    assert (request.questions, request.system) == ((CAPTION, strict), "Be brief.")
+    assert request.sampling == {"summary": SamplingParams(repetition_penalty=1.2)}, "the others are greedy"
+
+
+def test_an_answer_that_breaks_a_rule_of_its_question_is_kept_and_marked() -> None:
+    strict = replace(CAPTION, max_characters=20, avoid=("image of",))
+    plan = DescribePlan("1.1", replace(RECIPE, image=(strict,)))
+    [request] = plan.start(CLIP)
+    text = "An image of a dog on a beach."
+    assert plan.feed(replace(reply(caption=answered(text)), id=request.id)) == []
+    assert plan.answers() == {"caption": CheckedAnswer(text=text, faults=("too-long", "opening"))}
+
+
+def test_a_question_with_the_file_s_name_is_removed_from_the_answer_as_it_was_asked() -> None:
+    asked = replace(CAPTION, ask="What can be seen in {name}?")
+    job = replace(claim_of(1).job, path=b"/inbox/Beach/IMG 1.jpg")
+    plan = DescribePlan("1.1", filled_recipe(job, replace(RECIPE, image=(asked,), context=("name",))))
+    [request] = plan.start(CLIP)
+    plan.feed(replace(reply(caption=answered("What can be seen in IMG 1? A dog.")), id=request.id))
+    assert plan.answers()["caption"].text == "A dog."

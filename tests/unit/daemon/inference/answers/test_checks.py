@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from config.recipes import load_recipe
-from daemon.inference.answers.checks import WORDS, clean, judge
+from config.recipes import Question, load_recipe
+from daemon.inference.answers.checks import WORDS, broken_rules, clean, judge
 from daemon.inference.batch.repetition import is_repeating
 from daemon.inference.engine import Answer
 from daemon.inference.smolvlm.prompts import chat, video_block
@@ -267,3 +267,28 @@ def test_no_text_is_too_odd(text: str, question: str, complete: bool) -> None:
     cleaned = clean(text, question=question)
     assert clean(cleaned, question=question) == cleaned
     assert len(cleaned) <= len(text)
+
+
+class TestRulesOfAQuestion:
+    RULES = Question(name="alt_text", ask=CAPTION, tokens=48, max_characters=20, avoid=("image of", "photo of"))
+
+    def broken(self, text: str) -> tuple[str, ...]:
+        return broken_rules(Answer(text=text, tokens=9, complete=True), self.RULES)
+
+    @pytest.mark.parametrize("text", ["A dog on a beach.", "a" * 20, "Imagine a dog.", "", "The imageof", "A photo."])
+    def test_an_answer_that_keeps_them_breaks_none(self, text: str) -> None:
+        assert self.broken(text) == ()
+
+    def test_an_answer_with_more_characters_is_too_long(self) -> None:
+        assert self.broken("a" * 21) == ("too-long",)
+
+    @pytest.mark.parametrize("text", ["Image of a dog.", "An image of dogs.", "the PHOTO, of it.", "image of"])
+    def test_an_opening_to_avoid_is_found_with_and_without_an_article(self, text: str) -> None:
+        assert self.broken(text) == ("opening",)
+
+    def test_what_is_removed_from_an_answer_does_not_count(self) -> None:
+        assert self.broken("Here's a short description of the picture: A dog.<end_of_utterance>") == ()
+
+    def test_a_question_without_rules_allows_everything(self) -> None:
+        plain = Question(name="caption", ask=CAPTION, tokens=48)
+        assert broken_rules(Answer(text="An image of " + "a" * 999, tokens=9, complete=True), plain) == ()

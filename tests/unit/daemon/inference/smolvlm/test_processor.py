@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
 
 from config.errors import ModelUnavailableError
 from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.smolvlm.processor import Floats, Processor, TileRule, read_tokenizer, rule_for, whole_tiles
-from daemon.inference.smolvlm.prompts import Tiling, chat
+from daemon.inference.smolvlm.prompts import IMAGE, Tiling, chat
 from daemon.media.sampling import shrink
 from tests.support.golden import REAL_FILES, golden, gradient, spelled_out
 
@@ -79,6 +81,33 @@ def test_frames_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case
     assert prepared.pixels.shape == (case["frames"], 3, 512, 512)
     assert len(case["pixels"]) == min(4, case["frames"])
     assert_pixels(prepared.pixels, case["pixels"])
+
+
+@pytest.fixture(scope="module")
+def stock_tokenizer() -> PreTrainedTokenizerBase:
+    return AutoTokenizer.from_pretrained(REAL_FILES, local_files_only=True)
+
+
+@pytest.mark.parametrize("system", [None, "Be brief.", "Focus only on the action.\n\nSkip context — s'il te plaît 🐶."])
+@pytest.mark.parametrize("media", ["image", "video", None])
+def test_a_prompt_with_a_system_prompt_equals_that_of_transformers_chat_template(
+    tokenizer: Tokenizer, stock_tokenizer: PreTrainedTokenizerBase, system: str | None, media: str | None
+) -> None:
+    """Transformers replaces the checkpoint's template by its own where there is a video."""
+    question = "Describe this image in one sentence."
+    stock = json.loads((REAL_FILES / "chat_template.json").read_text(encoding="utf-8"))["chat_template"]
+    messages = [{"role": "system", "content": [{"type": "text", "text": system}]}] if system else []
+    seen = [{"type": media}] if media else []
+    messages.append({"role": "user", "content": [*seen, {"type": "text", "text": question}]})
+    ids = stock_tokenizer.apply_chat_template(
+        messages,
+        chat_template=DEFAULT_CHAT_TEMPLATE if media == "video" else stock,
+        add_generation_prompt=True,
+        return_dict=False,
+    )
+    block = {"image": IMAGE, "video": "<video>", None: ""}[media]
+    ours = chat(block + question, picture_first=media == "image", system=system)
+    assert Processor(PLAN, tokenizer, rule_for("full", PLAN)).encode(ours) == ids
 
 
 def test_every_number_comes_from_the_checkpoint(tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from config.settings import Settings
+from storage.jobs.store import JobStore
+from storage.library import Library
+from tests.fakes.clock import FakeClock
+from tests.support.worker_bench import Bench
+from tests.unit.daemon.conftest import PNG
+
+QUESTION = 'caption = {{ ask = "What is in {}?", tokens = 9 }}'
+RECIPE = """\
+[mine]
+version = 1
+context = true
+[mine.image]
+{0}
+[mine.video]
+{0}
+"""
+
+
+@pytest.mark.parametrize(("asked", "opened"), [("the picture", 1), ("{name}", 2)])
+def test_the_same_bytes_at_another_path_are_described_again_only_where_the_path_is_asked_about(
+    settings: Settings, store: JobStore, library: Library, clock: FakeClock, asked: str, opened: int
+) -> None:
+    (settings.home / "config" / "recipes.toml").write_text(RECIPE.format(QUESTION.format(asked)), encoding="utf-8")
+    bench = Bench(settings.model_copy(update={"recipe": "mine"}), store, library, clock)
+    jobs = [bench.queue("first.png", PNG)]
+    bench.run_rounds()
+    jobs.append(bench.queue("second.png", PNG))
+    bench.run_rounds()
+    described = [bench.library.description(job) for job in jobs]
+    assert [found.recipe.name for found in described if found] == ["mine", "mine"]
+    assert len(bench.opener.opened) == opened
