@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from storage.description import Description, Quality, Segment
 from storage.records import MediaKind
 from storage.sidecars import json, markdown, writer
-from storage.sidecars.json_reader import SidecarContent, parse, read_description, state_without_reading
+from storage.sidecars.json_reader import SidecarContent, parse, read_descriptions, state_without_reading
 from storage.sidecars.markdown_sections import escape, unescape
 from storage.sidecars.mirror import mirror_path
 from storage.sidecars.names import sidecar_path
@@ -47,21 +47,19 @@ def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes
 
 
 def answers(content: bytes, text: bytes | None = None) -> dict[str, str]:
-    description = parse(content, text, FILE).description
-    assert description is not None
+    (description,) = parse(content, text, FILE).descriptions
     return description.answers
 
 
 @pytest.mark.parametrize("description", [description_of(FILE), video()])
 def test_every_field_is_read_back(description: Description) -> None:
     file = CLIP if description.digest == CLIP.digest else FILE
-    assert parse(json.render(description), None, file).description == description
+    assert parse(json.render(description), None, file).descriptions == (description,)
 
 
 def test_it_is_about_the_present_file() -> None:
     elsewhere = new_file(b"/new/place.jpg", inode=99)
-    description = parse(json.render(description_of(FILE)), None, elsewhere).description
-    assert description is not None
+    (description,) = parse(json.render(description_of(FILE)), None, elsewhere).descriptions
     assert (description.path, description.fingerprint) == (elsewhere.path, elsewhere.fingerprint)
 
 
@@ -124,7 +122,7 @@ def test_a_record_that_cannot_be_imported_gives_a_reason(
     change: Callable[[dict[str, Any]], object], finding: SidecarContent
 ) -> None:
     found = parse(changed(json.render(description_of(FILE)), change), None, FILE)
-    assert (found.finding, found.description) == (finding, None)
+    assert (found.finding, found.descriptions) == (finding, ())
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 400])
@@ -154,7 +152,7 @@ class TestOnDisk:
         return description
 
     def test_it_is_found_beside_the_file(self, tmp_path: Path, description: Description) -> None:
-        assert read_description(new_file(description.path), tmp_path / "mirror").description == description
+        assert read_descriptions(new_file(description.path), tmp_path / "mirror").descriptions == (description,)
         assert state_without_reading(description.path, tmp_path / "mirror") is None
 
     def test_it_is_found_in_the_mirror(self, tmp_path: Path, description: Description) -> None:
@@ -163,14 +161,14 @@ class TestOnDisk:
         away = Path(os.fsdecode(mirror_path(mirror, beside)))
         away.parent.mkdir(parents=True)
         Path(os.fsdecode(beside)).rename(away)
-        assert read_description(new_file(description.path), mirror).description == description
+        assert read_descriptions(new_file(description.path), mirror).descriptions == (description,)
         assert state_without_reading(description.path, mirror) is None
 
     def test_a_markdown_alone_is_no_record_and_a_foreign_one_is_nothing(
         self, tmp_path: Path, description: Description
     ) -> None:
         (tmp_path / "beach.jpg.smolwatch.json").unlink()
-        assert read_description(new_file(description.path), None).finding is SidecarContent.NONE
+        assert read_descriptions(new_file(description.path), None).finding is SidecarContent.NONE
         assert state_without_reading(description.path, tmp_path / "mirror") is SidecarContent.NO_RECORD
         (tmp_path / "beach.jpg.md").write_text("my notes")
         assert state_without_reading(description.path, tmp_path / "mirror") is SidecarContent.NONE
@@ -180,4 +178,4 @@ class TestOnDisk:
         record.rename(tmp_path / "elsewhere")
         record.symlink_to(tmp_path / "elsewhere")
         (tmp_path / "beach.jpg.md").unlink()
-        assert read_description(new_file(description.path), None).finding is SidecarContent.NONE
+        assert read_descriptions(new_file(description.path), None).finding is SidecarContent.NONE
