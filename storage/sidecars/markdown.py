@@ -130,13 +130,15 @@ def answer(part: bytes, name: str) -> str | None:
 def recipes_of(entries: Sequence[Entry], recorded: Sequence[str]) -> list[str]:
     """The recipe of each entry: named in its first line, or else in its statistics if these are unedited.
 
-    The remaining ones are of the recipe in `recorded` that no other entry has, of the one on top there, or of the
-    recipe in edited statistics. It is "" if nothing names it.
+    The remaining ones are of the first recipe in `recorded` that no first line names, or else of the one in their
+    edited statistics; "" if there is none.
     """
-    named = [entry.recipe or recipe_in_statistics(entry, entry.written) for entry in entries]
-    left = [name for name in recorded if name not in named] or recorded
-    rest = left[0] if left else ""
-    return [name or rest or recipe_in_statistics(entry) for name, entry in zip(named, entries, strict=True)]
+    named = {entry.recipe for entry in entries}
+    rest = next((name for name in recorded if name not in named), "")
+    return [
+        entry.recipe or recipe_in_statistics(entry, entry.written) or rest or recipe_in_statistics(entry)
+        for entry in entries
+    ]
 
 
 def recipe_in_statistics(entry: Entry, written: Collection[str] | None = None) -> str:
