@@ -19,10 +19,12 @@ from storage.records import MediaKind
 from storage.sidecars import json, markdown, writer
 from storage.sidecars.json_reader import SidecarContent, parse, read_descriptions, state_without_reading
 from storage.sidecars.markdown_sections import escape, unescape
+from storage.sidecars.merging import Form
 from storage.sidecars.mirror import mirror_path
 from storage.sidecars.names import sidecar_path
+from storage.sidecars.recipe_parts import compose
 from tests.fakes.clock import START
-from tests.support.files import description_of, new_file
+from tests.support.files import by_recipe, description_of, new_file
 
 FILE = new_file()
 CLIP = new_file(b"/inbox/clip.mov", b"clip", kind=MediaKind.VIDEO, format="mov")
@@ -96,6 +98,54 @@ class TestWords:
     @given(st.text(max_size=40))
     def test_answers_of_the_markdown_are_read_back(self, description: str) -> None:
         assert escape(unescape(escape(description))) == escape(description)
+
+
+class TestSeveralRecipes:
+    FIRST = description_of(FILE)
+    SECOND = by_recipe(description_of(FILE, answers={"caption": "Waves on sand."}), "alt-text")
+
+    def both(self, form: Form) -> bytes:
+        return compose(form, form.render(self.FIRST), self.SECOND, "fill") or b""
+
+    def test_each_description_is_read_back(self) -> None:
+        found = parse(self.both(json), self.both(markdown), FILE)
+        assert (found.finding, found.descriptions) == (SidecarContent.WHOLE, (self.FIRST, self.SECOND))
+
+    def test_edited_answers_are_read_from_the_part_of_the_same_recipe(self) -> None:
+        def edit(record: dict[str, Any]) -> None:
+            record["answers"]["caption"] = MINE
+            record["other_recipes"]["alt-text"]["answers"]["caption"] = MINE
+
+        found = parse(changed(self.both(json), edit), self.both(markdown), FILE)
+        assert found.descriptions == (self.FIRST, self.SECOND)
+
+    @pytest.mark.parametrize(
+        ("change", "left"),
+        [
+            (lambda record: record.pop("stats"), SECOND),
+            (lambda record: record.update(schema=2), SECOND),
+            (lambda record: record["file"].update(digest="blake2b:00"), SECOND),
+            (lambda record: record["other_recipes"]["alt-text"].pop("stats"), FIRST),
+            (lambda record: record["other_recipes"]["alt-text"]["file"].update(digest="blake2b:00"), FIRST),
+        ],
+    )
+    def test_one_that_cannot_be_imported_is_left_out(
+        self, change: Callable[[dict[str, Any]], object], left: Description
+    ) -> None:
+        assert parse(changed(self.both(json), change), None, FILE).descriptions == (left,)
+
+    def test_those_of_the_mirror_are_added(self, tmp_path: Path) -> None:
+        (tmp_path / "beach.jpg").write_bytes(b"waves")
+        file = new_file(os.fsencode(tmp_path / "beach.jpg"))
+        beside = replace(self.FIRST, path=file.path)
+        writer.write(beside)
+        away = Path(os.fsdecode(mirror_path(tmp_path / "mirror", sidecar_path(file.path, json.SUFFIX))))
+        away.parent.mkdir(parents=True)
+        away.write_bytes(self.both(json).replace(b"A beach.", b"Older."))
+        assert read_descriptions(file, tmp_path / "mirror").descriptions == (
+            beside,
+            replace(self.SECOND, path=file.path),
+        )
 
 
 @pytest.mark.parametrize(

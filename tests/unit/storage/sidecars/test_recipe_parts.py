@@ -15,7 +15,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from config.settings import Existing
-from storage.description import Description, RecipeFacts
+from storage.description import Description
 from storage.sidecars import json, markdown
 from storage.sidecars.markdown_sections import heading
 from storage.sidecars.merging import Form
@@ -29,7 +29,7 @@ from storage.sidecars.recipe_parts import (
     is_unedited,
 )
 from tests.fakes.clock import START
-from tests.support.files import description_of, new_file
+from tests.support.files import by_recipe, description_of, new_file
 from tests.support.golden_sidecars import golden, results
 
 FILE = new_file()
@@ -38,10 +38,8 @@ MODES: tuple[Existing, ...] = ("fill", "skip", "append", "overwrite")
 
 
 def described(recipe: str, caption: str, later: int = 0, **more: str) -> Description:
-    description = description_of(
-        FILE, answers={"caption": caption, **more}, described_at=START + timedelta(hours=later)
-    )
-    return replace(description, recipe=RecipeFacts(name=recipe, version=1, digest=f"of {recipe}"))
+    at = START + timedelta(hours=later)
+    return by_recipe(description_of(FILE, answers={"caption": caption, **more}, described_at=at), recipe)
 
 
 DEFAULT = described("default", "A beach.", summary="Waves.")
