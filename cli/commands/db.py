@@ -106,7 +106,7 @@ def rebuild(home: Path | None, as_json: bool) -> None:
     if as_json:
         say_json(report)
         return
-    say(f"Restored {counted(report['taken_back'], 'description')} from the sidecars.")
+    say(f"Restored the descriptions of {counted(report['taken_back'], 'file')} from the sidecars.")
     if report["known"]:
         say(f"Already in the database: {counted(report['known'], 'file')}.")
     for reason, count in report["not_taken_back"].items():

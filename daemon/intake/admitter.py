@@ -28,7 +28,7 @@ from storage.library import Library
 from storage.lifecycle import Cause
 from storage.records import Admission, Fingerprint, Job, NewFile
 from storage.sidecars.cleanup import clear_for_new_file
-from storage.sidecars.json_reader import SidecarContent, read_description
+from storage.sidecars.json_reader import SidecarContent, read_descriptions
 
 #: Files read so far are queued after this long, so that the first of many large files does not wait for the last.
 READING_SECONDS = 0.5
@@ -205,16 +205,16 @@ class Admitter:
     def _restore(self, files: Sequence[NewFile]) -> set[bytes]:
         """Restore descriptions that a lost database does not have from the files' sidecars; the files' paths."""
         mirror = self._mirror if self._mirror and self._mirror.is_dir() else None
-        found = [(file, read_description(file, mirror)) for file in files]
+        found = [(file, read_descriptions(file, mirror)) for file in files]
         for finding, count in Counter(record.finding for _, record in found).items():
             if finding not in (SidecarContent.WHOLE, SidecarContent.NONE):
                 logger.info("The sidecars of {} files cannot be restored into the database: {}", count, finding)
-        described = [(file, record.description) for file, record in found if record.description is not None]
+        described = [(file, description) for file, record in found for description in record.descriptions]
         if not described:
             return set()
         restored = self._store.presence.import_described(described, max_attempts=self._max_attempts)
         failpoint("taken-back")
-        logger.info("Restored {} descriptions from their sidecars, without the model", len(restored))
+        logger.info("Restored the descriptions of {} files from their sidecars, without the model", len(restored))
         return restored
 
     def _set_old_sidecars_aside(self, file: NewFile) -> None:

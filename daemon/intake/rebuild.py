@@ -20,7 +20,7 @@ from storage.jobs.file_presence import chunks
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, NewFile
-from storage.sidecars.json_reader import SidecarContent, read_description, state_without_reading
+from storage.sidecars.json_reader import SidecarContent, read_descriptions, state_without_reading
 
 #: Files in one transaction.
 BATCH = 200
@@ -57,7 +57,7 @@ def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[R
 def read_sidecars(
     entries: list[Found], settings: Settings, counts: RebuildCounts
 ) -> Iterator[tuple[NewFile, Description]]:
-    """The files whose sidecars describe their present content. Files without a sidecar are not read."""
+    """Files with each description of their present content in their sidecars. Those without a sidecar are not read."""
     mirror = settings.sidecar_folder
     for entry in entries:
         finding = state_without_reading(entry.path, mirror)
@@ -69,8 +69,8 @@ def read_sidecars(
         except MediaError:
             counts.unreadable += 1
             continue
-        record = read_description(file, mirror)
-        if record.description is None:
+        record = read_descriptions(file, mirror)
+        if not record.descriptions:
             counts.others[record.finding] += 1
-        else:
-            yield file, record.description
+        for description in record.descriptions:
+            yield file, description

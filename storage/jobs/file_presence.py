@@ -84,9 +84,10 @@ class FilePresence:
         return sum(self._republish(chunk, note) for chunk in chunks(job_ids))
 
     def import_described(self, described: Sequence[tuple[NewFile, Description]], *, max_attempts: int) -> set[bytes]:
-        """A done job for each file, with the description from its sidecar. Returns the paths that got one.
+        """A done job for each description from a file's sidecar. Returns the paths that got one.
 
-        In one transaction, for some hundreds of files with different paths. A path that ever had a job gets none.
+        In one transaction, for some hundreds of files. A file can have a description for each recipe; the newest one
+        gets its newest job. A path that ever had a job gets none.
         """
 
         def change(connection: Connection, now: datetime) -> set[bytes]:
@@ -143,21 +144,21 @@ def republish(connection: Connection, job_ids: Sequence[int]) -> list[int]:
 
 def without_jobs(
     connection: Connection, described: Sequence[tuple[NewFile, Description]]
-) -> dict[int, tuple[NewFile, Description]]:
-    """Those whose path never had a job, by path id."""
+) -> list[tuple[int, NewFile, Description]]:
+    """Those whose path never had a job, with the path's id, oldest first."""
     path_ids = rows.path_rows(connection, [file.path for file, _ in described])
     known = set(connection.execute(select(jobs.c.path_id).where(jobs.c.path_id.in_(path_ids.values()))).scalars())
-    by_id = {path_ids[file.path]: (file, description) for file, description in described}
-    return {path_id: one for path_id, one in by_id.items() if path_id not in known}
+    new = [(path_ids[file.path], file, description) for file, description in described]
+    return sorted((one for one in new if one[0] not in known), key=lambda one: one[2].described_at)
 
 
 def import_described(
-    connection: Connection, now: datetime, new: Mapping[int, tuple[NewFile, Description]], max_attempts: int
+    connection: Connection, now: datetime, new: Sequence[tuple[int, NewFile, Description]], max_attempts: int
 ) -> set[bytes]:
-    """A done job for each of these files, keyed by path id; none of the paths has a job. Returns the paths."""
+    """A done job for each of these descriptions, with its path's id; none of the paths has a job. Returns the paths."""
     if not new:
         return set()
-    media_ids = rows.media_rows(connection, [file for file, _ in new.values()])
+    media_ids = rows.media_rows(connection, [file for _, file, _ in new])
     done = {"state": JobState.DONE, "fresh": False, "attempts": 0, "max_attempts": max_attempts, "token": 0}
     made = [
         {
@@ -168,14 +169,14 @@ def import_described(
             "queued_at": now,
             "finished_at": now,
         }
-        for path_id, (file, _) in new.items()
+        for path_id, file, _ in new
     ]
-    connection.execute(insert(jobs), made)
-    job_ids = connection.execute(select(jobs.c.id, jobs.c.path_id).where(jobs.c.path_id.in_(new))).all()
-    description_rows.store_all(connection, {row.id: new[row.path_id][1] for row in job_ids})
-    record_events(connection, now, [row.id for row in job_ids], None, JobState.DONE, IMPORTED)
-    connection.execute(delete(decisions).where(decisions.c.path_id.in_(new)))
-    return {file.path for file, _ in new.values()}
+    job_ids = connection.execute(insert(jobs).returning(jobs.c.id, sort_by_parameter_order=True), made).scalars().all()
+    described = (description for *_, description in new)
+    description_rows.store_all(connection, dict(zip(job_ids, described, strict=True)))
+    record_events(connection, now, job_ids, None, JobState.DONE, IMPORTED)
+    connection.execute(delete(decisions).where(decisions.c.path_id.in_({path_id for path_id, *_ in new})))
+    return {file.path for _, file, _ in new}
 
 
 def changed_from(connection: Connection, job_id: int) -> frozenset[str]:

@@ -12,10 +12,11 @@ from storage.atomic import link_if_absent, remove
 from storage.description import Description
 from storage.errors import ForeignFileError
 from storage.sidecars.conflict_copy import is_kept, save_conflict_copy
-from storage.sidecars.merging import Form, is_unedited
+from storage.sidecars.merging import Form
 from storage.sidecars.mirror import link_in_mirror, mirror_path, remove_from_mirror
 from storage.sidecars.names import sidecar_path
 from storage.sidecars.presence import FORMATS, read_ours
+from storage.sidecars.recipe_parts import digests, is_about, is_unedited
 from storage.sidecars.writer import mode_of
 
 
@@ -28,7 +29,7 @@ def discard(description: Description, mirror: Path) -> int:
     for form in FORMATS:
         for place, remove_from in possible_places(description.path, form, mirror):
             content = read_ours(form, place)
-            if content is None or not form.about(content).is_about(description):
+            if content is None or not is_about(form, content, description):
                 continue
             if is_unedited(form, content, description):
                 with suppress(OSError):
@@ -49,7 +50,7 @@ def clear_for_new_file(
     for form in FORMATS:
         for place, remove_from in possible_places(path, form, mirror):
             content = read_ours(form, place)
-            if content is None or form.about(content).digest in (None, digest):
+            if content is None or not (described := digests(form, content)) or digest in described:
                 continue
             with suppress(OSError, ForeignFileError):
                 if is_kept(form, content, existing):

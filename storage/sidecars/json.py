@@ -1,9 +1,10 @@
 """The full record, for programs. Pure.
 
-Four keys exist only in the file, not in the database: "written" holds the marks of what we wrote; "model_answers" holds
+Five keys exist only in the file, not in the database: "written" holds the marks of what we wrote; "model_answers" holds
 the model's answers whose place in "answers" has a person's edits; "words_about" holds, for each edit about other bytes
 than the record's, the digest of those bytes; "earlier" holds the earlier records, newest first, if sidecars are
-appended to.
+appended to; "other_recipes" holds a whole record for each further recipe, by its name. A part, of one recipe, is a
+record without that last key.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import base64
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from storage.description import Description
@@ -21,6 +22,7 @@ from storage.sidecars.merging import About, Field
 
 SUFFIX = b".smolwatch.json"
 WRITTEN, MODEL_ANSWERS, EDITED_ABOUT, EARLIER = "written", "model_answers", "words_about", "earlier"
+OTHER_RECIPES = "other_recipes"
 #: Keys of the record that state facts and are always ours. Every other key is a field, which a person can edit.
 FACTS = {"schema", "smolwatch", "described_at", "file", "media", "quality", "model", "recipe", "stats"}
 #: The prefixes of field names: of an answer, and of any other key.
@@ -35,23 +37,42 @@ def render(description: Description) -> bytes:
     return encode(record | {WRITTEN: merging.own_marks(fields(record))})
 
 
+#: The layout is the same for every recipe.
+render_further = render
+
+
 def is_ours(content: bytes) -> bool:
     """Whether this is a record, of any version and layout, that can be rewritten without a loss."""
     return read(content) is not None
 
 
-def about(content: bytes) -> About:
+def split(content: bytes, _: Sequence[str] = ()) -> dict[str, bytes]:
     record = record_in(content)
+    further = record.pop(OTHER_RECIPES, {})
+    if not further:
+        return {recipe_of(record): content}
+    return {name: encode(part) for name, part in {recipe_of(record): record, **further}.items()}
+
+
+def join(parts: Mapping[str, bytes]) -> bytes:
+    (_, first), *further = parts.items()
+    if not further:
+        return first
+    return encode(record_in(first) | {OTHER_RECIPES: {name: record_in(part) for name, part in further}})
+
+
+def about(part: bytes) -> About:
+    record = record_in(part)
     return About(digest_of(record), str(record.get("described_at", "")))
 
 
-def has_edits(content: bytes) -> bool:
-    record = record_in(content)
+def has_edits(part: bytes) -> bool:
+    record = record_in(part)
     return EARLIER in record or bool(merging.edited_fields(fields(record), record.get(WRITTEN, [])))
 
 
-def fill(content: bytes, description: Description) -> bytes:
-    old, new = record_in(content), description.record()
+def fill(part: bytes, description: Description) -> bytes:
+    old, new = record_in(part), description.record()
     current, written = fields(old), set(old.get(WRITTEN, []))
     merged = merging.fill(current, written, fields(new))
     values = {field.name: json.loads(field.content) for field in merged}
@@ -82,13 +103,17 @@ def edits_about_other_bytes(
             yield field.name, {"digest": digest, "mark": field.mark}
 
 
-def append(content: bytes, description: Description) -> bytes:
-    """The new record on top, where programs read it, and the old content as an earlier record."""
-    old, new = record_in(content), description.record()
+def append(part: bytes, description: Description) -> bytes:
+    """The new record on top, where programs read it, and the old one as an earlier record."""
+    old, new = record_in(part), description.record()
     earlier = old.pop(EARLIER, [])
     if new["described_at"] in [record.get("described_at") for record in (old, *earlier)]:
-        return content
+        return part
     return encode(new | {EARLIER: [old, *earlier], WRITTEN: merging.own_marks(fields(new))})
+
+
+def overwrite(_: bytes, description: Description) -> bytes:
+    return render(description)
 
 
 def read(content: bytes) -> dict[str, Any] | None:
@@ -98,15 +123,25 @@ def read(content: bytes) -> dict[str, Any] | None:
         encode(record)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or not {"schema", "smolwatch"} <= record.keys():
+    if not is_record(record):
         return None
+    further = record.get(OTHER_RECIPES, {})
+    if not isinstance(further, dict) or not further.keys().isdisjoint({"", recipe_of(record)}):
+        return None
+    are_parts = all(is_record(part) and OTHER_RECIPES not in part for part in further.values())
+    return record if are_parts else None
+
+
+def is_record(value: Any) -> bool:
+    if not isinstance(value, dict) or not {"schema", "smolwatch"} <= value.keys():
+        return False
     shapes = (("answers", dict), (MODEL_ANSWERS, dict), (EDITED_ABOUT, dict), (WRITTEN, list), (EARLIER, list))
-    if not all(isinstance(record.get(key, shape()), shape) for key, shape in shapes):
-        return None
+    if not all(isinstance(value.get(key, shape()), shape) for key, shape in shapes):
+        return False
     lists = ((WRITTEN, str), (EARLIER, dict))
-    if not all(isinstance(item, kind) for key, kind in lists for item in record.get(key, [])):
-        return None
-    return record if all(isinstance(item, dict) for item in record.get(EDITED_ABOUT, {}).values()) else None
+    if not all(isinstance(item, kind) for key, kind in lists for item in value.get(key, [])):
+        return False
+    return all(isinstance(item, dict) for item in value.get(EDITED_ABOUT, {}).values())
 
 
 def file_name(content: bytes) -> bytes | None:
@@ -134,8 +169,15 @@ def digest_of(record: dict[str, Any]) -> str | None:
     return digest if isinstance(digest, str) else None
 
 
+def recipe_of(record: dict[str, Any]) -> str:
+    """The name of the record's recipe; "" if it is not stated."""
+    recipe = record.get("recipe")
+    name = recipe.get("name") if isinstance(recipe, dict) else None
+    return name if isinstance(name, str) else ""
+
+
 def fields(record: dict[str, Any]) -> list[Field]:
-    ours = {*FACTS, "answers", WRITTEN, MODEL_ANSWERS, EDITED_ABOUT, EARLIER}
+    ours = {*FACTS, "answers", WRITTEN, MODEL_ANSWERS, EDITED_ABOUT, EARLIER, OTHER_RECIPES}
     answers = [answer_field(name, text) for name, text in record.get("answers", {}).items()]
     return answers + [field_of(OTHER + key, value) for key, value in record.items() if key not in ours]
 

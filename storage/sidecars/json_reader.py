@@ -1,12 +1,12 @@
-"""Reads the description from a JSON sidecar, to import it into a database.
+"""Reads the descriptions from a JSON sidecar, one for each recipe, to import them into a database.
 
-It is valid only for a file with the same bytes. A person's edits stay in the sidecar: the description gets the model's
+They are valid only for a file with the same bytes. A person's edits stay in the sidecar: a description gets the model's
 own answers from wherever they still exist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,9 +26,9 @@ from storage.sidecars.names import sidecar_path
 
 
 class SidecarContent(StrEnum):
-    """Whether a sidecar's description can be imported, and if not, why."""
+    """Whether a description in a sidecar can be imported, and if not, why."""
 
-    WHOLE = "whole"
+    WHOLE = "whole"  #: at least one can be
     NONE = "none"  #: there is no sidecar
     NO_RECORD = "no record"  #: only the Markdown exists
     DAMAGED = "damaged"  #: the record is unreadable or incomplete
@@ -38,8 +38,10 @@ class SidecarContent(StrEnum):
 
 @dataclass(frozen=True)
 class SidecarReading:
+    """`descriptions`: by different recipes."""
+
     finding: SidecarContent
-    description: Description | None = None
+    descriptions: tuple[Description, ...] = ()
 
 
 def storable(text: str) -> str:
@@ -122,7 +124,7 @@ class Stats(Group):
 
 
 class Record(Group):
-    """The record of the sidecar, in the layout of `Description.record`."""
+    """The record of one recipe, in the layout of `Description.record`."""
 
     smolwatch: ShortText
     described_at: Annotated[AwareDatetime, Field(strict=False)]
@@ -136,12 +138,9 @@ class Record(Group):
     stats: Stats
 
 
-def read_description(file: NewFile, mirror: Path | None) -> SidecarReading:
-    """The description in the file's record, beside it or in the mirror. Raises nothing."""
-    found = [read_at(file, place) for place in ((None, mirror) if mirror else (None,))]
-    whole = (reading for reading in found if reading.finding is SidecarContent.WHOLE)
-    other = (reading for reading in found if reading.finding is not SidecarContent.NONE)
-    return next(whole, None) or next(other, None) or SidecarReading(SidecarContent.NONE)
+def read_descriptions(file: NewFile, mirror: Path | None) -> SidecarReading:
+    """The descriptions in the file's record, beside it or in the mirror. Raises nothing."""
+    return one_of_each_recipe([read_at(file, place) for place in ((None, mirror) if mirror else (None,))])
 
 
 def state_without_reading(path: bytes, mirror: Path) -> SidecarContent | None:
@@ -173,9 +172,25 @@ def content_at(path: bytes, form: Form, mirror: Path | None) -> bytes | None:
 
 def parse(content: bytes, text: bytes | None, file: NewFile) -> SidecarReading:
     """`content`: of the JSON sidecar; `text`: of the Markdown one, if it is ours. Pure."""
-    record = json.read(content)
-    if record is None:
+    if json.read(content) is None:
         return SidecarReading(SidecarContent.DAMAGED)
+    records = json.split(content)
+    texts = markdown.split(text, list(records)) if text else {}
+    return one_of_each_recipe([parse_part(record, texts.get(name), file) for name, record in records.items()])
+
+
+def one_of_each_recipe(readings: Sequence[SidecarReading]) -> SidecarReading:
+    """The first description of each recipe; if there is none, the first reason."""
+    whole = {one.recipe.name: one for reading in reversed(readings) for one in reversed(reading.descriptions)}
+    if whole:
+        return SidecarReading(SidecarContent.WHOLE, tuple(reversed(whole.values())))
+    reasons = (reading for reading in readings if reading.finding is not SidecarContent.NONE)
+    return next(reasons, SidecarReading(SidecarContent.NONE))
+
+
+def parse_part(content: bytes, text: bytes | None, file: NewFile) -> SidecarReading:
+    """The description in one part of the JSON sidecar; `text`: the same part of the Markdown one."""
+    record = json.record_in(content)
     if record["schema"] != parts.SCHEMA:
         return SidecarReading(SidecarContent.NEWER)
     try:
@@ -186,7 +201,7 @@ def parse(content: bytes, text: bytes | None, file: NewFile) -> SidecarReading:
         return SidecarReading(SidecarContent.OTHER_BYTES)
     answers = dict(answers_in(record, text))
     return (
-        SidecarReading(SidecarContent.WHOLE, description_from(parsed, answers, file))
+        SidecarReading(SidecarContent.WHOLE, (description_from(parsed, answers, file),))
         if answers
         else SidecarReading(SidecarContent.DAMAGED)
     )

@@ -15,15 +15,17 @@ from storage.sidecars.merging import Field
 #: The last section of every description.
 STATISTICS = "## Figures"
 OUTDATED_EDITS = "Since your words were written"
+#: Headings of our own sections: an answer of this name gets another one.
+RESERVED = {STATISTICS.removeprefix("## "), "Timeline", OUTDATED_EDITS}
 
 # What Markdown and its dialects read as markup, up to formulas, addresses that become links, and mentions.
 _MARKUP = re.compile(r"[\\`*_\[\]()<>|#&~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _LEADING = re.compile(r"^(\d+(?=\.( |$))|(?=[-+=]))")
 
 
-def sections(description: Description) -> Iterator[Field]:
-    """The title, the answers, a video's timeline, and the statistics."""
-    yield Field("", f"# {escape(description.name)}")
+def sections(description: Description, recipe: str = "") -> Iterator[Field]:
+    """The title, the answers, a video's timeline, and the statistics. `recipe`: the recipe that the title names."""
+    yield Field("", f"# {escape(description.name)}" + (f": {escape(recipe)}" if recipe else ""))
     for name, answer in description.answers.items():
         yield section(heading(name), escape(answer))
     if description.timeline:
@@ -52,7 +54,9 @@ def outdated_edits_note(names: Sequence[str], description: Description) -> Field
 
 
 def heading(answer: str) -> str:
-    return escape(answer.replace("_", " ").capitalize())
+    """ "alt_text" is "Alt text"."""
+    title = answer.replace("_", " ").capitalize()
+    return escape(f"{title} (answer)" if title in RESERVED else title)
 
 
 def section(name: str, *lines: str) -> Field:

@@ -1,4 +1,4 @@
-"""Merges a description into an existing sidecar of ours, which a person may have edited. Pure.
+"""Merges a description into a part of an existing sidecar of ours, which a person may have edited. Pure.
 
 The sidecar is about the same file as the description, perhaps about its content before a change in place. One about an
 earlier file of the same name becomes a conflict copy (`conflict_copy`).
@@ -11,7 +11,7 @@ the folder comes from another machine.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,7 +39,7 @@ class Field:
 
 @dataclass(frozen=True)
 class About:
-    """The newest description in a sidecar: the digest of its file, if stated, and its time."""
+    """The newest description in a part: the digest of its file, if stated, and its time."""
 
     digest: str | None
     described: str
@@ -52,50 +52,56 @@ class About:
 
 
 class Form(Protocol):
-    """A format of sidecar, which can be read back."""
+    """A format of sidecar, which can be read back. A sidecar has one part for each recipe, as bytes."""
 
     @property
     def SUFFIX(self) -> bytes: ...
 
     def render(self, description: Description) -> bytes:
-        """A new sidecar."""
+        """A new sidecar, which is its own first part."""
+
+    def render_further(self, description: Description) -> bytes:
+        """A new part for a sidecar that has parts of other recipes."""
 
     def is_ours(self, content: bytes) -> bool:
         """Whether smolwatch wrote it, and it can be rewritten without a loss."""
 
-    def about(self, content: bytes) -> About:
-        """What a sidecar of ours is about."""
+    def split(self, content: bytes, recorded: Sequence[str] = (), /) -> dict[str, bytes]:
+        """The parts by their recipe, in order; "" if a part's recipe is unknown.
 
-    def has_edits(self, content: bytes) -> bool:
+        `recorded`: the recipes in the file's JSON sidecar, for parts of the Markdown one that do not state theirs.
+        """
+
+    def join(self, parts: Mapping[str, bytes]) -> bytes:
+        """The sidecar with these parts, in order."""
+
+    def about(self, part: bytes) -> About:
+        """What a part is about."""
+
+    def has_edits(self, part: bytes) -> bool:
         """Whether a person edited it, or it holds more than one description."""
 
-    def fill(self, content: bytes, description: Description) -> bytes:
+    def fill(self, part: bytes, description: Description) -> bytes:
         """Update our own fields, keep a person's. Edits about other bytes are marked as such."""
 
-    def append(self, content: bytes, description: Description) -> bytes:
+    def append(self, part: bytes, description: Description) -> bytes:
         """Keep everything and add the description, unless it is there already."""
 
+    def overwrite(self, part: bytes, description: Description) -> bytes:
+        """The part with the description alone."""
 
-def compose(form: Form, old: bytes | None, description: Description, existing: Existing) -> bytes | None:
-    """The new content of the sidecar, given the old one; None if that is foreign and must not change."""
-    if old is None:
-        return form.render(description)
-    if not form.is_ours(old):
-        return None
+
+def merge(form: Form, part: bytes, description: Description, existing: Existing) -> bytes:
+    """The new content of the part of a sidecar that has the description's recipe."""
     match existing:
         case "skip":
-            return old
+            return part
         case "append":
-            return form.append(old, description)
+            return form.append(part, description)
         case "overwrite":
-            return form.render(description)
+            return form.overwrite(part, description)
         case _:
-            return form.fill(old, description)
-
-
-def is_unedited(form: Form, content: bytes, description: Description) -> bool:
-    """Whether it has no edits, so that nothing is lost with it once `description` is written."""
-    return form.is_ours(content) and form.fill(content, description) == form.render(description)
+            return form.fill(part, description)
 
 
 def own_marks(new: Sequence[Field], current: Sequence[Field] = (), written: Collection[str] = ()) -> list[str]:

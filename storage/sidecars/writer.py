@@ -17,12 +17,13 @@ from storage.atomic import compose_atomically
 from storage.description import Description
 from storage.errors import ForeignFileError
 from storage.fsync import sync_folders
+from storage.sidecars import json
 from storage.sidecars.conflict_copy import ChangedFrom, Composer, no_known_change
 from storage.sidecars.durability import refused, sync
-from storage.sidecars.merging import compose, is_unedited
 from storage.sidecars.mirror import REFUSED, make_folder, mirror_path, remove_from_mirror
 from storage.sidecars.names import sidecar_path
 from storage.sidecars.presence import FORMATS, read_ours
+from storage.sidecars.recipe_parts import compose, holds_all_of
 
 CONFLICT_COPY = "holds what was written about another file, which had this name before"
 
@@ -62,10 +63,11 @@ def write(
     folders: set[bytes] = set() if unsynced is None else unsynced
     try:
         mode = mode_of(description.path)
+        recorded = recorded_recipes(description.path, mirror)
         kept = []
         for form in FORMATS:
             try:
-                kept += write_one(Composer(form, description, existing, changed_from, mode, folders), mirror)
+                kept += write_one(Composer(form, description, existing, changed_from, mode, folders, recorded), mirror)
             except ForeignFileError as error:
                 kept.append(KeptSidecar(path=error.path, reason=error.reason))
     except OSError as error:
@@ -86,6 +88,13 @@ def mode_of(path: bytes) -> int:
     return stat.S_IMODE(found.st_mode) & 0o666
 
 
+def recorded_recipes(path: bytes, mirror: Path | None) -> list[str]:
+    """The recipes in the file's JSON sidecar, beside it or in the mirror, in order."""
+    beside = sidecar_path(path, json.SUFFIX)
+    content = read_ours(json, beside) or (mirror and read_ours(json, mirror_path(mirror, beside)))
+    return list(json.split(content)) if content else []
+
+
 def write_one(composer: Composer, mirror: Path | None) -> list[KeptSidecar]:
     """Write beside the file, or else into the mirror. Returns why it is not beside the file."""
     form, description, existing, folders = composer.form, composer.description, composer.existing, composer.unsynced
@@ -103,22 +112,28 @@ def write_one(composer: Composer, mirror: Path | None) -> list[KeptSidecar]:
         why = f"its folder is not writable, so it was saved at {os.fsdecode(in_mirror)}"
         return [KeptSidecar(path=beside, reason=why), *conflict_copies_of(composer)]
     kept = []
-    if existing == "skip" and read_ours(form, beside) != form.render(description):
+    if existing == "skip" and not is_written(composer, beside):
         kept.append(KeptSidecar(path=beside, reason='it already exists, and output.existing is "skip"'))
     if in_mirror and mirrored:
         kept += return_from_mirror(composer, beside, in_mirror, mirrored)
     return kept + conflict_copies_of(composer)
 
 
+def is_written(composer: Composer, place: bytes) -> bool:
+    """Whether the sidecar holds exactly the description in the part of its recipe."""
+    content = read_ours(composer.form, place)
+    return content == compose(composer.form, content, composer.description, "overwrite", composer.recorded)
+
+
 def return_from_mirror(composer: Composer, beside: bytes, in_mirror: bytes, content: bytes) -> list[KeptSidecar]:
     """Remove the sidecar from the mirror if the one beside the file now holds all of its `content`."""
-    form, description = composer.form, composer.description
+    written = read_ours(composer.form, beside)
     if not (
         composer.saves_other_file(content, beside)
-        or read_ours(form, beside) == compose(form, content, description, composer.existing)
-        or is_unedited(form, content, description)
+        or written == composer.merge(content)
+        or (written and holds_all_of(composer.form, written, content, composer.description, composer.recorded))
     ):
-        reason = "it holds edits of yours, so it is kept as well as the one beside the file"
+        reason = "it holds text that the one beside the file lacks, so both are kept"
         return [KeptSidecar(path=in_mirror, reason=reason)]
     if failed := sync_folders([os.path.dirname(beside)]):  # the new one must be durable before this one is removed
         raise next(iter(failed.values()))

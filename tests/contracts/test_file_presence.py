@@ -15,8 +15,8 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import NO_DEVICE, Admission, Job, MediaKind, NewFile, Refusal
-from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.fakes.clock import START, FakeClock
+from tests.support.files import MODEL, RECIPE, by_recipe, description_of, new_file
 from tests.support.stores import MAKERS, Made
 
 LEASE = 60.0
@@ -261,6 +261,18 @@ class TestTakenBack:
         assert len(store.presence.import_described(stored, max_attempts=3)) == 2
         for file, description in stored:
             assert library.description(job_at(library, file.path).id) == description
+
+    def test_every_description_of_a_file_gets_a_job_and_the_newest_one_the_newest(
+        self, store: JobStore, library: Library
+    ) -> None:
+        newest = description_of(FILE, described_at=START + timedelta(hours=1))
+        other = by_recipe(description_of(FILE, answers={"caption": "Waves on sand."}), "alt-text")
+        lost = new_file(b"/inbox/lost.jpg", b"lost")
+        stored = [(FILE, newest), (lost, description_of(lost)), (FILE, other)]
+        assert store.presence.import_described(stored, max_attempts=3) == {FILE.path, lost.path}
+        found = [library.description(job.id) for job in library.jobs(limit=10) if job.path == FILE.path]
+        assert found == [newest, other]
+        assert library.description(job_at(library).id) == newest
 
     def test_an_import_removes_the_refusal_of_its_path(
         self, store: JobStore, library: Library, clock: FakeClock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -122,3 +123,8 @@ def description_of(  # noqa: PLR0913 - one parameter a field
             launched_by="terminal",
         ),
     )
+
+
+def by_recipe(description: Description, name: str) -> Description:
+    """The same description by the recipe of this name."""
+    return replace(description, recipe=RecipeFacts(name=name, version=1, digest=digest_of(name.encode())[-16:]))

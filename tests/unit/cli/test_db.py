@@ -143,7 +143,7 @@ class TestRebuild:
         result = lost.ask("db", "rebuild")
         assert result.exit_code == 0
         assert result.stdout == (
-            "Restored 2 descriptions from the sidecars.\n"
+            "Restored the descriptions of 2 files from the sidecars.\n"
             "Not restored, 1 file: no sidecar.\n"
             "To describe them: smolwatch run\n"
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.sidecars import writer
 from storage.sidecars.json_reader import SidecarContent
-from tests.support.files import MODEL, RECIPE, description_of
+from tests.fakes.clock import START
+from tests.support.files import MODEL, RECIPE, by_recipe, description_of
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 
@@ -101,6 +103,23 @@ def test_a_video_comes_back_with_its_timeline(
     job = library.job_at(path)
     assert job is not None
     assert library.description(job.id) == said
+
+
+def test_a_file_comes_back_with_the_descriptions_of_all_its_recipes(
+    settings: Settings, store: JobStore, library: Library, inbox: Path
+) -> None:
+    """Its newest job is about the newest of them."""
+    path = drop(inbox, "a.png")
+    first = description_of(settled(path), described_at=START + timedelta(hours=1))
+    second = by_recipe(replace(first, described_at=START), "alt-text")
+    for description in (first, second):
+        writer.write(description)
+    counts = rebuilt(settings, store, library)
+    assert (counts.taken, counts.others) == (1, Counter())
+    newest = library.job_at(path)
+    assert newest is not None
+    assert [library.description(newest.id - 1), library.description(newest.id)] == [second, first]
+    assert [job.state for job in library.jobs(limit=10)] == [JobState.DONE, JobState.DONE]
 
 
 def test_a_link_is_not_followed(settings: Settings, store: JobStore, library: Library, inbox: Path) -> None:

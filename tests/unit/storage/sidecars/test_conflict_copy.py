@@ -19,7 +19,7 @@ from storage.sidecars import cleanup, json, markdown, writer
 from storage.sidecars.conflict_copy import ChangedFrom, dated_names
 from storage.sidecars.names import is_sidecar_name
 from tests.fakes.clock import START
-from tests.support.files import description_of, digest_of, new_file
+from tests.support.files import by_recipe, description_of, digest_of, new_file
 
 GRANDMA = "Grandma at the beach, 1974."
 BEACH, MOUNTAIN = b"beach", b"mountain"
@@ -261,6 +261,51 @@ class TestChangedInPlace:
         album.describe(MOUNTAIN, "A grey beach.", 1, in_place)
         assert album.text.read_bytes() == markdown.render(album.description(MOUNTAIN, "A grey beach.", 1))
         assert album.record.read_bytes() == json.render(album.description(MOUNTAIN, "A grey beach.", 1))
+
+
+class TestSeveralRecipes:
+    """The picture was also described by a second recipe, before its bytes changed."""
+
+    @pytest.fixture
+    def album(self, tmp_path: Path) -> Album:
+        album = Album(tmp_path)
+        album.describe(BEACH, "A beach.")
+        writer.write(by_recipe(album.description(BEACH, "Waves on sand."), "alt-text"))
+        return album
+
+    def parts(self, album: Album) -> list[str]:
+        recipes = list(json.split(album.record.read_bytes()))
+        assert recipes == list(markdown.split(album.text.read_bytes()))
+        return recipes
+
+    def test_after_a_change_in_place_each_part_is_renewed_in_its_turn(self, album: Album) -> None:
+        album.write_caption()
+        assert album.describe(MOUNTAIN, "A grey beach.", 1, in_place) == []
+        assert "Waves on sand." in album.text.read_text(), "it is about the earlier bytes, as it says"
+        later = by_recipe(album.description(MOUNTAIN, "Grey waves.", 2), "alt-text")
+        assert writer.write(later, in_place) == []
+        assert self.parts(album) == ["default", "alt-text"]
+        assert "Waves on sand." not in album.text.read_text()
+        assert "Grey waves." in album.text.read_text()
+        assert album.caption() == GRANDMA
+        assert album.names() == {"IMG_1.jpg", album.text.name, album.record.name}
+
+    def test_about_another_file_the_sidecar_is_kept_whole_if_one_part_was_edited(self, album: Album) -> None:
+        album.text.write_text(album.text.read_text().replace("Waves on sand.\n", f"{GRANDMA}\n", 1))
+        text = album.text.read_bytes()
+        album.describe(MOUNTAIN, "A mountain.", hours=1)
+        assert album.copy.read_bytes() == text
+        assert self.parts(album) == ["default"]
+
+    def test_a_file_that_has_the_bytes_of_one_part_keeps_the_sidecar(self, album: Album) -> None:
+        album.describe(MOUNTAIN, "A grey beach.", 1, in_place)
+        before = album.text.read_bytes()
+        for content in (BEACH, MOUNTAIN):
+            path = os.fsencode(album.folder / "IMG_1.jpg")
+            assert cleanup.clear_for_new_file(path, digest_of(content)) == []
+            assert album.text.read_bytes() == before
+        cleanup.clear_for_new_file(path, digest_of(b"third"))
+        assert album.names() == {"IMG_1.jpg"}
 
 
 class TestMakeWay:

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from storage.description import Description, Quality, Segment
 from storage.records import MediaKind
 from storage.sidecars import json, markdown, writer
-from storage.sidecars.json_reader import SidecarContent, parse, read_description, state_without_reading
+from storage.sidecars.json_reader import SidecarContent, parse, read_descriptions, state_without_reading
 from storage.sidecars.markdown_sections import escape, unescape
+from storage.sidecars.merging import Form
 from storage.sidecars.mirror import mirror_path
 from storage.sidecars.names import sidecar_path
+from storage.sidecars.recipe_parts import compose
 from tests.fakes.clock import START
-from tests.support.files import description_of, new_file
+from tests.support.files import by_recipe, description_of, new_file
 
 FILE = new_file()
 CLIP = new_file(b"/inbox/clip.mov", b"clip", kind=MediaKind.VIDEO, format="mov")
@@ -47,21 +49,19 @@ def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes
 
 
 def answers(content: bytes, text: bytes | None = None) -> dict[str, str]:
-    description = parse(content, text, FILE).description
-    assert description is not None
+    (description,) = parse(content, text, FILE).descriptions
     return description.answers
 
 
 @pytest.mark.parametrize("description", [description_of(FILE), video()])
 def test_every_field_is_read_back(description: Description) -> None:
     file = CLIP if description.digest == CLIP.digest else FILE
-    assert parse(json.render(description), None, file).description == description
+    assert parse(json.render(description), None, file).descriptions == (description,)
 
 
 def test_it_is_about_the_present_file() -> None:
     elsewhere = new_file(b"/new/place.jpg", inode=99)
-    description = parse(json.render(description_of(FILE)), None, elsewhere).description
-    assert description is not None
+    (description,) = parse(json.render(description_of(FILE)), None, elsewhere).descriptions
     assert (description.path, description.fingerprint) == (elsewhere.path, elsewhere.fingerprint)
 
 
@@ -100,6 +100,54 @@ class TestWords:
         assert escape(unescape(escape(description))) == escape(description)
 
 
+class TestSeveralRecipes:
+    FIRST = description_of(FILE)
+    SECOND = by_recipe(description_of(FILE, answers={"caption": "Waves on sand."}), "alt-text")
+
+    def both(self, form: Form) -> bytes:
+        return compose(form, form.render(self.FIRST), self.SECOND, "fill") or b""
+
+    def test_each_description_is_read_back(self) -> None:
+        found = parse(self.both(json), self.both(markdown), FILE)
+        assert (found.finding, found.descriptions) == (SidecarContent.WHOLE, (self.FIRST, self.SECOND))
+
+    def test_edited_answers_are_read_from_the_part_of_the_same_recipe(self) -> None:
+        def edit(record: dict[str, Any]) -> None:
+            record["answers"]["caption"] = MINE
+            record["other_recipes"]["alt-text"]["answers"]["caption"] = MINE
+
+        found = parse(changed(self.both(json), edit), self.both(markdown), FILE)
+        assert found.descriptions == (self.FIRST, self.SECOND)
+
+    @pytest.mark.parametrize(
+        ("change", "left"),
+        [
+            (lambda record: record.pop("stats"), SECOND),
+            (lambda record: record.update(schema=2), SECOND),
+            (lambda record: record["file"].update(digest="blake2b:00"), SECOND),
+            (lambda record: record["other_recipes"]["alt-text"].pop("stats"), FIRST),
+            (lambda record: record["other_recipes"]["alt-text"]["file"].update(digest="blake2b:00"), FIRST),
+        ],
+    )
+    def test_one_that_cannot_be_imported_is_left_out(
+        self, change: Callable[[dict[str, Any]], object], left: Description
+    ) -> None:
+        assert parse(changed(self.both(json), change), None, FILE).descriptions == (left,)
+
+    def test_those_of_the_mirror_are_added(self, tmp_path: Path) -> None:
+        (tmp_path / "beach.jpg").write_bytes(b"waves")
+        file = new_file(os.fsencode(tmp_path / "beach.jpg"))
+        beside = replace(self.FIRST, path=file.path)
+        writer.write(beside)
+        away = Path(os.fsdecode(mirror_path(tmp_path / "mirror", sidecar_path(file.path, json.SUFFIX))))
+        away.parent.mkdir(parents=True)
+        away.write_bytes(self.both(json).replace(b"A beach.", b"Older."))
+        assert read_descriptions(file, tmp_path / "mirror").descriptions == (
+            beside,
+            replace(self.SECOND, path=file.path),
+        )
+
+
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
@@ -124,7 +172,7 @@ def test_a_record_that_cannot_be_imported_gives_a_reason(
     change: Callable[[dict[str, Any]], object], finding: SidecarContent
 ) -> None:
     found = parse(changed(json.render(description_of(FILE)), change), None, FILE)
-    assert (found.finding, found.description) == (finding, None)
+    assert (found.finding, found.descriptions) == (finding, ())
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 400])
@@ -154,7 +202,7 @@ class TestOnDisk:
         return description
 
     def test_it_is_found_beside_the_file(self, tmp_path: Path, description: Description) -> None:
-        assert read_description(new_file(description.path), tmp_path / "mirror").description == description
+        assert read_descriptions(new_file(description.path), tmp_path / "mirror").descriptions == (description,)
         assert state_without_reading(description.path, tmp_path / "mirror") is None
 
     def test_it_is_found_in_the_mirror(self, tmp_path: Path, description: Description) -> None:
@@ -163,14 +211,14 @@ class TestOnDisk:
         away = Path(os.fsdecode(mirror_path(mirror, beside)))
         away.parent.mkdir(parents=True)
         Path(os.fsdecode(beside)).rename(away)
-        assert read_description(new_file(description.path), mirror).description == description
+        assert read_descriptions(new_file(description.path), mirror).descriptions == (description,)
         assert state_without_reading(description.path, mirror) is None
 
     def test_a_markdown_alone_is_no_record_and_a_foreign_one_is_nothing(
         self, tmp_path: Path, description: Description
     ) -> None:
         (tmp_path / "beach.jpg.smolwatch.json").unlink()
-        assert read_description(new_file(description.path), None).finding is SidecarContent.NONE
+        assert read_descriptions(new_file(description.path), None).finding is SidecarContent.NONE
         assert state_without_reading(description.path, tmp_path / "mirror") is SidecarContent.NO_RECORD
         (tmp_path / "beach.jpg.md").write_text("my notes")
         assert state_without_reading(description.path, tmp_path / "mirror") is SidecarContent.NONE
@@ -180,4 +228,4 @@ class TestOnDisk:
         record.rename(tmp_path / "elsewhere")
         record.symlink_to(tmp_path / "elsewhere")
         (tmp_path / "beach.jpg.md").unlink()
-        assert read_description(new_file(description.path), None).finding is SidecarContent.NONE
+        assert read_descriptions(new_file(description.path), None).finding is SidecarContent.NONE

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from config.settings import Existing
 from storage.description import Description
 from storage.sidecars import json, markdown
-from storage.sidecars.merging import Field, Form, compose, fill
+from storage.sidecars.merging import Field, Form, fill
+from storage.sidecars.recipe_parts import compose
 from tests.fakes.clock import START
 from tests.support.files import description_of, new_file
 

@@ -16,7 +16,7 @@ from storage.records import MediaKind
 from storage.sidecars import cleanup, durability, json, markdown, markdown_sections, presence, writer
 from storage.sidecars.writer import KeptSidecar
 from tests.support.disk_names import can_name
-from tests.support.files import description_of, new_file
+from tests.support.files import by_recipe, description_of, new_file
 
 HOSTILE = "a\x1b[31m](http://evil) <script>alert(1)</script> `x` | b\n# heading\n\u202e\x9b**bold** \udcff"
 
@@ -240,6 +240,87 @@ class TestWrite:
         assert caught.value.code == code
 
 
+class TestSeveralRecipes:
+    """A file that was described by two recipes."""
+
+    @pytest.fixture
+    def both(self, tmp_path: Path) -> tuple[Description, Description]:
+        file = new_file(on_disk(tmp_path))
+        first = description_of(file)
+        second = by_recipe(description_of(file, answers={"caption": "Waves on sand."}), "alt-text")
+        for description in (first, second):
+            assert writer.write(description) == []
+        return first, second
+
+    def sidecars(self, folder: Path, name: str = "beach.jpg") -> tuple[Path, Path]:
+        return folder / f"{name}.smolwatch.json", folder / f"{name}.md"
+
+    def test_both_are_in_the_same_two_files(self, tmp_path: Path, both: tuple[Description, Description]) -> None:
+        record, text = self.sidecars(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 3
+        assert (
+            list(json.split(record.read_bytes())) == list(markdown.split(text.read_bytes())) == ["default", "alt-text"]
+        )
+        before = record.read_bytes(), text.read_bytes()
+        for description in reversed(both):
+            assert writer.write(description) == []
+        assert (record.read_bytes(), text.read_bytes()) == before
+
+    def test_edits_in_each_part_stay_when_the_other_is_renewed(
+        self, tmp_path: Path, both: tuple[Description, Description]
+    ) -> None:
+        texts = {0: b"A beach.", 1: b"Waves on sand."}
+        for path in self.sidecars(tmp_path):
+            for number, text in texts.items():
+                path.write_bytes(path.read_bytes().replace(text, b"Mine %d." % number))
+        for number, description in enumerate(both):
+            writer.write(replace(description, answers={"caption": f"Newer {number}."}))
+        for path in self.sidecars(tmp_path):
+            assert all(b"Mine %d." % number in path.read_bytes() for number in texts)
+
+    def test_with_skip_a_new_recipe_is_added_without_a_report(
+        self, tmp_path: Path, both: tuple[Description, Description]
+    ) -> None:
+        story = by_recipe(both[0], "creative")
+        assert writer.write(story, existing="skip") == []
+        assert list(json.split(self.sidecars(tmp_path)[0].read_bytes())) == ["default", "alt-text", "creative"]
+        assert len(writer.write(replace(story, answers={"caption": "The sea."}), existing="skip")) == 2
+
+    def test_the_record_names_the_recipe_of_a_markdown_without_statistics(
+        self, tmp_path: Path, both: tuple[Description, Description]
+    ) -> None:
+        text = self.sidecars(tmp_path)[1]
+        alone = markdown.render(both[0]).partition(b"## Figures")[0]
+        text.write_bytes(alone)
+        writer.write(both[1])
+        assert text.read_bytes().startswith(alone)
+        assert list(markdown.split(text.read_bytes(), ["default"])) == ["default", "alt-text"]
+
+    def test_they_move_with_the_file_whole(self, tmp_path: Path, both: tuple[Description, Description]) -> None:
+        before = [path.read_bytes() for path in self.sidecars(tmp_path)]
+        (tmp_path / "beach.jpg").rename(tmp_path / "sea.jpg")
+        new = os.fsencode(tmp_path / "sea.jpg")
+        for description in both:
+            cleanup.move_with_file(description, new)
+        assert [path.read_bytes() for path in self.sidecars(tmp_path, "sea.jpg")] == before
+        for description in both:
+            writer.write(replace(description, path=new))
+        assert [file.name for file in tmp_path.iterdir() if "beach" in file.name] == []
+        text = self.sidecars(tmp_path, "sea.jpg")[1].read_text()
+        assert [line for line in text.splitlines() if line.startswith("# ")] == ["# sea.jpg", "# sea.jpg: alt-text"]
+
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_orphans_are_discarded_only_if_no_part_was_edited(
+        self, tmp_path: Path, both: tuple[Description, Description], number: int
+    ) -> None:
+        text = self.sidecars(tmp_path)[1]
+        text.write_bytes(text.read_bytes().replace([b"A beach.", b"Waves on sand."][number], b"Mine."))
+        (tmp_path / "beach.jpg").unlink()
+        for description in both:
+            cleanup.discard(description, tmp_path / "mirror")
+        assert list(tmp_path.iterdir()) == [text]
+
+
 class TestTakeAlong:
     """The file was moved from beach.jpg to sea.jpg."""
 
@@ -445,6 +526,38 @@ class TestMirror:
         assert "Our beach." in away.read_text()
         assert "My beach." in beside.read_text()
         assert not (away.parent / "beach.jpg.smolwatch.json").exists(), "it held no word of a person"
+
+    def test_parts_that_were_written_in_the_mirror_return_with_any_description(
+        self, inbox: Path, mirror: Path, locked: set[str]
+    ) -> None:
+        file = new_file(on_disk(inbox))
+        first, second = description_of(file), by_recipe(description_of(file), "alt-text")
+        writer.write(first, mirror=mirror)
+        locked.add(str(inbox))
+        writer.write(second, mirror=mirror)
+        away = Path(f"{mirror}{inbox}") / "beach.jpg.md"
+        assert list(markdown.split(away.read_bytes())) == ["default", "alt-text"]
+        locked.clear()
+        assert writer.write(first, mirror=mirror) == []
+        assert list(markdown.split((inbox / "beach.jpg.md").read_bytes())) == ["default", "alt-text"]
+        assert not mirror.exists()
+
+    def test_a_part_of_another_recipe_that_differs_stays_in_the_mirror(
+        self, inbox: Path, mirror: Path, locked: set[str]
+    ) -> None:
+        file = new_file(on_disk(inbox))
+        first, second = description_of(file), by_recipe(description_of(file), "alt-text")
+        for description in (first, second):
+            writer.write(description, mirror=mirror)
+        locked.add(str(inbox))
+        newer = replace(second, answers={"caption": "Waves on sand."})
+        writer.write(newer, mirror=mirror)
+        locked.clear()
+        kept = writer.write(first, mirror=mirror)
+        assert {one.reason for one in kept} == {"it holds text that the one beside the file lacks, so both are kept"}
+        assert writer.write(newer, mirror=mirror) == []
+        assert "Waves on sand." in (inbox / "beach.jpg.md").read_text()
+        assert not mirror.exists()
 
     def test_without_a_mirror_it_can_be_retried(self, inbox: Path, locked: set[str]) -> None:
         path = on_disk(inbox)
