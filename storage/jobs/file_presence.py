@@ -21,7 +21,7 @@ from storage.description import Description
 from storage.jobs.transactions import Transactions
 from storage.jobs.transitions import record_events
 from storage.lifecycle import JobState
-from storage.records import NO_DEVICE, Fingerprint, NewFile
+from storage.records import NO_DEVICE, Fingerprint, JobSpec, NewFile
 
 #: Paths or jobs in one statement.
 CHUNK_SIZE = 500
@@ -79,14 +79,15 @@ class FilePresence:
     def republish(self, job_ids: Collection[int], note: str = RESTORED) -> int:
         """done → publishing, so that the sidecars are written again. Returns how many.
 
-        Left out: jobs whose file is missing, and those whose path has a newer or live job.
+        Left out: jobs whose file is missing, and those whose path has a newer or live job of the same recipe.
         """
         return sum(self._republish(chunk, note) for chunk in chunks(job_ids))
 
     def import_described(self, described: Sequence[tuple[NewFile, Description]], *, max_attempts: int) -> set[bytes]:
-        """A done job for each file, with the description from its sidecar. Returns the paths that got one.
+        """A done job for each description from a sidecar. Returns the paths that got one.
 
-        In one transaction, for some hundreds of files with different paths. A path that ever had a job gets none.
+        In one transaction, for some hundreds of files; a path can occur once for each recipe. A path that ever had a
+        job gets none.
         """
 
         def change(connection: Connection, now: datetime) -> set[bytes]:
@@ -132,7 +133,7 @@ def republish(connection: Connection, job_ids: Sequence[int]) -> list[int]:
     """done → publishing; see `FilePresence.republish`. Returns the ids of the moved jobs."""
     other = jobs.alias()
     superseded = exists().where(
-        other.c.path_id == jobs.c.path_id,
+        rows.same_request(other, jobs),
         or_(other.c.id > jobs.c.id, other.c.state.in_(rows.LIVE)),
         other.c.state != JobState.GONE,
     )
@@ -143,39 +144,47 @@ def republish(connection: Connection, job_ids: Sequence[int]) -> list[int]:
 
 def without_jobs(
     connection: Connection, described: Sequence[tuple[NewFile, Description]]
-) -> dict[int, tuple[NewFile, Description]]:
-    """Those whose path never had a job, by path id."""
-    path_ids = rows.path_rows(connection, [file.path for file, _ in described])
+) -> list[tuple[int, NewFile, Description]]:
+    """Those whose path never had a job, with the path's id."""
+    path_ids = rows.path_rows(connection, list({file.path: None for file, _ in described}))
     known = set(connection.execute(select(jobs.c.path_id).where(jobs.c.path_id.in_(path_ids.values()))).scalars())
-    by_id = {path_ids[file.path]: (file, description) for file, description in described}
-    return {path_id: one for path_id, one in by_id.items() if path_id not in known}
+    found = [(path_ids[file.path], file, description) for file, description in described]
+    return [(path_id, file, description) for path_id, file, description in found if path_id not in known]
 
 
 def import_described(
-    connection: Connection, now: datetime, new: Mapping[int, tuple[NewFile, Description]], max_attempts: int
+    connection: Connection, now: datetime, new: Sequence[tuple[int, NewFile, Description]], max_attempts: int
 ) -> set[bytes]:
-    """A done job for each of these files, keyed by path id; none of the paths has a job. Returns the paths."""
+    """A done job for each of these descriptions, with its path's id; none of the paths has a job. Returns the paths."""
     if not new:
         return set()
-    media_ids = rows.media_rows(connection, [file for file, _ in new.values()])
+    media_ids = rows.media_rows(connection, [file for _, file, _ in new])
     done = {"state": JobState.DONE, "fresh": False, "attempts": 0, "max_attempts": max_attempts, "token": 0}
     made = [
         {
             **done,
+            **rows.spec_columns(spec_of(description)),
             "path_id": path_id,
             "media_id": media_ids[file.digest],
             "fingerprint": file.fingerprint,
             "queued_at": now,
             "finished_at": now,
         }
-        for path_id, (file, _) in new.items()
+        for path_id, file, description in new
     ]
     connection.execute(insert(jobs), made)
-    job_ids = connection.execute(select(jobs.c.id, jobs.c.path_id).where(jobs.c.path_id.in_(new))).all()
-    description_rows.store_all(connection, {row.id: new[row.path_id][1] for row in job_ids})
-    record_events(connection, now, [row.id for row in job_ids], None, JobState.DONE, IMPORTED)
-    connection.execute(delete(decisions).where(decisions.c.path_id.in_(new)))
-    return {file.path for file, _ in new.values()}
+    path_ids = [path_id for path_id, _, _ in new]
+    query = select(jobs.c.id, jobs.c.path_id, jobs.c.recipe_name).where(jobs.c.path_id.in_(path_ids))
+    job_ids = {(row.path_id, row.recipe_name): row.id for row in connection.execute(query)}
+    stored = {job_ids[path_id, description.recipe.name]: description for path_id, _, description in new}
+    description_rows.store_all(connection, stored)
+    record_events(connection, now, stored, None, JobState.DONE, IMPORTED)
+    connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids)))
+    return {file.path for _, file, _ in new}
+
+
+def spec_of(description: Description) -> JobSpec:
+    return JobSpec(recipe=description.recipe.name, recipe_digest=description.recipe.digest)
 
 
 def changed_from(connection: Connection, job_id: int) -> frozenset[str]:
