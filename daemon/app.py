@@ -42,6 +42,7 @@ from storage.errors import StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
+from storage.records import JobSpec
 
 #: The main loop's period with --once, and while the database is unavailable.
 TICK_SECONDS = 0.25
@@ -114,6 +115,8 @@ class Daemon:
         self._is_clean = False
         self._root = inbox_root(settings)
         self._filters = filters_of(settings, self._root)
+        recipe = find_recipe(settings.recipe, self._recipes)
+        self._spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest)
         self._store = JobStore(database, clock.now)
         self._crash_loop = CrashLoop(self._store, self._started)
         self._library = Library(database)
@@ -209,6 +212,8 @@ class Daemon:
         remove_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
         remove_temporaries(self._settings.sidecar_folder)
         update_device_numbers(self._store, self._root)
+        if changed := self._store.follow_settings(self._spec):
+            logger.info("{} waiting files get the recipe {}", changed, self._spec.recipe)
         self._model_status.check()
 
     def _is_entered(self, folder: bytes) -> bool:
@@ -219,8 +224,8 @@ class Daemon:
             self._store,
             self._library,
             self._clock,
+            spec=self._spec,
             model=model_key(self._settings),
-            recipe=find_recipe(self._settings.recipe, self._recipes).digest,
             max_attempts=self._settings.work.max_attempts,
             max_bytes=self._settings.work.max_file_bytes,
             mirror=self._settings.sidecar_folder,

@@ -71,6 +71,13 @@ class ChangedError(MediaError):
     cause = Cause.TRANSIENT
 
 
+class UnknownRecipeError(MediaError):
+    """The job's recipe does not exist any more."""
+
+    code = "unknown-recipe"
+    cause = Cause.ENVIRONMENT
+
+
 class NoAccessError(MediaError):
     """The system does not let smolwatch read the file."""
 

@@ -25,6 +25,8 @@ from storage.records import Fingerprint, Job, JobEvent, MediaKind, Refusal
 RECENT = 100
 #: Keys in one query: far below the limit of any database, and already many times faster than single queries.
 CHUNK_SIZE = 500
+#: Jobs that agree in these replace each other.
+REQUEST = (jobs.c.path_id, jobs.c.task, jobs.c.recipe_name)
 
 
 class Library:
@@ -137,15 +139,29 @@ class Library:
                     found[row.path] = rows.job_of(row)
         return found
 
+    def current_jobs_at(self, wanted_paths: Iterable[bytes]) -> list[Job]:
+        """The newest job of each recipe at these paths, in few queries."""
+        found: list[Job] = []
+        path_chunks = list(chunks(wanted_paths, CHUNK_SIZE))
+        with self._database.read() as connection:
+            for chunk in path_chunks:
+                newest = (
+                    select(func.max(jobs.c.id))
+                    .join(paths, paths.c.id == jobs.c.path_id)
+                    .where(paths.c.path.in_(chunk))
+                    .group_by(*REQUEST)
+                )
+                rows_found = connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest)).order_by(jobs.c.id))
+                found += [rows.job_of(row) for row in rows_found]
+        return found
+
     def jobs_of(self, files: Iterable[Fingerprint]) -> list[Job]:
-        """The newest job about each of these files, for each path where it was found; in few queries."""
+        """The newest job of each recipe about each of these files, for each path where it was found; in few queries."""
         found: list[Job] = []
         file_chunks = list(chunks(files, CHUNK_SIZE))
         with self._database.read() as connection:
             for chunk in file_chunks:
-                newest = (
-                    select(func.max(jobs.c.id)).where(is_one_of(jobs.c.fingerprint, chunk)).group_by(jobs.c.path_id)
-                )
+                newest = select(func.max(jobs.c.id)).where(is_one_of(jobs.c.fingerprint, chunk)).group_by(*REQUEST)
                 rows_found = connection.execute(rows.jobs_query().where(jobs.c.id.in_(newest)).order_by(jobs.c.id))
                 found += [rows.job_of(row) for row in rows_found]
         return found

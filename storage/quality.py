@@ -12,6 +12,8 @@ MEANINGS = {
     "timestamps": "repeats the times of the frames that the model was given",
     "leaked-token": "held signs that are meant for the model alone",
     "cut-off": "breaks off",
+    "too-long": "is longer than its question allows",
+    "opening": "begins with words that its question rules out",
 }
 #: The codes about the file itself.
 DEFECTS = {

@@ -12,6 +12,8 @@ from storage.lifecycle import Cause, JobState
 
 #: The device number of an unknown disk; no disk has it.
 NO_DEVICE = -1
+#: The inbox of homes that have only one.
+DEFAULT_INBOX = "inbox"
 
 
 class MediaKind(StrEnum):
@@ -72,6 +74,26 @@ class Refusal:
     partner: bytes | None = None
 
 
+class JobTask(StrEnum):
+    DESCRIBE = "describe"  #: the answers are the file's description
+    ASK = "ask"  #: a person's own question
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """What a job asks about its file. Jobs of one path with the same task and recipe name replace each other.
+
+    `recipe_digest` is empty while it is unknown: for jobs from before this column. `inbox`: the name of the inbox that
+    the file came from. `priority`: lower values are claimed first, as in vLLM's priority scheduling.
+    """
+
+    recipe: str
+    recipe_digest: str
+    task: JobTask = JobTask.DESCRIBE
+    inbox: str = DEFAULT_INBOX
+    priority: int = 0
+
+
 class Admission(StrEnum):
     """The result of admitting a NewFile."""
 
@@ -93,6 +115,7 @@ class Job:
     format: str
     digest: str
     fingerprint: Fingerprint
+    spec: JobSpec
     state: JobState
     attempts: int
     max_attempts: int

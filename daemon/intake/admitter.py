@@ -26,7 +26,7 @@ from daemon.media.live_photo import LivePhotoHalf
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause
-from storage.records import Admission, Fingerprint, Job, NewFile
+from storage.records import Admission, Fingerprint, Job, JobSpec, NewFile
 from storage.sidecars.cleanup import clear_for_new_file
 from storage.sidecars.json_reader import SidecarContent, read_descriptions
 
@@ -68,7 +68,7 @@ class Identify(Protocol):
 
 
 class Admitter:
-    """Admits settled files. `model` and `recipe` are the keys of existing descriptions.
+    """Admits settled files. `spec`: what is asked about them. `model`: "id@revision", of existing descriptions.
 
     `mirror`: the folder for sidecars whose own folder cannot be written. `existing`: the setting output.existing.
     """
@@ -79,8 +79,8 @@ class Admitter:
         library: Library,
         clock: Clock,
         *,
+        spec: JobSpec,
         model: str,
-        recipe: str,
         max_attempts: int,
         max_bytes: int,
         identify: Identify = identify,
@@ -92,7 +92,7 @@ class Admitter:
         self._library = library
         self._clock = clock
         self._model = model
-        self._recipe = recipe
+        self._spec = spec
         self._max_attempts = max_attempts
         self._max_bytes = max_bytes
         self._identify = identify
@@ -269,7 +269,7 @@ class Admitter:
         if not files:
             return outcomes
         failpoint("settled")
-        admitted = self._store.admit_all(files, model=self._model, recipe=self._recipe, max_attempts=self._max_attempts)
+        admitted = self._store.admit_all(files, spec=self._spec, model=self._model, max_attempts=self._max_attempts)
         failpoint("admitted")
         for file in files:
             if file.name_was_free:

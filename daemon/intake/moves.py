@@ -16,7 +16,7 @@ from loguru import logger
 from daemon.intake.filters import case_folded
 from storage.jobs.store import JobStore
 from storage.library import Library
-from storage.records import Fingerprint, Job, NewFile
+from storage.records import Fingerprint, Job, JobTask, NewFile
 from storage.sidecars.cleanup import move_with_file
 
 
@@ -56,13 +56,16 @@ class Moves:
         for file in files:
             if file.path not in at_home:
                 newcomers.setdefault(file.fingerprint, []).append(file)
+        placed: set[tuple[bytes, JobTask, str]] = set()
         for job in reversed(jobs):
             for file in newcomers.get(job.fingerprint, []):
+                place = (file.path, job.spec.task, job.spec.recipe)
                 if is_twin(file.path, job.path) and not self._is_listed(file.path):
                     moved.ghosts.add(file.path)
-                elif file.path not in moved.followed and self._is_moved(job, file):
+                elif place not in placed and self._is_moved(job, file):
                     if self._move_job(job, file.path):
                         moved.followed.add(file.path)
+                        placed.add(place)
                         break
                     moved.unfollowed.add(file.path)
         return moved

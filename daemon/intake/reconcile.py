@@ -106,7 +106,7 @@ class Reconciler:
         """Have missing sidecars of described files written again."""
         now = self._clock.monotonic()
         self._restored = {id: at for id, at in self._restored.items() if now - at < REST_SECONDS}
-        job_ids = [job.id for job in self._library.jobs_at(paths).values() if self._lacks_sidecars(job)]
+        job_ids = [job.id for job in self._library.current_jobs_at(paths) if self._lacks_sidecars(job)]
         restored = self._presence.republish(job_ids) if job_ids else 0
         self._restored |= dict.fromkeys(job_ids, now)
         if restored:

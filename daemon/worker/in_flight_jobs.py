@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from config.recipes import Recipe
 from daemon.inference.engine import Reply, Request
 from daemon.media.clip import Clip
 from daemon.worker.describe_session import DescribeSession, SessionResult
@@ -21,6 +22,7 @@ class InFlightJob:
     media: Media
     defects: tuple[str, ...]
     decode_seconds: float
+    recipe: Recipe
     session: DescribeSession
 
     @property

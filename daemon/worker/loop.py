@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from loguru import logger
 
 from config.failpoints import failpoint
-from config.recipes import find_recipe
 from daemon.errors import EngineError, MediaError, NotAllowedError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
@@ -32,7 +31,7 @@ from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.parts import WorkerParts
 from daemon.worker.poison import PoisonDetector
 from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened, plan_for
-from daemon.worker.questions import filled_recipe
+from daemon.worker.questions import filled_recipe, recipe_of
 from storage.description import Description
 from storage.errors import ClaimLostError, StorageError
 from storage.lifecycle import Cause
@@ -55,9 +54,9 @@ class Worker:
         self._root = inbox_root(parts.settings)
         self._inbox = InboxMount(self._root)
         self._filters = filters_of(parts.settings, self._root)
-        self._recipe = find_recipe(parts.settings.recipe, parts.recipes)
+        self._recipes = parts.recipes
         self._store = parts.store
-        self._answer_cache = AnswerCache(parts.store, self._recipe)
+        self._answer_cache = AnswerCache(parts.store, parts.recipes)
         self._engine_host = parts.engine_host
         self._prefetcher = parts.prefetcher
         self._deliveries = parts.deliveries
@@ -144,9 +143,9 @@ class Worker:
         for claim in claims:
             failpoint("claimed")
             self._heartbeat.hold(claim)
-        cached = self._answer_cache.cached_digests(claims, self._engine_info())
+        cached = self._answer_cache.cached_jobs(claims, self._engine_info())
         for claim in claims:
-            self._begin(claim, is_cached=claim.job.digest in cached)
+            self._begin(claim, is_cached=claim.job.id in cached)
         return bool(claims)
 
     def _begin(self, claim: Claim, *, is_cached: bool) -> None:
@@ -166,11 +165,11 @@ class Worker:
             self._opened.append(taken[1])
         if not self._opened:
             return
-        cached = self._answer_cache.cached_digests([opened.task.claim for opened in self._opened], self._engine_info())
+        cached = self._answer_cache.cached_jobs([opened.task.claim for opened in self._opened], self._engine_info())
         while self._opened:  # empty once the engine has failed
             opened = self._opened.popleft()
             with self._failures_of(opened.task.claim):
-                self._submit_one(opened, is_cached=opened.task.claim.job.digest in cached)
+                self._submit_one(opened, is_cached=opened.task.claim.job.id in cached)
 
     def _submit_one(self, opened: Opened, *, is_cached: bool) -> None:
         clip, claim = opened.clip, opened.task.claim
@@ -182,12 +181,14 @@ class Worker:
             return
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
-        plan = DescribePlan(f"{claim.job.id}.{claim.token}", filled_recipe(claim.job, self._recipe))
+        recipe = recipe_of(claim.job, self._recipes)
+        plan = DescribePlan(f"{claim.job.id}.{claim.token}", filled_recipe(claim.job, recipe))
         job = InFlightJob(
             task=opened.task,
             media=clip.media,
             defects=clip.defects,
             decode_seconds=opened.seconds,
+            recipe=recipe,
             session=DescribeSession(plan),
         )
         self._in_flight.start(job, clip)
@@ -231,7 +232,7 @@ class Worker:
         failpoint("described")
         info, now, figures = self._engine_info(), self._clock.now(), result.figures
         self._memory_growth.record_answer(figures.device_memory_bytes, figures.cache_bytes)
-        self._deliver(job.claim, describe(job.claim.job, job.media, result, info, self._recipe, cost, now, job.defects))
+        self._deliver(job.claim, describe(job.claim.job, job.media, result, info, job.recipe, cost, now, job.defects))
         self._stages.report(Stage.ANSWERED)
 
     def _deliver_cached(self, claim: Claim) -> bool:

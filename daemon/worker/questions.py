@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 
 from config.prompt_variables import fill
 from config.recipes import Recipe
+from daemon.errors import UnknownRecipeError
 from storage.json_values import from_mtime_ns
 from storage.records import Job
+
+
+def recipe_of(job: Job, recipes: Mapping[str, Recipe]) -> Recipe:
+    """Raises UnknownRecipeError: the job waits until the recipe is back."""
+    if job.spec.recipe not in recipes:
+        raise UnknownRecipeError(
+            f"There is no recipe {job.spec.recipe!r} any more.",
+            advice="Put it back into config/recipes.toml, and restart smolwatch.",
+        )
+    return recipes[job.spec.recipe]
 
 
 def filled_recipe(job: Job, recipe: Recipe) -> Recipe:

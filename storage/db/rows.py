@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, Table, bindparam, delete, insert, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    select,
+)
 
 from config.errors import NotFoundError
 from storage.db.tables import daemon_state, decisions, events, jobs, media, paths
 from storage.lifecycle import Cause, JobState
-from storage.records import Claim, Job, JobEvent, MediaKind, NewFile, Refusal
+from storage.records import Claim, Job, JobEvent, JobSpec, JobTask, MediaKind, NewFile, Refusal
 
 K = TypeVar("K", bytes, str)
 
@@ -26,6 +39,36 @@ def jobs_query() -> Select[Any]:
     )
 
 
+def same_request(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Whether two jobs ask the same about one path: then the newer replaces the older."""
+    return and_(one.c.path_id == other.c.path_id, one.c.task == other.c.task, one.c.recipe_name == other.c.recipe_name)
+
+
+def asks(spec: JobSpec) -> ColumnElement[bool]:
+    """Whether a job has the spec's task and recipe."""
+    return and_(jobs.c.task == spec.task, jobs.c.recipe_name == spec.recipe)
+
+
+def spec_columns(spec: JobSpec) -> dict[str, Any]:
+    return {
+        "task": spec.task,
+        "recipe_name": spec.recipe,
+        "recipe_digest": spec.recipe_digest,
+        "inbox": spec.inbox,
+        "priority": spec.priority,
+    }
+
+
+def spec_of(row: Row[Any]) -> JobSpec:
+    return JobSpec(
+        task=JobTask(row.task),
+        recipe=row.recipe_name,
+        recipe_digest=row.recipe_digest,
+        inbox=row.inbox,
+        priority=row.priority,
+    )
+
+
 def job_of(row: Row[Any]) -> Job:
     return Job(
         id=row.id,
@@ -34,6 +77,7 @@ def job_of(row: Row[Any]) -> Job:
         format=row.format,
         digest=row.digest,
         fingerprint=row.fingerprint,
+        spec=spec_of(row),
         state=JobState(row.state),
         attempts=row.attempts,
         max_attempts=row.max_attempts,

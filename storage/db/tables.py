@@ -52,7 +52,8 @@ paths = Table(
     Column("path", LargeBinary, nullable=False, unique=True),
 )
 
-#: One row for each time that a content at a path is to be described. `token` is a fence: it grows with every claim.
+#: One row for each time that a recipe is to be answered about a content at a path. `token` is a fence: it grows with
+#: every claim. `task`, `recipe_name`, `recipe_digest`, `inbox`, `priority`: see `records.JobSpec`.
 #: `detail`: a library's own message behind `reason`. `missing_since`: when a finished job's file was first missed.
 jobs = Table(
     "jobs",
@@ -77,6 +78,11 @@ jobs = Table(
     Column("reason", SafeText),
     Column("detail", SafeText),
     Column("missing_since", UtcTime),
+    Column("task", Text, nullable=False, server_default="describe"),
+    Column("recipe_name", Text, nullable=False, server_default="default"),
+    Column("recipe_digest", Text, nullable=False, server_default=""),
+    Column("inbox", Text, nullable=False, server_default="inbox"),
+    Column("priority", Integer, nullable=False, server_default="0"),
     CheckConstraint(
         "state IN ('queued', 'running', 'publishing', 'done', 'failed', 'skipped', 'gone')", name="state_is_known"
     ),
@@ -85,21 +91,25 @@ jobs = Table(
     CheckConstraint(
         "(state IN ('done', 'failed', 'skipped', 'gone')) = (finished_at IS NOT NULL)", name="final_is_finished"
     ),
-    # At most one job of a path is queued, and at most one claimed. PostgreSQL's conditions are in the migration only:
-    # here they would make every command load its dialect.
+    # At most one job of a path, task and recipe is queued, and at most one claimed. PostgreSQL's conditions are in the
+    # migration only: here they would make every command load its dialect.
     Index(
-        "one_queued_job_a_path",
+        "one_queued_job_a_recipe",
         "path_id",
+        "task",
+        "recipe_name",
         unique=True,
         sqlite_where=text("state = 'queued'"),
     ),
     Index(
-        "one_claimed_job_a_path",
+        "one_claimed_job_a_recipe",
         "path_id",
+        "task",
+        "recipe_name",
         unique=True,
         sqlite_where=text("state IN ('running', 'publishing')"),
     ),
-    Index("jobs_in_line", "state", "queued_at", "id"),
+    Index("jobs_in_line", "state", "priority", "queued_at", "id"),
     Index("jobs_of_a_path", "path_id", "id"),
     Index("jobs_of_a_file", text(f"ltrim(fingerprint, '{DIGITS}')"), "id"),  # whatever number its disk has
 )

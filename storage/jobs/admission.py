@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
 
 from config.errors import NotFoundError
 from storage.db import description_rows, rows
@@ -14,7 +14,7 @@ from storage.db.tables import decisions, descriptions, jobs
 from storage.jobs.file_presence import mark_missing
 from storage.jobs.transitions import record_event, record_events
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, Job, NewFile, Refusal
+from storage.records import Admission, Job, JobSpec, JobTask, NewFile, Refusal
 
 #: The columns of a job that starts over.
 RESET: dict[str, Any] = {
@@ -35,9 +35,9 @@ AGAIN = "Retry requested."
 
 
 def admit_all(
-    connection: Connection, now: datetime, files: Sequence[NewFile], *, model: str, recipe: str, max_attempts: int
+    connection: Connection, now: datetime, files: Sequence[NewFile], *, spec: JobSpec, model: str, max_attempts: int
 ) -> list[tuple[Admission, int]]:
-    """Queue each file unless it is queued, running or finished already. Returns the job of each.
+    """Queue each file, as `spec` says, unless it is queued, running or finished already. Returns the job of each.
 
     The paths are distinct. Paths without earlier jobs, as in a big drop, are queued in bulk.
     """
@@ -45,78 +45,108 @@ def admit_all(
     connection.execute(delete(decisions).where(decisions.c.path_id.in_(path_ids.values())))
     known = set(connection.execute(select(jobs.c.path_id).where(jobs.c.path_id.in_(path_ids.values()))).scalars())
     new = {path_ids[file.path]: file for file in files if path_ids[file.path] not in known}
-    queued = enqueue(connection, now, new, max_attempts=max_attempts)
+    queued = enqueue(connection, now, new, spec=spec, max_attempts=max_attempts)
     return [
         (Admission.QUEUED, queued[path_id])
         if (path_id := path_ids[file.path]) in queued
-        else admit_again(connection, now, path_id, file, model=model, recipe=recipe, max_attempts=max_attempts)
+        else admit_again(connection, now, path_id, file, spec=spec, model=model, max_attempts=max_attempts)
         for file in files
     ]
 
 
 def admit_again(
-    connection: Connection, now: datetime, path_id: int, file: NewFile, *, model: str, recipe: str, max_attempts: int
+    connection: Connection, now: datetime, path_id: int, file: NewFile, *, spec: JobSpec, model: str, max_attempts: int
 ) -> tuple[Admission, int]:
-    """The same for one file whose path has earlier jobs."""
-    live = live_jobs(connection, path_id)
+    """The same for one file whose path has earlier jobs.
+
+    If its content has changed, the other recipes that have described it describe it again.
+    """
+    for job in live_jobs(connection, path_id):
+        if job.state is JobState.QUEUED and job.digest != file.digest:
+            change_bytes(connection, now, job, file)
+    others = [] if file.name_was_free else outdated(connection, path_id, file, spec)
+    live = live_jobs(connection, path_id, rows.asks(spec))
     waiting = next((job for job in live if job.state is JobState.QUEUED), None)
-    if waiting and waiting.digest != file.digest:
-        change_bytes(connection, now, waiting, file)
     same = waiting or next((job for job in live if job.digest == file.digest), None)
-    finished = None if live else finished_job(connection, path_id, file.digest, model, recipe)
+    finished = None if live else finished_job(connection, path_id, file.digest, spec, model)
     found = same.id if same else finished
     if file.name_was_free and finished is None:
         mark_missing(connection, now, [file.path])
+    for other in others:
+        enqueue(connection, now, {path_id: file}, spec=other, max_attempts=max_attempts, note=OTHER_BYTES)
     if found is None:
-        other = ANOTHER_FILE if file.name_was_free else OTHER_BYTES
-        note = other if holds_other_bytes(connection, path_id, file) else ADMITTED
-        new_ids = enqueue(connection, now, {path_id: file}, max_attempts=max_attempts, note=note)
+        other_file = ANOTHER_FILE if file.name_was_free else OTHER_BYTES
+        note = other_file if holds_other_bytes(connection, path_id, file, spec) else ADMITTED
+        new_ids = enqueue(connection, now, {path_id: file}, spec=spec, max_attempts=max_attempts, note=note)
         return Admission.QUEUED, new_ids[path_id]
-    # The same bytes may have a new time or inode: the job must have the fingerprint of the present file.
+    # The same bytes may have a new time or inode: the jobs must have the fingerprint of the present file.
+    about_it = [job.id for job in current_jobs(connection, path_id) if job.digest == file.digest]
     present = {"fingerprint": file.fingerprint, "missing_since": None}
-    connection.execute(update(jobs).where(jobs.c.id == found).values(**present))
+    connection.execute(update(jobs).where(jobs.c.id.in_({found, *about_it})).values(**present))
     if waiting and waiting.cause is Cause.ENVIRONMENT:  # it was read just now, so the block is gone
         connection.execute(update(jobs).where(jobs.c.id == found).values(not_before=None))
     return Admission.ALREADY_QUEUED if same else Admission.ALREADY_DESCRIBED, found
 
 
-def holds_other_bytes(connection: Connection, path_id: int, file: NewFile) -> bool:
-    """Whether other bytes than these were described at this path."""
-    job = newest_not_gone(connection, path_id)
+def outdated(connection: Connection, path_id: int, file: NewFile, spec: JobSpec) -> list[JobSpec]:
+    """The other recipes that have described this path, but not these bytes, and have no live job."""
+    current = current_jobs(connection, path_id)
+    return [
+        job.spec
+        for job in current
+        if job.state is JobState.DONE
+        and job.spec.task is JobTask.DESCRIBE
+        and job.spec.recipe != spec.recipe
+        and job.digest != file.digest
+    ]
+
+
+def holds_other_bytes(connection: Connection, path_id: int, file: NewFile, spec: JobSpec) -> bool:
+    """Whether other bytes than these were described at this path, by the same recipe."""
+    job = newest_not_gone(connection, path_id, spec)
     return job is not None and job.state is JobState.DONE and job.digest != file.digest
 
 
-def live_jobs(connection: Connection, path_id: int) -> list[Job]:
+def live_jobs(connection: Connection, path_id: int, *where: ColumnElement[bool]) -> list[Job]:
+    """The path's live jobs, of every recipe unless `where` chooses some."""
     found = connection.execute(
-        rows.jobs_query().where(jobs.c.path_id == path_id, jobs.c.state.in_(rows.LIVE)).order_by(jobs.c.id)
+        rows.jobs_query().where(jobs.c.path_id == path_id, jobs.c.state.in_(rows.LIVE), *where).order_by(jobs.c.id)
     )
     return [rows.job_of(row) for row in found]
 
 
-def newest_not_gone(connection: Connection, path_id: int) -> Job | None:
+def current_jobs(connection: Connection, path_id: int) -> list[Job]:
+    """The path's newest job of each recipe; those that are gone do not count."""
+    newest: dict[tuple[JobTask, str], Job] = {}
+    query = rows.jobs_query().where(jobs.c.path_id == path_id, jobs.c.state != JobState.GONE).order_by(jobs.c.id)
+    for row in connection.execute(query):
+        job = rows.job_of(row)
+        newest[job.spec.task, job.spec.recipe] = job
+    return list(newest.values())
+
+
+def newest_not_gone(connection: Connection, path_id: int, spec: JobSpec) -> Job | None:
     row = connection.execute(
         rows.jobs_query()
-        .where(jobs.c.path_id == path_id, jobs.c.state != JobState.GONE)
+        .where(jobs.c.path_id == path_id, jobs.c.state != JobState.GONE, rows.asks(spec))
         .order_by(jobs.c.id.desc())
         .limit(1)
     ).one_or_none()
     return None if row is None else rows.job_of(row)
 
 
-def finished_job(connection: Connection, path_id: int, digest: str, model: str, recipe: str) -> int | None:
-    """The path's newest finished job, if it is about these bytes and need not be repeated.
+def finished_job(connection: Connection, path_id: int, digest: str, spec: JobSpec, model: str) -> int | None:
+    """The path's newest finished job of this recipe, if it is about these bytes and need not be repeated.
 
     A gone job does not count. A failed or skipped one would fail again: only a person retries it.
     """
-    job = newest_not_gone(connection, path_id)
+    job = newest_not_gone(connection, path_id, spec)
     if job is None or job.digest != digest:
         return None
     if job.state is not JobState.DONE:
         return job.id
-    answered = description_rows.newest(
-        connection, descriptions.c.job_id == job.id, *description_rows.same_answers(digest, model, recipe)
-    )
-    return job.id if answered else None
+    same = description_rows.same_answers(digest, model, spec.recipe_digest)
+    return job.id if description_rows.newest(connection, descriptions.c.job_id == job.id, *same) else None
 
 
 def change_bytes(connection: Connection, now: datetime, job: Job, file: NewFile) -> None:
@@ -133,16 +163,18 @@ def enqueue(
     now: datetime,
     files: Mapping[int, NewFile],
     *,
+    spec: JobSpec,
     max_attempts: int,
     fresh: bool = False,
     note: str = ADMITTED,
 ) -> dict[int, int]:
-    """A new job for each file, in this order; both keyed by path id. None of the paths has a queued job."""
+    """A new job for each file, in this order; both keyed by path id. None has a queued job of the recipe."""
     if not files:
         return {}
     media_ids = rows.media_rows(connection, list(files.values()))
     job = {"state": JobState.QUEUED, "fresh": fresh, "attempts": 0, "max_attempts": max_attempts, "token": 0}
-    new_ids = [
+    job |= rows.spec_columns(spec)
+    new_jobs = [
         {
             **job,
             "path_id": path_id,
@@ -152,11 +184,40 @@ def enqueue(
         }
         for path_id, file in files.items()
     ]
-    connection.execute(insert(jobs), new_ids)
-    queued = select(jobs.c.path_id, jobs.c.id).where(jobs.c.path_id.in_(files), jobs.c.state == JobState.QUEUED)
+    connection.execute(insert(jobs), new_jobs)
+    is_queued = (jobs.c.path_id.in_(files), jobs.c.state == JobState.QUEUED, rows.asks(spec))
+    queued = select(jobs.c.path_id, jobs.c.id).where(*is_queued)
     job_ids = {row.path_id: row.id for row in connection.execute(queued)}
     record_events(connection, now, job_ids.values(), None, JobState.QUEUED, note)
     return job_ids
+
+
+def follow_settings(connection: Connection, spec: JobSpec) -> int:
+    """The waiting jobs of this inbox that the intake has queued get the recipe that its settings now name.
+
+    Returns how many. Jobs that a person has requested (`fresh`) keep theirs.
+    """
+    other = jobs.alias()
+    taken = exists().where(
+        other.c.path_id == jobs.c.path_id,
+        other.c.state == JobState.QUEUED,
+        other.c.task == spec.task,
+        other.c.recipe_name == spec.recipe,
+        other.c.id != jobs.c.id,
+    )
+    changed = connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.state == JobState.QUEUED,
+            jobs.c.task == JobTask.DESCRIBE,
+            jobs.c.inbox == spec.inbox,
+            ~jobs.c.fresh,
+            or_(jobs.c.recipe_name != spec.recipe, jobs.c.recipe_digest != spec.recipe_digest),
+            ~taken,
+        )
+        .values(recipe_name=spec.recipe, recipe_digest=spec.recipe_digest)
+    )
+    return changed.rowcount
 
 
 def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:
@@ -179,13 +240,12 @@ def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:
 
 
 def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
-    """Retry a job; if its path has a newer job, that one, since it is about the present bytes."""
-    path_id = connection.execute(select(jobs.c.path_id).where(jobs.c.id == job_id)).scalar()
-    if path_id is None:
-        raise NotFoundError(f"There is no job {job_id}.", advice="List the jobs with: smolwatch ls")
-    if live := live_jobs(connection, path_id):
+    """Retry a job; if its path has a newer one of its recipe, that one, since it is about the present bytes."""
+    spec = rows.read_job(connection, job_id).spec
+    path_id = connection.execute(select(jobs.c.path_id).where(jobs.c.id == job_id)).scalar_one()
+    if live := live_jobs(connection, path_id, rows.asks(spec)):
         return live[-1]
-    job = newest_not_gone(connection, path_id)
+    job = newest_not_gone(connection, path_id, spec)
     if job is None:
         raise NotFoundError(
             f"The file of job {job_id} went away.", advice="Put it back into the inbox; it is picked up automatically."
@@ -193,7 +253,9 @@ def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
     again = job.id
     if job.state is JobState.DONE:
         file = NewFile(path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
-        new_ids = enqueue(connection, now, {path_id: file}, max_attempts=job.max_attempts, fresh=True, note=AGAIN)
+        new_ids = enqueue(
+            connection, now, {path_id: file}, spec=job.spec, max_attempts=job.max_attempts, fresh=True, note=AGAIN
+        )
         again = new_ids[path_id]
     else:
         start_over(connection, now, job.id, job.state)
@@ -201,11 +263,11 @@ def requeue(connection: Connection, now: datetime, job_id: int) -> Job:
 
 
 def requeue_failed(connection: Connection, now: datetime) -> int:
-    """Every failed job that is its path's newest. Returns how many."""
+    """Every failed job that is its path's newest of its recipe. Returns how many."""
     later = jobs.alias()
     last = (
         select(func.max(later.c.id))
-        .where(later.c.path_id == jobs.c.path_id, later.c.state != JobState.GONE)
+        .where(rows.same_request(later, jobs), later.c.state != JobState.GONE)
         .scalar_subquery()
     )
     failed = connection.execute(select(jobs.c.id).where(jobs.c.state == JobState.FAILED, jobs.c.id == last))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, exists, or_, select, tuple_, update
 
 from storage.db import rows
 from storage.db.tables import jobs
@@ -16,7 +16,7 @@ from storage.records import Claim
 
 
 def claim_all(connection: Connection, now: datetime, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
-    """Claim the due jobs that have waited longest, in that order, and charge an attempt of each.
+    """Claim the due jobs that come first by priority, then by waiting time, in that order; charge an attempt of each.
 
     A job that was tried before is claimed alone: it may have killed its worker.
     """
@@ -43,44 +43,44 @@ def claim_all(connection: Connection, now: datetime, owner: str, *, lease_second
 
 
 def runnable_together(due: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Those of these jobs that can run together: one for each content, and a job that was tried before alone."""
+    """Those of these jobs that can run together: one for each content and recipe; one that was tried before, alone."""
     chosen: list[Row[Any]] = []
-    contents: set[int] = set()
+    asked: set[tuple[int, str]] = set()
     for row in due:
         if row.attempts and chosen:
             break
-        if row.fresh or row.media_id not in contents:
+        if row.fresh or (row.media_id, row.recipe_name) not in asked:
             chosen.append(row)
-            contents.add(row.media_id)
+            asked.add((row.media_id, row.recipe_name))
         if row.attempts:
             break
     return chosen
 
 
 def due_query() -> Select[Any]:
-    """The queued jobs to claim next. A path with a live job waits for that one to end.
+    """The queued jobs to claim next. A path with a claimed job of the same recipe waits for that one to end.
 
-    So does content that is being described for another path, as the description is valid for both; if that job fails,
-    the content is tried again. A `fresh` job does not wait.
+    So does content that is being described for another path by the same recipe, as the description is valid for both;
+    if that job fails, the content is tried again. A `fresh` job does not wait.
     """
     working, described = jobs.alias(), jobs.alias()
     busy = exists().where(
-        working.c.path_id == jobs.c.path_id, working.c.state.in_((JobState.RUNNING, JobState.PUBLISHING))
+        rows.same_request(working, jobs), working.c.state.in_((JobState.RUNNING, JobState.PUBLISHING))
     )
     # Without a reference to the outer row: evaluated once a claim, not once a queued job.
-    under_way = select(described.c.media_id).where(described.c.state == JobState.RUNNING)
+    under_way = select(described.c.media_id, described.c.recipe_name).where(described.c.state == JobState.RUNNING)
     now = bindparam("now", type_=jobs.c.not_before.type)
     latest = bindparam("latest", type_=jobs.c.not_before.type)
     return (
-        select(jobs.c.id, jobs.c.media_id, jobs.c.attempts, jobs.c.fresh)
+        select(jobs.c.id, jobs.c.media_id, jobs.c.recipe_name, jobs.c.attempts, jobs.c.fresh)
         .where(
             jobs.c.state == JobState.QUEUED,
             jobs.c.attempts < jobs.c.max_attempts,
             or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now, jobs.c.not_before > latest),
             ~busy,
-            or_(jobs.c.fresh, jobs.c.media_id.not_in(under_way)),
+            or_(jobs.c.fresh, tuple_(jobs.c.media_id, jobs.c.recipe_name).not_in(under_way)),
         )
-        .order_by(jobs.c.queued_at, jobs.c.id)
+        .order_by(jobs.c.priority, jobs.c.queued_at, jobs.c.id)
         .limit(bindparam("most"))
     )
 

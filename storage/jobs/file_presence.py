@@ -21,7 +21,7 @@ from storage.description import Description
 from storage.jobs.transactions import Transactions
 from storage.jobs.transitions import record_events
 from storage.lifecycle import JobState
-from storage.records import NO_DEVICE, Fingerprint, NewFile
+from storage.records import NO_DEVICE, Fingerprint, JobSpec, NewFile
 
 #: Paths or jobs in one statement.
 CHUNK_SIZE = 500
@@ -79,7 +79,7 @@ class FilePresence:
     def republish(self, job_ids: Collection[int], note: str = RESTORED) -> int:
         """done → publishing, so that the sidecars are written again. Returns how many.
 
-        Left out: jobs whose file is missing, and those whose path has a newer or live job.
+        Left out: jobs whose file is missing, and those whose path has a newer or live job of the same recipe.
         """
         return sum(self._republish(chunk, note) for chunk in chunks(job_ids))
 
@@ -133,7 +133,7 @@ def republish(connection: Connection, job_ids: Sequence[int]) -> list[int]:
     """done → publishing; see `FilePresence.republish`. Returns the ids of the moved jobs."""
     other = jobs.alias()
     superseded = exists().where(
-        other.c.path_id == jobs.c.path_id,
+        rows.same_request(other, jobs),
         or_(other.c.id > jobs.c.id, other.c.state.in_(rows.LIVE)),
         other.c.state != JobState.GONE,
     )
@@ -163,13 +163,14 @@ def import_described(
     made = [
         {
             **done,
+            **rows.spec_columns(spec_of(description)),
             "path_id": path_id,
             "media_id": media_ids[file.digest],
             "fingerprint": file.fingerprint,
             "queued_at": now,
             "finished_at": now,
         }
-        for path_id, file, _ in new
+        for path_id, file, description in new
     ]
     job_ids = connection.execute(insert(jobs).returning(jobs.c.id, sort_by_parameter_order=True), made).scalars().all()
     described = (description for *_, description in new)
@@ -177,6 +178,10 @@ def import_described(
     record_events(connection, now, job_ids, None, JobState.DONE, IMPORTED)
     connection.execute(delete(decisions).where(decisions.c.path_id.in_({path_id for path_id, *_ in new})))
     return {file.path for _, file, _ in new}
+
+
+def spec_of(description: Description) -> JobSpec:
+    return JobSpec(recipe=description.recipe.name, recipe_digest=description.recipe.digest)
 
 
 def changed_from(connection: Connection, job_id: int) -> frozenset[str]:

@@ -31,8 +31,8 @@ STATE_AFTER_MOVE: dict[JobState, JobState] = {
 def relocate(connection: Connection, now: datetime, job: Job, path: bytes) -> bool:
     """The same file is at `path` now, and nothing is at the job's own path (the caller has checked).
 
-    False, and nothing changed, when the job is claimed or has changed, or when `path` has a job of its own that is
-    live or newer.
+    False, and nothing changed, when the job is claimed or has changed, or when `path` has a job of the same recipe that
+    is live or newer.
     """
     after = STATE_AFTER_MOVE.get(job.state)
     if after is None:
@@ -83,9 +83,14 @@ def reassign(connection: Connection, now: datetime, job: Job, file: NewFile) -> 
 
 
 def has_other_job(path_id: int, job: Job) -> ColumnElement[bool]:
-    """Whether a path has a job that is live, or newer than `job`."""
+    """Whether a path has a job of the same recipe that is live, or newer than `job`."""
     other = jobs.alias()
-    return exists().where(other.c.path_id == path_id, or_(other.c.id > job.id, other.c.state.in_(rows.LIVE)))
+    return exists().where(
+        other.c.path_id == path_id,
+        other.c.task == job.spec.task,
+        other.c.recipe_name == job.spec.recipe,
+        or_(other.c.id > job.id, other.c.state.in_(rows.LIVE)),
+    )
 
 
 def changes(before: JobState, after: JobState) -> dict[str, Any]:

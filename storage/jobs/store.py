@@ -22,7 +22,7 @@ from storage.jobs.outcomes import Why, check_held
 from storage.jobs.pending_work import PendingWork
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, Claim, Job, NewFile, Refusal
+from storage.records import Admission, Claim, Job, JobSpec, NewFile, Refusal
 
 
 class JobStore:
@@ -40,12 +40,12 @@ class JobStore:
 
     # Into the queue
 
-    def admit(self, file: NewFile, *, model: str, recipe: str, max_attempts: int) -> tuple[Admission, int]:
-        """Queue a settled file, once. Returns its job too. `model` is "id@revision", `recipe` a digest."""
-        return self.admit_all([file], model=model, recipe=recipe, max_attempts=max_attempts)[0]
+    def admit(self, file: NewFile, *, spec: JobSpec, model: str, max_attempts: int) -> tuple[Admission, int]:
+        """Queue a settled file, once for each recipe. Returns its job too. `model` is "id@revision"."""
+        return self.admit_all([file], spec=spec, model=model, max_attempts=max_attempts)[0]
 
     def admit_all(
-        self, files: Sequence[NewFile], *, model: str, recipe: str, max_attempts: int
+        self, files: Sequence[NewFile], *, spec: JobSpec, model: str, max_attempts: int
     ) -> list[tuple[Admission, int]]:
         """The same for some hundreds of files with different paths, in one transaction: all or none.
 
@@ -53,13 +53,15 @@ class JobStore:
         """
 
         def change(connection: Connection, now: datetime) -> list[tuple[Admission, int]]:
-            admitted = admission.admit_all(
-                connection, now, files, model=model, recipe=recipe, max_attempts=max_attempts
-            )
+            admitted = admission.admit_all(connection, now, files, spec=spec, model=model, max_attempts=max_attempts)
             failpoint("admitting")
             return admitted
 
         return self._transactions.write(change, needs_room=True)
+
+    def follow_settings(self, spec: JobSpec) -> int:
+        """The waiting jobs of the inbox get this recipe, unless a person requested them. Returns how many."""
+        return self._transactions.write(lambda connection, _: admission.follow_settings(connection, spec))
 
     def refuse(self, refusal: Refusal) -> None:
         """Record why a path was refused; this replaces an earlier reason."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, exists, insert, or_, select, update
 
+from storage.db import rows
 from storage.db.tables import events, jobs
 from storage.lifecycle import TRANSITIONS, JobState
 from storage.records import Claim
@@ -78,10 +79,10 @@ def move(
 def back_to_queue(connection: Connection, now: datetime, claim: Claim, note: str, **values: Any) -> bool:
     """running → queued; or gone, when newer bytes of the same path are queued: the old ones no longer exist."""
     waiting = jobs.alias()
-    mine = select(jobs.c.path_id).where(jobs.c.id == claim.job.id).scalar_subquery()
-    replaced = connection.execute(
-        select(exists().where(waiting.c.path_id == mine, waiting.c.state == JobState.QUEUED))
-    ).scalar()
+    newer = exists().where(
+        jobs.c.id == claim.job.id, rows.same_request(waiting, jobs), waiting.c.state == JobState.QUEUED
+    )
+    replaced = connection.execute(select(newer)).scalar()
     if replaced:
         note = f"{note} A newer version of the file is queued already."
         return move(connection, now, claim, JobState.RUNNING, JobState.GONE, note, reason_code="replaced", reason=note)

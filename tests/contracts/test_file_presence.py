@@ -16,7 +16,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import NO_DEVICE, Admission, Job, MediaKind, NewFile, Refusal
 from tests.fakes.clock import START, FakeClock
-from tests.support.files import MODEL, RECIPE, by_recipe, description_of, new_file
+from tests.support.files import MODEL, SPEC, by_recipe, description_of, new_file
 from tests.support.stores import MAKERS, Made
 
 LEASE = 60.0
@@ -46,7 +46,7 @@ def library(made: Made) -> Library:
 
 
 def admit(store: JobStore, file: NewFile = FILE) -> tuple[Admission, int]:
-    return store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+    return store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)
 
 
 def done(store: JobStore, file: NewFile = FILE) -> int:

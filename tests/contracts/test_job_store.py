@@ -18,7 +18,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, MediaKind, NewFile, Refusal
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
 from tests.support.stores import MAKERS, Made
 
 LEASE = 60.0
@@ -59,7 +59,7 @@ class TestJobStore:
         waiting = admit(store, new_file(b"/inbox/waiting.jpg"))[1]
         names = (b"new.jpg", b"twin.jpg", b"waiting.jpg", b"gone.jpg")
         files = [new_file(b"/inbox/" + name) for name in names]
-        admitted = store.admit_all(files, model=MODEL, recipe=RECIPE, max_attempts=3)
+        admitted = store.admit_all(files, spec=SPEC, model=MODEL, max_attempts=3)
         kinds = [admission for admission, _ in admitted]
         assert kinds == [Admission.QUEUED, Admission.QUEUED, Admission.ALREADY_QUEUED, Admission.QUEUED]
         assert admitted[2][1] == waiting
@@ -70,7 +70,7 @@ class TestJobStore:
     def test_many_files_wait_in_the_order_in_which_they_came(self, store: JobStore, library: Library) -> None:
         names = [b"/inbox/%d.jpg" % number for number in (3, 1, 2)]
         files = [new_file(name, content=name) for name in names]
-        store.admit_all(files, model=MODEL, recipe=RECIPE, max_attempts=3)
+        store.admit_all(files, spec=SPEC, model=MODEL, max_attempts=3)
         assert [claimed(store).job.path for _ in names] == names
 
     def test_a_file_that_waits_is_already_queued(self, store: JobStore, library: Library) -> None:
@@ -152,7 +152,8 @@ class TestJobStore:
         self, store: JobStore, content: bytes, model: str, recipe: str
     ) -> None:
         job_id = done(store)
-        admission, again = store.admit(new_file(content=content), model=model, recipe=recipe, max_attempts=3)
+        spec = replace(SPEC, recipe_digest=recipe)
+        admission, again = store.admit(new_file(content=content), spec=spec, model=model, max_attempts=3)
         assert admission is Admission.QUEUED
         assert again != job_id
 
@@ -862,7 +863,7 @@ def unfinished(library: Library) -> int:
 
 
 def admit(store: JobStore, file: NewFile | None = None, *, max_attempts: int = 3) -> tuple[Admission, int]:
-    return store.admit(file or new_file(), model=MODEL, recipe=RECIPE, max_attempts=max_attempts)
+    return store.admit(file or new_file(), spec=SPEC, model=MODEL, max_attempts=max_attempts)
 
 
 def claimed(store: JobStore, owner: str = "w") -> Claim:

@@ -23,9 +23,9 @@ from storage.description import Description
 from storage.errors import ClaimLostError
 from storage.jobs.transitions import MAX_WAIT
 from storage.lifecycle import TRANSITIONS, Cause, JobState
-from storage.records import Admission, Claim, Job, NewFile
+from storage.records import Admission, Claim, Job, JobSpec, NewFile
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 from tests.support.stores import MakeStore, on_postgres, on_sqlite
 
 LEASE = 60.0
@@ -35,6 +35,8 @@ PATHS = st.sampled_from((HERE, HERE, THERE))  # few paths, so that more events c
 #: A disk in memory: thousands of transactions need not reach a drive.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 CONTENTS = st.sampled_from((b"one", b"two"))
+OTHER = replace(SPEC, recipe="alt-text", recipe_digest="8899aabbccddeeff", priority=1)
+SPECS = st.sampled_from((SPEC, SPEC, OTHER))
 SECONDS = st.sampled_from((1.0, 30.0, LEASE, 3 * LEASE))
 JUMPS = st.sampled_from((timedelta(days=1), timedelta(days=-1), timedelta(minutes=30), timedelta(minutes=-30)))
 ANY = st.integers(0, 10**6)
@@ -59,6 +61,7 @@ EVENTS = (
     "the daemon restarts",
     "a person retries",
     "a person retries all",
+    "the settings name another recipe",
 )
 CLAIMED = {JobState.RUNNING, JobState.PUBLISHING}
 DESCRIBED = {JobState.PUBLISHING, JobState.DONE}
@@ -91,17 +94,21 @@ class Jobs(RuleBasedStateMachine):
 
     # Events
 
-    @rule(what=st.sampled_from(EVENTS), path=PATHS, content=CONTENTS, which=ANY, seconds=SECONDS, jump=JUMPS)
-    def one_event(self, what: str, path: bytes, content: bytes, which: int, seconds: float, jump: timedelta) -> None:
+    @rule(
+        what=st.sampled_from(EVENTS), path=PATHS, content=CONTENTS, spec=SPECS, which=ANY, seconds=SECONDS, jump=JUMPS
+    )
+    def one_event(
+        self, what: str, path: bytes, content: bytes, spec: JobSpec, which: int, seconds: float, jump: timedelta
+    ) -> None:
         """A single rule, since hypothesis disables whole rules for whole runs, and each of these is needed."""
         if what in ACTS:
             self.use_any_claim(what, which, seconds)
             return
         events: dict[str, Callable[[], object]] = {
-            "a file comes": lambda: self.admit(path, content),
+            "a file comes": lambda: self.admit(path, content, spec),
             "a file moves": lambda: self.move_file(path, THERE if path == HERE else HERE),
             "a file is deleted": lambda: self.files.pop(path, None),  # the store is not notified
-            "another file takes a name": lambda: self.admit(path, content, name_was_free=True),
+            "another file takes a name": lambda: self.admit(path, content, spec, name_was_free=True),
             "the inbox is swept": self.sweep,
             "sidecars vanish": self.sidecars_vanish,
             "a description is imported": lambda: self.import_description(content),
@@ -114,6 +121,7 @@ class Jobs(RuleBasedStateMachine):
             "the daemon restarts": self.daemon_restarts,
             "a person retries": lambda: self.person_retries(which),
             "a person retries all": self.store.requeue_failed,
+            "the settings name another recipe": lambda: self.store.follow_settings(spec),
         }
         events[what]()
         if what in ("silence", "the clock is set"):
@@ -139,23 +147,37 @@ class Jobs(RuleBasedStateMachine):
         if not jobs:
             return
         job = jobs[which % len(jobs)]
-        if any(other.path == job.path and other.state is not JobState.GONE for other in jobs):
+        if any(asks_the_same(other, job) and other.state is not JobState.GONE for other in jobs):
             assert not self.store.requeue(job.id).state.is_final()
 
-    def admit(self, path: bytes, content: bytes, *, name_was_free: bool = False) -> None:
+    def admit(self, path: bytes, content: bytes, spec: JobSpec, *, name_was_free: bool = False) -> None:
         file = replace(new_file(path, content), name_was_free=name_was_free)
-        is_finished = self.is_finished(file)
-        admission, job_id = self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=MAX_ATTEMPTS)
+        is_finished = self.is_finished(file, spec)
+        described = self.described_by_other_recipes(file, spec)
+        admission, job_id = self.store.admit(file, spec=spec, model=MODEL, max_attempts=MAX_ATTEMPTS)
         self.files[path] = file
         job = self.library.job(job_id)
         assert (job.path, job.digest, job.missing_since) == (path, file.digest, None)
+        assert job.spec.recipe == spec.recipe
         assert job.state.is_final() == is_finished == (admission is Admission.ALREADY_DESCRIBED)
+        if not name_was_free:
+            for recipe in described:
+                now = next(job for job in self.jobs_of(path, recipe) if not job.state.is_final())
+                assert now.digest == file.digest, "a description by another recipe is about other bytes for ever"
 
-    def is_finished(self, file: NewFile) -> bool:
-        """Whether the path's jobs are final, and the newest is about these bytes."""
-        jobs = [
-            job for job in self.library.jobs(limit=1000) if job.path == file.path and job.state is not JobState.GONE
-        ]
+    def described_by_other_recipes(self, file: NewFile, spec: JobSpec) -> list[str]:
+        """The other recipes whose newest job at this path is done, about other bytes."""
+        newest = {job.spec.recipe: job for job in reversed(self.jobs_of(file.path)) if job.spec.recipe != spec.recipe}
+        return [name for name, job in newest.items() if job.state is JobState.DONE and job.digest != file.digest]
+
+    def jobs_of(self, path: bytes, recipe: str | None = None) -> list[Job]:
+        """Newest first, without those that are gone."""
+        jobs = [job for job in self.library.jobs(limit=1000) if job.path == path and job.state is not JobState.GONE]
+        return [job for job in jobs if recipe in (None, job.spec.recipe)]
+
+    def is_finished(self, file: NewFile, spec: JobSpec) -> bool:
+        """Whether the path's jobs of this recipe are final, and the newest is about these bytes and this recipe."""
+        jobs = self.jobs_of(file.path, spec.recipe)
         return bool(jobs) and all(job.state.is_final() for job in jobs) and jobs[0].digest == file.digest
 
     def claim_one(self) -> bool:
@@ -163,8 +185,9 @@ class Jobs(RuleBasedStateMachine):
         if claim is None:
             return False
         assert claim.job.id not in self.holders, "two claims on one job"
-        running = [self.library.job(held).digest for held in self.holders if self.is_running(held)]
-        assert claim.job.fresh or claim.job.digest not in running, "the same bytes run twice at once"
+        running = [self.library.job(held) for held in self.holders if self.is_running(held)]
+        same = [job for job in running if (job.digest, job.spec.recipe) == (claim.job.digest, claim.job.spec.recipe)]
+        assert claim.job.fresh or not same, "the same bytes run twice at once"
         self.hold(claim)
         return True
 
@@ -233,13 +256,13 @@ class Jobs(RuleBasedStateMachine):
                 assert job.state.is_final() or job.state is JobState.PUBLISHING
 
     def sidecars_vanish(self) -> None:
-        """The newest job of each path is published again, never while another job of the path is claimed."""
+        """The newest job of each path and recipe is published again, never while another of them is claimed."""
         jobs = self.library.jobs(limit=1000)
         self.store.presence.republish([job.id for job in jobs])
         for job in jobs:
             if self.library.job(job.id).state is not job.state:
                 assert (job.state, job.missing_since) == (JobState.DONE, None)
-                assert not any(other.path == job.path and other.id in self.holders for other in jobs)
+                assert not any(asks_the_same(other, job) and other.id in self.holders for other in jobs)
 
     def import_description(self, content: bytes) -> None:
         file = new_file(LOST, content)
@@ -258,12 +281,12 @@ class Jobs(RuleBasedStateMachine):
         if file is None:
             return
         known = self.library.jobs_of([file.fingerprint])
-        newest = next((job for job in known if (job.path, job.digest) == (path, file.digest)), None)
-        if newest and self.store.relocate(newest, to):
-            assert newest.id not in self.holders, "a claimed job was moved"
-            del self.files[path]
-            self.files[to] = replace(file, path=to)
-            assert self.library.job(newest.id).path == to
+        for job in [job for job in known if (job.path, job.digest) == (path, file.digest)]:
+            if self.store.relocate(job, to):
+                assert job.id not in self.holders, "a claimed job was moved"
+                self.files.pop(path, None)
+                self.files[to] = replace(file, path=to)
+                assert self.library.job(job.id).path == to
 
     # Invariants
 
@@ -290,7 +313,7 @@ class Jobs(RuleBasedStateMachine):
 
     def one_waits_and_one_is_worked_on_at_most(self, jobs: list[Job]) -> None:
         for states in ({JobState.QUEUED}, CLAIMED):
-            at = [job.path for job in jobs if job.state in states]
+            at = [(job.path, job.spec.recipe) for job in jobs if job.state in states]
             assert len(at) == len(set(at))
 
     def every_transition_was_allowed(self, job: Job) -> None:
@@ -370,6 +393,10 @@ class Jobs(RuleBasedStateMachine):
         return description_of(file, answers={"caption": f"The {len(self.published)}th."})
 
 
+def asks_the_same(one: Job, other: Job) -> bool:
+    return (one.path, one.spec.recipe) == (other.path, other.spec.recipe)
+
+
 def released(was_held: bool) -> None:
     if not was_held:
         raise ClaimLostError
@@ -381,7 +408,7 @@ class JobsOnSqlite(Jobs):
 
 TestJobsOnSqlite = JobsOnSqlite.TestCase
 TestJobsOnSqlite.settings = settings(
-    max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

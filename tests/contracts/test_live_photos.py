@@ -18,7 +18,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Fingerprint, Job, MediaKind, NewFile
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
 from tests.support.live_photo_halves import OTHER, picture_half, video_half
 from tests.support.media.live_photos import IDENTIFIER
 from tests.support.stores import MAKERS, Made
@@ -326,7 +326,7 @@ class TestWhichFilesBelongTogether:
         path = pair.path("IMG_1.HEIC")
         file = identify(path, Fingerprint.of(os.lstat(path)), max_bytes=10**6)
         assert file.live_id is None
-        pair.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+        pair.store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)
         assert pair.enter("IMG_1.MOV") == [ASIDE]
         assert "by its name alone" not in pair.reason("IMG_1.MOV")
 
@@ -414,7 +414,7 @@ class TestDeparture:
     def test_pairs_of_which_both_were_described_once_keep_both_descriptions_when_moved(self, pair: Desk) -> None:
         for name in ("IMG_1.HEIC", "IMG_1.MOV"):
             file = identify(pair.path(name), Fingerprint.of(os.lstat(pair.path(name))), max_bytes=10**6)
-            pair.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+            pair.store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)
             pair.describe()
             (pair.folder / name).rename(pair.folder / f"new {name}")
         assert pair.enter("new IMG_1.HEIC", "new IMG_1.MOV") == [KNOWN, KNOWN]
@@ -430,7 +430,7 @@ class TestStore:
         return made.library
 
     def admit(self, store: JobStore, file: NewFile) -> int:
-        return store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+        return store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)[1]
 
     def test_a_job_that_was_tried_starts_over_when_it_goes_to_the_picture(
         self, store: JobStore, library: Library, clock: FakeClock

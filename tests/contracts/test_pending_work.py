@@ -12,7 +12,7 @@ from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 from tests.support.stores import MAKERS
 
 
@@ -28,7 +28,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> I
 
 
 def admit(store: JobStore) -> int:
-    return store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=2)[1]
+    return store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=2)[1]
 
 
 def claim(store: JobStore) -> Claim:

@@ -9,8 +9,8 @@ from daemon.intake.admitter import AdmitResult, Admitter
 from storage.lifecycle import JobState
 from storage.records import Fingerprint
 from tests.fakes.engines import SlowEngine
-from tests.support.files import digest_of
-from tests.support.worker_bench import ECHO, RECIPE, Bench
+from tests.support.files import SPEC, digest_of
+from tests.support.worker_bench import ECHO, Bench
 from tests.unit.daemon.conftest import PNG
 
 
@@ -24,7 +24,7 @@ def test_what_was_said_is_not_told_of_other_bytes_and_those_are_described(bench:
     assert bench.reported_paths == [path], "intake is told"
     assert not (bench.inbox / "beach.png.smolwatch.json").exists()
     admitter = Admitter(
-        bench.store, bench.library, bench.clock, model=ECHO, recipe=RECIPE, max_attempts=3, max_bytes=10_000
+        bench.store, bench.library, bench.clock, spec=SPEC, model=ECHO, max_attempts=3, max_bytes=10_000
     )
     assert admitter.admit_all({path: Fingerprint.of(os.lstat(path))}) == {path: AdmitResult.QUEUED}
     bench.use_engine(EchoEngine())

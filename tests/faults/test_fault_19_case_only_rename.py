@@ -9,7 +9,7 @@ from daemon.intake.admitter import AdmitResult, Admitter
 from daemon.intake.moves import Moves
 from storage.records import Fingerprint
 from tests.support.disk_names import counts_case
-from tests.support.files import MODEL, RECIPE
+from tests.support.files import MODEL, SPEC
 from tests.support.intake_home import PNG, IntakeHouse
 from tests.support.waiting import wait_for
 
@@ -34,8 +34,8 @@ def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_house: Int
         intake_house.store,
         intake_house.library,
         SystemClock(),
+        spec=SPEC,
         model=MODEL,
-        recipe=RECIPE,
         max_attempts=3,
         max_bytes=1000,
         moves=Moves(intake_house.store, intake_house.library, names=lambda folder: [b"beach.png"]),

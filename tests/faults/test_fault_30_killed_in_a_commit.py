@@ -19,12 +19,12 @@ from pathlib import Path
 from daemon.clock import SystemClock
 from storage.db.database import open_database
 from storage.jobs.store import JobStore
-from tests.support.files import MODEL, RECIPE, new_file
+from tests.support.files import MODEL, SPEC, new_file
 
 store = JobStore(open_database(Path(sys.argv[1])), SystemClock().now)
 for number in range(1_000_000):
     name = b"%s-%d.jpg" % (sys.argv[2].encode(), number)
-    store.admit(new_file(b"/inbox/" + name, name), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(new_file(b"/inbox/" + name, name), spec=SPEC, model=MODEL, max_attempts=3)
     print(name.decode(), flush=True)
 """
 

@@ -27,7 +27,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint
-from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, SPEC, description_of
 from tests.support.holding import draw, hold_a_job
 from tests.support.processes import House, workers
 from tests.support.waiting import wait_for
@@ -45,7 +45,7 @@ def hasty(tmp_path: Path) -> Iterator[House]:
 def admit(store: JobStore, file: Path) -> int:
     path = os.fsencode(file)
     found = identify(path, Fingerprint.of(os.lstat(path)), max_bytes=10**6)
-    return store.admit(found, model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+    return store.admit(found, spec=SPEC, model=MODEL, max_attempts=3)[1]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from tests.fakes.clock import FakeClock
 from tests.support.checkout import ROOT
-from tests.support.files import MODEL, RECIPE, new_file
+from tests.support.files import MODEL, SPEC, new_file
 from tests.support.postgres import common_server
 
 JOBS, PROCESSES = 400, 3
@@ -54,7 +54,7 @@ def test_three_processes_claim_400_jobs_once_each_and_all_of_them_work(place: st
     with closing(open_database(place)) as database:
         store = JobStore(database, FakeClock().now)
         for number in range(JOBS):
-            store.admit(new_file(b"/inbox/%d.jpg" % number, b"%d" % number), model=MODEL, recipe=RECIPE, max_attempts=3)
+            store.admit(new_file(b"/inbox/%d.jpg" % number, b"%d" % number), spec=SPEC, model=MODEL, max_attempts=3)
         claimers = [claimer(place, f"w{number}") for number in range(PROCESSES)]
         for process in claimers:
             assert process.stdout is not None

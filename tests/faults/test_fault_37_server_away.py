@@ -27,7 +27,7 @@ from storage.lifecycle import JobState
 from storage.records import Admission
 from tests.fakes.clock import FakeClock
 from tests.fakes.relay import Relay
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
 from tests.support.holding import draw, start_with_worker
 from tests.support.postgres import Server, common_server, new_server
 from tests.support.processes import ROOT, House
@@ -165,7 +165,7 @@ def database(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database
 class TestSilence:
     def test_lines_that_died_while_nobody_spoke_are_replaced(self, database: Database, relay: Relay) -> None:
         store = JobStore(database, FakeClock().now)
-        store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
         relay.fall_silent()
         assert store.claim("w", lease_seconds=60) is not None
 
@@ -186,9 +186,9 @@ class TestSilence:
         store = JobStore(database, FakeClock().now)
         at_the_commit(monkeypatch, relay)
         with pytest.raises(TransientError):
-            store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+            store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
         monkeypatch.undo()
-        again, _ = store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        again, _ = store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
         assert again is Admission.ALREADY_QUEUED
         assert len(Library(database).jobs()) == 1
 
@@ -197,7 +197,7 @@ class TestSilence:
     ) -> None:
         clock = FakeClock()
         store = JobStore(database, clock.now)
-        store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
         claim = store.claim("w", lease_seconds=60)
         assert claim is not None
         at_the_commit(monkeypatch, relay)

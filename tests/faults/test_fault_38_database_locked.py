@@ -21,7 +21,7 @@ from storage.db.database import Database, open_database
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 from tests.support.holding import draw
 from tests.support.processes import ROOT, House
 from tests.support.waiting import wait_for
@@ -51,7 +51,7 @@ def test_a_description_is_kept_until_the_lock_is_free(impatient: Database) -> No
         freed.wait(10)
 
     store = JobStore(impatient, SystemClock().now, RetryingTransactions(sleep))
-    store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
     claim = store.claim("w", lease_seconds=60)
     assert claim
     publishing = threading.Thread(target=store.publish, args=(claim, description_of(new_file())))

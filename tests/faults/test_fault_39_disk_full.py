@@ -23,7 +23,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from tests.support.disks import fill, small_disk
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 from tests.support.holding import draw
 from tests.support.processes import ROOT, House
 from tests.support.waiting import wait_for
@@ -61,13 +61,13 @@ def test_what_was_said_is_kept_until_there_is_room_and_the_database_is_sound(tmp
         intake = JobStore(database, SystemClock().now)
         store = JobStore(database, SystemClock().now, RetryingTransactions(sleep))
         file = new_file()
-        intake.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+        intake.admit(file, spec=SPEC, model=MODEL, max_attempts=3)
         claim = store.claim("w", lease_seconds=60)
         assert claim
         limit(database)
         until_full(
             lambda number: intake.admit(
-                new_file(b"/inbox/%0400d" % number, b"%d" % number), model=MODEL, recipe=RECIPE, max_attempts=3
+                new_file(b"/inbox/%0400d" % number, b"%d" % number), spec=SPEC, model=MODEL, max_attempts=3
             )
         )
         admitted = len(Library(database).jobs(limit=10_000))

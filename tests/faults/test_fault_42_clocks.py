@@ -21,7 +21,7 @@ from storage.jobs.store import JobStore
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, new_file
+from tests.support.files import MODEL, SPEC, new_file
 from tests.support.holding import hold_a_job
 from tests.support.processes import House
 from tests.support.waiting import wait_for
@@ -50,7 +50,7 @@ class Watch:
         self.clock = clock
         self.store = JobStore(database, clock.now)
         self.leases = LeaseMonitor(LEASE, clock)
-        self.store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        self.store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
         self.claim = self.claimed()
         self.alive = True
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Segment, Stats
 from storage.lifecycle import JobState
-from storage.records import Claim, Fingerprint, Job, MediaKind, NewFile
+from storage.records import Claim, Fingerprint, Job, JobSpec, MediaKind, NewFile
 from tests.fakes.clock import START
 
 MODEL_ID = "smolwatch-demo"
@@ -18,6 +18,7 @@ REVISION = "1"
 #: What `JobStore.admit` is given for descriptions made here.
 MODEL = f"{MODEL_ID}@{REVISION}"
 RECIPE = "0011223344556677"
+SPEC = JobSpec(recipe="default", recipe_digest=RECIPE)
 
 
 def file_state(path: Path) -> tuple[int, ...]:
@@ -61,6 +62,7 @@ def claim_of(number: int) -> Claim:
         format=file.format,
         digest=file.digest,
         fingerprint=file.fingerprint,
+        spec=SPEC,
         state=JobState.RUNNING,
         attempts=1,
         max_attempts=3,

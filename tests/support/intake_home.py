@@ -31,7 +31,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
 from tests.support.checkout import ROOT
-from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, SPEC, description_of
 from tests.support.waiting import wait_for
 
 #: Enough of a PNG to be taken; what follows it may be anything.
@@ -68,8 +68,8 @@ class IntakeHouse:
             self.store,
             self.library,
             clock,
+            spec=SPEC,
             model=MODEL,
-            recipe=RECIPE,
             max_attempts=3,
             max_bytes=10**6,
             identify=self._identify,

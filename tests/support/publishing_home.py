@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 
 from cli.main import smolwatch
 from config.load import load_settings, prepare_home
-from config.recipes import load_recipe
 from daemon.delivery import Write
 from daemon.inference.echo_engine import ECHO_ID, ECHO_REVISION
 from storage.db.database import open_database
@@ -22,7 +21,7 @@ from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import SayingEngine
 from tests.support.files import digest_of
-from tests.support.worker_bench import Bench
+from tests.support.worker_bench import SPEC, Bench
 
 
 class PublishingHouse:
@@ -52,7 +51,7 @@ class PublishingHouse:
             kind=MediaKind.IMAGE,
             format="png",
         )
-        self.store.admit(new, model=f"{ECHO_ID}@{ECHO_REVISION}", recipe=load_recipe().digest, max_attempts=3)
+        self.store.admit(new, spec=SPEC, model=f"{ECHO_ID}@{ECHO_REVISION}", max_attempts=3)
         return path
 
     def work(self, says: str = "A beach.") -> None:

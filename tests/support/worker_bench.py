@@ -20,6 +20,7 @@ from daemon.worker.parts import WorkerParts
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
+from storage.records import JobSpec
 from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.fakes.delivery_queue import QueueWithoutThread
@@ -27,7 +28,8 @@ from tests.fakes.opener import FakeOpener, PrefetcherWithoutThread
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 ECHO = "echo@1"
-RECIPE = load_recipe().digest
+RECIPE = load_recipe()
+SPEC = JobSpec(recipe=RECIPE.name, recipe_digest=RECIPE.digest)
 
 
 def job_of(request: Request) -> int:
@@ -92,7 +94,7 @@ class Bench:
 
     def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
         path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
-        return self.store.admit(settled(path), model=ECHO, recipe=RECIPE, max_attempts=3)[1]
+        return self.store.admit(settled(path), spec=SPEC, model=ECHO, max_attempts=3)[1]
 
     def run_rounds(self, count: int = 1, seconds: float = 0.0) -> None:
         """`seconds`: how far the clock moves after each."""

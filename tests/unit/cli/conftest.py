@@ -24,7 +24,7 @@ from storage.library import Library
 from storage.records import Claim, NewFile, Refusal
 from tests.fakes.clock import FakeClock
 from tests.support.disk_names import can_name
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 
 
 def shown(moment: datetime, *, with_seconds: bool = False) -> str:
@@ -70,7 +70,7 @@ class House:
         return new_file(path, content)
 
     def queue(self, name: bytes | str = "beach.jpg", content: bytes = b"waves") -> int:
-        return self.store.admit(self.drop(name, content), model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+        return self.store.admit(self.drop(name, content), spec=SPEC, model=MODEL, max_attempts=3)[1]
 
     def claim(self) -> Claim:
         claim = self.store.claim("worker", lease_seconds=60)
@@ -86,7 +86,7 @@ class House:
     ) -> int:
         """A job that is done."""
         file = self.drop(name, content)
-        number = self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+        number = self.store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)[1]
         claim = self.claim()
         answers = {"caption": caption, "summary": f"{caption} It is long."}
         self.store.publish(claim, description_of(file, answers=answers, quality=quality, described_at=self.clock.now()))

@@ -14,7 +14,7 @@ from daemon.lock import HomeLock
 from daemon.service.start_failure import write_failure
 from storage.lifecycle import JobState
 from storage.records import Refusal
-from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, SPEC, description_of
 from tests.unit.cli.conftest import House, shown
 
 KEYS = {
@@ -183,7 +183,7 @@ def test_why_a_service_did_not_start_is_shown_until_a_daemon_runs(house: House) 
 def test_sidecars_that_are_not_beside_their_files_are_shown(house: House) -> None:
     assert not any(said.startswith("sidecars") for said in house.ask("status").stdout.splitlines())
     file = house.drop()
-    house.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+    house.store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)
     claim = house.claim()
     house.store.publish(claim, description_of(file))
     reason = "Sidecars pending. The disk is full: /inbox"

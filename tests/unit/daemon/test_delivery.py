@@ -23,7 +23,7 @@ from storage.sidecars import durability, writer
 from storage.sidecars.conflict_copy import ChangedFrom
 from storage.sidecars.writer import KeptSidecar
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, SPEC, description_of
 from tests.support.logs import logged
 from tests.unit.daemon.conftest import drop, settled
 
@@ -34,7 +34,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def claim(store: JobStore, inbox: Path) -> Claim:
-    store.admit(settled(drop(inbox, "beach.png")), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(settled(drop(inbox, "beach.png")), spec=SPEC, model=MODEL, max_attempts=3)
     claim = store.claim("first", lease_seconds=60)
     assert claim is not None
     return claim
@@ -150,7 +150,7 @@ def test_many_jobs_with_the_same_cause_are_logged_once_and_so_is_the_end(
     with logged() as lines:
         for number in range(5):
             file = settled(drop(inbox, f"{number}.png", b"%d" % number))
-            store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+            store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)
             claim = store.claim("first", lease_seconds=60)
             assert claim is not None
             delivery.deliver([(claim, description_of(file))])
@@ -228,7 +228,7 @@ class TestTogether:
     @pytest.fixture
     def described(self, store: JobStore, inbox: Path) -> list[tuple[Claim, Description]]:
         files = [settled(drop(inbox, name, name.encode())) for name in self.NAMES]
-        store.admit_all(files, model=MODEL, recipe=RECIPE, max_attempts=3)
+        store.admit_all(files, spec=SPEC, model=MODEL, max_attempts=3)
         claims = store.claim_all("first", lease_seconds=60, most=len(files))
         return [(claim, description_of(file)) for claim, file in zip(claims, files, strict=True)]
 
@@ -287,7 +287,7 @@ class TestTogether:
         self, store: JobStore, library: Library, clock: FakeClock, inbox: Path
     ) -> None:
         for name in ("bad/a.png", "good/b.png"):
-            store.admit(settled(drop(inbox, name, name.encode())), model=MODEL, recipe=RECIPE, max_attempts=3)
+            store.admit(settled(drop(inbox, name, name.encode())), spec=SPEC, model=MODEL, max_attempts=3)
         bad, good = store.claim_all("first", lease_seconds=60, most=2)
 
         def sync(folders: Collection[bytes]) -> dict[bytes, SidecarError]:

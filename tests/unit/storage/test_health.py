@@ -8,7 +8,7 @@ from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import NewFile
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_versions_with_the_wal_reset_bug(version: tuple[int, int, int], bad:
 def busy(database: Database, store: JobStore, clock: FakeClock) -> Database:
     """Jobs in every state: 1 done, 2 failed, 3 gone, 4 publishing, 5 running, 6 queued."""
     for number in range(1, 7):
-        store.admit(named(number), model=MODEL, recipe=RECIPE, max_attempts=3)
+        store.admit(named(number), spec=SPEC, model=MODEL, max_attempts=3)
     claims = [store.claim("w", lease_seconds=60) for _ in range(5)]
     first, second, third, fourth, fifth = (claim for claim in claims if claim)
     store.publish(first, description_of(named(1)))
@@ -45,7 +45,7 @@ def busy(database: Database, store: JobStore, clock: FakeClock) -> Database:
     store.release(fifth, "Stopping.")
     for _ in range(2):
         assert store.claim("w", lease_seconds=60)
-    store.admit(named(6, b"other bytes"), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(named(6, b"other bytes"), spec=SPEC, model=MODEL, max_attempts=3)
     return database
 
 

@@ -10,11 +10,11 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import MediaKind, Refusal
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 
 
 def admit(store: JobStore, name: bytes, kind: MediaKind = MediaKind.IMAGE) -> int:
-    return store.admit(new_file(name, content=name, kind=kind), model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+    return store.admit(new_file(name, content=name, kind=kind), spec=SPEC, model=MODEL, max_attempts=3)[1]
 
 
 def describe(store: JobStore, name: bytes, kind: MediaKind, seconds: float) -> None:
@@ -71,7 +71,7 @@ def test_many_refusals_are_read_at_once(store: JobStore, library: Library, clock
 
 def test_a_path_gives_its_newest_job(store: JobStore, library: Library) -> None:
     describe(store, b"a", MediaKind.IMAGE, 1.0)
-    store.admit(new_file(b"a", content=b"changed"), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(new_file(b"a", content=b"changed"), spec=SPEC, model=MODEL, max_attempts=3)
     job = library.job_at(b"a")
     assert job and job.state is JobState.QUEUED
 
@@ -81,7 +81,7 @@ def test_many_paths_give_the_same_jobs_as_single_queries(
 ) -> None:
     monkeypatch.setattr("storage.library.CHUNK_SIZE", 2)
     describe(store, b"a", MediaKind.IMAGE, 1.0)
-    store.admit(new_file(b"a", content=b"changed"), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(new_file(b"a", content=b"changed"), spec=SPEC, model=MODEL, max_attempts=3)
     for name in (b"b\xff", b"c"):
         admit(store, name)
     wanted = (b"a", b"unknown", b"b\xff", b"c", b"a")

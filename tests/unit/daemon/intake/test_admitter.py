@@ -18,7 +18,7 @@ from storage.lifecycle import Cause, JobState
 from storage.records import Fingerprint, MediaKind, NewFile
 from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, digest_of
+from tests.support.files import MODEL, SPEC, description_of, digest_of
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 
@@ -38,9 +38,7 @@ def admitter(store: JobStore, library: Library, clock: FakeClock, opened: list[b
 
 
 def make_gate(store: JobStore, library: Library, clock: FakeClock, identify: Identify) -> Admitter:
-    return Admitter(
-        store, library, clock, model=MODEL, recipe=RECIPE, max_attempts=3, max_bytes=1000, identify=identify
-    )
+    return Admitter(store, library, clock, spec=SPEC, model=MODEL, max_attempts=3, max_bytes=1000, identify=identify)
 
 
 def enter(admitter: Admitter, path: bytes) -> AdmitResult:

@@ -10,7 +10,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.sidecars import writer
-from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, SPEC, description_of
 from tests.unit.daemon.conftest import drop, settled
 
 
@@ -20,7 +20,7 @@ def moves(store: JobStore, library: Library) -> Moves:
 
 
 def queue(store: JobStore, path: bytes) -> int:
-    return store.admit(settled(path), model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+    return store.admit(settled(path), spec=SPEC, model=MODEL, max_attempts=3)[1]
 
 
 def describe(store: JobStore, path: bytes) -> int:

@@ -16,7 +16,7 @@ from storage.lifecycle import JobState
 from storage.sidecars import writer
 from storage.sidecars.json_reader import SidecarContent
 from tests.fakes.clock import START
-from tests.support.files import MODEL, RECIPE, by_recipe, description_of
+from tests.support.files import MODEL, SPEC, by_recipe, description_of
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 
@@ -44,7 +44,7 @@ def test_descriptions_are_restored_from_sidecars_and_the_rest_is_counted(
     drop(inbox, "new.png")
     drop(inbox, "notes.txt", b"hello")
     (inbox / "notes.txt.smolwatch.json").write_bytes((inbox / "a.png.smolwatch.json").read_bytes())
-    store.admit(settled(drop(inbox, "known.png")), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(settled(drop(inbox, "known.png")), spec=SPEC, model=MODEL, max_attempts=3)
     counts = rebuilt(settings, store, library)
     assert (counts.taken, counts.known, counts.unreadable) == (2, 1, 1)
     assert counts.others == Counter(

@@ -15,7 +15,7 @@ from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.supervisor import Supervisor, end_reason_of
 from storage.db.database import Database
 from storage.jobs.store import JobStore
-from tests.support.files import MODEL, RECIPE
+from tests.support.files import MODEL, SPEC
 from tests.support.logs import logged
 from tests.support.waiting import wait_for
 from tests.unit.daemon.conftest import drop, settled
@@ -42,7 +42,7 @@ def test_a_damaged_message_is_logged_and_ignored_and_the_next_one_counts(
 ) -> None:
     clock = SystemClock()
     store = JobStore(database, clock.now)
-    store.admit(settled(drop(inbox, "a.png")), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(settled(drop(inbox, "a.png")), spec=SPEC, model=MODEL, max_attempts=3)
     reported: list[bytes] = []
     model_status = ModelStatus(lambda: None, lambda state: None, clock, model="small")
     supervisor = Supervisor(

@@ -27,7 +27,7 @@ from storage.sidecars import writer
 from storage.sidecars.conflict_copy import ChangedFrom
 from storage.sidecars.writer import KeptSidecar
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, SPEC, description_of
 from tests.unit.daemon.conftest import drop, settled
 
 LONG = 30.0
@@ -70,7 +70,7 @@ class DeliveryHome:
     def describe(self, *names: str) -> list[tuple[Claim, Description]]:
         for name in names:
             file = settled(drop(self.inbox, name, name.encode()))
-            self.store.admit(file, model=MODEL, recipe=RECIPE, max_attempts=3)
+            self.store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)
         claims = self.store.claim_all("w", lease_seconds=60, most=len(names))
         for claim in claims:
             self.heartbeat.hold(claim)

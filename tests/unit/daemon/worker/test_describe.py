@@ -17,7 +17,7 @@ from storage.description import Description, Quality
 from storage.lifecycle import JobState
 from storage.records import Job, MediaKind
 from tests.fakes.clock import START
-from tests.support.files import description_of, new_file
+from tests.support.files import SPEC, description_of, new_file
 
 RECIPE = load_recipe()
 COST = Cost(queued=0.5, decode=0.25, total=3.0, peak_memory_bytes=1000, launched_by="terminal")
@@ -35,6 +35,7 @@ def job_of(kind: MediaKind) -> Job:
         format=file.format,
         digest=file.digest,
         fingerprint=file.fingerprint,
+        spec=SPEC,
         state=JobState.RUNNING,
         attempts=1,
         max_attempts=3,

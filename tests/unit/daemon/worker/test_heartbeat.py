@@ -9,13 +9,13 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of
+from tests.support.files import MODEL, SPEC, description_of
 from tests.support.logs import logged
 from tests.unit.daemon.conftest import drop, settled
 
 
 def claimed(store: JobStore, inbox: Path) -> Claim:
-    store.admit(settled(drop(inbox, "x.png")), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(settled(drop(inbox, "x.png")), spec=SPEC, model=MODEL, max_attempts=3)
     claim = store.claim("worker", lease_seconds=60)
     assert claim is not None
     return claim

@@ -43,7 +43,9 @@ class Flight:
         clip, task = clip_of(number), task_of(number)
         task = replace(task, claim=replace(task.claim, token=token))
         session = DescribeSession(plan)
-        job = InFlightJob(task=task, media=clip.media, defects=(), decode_seconds=0.0, session=session)
+        job = InFlightJob(
+            task=task, media=clip.media, defects=(), decode_seconds=0.0, recipe=load_recipe(), session=session
+        )
         self.jobs.start(job, clip)
         return task.claim
 

@@ -17,7 +17,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
 
 
 class Rival:
@@ -85,7 +85,7 @@ def store(database: Database, clock: FakeClock, rival: Rival) -> JobStore:
 
 @pytest.fixture
 def claim(store: JobStore) -> Claim:
-    store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
     claim = store.claim("w", lease_seconds=60)
     assert claim
     return claim
@@ -147,7 +147,7 @@ def test_the_engines_state_is_retried_too(store: JobStore, rival: Rival) -> None
 
 
 def test_nothing_is_claimed_meanwhile_and_the_caller_does_not_wait(store: JobStore, rival: Rival) -> None:
-    store.admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+    store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
     rival.lock()
     assert store.claim("w", lease_seconds=60) is None
     assert store.claim_unpublished("w", lease_seconds=60) == []

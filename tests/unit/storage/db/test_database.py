@@ -24,12 +24,12 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
 from tests.support.checkout import ROOT
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 from tests.support.schemas import NEXT, as_an_older_version, next_schema, opened_twice_at_once, schema
 
 
 def admit_one(database: Database, path: bytes = b"/inbox/beach.jpg") -> None:
-    JobStore(database, FakeClock().now).admit(new_file(path), model=MODEL, recipe=RECIPE, max_attempts=3)
+    JobStore(database, FakeClock().now).admit(new_file(path), spec=SPEC, model=MODEL, max_attempts=3)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Refusal
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, new_file
+from tests.support.files import MODEL, SPEC, new_file
 from tests.support.postgres import Server, common_server
 from tests.support.schemas import next_schema, opened_twice_at_once
 
@@ -218,7 +218,7 @@ class TestTransactions:
         assert kept and kept.reason == "a\\x00b \\udcff"
 
     def test_its_rules_are_checked_too(self, database: Database) -> None:
-        JobStore(database, FakeClock().now).admit(new_file(), model=MODEL, recipe=RECIPE, max_attempts=3)
+        JobStore(database, FakeClock().now).admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
         assert problems(database) == []
         with database.write() as connection:
             connection.exec_driver_sql("DELETE FROM events")

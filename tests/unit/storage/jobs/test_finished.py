@@ -9,11 +9,11 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 
 
 def admit(store: JobStore, name: str, content: bytes = b"waves") -> int:
-    return store.admit(new_file(f"/inbox/{name}".encode(), content), model=MODEL, recipe=RECIPE, max_attempts=3)[1]
+    return store.admit(new_file(f"/inbox/{name}".encode(), content), spec=SPEC, model=MODEL, max_attempts=3)[1]
 
 
 def describe(store: JobStore, name: str, caption: str) -> None:
