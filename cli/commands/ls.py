@@ -15,6 +15,7 @@ from cli.render import (
     cut_start,
     gone_since,
     listed_json,
+    members_json,
     refusal_json,
     safe_path,
     say,
@@ -89,8 +90,8 @@ def find(library: Library, state: str | None, limit: int) -> Listing:
     return Listing(found[:limit], total, refusal_texts.skipped(refused))
 
 
-def to_json(item: Listed | Refusal, state: str | None) -> dict[str, str | int]:
-    return listed_json(item) if isinstance(item, Listed) else {"state": str(state)} | refusal_json(item)
+def to_json(item: Listed | Refusal, state: str | None) -> str:
+    return listed_json(item) if isinstance(item, Listed) else members_json({"state": str(state)} | refusal_json(item))
 
 
 def to_cells(item: Listed | Refusal, state: str | None, inbox: Path, now: datetime) -> tuple[str, ...]:
