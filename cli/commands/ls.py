@@ -64,7 +64,7 @@ def command(home: Path | None, state: str | None, limit: int, wide: bool, as_jso
     with open_library_if_any(settings) as library:
         listing = find(library, state, limit) if library else Listing([], 0, {})
     if as_json:
-        say_json_list([to_json(item, state) for item in listing.found])
+        say_json_list(to_json(item, state) for item in listing.found)
         return None if listing.found else NotFoundError.exit_code
     if not listing.found:
         start = "" if library else "Start the daemon with: smolwatch run"
