@@ -174,6 +174,8 @@ def main() -> None:
         smolwatch(prog_name="smolwatch")
     except OSError as error:  # of the help, which is written before any command
         sys.exit(explain_refused(error))
+    finally:
+        gc.freeze()  # the memory is freed with the process: Python's last collection has nothing to look for
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,12 @@ MIN_WIDTH = 8
 #: Shortens a safe text to so many columns of a terminal.
 Cut = Callable[[str, int], str]
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
+#: In a list of JSON objects: between two members of one, between two of them, and how many are written at once.
+NEXT_MEMBER = ",\n    "
+NEXT_OBJECT = "\n  },\n  {\n    "
+OBJECTS_AT_ONCE = 500
+#: A string as JSON. `json.dumps` takes three times as long for a short one.
+json_text = json.encoder.encode_basestring_ascii
 
 
 def say(text: str = "") -> None:
@@ -46,12 +53,21 @@ def say_json(document: object) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-def say_json_list(documents: list[dict[str, str | int]]) -> None:
-    """The same bytes for a list of flat objects: 100,000 of them in a second."""
-    text = json.dumps(documents, separators=(",\n    ", ": "))
-    # No value in it holds a line end of its own: those are written as \\n.
-    text = text[2:-2].replace("},\n    {", "\n  },\n  {\n    ")
-    click.echo(f"[\n  {{\n    {text}\n  }}\n]" if documents else "[]")
+def say_json_list(objects: Iterable[str]) -> None:
+    """The bytes of `say_json` for a list of flat objects, each given by its members as `members_json` writes them.
+
+    In parts: all of 100,000 objects are 50 MB.
+    """
+    rest, before = iter(objects), "[\n  {\n    "
+    while part := NEXT_OBJECT.join(islice(rest, OBJECTS_AT_ONCE)):
+        click.echo(before + part, nl=False)
+        before = NEXT_OBJECT
+    click.echo("\n  }\n]" if before is NEXT_OBJECT else "[]")
+
+
+def members_json(fields: Mapping[str, str]) -> str:
+    """The members of a flat object in a list."""
+    return NEXT_MEMBER.join([f'"{name}": {json_text(text)}' for name, text in fields.items()])
 
 
 def console(*, stderr: bool = False, width: int | None = None) -> Console:
@@ -202,30 +218,33 @@ def job_json(job: Job) -> dict[str, Any]:
     )
 
 
-def listed_json(job: Listed) -> dict[str, str | int]:
-    """The keys of `job_json`, and the caption."""
-    fields: dict[str, str | int | None] = {
-        "id": job.id,
-        "state": job.state,
-        **path_json(job.path),
-        "kind": job.kind,
-        "format": job.format,
-        "digest": job.digest,
-        "bytes": job.bytes,
-        "attempts": job.attempts,
-        "max_attempts": job.max_attempts,
-        "queued_at": stamp_of(job.queued_at),
-        "started_at": stamp_if(job.started_at),
-        "finished_at": stamp_if(job.finished_at),
-        "not_before": stamp_if(job.not_before),
-        "cause": job.cause,
-        "reason_code": job.reason_code,
-        "reason": job.reason,
-        "detail": job.detail,
-        "missing_since": stamp_if(job.missing_since),
-        "caption": job.caption,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+def listed_json(job: Listed) -> str:
+    """The members of `job_json`, and the caption. Written as text: a dictionary a job takes twice as long."""
+    texts = (
+        ("started_at", stamp_if(job.started_at)),
+        ("finished_at", stamp_if(job.finished_at)),
+        ("not_before", stamp_if(job.not_before)),
+        ("cause", job.cause),
+        ("reason_code", job.reason_code),
+        ("reason", job.reason),
+        ("detail", job.detail),
+        ("missing_since", stamp_if(job.missing_since)),
+        ("caption", job.caption),
+    )
+    members = (
+        f'"id": {job.id}',
+        f'"state": "{job.state}"',
+        members_json(path_json(job.path)),
+        f'"kind": "{job.kind}"',
+        f'"format": {json_text(job.format)}',
+        f'"digest": {json_text(job.digest)}',
+        f'"bytes": {job.bytes}',
+        f'"attempts": {job.attempts}',
+        f'"max_attempts": {job.max_attempts}',
+        f'"queued_at": "{stamp_of(job.queued_at)}"',
+        *[f'"{name}": {json_text(text)}' for name, text in texts if text is not None],
+    )
+    return NEXT_MEMBER.join(members)
 
 
 def refusal_json(refusal: Refusal) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -44,8 +44,8 @@ class Library:
             found = connection.execute(query).all()
         return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in found}
 
-    def file_counts(self) -> dict[JobState, int]:
-        """The same by file: of several jobs of one path, the newest counts."""
+    def file_counts(self, counts: Mapping[JobState, int]) -> dict[JobState, int]:
+        """The same by file, from these `counts` of all jobs: of several jobs of one path, the newest counts."""
         several = select(jobs.c.path_id).group_by(jobs.c.path_id).having(func.count() > 1)
         newest = select(func.max(jobs.c.id)).group_by(jobs.c.path_id).having(func.count() > 1)
         query = (
@@ -53,11 +53,9 @@ class Library:
             .where(jobs.c.path_id.in_(several), jobs.c.id.not_in(newest))
             .group_by(jobs.c.state)
         )
-        counts = self.counts()
         with self._database.read() as connection:
-            for state, superseded in connection.execute(query):
-                counts[JobState(state)] -= superseded
-        return counts
+            superseded = {JobState(state): count for state, count in connection.execute(query)}
+        return {state: count - superseded.get(state, 0) for state, count in counts.items()}
 
     def live_counts(self) -> dict[JobState, int]:
         """How many jobs wait, run and are published. Cheap where most jobs are finished."""

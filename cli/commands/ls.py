@@ -15,6 +15,7 @@ from cli.render import (
     cut_start,
     gone_since,
     listed_json,
+    members_json,
     refusal_json,
     safe_path,
     say,
@@ -63,7 +64,7 @@ def command(home: Path | None, state: str | None, limit: int, wide: bool, as_jso
     with open_library_if_any(settings) as library:
         listing = find(library, state, limit) if library else Listing([], 0, {})
     if as_json:
-        say_json_list([to_json(item, state) for item in listing.found])
+        say_json_list(to_json(item, state) for item in listing.found)
         return None if listing.found else NotFoundError.exit_code
     if not listing.found:
         start = "" if library else "Start the daemon with: smolwatch run"
@@ -89,8 +90,8 @@ def find(library: Library, state: str | None, limit: int) -> Listing:
     return Listing(found[:limit], total, refusal_texts.skipped(refused))
 
 
-def to_json(item: Listed | Refusal, state: str | None) -> dict[str, str | int]:
-    return listed_json(item) if isinstance(item, Listed) else {"state": str(state)} | refusal_json(item)
+def to_json(item: Listed | Refusal, state: str | None) -> str:
+    return listed_json(item) if isinstance(item, Listed) else members_json({"state": str(state)} | refusal_json(item))
 
 
 def to_cells(item: Listed | Refusal, state: str | None, inbox: Path, now: datetime) -> tuple[str, ...]:

