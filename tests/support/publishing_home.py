@@ -21,7 +21,7 @@ from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import SayingEngine
 from tests.support.files import digest_of
-from tests.support.worker_bench import SPEC, Bench
+from tests.support.worker_bench import Bench, spec_of
 
 
 class PublishingHouse:
@@ -51,7 +51,7 @@ class PublishingHouse:
             kind=MediaKind.IMAGE,
             format="png",
         )
-        self.store.admit(new, spec=SPEC, model=f"{ECHO_ID}@{ECHO_REVISION}", max_attempts=3)
+        self.store.admit(new, spec=spec_of(self.settings), model=f"{ECHO_ID}@{ECHO_REVISION}", max_attempts=3)
         return path
 
     def work(self, says: str = "A beach.") -> None:

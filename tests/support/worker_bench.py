@@ -28,8 +28,11 @@ from tests.fakes.opener import FakeOpener, PrefetcherWithoutThread
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 ECHO = "echo@1"
-RECIPE = load_recipe()
-SPEC = JobSpec(recipe=RECIPE.name, recipe_digest=RECIPE.digest)
+
+
+def spec_of(settings: Settings) -> JobSpec:
+    recipe = load_recipe(settings.recipe, settings.home)
+    return JobSpec(recipe=recipe.name, recipe_digest=recipe.digest)
 
 
 def job_of(request: Request) -> int:
@@ -94,7 +97,7 @@ class Bench:
 
     def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
         path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
-        return self.store.admit(settled(path), spec=SPEC, model=ECHO, max_attempts=3)[1]
+        return self.store.admit(settled(path), spec=spec_of(self.settings), model=ECHO, max_attempts=3)[1]
 
     def run_rounds(self, count: int = 1, seconds: float = 0.0) -> None:
         """`seconds`: how far the clock moves after each."""
