@@ -14,6 +14,7 @@ from loguru import logger
 
 from config.settings import Settings
 from daemon.clock import Clock
+from daemon.daemon_run import DaemonRun
 from daemon.episode import Episode, State, log_lines
 from daemon.messages import MessageError, Order, PathReport, Stage, StageReport, decode_report, encode
 from daemon.signals import StopNote
@@ -34,7 +35,7 @@ IDLE_END = "The worker ended: it was idle."
 
 
 #: What a worker process runs: `begin_work`, or in tests a worker with faults.
-Work = Callable[[Settings, Connection, str], None]
+Work = Callable[[Settings, Connection, DaemonRun], None]
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Supervisor:
         clock: Clock,
         note: StopNote,
         *,
-        launched_by: str,
+        daemon_run: DaemonRun,
         report_path: Callable[[bytes], None],
         work: Work,
         model_status: ModelStatus,
@@ -79,7 +80,7 @@ class Supervisor:
         self._store = store
         self._clock = clock
         self._note = note
-        self._launched_by = launched_by
+        self._daemon_run = daemon_run
         self._report_path = report_path
         self._work = work
         self._model_status = model_status
@@ -174,7 +175,7 @@ class Supervisor:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=self._work, args=(self._settings, theirs, self._launched_by), name="smolwatch-worker"
+            target=self._work, args=(self._settings, theirs, self._daemon_run), name="smolwatch-worker"
         )
         process.start()
         theirs.close()  # so that the worker's death ends the pipe
@@ -249,7 +250,7 @@ class Supervisor:
         """Requeue its jobs at once, without waiting for their leases: this is the only worker."""
         self._store.abandon_all(reason)
         if reason is not IDLE_END:
-            self._store.set_state("engine", {"state": "restarting", "reason": reason})
+            self._model_status.worker_died(reason)
         self._end_reason = None
 
     def _kill_hung(self) -> None:
@@ -274,11 +275,11 @@ class Supervisor:
             self._worker.process.kill()
 
 
-def begin_work(settings: Settings, pipe: Connection, launched_by: str) -> None:
+def begin_work(settings: Settings, pipe: Connection, daemon_run: DaemonRun) -> None:
     """Runs in the worker process. Imported here: the daemon itself never loads what only the worker needs."""
     from daemon.worker import run_worker
 
-    run_worker(settings, pipe, launched_by)
+    run_worker(settings, pipe, daemon_run)
 
 
 def is_suspended(process: SpawnProcess) -> bool:

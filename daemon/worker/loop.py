@@ -28,6 +28,7 @@ from daemon.worker.describe import Cost, describe
 from daemon.worker.memory import PeakMemory
 from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.parts import WorkerParts
+from daemon.worker.pause_check import PauseCheck
 from daemon.worker.poison import PoisonDetector
 from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened, plan_for, request_for
 from storage.description import Description, Media
@@ -71,6 +72,7 @@ class Worker:
         self._heartbeat = parts.heartbeat
         self._stages = parts.stages
         self._throttle = parts.throttle
+        self._pause = PauseCheck(parts.store.pending, parts.clock)
         self._memory_growth = parts.memory_growth
         self._peak_memory = PeakMemory()
         self._clock = parts.clock
@@ -98,6 +100,10 @@ class Worker:
     def run_round(self) -> bool:
         """One round; False when there was nothing to do."""
         self._collect_refused()
+        for lost in self._heartbeat.take_lost():
+            self._drop(lost.job.id)
+        if len(self._prefetcher) and self._pause.is_paused():
+            self._release_waiting("Put back in the queue: work is paused.")
         if self._undescribed or not self._held:  # else only the delivery thread works, and reports it itself
             self._stages.report(Stage.WORKING if self._undescribed else Stage.IDLE)
         if not (self._held or self._store.pending.has_file()):
@@ -150,6 +156,7 @@ class Worker:
             return False
         for claim in claims:
             failpoint("claimed")
+            self._drop(claim.job.id)  # under an earlier claim, which was lost
             self._heartbeat.hold(claim)
         cached = self._answer_cache.cached_digests(claims, self._engine_info())
         for claim in claims:
@@ -268,6 +275,13 @@ class Worker:
             self._outcomes.handle_failure(failed, cause, error.code, MODEL_FAILED, str(error))
         self._engine_host.fail(str(error))
         self._release_waiting("The model is being restarted.")
+
+    def _drop(self, job_id: int) -> None:
+        """Stop work on a job that was cancelled or taken back: its description would be refused."""
+        self._prefetcher.cancel(job_id)
+        if self._in_flight.pop(str(job_id), None) is not None:
+            self._engine_host.cancel(str(job_id))
+            logger.info("Job {}: the model's work on it was stopped, since it was cancelled or taken back", job_id)
 
     def _release_waiting(self, note: str) -> None:
         """Release the jobs that were not submitted, uncharged."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-HEAD = "0005"
+HEAD = "0007"
 
 
 @dataclass(frozen=True, kw_only=True)

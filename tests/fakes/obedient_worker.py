@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
+from daemon.daemon_run import DaemonRun
 
 if TYPE_CHECKING:
     from daemon.inference.engine import Engine
@@ -23,10 +24,10 @@ ASLEEP = "The engine is asleep"
 HOARD_BYTES = 50 * 1024**2
 
 
-def begin_obedient_work(settings: Settings, pipe: Connection, launched_by: str) -> None:
+def begin_obedient_work(settings: Settings, pipe: Connection, daemon_run: DaemonRun) -> None:
     from daemon.worker import run_worker
 
-    run_worker(settings, pipe, launched_by, make=make_obedient)
+    run_worker(settings, pipe, daemon_run, make=make_obedient)
 
 
 def make_obedient(settings: Settings) -> Engine:

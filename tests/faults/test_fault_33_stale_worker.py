@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from daemon.clock import SystemClock
+from daemon.daemon_run import DaemonRun
 from daemon.intake.identity import identify
 from daemon.messages import Order, encode
 from daemon.supervision.supervisor import begin_work
@@ -52,7 +53,9 @@ def worker(hasty: House) -> Iterator[tuple[SpawnProcess, Connection]]:
     """A worker without a daemon that would not let it sleep, and the line to it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=begin_work, args=(hasty.settings, theirs, "terminal"))
+    process = context.Process(
+        target=begin_work, args=(hasty.settings, theirs, DaemonRun(id="run", launched_by="terminal"))
+    )
     process.start()
     theirs.close()
     yield process, ours

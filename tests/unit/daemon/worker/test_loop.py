@@ -29,9 +29,11 @@ from daemon.messages import Stage
 from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.throttle import READ_SECONDS
 from daemon.worker.loop import MODEL_FAILED, UNEXPECTED
+from storage.db.database import Database
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
+from storage.status.values import EngineStatus
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
 from tests.support.files import description_of
@@ -40,8 +42,8 @@ from tests.unit.daemon.conftest import PNG, settled
 
 
 @pytest.fixture
-def bench(settings: Settings, store: JobStore, library: Library, clock: FakeClock) -> Bench:
-    return Bench(settings, store, library, clock)
+def bench(settings: Settings, database: Database, store: JobStore, library: Library, clock: FakeClock) -> Bench:
+    return Bench(settings, database, store, library, clock)
 
 
 def test_a_queued_file_is_described_and_delivered(bench: Bench) -> None:
@@ -202,9 +204,7 @@ def test_without_a_model_no_job_is_claimed_and_no_attempt_is_spent(bench: Bench)
     bench.use_engine(engine)
     bench.run_rounds(5, seconds=10)
     assert (bench.state(job), bench.attempts(job)) == (JobState.QUEUED, 0)
-    state = bench.library.state("engine")
-    assert state is not None
-    assert state["state"] == "unavailable"
+    assert bench.library.status.engine().state == "unavailable"
     engine.here = True
     bench.run_rounds()
     assert bench.state(job) is JobState.DONE
@@ -248,9 +248,7 @@ def test_an_engine_that_fails_charges_no_job_and_is_loaded_again(bench: Bench, m
     assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 3
     bench.run_rounds()
     assert [bench.state(job) for job in jobs] == [JobState.QUEUED] * 3
-    state = bench.library.state("engine")
-    assert state is not None
-    assert state["state"] == "restarting"
+    assert bench.library.status.engine().state == "restarting"
 
 
 def test_after_a_failure_a_working_engine_describes_everything(bench: Bench) -> None:
@@ -508,7 +506,7 @@ def write_through_memory(path: bytes, content: bytes) -> None:
 
 def test_without_a_file_neither_is_the_model_loaded_nor_the_power_read(bench: Bench) -> None:
     bench.run_rounds(10, seconds=60)
-    assert bench.library.state("engine") is None
+    assert bench.library.status.engine() == EngineStatus()
     assert bench.power_reports == []
     job = bench.queue()
     bench.run_rounds()
@@ -523,7 +521,7 @@ def test_sidecars_are_written_without_the_model(bench: Bench) -> None:
     bench.clock.advance(61)
     bench.run_rounds()
     assert bench.state(claim.job.id) is JobState.DONE
-    assert bench.library.state("engine") is None
+    assert bench.library.status.engine() == EngineStatus()
 
 
 def test_a_machine_that_saves_power_pauses_the_work_and_the_reason_is_reported(bench: Bench) -> None:
@@ -532,7 +530,7 @@ def test_a_machine_that_saves_power_pauses_the_work_and_the_reason_is_reported(b
     bench.run_rounds(3)
     assert bench.state(job) is JobState.QUEUED
     assert bench.attempts(job) == 0
-    assert bench.power_reports[-1]["pace"] == "paused"
+    assert bench.power_reports[-1].pace == "paused"
     bench.power = PowerState(source=PowerSource.MAINS)
     bench.run_rounds(6, seconds=READ_SECONDS)
     assert bench.state(job) is JobState.DONE
