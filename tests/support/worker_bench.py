@@ -45,7 +45,7 @@ class Bench:
         clock: FakeClock,
         write: Write = writer.write,
     ) -> None:
-        self._write, self._database = write, database
+        self._write, self.database = write, database
         self.settings, self.store, self.library, self.clock = settings, store, library, clock
         self.inbox = settings.inbox_path.resolve()
         self.opener = FakeOpener()
@@ -60,7 +60,7 @@ class Bench:
     def use_engine(self, engine: Engine) -> None:
         self.prefetcher = PrefetcherWithoutThread(self.opener, self.clock)
         throttle = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.power_reports.append)
-        board = StatusBoard(self._database, "run")
+        board = StatusBoard(self.database, "run")
         engine_host = EngineHost(lambda: engine, self.clock, board.post)
         progress = StageReporter(self.stages.append, self.clock)
         delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)

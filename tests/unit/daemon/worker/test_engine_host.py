@@ -141,3 +141,13 @@ def test_an_engine_frees_memory_after_it_was_idle_for_a_while() -> None:
     clock.advance(IDLE_SECONDS)
     host.idle()
     assert engine.rests == 2
+
+
+def test_a_cancelled_request_gets_no_reply_and_without_an_engine_there_is_none_to_cancel() -> None:
+    host, _ = host_of(EchoEngine(), FakeClock())
+    host.cancel("a")
+    host.open()
+    host.submit(picture("a"))
+    host.submit(picture("b"))
+    host.cancel("a")
+    assert [reply.id for reply in host.step()] == ["b"]

@@ -29,6 +29,8 @@ from daemon.messages import Stage
 from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.throttle import READ_SECONDS
 from daemon.worker.loop import MODEL_FAILED, UNEXPECTED
+from storage.commands.command_inbox import CommandInbox
+from storage.commands.requests import CommandKind
 from storage.db.database import Database
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -546,3 +548,59 @@ def test_answered_is_reported_for_a_described_file_but_not_for_a_copy(bench: Ben
     bench.run_rounds(4, seconds=2)
     assert bench.state(copy) is JobState.DONE
     assert bench.stages.count(Stage.ANSWERED) == 1
+
+
+def test_a_cancelled_file_is_dropped_by_the_model_and_the_others_are_described(bench: Bench) -> None:
+    def cancel_first() -> None:
+        bench.store.cancel([jobs[0]])
+        bench.heartbeat.beat()
+
+    bench.use_engine(SlowEngine(3, cancel_first))
+    jobs = [bench.queue("a.png"), bench.queue("b.png")]
+    bench.run_rounds(4)
+    assert [bench.state(job) for job in jobs] == [JobState.SKIPPED, JobState.DONE]
+    assert bench.library.description(jobs[0]) is None
+    assert not bench.heartbeat.is_holding
+
+
+def test_a_file_that_is_cancelled_and_retried_while_the_model_has_it_is_described_once(bench: Bench) -> None:
+    def cancel_and_retry() -> None:
+        if not bench.library.events(job)[-1].note.startswith("Retry"):
+            bench.store.cancel([job])
+            bench.store.requeue(job)
+
+    bench.use_engine(SlowEngine(3, cancel_and_retry))
+    job = bench.queue()
+    bench.run_rounds(2)
+    bench.use_engine(EchoEngine())
+    bench.run_rounds(2)
+    assert (bench.state(job), bench.attempts(job)) == (JobState.DONE, 1)
+
+
+def test_a_file_that_was_cancelled_before_it_was_opened_is_not_given_to_the_model(bench: Bench) -> None:
+    engine = SayingEngine("A beach.")
+    bench.use_engine(engine)
+    bench.prefetcher.holding = True
+    job = bench.queue()
+    bench.run_rounds()
+    bench.store.cancel([job])
+    bench.heartbeat.beat()
+    bench.run_rounds()
+    bench.prefetcher.make_next()
+    bench.run_rounds(2)
+    assert (bench.state(job), engine.asked) == (JobState.SKIPPED, [])
+
+
+def test_a_pause_returns_the_files_that_the_model_has_not_begun_uncharged(bench: Bench) -> None:
+    commands = CommandInbox(bench.database, bench.clock.now)
+    bench.use_engine(SlowEngine(3, rows=1))
+    jobs = [bench.queue(f"{number}.png") for number in range(4)]
+    bench.run_rounds(seconds=1)
+    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 4
+    commands.change_jobs(CommandKind.PAUSE)
+    bench.run_rounds(5, seconds=1)
+    assert [bench.state(job) for job in jobs] == [JobState.DONE, *[JobState.QUEUED] * 3]
+    assert [bench.attempts(job) for job in jobs[1:]] == [0] * 3
+    commands.change_jobs(CommandKind.RESUME)
+    bench.run_rounds(12, seconds=1)
+    assert [bench.state(job) for job in jobs] == [JobState.DONE] * 4
