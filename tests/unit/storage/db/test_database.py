@@ -136,7 +136,7 @@ class TestReadOnly:
 
 
 class TestMigration:
-    @pytest.mark.parametrize("older", ["0001", "0002"])
+    @pytest.mark.parametrize("older", ["0001", "0002", "0005"])
     def test_a_home_of_every_older_version_keeps_its_descriptions(self, file: Path, tmp_path: Path, older: str) -> None:
         today = tmp_path / "today.db"
         database = open_database(today)
