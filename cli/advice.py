@@ -21,7 +21,7 @@ from daemon.intake import refusal_texts
 from daemon.intake.filters import Rejection, reject_mode
 from daemon.lock import holder
 from storage.json_values import iso_utc
-from storage.lifecycle import Cause, JobState
+from storage.lifecycle import CANCELLED, Cause, JobState
 from storage.records import Job, JobEvent, Refusal
 
 RETRIED = "No action needed: it is retried automatically."
@@ -34,7 +34,7 @@ LIVE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 class Known:
     """All that is known about a path. `look`: its lstat, or None. `rejection`: by a rule of the inbox.
 
-    `verdict`: why intake would refuse a file that it has not seen yet.
+    `verdict`: why intake would refuse a file that it has not seen yet. `is_paused`: a person has paused all work.
     """
 
     path: bytes
@@ -46,6 +46,7 @@ class Known:
     job: Job | None = None
     events: tuple[JobEvent, ...] = ()
     engine_advice: str = ""
+    is_paused: bool = False
 
 
 def what_to_do(known: Known, settings: Settings, time_text: Callable[[datetime], str] = iso_utc) -> str:
@@ -58,7 +59,7 @@ def what_to_do(known: Known, settings: Settings, time_text: Callable[[datetime],
         refused = of_rejection(known.rejection, settings) if known.rejection else of_refusal(known.refusal, settings)
         return safe_text(refused)
     if known.job:
-        return safe_text(of_job(known.job, known.engine_advice, settings, time_text))
+        return safe_text(of_job(known, known.job, settings, time_text))
     if rejection := known.rejection or reject_mode(known.look.st_mode):
         return safe_text(of_rejection(rejection, settings))
     if known.verdict:
@@ -115,7 +116,7 @@ def of_rejection(rejection: Rejection, settings: Settings) -> str:
     return "No action needed: such files are not described."
 
 
-def of_job(job: Job, engine_advice: str, settings: Settings, time_text: Callable[[datetime], str]) -> str:
+def of_job(known: Known, job: Job, settings: Settings, time_text: Callable[[datetime], str]) -> str:
     if job.state is JobState.DONE:
         return f"It is described. To read it: smolwatch show {job.id}"
     if job.state is JobState.FAILED:
@@ -126,8 +127,10 @@ def of_job(job: Job, engine_advice: str, settings: Settings, time_text: Callable
         return f"It is waiting, and the daemon is not running; {START}"
     if job.state is JobState.GONE:
         return RETRIED
-    if job.state is JobState.QUEUED and engine_advice:
-        return f"It is waiting for the model. {engine_advice}"
+    if job.state is JobState.QUEUED and known.is_paused:
+        return "It is waiting, since work is paused. Continue with: smolwatch resume"
+    if job.state is JobState.QUEUED and known.engine_advice:
+        return f"It is waiting for the model. {known.engine_advice}"
     if job.not_before and job.cause is Cause.ENVIRONMENT:
         return f"Fix what its reason names; it is retried automatically after {time_text(job.not_before)}."
     if job.not_before:
@@ -148,7 +151,9 @@ def of_failed(job: Job) -> str:
 
 
 def of_skipped(job: Job) -> str:
-    """Another try on the same bytes would fail."""
+    """Unless it was cancelled, another try on the same bytes would fail."""
+    if job.reason_code == CANCELLED:
+        return f"It was cancelled. To describe it after all: smolwatch retry {job.id}"
     if job.reason_code == TooLargeError.code:
         return "Replace it with a smaller copy, which is picked up automatically."
     return "The file was not changed. If it changes, it is tried again automatically."

@@ -113,6 +113,11 @@ def resolve_job(text: str, library: Library, settings: Settings, *, command: str
     )
 
 
+def resolve_jobs(texts: Iterable[str], library: Library, settings: Settings, *, command: str) -> list[int]:
+    """The numbers of the jobs, each once. Raises NotFoundError for the first that is not found."""
+    return list(dict.fromkeys(resolve_job(text, library, settings, command=command).id for text in texts))
+
+
 def stand_in(path: bytes, library: Library) -> Job | None:
     """The job of the file that stands for this one: the other half of a Live Photo."""
     refusal = library.refusal(path)

@@ -25,7 +25,10 @@ from config.errors import PermissionDeniedError, SmolwatchError
 from config.safe_text import safe_text
 
 #: In the order of need; each is the module of that name in cli.commands.
-COMMANDS = tuple("demo run status ls show why retry add rescan recipes db model service doctor bench".split())
+COMMANDS = (
+    *"demo run status ls show why retry cancel pause resume".split(),
+    *"add rescan recipes db model service doctor bench".split(),
+)
 INTERRUPTED = 130
 #: Objects between two collections: imports make many and drop none, and a short command is mostly imports.
 GC_THRESHOLD = 50_000

@@ -27,7 +27,8 @@ class Progress:
     """One read. `done`, with `failed` among them, and `left`: files of this batch, which began with an empty queue.
 
     `finished`: since the last read. `running`: how many files are open, `current` is one of them. `postponed`: how many
-    wait for a later try, where none is open. `model`: the engine's state. `paused`: why work is slow or paused.
+    wait for a later try, where none is open. `model`: the engine's state. `paused`: why the machine slows or pauses
+    work. `is_paused`: a person has paused it.
     `is_stopping`: the files in hand are finished, then the run ends.
     """
 
@@ -42,6 +43,7 @@ class Progress:
     model: str = ""
     model_reason: str = ""
     paused: str = ""
+    is_paused: bool = False
     is_stopping: bool = False
 
 
@@ -117,7 +119,7 @@ class ProgressReader:
         now = self._monotonic()
         self._speed.note(self._done, now)
         running = library.jobs(state=JobState.RUNNING, limit=1) if left[JobState.RUNNING] else []
-        engine, power = library.state("engine") or {}, library.state("power") or {}
+        engine = library.status.engine()
         self._last = Progress(
             done=self._done,
             failed=self._failed,
@@ -126,10 +128,11 @@ class ProgressReader:
             finished=tuple(finished),
             running=left[JobState.RUNNING],
             current=running[0].path if running else None,
-            model=str(engine.get("state", "")),
-            model_reason=str(engine.get("reason", "")),
+            model=engine.state,
+            model_reason=engine.reason or "",
             postponed=sum(left.values()) - library.count_due(utc_now()) if not left[JobState.RUNNING] else 0,
-            paused=str(power.get("reason", "")),
+            paused=library.status.power().reason or "",
+            is_paused=library.status.paused_since() is not None,
             is_stopping=self.is_stopping,
         )
         self._show(self._last)

@@ -159,6 +159,8 @@ def waiting_text(inbox: Path, width: int) -> str:
 
 def now_text(progress: Progress, inbox: Path, width: int) -> str:
     """What is done now, or what the files wait for, in one line of that width."""
+    if progress.is_paused and progress.current is None:
+        return cut_end("Paused; `smolwatch resume` continues", width)
     if progress.model in ("loading", "restarting"):
         return "Loading the model …"
     if progress.model in ("unavailable", "safe mode"):

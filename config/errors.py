@@ -7,6 +7,7 @@ SmolwatchError                    1
 ├── PermissionDeniedError         5   the system denies reading or writing
 ├── ModelUnavailableError         6   no weights, or they cannot be loaded
 │   └── UnknownModelError         6   the name cannot be a model
+├── PausedError                   1   work waits until it is resumed
 ├── AlreadyRunningError          75   another daemon holds this home
 ├── StorageError                 78   the database cannot be used (storage/errors.py)
 ├── MediaError                    1   a file cannot be decoded (daemon/errors.py)
@@ -70,6 +71,12 @@ class UnknownModelError(ModelUnavailableError):
         'Give "demo", a folder that holds a checkpoint, or a name on the Hugging Face hub, '
         "such as HuggingFaceTB/SmolVLM2-500M-Video-Instruct."
     )
+
+
+class PausedError(SmolwatchError):
+    """Work is paused, so no file is described."""
+
+    advice = "Continue with: smolwatch resume"
 
 
 class AlreadyRunningError(SmolwatchError):

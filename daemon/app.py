@@ -13,12 +13,14 @@ from typing import Protocol
 
 from loguru import logger
 
-from config.errors import ModelUnavailableError, SmolwatchError
+from config.errors import ModelUnavailableError, PausedError, SmolwatchError
 from config.load import prepare_home
 from config.recipes import find_recipe, load_recipes
 from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
+from daemon.command_runner import CommandRunner
+from daemon.daemon_run import DaemonRun
 from daemon.inference.registry import check_weights, model_key
 from daemon.intake.admitter import Admitter
 from daemon.intake.device_numbers import update_device_numbers
@@ -26,7 +28,7 @@ from daemon.intake.filters import filters_of
 from daemon.intake.inbox_path import check_inbox
 from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
-from daemon.intake.rescan import REQUEST_KEY, Rescan, RescanRequest
+from daemon.intake.rescan import Rescan
 from daemon.intake.sweep import inbox_root
 from daemon.intake.wakeup import Wakeup
 from daemon.lock import HomeLock
@@ -37,12 +39,15 @@ from daemon.supervision.database_health import DatabaseHealth
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.supervisor import Supervisor, Work, begin_work
 from storage.atomic import remove_temporaries
+from storage.commands.command_inbox import CommandInbox
 from storage.db.database import Database, open_database
 from storage.errors import StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import JobSpec
+from storage.status.board import StatusBoard
+from storage.status.values import DaemonStatus, EngineStatus, IntakeStatus
 
 #: The main loop's period with --once, and while the database is unavailable.
 TICK_SECONDS = 0.25
@@ -73,7 +78,8 @@ def run(
     """Watch, describe and deliver until a signal or `stop`; with `once`, until the inbox is done: the exit code.
 
     Raises ConfigError for what cannot be an inbox, AlreadyRunningError when another daemon holds the home, StorageError
-    when the database cannot be used, and with `once` ModelUnavailableError when jobs wait for a missing model.
+    when the database cannot be used, and with `once` ModelUnavailableError when jobs wait for a missing model, and
+    PausedError while work is paused.
     """
     check_inbox(settings)
     prepare_home(settings)
@@ -86,7 +92,8 @@ def run(
         database.hold_daemon_lock()
         clock = SystemClock()
         health = DatabaseHealth(database, clock, lock.note)
-        parts = (settings, database, health, clock, note, stop or threading.Event(), launched_by, work)
+        daemon_run = DaemonRun(id=lock.run, launched_by=launched_by)
+        parts = (settings, database, health, clock, note, stop or threading.Event(), daemon_run, work)
         return Daemon(*parts).run(once, observer)
 
 
@@ -101,7 +108,7 @@ class Daemon:
         clock: Clock,
         note: StopNote,
         stop: threading.Event,
-        launched_by: str,
+        daemon_run: DaemonRun,
         work: Work,
     ) -> None:
         self._settings = settings
@@ -110,7 +117,7 @@ class Daemon:
         self._clock = clock
         self._note = note
         self._stop = stop
-        self._launched_by = launched_by
+        self._daemon_run = daemon_run
         self._started = clock.now()
         self._is_clean = False
         self._root = inbox_root(settings)
@@ -118,18 +125,25 @@ class Daemon:
         recipe = find_recipe(settings.recipe, self._recipes)
         self._spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest)
         self._store = JobStore(database, clock.now)
-        self._crash_loop = CrashLoop(self._store, self._started)
+        self._board = StatusBoard(database, daemon_run.id)
+        self._crash_loop = CrashLoop(self._board, self._started)
         self._library = Library(database)
-        self._rescan_request = self._request_to_another_daemon()
         self._wakeup = Wakeup(clock)
+        self._command_inbox = CommandInbox(database, clock.now)
         self._intake = self._make_intake()
+        self._command_runner = CommandRunner(
+            self._command_inbox,
+            daemon_run.id,
+            rescan=lambda command_id, compare: self._intake.rescan(Rescan(command_id, compare)),
+            wake=note.nudge,
+        )
         self._model_status = self._make_model_status()
         self._supervisor = Supervisor(
             settings,
             self._store,
             clock,
             note,
-            launched_by=launched_by,
+            daemon_run=daemon_run,
             report_path=self._intake.recheck,
             work=partial(work, self._recipes),
             model_status=self._model_status,
@@ -160,7 +174,7 @@ class Daemon:
         while not (self._note.stop_requested or self._stop.is_set()):
             try:
                 self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
-                self._read_rescan_request()
+                self._command_runner.run_waiting()
                 self._database_health.check()
                 if observer:
                     observer.after_step(self._library)
@@ -178,25 +192,11 @@ class Daemon:
         """Files are queued, but none is described: that may be what crashes the daemon."""
         logger.error("Safe mode: {}", reason)
         self._supervisor.enter_safe_mode()
-        self._store.set_state("engine", {"state": "safe mode", "reason": reason, "advice": ADVICE})
-
-    def _request_to_another_daemon(self) -> RescanRequest | None:
-        """A request to the previous daemon: its caller already got an error, and the inbox is listed at the start."""
-        request = self._stored_request()
-        return None if request is None or request.daemon_pid == os.getpid() else request
-
-    def _read_rescan_request(self) -> None:
-        request = self._stored_request()
-        if request is not None and request != self._rescan_request:
-            self._rescan_request = request
-            self._intake.rescan(Rescan(request.id, request.compare))
-
-    def _stored_request(self) -> RescanRequest | None:
-        record = self._store.state(REQUEST_KEY)
-        return None if record is None else RescanRequest.from_record(record)
+        self._board.post(EngineStatus(state="safe mode", reason=reason, advice=ADVICE))
 
     def _stop_worker(self) -> None:
         try:
+            self._command_runner.end()  # first: the files in hand may take a while
             self._supervisor.stop()
             self._store_state("stopped")
             if self._is_clean:
@@ -211,7 +211,8 @@ class Daemon:
             logger.info("{} running jobs of the last run were requeued", requeued)
         remove_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
         remove_temporaries(self._settings.sidecar_folder)
-        update_device_numbers(self._store, self._root)
+        update_device_numbers(self._store, self._board, self._root)
+        self._command_runner.begin()
         if changed := self._store.follow_settings(self._spec):
             logger.info("{} waiting files get the recipe {}", changed, self._spec.recipe)
         self._model_status.check()
@@ -241,36 +242,36 @@ class Daemon:
             wakeup=self._wakeup,
             on_queued=self._note.nudge,
             report=self._report_intake,
+            answer_rescan=self._command_inbox.answer,
             on_storage_error=self._database_health.record,
         )
 
     def _make_model_status(self) -> ModelStatus:
         return ModelStatus(
             lambda: check_weights(self._settings),
-            lambda state: self._store.set_state("engine", state),
+            self._board.post,
             self._clock,
             model=model_key(self._settings).rpartition("@")[0],
         )
 
-    def _report_intake(self, state: dict[str, object]) -> None:
+    def _report_intake(self, status: IntakeStatus) -> None:
         try:
-            self._store.set_state("intake", state)
+            self._board.post(status)
         except StorageError as error:
             self._database_health.record(error)
             raise
 
     def _store_state(self, state: str) -> None:
-        self._store.set_state(
-            "daemon",
-            {
-                "state": state,
-                "pid": os.getpid(),
-                "started_at": self._started.isoformat(),
-                "launched_by": self._launched_by,
-                "home": str(self._settings.home),
-                "inbox": str(self._settings.inbox_path),
-                "smolwatch": own_version(),
-            },
+        self._board.post(
+            DaemonStatus(
+                state=state,
+                pid=os.getpid(),
+                started_at=self._started,
+                launched_by=self._daemon_run.launched_by,
+                home=str(self._settings.home),
+                inbox=str(self._settings.inbox_path),
+                smolwatch=own_version(),
+            )
         )
 
 
@@ -286,7 +287,7 @@ class Once:
         """0: all is described; 1: a job failed, or has a long back-off; None: there is work left.
 
         The end must be seen at two consecutive checks: a changed file passes from worker to intake in between.
-        Raises ModelUnavailableError when jobs wait for a model that is not there.
+        Raises ModelUnavailableError when jobs wait for a model that is not there, PausedError while work is paused.
         """
         before, self._before = self._before, self._current_code(now)
         return self._before if before == self._before else None
@@ -298,7 +299,9 @@ class Once:
             return 1 if self._library.count_failed(self._started) else 0
         if counts[JobState.RUNNING]:
             return None
-        engine = self._library.state("engine") or {}
-        if engine.get("state") == "unavailable" and counts[JobState.QUEUED]:
-            raise ModelUnavailableError(str(engine["reason"]), advice=str(engine.get("advice", "")))
+        engine = self._library.status.engine()
+        if engine.state == "unavailable" and counts[JobState.QUEUED]:
+            raise ModelUnavailableError(engine.reason or "", advice=engine.advice or "")
+        if counts[JobState.QUEUED] and self._library.status.paused_since() is not None:
+            raise PausedError
         return None if self._library.count_due(now + ONCE_BACKOFF) else 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import secrets
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +15,12 @@ from typing import Self
 from config.errors import AlreadyRunningError
 
 PID_WIDTH = 12
-#: The offset of the holder's note, after the pid and its newline.
-NOTE_AT = PID_WIDTH + 1
+#: The holder's run, as hexadecimal digits.
+RUN_BYTES = 16
+RUN_WIDTH = 2 * RUN_BYTES
+#: The offsets of the run and of the holder's note, each after a newline.
+RUN_AT = PID_WIDTH + 1
+NOTE_AT = RUN_AT + RUN_WIDTH + 1
 MAX_NOTE_BYTES = 1000
 #: `holder` takes a shared lock for a moment, so one failure does not prove another daemon.
 TRIES = 5
@@ -24,11 +30,13 @@ PAUSE_SECONDS = 0.05
 class HomeLock:
     """Held from `with` to its end. The pid in the file is for people; only the lock itself counts.
 
+    `run` is the id of this run of the daemon; the file holds it, for commands.
     Raises AlreadyRunningError with the holder's pid.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self.run = secrets.token_hex(RUN_BYTES)
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
@@ -40,7 +48,7 @@ class HomeLock:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
-        os.pwrite(descriptor, str(os.getpid()).ljust(PID_WIDTH).encode() + b"\n", 0)
+        os.pwrite(descriptor, f"{os.getpid():<{PID_WIDTH}}\n{self.run}\n".encode(), 0)
         self.note("")
         return self
 
@@ -52,7 +60,7 @@ class HomeLock:
             self._descriptor = None
 
     def note(self, text: str) -> None:
-        """Write one sentence for people after the pid, "" for none. On a full disk it may be lost."""
+        """Write one sentence for people after pid and run, "" for none. On a full disk it may be lost."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, NOTE_AT)
@@ -73,14 +81,24 @@ class HomeLock:
 
 def holder(file: Path) -> int | None:
     """The pid of the daemon that holds this lock; None when no daemon is alive."""
+    found = held(file)
+    return None if found is None else found[0]
+
+
+def holding_run(file: Path) -> str | None:
+    """The run of the daemon that holds this lock, "" if it is of an older version; None when no daemon is alive."""
+    found = held(file)
+    return None if found is None else found[1]
+
+
+def held(file: Path) -> tuple[int | None, str] | None:
+    """The pid and the run of the daemon that holds this lock; None when no daemon is alive."""
     try:
         descriptor = os.open(file, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
-        if _take(descriptor, fcntl.LOCK_SH):
-            return None
-        return _pid(descriptor)
+        return None if _take(descriptor, fcntl.LOCK_SH) else (_pid(descriptor), _run(descriptor))
     finally:
         os.close(descriptor)
 
@@ -109,3 +127,8 @@ def _pid(descriptor: int) -> int | None:
     """The pid that the holder wrote; None in the instant before that."""
     text = os.pread(descriptor, PID_WIDTH, 0).strip()
     return int(text) if text.isdigit() else None
+
+
+def _run(descriptor: int) -> str:
+    found = os.pread(descriptor, RUN_WIDTH, RUN_AT).decode("ascii", "replace")
+    return found if re.fullmatch(f"[0-9a-f]{{{RUN_WIDTH}}}", found) else ""

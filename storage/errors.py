@@ -7,6 +7,7 @@ SmolwatchError
 │   │   ├── UnreachableError  1 its server does not answer
 │   │   └── DiskFullError   1   no room left
 │   └── ClaimLostError          78   the worker's claim on a job no longer holds
+├── CommandFailedError            the daemon answered a command with an error, which has its exit code
 ├── BackupError             1   a copy of the database could not be made
 ├── ForeignFileError        1   a foreign file is where we would write
 └── SidecarError            1   the system refused to write a sidecar
@@ -51,6 +52,14 @@ class DiskFullError(TransientError):
 
 class ClaimLostError(StorageError):
     """The worker's claim was taken back. Nothing was changed."""
+
+
+class CommandFailedError(SmolwatchError):
+    """The daemon answered a command with an error. `exit_code`: that of the error in the daemon."""
+
+    def __init__(self, message: str, *, advice: str = "", exit_code: int = 1) -> None:
+        super().__init__(message, advice=advice)
+        self.exit_code = exit_code
 
 
 class BackupError(SmolwatchError):

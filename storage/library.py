@@ -21,6 +21,7 @@ from storage.jobs.listing import Listed, listing
 from storage.jobs.live_photos import SetAside
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, Job, JobEvent, MediaKind, Refusal
+from storage.status.board import StatusReader
 
 RECENT = 100
 #: Keys in one query: far below the limit of any database, and already many times faster than single queries.
@@ -34,6 +35,7 @@ class Library:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.status = StatusReader(database)
 
     def counts(self, *, finished_since: datetime | None = None) -> dict[JobState, int]:
         """The number of jobs in every state. `finished_since`: only those that finished from then on."""
@@ -226,11 +228,6 @@ class Library:
         """Every refused path."""
         with self._database.read() as connection:
             return refused_paths.all_paths(connection)
-
-    def state(self, key: str) -> dict[str, Any] | None:
-        """What the daemon last reported under this key."""
-        with self._database.read() as connection:
-            return rows.read_state(connection, key)
 
     def speed(self) -> dict[str, Any]:
         """Medians over the last hundred descriptions: {"seconds": {"image": 1.2, ...}, "tokens_per_second": 87.0}.

@@ -1,7 +1,7 @@
 """The states of a job and the transitions between them. Pure.
 
 queued → running → publishing → done
-running → queued (released, retried, reaped)      queued | running → failed | skipped | gone
+running → queued (released, retried, reaped)      running → failed | skipped | gone; queued → skipped | gone
 publishing → publishing (written again)           failed → queued on request, or when the cause is gone
 done → publishing when the file was moved or its sidecars are missing; gone → queued when the file was moved
 (nothing) → done when a description is imported from its sidecar
@@ -31,6 +31,7 @@ TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
     {
         (JobState.QUEUED, JobState.RUNNING),
         (JobState.QUEUED, JobState.GONE),
+        (JobState.QUEUED, JobState.SKIPPED),
         (JobState.RUNNING, JobState.QUEUED),
         (JobState.RUNNING, JobState.PUBLISHING),
         (JobState.RUNNING, JobState.FAILED),
@@ -43,6 +44,10 @@ TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
         (JobState.GONE, JobState.QUEUED),
     }
 )
+
+
+#: The reason code of a job that was skipped on request.
+CANCELLED = "cancelled"
 
 
 class Cause(StrEnum):

@@ -144,9 +144,9 @@ def new_outcomes(samples: list[Sample], known: dict[str, Outcome], settings: Set
 
 def check_engine(library: Library, pid: int) -> None:
     """Ignores the engine's state of an earlier daemon."""
-    daemon, engine = library.state("daemon") or {}, library.state("engine") or {}
-    if daemon.get("pid") == pid and engine.get("state") == "unavailable":
-        raise ModelUnavailableError(str(engine["reason"]), advice=str(engine.get("advice", "")))
+    daemon, engine = library.status.daemon(), library.status.engine()
+    if daemon.pid == pid and engine.run == daemon.run and engine.state == "unavailable":
+        raise ModelUnavailableError(engine.reason or "", advice=engine.advice or "")
 
 
 def outcome_of(path: bytes, library: Library) -> Outcome | None:

@@ -14,6 +14,7 @@ import click
 from cli.lookup import open_library
 from cli.progress import ProgressReader
 from cli.render import say
+from cli.times import both, utc_now
 from config.errors import SmolwatchError
 from config.load import load_settings, prepare_home, resolve_home
 from config.logs import set_up_logs
@@ -90,6 +91,7 @@ def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
 
     if holder(settings.lock_file) is None:  # else no daemon can be started, and no weights are needed for it
         offer_weights(settings, ask=launcher == "terminal", accept=yes, once=once)
+    warn_if_paused(settings)
     began = SystemClock().now()
     with progress_of(settings, launcher) as reader:
         set_up_logs(settings, role="daemon", console=sys.stderr.isatty())
@@ -103,6 +105,14 @@ def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
         if once:
             say(counts_line(library, began))
     return code
+
+
+def warn_if_paused(settings: Settings) -> None:
+    """One line on stderr."""
+    with suppress(SmolwatchError), open_library(settings) as library:
+        if (since := library.status.paused_since()) is not None:
+            paused = f"Work is paused since {both(since, utc_now())}: files are queued, but not described."
+            click.echo(f"{paused} To continue: smolwatch resume", err=True)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import click
 from cli.lookup import inbox_root, open_library
 from cli.options import json_option
 from cli.render import job_json, safe_path, say_facts, say_json
-from cli.times import ago, local_time, rate_per_minute, speed_text, utc_now
+from cli.times import ago, both, local_time, rate_per_minute, speed_text, utc_now
 from config.errors import DaemonNotRunningError, NotFoundError
 from config.load import load_settings
 from config.safe_text import safe_text
@@ -24,7 +24,7 @@ from daemon.intake.inbox_path import inbox_error
 from daemon.lock import holder, noted
 from daemon.service.start_failure import read_failure
 from storage.errors import TransientError
-from storage.json_values import omit_missing
+from storage.json_values import iso_utc, omit_missing
 from storage.library import Library
 from storage.lifecycle import JobState
 
@@ -96,14 +96,14 @@ def look(settings: Settings) -> dict[str, Any]:
 
 def add_running(report: dict[str, Any], library: Library, settings: Settings) -> None:
     """What holds only while a daemon is running; of a dead one it is out of date."""
-    stored = library.state("daemon") or {}
+    stored = library.status.daemon().facts()
     trouble = noted(settings.lock_file)
     report["inbox"] = stored.get("inbox", report["inbox"])  # `run --inbox` watches another than the settings'
     report["daemon"] = stored | report["daemon"] | omit_missing(trouble=trouble or None)
     report["current"] = [job_json(job) for job in library.jobs(state=JobState.RUNNING, limit=MOST_CURRENT)]
     live = sum(library.live_counts().values())
     if live:
-        report["power"] = library.state("power") or {}  # out of date while there is no work
+        report["power"] = library.status.power().facts()  # out of date while there is no work
         now = utc_now()
         per_minute = rate_per_minute(library.finish_times(now - WINDOW), now)
         report["speed"] = omit_missing(
@@ -115,9 +115,12 @@ def add_running(report: dict[str, Any], library: Library, settings: Settings) ->
 def add_known(report: dict[str, Any], library: Library) -> None:
     """What the database holds, with or without a daemon."""
     counts = library.counts()
-    report["engine"] = library.state("engine") or {}
-    report["intake"] = library.state("intake") or {}
-    report["sidecars"]["orphans"] = report["intake"].get("orphans", 0)
+    report["engine"] = library.status.engine().facts()
+    if (intake := library.status.intake()) is not None:
+        report["intake"] = intake.facts()
+        report["sidecars"]["orphans"] = intake.orphans
+    if (since := library.status.paused_since()) is not None:
+        report["paused_since"] = iso_utc(since)
     report["jobs"] |= {str(state): count for state, count in counts.items()}
     report["files"] = files_json(library.file_counts(counts))
     report["not_taken"] = not_taken_json(library.refusal_counts())
@@ -134,6 +137,8 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     if error := report.get("database_error"):  # the rest is not known
         yield "trouble", safe_text(error)
         return
+    if since := report.get("paused_since"):
+        yield "paused", f"since {both(datetime.fromisoformat(since), now)}. To continue: smolwatch resume"
     if trouble := daemon.get("trouble"):
         yield "trouble", safe_text(trouble)
     yield "model", engine_line(report["engine"], daemon["running"])

@@ -28,6 +28,7 @@ from daemon.intake.refusal_texts import sentence_of
 from storage.json_values import from_mtime_ns, iso_utc, name_fields, omit_missing
 from storage.library import Library
 from storage.records import Job, JobEvent
+from storage.status.values import EngineStatus
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,11 @@ def find(
 def known_from(name: bytes, path: bytes, library: Library | None, settings: Settings) -> Known:
     """`name`: what the rules of the inbox apply to. `library`: None before the first start."""
     root = os.fsencode(inbox_root(settings))
-    look, job, refusal, engine = look_at(path), None, None, None
+    look, job, refusal, engine, is_paused = look_at(path), None, None, EngineStatus(), False
     events: tuple[JobEvent, ...] = ()
     if library:
-        job, refusal, engine = library.job_at(path), library.refusal(path), library.state("engine")
+        job, refusal = library.job_at(path), library.refusal(path)
+        engine, is_paused = library.status.engine(), library.status.paused_since() is not None
         events = tuple(library.events(job.id)) if job else ()
     is_folder = look is not None and stat.S_ISDIR(look.st_mode)
     rejection = filters_of(settings, root).reject_path(root, name, is_folder=is_folder)
@@ -99,7 +101,8 @@ def known_from(name: bytes, path: bytes, library: Library | None, settings: Sett
         refusal=refusal,
         job=job,
         events=events,
-        engine_advice=str((engine or {}).get("advice", "")),
+        engine_advice=engine.advice or "",
+        is_paused=is_paused,
     )
 
 

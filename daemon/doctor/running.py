@@ -84,7 +84,7 @@ def holder_or_reason(settings: Settings) -> tuple[int | None, str]:
 def version_of_daemon(settings: Settings) -> str:
     """The version that the running daemon has stored; empty if it cannot be read."""
     with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
-        return str((Library(database).state("daemon") or {}).get("smolwatch", ""))
+        return Library(database).status.daemon().smolwatch or ""
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -107,7 +107,7 @@ class Admitter:
         self.set_aside = SetAsideFiles(library)
 
     def admit_all(
-        self, settled: Mapping[bytes, Fingerprint], compare: Collection[bytes] = (), held: Container[bytes] = ()
+        self, settled: Mapping[bytes, Fingerprint], compare: Container[bytes] = (), held: Container[bytes] = ()
     ) -> dict[bytes, AdmitResult]:
         """The outcomes for up to some hundreds of files, in one query and one transaction.
 

@@ -10,12 +10,11 @@ from loguru import logger
 
 from daemon.intake.inbox_mount import root_id
 from storage.jobs.store import JobStore
+from storage.status.board import StatusBoard
+from storage.status.values import InboxDisk
 
-#: Key of the stored inbox folder: {"device": 16777231, "inode": 12}.
-KEY = "inbox disk"
 
-
-def update_device_numbers(store: JobStore, root: bytes) -> None:
+def update_device_numbers(store: JobStore, board: StatusBoard, root: bytes) -> None:
     """Update the stored numbers before they are used. Raises StorageError.
 
     Numbers of other disks become unknown, until a file on them is seen.
@@ -24,9 +23,9 @@ def update_device_numbers(store: JobStore, root: bytes) -> None:
         device, inode = root_id(root)
     except OSError:  # it is missing: the stored numbers hold until it is back
         return
-    before = store.state(KEY)
-    if before is not None and before["inode"] == inode and before["device"] != device:
-        count = store.presence.renumber_device(before["device"], device)
+    before = board.inbox_disk() or InboxDisk()
+    if before.inode == inode and before.device is not None and before.device != device:
+        count = store.presence.renumber_device(before.device, device)
         logger.info("The system has renumbered the disks; updated {} jobs", count)
-    if before != (noted := {"device": device, "inode": inode}):
-        store.set_state(KEY, noted)
+    if (before.device, before.inode) != (device, inode):
+        board.post(InboxDisk(device=device, inode=inode))

@@ -12,10 +12,10 @@ from daemon.intake.admitter import AdmitResult, Admitter
 from daemon.intake.failures import IntakeFailures
 from daemon.intake.filters import OURS, Filters, Rejection, is_below, reject_mode
 from daemon.intake.held_names import HeldNames
-from daemon.intake.intake_status import IntakeStatus, StatusReporter
+from daemon.intake.intake_status import CurrentStatus, StatusReporter
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.refusal_texts import is_kept
-from daemon.intake.rescan import Rescan, RescanQueue
+from daemon.intake.rescan import AnswerRescan, Rescan, Rescans
 from daemon.intake.settling import NOT_DOWNLOADED, FileState, Settling, quiet_seconds
 from daemon.intake.sweep import Found, Scan, sweep, unlistable_folder, unreadable_entry
 from daemon.intake.sweep_schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_SECONDS, SweepSchedule
@@ -25,12 +25,14 @@ from daemon.intake.watch.watcher import Watcher
 from daemon.retry_policy import is_young
 from storage.errors import StorageError
 from storage.records import Fingerprint
+from storage.status.values import IntakeStatus
 
 
 class Intake:
     """`run` is the thread's body; it ends when the wakeup is stopped. Any thread may call `recheck` and `rescan`.
 
-    `report` stores the status; `on_storage_error` gets the database's errors; `on_queued` is called after an admission.
+    `report` stores the status; `on_storage_error` gets the database's errors; `on_queued` is called after an admission;
+    `answer_rescan` gets the answer of each rescan.
     """
 
     def __init__(  # noqa: PLR0913 - built once, in daemon.app and in tests, by keyword
@@ -43,31 +45,28 @@ class Intake:
         clock: Clock,
         *,
         wakeup: Wakeup,
-        report: Callable[[dict[str, object]], None],
+        report: Callable[[IntakeStatus], None],
         on_storage_error: Callable[[StorageError], None],
         on_queued: Callable[[], None] = lambda: None,
+        answer_rescan: AnswerRescan = lambda command_id, answer: None,
         watcher: Callable[[bytes, WatchEvents], Watcher] | None = None,
         scan: Scan = os.scandir,
         lstat: Callable[[bytes], os.stat_result] = os.lstat,
     ) -> None:
-        self._settings, self._root = settings, root
+        self._settings, self._root, self._filters = settings, root, filters
         self._admitter, self._reconciler = admitter, reconciler
         self._clock, self._wakeup, self._on_queued = clock, wakeup, on_queued
         self._status_reporter = StatusReporter(report)
         self._failures = IntakeFailures(root, on_storage_error)
-        self._filters = filters
         self._events, self._recheck = WatchEvents(wakeup.wake), WatchEvents(wakeup.wake)
         self._watcher = watcher(root, self._events) if watcher else Watcher(root, self._events, settings.observer)
         self._scan, self._lstat = scan, lstat
-        self._schedule = SweepSchedule(settings.sweep_seconds)
-        self._settling = Settling(settings.settle_seconds)
+        self._schedule, self._settling = SweepSchedule(settings.sweep_seconds), Settling(settings.settle_seconds)
         self._judged: dict[bytes, FileState] = {}
         self._rejected: set[bytes] = set()
-        self._held_names = HeldNames(root, filters)
-        self._rescans = RescanQueue()
-        self._observe_due = 0.0
-        self._idle = False
-        self.status = IntakeStatus()
+        self._held_names, self._rescans = HeldNames(root, filters), Rescans(answer_rescan)
+        self._observe_due, self._idle = 0.0, False
+        self.status = CurrentStatus()
 
     @property
     def is_idle(self) -> bool:
@@ -79,7 +78,7 @@ class Intake:
         self._recheck.add(path)
 
     def rescan(self, request: Rescan) -> None:
-        """List the inbox now and judge every path again. The result is in the status."""
+        """List the inbox now and judge every path again."""
         self._rescans.put(request)
         self._wakeup.wake()
 
@@ -120,6 +119,7 @@ class Intake:
             self._judged.pop(path, None)
             self._visit(path)
         self._admitter.refusals.write()
+        self._rescans.answer_finished()
         self._idle = self.status.last_sweep is not None and not self._settling.unsettled
 
     def _try_tick(self) -> float:
@@ -129,14 +129,15 @@ class Intake:
             self.tick()
         except Exception as error:  # noqa: BLE001 - the thread must not die unnoticed; each path leaves its state consistent
             self.status.problem = self._failures.round_failed(error, now)
+            self._rescans.refuse(self.status.problem)
         else:
             self.status.problem = ""
             self._failures.round_succeeded(now)
         self._report_status()
         if self.status.problem:
             return PAUSE_SECONDS
-        is_busy = self._settling.unsettled > 0
-        return self._schedule.pause(now, is_busy=is_busy, is_behind=self._status_reporter.is_behind)
+        is_busy, is_behind = self._settling.unsettled > 0, self._status_reporter.is_behind
+        return self._schedule.pause(now, is_busy=is_busy, is_behind=is_behind)
 
     def _keep_watching(self) -> None:
         """Start the watch before the sweep, so that no change between the two is lost."""
@@ -167,8 +168,8 @@ class Intake:
         self.status.seen = len(present)
         self.status.last_sweep = self._clock.now()
         self._admitter.set_aside.listed(present)
-        restored = self._reconciler.swept(present, own, is_asked=self._rescans.current.is_new)
-        self._rescans.current.listed(present, present & set(self._settling.paths()), restored)
+        restored = self._reconciler.swept(present, own, is_asked=self._rescans.awaits_listing)
+        self._rescans.listed(present, present & set(self._settling.paths()), restored)
 
     def _list(self, folder: bytes, own: set[bytes]) -> Iterator[bytes]:
         """Observe everything below a folder. Yields the files that may be admitted; adds our own files to `own`."""
@@ -227,7 +228,7 @@ class Intake:
         waiting = self._settling.observe(path, stat_result, self._clock.monotonic(), young=young)
         if waiting is None:
             return
-        self._rescans.current.skip(path)
+        self._rescans.skip(path)
         if waiting is NOT_DOWNLOADED and self._admitter.knows(path, Fingerprint.of(stat_result)):  # evicted since
             self._mark_judged(path, stat_result)
         else:
@@ -252,7 +253,7 @@ class Intake:
             return None
 
     def _forget(self, path: bytes) -> None:
-        self._rescans.current.skip(path)
+        self._rescans.skip(path)
         self._settling.forget(path)
         self._judged.pop(path, None)
         self._admitter.refusals.forget(path)
@@ -260,7 +261,7 @@ class Intake:
 
     def _reject(self, path: bytes, rejection: Rejection) -> None:
         """Rejections by name are not stored: `smolwatch why` applies the rules itself."""
-        self._rescans.current.skip(path)
+        self._rescans.skip(path)
         self._settling.forget(path)
         if is_kept(rejection.code):
             self._rejected.add(path)
@@ -280,8 +281,8 @@ class Intake:
             self._observe(path, stat_result)
         still = [path for path in stats if self._settling.is_due(path, self._clock.monotonic())]
         settled = {path: Fingerprint.of(stats[path]) for path in still}
-        for path, outcome in self._admitter.admit_all(settled, self._rescans.current.left, self._held_names).items():
-            self._rescans.current.tick_off(path, outcome)
+        for path, outcome in self._admitter.admit_all(settled, self._rescans.left, self._held_names).items():
+            self._rescans.tick_off(path, outcome)
             self._settling.forget(path)
             # The head of a young file may be written later, without a new modification time.
             unsure = outcome is AdmitResult.REFUSED and is_young(stats[path], self._clock.now())
@@ -295,5 +296,5 @@ class Intake:
         self.status.observer, self.status.advice = self._watcher.kind, self._watcher.advice
         self.status.settling = self._settling.unsettled
         self.status.orphans = self._reconciler.orphans
-        self.status.rescan = self._rescans.current.record()
-        self._status_reporter.report_if_due(self.status.record(), self._clock.monotonic())
+        self.status.rescan = self._rescans.record()
+        self._status_reporter.report_if_due(self.status.to_status(), self._clock.monotonic())

@@ -1,43 +1,30 @@
-"""A rescan on request: the inbox is listed at once, and with `compare` its described files are read.
+"""Rescans on request: the inbox is listed at once, and with `compare` its described files are read.
 
-The command line writes a request into the database, the daemon's main loop reads it there, and the result is part of
-the intake's status. All requests share one row: a later one replaces an earlier one, and answers its caller too.
+Each request has its own answer. Requests that arrive together are served by one listing, and a file that several of
+them compare is read once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Set
+from contextlib import suppress
+from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any
 
 from daemon.intake.admitter import AdmitResult
+from storage.commands.requests import Answer
+from storage.errors import StorageError
 
-#: Key of the request in the database.
-REQUEST_KEY = "rescan"
-
-
-@dataclass(frozen=True)
-class RescanRequest:
-    """`daemon_pid`: the daemon that should answer; its successor does not."""
-
-    id: str
-    compare: bool
-    daemon_pid: int | None = None
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> RescanRequest:
-        return cls(str(record.get("id", "")), bool(record.get("compare")), record.get("daemon_pid"))
-
-    def record(self) -> dict[str, object]:
-        return asdict(self)
+#: Stores the answer to the command of this id; may raise StorageError.
+AnswerRescan = Callable[[int, Answer], object]
+LISTED_LATER = "The daemon lists it as soon as it can."
 
 
 @dataclass
 class Rescan:
-    """A request and its progress. `left`: the paths still to be read. Without an id there was no request."""
+    """A request and its progress. `left`: the paths still to be read. `seen`: None before the inbox was listed."""
 
-    id: str = ""
+    id: int
     compare: bool = False
     left: set[bytes] = field(default_factory=set)
     seen: int | None = None
@@ -46,28 +33,22 @@ class Rescan:
     restored: int = 0
 
     @property
-    def is_new(self) -> bool:
-        """There is a request, and the inbox was not listed since."""
-        return bool(self.id) and self.seen is None
+    def is_listed(self) -> bool:
+        return self.seen is not None
 
-    def replace(self, earlier: Rescan) -> None:
-        """Take over the comparison that an earlier request has not finished: its caller waits for this one now."""
-        if earlier.is_new:
-            self.compare = self.compare or earlier.compare
-        elif earlier.left and not self.compare:
-            self.compare, self.left = True, earlier.left
-            self.compared, self.changed = earlier.compared, earlier.changed
+    @property
+    def is_finished(self) -> bool:
+        return self.is_listed and not self.left
 
     def listed(self, present: Set[bytes], unread: Set[bytes], restored: int = 0) -> None:
         """Only the first listing after the request counts.
 
         `unread`: those of `present` that are going to be read. `restored`: files whose sidecars were missing.
         """
-        if self.is_new:
+        if not self.is_listed:
             self.seen = len(present)
             self.restored = restored
-            if self.compare:
-                self.left = self.left & unread if self.left else set(unread)
+            self.left = set(unread) if self.compare else set()
 
     def tick_off(self, path: bytes, outcome: AdmitResult) -> None:
         if path in self.left and outcome is not AdmitResult.AGAIN:
@@ -80,11 +61,11 @@ class Rescan:
         self.left.discard(path)
 
     def record(self) -> dict[str, object]:
-        """Empty before the inbox was listed."""
+        """For status and the answer. Empty before the inbox was listed."""
         if self.seen is None:
             return {}
         return {
-            "id": self.id,
+            "id": str(self.id),
             "compare": self.compare,
             "seen": self.seen,
             "left": len(self.left),
@@ -94,21 +75,63 @@ class Rescan:
         }
 
 
-class RescanQueue:
-    """The current request, and those that came since. Any thread may call `put`."""
+class Rescans:
+    """The requests that are not answered yet. Any thread may call `put`; all else is for the intake's."""
 
-    def __init__(self) -> None:
-        self._requests: SimpleQueue[Rescan] = SimpleQueue()
-        self.current = Rescan()
+    def __init__(self, answer: AnswerRescan) -> None:
+        self._answer = answer
+        self._new: SimpleQueue[Rescan] = SimpleQueue()
+        self._active: list[Rescan] = []
+        self._newest: Rescan | None = None
 
     def put(self, request: Rescan) -> None:
-        self._requests.put(request)
+        self._new.put(request)
 
     def take(self) -> bool:
-        """Make the newest request the current one; False if there is none."""
-        before = self.current
-        while not self._requests.empty():
-            request = self._requests.get_nowait()
-            request.replace(self.current)
-            self.current = request
-        return self.current is not before
+        """Begin the requests that came since; False if none did."""
+        before = len(self._active)
+        while not self._new.empty():
+            self._active.append(self._new.get_nowait())
+            self._newest = self._active[-1]
+        return len(self._active) > before
+
+    @property
+    def awaits_listing(self) -> bool:
+        """There is a request, and the inbox was not listed since."""
+        return any(not rescan.is_listed for rescan in self._active)
+
+    @property
+    def left(self) -> Set[bytes]:
+        """The paths that are still to be read for any of them."""
+        unread = [rescan.left for rescan in self._active if rescan.left]
+        return unread[0] if len(unread) == 1 else set[bytes]().union(*unread)  # usually one: nothing is copied
+
+    def listed(self, present: Set[bytes], unread: Set[bytes], restored: int = 0) -> None:
+        for rescan in self._active:
+            rescan.listed(present, unread, restored)
+
+    def tick_off(self, path: bytes, outcome: AdmitResult) -> None:
+        for rescan in self._active:
+            rescan.tick_off(path, outcome)
+
+    def skip(self, path: bytes) -> None:
+        for rescan in self._active:
+            rescan.skip(path)
+
+    def answer_finished(self) -> None:
+        """May raise StorageError; then the next call answers the others."""
+        for rescan in [rescan for rescan in self._active if rescan.is_finished]:
+            self._answer(rescan.id, Answer(result=rescan.record()))
+            self._active.remove(rescan)
+
+    def refuse(self, problem: str) -> None:
+        """Answer all with an error: the inbox cannot be listed."""
+        refusal = Answer(error=f"The inbox cannot be listed now: {problem}", advice=LISTED_LATER)
+        for rescan in list(self._active):
+            with suppress(StorageError):  # the next round tries again
+                self._answer(rescan.id, refusal)
+                self._active.remove(rescan)
+
+    def record(self) -> dict[str, object]:
+        """The newest request, for status; empty before its listing, or without one."""
+        return {} if self._newest is None else self._newest.record()

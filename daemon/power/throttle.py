@@ -10,6 +10,7 @@ from daemon.clock import Clock
 from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.sleep_inhibitor import SleepInhibitor
 from daemon.power.throttle_policy import Pace, ThrottlePolicy, policy_for
+from storage.status.values import PowerStatus
 
 READ_SECONDS = 15.0
 #: The longest rest after a step, so that a stop and a heartbeat are not delayed.
@@ -26,7 +27,7 @@ class Throttle:
         read_power: Callable[[], PowerState],
         sleep_inhibitor: SleepInhibitor,
         clock: Clock,
-        report: Callable[[dict[str, object]], None],
+        report: Callable[[PowerStatus], None],
         *,
         is_polite: bool = True,
     ) -> None:
@@ -36,7 +37,7 @@ class Throttle:
         self._report = report
         self._is_polite = is_polite
         self._due = 0.0
-        self._reported: dict[str, object] | None = None
+        self._reported: PowerStatus | None = None
         self.state = PowerState()
         self.policy = FULL
 
@@ -58,13 +59,14 @@ class Throttle:
         return min(worked, MAX_REST_SECONDS) if self.policy.pace is Pace.SLOW else 0.0
 
     def _report_change(self) -> None:
-        state: dict[str, object] = {"pace": str(self.policy.pace)}
-        if self.policy.reason:
-            state["reason"] = self.policy.reason
-        if self.state.source is not None:
-            state["source"] = str(self.state.source)
-        if state != self._reported:
-            self._reported = state
-            self._report(state)
+        source = self.state.source
+        status = PowerStatus(
+            pace=str(self.policy.pace),
+            reason=self.policy.reason or None,
+            source=None if source is None else str(source),
+        )
+        if status != self._reported:
+            self._reported = status
+            self._report(status)
             if self.policy.reason:
                 logger.info("{}", self.policy.reason)

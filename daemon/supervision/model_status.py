@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from config.errors import ModelUnavailableError
 from daemon.clock import Clock
+from storage.status.values import EngineStatus
 
 #: A model that was fetched is noticed within this time. One that was found is not checked again: the worker does that.
 CHECK_SECONDS = 3.0
@@ -15,13 +16,13 @@ class ModelStatus:
     """`find` raises ModelUnavailableError when the model is missing; `report` stores the state for status."""
 
     def __init__(
-        self, find: Callable[[], object], report: Callable[[dict[str, object]], None], clock: Clock, *, model: str
+        self, find: Callable[[], object], report: Callable[[EngineStatus], None], clock: Clock, *, model: str
     ) -> None:
         self._find = find
         self._report = report
         self._clock = clock
-        self._idle: dict[str, object] = {"state": "idle", "model": model}
-        self._reported: dict[str, object] | None = None
+        self._idle = EngineStatus(state="idle", model=model)
+        self._reported: EngineStatus | None = None
         self._due = 0.0
 
     def check(self) -> None:
@@ -39,9 +40,14 @@ class ModelStatus:
         """A worker starts, and reports the model's state itself."""
         self._reported = None
 
-    def _state(self) -> dict[str, object]:
+    def worker_died(self, reason: str) -> None:
+        """The model is loaded again by the next worker. May raise StorageError."""
+        self._report(EngineStatus(state="restarting", reason=reason))
+        self._reported = None
+
+    def _state(self) -> EngineStatus:
         try:
             self._find()
         except ModelUnavailableError as error:
-            return {"state": "unavailable", "reason": str(error), "advice": error.advice}
+            return EngineStatus(state="unavailable", reason=str(error), advice=error.advice)
         return self._idle

@@ -15,6 +15,7 @@ from loguru import logger
 from config.recipes import Recipe
 from config.settings import Settings
 from daemon.clock import Clock
+from daemon.daemon_run import DaemonRun
 from daemon.episode import Episode, State, log_lines
 from daemon.messages import MessageError, Order, PathReport, Stage, StageReport, decode_report, encode
 from daemon.signals import StopNote
@@ -35,9 +36,9 @@ IDLE_END = "The worker ended: it was idle."
 
 
 #: What a worker process runs: `begin_work`, or in tests a worker with faults.
-Work = Callable[[Mapping[str, Recipe], Settings, Connection, str], None]
+Work = Callable[[Mapping[str, Recipe], Settings, Connection, DaemonRun], None]
 #: The same with the daemon's recipes.
-WorkWithRecipes = Callable[[Settings, Connection, str], None]
+WorkWithRecipes = Callable[[Settings, Connection, DaemonRun], None]
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Supervisor:
         clock: Clock,
         note: StopNote,
         *,
-        launched_by: str,
+        daemon_run: DaemonRun,
         report_path: Callable[[bytes], None],
         work: WorkWithRecipes,
         model_status: ModelStatus,
@@ -82,7 +83,7 @@ class Supervisor:
         self._store = store
         self._clock = clock
         self._note = note
-        self._launched_by = launched_by
+        self._daemon_run = daemon_run
         self._report_path = report_path
         self._work = work
         self._model_status = model_status
@@ -177,7 +178,7 @@ class Supervisor:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=self._work, args=(self._settings, theirs, self._launched_by), name="smolwatch-worker"
+            target=self._work, args=(self._settings, theirs, self._daemon_run), name="smolwatch-worker"
         )
         process.start()
         theirs.close()  # so that the worker's death ends the pipe
@@ -252,7 +253,7 @@ class Supervisor:
         """Requeue its jobs at once, without waiting for their leases: this is the only worker."""
         self._store.abandon_all(reason)
         if reason is not IDLE_END:
-            self._store.set_state("engine", {"state": "restarting", "reason": reason})
+            self._model_status.worker_died(reason)
         self._end_reason = None
 
     def _kill_hung(self) -> None:
@@ -277,11 +278,11 @@ class Supervisor:
             self._worker.process.kill()
 
 
-def begin_work(recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, launched_by: str) -> None:
+def begin_work(recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, daemon_run: DaemonRun) -> None:
     """Runs in the worker process. Imported here: the daemon itself never loads what only the worker needs."""
     from daemon.worker import run_worker
 
-    run_worker(recipes, settings, pipe, launched_by)
+    run_worker(recipes, settings, pipe, daemon_run)
 
 
 def is_suspended(process: SpawnProcess) -> bool:

@@ -12,6 +12,7 @@ from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.errors import EngineError
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
+from storage.status.values import EngineStatus
 
 #: A model that was fetched, or a device that came back, is noticed within this time.
 RETRY_SECONDS = 3.0
@@ -25,13 +26,13 @@ LOGGED_FAILURES = 3
 class EngineHost:
     """`make` returns a new engine, not loaded yet; `report` stores the engine's state for `smolwatch status`."""
 
-    def __init__(self, make: Callable[[], Engine], clock: Clock, report: Callable[[dict[str, object]], None]) -> None:
+    def __init__(self, make: Callable[[], Engine], clock: Clock, report: Callable[[EngineStatus], None]) -> None:
         self._make = make
         self._clock = clock
         self._report = report
         self._engine: Engine | None = None
         self._info: EngineInfo | None = None
-        self._reported: dict[str, object] = {}
+        self._reported = EngineStatus()
         self._load_due = 0.0
         self._failures = 0
         self._idle_since: float | None = None
@@ -54,7 +55,7 @@ class EngineHost:
             return True
         if self._clock.monotonic() < self._load_due:
             return False
-        self._report_change({"state": "loading"})
+        self._report_change(EngineStatus(state="loading"))
         try:
             engine = self._make()
             info = engine.load()
@@ -102,7 +103,7 @@ class EngineHost:
         self._failures += 1
         log_lines(self._failing.on(failed(reason), self._clock.monotonic()))
         self._load_due = self._clock.monotonic() + self._pause()
-        self._report_change({"state": "restarting", "reason": reason})
+        self._report_change(EngineStatus(state="restarting", reason=reason))
 
     def close(self) -> None:
         engine, self._engine, self._info = self._engine, None, None
@@ -122,7 +123,7 @@ class EngineHost:
             raise EngineError(reason) from error
 
     def _cannot_open(self, reason: str, advice: str) -> bool:
-        self._report_change({"state": "unavailable", "reason": reason, "advice": advice})
+        self._report_change(EngineStatus(state="unavailable", reason=reason, advice=advice))
         self._load_due = self._clock.monotonic() + self._pause()
         return False
 
@@ -134,13 +135,15 @@ class EngineHost:
     def _pause(self) -> float:
         return min(MAX_PAUSE_SECONDS, 2.0**self._failures) if self._failures else RETRY_SECONDS
 
-    def _report_change(self, state: dict[str, object]) -> None:
+    def _report_change(self, status: EngineStatus) -> None:
         """ "loading" between two equal "unavailable" states is not reported, or status would flicker."""
-        if state == self._reported or (state["state"] == "loading" and self._reported.get("state") == "unavailable"):
+        if status == self._reported or (status.state == "loading" and self._reported.state == "unavailable"):
             return
-        self._reported = state
-        self._report(state)
-        values = (" ".join(value) if isinstance(value, list) else str(value) for value in state.values() if value)
+        self._reported = status
+        self._report(status)
+        values = (
+            " ".join(value) if isinstance(value, list) else str(value) for value in status.facts().values() if value
+        )
         # An engine that fails repeatedly would fill the log with the same line each minute.
         logger.log("DEBUG" if self._failures > LOGGED_FAILURES else "INFO", "Engine: {}", " ".join(values))
 
@@ -149,15 +152,15 @@ def failed(reason: str) -> State:
     return State("failed", reason, "The model works again")
 
 
-def ready(info: EngineInfo) -> dict[str, object]:
-    return {
-        "state": "ready",
-        "model": info.model_id,
-        "revision": info.revision,
-        "engine": info.engine,
-        "device": info.device,
-        "dtype": info.dtype,
-        "detail": info.detail,
-        "rows": info.rows,
-        "notes": list(info.notes),
-    }
+def ready(info: EngineInfo) -> EngineStatus:
+    return EngineStatus(
+        state="ready",
+        model=info.model_id,
+        revision=info.revision,
+        engine=info.engine,
+        device=info.device,
+        dtype=info.dtype,
+        detail=info.detail,
+        rows=info.rows,
+        notes=info.notes,
+    )

@@ -61,11 +61,18 @@ class Heartbeat:
     def hold(self, claim: Claim) -> None:
         with self._lock:
             self._claims[claim.job.id] = claim
+            self._lost.pop(claim.job.id, None)
 
     def drop(self, claim: Claim) -> None:
         with self._lock:
             self._claims.pop(claim.job.id, None)
             self._lost.pop(claim.job.id, None)
+
+    def take_lost(self) -> list[Claim]:
+        """The claims of held jobs that were found lost since the last call: the jobs were cancelled or taken back."""
+        with self._lock:
+            lost, self._lost = list(self._lost.values()), {}
+        return lost
 
     def release_all(self, note: str) -> None:
         """Requeue every held job, its attempt refunded. A thread that still works on one finds its claim lost."""

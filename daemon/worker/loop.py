@@ -29,6 +29,7 @@ from daemon.worker.in_flight_jobs import InFlightJob, InFlightJobs
 from daemon.worker.memory import PeakMemory
 from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.parts import WorkerParts
+from daemon.worker.pause_check import PauseCheck
 from daemon.worker.poison import PoisonDetector
 from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened, plan_for
 from daemon.worker.questions import filled_recipe, recipe_of
@@ -63,6 +64,7 @@ class Worker:
         self._heartbeat = parts.heartbeat
         self._stages = parts.stages
         self._throttle = parts.throttle
+        self._pause = PauseCheck(parts.store.pending, parts.clock)
         self._memory_growth = parts.memory_growth
         self._peak_memory = PeakMemory()
         self._clock = parts.clock
@@ -90,6 +92,10 @@ class Worker:
     def run_round(self) -> bool:
         """One round; False when there was nothing to do."""
         self._collect_refused()
+        for lost in self._heartbeat.take_lost():
+            self._prefetcher.cancel(lost.job.id)
+        if len(self._prefetcher) and self._pause.is_paused():
+            self._release_waiting("Put back in the queue: work is paused.")
         if self._undescribed or not self._held:  # else only the delivery thread works, and reports it itself
             self._stages.report(Stage.WORKING if self._undescribed else Stage.IDLE)
         if not (self._held or self._store.pending.has_file()):
@@ -142,6 +148,7 @@ class Worker:
             return False
         for claim in claims:
             failpoint("claimed")
+            self._prefetcher.cancel(claim.job.id)  # opened under an earlier claim, which was lost
             self._heartbeat.hold(claim)
         cached = self._answer_cache.cached_jobs(claims, self._engine_info())
         for claim in claims:

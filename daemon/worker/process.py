@@ -18,6 +18,7 @@ from config.logs import set_up_logs
 from config.recipes import Recipe
 from config.settings import Settings
 from daemon.clock import SystemClock
+from daemon.daemon_run import DaemonRun
 from daemon.delivery import Delivery, Write
 from daemon.inference.engine import Engine
 from daemon.inference.registry import make_engine
@@ -47,13 +48,15 @@ from storage.jobs.store import JobStore
 from storage.sidecars import presence, writer
 from storage.sidecars.conflict_copy import ChangedFrom
 from storage.sidecars.writer import KeptSidecar
+from storage.status.board import StatusBoard
+from storage.status.values import EngineStatus
 
 
 def run_worker(
     recipes: Mapping[str, Recipe],
     settings: Settings,
     pipe: Connection,
-    launched_by: str = "terminal",
+    daemon_run: DaemonRun,
     make: Callable[[Settings], Engine] = make_engine,
 ) -> None:
     """Work until the supervisor orders a stop, its end of the pipe closes, or the memory has grown too much.
@@ -75,16 +78,18 @@ def run_worker(
         stages.repeat()
         time.sleep(seconds)
 
-    def report_engine(state: dict[str, object]) -> None:
-        if state["state"] == "loading":
+    def report_engine(status: EngineStatus) -> None:
+        if status.state == "loading":
             stages.report(Stage.LOADING)
-        store.set_state("engine", state)
+        board.post(status)
 
     with (
         closing(open_database(settings.database_place, keep_free=work.keep_free_bytes)) as database,
         FilePrefetcher(Decoder(), clock) as prefetcher,
     ):
-        store = JobStore(database, clock.now, RetryingTransactions(sleep))
+        runner = RetryingTransactions(sleep)
+        store = JobStore(database, clock.now, runner)
+        board = StatusBoard(database, daemon_run.id, runner)
         delivery = Delivery(store, sidecar_writer(settings), clock, random.random)
         owner = f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         with (
@@ -109,14 +114,14 @@ def run_worker(
                     read_power,
                     SleepInhibitor(caffeinate),
                     clock,
-                    lambda state: store.set_state("power", state),
+                    board.post,
                     is_polite=work.power == "polite",
                 ),
                 memory_growth=MemoryGrowth(work.growth_bytes, resident_bytes),
                 clock=clock,
                 owner=owner,
                 report_path=lambda path: reports.send(PathReport(path)),
-                launched_by=launched_by,
+                launched_by=daemon_run.launched_by,
             )
             worker, control = Worker(parts), Control()
             obeying = (pipe, control, heartbeat, work.stop_seconds)

@@ -203,3 +203,22 @@ daemon_state = Table(
     Column("key", Text, primary_key=True),
     Column("value", JSON, nullable=False),
 )
+
+#: Commands to one run of the daemon. Only the `sender`, a secret, reads the answer: a result or an error.
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("taken_at", UtcTime),
+    Column("answered_at", UtcTime),
+    Column("result", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    CheckConstraint(
+        "(answered_at IS NOT NULL) = (result IS NOT NULL OR error IS NOT NULL)", name="answered_has_an_answer"
+    ),
+)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, exists, or_, select, tuple_, update
 
 from storage.db import rows
+from storage.db.pause_state import IS_PAUSED
 from storage.db.tables import jobs
 from storage.jobs.transitions import MAX_WAIT, in_seconds, record_events
 from storage.lifecycle import JobState
@@ -58,7 +59,9 @@ def runnable_together(due: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def due_query() -> Select[Any]:
-    """The queued jobs to claim next. A path with a claimed job of the same recipe waits for that one to end.
+    """The queued jobs to claim next; none while work is paused.
+
+    A path with a claimed job of the same recipe waits for that one to end.
 
     So does content that is being described for another path by the same recipe, as the description is valid for both;
     if that job fails, the content is tried again. A `fresh` job does not wait.
@@ -75,6 +78,7 @@ def due_query() -> Select[Any]:
         select(jobs.c.id, jobs.c.media_id, jobs.c.recipe_name, jobs.c.attempts, jobs.c.fresh)
         .where(
             jobs.c.state == JobState.QUEUED,
+            ~IS_PAUSED,
             jobs.c.attempts < jobs.c.max_attempts,
             or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now, jobs.c.not_before > latest),
             ~busy,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from storage.db import rows
 from storage.db.tables import decisions, jobs, media, paths
 from storage.jobs.file_presence import CHUNK_SIZE, chunks
-from storage.lifecycle import JobState
+from storage.lifecycle import CANCELLED, JobState
 from storage.records import Job
 
-#: A file whose job is in one of these states is described, or will be.
+#: The states of jobs that are described or will be.
 DESCRIBED_OR_WAITING = (*rows.LIVE, JobState.DONE)
 #: Files with one ContentIdentifier, on average: a Live Photo and its copies.
 MAX_HALVES = 10
@@ -26,6 +26,11 @@ class SetAside:
     path: bytes
     partner: bytes
     is_active: bool
+
+
+def represents_its_photo() -> ColumnElement[bool]:
+    """Whether a job is the one of its Live Photo. A person who cancels it does not get the other half instead."""
+    return or_(jobs.c.state.in_(DESCRIBED_OR_WAITING), jobs.c.reason_code == CANCELLED)
 
 
 def halves(connection: Connection, live_ids: Collection[str]) -> dict[str, list[Job]]:
@@ -41,7 +46,7 @@ def halves(connection: Connection, live_ids: Collection[str]) -> dict[str, list[
             rows.jobs_query()
             .add_columns(media.c.live_id)
             .where(media.c.live_id.in_(chunk))
-            .where(jobs.c.state.in_(DESCRIBED_OR_WAITING), jobs.c.id == last)
+            .where(represents_its_photo(), jobs.c.id == last)
             .order_by(paths.c.path)
             .limit(CHUNK_SIZE * MAX_HALVES)
         )
@@ -53,15 +58,15 @@ def halves(connection: Connection, live_ids: Collection[str]) -> dict[str, list[
 def set_aside(connection: Connection, partners: Collection[bytes] | None) -> list[SetAside]:
     """The paths whose partner is described instead: one of `partners`, or any."""
     partner = paths.alias()
-    state = (
-        select(jobs.c.state)
+    is_active = (
+        select(represents_its_photo())
         .join(partner, partner.c.id == jobs.c.path_id)
         .where(partner.c.path == decisions.c.partner)
         .order_by(jobs.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
-    query = select(paths.c.path, decisions.c.partner, state.label("state")).join(
+    query = select(paths.c.path, decisions.c.partner, is_active.label("is_active")).join(
         paths, paths.c.id == decisions.c.path_id
     )
     if partners is None:
@@ -69,7 +74,7 @@ def set_aside(connection: Connection, partners: Collection[bytes] | None) -> lis
     else:
         conditions = [decisions.c.partner.in_(chunk) for chunk in chunks(partners)]
     return [
-        SetAside(path=row.path, partner=row.partner, is_active=row.state in DESCRIBED_OR_WAITING)
+        SetAside(path=row.path, partner=row.partner, is_active=bool(row.is_active))
         for condition in conditions
         for row in connection.execute(query.where(condition))
     ]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, exists, or_, select
 
 from storage.db import rows
 from storage.db.database import Database
+from storage.db.pause_state import paused_since
 from storage.db.tables import jobs
 from storage.errors import TransientError
 from storage.jobs.dispatch import DUE
@@ -36,6 +37,17 @@ class PendingWork:
                 return is_live(connection) and has_due(connection, self._clock_now())
         except TransientError:
             return True
+
+    def is_paused(self) -> bool:
+        """Whether work is paused on request, so that no job can be claimed. Raises StorageError.
+
+        False while the database cannot be read.
+        """
+        try:
+            with self._database.read() as connection:
+                return paused_since(connection) is not None
+        except TransientError:
+            return False
 
     def has_any(self) -> bool:
         """Whether a job can be claimed, sidecars are due, or a job is being worked on. Raises StorageError."""

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from config.failpoints import failpoint
-from storage.db import description_rows, rows
+from storage.db import description_rows
 from storage.db.database import Database
 from storage.description import Description
-from storage.jobs import admission, dispatch, outcomes, publication, recovery, refused_paths, relocation
+from storage.jobs import admission, cancellation, dispatch, outcomes, publication, recovery, refused_paths, relocation
 from storage.jobs.file_presence import FilePresence, changed_from
 from storage.jobs.outcomes import Why, check_held
 from storage.jobs.pending_work import PendingWork
@@ -95,6 +94,10 @@ class JobStore:
         A live job is returned unchanged. Raises NotFoundError: no such job, or its file is gone.
         """
         return self._transactions.write(lambda connection, now: admission.requeue(connection, now, job_id))
+
+    def cancel(self, job_ids: Sequence[int]) -> list[int]:
+        """Skip these jobs on request. Returns those that were queued or running; the others do not change."""
+        return self._transactions.write(lambda connection, now: cancellation.cancel(connection, now, job_ids))
 
     def requeue_failed(self) -> int:
         """Every failed job starts over. Returns how many."""
@@ -245,14 +248,6 @@ class JobStore:
         Contents from before the name was last free are left out: they belonged to another file.
         """
         return self._transactions.read(lambda connection: changed_from(connection, job_id))
-
-    def state(self, key: str) -> dict[str, Any] | None:
-        """What the daemon last reported under this key."""
-        return self._transactions.read(lambda connection: rows.read_state(connection, key))
-
-    def set_state(self, key: str, value: dict[str, Any]) -> None:
-        """`value` holds plain JSON values."""
-        self._transactions.write(lambda connection, _: rows.write_state(connection, key, value))
 
     def _end(self, claim: Claim, state: JobState, why: Why) -> None:
         self._transactions.write(lambda connection, now: outcomes.end(connection, now, claim, state, why))

@@ -839,7 +839,7 @@ class TestJobStore:
         assert (claim.job.id, description) == (job_id, library.description(job_id))
         assert store.presence.republish([job_id], "Again.") == 0
 
-    # Counting and daemon state
+    # Counting
 
     def test_jobs_are_counted_by_state(self, store: JobStore, library: Library) -> None:
         assert unfinished(library) == 0
@@ -849,12 +849,6 @@ class TestJobStore:
         claimed(store)
         store.publish(claimed(store), description_of(new_file(b"b", content=b"b")))
         assert unfinished(library) == 3
-
-    def test_the_daemon_reports_its_state(self, store: JobStore, library: Library) -> None:
-        assert store.state("engine") is None
-        store.set_state("engine", {"ready": False, "reason": "No model."})
-        store.set_state("engine", {"ready": True})
-        assert store.state("engine") == library.state("engine") == {"ready": True}
 
 
 def unfinished(library: Library) -> int:

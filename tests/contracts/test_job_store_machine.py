@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from storage.commands.command_inbox import CommandInbox
+from storage.commands.requests import CommandKind
 from storage.description import Description
 from storage.errors import ClaimLostError
 from storage.jobs.transitions import MAX_WAIT
@@ -62,6 +64,9 @@ EVENTS = (
     "a person retries",
     "a person retries all",
     "the settings name another recipe",
+    "a person cancels",
+    "a person pauses",
+    *["a person resumes"] * 2,
 )
 CLAIMED = {JobState.RUNNING, JobState.PUBLISHING}
 DESCRIBED = {JobState.PUBLISHING, JobState.DONE}
@@ -79,6 +84,7 @@ class Jobs(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.made = self.resources.enter_context(type(self).make_store(Path(folder), self.clock))
         self.store, self.library = self.made.store, self.made.library
+        self.commands = CommandInbox(self.made.database, self.clock.now)
         self.leases: dict[int, datetime] = {}  # by job, when its lease expires without a heartbeat
         self.files: dict[bytes, NewFile] = {}  # the present, admitted file of each path
         self.claims: list[Claim] = []  # every claim ever made, also of dead workers
@@ -122,6 +128,9 @@ class Jobs(RuleBasedStateMachine):
             "a person retries": lambda: self.person_retries(which),
             "a person retries all": self.store.requeue_failed,
             "the settings name another recipe": lambda: self.store.follow_settings(spec),
+            "a person cancels": lambda: self.person_cancels(which),
+            "a person pauses": lambda: self.commands.change_jobs(CommandKind.PAUSE),
+            "a person resumes": lambda: self.commands.change_jobs(CommandKind.RESUME),
         }
         events[what]()
         if what in ("silence", "the clock is set"):
@@ -149,6 +158,16 @@ class Jobs(RuleBasedStateMachine):
         job = jobs[which % len(jobs)]
         if any(asks_the_same(other, job) and other.state is not JobState.GONE for other in jobs):
             assert not self.store.requeue(job.id).state.is_final()
+
+    def person_cancels(self, which: int) -> None:
+        jobs = self.library.jobs()
+        if not jobs:
+            return
+        job = jobs[which % len(jobs)]
+        is_open = job.state in {JobState.QUEUED, JobState.RUNNING}
+        assert self.store.cancel([job.id]) == ([job.id] if is_open else [])
+        if is_open:
+            self.holders.pop(job.id, None)
 
     def admit(self, path: bytes, content: bytes, spec: JobSpec, *, name_was_free: bool = False) -> None:
         file = replace(new_file(path, content), name_was_free=name_was_free)
@@ -185,6 +204,7 @@ class Jobs(RuleBasedStateMachine):
         if claim is None:
             return False
         assert claim.job.id not in self.holders, "two claims on one job"
+        assert self.library.status.paused_since() is None, "a job was begun during a pause"
         running = [self.library.job(held) for held in self.holders if self.is_running(held)]
         same = [job for job in running if (job.digest, job.spec.recipe) == (claim.job.digest, claim.job.spec.recipe)]
         assert claim.job.fresh or not same, "the same bytes run twice at once"
@@ -333,6 +353,7 @@ class Jobs(RuleBasedStateMachine):
 
     def everything_ends(self) -> None:
         """All workers die; with one correct worker every job ends within hours, for any clock changes."""
+        self.commands.change_jobs(CommandKind.RESUME)
         for _ in range(3):
             self.clock.advance(MAX_WAIT.total_seconds())
             self.reap()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from config.recipes import Recipe
 from config.settings import Settings
+from daemon.daemon_run import DaemonRun
 
 if TYPE_CHECKING:
     from daemon.inference.engine import Engine
@@ -24,10 +25,12 @@ ASLEEP = "The engine is asleep"
 HOARD_BYTES = 50 * 1024**2
 
 
-def begin_obedient_work(recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, launched_by: str) -> None:
+def begin_obedient_work(
+    recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, daemon_run: DaemonRun
+) -> None:
     from daemon.worker import run_worker
 
-    run_worker(recipes, settings, pipe, launched_by, make=make_obedient)
+    run_worker(recipes, settings, pipe, daemon_run, make=make_obedient)
 
 
 def make_obedient(settings: Settings) -> Engine:

@@ -25,7 +25,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     prepare_home(settings)
     clock = FakeClock()
     with closing(open_database(settings.database_file)) as database:
-        yield Bench(settings, JobStore(database, clock.now), Library(database), clock)
+        yield Bench(settings, database, JobStore(database, clock.now), Library(database), clock)
 
 
 @pytest.fixture

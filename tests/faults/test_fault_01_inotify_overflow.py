@@ -29,7 +29,7 @@ def test_what_was_lost_in_an_overflow_is_queued_once_within_five_seconds(intake_
         for number in range(count):
             (intake_house.inbox / f"{number}.png").write_bytes(PNG + b"%d" % number)
         process.send_signal(signal.SIGCONT)
-        wait_for(lambda: (intake_house.library.state("intake") or {})["seen"] == count, 5)
+        wait_for(lambda: (found := intake_house.library.status.intake()) and found.seen == count, 5)
         wait_for(lambda: len(intake_house.jobs()) >= count, every=0.2)
         process.terminate()
         log = process.communicate()[1]

@@ -6,7 +6,7 @@ import os
 
 from PIL import Image
 
-from cli.commands.rescan import rescan
+from cli.daemon_commands import rescan
 from storage.lifecycle import JobState
 from tests.support.processes import House
 from tests.support.waiting import wait_for

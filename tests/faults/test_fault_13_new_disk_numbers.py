@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import GoneError
-from daemon.intake.device_numbers import KEY
 from daemon.intake.inbox_mount import InboxMount
 from daemon.media.safe_open import DATALESS
 from storage.lifecycle import JobState
+from storage.status.values import InboxDisk
 from tests.fakes.stats import on_mac
 from tests.support.intake_home import PNG, IntakeHouse
 from tests.support.waiting import wait_for
@@ -34,9 +34,10 @@ def restart_the_system(house: IntakeHouse) -> None:
         rows = books.execute("SELECT id, fingerprint FROM jobs").fetchall()
         shifted = [(f"{int(text.split(':')[0]) + SHIFT}:{text.split(':', 1)[1]}", id) for id, text in rows]
         books.executemany("UPDATE jobs SET fingerprint = ? WHERE id = ?", shifted)
-    disk = house.store.state(KEY)
+    disk = house.board.inbox_disk()
     assert disk is not None
-    house.store.set_state(KEY, {**disk, "device": disk["device"] + SHIFT})
+    assert disk.device is not None
+    house.board.post(InboxDisk(device=disk.device + SHIFT, inode=disk.inode))
     house.opened.clear()
 
 
@@ -63,7 +64,7 @@ def test_no_file_is_read_again(described: IntakeHouse) -> None:
 def test_the_jobs_know_their_files_by_todays_number(described: IntakeHouse) -> None:
     """Also those of another disk, about which nothing is noted: one sight of the file does it."""
     restart_the_system(described)
-    described.store.set_state(KEY, {"device": 1, "inode": 1})
+    described.board.post(InboxDisk(device=1, inode=1))
     described.start_and_settle()
     there = described.inbox.stat().st_dev
     assert {job.fingerprint.device for job in described.jobs()} == {there}

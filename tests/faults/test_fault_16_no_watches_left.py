@@ -35,9 +35,9 @@ def test_without_watches_the_inbox_is_listed_often_and_the_limit_is_named(
     below = intake_house.inbox / "folder"
     below.mkdir()
     with intake_process(intake_house.settings.home, before=limited(name, limit)):
-        state = wait_for(lambda: (found := intake_house.library.state("intake")) and found["advice"] and found)
-        assert state["observer"] == "poll"
-        assert "fs.inotify.max_user_watches" in state["advice"]
+        state = wait_for(lambda: (found := intake_house.library.status.intake()) and found.advice and found)
+        assert state.observer == "poll"
+        assert "fs.inotify.max_user_watches" in state.advice
         (below / "x.png").write_bytes(PNG)
         wait_for(lambda: intake_house.queued() == {"folder/x.png"})
 
@@ -47,6 +47,6 @@ def test_a_limit_that_is_met_later_is_noticed(intake_house: IntakeHouse) -> None
     with intake_process(intake_house.settings.home, before=limited("max_inotify_watches", 2)):
         for name in ("one", "two", "three"):
             (intake_house.inbox / name).mkdir()
-        wait_for(lambda: (intake_house.library.state("intake") or {})["observer"] == "poll")
+        wait_for(lambda: (found := intake_house.library.status.intake()) and found.observer == "poll")
         (intake_house.inbox / "three" / "x.png").write_bytes(PNG)
         wait_for(lambda: intake_house.queued() == {"three/x.png"})

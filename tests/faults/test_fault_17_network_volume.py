@@ -27,7 +27,7 @@ def test_it_is_listed_often_and_a_file_must_be_still_for_five_seconds(intake_hou
 def test_status_says_so(intake_house: IntakeHouse) -> None:
     intake = intake_house.make(watcher=lambda root, heard: Watcher(root, heard, network_kind=lambda path: "nfs4"))
     intake_house.run(intake)
-    wait_for(lambda: (intake_house.library.state("intake") or {}).get("watching"))
+    wait_for(lambda: (found := intake_house.library.status.intake()) and found.watching)
     report = look(intake_house.settings)
     assert report["intake"]["observer"] == "poll"
     assert "network volume (nfs4)" in dict(lines(report, intake_house.settings))["inbox"]

@@ -46,4 +46,5 @@ def test_no_output_becomes_a_job_or_is_spoken_of(house: House) -> None:
 
 def listed_at(house: House) -> object:
     with house.reading() as library:
-        return (library.state("intake") or {}).get("last_sweep")
+        intake = library.status.intake()
+        return intake and intake.last_sweep

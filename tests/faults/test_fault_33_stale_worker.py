@@ -19,6 +19,7 @@ import pytest
 
 from config.recipes import load_recipes
 from daemon.clock import SystemClock
+from daemon.daemon_run import DaemonRun
 from daemon.intake.identity import identify
 from daemon.messages import Order, encode
 from daemon.supervision.supervisor import begin_work
@@ -53,7 +54,8 @@ def worker(hasty: House) -> Iterator[tuple[SpawnProcess, Connection]]:
     """A worker without a daemon that would not let it sleep, and the line to it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=begin_work, args=(load_recipes(), hasty.settings, theirs, "terminal"))
+    daemon_run = DaemonRun(id="run", launched_by="terminal")
+    process = context.Process(target=begin_work, args=(load_recipes(), hasty.settings, theirs, daemon_run))
     process.start()
     theirs.close()
     yield process, ours

@@ -25,6 +25,8 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Admission
+from storage.status.board import StatusBoard
+from storage.status.values import DaemonStatus
 from tests.fakes.clock import FakeClock
 from tests.fakes.relay import Relay
 from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
@@ -106,7 +108,7 @@ class TestRestart:
         for number in range(FILES):
             draw(served_house.inbox / f"{number}.png", f"rgb({20 * number}, 0, 90)")
         daemon = served_house.start("--once")
-        wait_for(lambda: served_house.engine().get("state") == "ready", 30)
+        wait_for(lambda: served_house.engine().state == "ready", 30)
         for _ in range(4):
             server.restart()
         _, said = daemon.communicate(timeout=40)
@@ -177,8 +179,8 @@ class TestSilence:
                 relay.fall_silent()
                 connection.exec_driver_sql("SELECT 1")
             # The server heard nothing of it: there, the writer still holds the lock, and says nothing.
-            JobStore(other, FakeClock().now).set_state("daemon", {"state": "running"})
-        assert Library(database).state("daemon") == {"state": "running"}
+            StatusBoard(other, "run").post(DaemonStatus(state="running"))
+        assert Library(database).status.daemon() == DaemonStatus(run="run", state="running")
 
     def test_a_file_whose_admission_was_kept_but_not_confirmed_is_admitted_once(
         self, database: Database, relay: Relay, monkeypatch: pytest.MonkeyPatch

@@ -29,8 +29,8 @@ def test_weights_that_cannot_be_loaded_consume_no_attempt(tmp_path: Path) -> Non
         draw(house.inbox / "beach.png")
         house.start_and_wait()
         wait_for(lambda: house.states() == {"beach.png": JobState.QUEUED})
-        assert house.engine()["state"] == "unavailable"
-        assert house.engine()["reason"]
+        assert house.engine().state == "unavailable"
+        assert house.engine().reason
         assert house.jobs()["beach.png"].attempts == 0
     finally:
         house.close()

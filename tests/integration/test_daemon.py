@@ -127,8 +127,8 @@ def test_without_a_model_jobs_wait_untried_and_the_reason_is_reported(tmp_path: 
         daemon = house.start_and_wait()
         draw(house.inbox / "x.png")
         wait_for(lambda: "x.png" in house.states())
-        assert house.engine()["state"] == "unavailable"
-        assert house.engine()["reason"]
+        assert house.engine().state == "unavailable"
+        assert house.engine().reason
         assert house.jobs()["x.png"].attempts == 0
         assert stop(daemon)[0] == 0
         once = house.start("--once")

@@ -44,14 +44,14 @@ def smolwatch(house: House, *words: str) -> str:
 
 def test_a_worker_lives_for_the_files_and_goes_when_there_are_no_more(hasty: House) -> None:
     daemon = hasty.start_and_wait()
-    assert hasty.engine() == {"state": "idle", "model": "echo"}
+    assert (hasty.engine().state, hasty.engine().model) == ("idle", "echo")
     assert workers(daemon.pid) == []
     assert "idle: echo is loaded with the next file" in smolwatch(hasty, "status")
     for name in ("one.png", "two.png"):
         draw(hasty.inbox / name, size=(40 + len(name), 48 + ord(name[0])))
         wait_for(lambda name=name: hasty.states().get(name) is DONE, 30)  # type: ignore[misc]
         wait_for(lambda: not workers(daemon.pid), 20)
-        wait_for(lambda: hasty.engine().get("state") == "idle")
+        wait_for(lambda: hasty.engine().state == "idle")
     assert {job.attempts for job in hasty.jobs().values()} == {1}
     assert hasty.logged("nothing waits for the model") == 2
     assert hasty.logged("WARNING") == 0, "its end is no crash"

@@ -62,6 +62,7 @@ def test_a_home_inside_the_inbox_costs_nothing_while_there_is_nothing_to_do(tmp_
         assert sum(process.cpu_times()[:2]) - before < 0.2, "1 % of a core"
         with house.reading() as library:
             assert library.refused_paths() == []
-            intake = library.state("intake") or {}
-        assert (intake["seen"], intake["settling"]) == (1, 0)
+            intake = library.status.intake()
+        assert intake is not None
+        assert (intake.seen, intake.settling) == (1, 0)
         assert os.fsencode(house.settings.database_file).startswith(os.fsencode(house.inbox))

@@ -70,10 +70,10 @@ def test_a_rechecked_path_is_judged_again(house: IntakeHouse) -> None:
 def test_the_status_shows_the_observer(house: IntakeHouse) -> None:
     (house.inbox / "x.png").write_bytes(PNG)
     house.start()
-    state = wait_for(lambda: (found := house.library.state("intake")) and found["last_sweep"] and found)
-    assert state["watching"] is True
-    assert state["observer"] != "none"
-    assert state["advice"] in ("", LIMIT_ADVICE)
+    state = wait_for(lambda: (found := house.library.status.intake()) and found.last_sweep and found)
+    assert state.watching is True
+    assert state.observer != "none"
+    assert state.advice in ("", LIMIT_ADVICE)
 
 
 def test_a_young_file_is_judged_again_unless_its_format_is_certain(house: IntakeHouse) -> None:
@@ -113,11 +113,13 @@ def test_a_comparison_does_not_wait_for_a_file_that_is_replaced_by_a_link(tmp_pa
         picture_file = house.inbox / "x.png"
         picture_file.write_bytes(PNG)
         intake = house.start()
-        intake.rescan(Rescan("1", compare=True))
+        intake.rescan(Rescan(1, compare=True))
         wait_for(lambda: intake.status.rescan.get("left") == 1)
         picture_file.rename(tmp_path / "x.png")
         picture_file.symlink_to(tmp_path / "x.png")
-        wait_for(lambda: intake.status.rescan.get("left") == 0)
+        answer = wait_for(lambda: house.answers.get(1))
+        assert answer.result is not None
+        assert (answer.result["seen"], answer.result["left"], answer.result["compared"]) == (1, 0, 0)
     finally:
         house.close()
 

@@ -60,8 +60,9 @@ def settled(house: House, *names: str) -> bool:
     """Exactly these are described, nothing is under way, and the intake is done with all that lies there."""
     jobs = house.jobs().values()
     with house.reading() as library:
-        state = library.state("intake") or {}
-    return all(job.state is DONE for job in jobs) and described(house) == set(names) and state.get("settling") == 0
+        intake = library.status.intake()
+    at_rest = intake is not None and intake.settling == 0
+    return at_rest and all(job.state is DONE for job in jobs) and described(house) == set(names)
 
 
 def stop(daemon: subprocess.Popen[str]) -> None:

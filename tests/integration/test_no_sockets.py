@@ -26,6 +26,7 @@ from storage.db.database import open_database
 from storage.errors import StorageError
 from storage.library import Library
 from storage.lifecycle import JobState
+from storage.status.values import EngineStatus
 from tests.support.checkout import ROOT
 from tests.support.media.media_files import grey_frames, save_image, save_sound, save_video, some_image
 from tests.support.waiting import wait_for
@@ -97,13 +98,13 @@ class Traced:
         with closing(open_database(self.settings.database_file, read_only=True)) as database:
             return [job.state for job in Library(database).jobs(limit=100)]
 
-    def engine(self) -> dict[str, object]:
+    def engine(self) -> EngineStatus:
         """What the daemon last said of its engine; nothing before it made its database."""
         try:
             with closing(open_database(self.settings.database_file, read_only=True)) as database:
-                return Library(database).state("engine") or {}
+                return Library(database).status.engine()
         except (NotFoundError, StorageError):
-            return {}
+            return EngineStatus()
 
 
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6"])
@@ -151,7 +152,7 @@ def test_without_weights_nobody_looks_for_them_on_the_hub_unasked(tmp_path: Path
     traced = Traced(tmp_path)
     daemon = traced.start("-m", "cli.main", "run")
     try:
-        wait_for(lambda: traced.engine().get("state") not in (None, "starting", "restarting", "loading"), 30, every=0.2)
+        wait_for(lambda: traced.engine().state not in ("", "starting", "restarting", "loading"), 30, every=0.2)
         assert "smolwatch model pull" in traced.smolwatch("status")[1]
         assert traced.smolwatch("rescan")[0] == 0
     finally:

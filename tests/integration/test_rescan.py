@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.rescan import rescan
+from cli.daemon_commands import rescan
 from config.errors import DaemonNotRunningError
 from storage.lifecycle import JobState
 from tests.support.holding import draw

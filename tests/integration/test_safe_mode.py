@@ -26,12 +26,12 @@ def house(tmp_path: Path) -> Iterator[House]:
 def test_five_deaths_lead_to_safe_mode_and_a_clean_restart_out_of_it(house: House) -> None:
     for _ in range(5):
         daemon = house.start()
-        wait_for(lambda pid=daemon.pid: house.daemon().get("pid") == pid)  # type: ignore[misc]
+        wait_for(lambda pid=daemon.pid: house.daemon().pid == pid)  # type: ignore[misc]
         daemon.kill()
         daemon.wait(timeout=5)
     resting = house.start()
     draw(house.inbox / "beach.png")
-    wait_for(lambda: house.engine().get("state") == "safe mode", 20)
+    wait_for(lambda: house.engine().state == "safe mode", 20)
     wait_for(lambda: house.states() == {"beach.png": JobState.QUEUED}, 20)
     assert not workers(resting.pid)
     status = [sys.executable, "-m", "cli.main", "status"]

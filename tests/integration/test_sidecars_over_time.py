@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.rescan import rescan
+from cli.daemon_commands import rescan
 from config.failpoints import VARIABLE
 from daemon.intake.birth_time import birth_of
 from storage.lifecycle import JobState

@@ -62,7 +62,7 @@ def test_sixty_files_of_every_kind_are_each_described_truly_and_once(tmp_path: P
     exhibits = draw_sixty(studio)
     daemon = run_daemon(house)
     try:
-        wait_for(lambda: house.engine().get("state") == "idle", 60)
+        wait_for(lambda: house.engine().state == "idle", 60)
         truth = drop(house, studio, exhibits)
         wait_for(lambda: list(house.states().values()) == [JobState.DONE] * 60, 600, every=0.5)
         right = sum(caption_at(file) == caption for file, caption in truth.items())

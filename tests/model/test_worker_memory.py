@@ -58,7 +58,7 @@ def clouds(noise: np.random.Generator, size: tuple[int, int]) -> Image.Image:
 def samples(house: House, daemon: subprocess.Popen[str]) -> list[tuple[int, int]]:
     """How many files were done and the bytes that the worker took, again and again until the daemon ends."""
     worker = wait_for(lambda: next(iter(workers(daemon.pid)), None), 60)
-    wait_for(lambda: house.engine().get("state") == "ready", 300)
+    wait_for(lambda: house.engine().state == "ready", 300)
     found = []
     while daemon.poll() is None:
         with house.reading() as library:

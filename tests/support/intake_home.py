@@ -25,11 +25,13 @@ from daemon.intake.sweep import Scan, inbox_root
 from daemon.intake.wakeup import Wakeup
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
+from storage.commands.requests import Answer
 from storage.db.database import open_database
 from storage.errors import StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, Job, NewFile
+from storage.status.board import StatusBoard
 from tests.support.checkout import ROOT
 from tests.support.files import MODEL, SPEC, description_of
 from tests.support.waiting import wait_for
@@ -49,6 +51,8 @@ class IntakeHouse:
         self.database = open_database(self.settings.database_file)
         self.library = Library(self.database)
         self.store = JobStore(self.database, SystemClock().now)
+        self.board = StatusBoard(self.database, "run")
+        self.answers: dict[int, Answer] = {}
         self.opened: list[bytes] = []
         self.trouble: list[StorageError] = []
         self.lstat: Callable[[bytes], os.stat_result] = os.lstat
@@ -63,7 +67,7 @@ class IntakeHouse:
     ) -> Intake:
         """An intake for `run`, or for a test that gives it every tick itself."""
         clock = clock or SystemClock()
-        update_device_numbers(self.store, self.root)  # as the daemon does before it starts anything
+        update_device_numbers(self.store, self.board, self.root)  # as the daemon does before it starts anything
         admitter = Admitter(
             self.store,
             self.library,
@@ -85,7 +89,8 @@ class IntakeHouse:
             clock,
             wakeup=self.wakeup,
             on_storage_error=self.trouble.append,
-            report=lambda state: self.store.set_state("intake", state),
+            report=self.board.post,
+            answer_rescan=self.answers.__setitem__,
             watcher=watcher,
             scan=scan,
             lstat=lambda path: self.lstat(path),
@@ -157,7 +162,7 @@ def main() -> int:
     logging.basicConfig(level=logging.ERROR)
     house = IntakeHouse(Path(home), dict(pair.split("=", 1) for pair in pairs))
     house.start_and_settle()
-    wait_for(lambda: house.library.state("intake"))
+    wait_for(lambda: house.library.status.intake())
     print("watching", flush=True)
     sys.stdin.read()
     house.close()

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -22,8 +23,12 @@ from storage.errors import StorageError
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Job
+from storage.status.board import StatusReader
+from storage.status.values import DaemonStatus, EngineStatus, Status
 from tests.support.checkout import ROOT
 from tests.support.waiting import wait_for
+
+S = TypeVar("S", bound=Status)
 
 #: Starts the daemon as `smolwatch run` does, without click.
 START = """
@@ -84,7 +89,7 @@ class House:
         """Returns when the daemon has started and reported an engine state that lasts."""
         process = self.start()
         wait_for(lambda: holder(self.settings.lock_file) == process.pid)
-        wait_for(lambda: self.engine().get("state") not in (None, "restarting", "loading"), 30)
+        wait_for(lambda: self.engine().state not in ("", "restarting", "loading"), 30)
         return process
 
     def worker(self, daemon: subprocess.Popen[str]) -> psutil.Process:
@@ -107,20 +112,20 @@ class House:
     def states(self) -> dict[str, JobState]:
         return {name: job.state for name, job in self.jobs().items()}
 
-    def engine(self) -> dict[str, object]:
-        """The engine's stored state; empty while the database is being created."""
-        return self._state("engine")
+    def engine(self) -> EngineStatus:
+        """What was last reported of it; empty while the database is being created."""
+        return self._status(StatusReader.engine, EngineStatus())
 
-    def daemon(self) -> dict[str, object]:
-        """The daemon's stored state."""
-        return self._state("daemon")
+    def daemon(self) -> DaemonStatus:
+        """The same of the daemon."""
+        return self._status(StatusReader.daemon, DaemonStatus())
 
-    def _state(self, key: str) -> dict[str, object]:
+    def _status(self, read: Callable[[StatusReader], S], default: S) -> S:
         try:
             with self.reading() as library:
-                return library.state(key) or {}
+                return read(library.status)
         except (NotFoundError, StorageError):
-            return {}
+            return default
 
     def notes(self, job: Job) -> list[str]:
         with self.reading() as library:

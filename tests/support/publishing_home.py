@@ -56,7 +56,7 @@ class PublishingHouse:
 
     def work(self, says: str = "A beach.") -> None:
         """One round of a worker whose model answers this to every question."""
-        bench = Bench(self.settings, self.store, self.library, self.clock, self.write)
+        bench = Bench(self.settings, self.database, self.store, self.library, self.clock, self.write)
         bench.use_engine(SayingEngine(says))
         bench.run_rounds()
 

@@ -83,8 +83,8 @@ class Soak:
         if (
             self._daemon is not None
             and self._daemon.poll() is None
-            and self._house.engine().get("state") == "safe mode"
-            and self._house.daemon().get("pid") == self._daemon.pid  # else it is the state of the daemon before
+            and self._house.engine().state == "safe mode"
+            and self._house.daemon().pid == self._daemon.pid  # else it is the state of the daemon before
         ):
             self._faults["restart out of safe mode"] += 1
             self._daemon.send_signal(signal.SIGTERM)

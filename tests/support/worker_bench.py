@@ -17,11 +17,14 @@ from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.loop import Worker
 from daemon.worker.memory import MemoryGrowth
 from daemon.worker.parts import WorkerParts
+from storage.db.database import Database
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import JobSpec
 from storage.sidecars import writer
+from storage.status.board import StatusBoard
+from storage.status.values import PowerStatus
 from tests.fakes.clock import FakeClock
 from tests.fakes.delivery_queue import QueueWithoutThread
 from tests.fakes.opener import FakeOpener, PrefetcherWithoutThread
@@ -46,19 +49,20 @@ class Bench:
     def __init__(
         self,
         settings: Settings,
+        database: Database,
         store: JobStore,
         library: Library,
         clock: FakeClock,
         write: Write = writer.write,
     ) -> None:
-        self._write = write
+        self._write, self.database = write, database
         self.settings, self.store, self.library, self.clock = settings, store, library, clock
         self.inbox = settings.inbox_path.resolve()
         self.opener = FakeOpener()
         self.reported_paths: list[bytes] = []
         self.stages: list[Stage] = []
         self.held_bytes = 0
-        self.power, self.power_reports = PowerState(), list[dict[str, object]]()
+        self.power, self.power_reports = PowerState(), list[PowerStatus]()
         self.control = Control()
         self.heartbeat = Heartbeat(store, beat_seconds=10, lease_seconds=60)
         self.use_engine(EchoEngine())
@@ -66,7 +70,8 @@ class Bench:
     def use_engine(self, engine: Engine) -> None:
         self.prefetcher = PrefetcherWithoutThread(self.opener, self.clock)
         throttle = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.power_reports.append)
-        engine_host = EngineHost(lambda: engine, self.clock, lambda state: self.store.set_state("engine", state))
+        board = StatusBoard(self.database, "run")
+        engine_host = EngineHost(lambda: engine, self.clock, board.post)
         progress = StageReporter(self.stages.append, self.clock)
         delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)
         self.deliveries = QueueWithoutThread(

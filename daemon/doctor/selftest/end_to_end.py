@@ -62,7 +62,7 @@ def memory(trial: TrialHome) -> str:
         most = max(most, worker.memory_info().rss)
         time.sleep(0.1)
     with trial.reading() as library:
-        device = str((library.state("engine") or {}).get("device", "cpu"))
+        device = library.status.engine().device or "cpu"
     return kept(before, most, worker.memory_info().rss, device)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +18,15 @@ from cli.main import smolwatch
 from cli.times import local_time, utc_now
 from config.load import load_settings, prepare_home
 from config.settings import Settings
+from daemon.lock import HomeLock
+from storage.commands.command_inbox import CommandInbox
+from storage.commands.requests import Answer, Command
 from storage.db.database import Database, open_database
 from storage.description import Quality
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Claim, NewFile, Refusal
+from storage.status.board import StatusBoard
 from tests.fakes.clock import FakeClock
 from tests.support.disk_names import can_name
 from tests.support.files import MODEL, SPEC, description_of, new_file
@@ -44,11 +49,19 @@ class House:
     def inbox(self) -> Path:
         return self.settings.inbox_path
 
-    @property
-    def store(self) -> JobStore:
+    def opened(self) -> Database:
         if self.database is None:
             self.database = open_database(self.settings.database_place)
-        return JobStore(self.database, self.clock.now)
+        return self.database
+
+    @property
+    def store(self) -> JobStore:
+        return JobStore(self.opened(), self.clock.now)
+
+    @property
+    def board(self) -> StatusBoard:
+        """What a daemon reports."""
+        return StatusBoard(self.opened(), "run")
 
     @contextmanager
     def reading(self) -> Iterator[Library]:
@@ -101,6 +114,31 @@ class House:
         at = self.clock.now()
         self.store.refuse(Refusal(path=film.path, code="live-photo", reason=reason, at=at, partner=picture.path))
         return number
+
+
+@contextmanager
+def answering(house: House, answer: Callable[[Command], Answer | None]) -> Iterator[list[Command]]:
+    """A daemon that holds the lock, and answers commands in a thread; None: it takes the command and does not answer.
+
+    Yields the commands that it took.
+    """
+    inbox, taken, is_over = CommandInbox(house.opened(), house.clock.now), list[Command](), threading.Event()
+
+    def work(run: str) -> None:
+        while not is_over.wait(0.01):
+            for command in inbox.take(run):
+                taken.append(command)
+                if (found := answer(command)) is not None:
+                    inbox.answer(command.id, found)
+
+    with HomeLock(house.settings.lock_file) as lock:
+        thread = threading.Thread(target=work, args=(lock.run,))
+        thread.start()
+        try:
+            yield taken
+        finally:
+            is_over.set()
+            thread.join()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from cli.samples import FOLDER, Sample, copy_into_inbox, shipped_samples
 from config.errors import ModelUnavailableError
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
+from storage.status.values import DaemonStatus, EngineStatus
 from tests.support.demo_world.samples import SCENES
 from tests.support.demo_world.world import Film
 from tests.unit.cli.conftest import House
@@ -70,10 +71,10 @@ def test_outcomes_come_once_each_as_jobs_end(house: House, samples: list[Sample]
 
 
 def test_an_engine_that_cannot_describe_ends_the_demo_but_an_earlier_one_does_not(house: House) -> None:
-    house.store.set_state("engine", {"state": "unavailable", "reason": "No weights.", "advice": "Install anew."})
+    house.board.post(EngineStatus(state="unavailable", reason="No weights.", advice="Install anew."))
     with house.reading() as library:
         check_engine(library, PID)
-    house.store.set_state("daemon", {"state": "running", "pid": PID})
+    house.board.post(DaemonStatus(state="running", pid=PID))
     with house.reading() as library, pytest.raises(ModelUnavailableError, match=r"No weights\."):
         check_engine(library, PID)
 

@@ -123,3 +123,11 @@ def test_the_speed_is_that_of_the_last_minute_without_the_wait_for_the_model() -
     for number in range(7, 40):
         speed.note(number, 40 + 10 * number)
     assert speed.per_minute(430) == pytest.approx(6)
+
+
+def test_a_pause_is_shown_while_files_wait(house: House, reads: Reads) -> None:
+    house.queue("a.jpg", b"a")
+    house.ask("pause")
+    shown = reads.step()
+    assert shown is not None
+    assert (shown.is_paused, shown.left) == (True, 1)

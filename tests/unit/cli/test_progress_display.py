@@ -46,6 +46,7 @@ def test_no_line_of_a_display_is_wider_than_the_terminal(width: int) -> None:
         (Progress(done=0, failed=0, left=1, model="loading"), "Loading the model …"),
         (Progress(done=0, failed=0, left=1, model="unavailable", model_reason="x"), "Model unavailable: x"),
         (Progress(done=0, failed=0, left=1, model="ready", paused="Paused: too hot."), "Paused: too hot."),
+        (Progress(done=0, failed=0, left=1, model="loading", is_paused=True), "Paused; `smolwatch resume` continues"),
         (
             Progress(done=0, failed=0, left=2, postponed=2, model="idle"),
             "2 files are retried later; `smolwatch ls --state queued` shows why",

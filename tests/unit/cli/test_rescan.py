@@ -1,49 +1,16 @@
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from cli.commands.rescan import comparison, rescan
-from config.errors import DaemonNotRunningError
-from daemon.intake.rescan import REQUEST_KEY
-from daemon.lock import HomeLock
-from tests.support.waiting import wait_for
-from tests.unit.cli.conftest import House
+from cli.commands.rescan import comparison
+from storage.commands.requests import Answer
+from tests.unit.cli.conftest import House, answering
 
-Request = dict[str, Any]
-
-
-class FakeDaemon:
-    """Reads and answers requests when the test says so."""
-
-    def __init__(self, house: House) -> None:
-        self._store = house.store
-
-    def request(self, unlike: Request | None = None) -> Request:
-        """The stored request, once it is another than `unlike`."""
-        return wait_for(lambda: (found := self._store.state(REQUEST_KEY)) != unlike and found)
-
-    def answer(self, request: Request, **facts: object) -> None:
-        result = {"id": request["id"], "compare": request["compare"], "seen": 3, "left": 0, "compared": 0, "changed": 0}
-        self._store.set_state("intake", {"rescan": result | facts})
-
-
-@pytest.fixture
-def daemon(house: House) -> Iterator[FakeDaemon]:
-    with HomeLock(house.settings.lock_file):
-        yield FakeDaemon(house)
-
-
-@contextmanager
-def callers(house: House) -> Iterator[Callable[[bool], Future[dict[str, Any]]]]:
-    """Callers in threads, as commands in other terminals."""
-    with ThreadPoolExecutor() as pool:
-        yield lambda compare: pool.submit(rescan, house.settings, compare)
+RESULT = {"id": "1", "compare": True, "seen": 3, "left": 0, "compared": 2, "changed": 0, "restored": 1}
 
 
 def test_without_a_daemon_it_fails(house: House) -> None:
@@ -52,88 +19,13 @@ def test_without_a_daemon_it_fails(house: House) -> None:
     assert "smolwatch run" in result.stderr
 
 
-@pytest.mark.usefixtures("daemon")
 def test_an_inbox_that_cannot_be_listed_is_an_error(house: House) -> None:
-    house.store.set_state("intake", {"problem": "inbox missing"})
-    result = house.ask("rescan", "--hash")
+    refusal = Answer(error="The inbox cannot be listed now: inbox missing", advice="The daemon lists it later.")
+    with answering(house, lambda command: refusal) as commands:
+        result = house.ask("rescan", "--hash")
     assert result.exit_code == 1
-    assert "inbox missing" in result.stderr
-    request = house.store.state(REQUEST_KEY)
-    assert request is not None
-    assert request["compare"] is True
-
-
-def test_two_equal_requests_at_once_are_both_answered_by_the_later_one(house: House, daemon: FakeDaemon) -> None:
-    with callers(house) as call:
-        first = call(True)
-        replaced = daemon.request()
-        second = call(True)
-        latest = daemon.request(unlike=replaced)
-        daemon.answer(latest, compared=3)
-        assert first.result(timeout=5) == second.result(timeout=5)
-        assert first.result()["compared"] == 3
-
-
-def test_a_plain_request_is_answered_by_a_later_comparison_as_soon_as_that_has_listed(
-    house: House, daemon: FakeDaemon
-) -> None:
-    with callers(house) as call:
-        plain = call(False)
-        replaced = daemon.request()
-        comparing = call(True)
-        latest = daemon.request(unlike=replaced)
-        daemon.answer(latest, left=2)
-        assert plain.result(timeout=5)["seen"] == 3
-        assert not comparing.done()
-        daemon.answer(latest, compared=3)
-        assert comparing.result(timeout=5)["compared"] == 3
-
-
-def test_a_comparison_that_a_plain_request_continues_is_waited_for(house: House, daemon: FakeDaemon) -> None:
-    with callers(house) as call:
-        comparing = call(True)
-        replaced = daemon.request()
-        plain = call(False)
-        latest = daemon.request(unlike=replaced)
-        daemon.answer(latest, compare=True, left=1)
-        assert plain.result(timeout=5)["seen"] == 3
-        assert not comparing.done()
-        daemon.answer(latest, compare=True, compared=3)
-        assert comparing.result(timeout=5)["compared"] == 3
-
-
-def test_a_comparison_that_the_daemon_never_read_is_requested_again(house: House, daemon: FakeDaemon) -> None:
-    with callers(house) as call:
-        comparing = call(True)
-        unread = daemon.request()
-        plain = call(False)
-        latest = daemon.request(unlike=unread)
-        daemon.answer(latest)
-        assert plain.result(timeout=5)["seen"] == 3
-        assert daemon.request(unlike=latest) == unread
-        daemon.answer(unread, compared=3)
-        assert comparing.result(timeout=5)["compared"] == 3
-
-
-def test_a_daemon_that_ends_is_waited_for_no_longer(house: House) -> None:
-    lock = HomeLock(house.settings.lock_file)
-    with callers(house) as call:
-        with lock:
-            both = [call(True), call(False)]
-            FakeDaemon(house).request()
-        for waiting in both:
-            with pytest.raises(DaemonNotRunningError, match="stopped before the rescan was finished"):
-                waiting.result(timeout=5)
-
-
-def test_a_daemon_that_was_restarted_is_an_error(house: House) -> None:
-    with HomeLock(house.settings.lock_file), callers(house) as call:
-        waiting = call(False)
-        FakeDaemon(house).request()
-        pid = house.settings.lock_file.read_bytes()
-        house.settings.lock_file.write_bytes(b"1".ljust(len(pid) - 1) + b"\n")
-        with pytest.raises(Exception, match="was restarted before the rescan was finished"):
-            waiting.result(timeout=5)
+    assert "inbox missing\n  The daemon lists it later." in result.stderr
+    assert [(command.kind, command.arguments) for command in commands] == [("rescan", {"compare": True})]
 
 
 @pytest.mark.parametrize(
@@ -148,13 +40,17 @@ def test_a_comparison_is_reported_in_one_sentence(compared: int, changed: int, t
     assert comparison(compared, changed) == text
 
 
-def test_the_result_is_printed(house: House, daemon: FakeDaemon) -> None:
-    answering = threading.Thread(target=lambda: daemon.answer(daemon.request(), compared=2, restored=1))
-    answering.start()
-    result = house.ask("rescan", "--hash")
-    answering.join()
+def test_the_result_is_printed(house: House) -> None:
+    with answering(house, lambda command: Answer(result=RESULT)):
+        result = house.ask("rescan", "--hash")
     assert result.stdout.splitlines() == [
         "Checked the inbox: 3 files.",
         "The sidecars of 1 file were missing and are restored from the database.",
         "Checked 2 described files: none has changed.",
     ]
+
+
+def test_programs_get_a_document(house: House) -> None:
+    with answering(house, lambda command: Answer(result=RESULT)):
+        document: Mapping[str, Any] = json.loads(house.ask("rescan", "--json").stdout)
+    assert document == {"compare": True, "seen": 3, "restored": 1, "compared": 2, "changed": 0}

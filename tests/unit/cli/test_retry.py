@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -82,3 +83,10 @@ def test_either_half_of_a_live_photo_has_the_one_item_described_anew(house: Hous
             ("IMG_1.HEIC", "queued"),
             ("IMG_1.HEIC", "done"),
         ]
+
+
+def test_programs_get_a_document(house: House) -> None:
+    numbers = [failed(house, "a.jpg"), failed(house, "b.jpg")]
+    document = json.loads(house.ask("retry", "--json", str(numbers[0])).stdout)
+    assert (document["count"], [job["id"] for job in document["jobs"]]) == (1, numbers[:1])
+    assert json.loads(house.ask("retry", "--json", "--failed").stdout) == {"count": 1}

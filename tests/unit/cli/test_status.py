@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from daemon.lock import HomeLock
 from daemon.service.start_failure import write_failure
 from storage.lifecycle import JobState
 from storage.records import Refusal
+from storage.status.values import DaemonStatus, EngineStatus, IntakeStatus, PowerStatus
 from tests.support.files import MODEL, SPEC, description_of
 from tests.unit.cli.conftest import House, shown
 
@@ -35,7 +37,7 @@ KEYS = {
     "speed",
     "power",
 }
-READY = {"state": "ready", "model": "smolwatch-demo", "device": "cpu", "dtype": "float32", "detail": "balanced"}
+READY = EngineStatus(state="ready", model="smolwatch-demo", device="cpu", dtype="float32", detail="balanced")
 
 
 def told(house: House) -> dict[str, Any]:
@@ -88,8 +90,7 @@ def test_without_a_daemon_the_counts_and_the_speed_are_shown(house: House) -> No
 
 
 def test_a_running_daemon_is_shown_with_its_process(house: House) -> None:
-    started = {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"}
-    house.store.set_state("daemon", started)
+    house.board.post(DaemonStatus(state="running", pid=1, started_at=house.clock.now()))
     with HomeLock(house.settings.lock_file):
         result = house.ask("status")
         document = told(house)
@@ -110,8 +111,8 @@ def test_trouble_with_the_database_is_shown_while_the_daemon_runs(house: House) 
 
 
 def test_the_state_of_a_dead_daemon_is_ignored(house: House) -> None:
-    house.store.set_state("daemon", {"state": "running", "pid": 1, "started_at": "2026-11-24T09:00:00+00:00"})
-    house.store.set_state("engine", READY)
+    house.board.post(DaemonStatus(state="running", pid=1, started_at=house.clock.now()))
+    house.board.post(READY)
     assert told(house)["daemon"] == {"running": False}
     assert "not running" in line(house, "daemon")
     assert "not loaded" in line(house, "model")
@@ -119,7 +120,7 @@ def test_the_state_of_a_dead_daemon_is_ignored(house: House) -> None:
 
 def test_missing_weights_are_shown_with_what_to_type(house: House) -> None:
     advice = "Fetch them with: smolwatch model pull"
-    house.store.set_state("engine", {"state": "unavailable", "reason": "No weights here.", "advice": advice})
+    house.board.post(EngineStatus(state="unavailable", reason="No weights here.", advice=advice))
     with HomeLock(house.settings.lock_file):
         assert line(house, "model").endswith("unavailable. No weights here. Fetch them with: smolwatch model pull")
         assert told(house)["engine"]["advice"] == advice
@@ -127,13 +128,13 @@ def test_missing_weights_are_shown_with_what_to_type(house: House) -> None:
 
 
 def test_a_ready_model_is_named_with_where_it_runs(house: House) -> None:
-    house.store.set_state("engine", READY)
+    house.board.post(READY)
     with HomeLock(house.settings.lock_file):
         assert line(house, "model").endswith("smolwatch-demo on cpu, float32, balanced detail")
 
 
 def test_a_model_that_is_unloaded_because_no_file_waits_is_idle(house: House) -> None:
-    house.store.set_state("engine", {"state": "idle", "model": "smolwatch-demo"})
+    house.board.post(EngineStatus(state="idle", model="smolwatch-demo"))
     with HomeLock(house.settings.lock_file):
         assert line(house, "model").endswith("idle: smolwatch-demo is loaded with the next file")
         assert told(house)["engine"]["state"] == "idle"
@@ -141,7 +142,7 @@ def test_a_model_that_is_unloaded_because_no_file_waits_is_idle(house: House) ->
 
 def test_power_is_shown_only_while_there_is_work(house: House) -> None:
     """Without work nobody looks at it: what was said last may be over."""
-    house.store.set_state("power", {"pace": "paused", "reason": "Paused until the machine has cooled down."})
+    house.board.post(PowerStatus(pace="paused", reason="Paused until the machine has cooled down."))
     with HomeLock(house.settings.lock_file):
         assert told(house)["power"] == {}
         house.queue()
@@ -149,7 +150,7 @@ def test_power_is_shown_only_while_there_is_work(house: House) -> None:
 
 
 def test_the_engines_notes_are_shown_while_it_runs(house: House) -> None:
-    house.store.set_state("engine", READY | {"notes": ["Threads: 2; measured."]})
+    house.board.post(replace(READY, notes=("Threads: 2; measured.",)))
     with HomeLock(house.settings.lock_file):
         assert line(house, "note") == "note    Threads: 2; measured."
         assert told(house)["engine"]["notes"] == ["Threads: 2; measured."]
@@ -157,7 +158,7 @@ def test_the_engines_notes_are_shown_while_it_runs(house: House) -> None:
 
 
 def test_a_problem_of_the_inbox_is_shown(house: House) -> None:
-    house.store.set_state("intake", {"problem": "inbox missing", "advice": ""})
+    house.board.post(IntakeStatus(problem="inbox missing"))
     with HomeLock(house.settings.lock_file):
         assert "(inbox missing)" in line(house, "inbox")
 
@@ -209,7 +210,7 @@ def test_sidecars_that_are_not_beside_their_files_are_shown(house: House) -> Non
     ],
 )
 def test_sidecars_of_files_that_are_gone_are_counted(house: House, count: int, words: str) -> None:
-    house.store.set_state("intake", {"orphans": count})
+    house.board.post(IntakeStatus(orphans=count))
     assert told(house)["sidecars"] == {"pending": 0, "orphans": count}
     assert words in house.ask("status").stdout
 
@@ -266,7 +267,7 @@ def test_while_work_is_under_way_the_speed_and_the_time_left_are_shown(house: Ho
 
 def test_the_log_and_the_inbox_that_the_daemon_watches_are_named(house: House, tmp_path: Path) -> None:
     assert line(house, "log") == f"log     {house.settings.log_folder / 'smolwatch.log'}"
-    house.store.set_state("daemon", {"inbox": "/elsewhere"})
+    house.board.post(DaemonStatus(inbox="/elsewhere"))
     assert told(house)["inbox"] == str(house.inbox)
     with HomeLock(house.settings.lock_file):
         assert told(house)["inbox"] == "/elsewhere"

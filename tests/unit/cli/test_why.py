@@ -13,6 +13,7 @@ from config.load import load_settings, prepare_home
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
 from storage.records import Refusal
+from storage.status.values import EngineStatus
 from tests.support.intake_home import PNG
 from tests.unit.cli.conftest import House, shown
 
@@ -77,7 +78,7 @@ def test_a_waiting_file_names_the_missing_daemon(house: House) -> None:
 def test_a_waiting_file_names_the_missing_weights(house: House) -> None:
     house.queue()
     advice = "Fetch them with: smolwatch model pull"
-    house.store.set_state("engine", {"state": "unavailable", "reason": "No weights.", "advice": advice})
+    house.board.post(EngineStatus(state="unavailable", reason="No weights.", advice=advice))
     with HomeLock(house.settings.lock_file):
         assert advice in asked(house, str(house.inbox / "beach.jpg"))["advice"]
 

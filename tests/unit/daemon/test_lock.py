@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import AlreadyRunningError
-from daemon.lock import HomeLock, holder, noted
+from daemon.lock import HomeLock, holder, holding_run, noted
 
 
 def test_a_lock_that_was_never_taken_has_no_holder(tmp_path: Path) -> None:
@@ -58,3 +58,21 @@ def test_only_the_owner_can_read_the_lock(tmp_path: Path) -> None:
     file = tmp_path / "smolwatch.lock"
     with HomeLock(file):
         assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_every_holder_has_a_run_of_its_own_that_others_read_while_it_holds(tmp_path: Path) -> None:
+    file = tmp_path / "smolwatch.lock"
+    assert holding_run(file) is None
+    with HomeLock(file) as first:
+        first.note("Disk full.")
+        assert (holding_run(file), noted(file)) == (first.run, "Disk full.")
+    assert holding_run(file) is None
+    with HomeLock(file) as second:
+        assert holding_run(file) == second.run != first.run
+
+
+def test_a_holder_of_an_older_version_has_no_run(tmp_path: Path) -> None:
+    file = tmp_path / "smolwatch.lock"
+    with HomeLock(file):
+        file.write_text("123         \nDisk full: 1 MB are free, and more would be needed.")
+        assert (holder(file), holding_run(file)) == (123, "")

@@ -32,7 +32,7 @@ def test_every_query_works_on_an_empty_library(library: Library) -> None:
     assert library.description(1) is None
     assert library.events(1) == []
     assert library.refusal(b"/inbox/a.jpg") is None
-    assert library.state("engine") is None
+    assert library.status.intake() is None
     assert library.speed() == {"seconds": {}}
     with pytest.raises(NotFoundError, match="no job 1"):
         library.job(1)

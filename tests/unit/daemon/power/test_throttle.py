@@ -4,6 +4,7 @@ from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.sleep_inhibitor import SleepInhibitor
 from daemon.power.throttle import MAX_REST_SECONDS, READ_SECONDS, Throttle
 from daemon.power.throttle_policy import Pace, policy_for
+from storage.status.values import PowerStatus
 from tests.fakes.clock import FakeClock
 
 MAINS, BATTERY = PowerState(source=PowerSource.MAINS), PowerState(source=PowerSource.BATTERY)
@@ -26,7 +27,7 @@ class Held:
 class Bench:
     def __init__(self, state: PowerState, *, is_polite: bool = True) -> None:
         self.state, self.reads, self.held = state, 0, list[Held]()
-        self.clock, self.reports = FakeClock(), list[dict[str, object]]()
+        self.clock, self.reports = FakeClock(), list[PowerStatus]()
         self.throttle = Throttle(
             self.look, SleepInhibitor(self.hold), self.clock, self.reports.append, is_polite=is_polite
         )
@@ -62,8 +63,8 @@ def test_the_power_state_is_read_at_intervals_and_a_change_is_reported_once() ->
     bench.clock.advance(READ_SECONDS)
     assert bench.throttle.pace() is Pace.PAUSED
     assert bench.reads == 3
-    assert [report["pace"] for report in bench.reports] == ["full", "paused"]
-    assert bench.reports[-1]["reason"] == policy_for(SAVING).reason
+    assert [report.pace for report in bench.reports] == ["full", "paused"]
+    assert bench.reports[-1].reason == policy_for(SAVING).reason
 
 
 def test_without_politeness_the_pace_is_always_full() -> None:

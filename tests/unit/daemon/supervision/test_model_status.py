@@ -5,9 +5,10 @@ import pytest
 from config.errors import ModelUnavailableError
 from daemon.supervision.model_status import CHECK_SECONDS, ModelStatus
 from storage.errors import BusyError
+from storage.status.values import EngineStatus
 from tests.fakes.clock import FakeClock
 
-IDLE = {"state": "idle", "model": "small"}
+IDLE = EngineStatus(state="idle", model="small")
 
 
 class FakeModel:
@@ -17,17 +18,17 @@ class FakeModel:
         self.is_here = True
         self.checks = 0
         self.busy = False
-        self.reports: list[dict[str, object]] = []
+        self.reports: list[EngineStatus] = []
 
     def find(self) -> None:
         self.checks += 1
         if not self.is_here:
             raise ModelUnavailableError("No weights.", advice="Fetch them.")
 
-    def report(self, state: dict[str, object]) -> None:
+    def report(self, status: EngineStatus) -> None:
         if self.busy:
             raise BusyError("The database is held.")
-        self.reports.append(state)
+        self.reports.append(status)
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_missing_model_is_reported_with_advice_and_noticed_when_it_arrives(
     model_status: ModelStatus, model: FakeModel, clock: FakeClock
 ) -> None:
     model.is_here = False
-    missing = {"state": "unavailable", "reason": "No weights.", "advice": "Fetch them."}
+    missing = EngineStatus(state="unavailable", reason="No weights.", advice="Fetch them.")
     for _ in range(10):
         model_status.check()
         clock.advance(CHECK_SECONDS / 2)
@@ -86,3 +87,12 @@ def test_a_report_that_failed_is_repeated_at_the_next_check(
     model.busy = False
     model_status.check()
     assert model.reports == [IDLE]
+
+
+def test_after_a_worker_died_the_state_is_reported_once_nothing_waits(
+    model_status: ModelStatus, model: FakeModel
+) -> None:
+    model_status.check()
+    model_status.worker_died("It was killed.")
+    model_status.check()
+    assert model.reports == [IDLE, EngineStatus(state="restarting", reason="It was killed."), IDLE]

@@ -9,6 +9,7 @@ import pytest
 
 from config.settings import Settings
 from daemon.clock import SystemClock
+from daemon.daemon_run import DaemonRun
 from daemon.messages import PathReport, encode
 from daemon.signals import StopNote
 from daemon.supervision.model_status import ModelStatus
@@ -30,7 +31,7 @@ def note() -> Iterator[StopNote]:
     note.close()
 
 
-def send_nonsense_then_a_path(settings: Settings, pipe: Connection, launched_by: str) -> None:
+def send_nonsense_then_a_path(settings: Settings, pipe: Connection, daemon_run: DaemonRun) -> None:
     """A worker that reports, and ends with the first order."""
     for message in (b"\xff\xfe", b"stage asleep", encode(PathReport(PATH))):
         pipe.send_bytes(message)
@@ -50,7 +51,7 @@ def test_a_damaged_message_is_logged_and_ignored_and_the_next_one_counts(
         store,
         clock,
         note,
-        launched_by="terminal",
+        daemon_run=DaemonRun(id="run", launched_by="terminal"),
         report_path=reported.append,
         work=send_nonsense_then_a_path,
         model_status=model_status,

@@ -6,6 +6,7 @@ from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine
 from daemon.worker.engine_host import IDLE_SECONDS, EngineHost
+from storage.status.values import EngineStatus
 from tests.contracts.test_engine import picture
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine
@@ -17,12 +18,12 @@ class Unloadable(EchoEngine):
         raise RuntimeError("no such symbol")
 
 
-class Notes(list[dict[str, object]]):
+class Notes(list[EngineStatus]):
     """Every state that was reported."""
 
     @property
-    def states(self) -> list[object]:
-        return [note["state"] for note in self]
+    def states(self) -> list[str]:
+        return [note.state for note in self]
 
 
 def host_of(engine: Engine, clock: FakeClock) -> tuple[EngineHost, Notes]:
@@ -36,8 +37,8 @@ def test_a_loaded_engine_is_reported_with_its_device() -> None:
     assert host.open()
     assert host.rows == 3
     assert notes.states == ["loading", "ready"]
-    assert notes[-1]["device"] == "none"
-    assert notes[-1]["notes"] == []
+    assert notes[-1].device == "none"
+    assert notes[-1].notes == ()
 
 
 def test_without_weights_loading_is_retried_later_and_reported_once() -> None:
@@ -47,8 +48,8 @@ def test_without_weights_loading_is_retried_later_and_reported_once() -> None:
         assert not host.open()
         clock.advance(10)
     assert notes.states == ["loading", "unavailable"]
-    assert "not on this machine" in str(notes[-1]["reason"])
-    assert "model pull" in str(notes[-1]["advice"])
+    assert "not on this machine" in str(notes[-1].reason)
+    assert "model pull" in str(notes[-1].advice)
     engine.here = True
     assert host.open()
     assert notes.states[-1] == "ready"
@@ -65,7 +66,7 @@ def test_loading_is_not_retried_at_once() -> None:
 def test_any_error_while_loading_is_a_reason_and_no_crash() -> None:
     host, notes = host_of(Unloadable(), FakeClock())
     assert not host.open()
-    assert "no such symbol" in str(notes[-1]["reason"])
+    assert "no such symbol" in str(notes[-1].reason)
 
 
 def test_an_engine_that_does_not_load_is_logged_once_however_often_it_is_tried() -> None:
@@ -156,3 +157,13 @@ def test_an_engine_frees_memory_after_it_was_idle_for_a_while() -> None:
     clock.advance(IDLE_SECONDS)
     host.idle()
     assert engine.rests == 2
+
+
+def test_a_cancelled_request_gets_no_reply_and_without_an_engine_there_is_none_to_cancel() -> None:
+    host, _ = host_of(EchoEngine(), FakeClock())
+    host.cancel("a")
+    host.open()
+    host.submit(picture("a"))
+    host.submit(picture("b"))
+    host.cancel("a")
+    assert [reply.id for reply in host.step()] == ["b"]

@@ -141,3 +141,28 @@ def test_a_report_to_a_dead_daemon_is_ignored() -> None:
         raise BrokenPipeError
 
     StageReporter(dead, FakeClock()).report(Stage.WORKING)
+
+
+def test_a_lost_claim_is_taken_by_the_worker_once_and_not_logged_then(store: JobStore, inbox: Path) -> None:
+    heartbeat, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    heartbeat.hold(claim)
+    store.cancel([claim.job.id])
+    assert heartbeat.take_lost() == []
+    with logged("WARNING") as lines:
+        heartbeat.beat()
+        assert heartbeat.take_lost() == [claim]
+        heartbeat.beat()
+    assert (heartbeat.take_lost(), lines) == ([], [])
+
+
+def test_a_claim_that_was_lost_does_not_count_once_the_job_is_claimed_again(store: JobStore, inbox: Path) -> None:
+    heartbeat, claim = Heartbeat(store, beat_seconds=10, lease_seconds=60), claimed(store, inbox)
+    heartbeat.hold(claim)
+    store.cancel([claim.job.id])
+    heartbeat.beat()
+    store.requeue(claim.job.id)
+    again = store.claim("w", lease_seconds=60)
+    assert again is not None
+    heartbeat.hold(again)
+    assert heartbeat.take_lost() == []
+    assert heartbeat.is_holding

@@ -28,9 +28,13 @@ from daemon.messages import Stage
 from daemon.power.power_state import PowerSource, PowerState
 from daemon.power.throttle import READ_SECONDS
 from daemon.worker.loop import MODEL_FAILED, UNEXPECTED
+from storage.commands.command_inbox import CommandInbox
+from storage.commands.requests import CommandKind
+from storage.db.database import Database
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
+from storage.status.values import EngineStatus
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
 from tests.support.files import description_of
@@ -39,8 +43,8 @@ from tests.unit.daemon.conftest import PNG, settled
 
 
 @pytest.fixture
-def bench(settings: Settings, store: JobStore, library: Library, clock: FakeClock) -> Bench:
-    return Bench(settings, store, library, clock)
+def bench(settings: Settings, database: Database, store: JobStore, library: Library, clock: FakeClock) -> Bench:
+    return Bench(settings, database, store, library, clock)
 
 
 def test_a_queued_file_is_described_and_delivered(bench: Bench) -> None:
@@ -201,9 +205,7 @@ def test_without_a_model_no_job_is_claimed_and_no_attempt_is_spent(bench: Bench)
     bench.use_engine(engine)
     bench.run_rounds(5, seconds=10)
     assert (bench.state(job), bench.attempts(job)) == (JobState.QUEUED, 0)
-    state = bench.library.state("engine")
-    assert state is not None
-    assert state["state"] == "unavailable"
+    assert bench.library.status.engine().state == "unavailable"
     engine.here = True
     bench.run_rounds()
     assert bench.state(job) is JobState.DONE
@@ -247,9 +249,7 @@ def test_an_engine_that_fails_charges_no_job_and_is_loaded_again(bench: Bench, m
     assert [(bench.state(job), bench.attempts(job)) for job in jobs] == [(JobState.QUEUED, 0)] * 3
     bench.run_rounds()
     assert [bench.state(job) for job in jobs] == [JobState.QUEUED] * 3
-    state = bench.library.state("engine")
-    assert state is not None
-    assert state["state"] == "restarting"
+    assert bench.library.status.engine().state == "restarting"
 
 
 def test_after_a_failure_a_working_engine_describes_everything(bench: Bench) -> None:
@@ -568,7 +568,7 @@ def write_through_memory(path: bytes, content: bytes) -> None:
 
 def test_without_a_file_neither_is_the_model_loaded_nor_the_power_read(bench: Bench) -> None:
     bench.run_rounds(10, seconds=60)
-    assert bench.library.state("engine") is None
+    assert bench.library.status.engine() == EngineStatus()
     assert bench.power_reports == []
     job = bench.queue()
     bench.run_rounds()
@@ -583,7 +583,7 @@ def test_sidecars_are_written_without_the_model(bench: Bench) -> None:
     bench.clock.advance(61)
     bench.run_rounds()
     assert bench.state(claim.job.id) is JobState.DONE
-    assert bench.library.state("engine") is None
+    assert bench.library.status.engine() == EngineStatus()
 
 
 def test_a_machine_that_saves_power_pauses_the_work_and_the_reason_is_reported(bench: Bench) -> None:
@@ -592,7 +592,7 @@ def test_a_machine_that_saves_power_pauses_the_work_and_the_reason_is_reported(b
     bench.run_rounds(3)
     assert bench.state(job) is JobState.QUEUED
     assert bench.attempts(job) == 0
-    assert bench.power_reports[-1]["pace"] == "paused"
+    assert bench.power_reports[-1].pace == "paused"
     bench.power = PowerState(source=PowerSource.MAINS)
     bench.run_rounds(6, seconds=READ_SECONDS)
     assert bench.state(job) is JobState.DONE
@@ -608,3 +608,59 @@ def test_answered_is_reported_for_a_described_file_but_not_for_a_copy(bench: Ben
     bench.run_rounds(4, seconds=2)
     assert bench.state(copy) is JobState.DONE
     assert bench.stages.count(Stage.ANSWERED) == 1
+
+
+def test_a_cancelled_file_is_dropped_by_the_model_and_the_others_are_described(bench: Bench) -> None:
+    def cancel_first() -> None:
+        bench.store.cancel([jobs[0]])
+        bench.heartbeat.beat()
+
+    bench.use_engine(SlowEngine(3, cancel_first))
+    jobs = [bench.queue("a.png"), bench.queue("b.png")]
+    bench.run_rounds(4)
+    assert [bench.state(job) for job in jobs] == [JobState.SKIPPED, JobState.DONE]
+    assert bench.library.description(jobs[0]) is None
+    assert not bench.heartbeat.is_holding
+
+
+def test_a_file_that_is_cancelled_and_retried_while_the_model_has_it_is_described_once(bench: Bench) -> None:
+    def cancel_and_retry() -> None:
+        if not bench.library.events(job)[-1].note.startswith("Retry"):
+            bench.store.cancel([job])
+            bench.store.requeue(job)
+
+    bench.use_engine(SlowEngine(3, cancel_and_retry))
+    job = bench.queue()
+    bench.run_rounds(2)
+    bench.use_engine(EchoEngine())
+    bench.run_rounds(2)
+    assert (bench.state(job), bench.attempts(job)) == (JobState.DONE, 1)
+
+
+def test_a_file_that_was_cancelled_before_it_was_opened_is_not_given_to_the_model(bench: Bench) -> None:
+    engine = SayingEngine("A beach.")
+    bench.use_engine(engine)
+    bench.prefetcher.holding = True
+    job = bench.queue()
+    bench.run_rounds()
+    bench.store.cancel([job])
+    bench.heartbeat.beat()
+    bench.run_rounds()
+    bench.prefetcher.make_next()
+    bench.run_rounds(2)
+    assert (bench.state(job), engine.asked) == (JobState.SKIPPED, [])
+
+
+def test_a_pause_returns_the_files_that_the_model_has_not_begun_uncharged(bench: Bench) -> None:
+    commands = CommandInbox(bench.database, bench.clock.now)
+    bench.use_engine(SlowEngine(3, rows=1))
+    jobs = [bench.queue(f"{number}.png") for number in range(4)]
+    bench.run_rounds(seconds=1)
+    assert [bench.state(job) for job in jobs] == [JobState.RUNNING] * 4
+    commands.change_jobs(CommandKind.PAUSE)
+    bench.run_rounds(5, seconds=1)
+    assert [bench.state(job) for job in jobs] == [JobState.DONE, *[JobState.QUEUED] * 3]
+    assert [bench.attempts(job) for job in jobs[1:]] == [0] * 3
+    commands.change_jobs(CommandKind.RESUME)
+    bench.run_rounds(12, seconds=1)
+    assert [bench.state(job) for job in jobs] == [JobState.DONE] * 4

@@ -16,6 +16,8 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
+from storage.status.board import StatusBoard
+from storage.status.values import EngineStatus
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
 
@@ -140,10 +142,11 @@ def test_the_end_of_a_publication_is_retried_too(
     assert len(rival.waits) == 3
 
 
-def test_the_engines_state_is_retried_too(store: JobStore, rival: Rival) -> None:
+def test_the_engines_state_is_retried_too(database: Database, rival: Rival) -> None:
+    board = StatusBoard(database, "run", RetryingTransactions(rival.sleep))
     rival.lock()
-    store.set_state("engine", {"state": "ready"})
-    assert store.state("engine") == {"state": "ready"}
+    board.post(EngineStatus(state="ready"))
+    assert board.engine() == EngineStatus(run="run", state="ready")
 
 
 def test_nothing_is_claimed_meanwhile_and_the_caller_does_not_wait(store: JobStore, rival: Rival) -> None:

@@ -92,15 +92,15 @@ def test_a_reader_sees_one_snapshot_while_a_writer_writes(database: Database) ->
     library = Library(database)
     with database.write() as connection:
         connection.execute(insert(daemon_state).values(key="daemon", value={"pid": 1}))
-        assert library.state("daemon") is None
-    assert library.state("daemon") == {"pid": 1}
+        assert library.status.daemon().pid is None
+    assert library.status.daemon().pid == 1
 
 
 def test_a_block_that_raises_changes_nothing(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as connection:
-        connection.execute(insert(daemon_state).values(key="daemon", value={}))
+        connection.execute(insert(daemon_state).values(key="daemon", value={"pid": 1}))
         raise ZeroDivisionError
-    assert Library(database).state("daemon") is None
+    assert Library(database).status.daemon().pid is None
 
 
 class TestReadOnly:
@@ -136,7 +136,7 @@ class TestReadOnly:
 
 
 class TestMigration:
-    @pytest.mark.parametrize("older", ["0001", "0002"])
+    @pytest.mark.parametrize("older", ["0001", "0002", "0005"])
     def test_a_home_of_every_older_version_keeps_its_descriptions(self, file: Path, tmp_path: Path, older: str) -> None:
         today = tmp_path / "today.db"
         database = open_database(today)

@@ -19,6 +19,8 @@ from storage.health import problems
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Refusal
+from storage.status.board import StatusBoard
+from storage.status.values import DaemonStatus
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, SPEC, new_file
 from tests.support.postgres import Server, common_server
@@ -160,13 +162,13 @@ class TestTransactions:
         library = Library(database)
         with database.write() as connection:
             connection.execute(insert(daemon_state).values(key="daemon", value={"pid": 1}))
-            assert library.state("daemon") is None
-        assert library.state("daemon") == {"pid": 1}
+            assert library.status.daemon().pid is None
+        assert library.status.daemon().pid == 1
 
     def test_a_reader_keeps_the_snapshot_that_it_started_with(self, database: Database) -> None:
         with database.read() as connection:
             assert connection.execute(daemon_state.select()).all() == []
-            JobStore(database, FakeClock().now).set_state("daemon", {})
+            StatusBoard(database, "").post(DaemonStatus())
             assert connection.execute(daemon_state.select()).all() == []
 
     def test_a_writer_sees_everything_written_before_its_lock(self, server: Server) -> None:
@@ -182,7 +184,7 @@ class TestTransactions:
         with pytest.raises(ZeroDivisionError), database.write() as connection:
             connection.execute(insert(daemon_state).values(key="daemon", value={}))
             raise ZeroDivisionError
-        assert Library(database).state("daemon") is None
+        assert Library(database).status.daemon() == DaemonStatus()
 
     def test_a_writer_that_keeps_the_lock_is_reported(self, server: Server) -> None:
         with (
@@ -201,7 +203,7 @@ class TestTransactions:
             closing(open_database(address, read_only=True)) as database,
             pytest.raises(StorageError, match="read-only"),
         ):
-            JobStore(database, FakeClock().now).set_state("daemon", {})
+            StatusBoard(database, "").post(DaemonStatus())
 
     def test_a_write_that_changes_nothing_is_a_write(self, database: Database) -> None:
         database.check_writing()

@@ -1,0 +1,69 @@
+"""The status board: one row for each kind of `storage.status.values`, and whether work is paused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from storage.db import pause_state, rows
+from storage.db.database import Database
+from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
+from storage.status.values import DaemonStatus, EngineStatus, InboxDisk, IntakeStatus, PowerStatus, StartsStatus, Status
+
+S = TypeVar("S", bound=Status)
+
+
+class StatusReader:
+    """Each method returns what was posted last; the empty value if nothing was. All may raise StorageError.
+
+    `runner` decides whether a failed transaction is run again; by default it is not.
+    """
+
+    def __init__(self, database: Database, runner: TransactionRunner | None = None) -> None:
+        self._transactions = Transactions(database, utc_now, runner or DirectRunner())
+
+    def daemon(self) -> DaemonStatus:
+        return self._read(DaemonStatus) or DaemonStatus()
+
+    def engine(self) -> EngineStatus:
+        return self._read(EngineStatus) or EngineStatus()
+
+    def power(self) -> PowerStatus:
+        return self._read(PowerStatus) or PowerStatus()
+
+    def intake(self) -> IntakeStatus | None:
+        """None before the intake has reported."""
+        return self._read(IntakeStatus)
+
+    def starts(self) -> StartsStatus:
+        return self._read(StartsStatus) or StartsStatus()
+
+    def inbox_disk(self) -> InboxDisk | None:
+        """None before the inbox was first seen."""
+        return self._read(InboxDisk)
+
+    def paused_since(self) -> datetime | None:
+        """When work was paused on request; None while it is not paused."""
+        return self._transactions.read(pause_state.paused_since)
+
+    def _read(self, kind: type[S]) -> S | None:
+        stored = self._transactions.read(lambda connection: rows.read_state(connection, kind.KEY))
+        return None if stored is None else kind.from_json(stored)
+
+
+class StatusBoard(StatusReader):
+    """The same for a process of the daemon, which posts. `run`: the id of its run."""
+
+    def __init__(self, database: Database, run: str, runner: TransactionRunner | None = None) -> None:
+        super().__init__(database, runner)
+        self._run = run
+
+    def post(self, status: Status) -> None:
+        """Replace what was posted of this kind."""
+        row = replace(status, run=self._run).to_json()
+        self._transactions.write(lambda connection, _: rows.write_state(connection, status.KEY, row))
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,257 @@
+"""What the daemon reports about itself, as frozen values. Each is stored as plain JSON in a row of its own.
+
+Each value names the run of the daemon that wrote it. Rows of other versions are read as far as they are understood: a
+field that is missing, or not of its type, has its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from storage.json_values import omit_missing
+
+#: A row as it is stored.
+Stored = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """`run`: the run of the daemon that wrote it, "" if it is unknown. `KEY`: the row's key."""
+
+    KEY: ClassVar[str]
+    run: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """The fields but for `run`, as plain JSON values; without those that do not apply."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        """The value of a stored row."""
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """The row to store."""
+        return self.facts() | ({"run": self.run} if self.run else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaemonStatus(Status):
+    """`state`: "running" or "stopped". `inbox`: the folder that this run watches. `smolwatch`: its version."""
+
+    KEY = "daemon"
+    state: str = ""
+    pid: int | None = None
+    started_at: datetime | None = None
+    launched_by: str | None = None
+    home: str | None = None
+    inbox: str | None = None
+    smolwatch: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        return omit_missing(
+            state=self.state or None,
+            pid=self.pid,
+            started_at=self.started_at and self.started_at.isoformat(),
+            launched_by=self.launched_by,
+            home=self.home,
+            inbox=self.inbox,
+            smolwatch=self.smolwatch,
+        )
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        return cls(
+            run=text(stored, "run") or "",
+            state=text(stored, "state") or "",
+            pid=number(stored, "pid"),
+            started_at=moment(stored, "started_at"),
+            launched_by=text(stored, "launched_by"),
+            home=text(stored, "home"),
+            inbox=text(stored, "inbox"),
+            smolwatch=text(stored, "smolwatch"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineStatus(Status):
+    """`state`: "idle", "loading", "ready", "restarting", "unavailable" or "safe mode".
+
+    `reason` and `advice`: sentences. The other fields are those of the loaded engine; `notes`: what was decided when
+    it was loaded.
+    """
+
+    KEY = "engine"
+    state: str = ""
+    reason: str | None = None
+    advice: str | None = None
+    model: str | None = None
+    revision: str | None = None
+    engine: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    detail: str | None = None
+    rows: int | None = None
+    notes: tuple[str, ...] | None = None
+
+    def facts(self) -> dict[str, Any]:
+        return omit_missing(
+            state=self.state or None,
+            reason=self.reason,
+            advice=self.advice,
+            model=self.model,
+            revision=self.revision,
+            engine=self.engine,
+            device=self.device,
+            dtype=self.dtype,
+            detail=self.detail,
+            rows=self.rows,
+            notes=None if self.notes is None else list(self.notes),
+        )
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        notes = stored.get("notes")
+        return cls(
+            run=text(stored, "run") or "",
+            state=text(stored, "state") or "",
+            reason=text(stored, "reason"),
+            advice=text(stored, "advice"),
+            model=text(stored, "model"),
+            revision=text(stored, "revision"),
+            engine=text(stored, "engine"),
+            device=text(stored, "device"),
+            dtype=text(stored, "dtype"),
+            detail=text(stored, "detail"),
+            rows=number(stored, "rows"),
+            notes=tuple(map(str, notes)) if isinstance(notes, list) else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerStatus(Status):
+    """`pace`: "full", "slow" or "paused", with a `reason` unless it is full. `source`: what powers the machine."""
+
+    KEY = "power"
+    pace: str = ""
+    reason: str | None = None
+    source: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        return omit_missing(pace=self.pace or None, reason=self.reason, source=self.source)
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        return cls(
+            run=text(stored, "run") or "",
+            pace=text(stored, "pace") or "",
+            reason=text(stored, "reason"),
+            source=text(stored, "source"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntakeStatus(Status):
+    """`problem` and `advice`: sentences, or "". `seen`: files in the inbox. `settling`: the number of unsettled files.
+
+    `rescan`: the newest rescan on request. `orphans`: the number of missing files that still have sidecars.
+    """
+
+    KEY = "intake"
+    watching: bool = False
+    observer: str = "none"
+    problem: str = ""
+    advice: str = ""
+    last_sweep: datetime | None = None
+    seen: int = 0
+    settling: int = 0
+    orphans: int = 0
+    rescan: Mapping[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "watching": self.watching,
+            "observer": self.observer,
+            "problem": self.problem,
+            "advice": self.advice,
+            "last_sweep": self.last_sweep and self.last_sweep.isoformat(),
+            "seen": self.seen,
+            "settling": self.settling,
+            "orphans": self.orphans,
+            "rescan": dict(self.rescan),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        rescan = stored.get("rescan")
+        return cls(
+            run=text(stored, "run") or "",
+            watching=stored.get("watching") is True,
+            observer=text(stored, "observer") or "none",
+            problem=text(stored, "problem") or "",
+            advice=text(stored, "advice") or "",
+            last_sweep=moment(stored, "last_sweep"),
+            seen=number(stored, "seen") or 0,
+            settling=number(stored, "settling") or 0,
+            orphans=number(stored, "orphans") or 0,
+            rescan=rescan if isinstance(rescan, dict) else {},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartsStatus(Status):
+    """When the daemon was started since its last clean end, oldest first."""
+
+    KEY = "starts"
+    at: tuple[datetime, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        return {"at": [start.isoformat() for start in self.at]}
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        found = stored.get("at")
+        starts = map(parsed, found) if isinstance(found, list) else ()
+        return cls(run=text(stored, "run") or "", at=tuple(start for start in starts if start is not None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxDisk(Status):
+    """The device number (st_dev) and inode of the inbox's folder, when they were last seen."""
+
+    KEY = "inbox disk"
+    device: int | None = None
+    inode: int | None = None
+
+    def facts(self) -> dict[str, Any]:
+        return {"device": self.device, "inode": self.inode}
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        return cls(run=text(stored, "run") or "", device=number(stored, "device"), inode=number(stored, "inode"))
+
+
+def text(stored: Stored, key: str) -> str | None:
+    value = stored.get(key)
+    return value if isinstance(value, str) else None
+
+
+def number(stored: Stored, key: str) -> int | None:
+    value = stored.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def moment(stored: Stored, key: str) -> datetime | None:
+    return parsed(stored.get(key))
+
+
+def parsed(value: object) -> datetime | None:
+    """A moment in ISO 8601 with its time zone; None for anything else."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
