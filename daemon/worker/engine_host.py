@@ -83,9 +83,10 @@ class EngineHost:
         return replies
 
     def cancel(self, request_id: str) -> None:
-        """Drop a request: it gets no reply. Raises EngineError as `step` does."""
-        with self._as_engine_errors():
-            self._loaded().cancel(request_id)
+        """Drop a request: it gets no reply. Unknown ids are ignored. Raises EngineError as `step` does."""
+        if self._engine is not None:
+            with self._as_engine_errors():
+                self._engine.cancel(request_id)
 
     def idle(self) -> None:
         """Call while there is no work: after `IDLE_SECONDS` the engine frees the memory that it kept for more."""

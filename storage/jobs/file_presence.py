@@ -185,19 +185,24 @@ def spec_of(description: Description) -> JobSpec:
 
 
 def changed_from(connection: Connection, job_id: int) -> frozenset[str]:
-    """The digests of the file's earlier described contents: see `JobStore.changed_from`."""
+    """The digests of the file's other described contents: see `JobStore.changed_from`.
+
+    Newer ones too: another recipe can have been answered about the present content before this one's sidecars are
+    written.
+    """
     path_id = select(jobs.c.path_id).where(jobs.c.id == job_id).scalar_subquery()
-    earlier = connection.execute(
-        select(media.c.digest, jobs.c.state, jobs.c.missing_since)
+    recipe = select(jobs.c.recipe_name).where(jobs.c.id == job_id).scalar_subquery()
+    others = connection.execute(
+        select(media.c.digest, jobs.c.id, jobs.c.state, jobs.c.missing_since)
         .join(media, media.c.id == jobs.c.media_id)
-        .where(jobs.c.path_id == path_id, jobs.c.id < job_id)
+        .where(jobs.c.path_id == path_id, or_(jobs.c.id < job_id, jobs.c.recipe_name != recipe))
         .order_by(jobs.c.id.desc())
     )
     digests: set[str] = set()
-    for row in earlier:
-        if row.missing_since is not None:  # older jobs were about another file
+    for row in others:
+        if row.id < job_id and row.missing_since is not None:  # older jobs were about another file
             break
-        if row.state == JobState.DONE:
+        if row.state == JobState.DONE and row.missing_since is None:
             digests.add(row.digest)
     return frozenset(digests)
 

@@ -152,6 +152,19 @@ class TestRecipesOfAFile:
             asked_already: "default",
         }
 
+    def test_a_late_publication_knows_that_another_recipe_has_described_the_changed_file(self, store: JobStore) -> None:
+        """Its sidecars are written last, and must not take the other's for those of another file."""
+        late = admit(store, ALT_TEXT)
+        claim = store.claim("w", lease_seconds=LEASE)
+        assert claim is not None
+        store.publish(claim, description(new_file(HERE), ALT_TEXT))
+        new = new_file(HERE, b"storm")
+        admit(store, SPEC, new)
+        second = store.claim("w", lease_seconds=LEASE)
+        assert second is not None
+        describe(store, second)
+        assert store.changed_from(late) == {new.digest}
+
     def test_descriptions_of_several_recipes_are_imported_for_one_file(self, store: JobStore, library: Library) -> None:
         file = new_file(HERE)
         both = [(file, description(file, spec)) for spec in BOTH]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from config.settings import Settings
+from storage.db.database import Database
 from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
@@ -23,10 +24,10 @@ context = true
 
 @pytest.mark.parametrize(("asked", "opened"), [("the picture", 1), ("{name}", 2)])
 def test_the_same_bytes_at_another_path_are_described_again_only_where_the_path_is_asked_about(
-    settings: Settings, store: JobStore, library: Library, clock: FakeClock, asked: str, opened: int
+    settings: Settings, database: Database, store: JobStore, library: Library, clock: FakeClock, asked: str, opened: int
 ) -> None:
     (settings.home / "config" / "recipes.toml").write_text(RECIPE.format(QUESTION.format(asked)), encoding="utf-8")
-    bench = Bench(settings.model_copy(update={"recipe": "mine"}), store, library, clock)
+    bench = Bench(settings.model_copy(update={"recipe": "mine"}), database, store, library, clock)
     jobs = [bench.queue("first.png", PNG)]
     bench.run_rounds()
     jobs.append(bench.queue("second.png", PNG))

@@ -472,8 +472,7 @@ def test_an_engine_that_fails_while_it_cancels_is_loaded_again(bench: Bench) -> 
     bench.run_rounds()
     lose_claims(bench)
     bench.run_rounds()
-    state = bench.library.state("engine")
-    assert state is not None and state["state"] == "restarting"
+    assert bench.library.status.engine().state == "restarting"
     bench.run_rounds(9, seconds=5)
     assert bench.state(job) is JobState.DONE
 
