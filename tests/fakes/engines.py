@@ -72,24 +72,24 @@ class BrokenEngine(EchoEngine):
         raise RuntimeError("the driver is gone")
 
 
-class SayingEngine(EchoEngine):
+class FixedAnswerEngine(EchoEngine):
     """Answers every question with `text`: for loops, leaks, and characters that must not reach a terminal.
 
-    `again` is the answer to a question with its own sampling; `asked` are all requests so far.
+    `again` is the answer to a question with its own sampling; `submitted` are all requests so far.
     """
 
     def __init__(self, text: str, *, again: str | None = None, complete: bool = True) -> None:
         super().__init__()
         self._first = Answer(text=text, tokens=len(text.split()), complete=complete)
         self._again = self._first if again is None else Answer(text=again, tokens=len(again.split()), complete=True)
-        self.asked: list[Request] = []
+        self.submitted: list[Request] = []
 
     def submit(self, request: Request) -> None:
         super().submit(request)
-        self.asked.append(request)
+        self.submitted.append(request)
 
     def step(self) -> list[Reply]:
-        requests = {request.id: request for request in self.asked}
+        requests = {request.id: request for request in self.submitted}
         return [self._answered(requests[reply.id], reply) for reply in super().step()]
 
     def _answered(self, request: Request, reply: Reply) -> Reply:

@@ -34,7 +34,7 @@ def special(text: str) -> AddedToken:
 
 
 def world_text(seed: int, count: int, prompts: list[str]) -> list[str]:
-    """Everything that is said in the world, to learn a vocabulary from."""
+    """All text of the world, to learn a vocabulary from."""
     rng = random.Random(seed)
     lines = [
         "You are provided the following series of two three four five six seven eight nine frames from a 0:00:08 "

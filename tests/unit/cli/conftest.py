@@ -33,8 +33,8 @@ def shown(moment: datetime, *, with_seconds: bool = False) -> str:
 
 
 @dataclass
-class House:
-    """A prepared home. `ask` types a command; the rest brings jobs into states, as a daemon would."""
+class CliHome:
+    """A prepared home. `invoke` runs a command; the rest brings jobs into states, as a daemon would."""
 
     settings: Settings
     clock: FakeClock = field(default_factory=FakeClock)
@@ -55,7 +55,7 @@ class House:
         with open_library(self.settings) as library:
             yield library
 
-    def ask(self, *arguments: str, input: str | None = None) -> Result:
+    def invoke(self, *arguments: str, input: str | None = None) -> Result:
         typed = ["--home", str(self.settings.home), *arguments]
         return CliRunner().invoke(smolwatch, typed, input=input, prog_name="smolwatch", catch_exceptions=False)
 
@@ -104,12 +104,12 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliHome]:
     monkeypatch.delenv("SMOLWATCH_HOME", raising=False)
     monkeypatch.delenv("SMOLWATCH_DEBUG", raising=False)
     settings = load_settings(home=tmp_path / "home", environ={})
     prepare_home(settings)
-    made = House(settings)
+    made = CliHome(settings)
     yield made
     if made.database is not None:
         made.database.close()

@@ -13,7 +13,7 @@ from config.errors import DaemonNotRunningError
 from daemon.intake.rescan import REQUEST_KEY
 from daemon.lock import HomeLock
 from tests.support.waiting import wait_for
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import CliHome
 
 Request = dict[str, Any]
 
@@ -21,8 +21,8 @@ Request = dict[str, Any]
 class FakeDaemon:
     """Reads and answers requests when the test says so."""
 
-    def __init__(self, house: House) -> None:
-        self._store = house.store
+    def __init__(self, home: CliHome) -> None:
+        self._store = home.store
 
     def request(self, unlike: Request | None = None) -> Request:
         """The stored request, once it is another than `unlike`."""
@@ -34,37 +34,37 @@ class FakeDaemon:
 
 
 @pytest.fixture
-def daemon(house: House) -> Iterator[FakeDaemon]:
-    with HomeLock(house.settings.lock_file):
-        yield FakeDaemon(house)
+def daemon(home: CliHome) -> Iterator[FakeDaemon]:
+    with HomeLock(home.settings.lock_file):
+        yield FakeDaemon(home)
 
 
 @contextmanager
-def callers(house: House) -> Iterator[Callable[[bool], Future[dict[str, Any]]]]:
+def callers(home: CliHome) -> Iterator[Callable[[bool], Future[dict[str, Any]]]]:
     """Callers in threads, as commands in other terminals."""
     with ThreadPoolExecutor() as pool:
-        yield lambda compare: pool.submit(rescan, house.settings, compare)
+        yield lambda compare: pool.submit(rescan, home.settings, compare)
 
 
-def test_without_a_daemon_it_fails(house: House) -> None:
-    result = house.ask("rescan")
+def test_without_a_daemon_it_fails(home: CliHome) -> None:
+    result = home.invoke("rescan")
     assert result.exit_code == 4
     assert "smolwatch run" in result.stderr
 
 
 @pytest.mark.usefixtures("daemon")
-def test_an_inbox_that_cannot_be_listed_is_an_error(house: House) -> None:
-    house.store.set_state("intake", {"problem": "inbox missing"})
-    result = house.ask("rescan", "--hash")
+def test_an_inbox_that_cannot_be_listed_is_an_error(home: CliHome) -> None:
+    home.store.set_state("intake", {"problem": "inbox missing"})
+    result = home.invoke("rescan", "--hash")
     assert result.exit_code == 1
     assert "inbox missing" in result.stderr
-    request = house.store.state(REQUEST_KEY)
+    request = home.store.state(REQUEST_KEY)
     assert request is not None
     assert request["compare"] is True
 
 
-def test_two_equal_requests_at_once_are_both_answered_by_the_later_one(house: House, daemon: FakeDaemon) -> None:
-    with callers(house) as call:
+def test_two_equal_requests_at_once_are_both_answered_by_the_later_one(home: CliHome, daemon: FakeDaemon) -> None:
+    with callers(home) as call:
         first = call(True)
         replaced = daemon.request()
         second = call(True)
@@ -75,9 +75,9 @@ def test_two_equal_requests_at_once_are_both_answered_by_the_later_one(house: Ho
 
 
 def test_a_plain_request_is_answered_by_a_later_comparison_as_soon_as_that_has_listed(
-    house: House, daemon: FakeDaemon
+    home: CliHome, daemon: FakeDaemon
 ) -> None:
-    with callers(house) as call:
+    with callers(home) as call:
         plain = call(False)
         replaced = daemon.request()
         comparing = call(True)
@@ -89,8 +89,8 @@ def test_a_plain_request_is_answered_by_a_later_comparison_as_soon_as_that_has_l
         assert comparing.result(timeout=5)["compared"] == 3
 
 
-def test_a_comparison_that_a_plain_request_continues_is_waited_for(house: House, daemon: FakeDaemon) -> None:
-    with callers(house) as call:
+def test_a_comparison_that_a_plain_request_continues_is_waited_for(home: CliHome, daemon: FakeDaemon) -> None:
+    with callers(home) as call:
         comparing = call(True)
         replaced = daemon.request()
         plain = call(False)
@@ -102,8 +102,8 @@ def test_a_comparison_that_a_plain_request_continues_is_waited_for(house: House,
         assert comparing.result(timeout=5)["compared"] == 3
 
 
-def test_a_comparison_that_the_daemon_never_read_is_requested_again(house: House, daemon: FakeDaemon) -> None:
-    with callers(house) as call:
+def test_a_comparison_that_the_daemon_never_read_is_requested_again(home: CliHome, daemon: FakeDaemon) -> None:
+    with callers(home) as call:
         comparing = call(True)
         unread = daemon.request()
         plain = call(False)
@@ -115,23 +115,23 @@ def test_a_comparison_that_the_daemon_never_read_is_requested_again(house: House
         assert comparing.result(timeout=5)["compared"] == 3
 
 
-def test_a_daemon_that_ends_is_waited_for_no_longer(house: House) -> None:
-    lock = HomeLock(house.settings.lock_file)
-    with callers(house) as call:
+def test_a_daemon_that_ends_is_waited_for_no_longer(home: CliHome) -> None:
+    lock = HomeLock(home.settings.lock_file)
+    with callers(home) as call:
         with lock:
             both = [call(True), call(False)]
-            FakeDaemon(house).request()
+            FakeDaemon(home).request()
         for waiting in both:
             with pytest.raises(DaemonNotRunningError, match="stopped before the rescan was finished"):
                 waiting.result(timeout=5)
 
 
-def test_a_daemon_that_was_restarted_is_an_error(house: House) -> None:
-    with HomeLock(house.settings.lock_file), callers(house) as call:
+def test_a_daemon_that_was_restarted_is_an_error(home: CliHome) -> None:
+    with HomeLock(home.settings.lock_file), callers(home) as call:
         waiting = call(False)
-        FakeDaemon(house).request()
-        pid = house.settings.lock_file.read_bytes()
-        house.settings.lock_file.write_bytes(b"1".ljust(len(pid) - 1) + b"\n")
+        FakeDaemon(home).request()
+        pid = home.settings.lock_file.read_bytes()
+        home.settings.lock_file.write_bytes(b"1".ljust(len(pid) - 1) + b"\n")
         with pytest.raises(Exception, match="was restarted before the rescan was finished"):
             waiting.result(timeout=5)
 
@@ -148,10 +148,10 @@ def test_a_comparison_is_reported_in_one_sentence(compared: int, changed: int, t
     assert comparison(compared, changed) == text
 
 
-def test_the_result_is_printed(house: House, daemon: FakeDaemon) -> None:
+def test_the_result_is_printed(home: CliHome, daemon: FakeDaemon) -> None:
     answering = threading.Thread(target=lambda: daemon.answer(daemon.request(), compared=2, restored=1))
     answering.start()
-    result = house.ask("rescan", "--hash")
+    result = home.invoke("rescan", "--hash")
     answering.join()
     assert result.stdout.splitlines() == [
         "Checked the inbox: 3 files.",

@@ -38,16 +38,16 @@ def reply(seconds: dict[str, float] | None = None, *, cold: bool = False, rows: 
 
 
 class Scripted(EchoEngine):
-    """Gives the next of its replies for every request. `asked`: all requests so far."""
+    """Gives the next of its replies for every request. `submitted`: all requests so far."""
 
     def __init__(self, *replies: Reply) -> None:
         super().__init__()
         self.replies = list(replies)
-        self.asked: list[Request] = []
+        self.submitted: list[Request] = []
 
     def submit(self, request: Request) -> None:
         super().submit(request)
-        self.asked.append(request)
+        self.submitted.append(request)
 
     def step(self) -> list[Reply]:
         return [self.replies.pop(0) for _ in super().step()]
@@ -60,20 +60,20 @@ def run(*replies: Reply) -> tuple[Reply, list[Request]]:
     engine.submit(REQUEST)
     found = [reply for _ in range(5) for reply in engine.step()]
     assert len(found) == 1
-    return found[0], inner.asked
+    return found[0], inner.submitted
 
 
 def test_a_good_reply_is_returned_unchanged() -> None:
     good = reply(caption=answered(GOOD), summary=answered("A dog. It runs."))
-    found, asked = run(good)
+    found, submitted = run(good)
     assert found is good
-    assert asked == [REQUEST]
+    assert submitted == [REQUEST]
 
 
 def test_only_the_bad_answer_s_question_is_asked_again_with_the_same_image_features() -> None:
     first = reply(caption=answered(LOOP), summary=answered("A dog. It runs."))
-    found, asked = run(first, reply(caption=answered(GOOD)))
-    again = asked[1]
+    found, submitted = run(first, reply(caption=answered(GOOD)))
+    again = submitted[1]
     assert again.questions == (CAPTION,)
     assert again.sampling == {"caption": RETRY_SAMPLING}
     assert again.image_features == first.image_features
@@ -86,17 +86,17 @@ def test_only_the_bad_answer_s_question_is_asked_again_with_the_same_image_featu
 
 
 def test_every_question_is_retried_in_its_own_way() -> None:
-    _, asked = run(
+    _, submitted = run(
         reply(caption=answered(LOOP), summary=answered("A dog on a", complete=False)),
         reply(caption=answered(GOOD), summary=answered("A dog on a beach, running.")),
     )
-    assert asked[1].questions == (CAPTION, replace(SUMMARY, tokens=384))
-    assert asked[1].sampling == {"caption": RETRY_SAMPLING, "summary": GREEDY}
+    assert submitted[1].questions == (CAPTION, replace(SUMMARY, tokens=384))
+    assert submitted[1].sampling == {"caption": RETRY_SAMPLING, "summary": GREEDY}
 
 
 def test_no_question_is_asked_three_times() -> None:
-    found, asked = run(reply(caption=answered(LOOP), summary=answered(GOOD)), reply(caption=answered("")))
-    assert len(asked) == 2
+    found, submitted = run(reply(caption=answered(LOOP), summary=answered(GOOD)), reply(caption=answered("")))
+    assert len(submitted) == 2
     assert found.answers["caption"].text == LOOP, "the less severe of the two"
 
 
@@ -122,9 +122,9 @@ def test_an_error_in_the_second_reply_keeps_the_first() -> None:
 
 
 def test_an_error_is_not_asked_again() -> None:
-    found, asked = run(Reply(id="7", error=EngineError("out of memory")))
+    found, submitted = run(Reply(id="7", error=EngineError("out of memory")))
     assert str(found.error) == "out of memory"
-    assert len(asked) == 1
+    assert len(submitted) == 1
 
 
 @pytest.mark.parametrize("steps", [0, 1])

@@ -23,7 +23,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def gone_of(inbox: Path, *names: str, device: int | None = None, ignore: tuple[str, ...] = ()) -> list[str]:
-    """Which of these names are gone; all lay on the inbox's own device unless told otherwise."""
+    """Which of these names are gone; all lay on the inbox's own device unless set otherwise."""
 
     def devices(paths: list[bytes]) -> Mapping[bytes, int]:
         return dict.fromkeys(paths, inbox.parent.stat().st_dev if device is None else device)

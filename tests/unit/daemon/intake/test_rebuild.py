@@ -95,12 +95,12 @@ def test_a_video_comes_back_with_its_timeline(
     settings: Settings, store: JobStore, library: Library, inbox: Path
 ) -> None:
     (path,) = describe(inbox, "a.png")
-    said = replace(description_of(settled(path)), timeline=(Segment(start=0.0, end=1.5, text="Waves."),))
-    writer.write(said)
+    description = replace(description_of(settled(path)), timeline=(Segment(start=0.0, end=1.5, text="Waves."),))
+    writer.write(description)
     rebuilt(settings, store, library)
     job = library.job_at(path)
     assert job is not None
-    assert library.description(job.id) == said
+    assert library.description(job.id) == description
 
 
 def test_a_link_is_not_followed(settings: Settings, store: JobStore, library: Library, inbox: Path) -> None:

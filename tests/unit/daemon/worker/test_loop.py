@@ -33,7 +33,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from tests.fakes.clock import FakeClock
-from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
+from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, FixedAnswerEngine, SlowEngine
 from tests.support.files import description_of
 from tests.support.worker_bench import Bench
 from tests.unit.daemon.conftest import PNG, settled
@@ -67,13 +67,13 @@ def test_a_job_that_was_queued_under_other_filters_is_skipped_and_its_file_not_o
 
 
 def test_two_files_of_the_same_bytes_are_described_once(bench: Bench) -> None:
-    engine = SayingEngine("A beach.")
+    engine = FixedAnswerEngine("A beach.")
     bench.use_engine(engine)
     jobs = [bench.queue(name, PNG + b"same") for name in ("a.png", "b.png", "c.png")]
     other = bench.queue("other.png")
     bench.run_rounds(4)
     assert [bench.state(job) for job in (*jobs, other)] == [JobState.DONE] * 4
-    assert [request.id for request in engine.asked] == [str(jobs[0]), str(other)]
+    assert [request.id for request in engine.submitted] == [str(jobs[0]), str(other)]
     found = [bench.library.description(job) for job in jobs]
     assert [description.name for description in found if description] == ["a.png", "b.png", "c.png"]
     assert len({description.described_at for description in found if description}) == 1
@@ -89,7 +89,7 @@ def test_a_file_of_the_same_bytes_is_tried_itself_when_the_first_fails(bench: Be
 
 def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Bench) -> None:
     job = bench.queue()
-    bench.use_engine(SayingEngine("<image>A red car and " + "a red car and " * 12, complete=False))
+    bench.use_engine(FixedAnswerEngine("<image>A red car and " + "a red car and " * 12, complete=False))
     bench.run_rounds()
     assert bench.state(job) is JobState.DONE
     description = bench.library.description(job)
@@ -102,13 +102,13 @@ def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Be
 
 def test_a_bad_answer_is_asked_again_and_only_the_good_one_is_delivered(bench: Bench) -> None:
     job = bench.queue()
-    engine = SayingEngine("a red car and " * 12, again="A red car.", complete=False)
+    engine = FixedAnswerEngine("a red car and " * 12, again="A red car.", complete=False)
     bench.use_engine(ReaskingEngine(engine))
     bench.run_rounds()
     assert bench.state(job) is JobState.RUNNING, "asked again"
     bench.run_rounds()
     assert bench.state(job) is JobState.DONE
-    assert [len(request.questions) for request in engine.asked] == [2, 2]
+    assert [len(request.questions) for request in engine.submitted] == [2, 2]
     description = bench.library.description(job)
     assert description is not None
     assert description.quality.verdict == "ok"

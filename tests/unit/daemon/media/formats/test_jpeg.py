@@ -81,7 +81,7 @@ def test_a_very_large_picture_is_unpacked_at_a_fraction(
 @pytest.mark.parametrize(
     ("edge", "size"), [(2048, (1600, 1200)), (800, (800, 600)), (401, (800, 600)), (1, (200, 150))]
 )
-def test_it_stays_as_large_as_is_asked_for(tmp_path: Path, edge: int, size: tuple[int, int]) -> None:
+def test_it_stays_as_large_as_requested(tmp_path: Path, edge: int, size: tuple[int, int]) -> None:
     path = save_image(tmp_path / "a.jpg", some_image(1, (1600, 1200)))
     with Image.open(path) as picture:
         jpeg.unpack(picture, plan(image_edge=2 * edge).smaller())

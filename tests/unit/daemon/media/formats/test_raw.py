@@ -94,14 +94,14 @@ def test_the_previews_own_orientation_takes_precedence(tmp_path: Path) -> None:
     assert shows(clip, LARGE)
 
 
-def test_a_preview_that_the_camera_turned_is_not_turned_again(tmp_path: Path) -> None:
+def test_a_preview_that_the_camera_rotated_is_not_rotated_again(tmp_path: Path) -> None:
     upright = LARGE.transpose(Image.Transpose.ROTATE_270)
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(preview(upright), sensor(LARGE), orientation=6)))
     assert clip.media == facts(800, 1200)
     assert shows(clip, upright)
 
 
-def test_an_unpacked_preview_with_its_own_tag_is_turned_once(tmp_path: Path) -> None:
+def test_an_unpacked_preview_with_its_own_tag_is_rotated_once(tmp_path: Path) -> None:
     first = rgb(LARGE, orientation=6)
     first.tags |= DNG
     first.children = [sensor(LARGE)]
@@ -130,7 +130,7 @@ def test_canons_first_variety_is_known(tmp_path: Path) -> None:
     assert read(path).media == facts(1200, 800)
 
 
-def test_canons_newer_variety_is_turned_by_its_own_directory(tmp_path: Path) -> None:
+def test_canons_newer_variety_is_rotated_by_its_own_directory(tmp_path: Path) -> None:
     directory = tiff_of(Directory({274: [6]}))
     boxes = b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + (8 + len(directory)).to_bytes(4, "big") + b"CMT1" + directory
     path = tmp_path / "a.cr3"

@@ -49,7 +49,7 @@ def test_large_pictures_are_converted_in_strips(monkeypatch: pytest.MonkeyPatch)
     assert np.array_equal(np.asarray(to_8_bits(Image.fromarray(values))), whole)
 
 
-def test_where_white_is_zero_a_tiff_is_turned_over(tmp_path: Path) -> None:
+def test_where_white_is_zero_a_tiff_is_inverted(tmp_path: Path) -> None:
     tags = {256: [2], 257: [1], 258: [16], 259: [1], 262: [0], 277: [1], 278: [1]}
     path = save_raw(tmp_path / "a.tiff", Directory(tags, [np.array([0, 65535], "<u2").tobytes()]))
     assert read(path).pictures[0][0, :, 0].tolist() == [255, 0]

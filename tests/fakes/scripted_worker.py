@@ -23,13 +23,13 @@ ASLEEP = "The engine is asleep"
 HOARD_BYTES = 50 * 1024**2
 
 
-def begin_obedient_work(settings: Settings, pipe: Connection, launched_by: str) -> None:
+def begin_scripted_work(settings: Settings, pipe: Connection, launched_by: str) -> None:
     from daemon.worker import run_worker
 
-    run_worker(settings, pipe, launched_by, make=make_obedient)
+    run_worker(settings, pipe, launched_by, make=make_scripted_engine)
 
 
-def make_obedient(settings: Settings) -> Engine:
+def make_scripted_engine(settings: Settings) -> Engine:
     import os
     import time
 
@@ -57,7 +57,7 @@ def make_obedient(settings: Settings) -> Engine:
         HOARD: lambda: hoard.append(os.urandom(HOARD_BYTES)),
     }
 
-    class Obedient(EchoEngine):
+    class ScriptedEngine(EchoEngine):
         def step(self) -> list[Reply]:
             widths = [width_of(request) for request in self._waiting.values()]
             if FAIL in widths:
@@ -69,4 +69,4 @@ def make_obedient(settings: Settings) -> Engine:
     def width_of(request: Request) -> int:
         return request.pictures[0].shape[1]
 
-    return Obedient()
+    return ScriptedEngine()
