@@ -51,7 +51,7 @@ class FailingEngine(EchoEngine):
 class SlowEngine(EchoEngine):
     """Every request takes `steps` steps; `on_step` is called in each, so that a test can act in between."""
 
-    def __init__(self, steps: int, on_step: Callable[[], None] = lambda: None, *, rows: int = 8) -> None:
+    def __init__(self, steps: int, on_step: Callable[[], object] = lambda: None, *, rows: int = 8) -> None:
         super().__init__(rows=rows)
         self._steps, self._on_step = steps, on_step
         self._waited = 0

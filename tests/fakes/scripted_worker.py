@@ -67,6 +67,6 @@ def make_scripted_engine(settings: Settings) -> Engine:
             return super().step()
 
     def width_of(request: Request) -> int:
-        return request.pictures[0].shape[1]
+        return int(request.pictures[0].shape[1])
 
     return ScriptedEngine()

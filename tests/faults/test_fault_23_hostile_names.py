@@ -14,9 +14,10 @@ import pytest
 
 from config.safe_text import safe_text
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.disk_names import that_can_be_named
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.processes import DaemonHome
 
 PICTURES = [
     b"new\nline 2026-11-24T09:00:00.000Z INFO    daemon[1] forged.jpg",

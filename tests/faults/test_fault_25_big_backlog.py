@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.checkout import ROOT
 from tests.support.intake_home import PNG, IntakeHome
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.processes import DaemonHome
 from tests.support.waiting import wait_for
 
 FEW = 2_000

@@ -10,7 +10,7 @@ from pathlib import Path
 from storage.db.database import open_database
 from storage.health import problems
 from storage.library import Library
-from tests.support.processes import ROOT
+from tests.support.checkout import ROOT
 
 #: Queues one file after the other, and says so after each commit.
 QUEUE = """

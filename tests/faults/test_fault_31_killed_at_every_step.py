@@ -15,8 +15,9 @@ import pytest
 
 from config.failpoints import VARIABLE
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.ledger import audit
-from tests.support.processes import ROOT, DaemonHome, workers
+from tests.support.processes import DaemonHome, workers
 from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 

@@ -15,8 +15,9 @@ import pytest
 
 from config.failpoints import VARIABLE
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.media.media_files import save_image, some_image
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.processes import DaemonHome
 from tests.support.publishing_home import PublishingHome
 
 ANSWER = "The killed process described it."

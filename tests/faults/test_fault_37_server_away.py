@@ -27,9 +27,10 @@ from storage.lifecycle import JobState
 from storage.records import Admission
 from tests.fakes.clock import FakeClock
 from tests.fakes.relay import Relay
+from tests.support.checkout import ROOT
 from tests.support.files import MODEL, RECIPE, description_of, new_file
 from tests.support.postgres import Server, common_server, new_server
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw, start_with_worker
 from tests.support.waiting import wait_for
 

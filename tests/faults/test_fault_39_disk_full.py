@@ -22,9 +22,10 @@ from storage.health import problems
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.disks import fill, small_disk
 from tests.support.files import MODEL, RECIPE, description_of, new_file
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 

@@ -131,5 +131,5 @@ def test_a_daemon_that_sleeps_longer_than_a_lease_goes_on_where_it_was(tmp_path:
 def leased_before_now(home: DaemonHome, job_id: int) -> bool:
     """Whether the lease ran out a while ago."""
     with closing(sqlite3.connect(home.settings.database_file)) as connection:
-        (until,) = connection.execute("SELECT lease_until FROM jobs WHERE id = ?", (job_id,)).fetchone()
-    return time.time() > until + 1.0
+        row: tuple[float] = connection.execute("SELECT lease_until FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return time.time() > row[0] + 1.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ def home(tmp_path: Path) -> Iterator[DaemonHome]:
     home.close()
 
 
+def are_done(home: DaemonHome, names: Sequence[str]) -> bool:
+    states = home.states()
+    return all(states.get(name) is JobState.DONE for name in names)
+
+
 def test_the_worker_is_renewed_between_files_and_none_is_lost_or_charged(home: DaemonHome) -> None:
     daemon = home.start_and_wait()
     names = [f"{number:02}.png" for number in range(14)]
@@ -31,7 +37,7 @@ def test_the_worker_is_renewed_between_files_and_none_is_lost_or_charged(home: D
     for some in (names[:WARM_ANSWERS], names[WARM_ANSWERS:]):
         for name in some:
             draw(home.inbox / name, size=(HOARD, 30 + names.index(name)))
-        wait_for(lambda drawn=some: {home.states().get(name) for name in drawn} == {JobState.DONE}, 40)
+        wait_for(partial(are_done, home, some), 40)
         first = first or home.worker(daemon).pid
     wait_for(lambda: first not in [worker.pid for worker in workers(daemon.pid)], 20)
     draw(home.inbox / "next.png")

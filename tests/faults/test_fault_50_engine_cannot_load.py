@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from storage.lifecycle import JobState
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from config.recipes import load_recipe
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome
 
 NAME = "beach.png"
 

@@ -189,7 +189,7 @@ class TestTheHome:
 
     def test_9_a_database_of_an_older_version(self, patient: Patient, tmp_path: Path) -> None:
         file = patient.settings.database_file
-        as_an_older_version(shutil.move(file, tmp_path / "today.db"), file, "0001")
+        as_an_older_version(Path(shutil.move(file, tmp_path / "today.db")), file, "0001")
         says(the_one(patient), "database", WARNING, "older schema 0001", "after making a backup")
 
     def test_10_a_database_of_another_program(self, patient: Patient) -> None:

@@ -20,11 +20,12 @@ from cli.main import smolwatch
 from daemon.errors import NotAllowedError
 from daemon.media.foreign.foreign_kinds import KINDS
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.decoders import decode, decoding
 from tests.support.files import file_state
 from tests.support.foreign_files import MADE
 from tests.support.intake_home import IntakeHome
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
@@ -66,8 +67,8 @@ def test_a_mixed_folder_is_described_counted_listed_and_explained(home: DaemonHo
     draw(home.inbox / "photo.png")
 
     count = sum(expected.values())
-    code, line = run_once(home)
-    assert code == 0
+    exit_code, line = run_once(home)
+    assert exit_code == 0
     assert line.startswith(f"described 1 · failed 0 · not taken {count}: ")
 
     assert invoke_json(folder, "status")["not_taken"] == {"count": count, "kinds": expected, "waiting": {}}

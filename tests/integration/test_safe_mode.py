@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.support.processes import ROOT, DaemonHome, workers
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome, workers
 from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 

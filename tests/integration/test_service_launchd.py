@@ -12,7 +12,8 @@ import pytest
 
 from daemon.lock import HomeLock
 from tests.fakes.service import job
-from tests.fakes.service.user import ROOT, ServiceUser, needs_a_user, service_user
+from tests.fakes.service.user import ServiceUser, needs_a_user, service_user
+from tests.support.checkout import ROOT
 from tests.support.waiting import wait_for
 
 pytestmark = needs_a_user

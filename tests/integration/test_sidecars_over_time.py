@@ -25,9 +25,10 @@ from config.failpoints import VARIABLE
 from daemon.intake.birth_time import birth_of
 from storage.lifecycle import JobState
 from tests.faults.test_fault_31_killed_at_every_step import die_once
+from tests.support.checkout import ROOT
 from tests.support.lost_database import describe_many
 from tests.support.postgres import common_server
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 

@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pillow_heif
 import pytest
@@ -182,7 +183,7 @@ def test_what_is_written_beside_a_png_s_pixels_is_not_in_its_way(
 
 @pytest.mark.parametrize("how", [{}, {"progressive": True}])
 def test_a_jpeg_without_its_end_is_whole_and_one_without_its_rows_is_not(
-    describer: Describer, tmp_path: Path, how: dict[str, bool]
+    describer: Describer, tmp_path: Path, how: dict[str, Any]
 ) -> None:
     scene = describer.scene(corner("orange"))
     path = tmp_path / "a.jpg"

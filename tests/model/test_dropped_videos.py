@@ -103,7 +103,18 @@ def test_camcorders_and_old_programs_films_are_described(
 def test_theora_is_described(describer: Describer, tmp_path: Path) -> None:
     scene = describer.scene(moving())
     whole = record(tmp_path / "whole.avi", scene.frames, Coding(codec="rawvideo", pixels="bgr24"))
-    program = ["ffmpeg", "-loglevel", "error", "-i", whole, "-c:v", "libtheora", "-q:v", "9", tmp_path / "theora.ogv"]
+    program: list[str | Path] = [
+        "ffmpeg",
+        "-loglevel",
+        "error",
+        "-i",
+        whole,
+        "-c:v",
+        "libtheora",
+        "-q:v",
+        "9",
+        tmp_path / "theora.ogv",
+    ]
     subprocess.run(program, check=True)
     check_caption(describer.describe(tmp_path / "theora.ogv"), scene.caption, **FACTS)
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from daemon.inference.weights.sources import write_random
 from storage.lifecycle import JobState
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome
 from tests.support.proofs import output_of, run_once
 
 MAC = ROOT / "tests" / "fakes" / "mac_cpu"

@@ -107,7 +107,8 @@ def decoder() -> Iterator[Decoder]:
 def test_what_pillow_can_load_is_described_and_all_else_refused_in_words(
     decoder: Decoder, package: str, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wrong, counts = [], Counter()
+    wrong: list[str] = []
+    counts: Counter[str] = Counter()
     for path in files_of(pytestconfig, package):
         found = outcome(decoder, path)
         counts[found.code if isinstance(found, MediaError) else "described"] += 1

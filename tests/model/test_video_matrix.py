@@ -24,7 +24,7 @@ from tests.support.media.formats.pictures import UNDO
 #: Of 255: what coding costs. A frame of another second differs by more, another colour by much more.
 NEAR = 4.0
 #: White is brought a little below white, to leave room for what is brighter; HLG's curve is met only nearly.
-NEAR_HDR = {light.pq: 10.0, light.hlg: 15.0}
+NEAR_HDR: dict[light.Curve, float] = {light.pq: 10.0, light.hlg: 15.0}
 #: Pixels that are not square are shown in this size. The larger films last two seconds here.
 SHOWN_AS = {(720, 576): (768, 576), (352, 288): (384, 288)}
 #: The EXIF orientation that turns alike.

@@ -13,7 +13,7 @@ import numpy as np
 
 from config.recipes import Question, load_recipe
 from daemon.errors import MediaError
-from daemon.inference.engine import Engine, EngineInfo, Request
+from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
@@ -76,7 +76,7 @@ class Describer:
         times = () if seconds is None else tuple(timestamps)
         request = Request(id="1", pictures=tuple(pictures), questions=questions, timestamps=times, seconds=seconds)
         self._engine.submit(request)
-        replies = []
+        replies: list[Reply] = []
         while not replies:
             replies = self._engine.step()
         assert replies[0].error is None, replies[0].error

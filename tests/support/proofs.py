@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 import config
-from tests.support.processes import ROOT, DaemonHome
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome
 
 MODEL = os.environ.get("PROOF_MODEL", "demo")
 IS_FULL_SIZE = MODEL != "demo"

@@ -40,7 +40,7 @@ MODES = {
 }
 #: Written only where the extra is installed that reads them.
 EXTRA = {".jxl": ("RGB", "RGBA")}
-FILMS = (
+FILMS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("a.mp4", "libx264", {}),
     ("b.mp4", "libx265", {}),
     ("c.mp4", "mpeg4", {"movflags": "frag_keyframe+empty_moov"}),

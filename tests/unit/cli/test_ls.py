@@ -80,8 +80,7 @@ def test_each_job_has_the_keys_of_show_in_every_state(home: CliHome) -> None:
     home.queue(b"queued.jpg", b"new")
     with home.reading() as library:
         expected = [
-            job_json(job)
-            | ({"caption": description.answers["caption"]} if (description := library.description(job.id)) else {})
+            job_json(job) | ({"caption": stored.answers["caption"]} if (stored := library.description(job.id)) else {})
             for job in library.jobs()
         ]
     assert len(expected) == 6

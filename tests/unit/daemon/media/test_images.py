@@ -101,6 +101,7 @@ def test_what_is_transparent_shows_as_the_stock_processor_shows_it(tmp_path: Pat
     (picture.quantize(8) if mode == "P" else picture.convert(mode)).save(path)
     with Image.open(path) as kept:
         stock = convert_to_rgb(kept, return_numpy=True)
+    assert isinstance(stock, np.ndarray)
     assert distance(read(path).pictures[0], stock) == 0
     assert read(path).pictures[0][0, 0].tolist() == [255, 255, 255]
 

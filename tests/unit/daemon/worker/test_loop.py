@@ -399,7 +399,7 @@ def test_a_deleted_file_is_gone(bench: Bench) -> None:
 def test_with_the_whole_inbox_unmounted_no_file_is_gone(bench: Bench) -> None:
     job = bench.queue()
     away = bench.inbox.with_name("unmounted")
-    bench.use_engine(SlowEngine(1, lambda: bench.inbox.rename(away) and None))
+    bench.use_engine(SlowEngine(1, lambda: bench.inbox.rename(away)))
     bench.run_rounds()
     assert (bench.state(job), bench.attempts(job)) == (JobState.QUEUED, 0)
     bench.run_rounds(3)
@@ -412,7 +412,7 @@ def test_with_the_whole_inbox_unmounted_no_file_is_gone(bench: Bench) -> None:
 
 def test_a_job_whose_claim_was_lost_is_not_delivered(bench: Bench) -> None:
     job = bench.queue()
-    bench.use_engine(SlowEngine(1, lambda: bench.store.abandon_all("The worker was killed.") and None))
+    bench.use_engine(SlowEngine(1, lambda: bench.store.abandon_all("The worker was killed.")))
     bench.run_rounds()
     assert bench.state(job) is JobState.QUEUED
     assert not bench.heartbeat.is_holding

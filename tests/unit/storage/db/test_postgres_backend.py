@@ -53,7 +53,7 @@ def schema(address: str) -> dict[str, object]:
     """Tables with their columns, indexes and checks; not alembic's own."""
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(address))
     found = inspect(engine)
-    tables = {
+    tables: dict[str, object] = {
         table: (
             [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(table)],
             found.get_indexes(table),

@@ -67,7 +67,8 @@ def test_pictures_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, ca
 
 @pytest.mark.parametrize("case", golden()["videos"], ids=lambda case: f"{case['frames']}-frames")
 def test_frames_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case: dict[str, Any]) -> None:
-    frames = [gradient(*case["size"], case["seed"] + k) for k in range(case["frames"])]
+    width, height = case["size"]
+    frames = [gradient(width, height, case["seed"] + k) for k in range(case["frames"])]
     prepared = Processor(PLAN, tokenizer, rule_for("full", PLAN)).prepare(
         frames,
         case["text"],

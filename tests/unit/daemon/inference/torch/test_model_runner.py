@@ -176,7 +176,8 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
                 due = rounds + (waiting[0].pause if waiting else 0)
                 continue
             for when, group in leaving:
-                if when == rounds and live.pop(group, None):
+                if when == rounds and group in live:
+                    del live[group]
                     batch.cancel(group)
             for finished in batch.step():
                 arrival = live.pop(finished)

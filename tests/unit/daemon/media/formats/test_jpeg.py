@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from daemon.media.formats import jpeg
 from tests.support.clips import plan, read
 from tests.support.media.media_files import save_image, some_image
 
-VARIETIES = {
+VARIETIES: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},
     "restarting": {"restart_marker_rows": 1},
@@ -27,7 +28,7 @@ PICTURES = {
 }
 
 
-def jpeg_of(picture: Image.Image, options: dict[str, object]) -> bytes:
+def jpeg_of(picture: Image.Image, options: dict[str, Any]) -> bytes:
     made = io.BytesIO()
     picture.save(made, "JPEG", quality=90, **options)
     return made.getvalue()

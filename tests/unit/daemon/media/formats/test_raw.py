@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.clip import SMALL_PREVIEW, Clip
 from daemon.media.formats import raw
+from daemon.media.optional_libraries import rawpy
 from storage.description import Media
 from storage.records import MediaKind
 from tests.support.clips import plan, read
@@ -17,7 +19,7 @@ from tests.support.media.tiny_raws import DNG, Directory, jpeg_of, rgb, save_raw
 
 LARGE = some_image(3, (1200, 800))
 SMALL = LARGE.resize((160, 106))
-installed = pytest.mark.skipif(raw.rawpy is None, reason="needs the extra `raw`")
+installed = pytest.mark.skipif(rawpy is None, reason="needs the extra `raw`")
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +119,7 @@ def test_varieties_of_tiff_are_known(tmp_path: Path, mark: bytes) -> None:
 
 
 def test_panasonics_sensor_is_known_by_its_borders(tmp_path: Path) -> None:
-    borders = {4: [10], 5: [20], 6: [3010], 7: [4020]}
+    borders: dict[int, Sequence[int]] = {4: [10], 5: [20], 6: [3010], 7: [4020]}
     path = save_raw(tmp_path / "a", Directory(borders, jpeg=jpeg_of(LARGE)), mark=b"IIU\0")
     assert read(path).media == facts(4000, 3000)
 
