@@ -24,7 +24,7 @@ LET_GO_SECONDS = 5.0
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home that this test's smolwatch uses unless told otherwise; not made yet."""
+    """The home that this test's smolwatch uses unless it is set otherwise; not made yet."""
     for name in os.environ:
         if name.startswith("SMOLWATCH_"):
             monkeypatch.delenv(name)

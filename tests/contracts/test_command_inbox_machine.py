@@ -155,10 +155,12 @@ TestCommandsOnSqlite.settings = settings(
 )
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-class TestCommandsOnSqliteAtLength(CommandsOnSqlite.TestCase):
-    settings = settings(TestCommandsOnSqlite.settings, max_examples=500)
+class CommandsOnSqliteAtLength(CommandsOnSqlite):
+    """As many examples as `make test-slow` has time for."""
+
+
+TestCommandsOnSqliteAtLength = pytest.mark.slow(pytest.mark.timeout(900)(CommandsOnSqliteAtLength.TestCase))
+TestCommandsOnSqliteAtLength.settings = settings(TestCommandsOnSqlite.settings, max_examples=500)
 
 
 class CommandsOnPostgres(Commands):

@@ -785,7 +785,7 @@ class TestJobStore:
         job = store.requeue(first)
         assert job.id != first
         assert (job.state, job.fresh, job.digest) == (JobState.QUEUED, True, new_file().digest)
-        assert store.requeue(first) == job, "asked twice, it waits once"
+        assert store.requeue(first) == job, "requeued twice, it waits once"
         claim = claimed(store)
         assert claim.job.fresh
         described = description_of(new_file(), answers={"caption": "Dunes."})

@@ -237,11 +237,10 @@ class Jobs(RuleBasedStateMachine):
         claim, is_valid = self.pick_claim(which, JobState.RUNNING)
         at = self.clock.now() + timedelta(seconds=seconds)
         why = {"code": "c", "reason": "r"}
-        later = {**why, "cause": Cause.TRANSIENT, "not_before": at}
         ways: dict[str, Callable[[], object]] = {
             "release": lambda: released(self.store.release(claim, "Stopping.")),
-            "retry": lambda: self.store.retry_later(claim, **later),
-            "wait": lambda: self.store.wait(claim, **later),
+            "retry": lambda: self.store.retry_later(claim, **why, cause=Cause.TRANSIENT, not_before=at),
+            "wait": lambda: self.store.wait(claim, **why, cause=Cause.TRANSIENT, not_before=at),
             "fail": lambda: self.store.fail(claim, **why, cause=Cause.INPUT),
             "skip": lambda: self.store.skip(claim, **why),
             "gone": lambda: self.store.mark_gone(claim, "It went away."),
@@ -433,10 +432,12 @@ TestJobsOnSqlite.settings = settings(
 )
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-class TestJobsOnSqliteAtLength(JobsOnSqlite.TestCase):
-    settings = settings(TestJobsOnSqlite.settings, max_examples=1500)
+class JobsOnSqliteAtLength(JobsOnSqlite):
+    """As many examples as `make test-slow` has time for."""
+
+
+TestJobsOnSqliteAtLength = pytest.mark.slow(pytest.mark.timeout(900)(JobsOnSqliteAtLength.TestCase))
+TestJobsOnSqliteAtLength.settings = settings(TestJobsOnSqlite.settings, max_examples=1500)
 
 
 class JobsOnPostgres(Jobs):
@@ -447,7 +448,9 @@ TestJobsOnPostgres = JobsOnPostgres.TestCase
 TestJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=25)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-class TestJobsOnPostgresAtLength(JobsOnPostgres.TestCase):
-    settings = settings(TestJobsOnSqlite.settings, max_examples=500)
+class JobsOnPostgresAtLength(JobsOnPostgres):
+    """As many examples as `make test-slow` has time for."""
+
+
+TestJobsOnPostgresAtLength = pytest.mark.slow(pytest.mark.timeout(900)(JobsOnPostgresAtLength.TestCase))
+TestJobsOnPostgresAtLength.settings = settings(TestJobsOnSqlite.settings, max_examples=500)

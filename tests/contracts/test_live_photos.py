@@ -237,7 +237,7 @@ class TestWhichFilesBelongTogether:
     @pytest.mark.parametrize("identifiers", [(None, None), (IDENTIFIER, None), (None, IDENTIFIER)])
     @pytest.mark.parametrize("names", [("IMG_1.HEIC", "IMG_1.MOV"), ("img_1.jpg", "IMG_1.mov")])
     @pytest.mark.parametrize("order", ["together", "picture first", "film first"])
-    def test_without_an_identifier_one_name_in_one_folder_makes_a_pair_and_that_is_said(
+    def test_without_an_identifier_one_name_in_one_folder_makes_a_pair_and_the_record_says_so(
         self, desk: Desk, identifiers: tuple[str | None, str | None], names: tuple[str, str], order: str
     ) -> None:
         still, moving = (

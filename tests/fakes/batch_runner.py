@@ -73,8 +73,8 @@ def expected_output(
     return output_ids
 
 
-class HashRunner:
-    """`failures` are raised one a call, before anything is done."""
+class HashModel:
+    """All of a runner but what its tiles are. `failures` are raised one a call, before anything is done."""
 
     block = 8
 
@@ -87,7 +87,7 @@ class HashRunner:
         self.peak = 0
         self._ids = count()
 
-    def encode_images(self, tiles: Sequence[int]) -> list[str]:
+    def encode(self, tiles: Sequence[int]) -> list[str]:
         self._begin("encode_images")
         self.encoded.append(list(tiles))
         if POISON in tiles:
@@ -158,7 +158,14 @@ class HashRunner:
         return next_token(slot.held, slot.sampling)
 
 
-class PixelRunner(HashRunner):
+class HashRunner(HashModel):
+    """A runner whose tiles are numbers."""
+
+    def encode_images(self, tiles: Sequence[int]) -> list[str]:
+        return self.encode(tiles)
+
+
+class PixelRunner(HashModel):
     """The hash model behind a real processor: tiles are arrays, `image_id` its image token, `per_tile` of them a tile.
 
     `lifecycle` are the calls that an engine makes besides those of the scheduler.
@@ -173,7 +180,7 @@ class PixelRunner(HashRunner):
         self.lifecycle: list[str] = []
 
     def encode_images(self, tiles: Sequence[NDArray[np.float32]]) -> list[str]:
-        return super().encode_images([crc32(tile.tobytes()) for tile in tiles])
+        return self.encode([crc32(tile.tobytes()) for tile in tiles])
 
     def add(
         self, prompt_ids: Sequence[int], features: Sequence[str], capacity: int, sampling: SamplingParams = GREEDY

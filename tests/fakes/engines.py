@@ -54,7 +54,7 @@ class SlowEngine(EchoEngine):
     `cancelled`: the ids of all requests that were cancelled.
     """
 
-    def __init__(self, steps: int, on_step: Callable[[], None] = lambda: None, *, rows: int = 8) -> None:
+    def __init__(self, steps: int, on_step: Callable[[], object] = lambda: None, *, rows: int = 8) -> None:
         super().__init__(rows=rows)
         self._steps, self._on_step = steps, on_step
         self._waited = 0
@@ -83,24 +83,24 @@ class BrokenEngine(EchoEngine):
         raise RuntimeError("the driver is gone")
 
 
-class SayingEngine(EchoEngine):
+class FixedAnswerEngine(EchoEngine):
     """Answers every question with `text`: for loops, leaks, and characters that must not reach a terminal.
 
-    `again` is the answer to a question with its own sampling; `asked` are all requests so far.
+    `again` is the answer to a question with its own sampling; `submitted` are all requests so far.
     """
 
     def __init__(self, text: str, *, again: str | None = None, complete: bool = True) -> None:
         super().__init__()
         self._first = Answer(text=text, tokens=len(text.split()), complete=complete)
         self._again = self._first if again is None else Answer(text=again, tokens=len(again.split()), complete=True)
-        self.asked: list[Request] = []
+        self.submitted: list[Request] = []
 
     def submit(self, request: Request) -> None:
         super().submit(request)
-        self.asked.append(request)
+        self.submitted.append(request)
 
     def step(self) -> list[Reply]:
-        requests = {request.id: request for request in self.asked}
+        requests = {request.id: request for request in self.submitted}
         return [self._answered(requests[reply.id], reply) for reply in super().step()]
 
     def _answered(self, request: Request, reply: Reply) -> Reply:

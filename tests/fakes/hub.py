@@ -25,7 +25,7 @@ class FakeHub:
         self.status: int | None = None
         self.files = dict(files)
         self.break_after: int | None = None
-        self.ranges: list[str] = []  # what was asked of big files: "bytes=5-", or "" for a whole one
+        self.ranges: list[str] = []  # the Range header of requests for large files: "bytes=5-", or "" for a whole one
         self.url = ""
 
     def listing(self) -> list[dict[str, object]]:
@@ -71,24 +71,24 @@ def running(hub: FakeHub) -> Iterator[FakeHub]:  # noqa: C901 - one branch a kin
             return self.send_file(found[1], hub.files[found[1]], with_body)
 
         def send_file(self, name: str, content: bytes, with_body: bool) -> None:
-            asked = self.headers.get("Range", "")
-            begin = int(asked.removeprefix("bytes=").rstrip("-") or 0) if asked else 0
+            range_header = self.headers.get("Range", "")
+            begin = int(range_header.removeprefix("bytes=").rstrip("-") or 0) if range_header else 0
             if with_body and name.endswith(BIG):
-                hub.ranges.append(asked)
-            told = {
+                hub.ranges.append(range_header)
+            headers = {
                 "X-Repo-Commit": hub.revision,
                 "ETag": f'"{etag(name, content)}"',
                 "Content-Range": f"bytes {begin}-{len(content) - 1}/{len(content)}",
             }
             breaks = with_body and name.endswith(BIG) and hub.break_after is not None
             cut = max(0, (hub.break_after or 0) - begin) if breaks else None
-            self.send(206 if asked else 200, content[begin:], told, with_body, cut)
+            self.send(206 if range_header else 200, content[begin:], headers, with_body, cut)
 
         def send(
-            self, status: int, body: bytes, told: Mapping[str, str], with_body: bool, cut: int | None = None
+            self, status: int, body: bytes, headers: Mapping[str, str], with_body: bool, cut: int | None = None
         ) -> None:
             self.send_response(status)
-            for key, value in told.items():
+            for key, value in headers.items():
                 self.send_header(key, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -106,7 +106,7 @@ def scripted(fd: int, plan: DecodePlan) -> Clip:  # noqa: C901 - one branch a co
             os.utime(fd, ns=(0, 0))
             raise TooLargeError("A file that is still being written.")
         case b"import":
-            import_module("mailbox")  # of Python's own, and asked for by nobody else
+            import_module("mailbox")  # a module of Python that nothing else imports
         case b"look-up":
             Path("/etc/localtime").read_bytes()
         case b"lie":

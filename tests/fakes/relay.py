@@ -1,4 +1,4 @@
-"""What lies between a program and its database's server: it can swallow what is said, as a dead network does."""
+"""A relay between a program and its database server: it can drop what is sent, as a dead network does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Relay:
             line.swallows = {line.near, line.far}
 
     def swallow_answers(self) -> None:
-        """Of the lines that are open now: the server hears everything, and is not heard."""
+        """For the connections that are open now: the server receives everything, and its answers are dropped."""
         for line in self._lines:
             line.swallows = {line.far}
 

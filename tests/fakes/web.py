@@ -69,10 +69,10 @@ class Names:
 
     def __init__(self, **answers: Sequence[Sequence[str]]) -> None:
         self._answers = {name.replace("_", "."): list(given) for name, given in answers.items()}
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
 
     def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append(host)
+        self.lookups.append(host)
         answers = self._answers.get(host) or [[host]]
         return answers.pop(0) if len(answers) > 1 else answers[0]
 

@@ -13,14 +13,14 @@ from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.library import Library
 from tests.fakes.clock import FakeClock
-from tests.support.intake_home import IntakeHouse
-from tests.support.processes import House
+from tests.support.intake_home import IntakeHome
+from tests.support.processes import DaemonHome
 from tests.support.worker_bench import Bench
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A worker with a clock that moves only when told, on a home of its own."""
+    """A worker with a clock that only the test moves, on a home of its own."""
     settings = load_settings(home=tmp_path / "bench", overrides={"model.engine": "echo"})
     prepare_home(settings)
     clock = FakeClock()
@@ -29,23 +29,23 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def intake_house(tmp_path: Path) -> Iterator[IntakeHouse]:
-    house = IntakeHouse(tmp_path / "home")
-    yield house
-    house.close()
+def intake_home(tmp_path: Path) -> Iterator[IntakeHome]:
+    home = IntakeHome(tmp_path / "home")
+    yield home
+    home.close()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
     """A home on which the real daemon can be started."""
-    house = House(tmp_path / "house")
-    yield house
-    house.close()
+    home = DaemonHome(tmp_path / "home")
+    yield home
+    home.close()
 
 
 @pytest.fixture
-def intake_house_polls(tmp_path: Path) -> Iterator[IntakeHouse]:
+def polling_intake_home(tmp_path: Path) -> Iterator[IntakeHome]:
     """Nothing is watched there; the inbox is listed often."""
-    house = IntakeHouse(tmp_path / "home", {"inbox.observer": "poll"})
-    yield house
-    house.close()
+    home = IntakeHome(tmp_path / "home", {"inbox.observer": "poll"})
+    yield home
+    home.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.intake_home import PNG, IntakeHome
 from tests.support.waiting import wait_for
 
 FOLDERS = ("trip", "trip/one", "trip/one/two", "trip/one/two/three", "trip/other/way")
@@ -23,19 +23,19 @@ def tree(tmp_path: Path) -> set[str]:
     return names
 
 
-def test_a_tree_that_is_moved_in_is_queued_whole(intake_house: IntakeHouse, tree: set[str], tmp_path: Path) -> None:
-    intake = intake_house.start_and_settle()
-    (tmp_path / "trip").rename(intake_house.inbox / "trip")
-    wait_for(lambda: intake_house.queued() == tree)
+def test_a_tree_that_is_moved_in_is_queued_whole(intake_home: IntakeHome, tree: set[str], tmp_path: Path) -> None:
+    intake = intake_home.start_and_settle()
+    (tmp_path / "trip").rename(intake_home.inbox / "trip")
+    wait_for(lambda: intake_home.queued() == tree)
     wait_for(lambda: intake.is_idle)
-    (intake_house.inbox / "trip/one/late.png").write_bytes(PNG + b"late")
-    wait_for(lambda: "trip/one/late.png" in intake_house.queued())
-    assert len(intake_house.jobs()) == len(tree) + 1
+    (intake_home.inbox / "trip/one/late.png").write_bytes(PNG + b"late")
+    wait_for(lambda: "trip/one/late.png" in intake_home.queued())
+    assert len(intake_home.jobs()) == len(tree) + 1
 
 
-def test_a_tree_that_is_copied_in_is_queued_whole(intake_house: IntakeHouse, tree: set[str], tmp_path: Path) -> None:
-    intake = intake_house.start_and_settle()
-    subprocess.run(["cp", "-a", tmp_path / "trip", intake_house.inbox], check=True)
-    wait_for(lambda: intake_house.queued() == tree)
+def test_a_tree_that_is_copied_in_is_queued_whole(intake_home: IntakeHome, tree: set[str], tmp_path: Path) -> None:
+    intake = intake_home.start_and_settle()
+    subprocess.run(["cp", "-a", tmp_path / "trip", intake_home.inbox], check=True)
+    wait_for(lambda: intake_home.queued() == tree)
     wait_for(lambda: intake.is_idle)
-    assert len(intake_house.jobs()) == len(tree)
+    assert len(intake_home.jobs()) == len(tree)

@@ -12,8 +12,8 @@ from PIL import Image
 from daemon.errors import GoneError
 from daemon.media.safe_open import open_checked
 from storage.lifecycle import JobState
-from tests.support.intake_home import PNG, IntakeHouse
-from tests.support.processes import House
+from tests.support.intake_home import PNG, IntakeHome
+from tests.support.processes import DaemonHome
 from tests.support.waiting import wait_for
 from tests.support.worker_bench import Bench
 
@@ -30,52 +30,52 @@ def test_a_file_that_is_deleted_while_it_waits_is_gone_without_noise(bench: Benc
     assert (bench.state(job), noise) == (JobState.GONE, [])
 
 
-def test_a_job_that_waits_goes_along_with_its_file(intake_house: IntakeHouse) -> None:
-    (intake_house.inbox / "trip").mkdir()
-    (intake_house.inbox / "old.png").write_bytes(PNG)
-    intake_house.start_and_settle()
-    (before,) = intake_house.jobs()
-    (intake_house.inbox / "old.png").rename(intake_house.inbox / "trip" / "new.png")
-    wait_for(lambda: intake_house.queued() == {"trip/new.png"})
-    (after,) = intake_house.jobs()
+def test_a_job_that_waits_goes_along_with_its_file(intake_home: IntakeHome) -> None:
+    (intake_home.inbox / "trip").mkdir()
+    (intake_home.inbox / "old.png").write_bytes(PNG)
+    intake_home.start_and_settle()
+    (before,) = intake_home.jobs()
+    (intake_home.inbox / "old.png").rename(intake_home.inbox / "trip" / "new.png")
+    wait_for(lambda: intake_home.queued() == {"trip/new.png"})
+    (after,) = intake_home.jobs()
     assert (after.id, after.state, after.queued_at) == (before.id, JobState.QUEUED, before.queued_at)
     note = f"The file was moved here from {before.file}."
-    assert [event.note for event in intake_house.library.events(after.id)] == ["Admitted.", note]
+    assert [event.note for event in intake_home.library.events(after.id)] == ["Admitted.", note]
 
 
-def test_a_job_that_a_worker_missed_between_two_names_goes_on(intake_house: IntakeHouse) -> None:
-    (intake_house.inbox / "old.png").write_bytes(PNG)
-    intake_house.start_and_settle()
-    claim = intake_house.store.claim("worker", lease_seconds=60)
+def test_a_job_that_a_worker_missed_between_two_names_goes_on(intake_home: IntakeHome) -> None:
+    (intake_home.inbox / "old.png").write_bytes(PNG)
+    intake_home.start_and_settle()
+    claim = intake_home.store.claim("worker", lease_seconds=60)
     assert claim is not None
-    (intake_house.inbox / "old.png").rename(intake_house.inbox / "new.png")
-    intake_house.store.mark_gone(claim, "The file is no longer there.")
-    wait_for(lambda: intake_house.queued() == {"new.png"})
-    (job,) = intake_house.jobs()
+    (intake_home.inbox / "old.png").rename(intake_home.inbox / "new.png")
+    intake_home.store.mark_gone(claim, "The file is no longer there.")
+    wait_for(lambda: intake_home.queued() == {"new.png"})
+    (job,) = intake_home.jobs()
     assert (job.id, job.state) == (claim.job.id, JobState.QUEUED)
 
 
-def test_a_moved_folder_of_described_files_is_published_anew_and_not_described_anew(house: House) -> None:
-    (house.inbox / "trip").mkdir()
+def test_a_moved_folder_of_described_files_is_published_anew_and_not_described_anew(home: DaemonHome) -> None:
+    (home.inbox / "trip").mkdir()
     for name in ("a.png", "trip/b.png", "trip/c.png"):
-        Image.new("RGB", (32 + len(name), 32), "red").save(house.inbox / name)
-    house.start_and_wait()
-    wait_for(lambda: list(house.states().values()) == [JobState.DONE] * 3, 30)
-    before = {job.id: job.digest for job in house.jobs().values()}
-    with (house.inbox / "a.png.md").open("a") as file:
+        Image.new("RGB", (32 + len(name), 32), "red").save(home.inbox / name)
+    home.start_and_wait()
+    wait_for(lambda: list(home.states().values()) == [JobState.DONE] * 3, 30)
+    before = {job.id: job.digest for job in home.jobs().values()}
+    with (home.inbox / "a.png.md").open("a") as file:
         file.write("my own words")
-    (house.inbox / "a.png").rename(house.inbox / "z.png")
-    (house.inbox / "trip").rename(house.inbox / "journey")
+    (home.inbox / "a.png").rename(home.inbox / "z.png")
+    (home.inbox / "trip").rename(home.inbox / "journey")
     expected = {f"{name}{end}" for name in ("z.png", "b.png", "c.png") for end in ("", ".md", ".smolwatch.json")}
-    wait_for(lambda: names(house.inbox) == expected, 30)
-    wait_for(lambda: list(house.states().values()) == [JobState.DONE] * 3, 30)
-    assert {job.id: job.digest for job in house.jobs().values()} == before
-    assert json.loads((house.inbox / "z.png.smolwatch.json").read_text())["file"]["name"] == "z.png"
-    text = (house.inbox / "z.png.md").read_text()
+    wait_for(lambda: names(home.inbox) == expected, 30)
+    wait_for(lambda: list(home.states().values()) == [JobState.DONE] * 3, 30)
+    assert {job.id: job.digest for job in home.jobs().values()} == before
+    assert json.loads((home.inbox / "z.png.smolwatch.json").read_text())["file"]["name"] == "z.png"
+    text = (home.inbox / "z.png.md").read_text()
     assert "# z.png\n" in text
     assert text.endswith("my own words\n"), "what a person wrote goes along"
-    for job in house.jobs().values():
-        assert house.notes(job).count("Described.") == 1
+    for job in home.jobs().values():
+        assert home.notes(job).count("Described.") == 1
 
 
 def names(inbox: Path) -> set[str]:

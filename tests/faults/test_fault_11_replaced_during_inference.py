@@ -14,14 +14,14 @@ from tests.support.worker_bench import ECHO, Bench
 from tests.unit.daemon.conftest import PNG
 
 
-def test_what_was_said_is_not_told_of_other_bytes_and_those_are_described(bench: Bench) -> None:
+def test_a_description_is_not_used_for_other_bytes_and_those_are_described(bench: Bench) -> None:
     job = bench.queue()
     path = bench.library.job(job).path
     bench.use_engine(SlowEngine(1, lambda: replace(path)))
     bench.run_rounds()
     assert bench.state(job) is JobState.GONE
     assert bench.library.description(job) is None
-    assert bench.reported_paths == [path], "intake is told"
+    assert bench.reported_paths == [path], "the path is reported to the intake"
     assert not (bench.inbox / "beach.png.smolwatch.json").exists()
     admitter = Admitter(
         bench.store, bench.library, bench.clock, spec=SPEC, model=ECHO, max_attempts=3, max_bytes=10_000
@@ -32,9 +32,9 @@ def test_what_was_said_is_not_told_of_other_bytes_and_those_are_described(bench:
     newest = bench.library.job_at(path)
     assert newest is not None
     assert newest.state is JobState.DONE
-    said = bench.library.description(newest.id)
-    assert said is not None
-    assert said.digest == digest_of(PNG + b"other bytes")
+    description = bench.library.description(newest.id)
+    assert description is not None
+    assert description.digest == digest_of(PNG + b"other bytes")
 
 
 def replace(path: bytes) -> None:

@@ -14,24 +14,24 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.intake_home import PNG, IntakeHome
 from tests.support.media.media_files import save_image, some_image
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
 from tests.support.waiting import wait_for
 
 MISSING = "inbox missing"
 
 
-def test_a_deleted_inbox_is_said_and_taken_up_when_it_is_back(intake_house: IntakeHouse) -> None:
-    inbox = intake_house.inbox
+def test_a_deleted_inbox_is_reported_and_watched_again_when_it_is_back(intake_home: IntakeHome) -> None:
+    inbox = intake_home.inbox
     (inbox / "x.png").write_bytes(PNG)
-    intake = intake_house.start_and_settle()
+    intake = intake_home.start_and_settle()
     shutil.rmtree(inbox)
     wait_for(lambda: intake.status.problem == MISSING)
-    assert [job.state for job in intake_house.jobs()] == [JobState.QUEUED]
+    assert [job.state for job in intake_home.jobs()] == [JobState.QUEUED]
     inbox.mkdir()
     (inbox / "y.png").write_bytes(PNG + b"2")
-    wait_for(lambda: intake_house.queued() == {"x.png", "y.png"})
+    wait_for(lambda: intake_home.queued() == {"x.png", "y.png"})
     wait_for(lambda: intake.status.problem == "")
 
 
@@ -59,19 +59,19 @@ class Failing(AbstractContextManager[Iterator[os.DirEntry[bytes]]]):
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE])
-def test_a_disk_that_fails_is_a_missing_inbox_and_nothing_is_given_up(intake_house: IntakeHouse, error: int) -> None:
+def test_a_disk_that_fails_is_a_missing_inbox_and_nothing_is_given_up(intake_home: IntakeHome, error: int) -> None:
     for number in range(3):
-        (intake_house.inbox / f"{number}.png").write_bytes(PNG + b"%d" % number)
+        (intake_home.inbox / f"{number}.png").write_bytes(PNG + b"%d" % number)
     disk = FailingDisk()
-    intake = intake_house.run(intake_house.make(scan=disk))
-    wait_for(lambda: len(intake_house.queued()) == 3)
+    intake = intake_home.run(intake_home.make(scan=disk))
+    wait_for(lambda: len(intake_home.queued()) == 3)
     disk.error = error
-    intake_house.sweep_now()
+    intake_home.sweep_now()
     wait_for(lambda: intake.status.problem == MISSING)
-    assert [job.state for job in intake_house.jobs()] == [JobState.QUEUED] * 3
-    (intake_house.inbox / "late.png").write_bytes(PNG + b"late")
+    assert [job.state for job in intake_home.jobs()] == [JobState.QUEUED] * 3
+    (intake_home.inbox / "late.png").write_bytes(PNG + b"late")
     disk.error = None
-    wait_for(lambda: "late.png" in intake_house.queued())
+    wait_for(lambda: "late.png" in intake_home.queued())
     wait_for(lambda: intake.status.problem == "")
 
 
@@ -94,31 +94,31 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts as on Linux, which needs root")
 def test_jobs_of_an_unmounted_inbox_wait_for_it(tmp_path: Path, disk: Path) -> None:
-    home = tmp_path / "home"
-    house, intake_house = House(home), IntakeHouse(home)
-    inbox = house.inbox
+    folder = tmp_path / "home"
+    home, intake_home = DaemonHome(folder), IntakeHome(folder)
+    inbox = home.inbox
     mount("--bind", disk, inbox)
     try:
         for number in range(3):
             save_image(inbox / f"{number}.png", some_image(number))
-        intake = intake_house.start_and_settle()
+        intake = intake_home.start_and_settle()
         subprocess.run(["umount", inbox], check=True)
         wait_for(lambda: intake.status.problem == MISSING)
-        intake_house.stop()
-        process = house.start_and_wait()
+        intake_home.stop()
+        process = home.start_and_wait()
         # Files are claimed a few ahead: what the first one finds out, those claimed with it wait for too.
-        wait_for(lambda: times_missed(house) and set(house.states().values()) == {JobState.QUEUED})
-        assert {job.attempts for job in house.jobs().values()} == {0}
-        assert times_missed(house) <= len(house.jobs()), "nobody is claimed again while the inbox is away"
+        wait_for(lambda: times_missed(home) and set(home.states().values()) == {JobState.QUEUED})
+        assert {job.attempts for job in home.jobs().values()} == {0}
+        assert times_missed(home) <= len(home.jobs()), "nobody is claimed again while the inbox is away"
         mount("--bind", disk, inbox)
-        wait_for(lambda: set(house.states().values()) == {JobState.DONE}, 30)
+        wait_for(lambda: set(home.states().values()) == {JobState.DONE}, 30)
         assert process.poll() is None
     finally:
-        intake_house.close()
-        house.close()
+        intake_home.close()
+        home.close()
         subprocess.run(["umount", "-l", inbox], check=False, stderr=subprocess.DEVNULL)
 
 
-def times_missed(house: House) -> int:
+def times_missed(home: DaemonHome) -> int:
     """How often a job was given back because the inbox was missing."""
-    return sum("missing" in note for job in house.jobs().values() for note in house.notes(job))
+    return sum("missing" in note for job in home.jobs().values() for note in home.notes(job))

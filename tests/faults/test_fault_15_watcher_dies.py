@@ -9,7 +9,7 @@ import pytest
 from watchdog.observers.api import BaseObserver
 
 from daemon.intake.loop import Intake
-from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.intake_home import PNG, IntakeHome
 from tests.support.waiting import wait_for
 
 
@@ -42,12 +42,12 @@ def observer_of(intake: Intake) -> BaseObserver:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("kill", [kill_dispatcher, kill_emitters, kill_reader])
 def test_a_dead_watch_is_replaced_and_what_it_missed_is_queued(
-    intake_house: IntakeHouse, kill: Callable[[BaseObserver], None]
+    intake_home: IntakeHome, kill: Callable[[BaseObserver], None]
 ) -> None:
-    intake = intake_house.start_and_settle()
+    intake = intake_home.start_and_settle()
     kill(observer_of(intake))
-    (intake_house.inbox / "missed.png").write_bytes(PNG)
-    wait_for(lambda: intake_house.queued() == {"missed.png"}, 10)
-    (intake_house.inbox / "heard.png").write_bytes(PNG + b"2")
-    wait_for(lambda: intake_house.queued() == {"missed.png", "heard.png"})
+    (intake_home.inbox / "missed.png").write_bytes(PNG)
+    wait_for(lambda: intake_home.queued() == {"missed.png"}, 10)
+    (intake_home.inbox / "received.png").write_bytes(PNG + b"2")
+    wait_for(lambda: intake_home.queued() == {"missed.png", "received.png"})
     assert intake._watcher.defect() is None

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.intake_home import PNG, IntakeHouse, intake_process
+from tests.support.intake_home import PNG, IntakeHome, intake_process
 from tests.support.waiting import wait_for
 
 UNSHARE = ("unshare", "--user", "--map-root-user")
@@ -30,23 +30,23 @@ def may_limit() -> bool:
 @pytest.mark.skipif(not may_limit(), reason="lowers the limit in a user namespace, which is not allowed here")
 @pytest.mark.parametrize(("name", "limit"), [("max_inotify_instances", 0), ("max_inotify_watches", 1)])
 def test_without_watches_the_inbox_is_listed_often_and_the_limit_is_named(
-    intake_house: IntakeHouse, name: str, limit: int
+    intake_home: IntakeHome, name: str, limit: int
 ) -> None:
-    below = intake_house.inbox / "folder"
+    below = intake_home.inbox / "folder"
     below.mkdir()
-    with intake_process(intake_house.settings.home, before=limited(name, limit)):
-        state = wait_for(lambda: (found := intake_house.library.status.intake()) and found.advice and found)
+    with intake_process(intake_home.settings.home, before=limited(name, limit)):
+        state = wait_for(lambda: found if (found := intake_home.library.status.intake()) and found.advice else None)
         assert state.observer == "poll"
         assert "fs.inotify.max_user_watches" in state.advice
         (below / "x.png").write_bytes(PNG)
-        wait_for(lambda: intake_house.queued() == {"folder/x.png"})
+        wait_for(lambda: intake_home.queued() == {"folder/x.png"})
 
 
 @pytest.mark.skipif(not may_limit(), reason="lowers the limit in a user namespace, which is not allowed here")
-def test_a_limit_that_is_met_later_is_noticed(intake_house: IntakeHouse) -> None:
-    with intake_process(intake_house.settings.home, before=limited("max_inotify_watches", 2)):
+def test_a_limit_that_is_met_later_is_noticed(intake_home: IntakeHome) -> None:
+    with intake_process(intake_home.settings.home, before=limited("max_inotify_watches", 2)):
         for name in ("one", "two", "three"):
-            (intake_house.inbox / name).mkdir()
-        wait_for(lambda: (found := intake_house.library.status.intake()) and found.observer == "poll")
-        (intake_house.inbox / "three" / "x.png").write_bytes(PNG)
-        wait_for(lambda: intake_house.queued() == {"three/x.png"})
+            (intake_home.inbox / name).mkdir()
+        wait_for(lambda: (found := intake_home.library.status.intake()) and found.observer == "poll")
+        (intake_home.inbox / "three" / "x.png").write_bytes(PNG)
+        wait_for(lambda: intake_home.queued() == {"three/x.png"})

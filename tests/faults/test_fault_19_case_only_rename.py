@@ -10,42 +10,42 @@ from daemon.intake.moves import Moves
 from storage.records import Fingerprint
 from tests.support.disk_names import counts_case
 from tests.support.files import MODEL, SPEC
-from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.intake_home import PNG, IntakeHome
 from tests.support.waiting import wait_for
 
 
-def test_it_makes_no_second_job(intake_house: IntakeHouse) -> None:
-    (intake_house.inbox / "Beach.png").write_bytes(PNG)
-    intake = intake_house.start_and_settle()
-    (before,) = intake_house.jobs()
-    (intake_house.inbox / "Beach.png").rename(intake_house.inbox / "beach.png")
+def test_it_makes_no_second_job(intake_home: IntakeHome) -> None:
+    (intake_home.inbox / "Beach.png").write_bytes(PNG)
+    intake = intake_home.start_and_settle()
+    (before,) = intake_home.jobs()
+    (intake_home.inbox / "Beach.png").rename(intake_home.inbox / "beach.png")
     for name in ("Beach.png", "beach.png"):  # FSEvents says "created" of both
-        intake.recheck(os.fsencode(intake_house.inbox / name))
-    wait_for(lambda: intake_house.queued() == {"beach.png"})
+        intake.recheck(os.fsencode(intake_home.inbox / name))
+    wait_for(lambda: intake_home.queued() == {"beach.png"})
     wait_for(lambda: intake.is_idle)
-    (after,) = intake_house.jobs()
+    (after,) = intake_home.jobs()
     assert after.id == before.id
 
 
-def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_house: IntakeHouse) -> None:
-    old, new = (os.path.join(intake_house.root, name) for name in (b"Beach.png", b"beach.png"))
-    (intake_house.inbox / "Beach.png").write_bytes(PNG)
+def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_home: IntakeHome) -> None:
+    old, new = (os.path.join(intake_home.root, name) for name in (b"Beach.png", b"beach.png"))
+    (intake_home.inbox / "Beach.png").write_bytes(PNG)
     admitter = Admitter(
-        intake_house.store,
-        intake_house.library,
+        intake_home.store,
+        intake_home.library,
         SystemClock(),
         spec=SPEC,
         model=MODEL,
         max_attempts=3,
         max_bytes=1000,
-        moves=Moves(intake_house.store, intake_house.library, names=lambda folder: [b"beach.png"]),
+        moves=Moves(intake_home.store, intake_home.library, names=lambda folder: [b"beach.png"]),
     )
     fingerprint = Fingerprint.of(os.lstat(old))
     assert admitter.admit_all({old: fingerprint}) == {old: AdmitResult.QUEUED}
-    if counts_case(intake_house.inbox):
+    if counts_case(intake_home.inbox):
         os.link(old, new)
     assert os.lstat(old).st_ino == os.lstat(new).st_ino, "both names lead to the one file"
     assert admitter.admit_all({new: fingerprint}) == {new: AdmitResult.KNOWN}
     assert admitter.admit_all({old: fingerprint}) == {old: AdmitResult.GONE}
-    (job,) = intake_house.jobs()
+    (job,) = intake_home.jobs()
     assert job.path == new

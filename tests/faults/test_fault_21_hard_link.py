@@ -6,21 +6,21 @@ import os
 from pathlib import Path
 
 from storage.lifecycle import JobState
-from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.intake_home import PNG, IntakeHome
 from tests.support.waiting import wait_for
 
 
 def test_bytes_that_nobody_announced_are_described_anew_after_the_next_listing(
-    intake_house: IntakeHouse, tmp_path: Path
+    intake_home: IntakeHome, tmp_path: Path
 ) -> None:
-    (intake_house.inbox / "x.png").write_bytes(PNG)
-    os.link(intake_house.inbox / "x.png", tmp_path / "outside.png")
-    intake_house.start_and_settle()
-    intake_house.finish_all()
+    (intake_home.inbox / "x.png").write_bytes(PNG)
+    os.link(intake_home.inbox / "x.png", tmp_path / "outside.png")
+    intake_home.start_and_settle()
+    intake_home.finish_all()
     with (tmp_path / "outside.png").open("ab") as file:
         file.write(b"more")
-    intake_house.sweep_now()
-    wait_for(lambda: len(intake_house.jobs()) == 2)
-    newest, first = intake_house.jobs()
+    intake_home.sweep_now()
+    wait_for(lambda: len(intake_home.jobs()) == 2)
+    newest, first = intake_home.jobs()
     assert (first.state, newest.state) == (JobState.DONE, JobState.QUEUED)
     assert newest.fingerprint.size == len(PNG) + 4

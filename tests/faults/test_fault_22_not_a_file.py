@@ -14,7 +14,7 @@ import pytest
 from daemon.errors import MediaError
 from daemon.intake.identity import identify
 from storage.records import Fingerprint
-from tests.support.intake_home import PNG, IntakeHouse
+from tests.support.intake_home import PNG, IntakeHome
 from tests.support.waiting import wait_for
 
 
@@ -38,19 +38,19 @@ def odd(tmp_path: Path) -> list[str]:
     return names
 
 
-def test_each_is_skipped_with_a_reason_and_a_folder_is_entered(intake_house: IntakeHouse, odd: list[str]) -> None:
-    (intake_house.inbox / "folder.jpg").mkdir()
-    (intake_house.inbox / "folder.jpg" / "x.png").write_bytes(PNG)
-    intake_house.start_and_settle()
-    assert intake_house.queued() == {"folder.jpg/x.png"}
-    assert [intake_house.refused(name) for name in odd] == ["not-regular"] * len(odd)
-    os.mkfifo(intake_house.inbox / "later.jpg")
-    wait_for(lambda: intake_house.refused("later.jpg") == "not-regular")
+def test_each_is_skipped_with_a_reason_and_a_folder_is_entered(intake_home: IntakeHome, odd: list[str]) -> None:
+    (intake_home.inbox / "folder.jpg").mkdir()
+    (intake_home.inbox / "folder.jpg" / "x.png").write_bytes(PNG)
+    intake_home.start_and_settle()
+    assert intake_home.queued() == {"folder.jpg/x.png"}
+    assert [intake_home.refused(name) for name in odd] == ["not-regular"] * len(odd)
+    os.mkfifo(intake_home.inbox / "later.jpg")
+    wait_for(lambda: intake_home.refused("later.jpg") == "not-regular")
 
 
-def test_opening_one_never_blocks(odd: list[str], intake_house: IntakeHouse) -> None:
+def test_opening_one_never_blocks(odd: list[str], intake_home: IntakeHome) -> None:
     for name in [*odd, "."]:
-        path = os.fsencode(intake_house.inbox / name)
+        path = os.fsencode(intake_home.inbox / name)
         began = time.monotonic()
         with pytest.raises(MediaError) as refused:
             identify(path, Fingerprint.of(os.lstat(path)), max_bytes=10**6)

@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.intake_home import PNG, IntakeHouse
-from tests.support.processes import ROOT, House
+from tests.support.checkout import ROOT
+from tests.support.intake_home import PNG, IntakeHome
+from tests.support.processes import DaemonHome
 from tests.support.waiting import wait_for
 
 FEW = 2_000
@@ -26,30 +27,30 @@ FEWEST_A_SECOND = 1_000
 SLOWEST_STATUS = 0.5
 
 
-def test_a_backlog_is_queued_once_in_a_few_transactions(intake_house: IntakeHouse) -> None:
+def test_a_backlog_is_queued_once_in_a_few_transactions(intake_home: IntakeHome) -> None:
     for number in range(FEW):
-        (intake_house.inbox / f"{number}.png").write_bytes(PNG + b"%d" % number)
-    intake_house.start_and_settle()
-    jobs = intake_house.jobs()
-    assert len(jobs) == len(intake_house.queued()) == FEW
+        (intake_home.inbox / f"{number}.png").write_bytes(PNG + b"%d" % number)
+    intake_home.start_and_settle()
+    jobs = intake_home.jobs()
+    assert len(jobs) == len(intake_home.queued()) == FEW
     assert len({job.queued_at for job in jobs}) < FEW / 20  # one time for each transaction
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_hundred_thousand_files_dropped_at_once_are_queued_within_bounds(
-    house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: DaemonHome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """They are moved in as one folder while the daemon describes; the figures are printed."""
     make_files(tmp_path / "drop", MANY)
-    daemon = house.start_and_wait()
-    backlog = Backlog(house, psutil.Process(daemon.pid))
-    (tmp_path / "drop").rename(house.inbox / "drop")
+    daemon = home.start_and_wait()
+    backlog = Backlog(home, psutil.Process(daemon.pid))
+    (tmp_path / "drop").rename(home.inbox / "drop")
     wait_for(backlog.is_queued, 600, every=0.5)
     figures = backlog.figures()
     with capsys.disabled():
         print("\n", json.dumps(figures))
-    with house.reading() as library:
+    with home.reading() as library:
         paths = [job.path for job in library.jobs(limit=MANY + 1)]
     assert len(paths) == len(set(paths)) == MANY
     assert figures["daemon_memory_bytes"] < MOST_MEMORY
@@ -76,8 +77,8 @@ def one_pixel(colour: int) -> bytes:
 class Backlog:
     """What is measured while a backlog is queued."""
 
-    def __init__(self, house: House, daemon: psutil.Process) -> None:
-        self._house = house
+    def __init__(self, home: DaemonHome, daemon: psutil.Process) -> None:
+        self._home = home
         self._daemon = daemon
         self._before = median(self._ask()[0] for _ in range(5))
         self._dropped = time.monotonic()
@@ -108,13 +109,13 @@ class Backlog:
         }
 
     def _ask(self) -> tuple[float, int]:
-        """How long `smolwatch status` took, and how many jobs it told of."""
+        """How long `smolwatch status` took, and how many jobs it reported."""
         began = time.monotonic()
-        said = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "cli.main", "status", "--json"],
             cwd=ROOT,
-            env=self._house.environ,
+            env=self._home.environ,
             capture_output=True,
             check=True,
         )
-        return time.monotonic() - began, sum(json.loads(said.stdout)["jobs"].values())
+        return time.monotonic() - began, sum(json.loads(done.stdout)["jobs"].values())

@@ -21,7 +21,7 @@ from daemon.media.safe_open import media_error, open_checked
 from storage.db.database import open_database
 from storage.library import Library
 from storage.records import Fingerprint, NewFile
-from tests.support.intake_home import PNG, IntakeHouse, intake_process
+from tests.support.intake_home import PNG, IntakeHome, intake_process
 from tests.support.waiting import wait_for
 
 NOBODY = 65534
@@ -40,7 +40,7 @@ def locked() -> Iterator[Path]:
 
 
 def opened_by_nobody(path: Path) -> str:
-    """What a user without rights is told: "code: message advice"."""
+    """What a user without rights gets: "code: message advice"."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -54,59 +54,61 @@ def opened_by_nobody(path: Path) -> str:
         finally:
             os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        said = told.read()
+    with os.fdopen(reader) as pipe:
+        result = pipe.read()
     os.waitpid(child, 0)
-    return said
+    return result
 
 
-def test_a_locked_file_is_told_with_what_to_do(locked: Path) -> None:
-    said = opened_by_nobody(locked)
-    assert said.startswith("no-access: Reading the file is not permitted. Check the permissions of the file")
+def test_a_locked_file_is_reported_with_advice(locked: Path) -> None:
+    result = opened_by_nobody(locked)
+    assert result.startswith("no-access: Reading the file is not permitted. Check the permissions of the file")
     locked.chmod(0o644)
     assert opened_by_nobody(locked) == "opened"
 
 
 @pytest.mark.parametrize("number", [1, 13])
-def test_who_keeps_it_out_is_told_and_it_is_taken_when_the_way_is_free(intake_house: IntakeHouse, number: int) -> None:
+def test_the_refusal_names_what_denies_access_and_the_file_is_admitted_once_it_is_allowed(
+    intake_home: IntakeHome, number: int
+) -> None:
     def kept_out(path: bytes, settled: Fingerprint, *, max_bytes: int) -> NewFile:
         raise media_error(PermissionError(number, os.strerror(number)))
 
-    intake_house.identify = kept_out
-    (intake_house.inbox / "x.png").write_bytes(PNG)
-    intake_house.start()
-    wait_for(lambda: intake_house.refused("x.png") == "no-access")
-    told = intake_house.library.refusal(os.fsencode(intake_house.inbox / "x.png"))
-    assert told is not None
-    assert WAYS_IN[number] in told.reason
-    assert WAYS_IN[14 - number] not in told.reason
-    assert intake_house.jobs() == []
-    intake_house.identify = identify
-    intake_house.sweep_now()
-    wait_for(lambda: intake_house.queued() == {"x.png"})
-    assert intake_house.refused("x.png") == ""
+    intake_home.identify = kept_out
+    (intake_home.inbox / "x.png").write_bytes(PNG)
+    intake_home.start()
+    wait_for(lambda: intake_home.refused("x.png") == "no-access")
+    refusal = intake_home.library.refusal(os.fsencode(intake_home.inbox / "x.png"))
+    assert refusal is not None
+    assert WAYS_IN[number] in refusal.reason
+    assert WAYS_IN[14 - number] not in refusal.reason
+    assert intake_home.jobs() == []
+    intake_home.identify = identify
+    intake_home.sweep_now()
+    wait_for(lambda: intake_home.queued() == {"x.png"})
+    assert intake_home.refused("x.png") == ""
 
 
 @pytest.mark.parametrize("number", [1, 13])
-def test_a_folder_that_cannot_be_listed_is_told_alike_and_nothing_in_it_is_gone(
-    intake_house: IntakeHouse, number: int
+def test_a_folder_that_cannot_be_listed_is_reported_likewise_and_nothing_in_it_is_gone(
+    intake_home: IntakeHome, number: int
 ) -> None:
-    (intake_house.inbox / "kept").mkdir()
-    (intake_house.inbox / "kept" / "x.png").write_bytes(PNG)
-    intake_house.start_and_settle()
-    intake_house.stop()
+    (intake_home.inbox / "kept").mkdir()
+    (intake_home.inbox / "kept" / "x.png").write_bytes(PNG)
+    intake_home.start_and_settle()
+    intake_home.stop()
 
     def scan(folder: bytes):  # type: ignore[no-untyped-def]
         if folder.endswith(b"/kept"):
             raise PermissionError(number, os.strerror(number))
         return os.scandir(folder)
 
-    intake_house.run(intake_house.make(scan=scan))
-    wait_for(lambda: intake_house.refused("kept") == "no-access")
-    told = intake_house.library.refusal(os.fsencode(intake_house.inbox / "kept"))
-    assert told is not None
-    assert WAYS_IN[number] in told.reason
-    assert [str(job.state) for job in intake_house.jobs()] == ["queued"]
+    intake_home.run(intake_home.make(scan=scan))
+    wait_for(lambda: intake_home.refused("kept") == "no-access")
+    refusal = intake_home.library.refusal(os.fsencode(intake_home.inbox / "kept"))
+    assert refusal is not None
+    assert WAYS_IN[number] in refusal.reason
+    assert [str(job.state) for job in intake_home.jobs()] == ["queued"]
 
 
 @pytest.fixture
@@ -164,8 +166,8 @@ def test_a_permission_that_is_given_back_is_noticed_within_seconds_in_a_real_pro
 @pytest.mark.skipif(
     sys.platform != "linux", reason="tested with inotify; which permission changes FSEvents reports was never observed"
 )
-def test_a_permission_that_is_given_back_is_noticed_without_a_listing(intake_house: IntakeHouse) -> None:
-    locked, folder = intake_house.inbox / "locked.png", intake_house.inbox / "kept"
+def test_a_permission_that_is_given_back_is_noticed_without_a_listing(intake_home: IntakeHome) -> None:
+    locked, folder = intake_home.inbox / "locked.png", intake_home.inbox / "kept"
     folder.mkdir()
     for file in (locked, folder / "inside.png"):
         file.write_bytes(PNG + file.name.encode())
@@ -181,10 +183,10 @@ def test_a_permission_that_is_given_back_is_noticed_without_a_listing(intake_hou
             raise PermissionError(13, os.strerror(13))
         return os.scandir(path)
 
-    intake_house.identify = kept_out
-    intake_house.run(intake_house.make(scan=scan))
-    wait_for(lambda: intake_house.refused("kept") == intake_house.refused("locked.png") == "no-access")
+    intake_home.identify = kept_out
+    intake_home.run(intake_home.make(scan=scan))
+    wait_for(lambda: intake_home.refused("kept") == intake_home.refused("locked.png") == "no-access")
     is_locked = False
     for path in (locked, folder):
         path.chmod(0o700)
-    wait_for(lambda: intake_house.queued() == {"locked.png", "kept/inside.png"})
+    wait_for(lambda: intake_home.queued() == {"locked.png", "kept/inside.png"})

@@ -16,7 +16,7 @@ import pytest
 
 from storage.lifecycle import JobState
 from tests.support.postgres import Server, new_server
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
 from tests.support.soak import Soak
 
 HASTY = {
@@ -26,10 +26,10 @@ HASTY = {
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house", HASTY, obedient=True)
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "home", HASTY, scripted=True)
+    yield home
+    home.close()
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def seed() -> int:
 
 
 @pytest.mark.timeout(400)
-def test_half_a_minute_of_deaths_loses_nothing_and_doubles_nothing(house: House, seed: int) -> None:
+def test_half_a_minute_of_deaths_loses_nothing_and_doubles_nothing(home: DaemonHome, seed: int) -> None:
     """The calm ends early. Every file that hangs costs three attempts, each of up to 2 s x 8 and the pause after it."""
-    soak(house, seed, storm_seconds=30, calm_seconds=300)
+    soak(home, seed, storm_seconds=30, calm_seconds=300)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_quarter_of_an_hour_of_deaths_loses_nothing_and_doubles_nothing(house: House, seed: int) -> None:
-    soak(house, seed, storm_seconds=900, calm_seconds=600)
+def test_a_quarter_of_an_hour_of_deaths_loses_nothing_and_doubles_nothing(home: DaemonHome, seed: int) -> None:
+    soak(home, seed, storm_seconds=900, calm_seconds=600)
 
 
 @pytest.mark.slow
@@ -54,12 +54,14 @@ def test_a_quarter_of_an_hour_of_deaths_loses_nothing_and_doubles_nothing(house:
 def test_nor_do_three_minutes_in_which_the_databases_server_restarts_too(tmp_path: Path, seed: int) -> None:
     with closing(new_server()) as server, server.new_database() as address:
         environ = {**HASTY, "SMOLWATCH_DATABASE__URL": address}
-        with closing(House(tmp_path / "served", environ, obedient=True)) as house:
-            soak(house, seed, storm_seconds=180, calm_seconds=300, server=server)
+        with closing(DaemonHome(tmp_path / "served", environ, scripted=True)) as home:
+            soak(home, seed, storm_seconds=180, calm_seconds=300, server=server)
 
 
-def soak(house: House, seed: int, *, storm_seconds: float, calm_seconds: float, server: Server | None = None) -> None:
-    soaked = Soak(house, seed, server).run(storm_seconds=storm_seconds, calm_seconds=calm_seconds)
+def soak(
+    home: DaemonHome, seed: int, *, storm_seconds: float, calm_seconds: float, server: Server | None = None
+) -> None:
+    soaked = Soak(home, seed, server).run(storm_seconds=storm_seconds, calm_seconds=calm_seconds)
     print(soaked)
     assert soaked.ledger.is_clean, f"{soaked}\n{soaked.ledger}"
     assert soaked.ledger.states[JobState.DONE] > 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from storage.db.database import open_database
 from storage.health import problems
 from storage.library import Library
-from tests.support.processes import ROOT
+from tests.support.checkout import ROOT
 
 #: Queues one file after the other, and says so after each commit.
 QUEUE = """
@@ -41,11 +41,11 @@ def test_what_was_accepted_is_there_after_each_of_five_kills(tmp_path: Path) -> 
 
 
 def queue_until_killed(file: Path, round_number: int) -> set[str]:
-    """The names that were said to be queued; the kill comes after a different number of them each time."""
+    """The names that were reported as queued; the kill comes after a different number of them each time."""
     command = [sys.executable, "-c", QUEUE, str(file), str(round_number)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(11 + 7 * round_number)]
+        lines = [process.stdout.readline() for _ in range(11 + 7 * round_number)]
         process.kill()
-        said += process.stdout.readlines()
-    return {line.strip() for line in said if line.endswith(".jpg\n")}
+        lines += process.stdout.readlines()
+    return {line.strip() for line in lines if line.endswith(".jpg\n")}

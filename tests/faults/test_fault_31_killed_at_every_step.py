@@ -15,9 +15,10 @@ import pytest
 
 from config.failpoints import VARIABLE
 from storage.lifecycle import JobState
-from tests.support.holding import draw
+from tests.support.checkout import ROOT
 from tests.support.ledger import audit
-from tests.support.processes import ROOT, House, workers
+from tests.support.processes import DaemonHome, workers
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 CALL = re.compile(r'failpoint\("([a-z-]+)"\)')
@@ -39,18 +40,18 @@ def test_there_is_a_place_at_every_step_of_the_way() -> None:
 
 
 @pytest.mark.parametrize("place", [*POINTS, *(f"{name}:2" for name in ONCE_A_SIDECAR)])
-def test_nothing_is_lost_and_what_was_said_is_not_asked_again(house: House, place: str) -> None:
-    draw(house.inbox / "beach.png")
-    house.environ[VARIABLE] = place
-    die_once(house.start())
-    claimed = sum(note.startswith("Claimed") for note in notes(house))
-    del house.environ[VARIABLE]
-    assert house.start("--once").wait(timeout=40) == 0
-    ledger = audit(house, ["beach.png"])
+def test_nothing_is_lost_and_no_description_is_generated_twice(home: DaemonHome, place: str) -> None:
+    draw(home.inbox / "beach.png")
+    home.environ[VARIABLE] = place
+    die_once(home.start())
+    claimed = sum(note.startswith("Claimed") for note in notes(home))
+    del home.environ[VARIABLE]
+    assert home.start("--once").wait(timeout=40) == 0
+    ledger = audit(home, ["beach.png"])
     assert ledger.is_clean, ledger
     assert ledger.states == {JobState.DONE: 1}
     if place.partition(":")[0] in STORED:
-        assert sum(note.startswith("Claimed") for note in notes(house)) == claimed
+        assert sum(note.startswith("Claimed") for note in notes(home)) == claimed
 
 
 #: What is done for all files that are delivered together.
@@ -58,19 +59,19 @@ TOGETHER = ["publishing", "published", "temporary-written:3", "sidecar-named:5",
 
 
 @pytest.mark.parametrize("place", TOGETHER)
-def test_nor_is_anything_of_files_that_are_delivered_together(house: House, place: str) -> None:
+def test_nor_is_anything_of_files_that_are_delivered_together(home: DaemonHome, place: str) -> None:
     names = [f"{number}.png" for number in range(6)]
     for number, name in enumerate(names):
-        draw(house.inbox / name, f"rgb({20 * number}, 0, 90)")
-    house.environ[VARIABLE] = place
-    die_once(house.start())
-    del house.environ[VARIABLE]
-    assert house.start("--once").wait(timeout=40) == 0
-    ledger = audit(house, names)
+        draw(home.inbox / name, f"rgb({20 * number}, 0, 90)")
+    home.environ[VARIABLE] = place
+    die_once(home.start())
+    del home.environ[VARIABLE]
+    assert home.start("--once").wait(timeout=40) == 0
+    ledger = audit(home, names)
     assert ledger.is_clean, ledger
     assert ledger.states == {JobState.DONE: len(names)}
-    for job in house.jobs().values():
-        assert house.notes(job).count("Described.") == 1
+    for job in home.jobs().values():
+        assert home.notes(job).count("Described.") == 1
 
 
 def die_once(daemon: subprocess.Popen[str]) -> None:
@@ -93,5 +94,5 @@ def has_died(process: psutil.Process) -> bool:
         return True
 
 
-def notes(house: House) -> list[str]:
-    return [note for job in house.jobs().values() for note in house.notes(job)]
+def notes(home: DaemonHome) -> list[str]:
+    return [note for job in home.jobs().values() for note in home.notes(job)]

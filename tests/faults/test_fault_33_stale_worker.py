@@ -29,18 +29,18 @@ from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Fingerprint
 from tests.support.files import MODEL, SPEC, description_of
-from tests.support.holding import draw, hold_a_job
-from tests.support.processes import House, workers
+from tests.support.processes import DaemonHome, workers
+from tests.support.running_jobs import draw, hold_a_job
 from tests.support.waiting import wait_for
 
 LEASE = 1.5
 
 
 @pytest.fixture
-def hasty(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "hasty", {"SMOLWATCH_WORK__LEASE_SECONDS": str(LEASE)})
-    yield house
-    house.close()
+def hasty(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "hasty", {"SMOLWATCH_WORK__LEASE_SECONDS": str(LEASE)})
+    yield home
+    home.close()
 
 
 def admit(store: JobStore, file: Path) -> int:
@@ -50,7 +50,7 @@ def admit(store: JobStore, file: Path) -> int:
 
 
 @pytest.fixture
-def worker(hasty: House) -> Iterator[tuple[SpawnProcess, Connection]]:
+def worker(hasty: DaemonHome) -> Iterator[tuple[SpawnProcess, Connection]]:
     """A worker without a daemon that would not let it sleep, and the line to it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -78,7 +78,7 @@ def suspend_between_writes(process: psutil.Process, file: Path) -> None:
 
 
 def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_says_so(
-    hasty: House, worker: tuple[SpawnProcess, Connection]
+    hasty: DaemonHome, worker: tuple[SpawnProcess, Connection]
 ) -> None:
     process, line = worker
     with closing(open_database(hasty.settings.database_file)) as database:
@@ -99,18 +99,18 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_says_so(
         wait_for(lambda: f"Job {held} is no longer" in log.read_text())
         job = library.job(held)
         assert (job.state, job.attempts) == (JobState.RUNNING, 2), "it is the other's still"
-        said = description_of(identify(job.path, job.fingerprint, max_bytes=10**6))
-        store.publish(claim, said)
+        description = description_of(identify(job.path, job.fingerprint, max_bytes=10**6))
+        store.publish(claim, description)
         store.finish(claim)
         line.send_bytes(encode(Order.STOP))
         process.join(10)
         assert process.exitcode == 0
-        assert library.description(held) == said
+        assert library.description(held) == description
         assert [event.after for event in library.events(held)].count(JobState.PUBLISHING) == 1
     assert not (hasty.inbox / "held.png.smolwatch.json").exists(), "the stale worker wrote nothing"
 
 
-def test_the_daemon_replaces_a_worker_that_sleeps_and_its_job_is_done_once(hasty: House) -> None:
+def test_the_daemon_replaces_a_worker_that_sleeps_and_its_job_is_done_once(hasty: DaemonHome) -> None:
     daemon, worker, _ = hold_a_job(hasty)
     suspend_between_writes(worker, hasty.settings.database_file)
     wait_for(lambda: hasty.states()["held.png"] is JobState.DONE, 40)
@@ -123,7 +123,7 @@ def test_the_daemon_replaces_a_worker_that_sleeps_and_its_job_is_done_once(hasty
 
 
 @pytest.mark.slow
-def test_a_worker_that_sleeps_with_the_database_in_its_hands_is_ended(hasty: House) -> None:
+def test_a_worker_that_is_suspended_in_a_transaction_is_ended(hasty: DaemonHome) -> None:
     daemon, worker, _ = hold_a_job(hasty)
     with closing(sqlite3.connect(hasty.settings.database_file, isolation_level=None)) as its_own_write:
         its_own_write.execute("BEGIN IMMEDIATE")

@@ -9,29 +9,29 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.obedient_worker import ASLEEP, SLOW
-from tests.support.holding import draw
-from tests.support.processes import House
+from tests.fakes.scripted_worker import ASLEEP, SLOW
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house", {"SMOLWATCH_WORK__STOP_SECONDS": "0.2"}, obedient=True)
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_WORK__STOP_SECONDS": "0.2"}, scripted=True)
+    yield home
+    home.close()
 
 
-def test_five_clean_stops_during_one_file_burn_no_attempt(house: House) -> None:
-    draw(house.inbox / "slow.png", size=(SLOW, 48))
+def test_five_clean_stops_during_one_file_burn_no_attempt(home: DaemonHome) -> None:
+    draw(home.inbox / "slow.png", size=(SLOW, 48))
     for stop in range(5):
-        daemon = house.start()
-        wait_until_asleep(house, times=stop + 1)
+        daemon = home.start()
+        wait_until_asleep(home, times=stop + 1)
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(timeout=15) == 0
-        slow = house.jobs()["slow.png"]
+        slow = home.jobs()["slow.png"]
         assert (slow.state, slow.attempts) == (JobState.QUEUED, 0)
 
 
-def wait_until_asleep(house: House, times: int) -> None:
-    wait_for(lambda: house.logged(ASLEEP) == times, 30)
+def wait_until_asleep(home: DaemonHome, times: int) -> None:
+    wait_for(lambda: home.logged(ASLEEP) == times, 30)

@@ -59,7 +59,7 @@ def test_three_processes_claim_400_jobs_once_each_and_all_of_them_work(place: st
         for process in claimers:
             assert process.stdout is not None
             process.stdout.readline()
-        claimed = [said.split() for said in go(claimers)]
+        claimed = [output.split() for output in go(claimers)]
         assert sorted(int(id) for ids in claimed for id in ids) == list(range(1, JOBS + 1))
         assert all(claimed), "every process got some"
         assert Library(database).counts()[JobState.RUNNING] == JOBS
@@ -76,11 +76,11 @@ def claimer(place: str, owner: str) -> subprocess.Popen[str]:
 
 
 def go(processes: list[subprocess.Popen[str]]) -> list[str]:
-    """Let all of them loose at once; what each says until its end."""
+    """Start all of them at once; the output of each until its end."""
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    said = [process.communicate(timeout=50)[0] for process in processes]
+    outputs = [process.communicate(timeout=50)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
-    return said
+    return outputs

@@ -29,10 +29,11 @@ from storage.status.board import StatusBoard
 from storage.status.values import DaemonStatus
 from tests.fakes.clock import FakeClock
 from tests.fakes.relay import Relay
+from tests.support.checkout import ROOT
 from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
-from tests.support.holding import draw, start_with_worker
 from tests.support.postgres import Server, common_server, new_server
-from tests.support.processes import ROOT, House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw, start_with_worker
 from tests.support.waiting import wait_for
 
 FILES = 12
@@ -62,82 +63,84 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def served_house(server: Server, tmp_path: Path) -> Iterator[House]:
+def served_home(server: Server, tmp_path: Path) -> Iterator[DaemonHome]:
     """A home whose books are on the server."""
     with server.new_database() as address:
-        house = House(tmp_path / "house", {"SMOLWATCH_DATABASE__URL": address, "SMOLWATCH_WORK__LEASE_SECONDS": "5"})
-        yield house
-        house.close()
+        home = DaemonHome(tmp_path / "home", {"SMOLWATCH_DATABASE__URL": address, "SMOLWATCH_WORK__LEASE_SECONDS": "5"})
+        yield home
+        home.close()
 
 
 class TestRestart:
     def test_files_that_come_while_it_restarts_are_described_once_and_no_process_dies(
-        self, server: Server, served_house: House
+        self, server: Server, served_home: DaemonHome
     ) -> None:
-        daemon = start_with_worker(served_house)
-        worker = served_house.worker(daemon).pid
+        daemon = start_with_worker(served_home)
+        worker = served_home.worker(daemon).pid
         for number in range(FILES):
-            draw(served_house.inbox / f"{number}.png", f"rgb({20 * number}, 0, 90)")
+            draw(served_home.inbox / f"{number}.png", f"rgb({20 * number}, 0, 90)")
             if number % 4 == 2:
                 server.restart()
             time.sleep(0.2)
-        wait_for(lambda: list(served_house.states().values()) == [JobState.DONE] * (1 + FILES), 40)
-        assert (daemon.poll(), served_house.worker(daemon).pid) == (None, worker)
-        with served_house.reading() as library:
+        wait_for(lambda: list(served_home.states().values()) == [JobState.DONE] * (1 + FILES), 40)
+        assert (daemon.poll(), served_home.worker(daemon).pid) == (None, worker)
+        with served_home.reading() as library:
             for job in library.jobs():
                 published = [event for event in library.events(job.id) if event.after is JobState.PUBLISHING]
                 assert len([event for event in published if event.before is JobState.RUNNING]) == 1
-        assert len(list(served_house.inbox.glob("*.json"))) == 1 + FILES
-        assert sound(served_house)
+        assert len(list(served_home.inbox.glob("*.json"))) == 1 + FILES
+        assert sound(served_home)
 
-    def test_while_it_is_away_status_says_so_and_a_file_waits_for_it(self, server: Server, served_house: House) -> None:
-        daemon = start_with_worker(served_house)
+    def test_while_it_is_away_status_says_so_and_a_file_waits_for_it(
+        self, server: Server, served_home: DaemonHome
+    ) -> None:
+        daemon = start_with_worker(served_home)
         server.stop()
-        draw(served_house.inbox / "meanwhile.png")
-        code, said = status(served_house)
+        draw(served_home.inbox / "meanwhile.png")
+        code, output = status(served_home)
         assert code == 0, "the daemon runs"
-        assert "cannot be reached" in said
-        wait_for(lambda: served_house.logged("The worker waits"), 20)
+        assert "cannot be reached" in output
+        wait_for(lambda: served_home.logged("The worker waits"), 20)
         server.start()
-        wait_for(lambda: served_house.states().get("meanwhile.png") is JobState.DONE, 40)
-        assert served_house.jobs()["meanwhile.png"].attempts == 1
-        assert served_house.logged("Worker ") == served_house.logged("started") == 1
+        wait_for(lambda: served_home.states().get("meanwhile.png") is JobState.DONE, 40)
+        assert served_home.jobs()["meanwhile.png"].attempts == 1
+        assert served_home.logged("Worker ") == served_home.logged("started") == 1
         assert daemon.poll() is None
 
-    def test_a_run_that_ends_when_all_is_done_is_not_ended_by_it(self, server: Server, served_house: House) -> None:
+    def test_a_run_that_ends_when_all_is_done_is_not_ended_by_it(self, server: Server, served_home: DaemonHome) -> None:
         for number in range(FILES):
-            draw(served_house.inbox / f"{number}.png", f"rgb({20 * number}, 0, 90)")
-        daemon = served_house.start("--once")
-        wait_for(lambda: served_house.engine().state == "ready", 30)
+            draw(served_home.inbox / f"{number}.png", f"rgb({20 * number}, 0, 90)")
+        daemon = served_home.start("--once")
+        wait_for(lambda: served_home.engine().state == "ready", 30)
         for _ in range(4):
             server.restart()
-        _, said = daemon.communicate(timeout=40)
-        assert daemon.returncode == 0, said
-        assert set(served_house.states().values()) == {JobState.DONE}
+        _, output = daemon.communicate(timeout=40)
+        assert daemon.returncode == 0, output
+        assert set(served_home.states().values()) == {JobState.DONE}
 
-    def test_nor_by_a_server_that_is_away_just_when_it_looks_how_far_it_is(self, house: House) -> None:
-        draw(house.inbox / "a.png")
+    def test_nor_by_a_server_that_is_away_just_when_it_looks_how_far_it_is(self, home: DaemonHome) -> None:
+        draw(home.inbox / "a.png")
         program = [sys.executable, "-c", AWAY_FOR_ONE_LOOK, "--once"]
-        ended = subprocess.run(program, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=False)
+        ended = subprocess.run(program, cwd=ROOT, env=home.environ, capture_output=True, text=True, check=False)
         assert (ended.returncode, ended.stderr) == (0, "")
-        assert house.logged("away for one look") == 1
-        assert house.states() == {"a.png": JobState.DONE}
+        assert home.logged("away for one look") == 1
+        assert home.states() == {"a.png": JobState.DONE}
 
-    def test_a_worker_asks_once_more_what_it_asked_meanwhile(self, server: Server) -> None:
+    def test_a_query_is_retried_while_the_server_restarts(self, server: Server) -> None:
         with server.new_database() as address, closing(open_database(address)) as database:
             store = JobStore(database, FakeClock().now, RetryingTransactions(lambda seconds: server.start()))
             server.stop()
             assert store.cached_description("blake2b:none", model=MODEL, recipe=RECIPE) is None
 
     def test_a_daemon_that_finds_none_ends_with_1_so_that_its_service_tries_again(
-        self, server: Server, served_house: House
+        self, server: Server, served_home: DaemonHome
     ) -> None:
         server.stop()
-        daemon = served_house.start()
-        _, said = daemon.communicate(timeout=30)
+        daemon = served_home.start()
+        _, output = daemon.communicate(timeout=30)
         server.start()
         assert daemon.returncode == 1, "not 78, after which no service tries again"
-        assert "cannot be reached" in said
+        assert "cannot be reached" in output
 
 
 @pytest.fixture
@@ -165,7 +168,7 @@ def database(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database
 
 
 class TestSilence:
-    def test_lines_that_died_while_nobody_spoke_are_replaced(self, database: Database, relay: Relay) -> None:
+    def test_connections_that_died_while_idle_are_replaced(self, database: Database, relay: Relay) -> None:
         store = JobStore(database, FakeClock().now)
         store.admit(new_file(), spec=SPEC, model=MODEL, max_attempts=3)
         relay.fall_silent()
@@ -217,21 +220,21 @@ class TestSilence:
 
     @pytest.mark.slow
     @pytest.mark.timeout(180)
-    def test_the_daemon_goes_on_when_all_of_its_lines_have_died(
+    def test_the_daemon_goes_on_when_all_of_its_connections_have_died(
         self, relay: Relay, address: str, tmp_path: Path
     ) -> None:
-        house = House(tmp_path / "house", {"SMOLWATCH_DATABASE__URL": address})
-        with closing(house):
-            daemon = start_with_worker(house)
-            worker = house.worker(daemon).pid
+        home = DaemonHome(tmp_path / "home", {"SMOLWATCH_DATABASE__URL": address})
+        with closing(home):
+            daemon = start_with_worker(home)
+            worker = home.worker(daemon).pid
             relay.fall_silent()
-            draw(house.inbox / "meanwhile.png")
-            wait_for(lambda: house.states().get("meanwhile.png") is JobState.DONE, 120)
-            assert (daemon.poll(), house.worker(daemon).pid) == (None, worker)
+            draw(home.inbox / "meanwhile.png")
+            wait_for(lambda: home.states().get("meanwhile.png") is JobState.DONE, 120)
+            assert (daemon.poll(), home.worker(daemon).pid) == (None, worker)
 
 
 class TestAnotherDaemon:
-    def test_a_second_home_is_turned_away_and_may_come_when_the_first_is_gone(self, address: str) -> None:
+    def test_a_second_home_is_refused_until_the_first_is_gone(self, address: str) -> None:
         with closing(open_database(address)) as second:
             with closing(open_database(address)) as first:
                 first.hold_daemon_lock()
@@ -241,13 +244,13 @@ class TestAnotherDaemon:
             second.hold_daemon_lock()
 
     def test_the_second_ends_with_1_and_says_why(self, address: str, tmp_path: Path) -> None:
-        house = House(tmp_path / "second", {"SMOLWATCH_DATABASE__URL": address})
-        with closing(house), closing(open_database(address)) as first:
+        home = DaemonHome(tmp_path / "second", {"SMOLWATCH_DATABASE__URL": address})
+        with closing(home), closing(open_database(address)) as first:
             first.hold_daemon_lock()
-            daemon = house.start()
-            _, said = daemon.communicate(timeout=30)
+            daemon = home.start()
+            _, output = daemon.communicate(timeout=30)
         assert daemon.returncode == 1, "the first may be on its way out: the service tries again"
-        assert "Another daemon uses the database" in said
+        assert "Another daemon uses the database" in output
 
     def test_after_a_broken_line_the_first_one_keeps_them_out_again(
         self, database: Database, relay: Relay, address: str
@@ -256,29 +259,29 @@ class TestAnotherDaemon:
         relay.fall_silent()
         with pytest.raises(UnreachableError):
             database.hold_daemon_lock()
-        ends_sessions_that_fell_silent(common_server())
+        end_idle_sessions(common_server())
         database.hold_daemon_lock()
         with closing(open_database(address)) as second, pytest.raises(BusyError):
             second.hold_daemon_lock()
 
 
 def at_the_commit(monkeypatch: pytest.MonkeyPatch, relay: Relay) -> None:
-    """The server keeps the next change, and its word about it is lost."""
+    """The server keeps the next change, and its reply is lost."""
     monkeypatch.setattr(jobs_module, "failpoint", lambda name: relay.swallow_answers())
 
 
-def ends_sessions_that_fell_silent(server: Server) -> None:
+def end_idle_sessions(server: Server) -> None:
     """What its keepalive does where a network lies between the two; a socket in a folder has none."""
     ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle' AND datname LIKE 'test%'"
     server.execute(ends)
 
 
-def status(house: House) -> tuple[int, str]:
+def status(home: DaemonHome) -> tuple[int, str]:
     command = [sys.executable, "-m", "cli.main", "status"]
-    said = subprocess.run(command, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=False)
-    return said.returncode, said.stdout + said.stderr
+    done = subprocess.run(command, cwd=ROOT, env=home.environ, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
 
 
-def sound(house: House) -> bool:
-    with closing(open_database(house.settings.database_place, read_only=True)) as database:
+def sound(home: DaemonHome) -> bool:
+    with closing(open_database(home.settings.database_place, read_only=True)) as database:
         return problems(database) == []

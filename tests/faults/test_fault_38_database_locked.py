@@ -21,9 +21,10 @@ from storage.db.database import Database, open_database
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.files import MODEL, SPEC, description_of, new_file
-from tests.support.holding import draw
-from tests.support.processes import ROOT, House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 
@@ -65,18 +66,18 @@ def test_a_description_is_kept_until_the_lock_is_free(impatient: Database) -> No
 
 
 @pytest.mark.slow
-def test_the_daemon_waits_says_so_in_status_and_goes_on(house: House) -> None:
-    house.start_and_wait()
-    draw(house.inbox / "before.png")
-    wait_for(lambda: house.states() == {"before.png": JobState.DONE}, 30)
-    with held(house.settings.database_file):
-        draw(house.inbox / "meanwhile.png", "blue")
-        wait_for(lambda: "held by another program" in status(house), 30)
-    wait_for(lambda: house.states().get("meanwhile.png") is JobState.DONE, 30)
-    wait_for(lambda: "held by another program" not in status(house), 20)
-    assert house.jobs()["meanwhile.png"].attempts == 1
+def test_the_daemon_waits_says_so_in_status_and_goes_on(home: DaemonHome) -> None:
+    home.start_and_wait()
+    draw(home.inbox / "before.png")
+    wait_for(lambda: home.states() == {"before.png": JobState.DONE}, 30)
+    with held(home.settings.database_file):
+        draw(home.inbox / "meanwhile.png", "blue")
+        wait_for(lambda: "held by another program" in status(home), 30)
+    wait_for(lambda: home.states().get("meanwhile.png") is JobState.DONE, 30)
+    wait_for(lambda: "held by another program" not in status(home), 20)
+    assert home.jobs()["meanwhile.png"].attempts == 1
 
 
-def status(house: House) -> str:
+def status(home: DaemonHome) -> str:
     command = [sys.executable, "-m", "cli.main", "status"]
-    return subprocess.run(command, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=ROOT, env=home.environ, capture_output=True, text=True, check=True).stdout

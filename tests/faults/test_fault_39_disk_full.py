@@ -1,6 +1,6 @@
 """Fault 39: the database's disk is full. Real: SQLite's own limit of pages, and as root a small disk.
 
-Nothing new is begun, what was said is kept and written when there is room, status says "Disk full", and the
+Nothing new is begun, descriptions are kept and written when there is room, status says "Disk full", and the
 database stays sound.
 """
 
@@ -22,10 +22,11 @@ from storage.health import problems
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.disks import fill, small_disk
 from tests.support.files import MODEL, SPEC, description_of, new_file
-from tests.support.holding import draw
-from tests.support.processes import ROOT, House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 DISK = 8_000_000
@@ -48,7 +49,7 @@ def until_full(act: Callable[[int], object]) -> None:
     pytest.fail("it never got full")
 
 
-def test_what_was_said_is_kept_until_there_is_room_and_the_database_is_sound(tmp_path: Path) -> None:
+def test_a_description_is_kept_until_there_is_space_and_the_database_is_intact(tmp_path: Path) -> None:
     with closing(open_database(tmp_path / "smolwatch.db")) as database:
         waits: list[float] = []
 
@@ -71,37 +72,37 @@ def test_what_was_said_is_kept_until_there_is_room_and_the_database_is_sound(tmp
             )
         )
         admitted = len(Library(database).jobs(limit=10_000))
-        said = description_of(file, answers={"caption": "A beach. " * 2000})
-        store.publish(claim, said)
+        description = description_of(file, answers={"caption": "A beach. " * 2000})
+        store.publish(claim, description)
         assert len(waits) == 3
-        assert Library(database).description(claim.job.id) == said
+        assert Library(database).description(claim.job.id) == description
         assert len(Library(database).jobs(limit=10_000)) == admitted, "what was accepted stays"
         assert problems(database) == []
 
 
 @pytest.mark.parametrize("keep_free", [0, 2_000_000])
 def test_the_daemon_pauses_says_so_in_status_and_goes_on_when_there_is_room(tmp_path: Path, keep_free: int) -> None:
-    house = House(tmp_path / "house", {"SMOLWATCH_WORK__KEEP_FREE_BYTES": str(keep_free)})
-    with small_disk(house.settings.database_file.parent, DISK) as disk:
+    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_WORK__KEEP_FREE_BYTES": str(keep_free)})
+    with small_disk(home.settings.database_file.parent, DISK) as disk:
         try:
-            daemon = house.start_and_wait()
-            draw(house.inbox / "before.png")
-            wait_for(lambda: house.states() == {"before.png": JobState.DONE}, 30)
+            daemon = home.start_and_wait()
+            draw(home.inbox / "before.png")
+            wait_for(lambda: home.states() == {"before.png": JobState.DONE}, 30)
             ballast = fill(disk)
-            draw(house.inbox / "meanwhile.png", "blue")
-            wait_for(lambda: "Disk full: " in status(house), 30)
-            assert "meanwhile.png" not in house.states()
+            draw(home.inbox / "meanwhile.png", "blue")
+            wait_for(lambda: "Disk full: " in status(home), 30)
+            assert "meanwhile.png" not in home.states()
             ballast.unlink()
-            wait_for(lambda: house.states().get("meanwhile.png") is JobState.DONE, 30)
-            wait_for(lambda: "Disk full: " not in status(house), 20)
+            wait_for(lambda: home.states().get("meanwhile.png") is JobState.DONE, 30)
+            wait_for(lambda: "Disk full: " not in status(home), 20)
             assert daemon.poll() is None
-            assert house.jobs()["meanwhile.png"].attempts == 1
-            with closing(open_database(house.settings.database_file, read_only=True)) as database:
+            assert home.jobs()["meanwhile.png"].attempts == 1
+            with closing(open_database(home.settings.database_file, read_only=True)) as database:
                 assert problems(database) == []
         finally:
-            house.close()
+            home.close()
 
 
-def status(house: House) -> str:
+def status(home: DaemonHome) -> str:
     command = [sys.executable, "-m", "cli.main", "status"]
-    return subprocess.run(command, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=ROOT, env=home.environ, capture_output=True, text=True, check=True).stdout

@@ -14,7 +14,7 @@ import pytest
 from storage import filesystems
 from storage.db.database import open_database
 from storage.errors import StorageError
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
 from tests.unit.storage.db.test_database import admit_one
 
 
@@ -101,11 +101,11 @@ def test_a_disk_that_takes_no_log_though_it_says_so(file: Path) -> None:
     assert "local disk" in caught.value.advice
 
 
-def test_the_daemon_ends_with_78_and_says_which_file(house: House) -> None:
-    file = house.settings.database_file
+def test_the_daemon_ends_with_78_and_says_which_file(home: DaemonHome) -> None:
+    file = home.settings.database_file
     file.write_bytes(b"my diary\n" * 500)
-    daemon = house.start()
-    _, said = daemon.communicate(timeout=30)
+    daemon = home.start()
+    _, output = daemon.communicate(timeout=30)
     assert daemon.returncode == 78
-    assert str(file) in said
+    assert str(file) in output
     assert file.read_bytes() == b"my diary\n" * 500

@@ -22,8 +22,8 @@ from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, SPEC, new_file
-from tests.support.holding import hold_a_job
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import hold_a_job
 from tests.support.waiting import wait_for
 
 LEASE, BEAT = 60.0, 10
@@ -106,30 +106,30 @@ def test_a_job_that_waits_for_its_time_waits_an_hour_at_most(
     watch.claimed()
 
 
-def test_a_house_that_sleeps_longer_than_a_lease_goes_on_where_it_was(tmp_path: Path) -> None:
-    house = House(tmp_path / "house", {"SMOLWATCH_WORK__LEASE_SECONDS": "2.5"})
+def test_a_daemon_that_sleeps_longer_than_a_lease_goes_on_where_it_was(tmp_path: Path) -> None:
+    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_WORK__LEASE_SECONDS": "2.5"})
     try:
-        daemon, worker, decoder = hold_a_job(house)
+        daemon, worker, decoder = hold_a_job(home)
         main = psutil.Process(daemon.pid)
         main.suspend()
         worker.suspend()
-        with house.reading() as library:
+        with home.reading() as library:
             asleep = library.jobs(state=JobState.RUNNING)[0]
-        wait_for(lambda: leased_before_now(house, asleep.id), 10)
+        wait_for(lambda: leased_before_now(home, asleep.id), 10)
         main.resume()
         time.sleep(0.8)  # it looks around several times before its worker is quite awake
         worker.resume()
-        wait_for(lambda: not leased_before_now(house, asleep.id), 10)
+        wait_for(lambda: not leased_before_now(home, asleep.id), 10)
         decoder.resume()
-        wait_for(lambda: house.states()["held.png"] is JobState.DONE, 20)
-        assert house.worker(daemon).pid == worker.pid
-        assert house.jobs()["held.png"].attempts == 1
+        wait_for(lambda: home.states()["held.png"] is JobState.DONE, 20)
+        assert home.worker(daemon).pid == worker.pid
+        assert home.jobs()["held.png"].attempts == 1
     finally:
-        house.close()
+        home.close()
 
 
-def leased_before_now(house: House, job_id: int) -> bool:
+def leased_before_now(home: DaemonHome, job_id: int) -> bool:
     """Whether the lease ran out a while ago."""
-    with closing(sqlite3.connect(house.settings.database_file)) as connection:
-        (until,) = connection.execute("SELECT lease_until FROM jobs WHERE id = ?", (job_id,)).fetchone()
-    return time.time() > until + 1.0
+    with closing(sqlite3.connect(home.settings.database_file)) as connection:
+        row: tuple[float] = connection.execute("SELECT lease_until FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return time.time() > row[0] + 1.0

@@ -1,4 +1,4 @@
-"""Fault 43: the engine fails twenty times in a row. Fake: an engine that fails when told, and a clock.
+"""Fault 43: the engine fails twenty times in a row. Fake: an engine that fails on demand, and a clock.
 
 Jobs back off with jitter, the engine with a pause of its own that grows up to a minute; in between one file is tried.
 """

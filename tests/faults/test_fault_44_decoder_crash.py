@@ -21,9 +21,9 @@ def test_a_crash_costs_the_one_file_and_the_next_is_open_within_five_seconds(
 ) -> None:
     photo = save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
     with decoding(scripted) as decoder:
-        with pytest.raises(DecoderCrashedError, match="decoder crashed on this file") as told:
+        with pytest.raises(DecoderCrashedError, match="decoder crashed on this file") as caught:
             decode(decoder, command_file(tmp_path, word))
-        assert told.value.detail == sign
+        assert caught.value.detail == sign
         began = time.monotonic()
         assert decode(decoder, photo).media.width == 64
         assert time.monotonic() - began < 5

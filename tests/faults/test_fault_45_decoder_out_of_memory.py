@@ -26,10 +26,10 @@ def test_what_kills_the_decoder_is_tried_once_more_for_less(tmp_path: Path) -> N
 def test_what_kills_it_twice_is_given_up_and_the_next_file_is_opened(tmp_path: Path) -> None:
     photo = save_image(tmp_path / "photo.png", some_image(1, (64, 48)))
     with decoding(scripted) as decoder:
-        with pytest.raises(OutOfMemoryError, match="probably because memory ran out") as told:
+        with pytest.raises(OutOfMemoryError, match="probably because memory ran out") as caught:
             decode(decoder, command_file(tmp_path, "killed"))
         assert decode(decoder, photo).media.width == 64
-    failure = Failure(cause=told.value.cause, code=told.value.code, attempts=1, max_attempts=3)
+    failure = Failure(cause=caught.value.cause, code=caught.value.code, attempts=1, max_attempts=3)
     assert decide(failure, START, lambda: 0.5).action is Action.FAIL
 
 

@@ -8,27 +8,27 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.fakes.obedient_worker import KILLED
-from tests.support.holding import draw
+from tests.fakes.scripted_worker import KILLED
 from tests.support.ledger import audit
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house", {"SMOLWATCH_WORK__MAX_ATTEMPTS": "2"}, obedient=True)
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_WORK__MAX_ATTEMPTS": "2"}, scripted=True)
+    yield home
+    home.close()
 
 
-def test_it_is_tried_again_alone_and_then_given_up_with_the_likely_cause(house: House) -> None:
-    draw(house.inbox / "greedy.png", size=(KILLED, 48))
-    draw(house.inbox / "small.png")
-    house.start_and_wait()
-    wait_for(lambda: house.states() == {"greedy.png": JobState.FAILED, "small.png": JobState.DONE}, 40)
-    greedy = house.jobs()["greedy.png"]
+def test_it_is_tried_again_alone_and_then_given_up_with_the_likely_cause(home: DaemonHome) -> None:
+    draw(home.inbox / "greedy.png", size=(KILLED, 48))
+    draw(home.inbox / "small.png")
+    home.start_and_wait()
+    wait_for(lambda: home.states() == {"greedy.png": JobState.FAILED, "small.png": JobState.DONE}, 40)
+    greedy = home.jobs()["greedy.png"]
     assert greedy.attempts == 2
     assert "killed by signal 9 (out of memory?)" in (greedy.detail or "")
-    house.close()
-    assert audit(house, ["greedy.png", "small.png"]).is_clean
+    home.close()
+    assert audit(home, ["greedy.png", "small.png"]).is_clean

@@ -9,30 +9,30 @@ import time
 import psutil
 import pytest
 
-from tests.support.holding import draw
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 
-def test_its_children_and_theirs_are_gone_within_a_second(house: House) -> None:
-    kill_and_watch(*begin(house))
+def test_its_children_and_theirs_are_gone_within_a_second(home: DaemonHome) -> None:
+    kill_and_watch(*begin(home))
 
 
 @pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux ends a stopped child with its parent (PR_SET_PDEATHSIG)"
 )
-def test_a_suspended_worker_is_gone_with_them(house: House) -> None:
-    daemon, family = begin(house)
-    house.worker(daemon).suspend()
+def test_a_suspended_worker_is_gone_with_them(home: DaemonHome) -> None:
+    daemon, family = begin(home)
+    home.worker(daemon).suspend()
     kill_and_watch(daemon, family)
 
 
-def begin(house: House) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+def begin(home: DaemonHome) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
     """A daemon at work, and its children and theirs."""
-    daemon = house.start_and_wait()
-    draw(house.inbox / "beach.png")
-    worker = house.worker(daemon)
-    wait_for(lambda: "beach.png" in house.states() and worker.children(), 30)
+    daemon = home.start_and_wait()
+    draw(home.inbox / "beach.png")
+    worker = home.worker(daemon)
+    wait_for(lambda: "beach.png" in home.states() and worker.children(), 30)
     family = psutil.Process(daemon.pid).children(recursive=True)
     assert len(family) >= 2
     return daemon, family

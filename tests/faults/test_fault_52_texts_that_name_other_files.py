@@ -32,7 +32,7 @@ LOCKS = pytest.mark.parametrize("lock", [enter_sandbox, no_sandbox], ids=["locke
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Somebody on this machine who would hear of it."""
+    """A server on this machine that would receive the request."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server

@@ -26,9 +26,9 @@ def test_a_picture_cut_off_anywhere_is_refused_with_a_sentence(decoder: Decoder,
     path = save_image(tmp_path / f"a{suffix}", some_image(5, (200, 150)))
     for content in truncations(path.read_bytes()):
         path.write_bytes(content)
-        with pytest.raises(MediaError, match=r"\.$") as told:
+        with pytest.raises(MediaError, match=r"\.$") as caught:
             decode(decoder, path)
-        assert told.value.code in ("unreadable", "not-allowed")
+        assert caught.value.code in ("unreadable", "not-allowed")
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi"])

@@ -1,4 +1,4 @@
-"""Fault 58: the model says nothing, loops, or repeats its prompt. Fake: no model goes astray when told to.
+"""Fault 58: the model says nothing, loops, or repeats its prompt. Fake: no model goes astray on demand.
 
 The engine is one that says what it is given; the ladder, the worker, the database and the sidecars are real.
 """
@@ -11,7 +11,7 @@ import pytest
 
 from storage.description import Description
 from storage.lifecycle import JobState
-from tests.fakes.engines import SayingEngine
+from tests.fakes.engines import FixedAnswerEngine
 from tests.support.worker_bench import Bench
 
 LOOP = "a red car and " * 12
@@ -25,7 +25,7 @@ ASTRAY = {
 }
 
 
-def described(bench: Bench, engine: SayingEngine) -> Description:
+def described(bench: Bench, engine: FixedAnswerEngine) -> Description:
     job = bench.queue()
     bench.use_engine(engine)
     bench.run_rounds(3)
@@ -37,10 +37,10 @@ def described(bench: Bench, engine: SayingEngine) -> Description:
 
 @pytest.mark.parametrize("fault", ASTRAY)
 def test_what_stays_astray_is_asked_once_more_and_delivered_as_suspect(bench: Bench, fault: str) -> None:
-    engine = SayingEngine(ASTRAY[fault])
+    engine = FixedAnswerEngine(ASTRAY[fault])
     description = described(bench, engine)
-    assert len(engine.asked) == 2
-    assert all(decoding.repetition_penalty > 1 for decoding in engine.asked[1].sampling.values())
+    assert len(engine.submitted) == 2
+    assert all(decoding.repetition_penalty > 1 for decoding in engine.submitted[1].sampling.values())
     assert description.quality.verdict == "suspect"
     assert f"caption: {fault.split()[0]}" in description.quality.reasons
     written = json.loads((bench.inbox / "beach.png.smolwatch.json").read_text(encoding="utf-8"))
@@ -50,16 +50,16 @@ def test_what_stays_astray_is_asked_once_more_and_delivered_as_suspect(bench: Be
 
 
 def test_an_answer_that_breaks_off_is_given_more_room_once(bench: Bench) -> None:
-    engine = SayingEngine("A car on a", complete=False)
+    engine = FixedAnswerEngine("A car on a", complete=False)
     description = described(bench, engine)
-    first, second = ([question.tokens for question in request.questions] for request in engine.asked)
+    first, second = ([question.tokens for question in request.questions] for request in engine.submitted)
     assert second == [2 * tokens for tokens in first]
     assert description.quality.reasons == ("caption: cut-off", "summary: cut-off")
 
 
 @pytest.mark.parametrize("fault", ASTRAY)
-def test_what_is_well_the_second_time_is_not_spoken_of(bench: Bench, fault: str) -> None:
-    description = described(bench, SayingEngine(ASTRAY[fault], again="A car on a road."))
+def test_a_good_second_answer_is_not_suspect(bench: Bench, fault: str) -> None:
+    description = described(bench, FixedAnswerEngine(ASTRAY[fault], again="A car on a road."))
     assert description.quality.verdict == "ok"
     assert description.answers == {"caption": "A car on a road.", "summary": "A car on a road."}
     assert description.stats.tokens_out == 2 * (len(ASTRAY[fault].split()) + 5), "but it was paid for"

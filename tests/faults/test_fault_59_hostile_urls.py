@@ -16,7 +16,7 @@ from config.settings import FetchSettings
 from daemon.errors import FetchError, RefusedUrlError
 from daemon.fetching.download import Fetcher, FetchLimits
 from tests.fakes.web import PUBLIC, Detour, Names, Page, Website, interrupt, redirect, serve, website
-from tests.support.holding import draw
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 FORBIDDEN = (
@@ -115,7 +115,7 @@ def test_a_name_that_is_rebound_after_the_check_changes_nothing(site: Website, i
     names = Names(pictures_example=[[PUBLIC], ["127.0.0.1"]])
     reach = Reach(inbox, site, names)
     assert reach.fetch(site.url("/beach.png")).path.read_bytes() == picture
-    assert (names.asked, reach.hosts) == (["pictures.example"], [PUBLIC])
+    assert (names.lookups, reach.hosts) == (["pictures.example"], [PUBLIC])
     assert site.requests[0][1]["Host"] == f"pictures.example:{site.server_port}"
     assert reach.refusal(site.url("/beach.png")) == "private-address"  # and the next call checks anew
 

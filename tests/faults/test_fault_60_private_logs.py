@@ -14,8 +14,8 @@ from pathlib import Path
 
 from storage.lifecycle import JobState
 from tests.support.disks import fill, small_disk
-from tests.support.holding import draw
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ +(daemon|worker)\[\d+\] .*")
@@ -32,47 +32,47 @@ def careless() -> Iterator[None]:
         os.umask(before)
 
 
-def log_lines(house: House) -> list[str]:
-    return (house.settings.log_folder / "smolwatch.log").read_text().splitlines()
+def log_lines(home: DaemonHome) -> list[str]:
+    return (home.settings.log_folder / "smolwatch.log").read_text().splitlines()
 
 
 def test_nobody_else_reads_what_the_daemon_keeps_and_no_name_forges_a_line(tmp_path: Path) -> None:
     with careless():
-        house = House(tmp_path / "house")
-        house.start_and_wait()
+        home = DaemonHome(tmp_path / "home")
+        home.start_and_wait()
     try:
-        draw(house.inbox / FORGED)
-        wait_for(lambda: house.states() == {FORGED: JobState.DONE}, 30)
-        for folder in (house.settings.database_file.parent, house.settings.log_folder):
+        draw(home.inbox / FORGED)
+        wait_for(lambda: home.states() == {FORGED: JobState.DONE}, 30)
+        for folder in (home.settings.database_file.parent, home.settings.log_folder):
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in folder.iterdir()}
             assert modes == dict.fromkeys(modes, 0o600)
-        assert not [line for line in log_lines(house) if not RECORD.fullmatch(line)]
-        assert any(r"a\x0a2026" in line and r"\x1b[2J\u202e.png" in line for line in log_lines(house))
+        assert not [line for line in log_lines(home) if not RECORD.fullmatch(line)]
+        assert any(r"a\x0a2026" in line and r"\x1b[2J\u202e.png" in line for line in log_lines(home))
         assert not any(
-            " daemon[1] forged" in line and line.startswith("2026-11-24T09:00:00") for line in log_lines(house)
+            " daemon[1] forged" in line and line.startswith("2026-11-24T09:00:00") for line in log_lines(home)
         )
     finally:
-        house.close()
+        home.close()
 
 
 def test_a_full_log_disk_stops_nobody_and_afterwards_lines_are_whole(tmp_path: Path) -> None:
-    house = House(tmp_path / "house")
-    with small_disk(house.settings.log_folder, 256 * 1024) as disk:
+    home = DaemonHome(tmp_path / "home")
+    with small_disk(home.settings.log_folder, 256 * 1024) as disk:
         try:
-            daemon = house.start_and_wait()
+            daemon = home.start_and_wait()
             ballast = fill(disk)
             for number in range(40):  # more than the page that the log has begun can hold
-                draw(house.inbox / f"{'x' * 200}{number}.png", size=(64 + number, 48))
-            wait_for(lambda: list(house.states().values()) == [JobState.DONE] * 40, 40)
+                draw(home.inbox / f"{'x' * 200}{number}.png", size=(64 + number, 48))
+            wait_for(lambda: list(home.states().values()) == [JobState.DONE] * 40, 40)
             assert daemon.poll() is None
-            before = len(log_lines(house))
+            before = len(log_lines(home))
             ballast.unlink()
-            draw(house.inbox / "after.png", "blue")
-            wait_for(lambda: house.states().get("after.png") is JobState.DONE, 30)
-            wait_for(lambda: "after.png: done" in log_lines(house)[-1])
-            torn = [line for line in log_lines(house) if not RECORD.fullmatch(line)]
+            draw(home.inbox / "after.png", "blue")
+            wait_for(lambda: home.states().get("after.png") is JobState.DONE, 30)
+            wait_for(lambda: "after.png: done" in log_lines(home)[-1])
+            torn = [line for line in log_lines(home) if not RECORD.fullmatch(line)]
             assert torn in ([], [""]), "half a line ends where the next begins"
-            assert len(log_lines(house)) > before
+            assert len(log_lines(home)) > before
         finally:
-            house.close()
+            home.close()

@@ -68,8 +68,8 @@ def make_database(home: Path) -> None:
 def test_status_is_one_document_and_4_without_a_daemon(tmp_path: Path) -> None:
     done = smolwatch(tmp_path, "status", "--json")
     assert done.returncode == 4
-    told = json.loads(done.stdout)
-    assert told["daemon"] == {"running": False}
+    document = json.loads(done.stdout)
+    assert document["daemon"] == {"running": False}
     assert done.stderr == ""
 
 
@@ -107,12 +107,12 @@ def make_listing(home: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from config.load import load_settings, prepare_home\n"
-        "from tests.unit.cli.conftest import House\n"
+        "from tests.unit.cli.conftest import CliHome\n"
         "settings = load_settings(home=Path(sys.argv[1]))\n"
         "prepare_home(settings)\n"
         "(settings.inbox_path / 'summer holidays').mkdir()\n"
-        "house = House(settings)\n"
-        f"house.describe('summer holidays/{LONG_NAME}', caption={LONG_CAPTION!r})\n"
+        "home = CliHome(settings)\n"
+        f"home.describe('summer holidays/{LONG_NAME}', caption={LONG_CAPTION!r})\n"
     )
     subprocess.run([sys.executable, "-c", script, str(home)], env=environment(home), check=True, timeout=50)
 

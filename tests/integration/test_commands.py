@@ -19,10 +19,10 @@ from cli.daemon_commands import change_jobs, rescan
 from config.errors import PausedError
 from storage.commands.requests import CommandKind
 from storage.lifecycle import CANCELLED, JobState
-from tests.fakes.obedient_worker import ASLEEP, SLOW
+from tests.fakes.scripted_worker import ASLEEP, SLOW
 from tests.support.checkout import ROOT
-from tests.support.holding import draw, hold_a_job, start_with_worker
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw, hold_a_job, start_with_worker
 from tests.support.waiting import wait_for
 
 DONE, QUEUED, SKIPPED = JobState.DONE, JobState.QUEUED, JobState.SKIPPED
@@ -41,8 +41,8 @@ class Typed:
 class Terminals:
     """People who type commands at once, each in a process of its own."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, home: DaemonHome) -> None:
+        self._home = home
         self._began = time.monotonic()
         self._started: list[tuple[tuple[str, ...], subprocess.Popen[str]]] = []
 
@@ -50,7 +50,7 @@ class Terminals:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", *words, "--json"],
             cwd=ROOT,
-            env=self._house.environ,
+            env=self._home.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -67,16 +67,16 @@ class Terminals:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with closing(House(tmp_path / "house")) as house:
-        yield house
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    with closing(DaemonHome(tmp_path / "home")) as home:
+        yield home
 
 
 @pytest.fixture
-def slow_house(tmp_path: Path) -> Iterator[House]:
+def slow_house(tmp_path: Path) -> Iterator[DaemonHome]:
     """The model sleeps on a picture of a certain width."""
-    with closing(House(tmp_path / "house", obedient=True)) as house:
-        yield house
+    with closing(DaemonHome(tmp_path / "home", scripted=True)) as home:
+        yield home
 
 
 def check_about_its_own(typed: Typed) -> None:
@@ -97,123 +97,125 @@ def check_about_its_own(typed: Typed) -> None:
         assert job["path"].endswith(typed.words[1])
 
 
-def start_paused(house: House) -> subprocess.Popen[str]:
+def start_paused(home: DaemonHome) -> subprocess.Popen[str]:
     """The daemon, paused, with two files that wait."""
-    daemon = house.start_and_wait()
-    change_jobs(house.settings, CommandKind.PAUSE)
+    daemon = home.start_and_wait()
+    change_jobs(home.settings, CommandKind.PAUSE)
     for name in ("a.png", "b.png"):
-        draw(house.inbox / name)
-    wait_for(lambda: house.states() == {"a.png": QUEUED, "b.png": QUEUED}, 30)
+        draw(home.inbox / name)
+    wait_for(lambda: home.states() == {"a.png": QUEUED, "b.png": QUEUED}, 30)
     return daemon
 
 
-def type_all(house: House) -> Terminals:
+def type_all(home: DaemonHome) -> Terminals:
     """Two people type four commands each."""
-    terminals = Terminals(house)
+    terminals = Terminals(home)
     for file in ("a.png", "b.png"):
         for words in (("rescan",), ("rescan", "--hash"), ("pause",), ("cancel", file)):
             terminals.type(*words)
     return terminals
 
 
-def test_people_who_type_at_once_get_an_answer_about_their_own_command(house: House) -> None:
-    start_paused(house)
-    for typed in type_all(house).results(50):
+def test_people_who_type_at_once_get_an_answer_about_their_own_command(home: DaemonHome) -> None:
+    start_paused(home)
+    for typed in type_all(home).results(50):
         check_about_its_own(typed)
         assert "error" not in typed.document
-    assert house.states() == {"a.png": SKIPPED, "b.png": SKIPPED}
-    terminals = Terminals(house)
+    assert home.states() == {"a.png": SKIPPED, "b.png": SKIPPED}
+    terminals = Terminals(home)
     for words in (("retry", "a.png"), ("retry", "b.png"), ("resume",), ("rescan",)):
         terminals.type(*words)
     for typed in terminals.results(50):
         check_about_its_own(typed)
-    wait_for(lambda: house.states() == {"a.png": DONE, "b.png": DONE}, 30)
+    wait_for(lambda: home.states() == {"a.png": DONE, "b.png": DONE}, 30)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 2.0])
-def test_a_daemon_that_is_killed_in_the_middle_leaves_nobody_without_an_answer(house: House, seconds: float) -> None:
-    daemon = start_paused(house)
-    terminals = type_all(house)
+def test_a_daemon_that_is_killed_in_the_middle_leaves_nobody_without_an_answer(
+    home: DaemonHome, seconds: float
+) -> None:
+    daemon = start_paused(home)
+    terminals = type_all(home)
     time.sleep(seconds)
     daemon.kill()
     for typed in terminals.results(50):
         check_about_its_own(typed)
-    assert is_paused(house)
-    assert house.states() == {"a.png": SKIPPED, "b.png": SKIPPED}
+    assert is_paused(home)
+    assert home.states() == {"a.png": SKIPPED, "b.png": SKIPPED}
 
 
-def test_a_daemon_that_is_suspended_leaves_nobody_without_an_answer(house: House) -> None:
-    draw(house.inbox / "a.png")
-    daemon = house.start_and_wait()
-    wait_for(lambda: house.states() == {"a.png": DONE}, 30)
+def test_a_daemon_that_is_suspended_leaves_nobody_without_an_answer(home: DaemonHome) -> None:
+    draw(home.inbox / "a.png")
+    daemon = home.start_and_wait()
+    wait_for(lambda: home.states() == {"a.png": DONE}, 30)
     daemon.send_signal(signal.SIGSTOP)
     try:
-        terminals = Terminals(house)
+        terminals = Terminals(home)
         for words in (("pause",), ("retry", "a.png"), ("rescan",)):
             terminals.type(*words)
         pause, retry, rescan = terminals.results(50)
     finally:
         daemon.send_signal(signal.SIGCONT)
-    assert (pause.code, pause.document["paused"], is_paused(house)) == (0, True, True)
-    assert (retry.code, house.states()) == (0, {"a.png": QUEUED})
+    assert (pause.code, pause.document["paused"], is_paused(home)) == (0, True, True)
+    assert (retry.code, home.states()) == (0, {"a.png": QUEUED})
     assert rescan.code == 1
     assert "did not take the command" in rescan.document["error"]
 
 
-def test_without_a_daemon_all_but_rescan_are_carried_out(house: House) -> None:
+def test_without_a_daemon_all_but_rescan_are_carried_out(home: DaemonHome) -> None:
     for name in ("a.png", "b.png"):
-        draw(house.inbox / name)
-    assert house.start("--once").wait(40) == 0
-    terminals = Terminals(house)
+        draw(home.inbox / name)
+    assert home.start("--once").wait(40) == 0
+    terminals = Terminals(home)
     for words in (("pause",), ("retry", "a.png"), ("rescan",), ("retry", "b.png")):
         terminals.type(*words)
     for typed in terminals.results(40):
         check_about_its_own(typed)
-    assert house.states() == {"a.png": QUEUED, "b.png": QUEUED}
-    assert is_paused(house)
+    assert home.states() == {"a.png": QUEUED, "b.png": QUEUED}
+    assert is_paused(home)
 
 
-def test_a_pause_survives_a_restart_and_ends_with_resume(house: House) -> None:
-    daemon = house.start_and_wait()
-    change_jobs(house.settings, CommandKind.PAUSE)
+def test_a_pause_survives_a_restart_and_ends_with_resume(home: DaemonHome) -> None:
+    daemon = home.start_and_wait()
+    change_jobs(home.settings, CommandKind.PAUSE)
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(20) == 0
-    draw(house.inbox / "a.png")
-    once = house.start("--once")
+    draw(home.inbox / "a.png")
+    once = home.start("--once")
     _, error = once.communicate(timeout=40)
     assert (once.returncode, "paused" in error) == (PausedError.exit_code, True)
-    house.start_and_wait()
-    wait_for(lambda: house.states() == {"a.png": QUEUED})
+    home.start_and_wait()
+    wait_for(lambda: home.states() == {"a.png": QUEUED})
     time.sleep(3)
-    assert house.states() == {"a.png": QUEUED}
-    assert house.logged("Worker") == 0, "no model is loaded during a pause"
-    change_jobs(house.settings, CommandKind.RESUME)
-    wait_for(lambda: house.states() == {"a.png": DONE}, 30)
+    assert home.states() == {"a.png": QUEUED}
+    assert home.logged("Worker") == 0, "no model is loaded during a pause"
+    change_jobs(home.settings, CommandKind.RESUME)
+    wait_for(lambda: home.states() == {"a.png": DONE}, 30)
 
 
-def test_a_pause_lets_the_file_in_hand_be_finished(house: House) -> None:
-    _, _, decoder = hold_a_job(house)
-    change_jobs(house.settings, CommandKind.PAUSE)
+def test_a_pause_lets_the_file_in_hand_be_finished(home: DaemonHome) -> None:
+    _, _, decoder = hold_a_job(home)
+    change_jobs(home.settings, CommandKind.PAUSE)
     decoder.resume()
-    wait_for(lambda: house.states()["held.png"] in (DONE, QUEUED), 30)
-    draw(house.inbox / "later.png", "green", (80, 50))
-    wait_for(lambda: house.states().get("later.png") is QUEUED)
-    assert JobState.RUNNING not in house.states().values()
+    wait_for(lambda: home.states()["held.png"] in (DONE, QUEUED), 30)
+    draw(home.inbox / "later.png", "green", (80, 50))
+    wait_for(lambda: home.states().get("later.png") is QUEUED)
+    assert JobState.RUNNING not in home.states().values()
 
 
-def test_a_file_that_the_model_works_on_is_cancelled_and_its_worker_goes_on(slow_house: House) -> None:
-    house = slow_house
-    start_with_worker(house)
-    draw(house.inbox / "slow.png", size=(SLOW, 40))
-    wait_for(lambda: house.logged(ASLEEP), 30)
-    job = house.jobs()["slow.png"]
-    assert change_jobs(house.settings, CommandKind.CANCEL, {"jobs": [job.id]}) == {"cancelled": [job.id]}
-    job = house.jobs()["slow.png"]
+def test_a_file_that_the_model_works_on_is_cancelled_and_its_worker_goes_on(slow_house: DaemonHome) -> None:
+    home = slow_house
+    start_with_worker(home)
+    draw(home.inbox / "slow.png", size=(SLOW, 40))
+    wait_for(lambda: home.logged(ASLEEP), 30)
+    job = home.jobs()["slow.png"]
+    assert change_jobs(home.settings, CommandKind.CANCEL, {"jobs": [job.id]}) == {"cancelled": [job.id]}
+    job = home.jobs()["slow.png"]
     assert (job.state, job.reason_code) == (SKIPPED, CANCELLED)
-    rescan(house.settings, compare=True)
-    assert house.jobs()["slow.png"].state is SKIPPED, "a sweep does not queue it again"
+    rescan(home.settings, compare=True)
+    assert home.jobs()["slow.png"].state is SKIPPED, "a sweep does not queue it again"
 
 
-def is_paused(house: House) -> bool:
-    with house.reading() as library:
+def is_paused(home: DaemonHome) -> bool:
+    with home.reading() as library:
         return library.status.paused_since() is not None

@@ -15,18 +15,18 @@ import pytest
 
 from config.errors import ModelUnavailableError
 from storage.lifecycle import JobState
-from tests.support.holding import draw, hold_a_job
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw, hold_a_job
 from tests.support.waiting import wait_for
 
 DONE = JobState.DONE
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house")
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "home")
+    yield home
+    home.close()
 
 
 def draw_many(folder: Path, count: int) -> list[str]:
@@ -43,104 +43,104 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, float]:
     return code, time.monotonic() - began
 
 
-def test_dropped_files_get_their_sidecars_and_a_restart_does_nothing_twice(house: House) -> None:
-    daemon = house.start_and_wait()
-    names = draw_many(house.inbox, 12)
-    draw(house.inbox / "Ein schöner Tag 🌊.jpg")
-    wait_for(lambda: list(house.states().values()) == [DONE] * 13, 40)
+def test_dropped_files_get_their_sidecars_and_a_restart_does_nothing_twice(home: DaemonHome) -> None:
+    daemon = home.start_and_wait()
+    names = draw_many(home.inbox, 12)
+    draw(home.inbox / "Ein schöner Tag 🌊.jpg")
+    wait_for(lambda: list(home.states().values()) == [DONE] * 13, 40)
     for name in [*names, "Ein schöner Tag 🌊.jpg"]:
-        record = json.loads((house.inbox / f"{name}.smolwatch.json").read_text())
+        record = json.loads((home.inbox / f"{name}.smolwatch.json").read_text())
         assert record["file"]["name"] == name
         assert record["answers"]["caption"].startswith("A picture of ")
-        assert (house.inbox / f"{name}.md").exists()
+        assert (home.inbox / f"{name}.md").exists()
     code, seconds = stop(daemon)
     assert (code, seconds < 15) == (0, True)
-    jobs = house.jobs()
-    again = house.start("--once")
+    jobs = home.jobs()
+    again = home.start("--once")
     assert again.wait(timeout=40) == 0
-    assert house.jobs() == jobs
+    assert home.jobs() == jobs
 
 
-def test_a_killed_worker_is_replaced_and_its_job_is_done_once(house: House) -> None:
-    daemon, worker, _ = hold_a_job(house)
+def test_a_killed_worker_is_replaced_and_its_job_is_done_once(home: DaemonHome) -> None:
+    daemon, worker, _ = hold_a_job(home)
     worker.kill()
-    wait_for(lambda: house.states()["held.png"] is DONE, 40)
-    assert house.worker(daemon).pid != worker.pid
-    held = house.jobs()["held.png"]
+    wait_for(lambda: home.states()["held.png"] is DONE, 40)
+    assert home.worker(daemon).pid != worker.pid
+    held = home.jobs()["held.png"]
     assert held.attempts == 2
-    notes = house.notes(held)
+    notes = home.notes(held)
     assert "The worker was killed by signal 9 (out of memory?)." in notes
     assert notes.count("Described.") == 1
 
 
-def test_a_killed_daemon_ends_its_worker_and_the_next_one_finishes(house: House) -> None:
-    daemon = house.start_and_wait()
-    names = draw_many(house.inbox, 20)
-    wait_for(lambda: DONE in house.states().values(), 40, every=0.005)
-    worker = house.worker(daemon)
+def test_a_killed_daemon_ends_its_worker_and_the_next_one_finishes(home: DaemonHome) -> None:
+    daemon = home.start_and_wait()
+    names = draw_many(home.inbox, 20)
+    wait_for(lambda: DONE in home.states().values(), 40, every=0.005)
+    worker = home.worker(daemon)
     daemon.kill()
     wait_for(lambda: not worker.is_running() or worker.status() == "zombie", 1.0)
-    house.start_and_wait()
-    wait_for(lambda: house.states() == dict.fromkeys(names, DONE), 40)
-    for job in house.jobs().values():
-        assert sum(note == "Described." for note in house.notes(job)) == 1
-    assert not list(house.inbox.glob(".sw-*"))
+    home.start_and_wait()
+    wait_for(lambda: home.states() == dict.fromkeys(names, DONE), 40)
+    for job in home.jobs().values():
+        assert sum(note == "Described." for note in home.notes(job)) == 1
+    assert not list(home.inbox.glob(".sw-*"))
 
 
-def test_a_stop_in_the_middle_of_much_work_is_clean_and_costs_no_attempt(house: House) -> None:
-    daemon = house.start_and_wait()
-    draw_many(house.inbox, 60)
-    wait_for(lambda: DONE in house.states().values(), 40, every=0.005)
+def test_a_stop_in_the_middle_of_much_work_is_clean_and_costs_no_attempt(home: DaemonHome) -> None:
+    daemon = home.start_and_wait()
+    draw_many(home.inbox, 60)
+    wait_for(lambda: DONE in home.states().values(), 40, every=0.005)
     code, seconds = stop(daemon)
     assert (code, seconds < 15) == (0, True)
-    states = house.states()
+    states = home.states()
     assert JobState.RUNNING not in states.values()
-    assert all(job.attempts == 0 for job in house.jobs().values() if job.state is JobState.QUEUED)
+    assert all(job.attempts == 0 for job in home.jobs().values() if job.state is JobState.QUEUED)
 
 
 def test_a_worker_that_cannot_finish_in_time_releases_its_job(tmp_path: Path) -> None:
-    house = House(tmp_path / "slow", {"SMOLWATCH_WORK__STOP_SECONDS": "1"})
+    home = DaemonHome(tmp_path / "slow", {"SMOLWATCH_WORK__STOP_SECONDS": "1"})
     try:
-        daemon, worker, _ = hold_a_job(house)
+        daemon, worker, _ = hold_a_job(home)
         code, seconds = stop(daemon)
         assert (code, seconds < 5) == (0, True)
-        held = house.jobs()["held.png"]
+        held = home.jobs()["held.png"]
         assert (held.state, held.attempts) == (JobState.QUEUED, 0)
         assert not worker.is_running()
     finally:
-        house.close()
+        home.close()
 
 
-def test_a_second_signal_does_not_wait(house: House) -> None:
-    daemon, _, _ = hold_a_job(house)
+def test_a_second_signal_does_not_wait(home: DaemonHome) -> None:
+    daemon, _, _ = hold_a_job(home)
     daemon.send_signal(signal.SIGTERM)
     time.sleep(0.5)  # two signals at once would be one
     code, seconds = stop(daemon)
     assert (code, seconds < 3) == (0, True)
-    assert house.jobs()["held.png"].attempts == 0
+    assert home.jobs()["held.png"].attempts == 0
 
 
 def test_without_a_model_jobs_wait_untried_and_the_reason_is_reported(tmp_path: Path) -> None:
     missing = {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": str(tmp_path / "nothing")}
-    house = House(tmp_path / "modelless", missing)
+    home = DaemonHome(tmp_path / "modelless", missing)
     try:
-        daemon = house.start_and_wait()
-        draw(house.inbox / "x.png")
-        wait_for(lambda: "x.png" in house.states())
-        assert house.engine().state == "unavailable"
-        assert house.engine().reason
-        assert house.jobs()["x.png"].attempts == 0
+        daemon = home.start_and_wait()
+        draw(home.inbox / "x.png")
+        wait_for(lambda: "x.png" in home.states())
+        assert home.engine().state == "unavailable"
+        assert home.engine().reason
+        assert home.jobs()["x.png"].attempts == 0
         assert stop(daemon)[0] == 0
-        once = house.start("--once")
+        once = home.start("--once")
         once.communicate(timeout=40)
         assert once.returncode == ModelUnavailableError.exit_code == 6
-        assert house.jobs()["x.png"].attempts == 0
+        assert home.jobs()["x.png"].attempts == 0
     finally:
-        house.close()
+        home.close()
 
 
-def test_bad_files_get_reasons_and_are_not_changed(house: House) -> None:
-    whole = draw(house.inbox / "good.jpg", size=(640, 480)).read_bytes()
+def test_bad_files_get_reasons_and_are_not_changed(home: DaemonHome) -> None:
+    whole = draw(home.inbox / "good.jpg", size=(640, 480)).read_bytes()
     bad = {
         "empty.jpg": b"",
         "cut.jpg": whole[: len(whole) // 2],
@@ -150,36 +150,36 @@ def test_bad_files_get_reasons_and_are_not_changed(house: House) -> None:
         "page.pdf": b"%PDF-1.7\n" + bytes(100),
     }
     for name, content in bad.items():
-        (house.inbox / name).write_bytes(content)
-    (house.inbox / "really-a-jpeg.png").write_bytes(whole + b"\0")
-    once = house.start("--once")
+        (home.inbox / name).write_bytes(content)
+    (home.inbox / "really-a-jpeg.png").write_bytes(whole + b"\0")
+    once = home.start("--once")
     once.communicate(timeout=50)
     assert once.returncode == 1
-    states = house.states()
+    states = home.states()
     assert states.pop("good.jpg") is DONE
     assert states.pop("really-a-jpeg.png") is DONE
     assert states == dict.fromkeys(["cut.jpg", "headless.mp4"], JobState.QUEUED)  # they may still be incomplete
     for name, content in bad.items():
-        assert house.why(name), f"no reason for {name}"
-        assert (house.inbox / name).read_bytes() == content
-        assert not (house.inbox / f"{name}.smolwatch.json").exists()
+        assert home.why(name), f"no reason for {name}"
+        assert (home.inbox / name).read_bytes() == content
+        assert not (home.inbox / f"{name}.smolwatch.json").exists()
 
 
-def test_once_ends_well_when_everything_is_described(house: House) -> None:
-    draw_many(house.inbox, 5)
-    (house.inbox / "notes.txt").write_text("no picture")
-    once = house.start("--once")
+def test_once_ends_well_when_everything_is_described(home: DaemonHome) -> None:
+    draw_many(home.inbox, 5)
+    (home.inbox / "notes.txt").write_text("no picture")
+    once = home.start("--once")
     once.communicate(timeout=40)
     assert once.returncode == 0
-    assert list(house.states().values()) == [DONE] * 5
-    assert house.start("--once").wait(timeout=40) == 0
+    assert list(home.states().values()) == [DONE] * 5
+    assert home.start("--once").wait(timeout=40) == 0
 
 
-def test_the_daemon_process_holds_neither_codecs_nor_model_libraries(house: House) -> None:
+def test_the_daemon_process_holds_neither_codecs_nor_model_libraries(home: DaemonHome) -> None:
     look = "import sys, daemon.app; print({'torch', 'transformers', 'PIL', 'av', 'numpy'} & set(sys.modules))"
     found = subprocess.run(
         [sys.executable, "-c", look],
-        env=house.environ,
+        env=home.environ,
         capture_output=True,
         text=True,
         check=True,

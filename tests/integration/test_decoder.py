@@ -86,7 +86,7 @@ def test_a_process_that_died_between_two_files_is_replaced(decoder: Decoder, pho
     assert decode(decoder, photo).media.width == 64
 
 
-def test_an_answer_that_was_not_asked_for_is_not_believed(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
+def test_an_unrequested_answer_is_an_error(decoder: Decoder, photo: Path, tmp_path: Path) -> None:
     with pytest.raises(DecoderCrashedError, match="invalid reply"):
         decode(decoder, command_file(tmp_path, "lie"))
     assert decode(decoder, photo).media.width == 64

@@ -31,7 +31,7 @@ from daemon.inference.weights.sources import DEMO
 from daemon.lock import HomeLock, holder
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 from daemon.service.start_failure import write_failure
-from tests.fakes.service.person import Person, needs_a_person, somebody
+from tests.fakes.service.user import ServiceUser, needs_a_user, service_user
 from tests.support.checkout import ROOT
 from tests.support.doctor import Patient, amiss
 from tests.support.schemas import as_an_older_version
@@ -196,7 +196,7 @@ class TestTheHome:
 
     def test_9_a_database_of_an_older_version(self, patient: Patient, tmp_path: Path) -> None:
         file = patient.settings.database_file
-        as_an_older_version(shutil.move(file, tmp_path / "today.db"), file, "0001")
+        as_an_older_version(Path(shutil.move(file, tmp_path / "today.db")), file, "0001")
         says(the_one(patient), "database", WARNING, "older schema 0001", "after making a backup")
 
     def test_10_a_database_of_another_program(self, patient: Patient) -> None:
@@ -392,30 +392,30 @@ class TestWhatRuns:
         says(the_one(patient), "context", WARNING, f"comes first on PATH: {other}", "Remove one of the two")
 
 
-@needs_a_person
+@needs_a_user
 class TestTheService:
     @pytest.fixture
-    def owner(self) -> Iterator[Person]:
+    def owner(self) -> Iterator[ServiceUser]:
         """Somebody whose service runs, by a fake launchctl."""
-        with somebody("launchctl") as person:
-            person.does("service", "install")
-            (person.smolwatch_home / "config" / "smolwatch.toml").write_text("[model]\nengine = 'echo'\n")
-            yield person
+        with service_user("launchctl") as user:
+            user.run_ok("service", "install")
+            (user.smolwatch_home / "config" / "smolwatch.toml").write_text("[model]\nengine = 'echo'\n")
+            yield user
 
-    def line(self, owner: Person) -> dict[str, str]:
-        lines: list[dict[str, str]] = json.loads(owner.types("doctor", "--json").stdout)["lines"]
+    def line(self, owner: ServiceUser) -> dict[str, str]:
+        lines: list[dict[str, str]] = json.loads(owner.run("doctor", "--json").stdout)["lines"]
         return next(line for line in lines if line["name"] == "service")
 
-    def test_one_that_runs_is_well(self, owner: Person) -> None:
+    def test_one_that_runs_is_well(self, owner: ServiceUser) -> None:
         assert self.line(owner) == {"name": "service", "verdict": "ok", "words": "running, by launchd"}
 
-    def test_33_one_of_an_older_version(self, owner: Person) -> None:
+    def test_33_one_of_an_older_version(self, owner: ServiceUser) -> None:
         owner.plist.write_bytes(owner.plist.read_bytes().replace(b"<integer>30</integer>", b"<integer>31</integer>"))
         line = self.line(owner)
         assert line["verdict"] == "warning"
         assert "smolwatch service install" in line["advice"]
 
-    def test_34_one_whose_program_is_gone(self, owner: Person) -> None:
+    def test_34_one_whose_program_is_gone(self, owner: ServiceUser) -> None:
         program = str(Path(sys.executable).with_name("smolwatch")).encode()
         owner.plist.write_bytes(owner.plist.read_bytes().replace(program, b"/gone/bin/smolwatch"))
         line = self.line(owner)
@@ -451,9 +451,9 @@ class TestTheCommand:
             (tmp_path / name / "__init__.py").write_text(f"raise ImportError('lib{name}.so: no such file')")
         done = typed(patient.home, "--json", PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}")
         assert done.returncode == 1
-        told = json.loads(done.stdout)
-        assert told["exit_code"] == 1
-        lines = {line["name"]: line for line in told["lines"]}
+        document = json.loads(done.stdout)
+        assert document["exit_code"] == 1
+        lines = {line["name"]: line for line in document["lines"]}
         for name, library in (("device", "libtorch.so"), ("codecs", "libav.so")):
             assert lines[name]["verdict"] == "problem"
             assert library in lines[name]["words"]

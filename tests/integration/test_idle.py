@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
+from tests.support.checkout import ROOT
 from tests.support.costs import cost_of
-from tests.support.holding import draw
-from tests.support.processes import ROOT, House, workers
+from tests.support.processes import DaemonHome, workers
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 DONE = JobState.DONE
@@ -23,26 +24,26 @@ MOST_BYTES = 120_000_000
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house")
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "home")
+    yield home
+    home.close()
 
 
 @pytest.fixture
-def hasty(tmp_path: Path) -> Iterator[House]:
+def hasty(tmp_path: Path) -> Iterator[DaemonHome]:
     """It lets a worker go that had nothing to do for 1.2 seconds."""
-    house = House(tmp_path / "house", {"SMOLWATCH_WORK__IDLE_MINUTES": "0.02"})
-    yield house
-    house.close()
+    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_WORK__IDLE_MINUTES": "0.02"})
+    yield home
+    home.close()
 
 
-def smolwatch(house: House, *words: str) -> str:
+def smolwatch(home: DaemonHome, *words: str) -> str:
     command = [sys.executable, "-m", "cli.main", *words]
-    return subprocess.run(command, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=ROOT, env=home.environ, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_worker_lives_for_the_files_and_goes_when_there_are_no_more(hasty: House) -> None:
+def test_a_worker_lives_for_the_files_and_goes_when_there_are_no_more(hasty: DaemonHome) -> None:
     daemon = hasty.start_and_wait()
     assert (hasty.engine().state, hasty.engine().model) == ("idle", "echo")
     assert workers(daemon.pid) == []
@@ -58,20 +59,20 @@ def test_a_worker_lives_for_the_files_and_goes_when_there_are_no_more(hasty: Hou
 
 
 def test_a_worker_that_may_go_at_once_does_its_work_first(tmp_path: Path) -> None:
-    house = House(tmp_path / "house", {"SMOLWATCH_WORK__IDLE_MINUTES": "0"})
+    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_WORK__IDLE_MINUTES": "0"})
     try:
-        daemon = house.start_and_wait()
+        daemon = home.start_and_wait()
         names = [f"{number}.png" for number in range(5)]
         for number, name in enumerate(names):
-            draw(house.inbox / name, size=(40 + number, 48))
-        wait_for(lambda: house.states() == dict.fromkeys(names, DONE), 30)
+            draw(home.inbox / name, size=(40 + number, 48))
+        wait_for(lambda: home.states() == dict.fromkeys(names, DONE), 30)
         wait_for(lambda: not workers(daemon.pid), 20)
-        assert {job.attempts for job in house.jobs().values()} == {1}
+        assert {job.attempts for job in home.jobs().values()} == {1}
     finally:
-        house.close()
+        home.close()
 
 
-def test_a_retry_from_the_command_line_is_found_without_a_worker(hasty: House) -> None:
+def test_a_retry_from_the_command_line_is_found_without_a_worker(hasty: DaemonHome) -> None:
     daemon = hasty.start_and_wait()
     draw(hasty.inbox / "beach.png")
     wait_for(lambda: hasty.states() == {"beach.png": DONE}, 30)
@@ -81,8 +82,8 @@ def test_a_retry_from_the_command_line_is_found_without_a_worker(hasty: House) -
     wait_for(lambda: hasty.jobs()["beach.png"].id != first.id and hasty.states() == {"beach.png": DONE}, 20)
 
 
-def test_a_stop_is_heard_at_once_while_nothing_happens(house: House) -> None:
-    daemon = house.start_and_wait()
+def test_a_stop_takes_effect_at_once_while_nothing_happens(home: DaemonHome) -> None:
+    daemon = home.start_and_wait()
     time.sleep(1)  # so that it is in the midst of a long rest
     began = time.monotonic()
     daemon.terminate()
@@ -98,14 +99,14 @@ def check_cost(pid: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone counts wakeups for everybody to read")
-def test_an_empty_inbox_costs_next_to_nothing(house: House) -> None:
-    daemon = house.start_and_wait()
+def test_an_empty_inbox_costs_next_to_nothing(home: DaemonHome) -> None:
+    daemon = home.start_and_wait()
     time.sleep(3)  # what is done once, at the start, is over
     check_cost(daemon.pid)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone counts wakeups for everybody to read")
-def test_so_does_a_daemon_that_has_let_its_worker_go(hasty: House) -> None:
+def test_so_does_a_daemon_that_has_let_its_worker_go(hasty: DaemonHome) -> None:
     daemon = hasty.start_and_wait()
     draw(hasty.inbox / "beach.png")
     wait_for(lambda: hasty.states() == {"beach.png": DONE}, 30)

@@ -94,13 +94,13 @@ def test_a_picture_of_100_megapixels_of_eight_bytes_is_opened_or_refused_with_th
         decoder.sandbox()
         before, began = peak_memory.max_bytes(), time.monotonic()
         try:
-            said = f"described at {decode(decoder, path, plan(seconds=SECONDS)).pictures[0].shape}"
+            result = f"described at {decode(decoder, path, plan(seconds=SECONDS)).pictures[0].shape}"
         except MediaError as error:
-            said = f"{error.code}: {error}"
+            result = f"{error.code}: {error}"
             assert error.code == "too-large"
         took, peak = time.monotonic() - began, peak_memory.max_bytes()
     with capsys.disabled():
-        print(f"\n{path.name}: {said}, {took:.1f} s, {peak / 1e6:.0f} MB resident")
+        print(f"\n{path.name}: {result}, {took:.1f} s, {peak / 1e6:.0f} MB resident")
     assert peak - before < MEMORY_BYTES
 
 

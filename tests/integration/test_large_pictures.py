@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def png_of_sixteen_bits(path: Path, width: int, height: int) -> Path:
     return path
 
 
-def saved(mode: str, width: int, height: int, **options: object) -> Callable[[Path], Path]:
+def saved(mode: str, width: int, height: int, **options: Any) -> Callable[[Path], Path]:
     return lambda path: save_image(path, halves(mode, width, height), **options)
 
 

@@ -12,14 +12,14 @@ from tests.support.checkout import ROOT
 
 
 class Checkout:
-    """A folder with the script, a Python that only notes what it is told, and a system that says what it is told."""
+    """A folder with the script, a Python that only logs its arguments, and a system that reports what the test sets."""
 
     def __init__(self, folder: Path, *, system: str = "Darwin", machine: str = "arm64", macos: str = "15.3") -> None:
         self.folder = folder
         (folder / ".ci").mkdir()
         shutil.copy(ROOT / ".ci" / "make-venv", folder / ".ci")
-        self.said = folder / "said"
-        self.program(".venv/bin/python", f'echo "$@" >> "{self.said}"')
+        self.log = folder / "log"
+        self.program(".venv/bin/python", f'echo "$@" >> "{self.log}"')
         self.program("system/uname", f'[ "$1" = -m ] && echo {machine} || echo {system}')
         self.program("system/sw_vers", f"echo {macos}")
         self.program("system/sysctl", "echo 0")
@@ -42,7 +42,7 @@ class Checkout:
 
     @property
     def has_installed(self) -> bool:
-        return self.said.exists() and "-m pip install" in self.said.read_text()
+        return self.log.exists() and "-m pip install" in self.log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,7 @@ class Checkout:
         ("x86_64", "13.7.1", "needs a Mac with Apple silicon"),
     ],
 )
-def test_a_mac_that_nothing_is_made_for_is_told_so_before_pip(
-    tmp_path: Path, machine: str, macos: str, words: str
-) -> None:
+def test_an_unsupported_mac_is_reported_before_pip_runs(tmp_path: Path, machine: str, macos: str, words: str) -> None:
     checkout = Checkout(tmp_path, machine=machine, macos=macos)
     done = checkout.make()
     assert done.returncode == 1
@@ -64,7 +62,7 @@ def test_a_mac_that_nothing_is_made_for_is_told_so_before_pip(
     assert not checkout.has_installed
 
 
-def test_a_terminal_under_rosetta_is_told_how_to_leave_it(tmp_path: Path) -> None:
+def test_a_terminal_under_rosetta_gets_advice_how_to_leave_it(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path, machine="x86_64")
     checkout.program("system/sysctl", '[ "$*" = "-n sysctl.proc_translated" ] && echo 1')
     done = checkout.make()
@@ -74,14 +72,14 @@ def test_a_terminal_under_rosetta_is_told_how_to_leave_it(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("macos", ["14.0", "15.7.1", "26.5.2"])
-def test_a_mac_that_fits_goes_on_without_a_word(tmp_path: Path, macos: str) -> None:
+def test_a_supported_mac_goes_on_without_a_message(tmp_path: Path, macos: str) -> None:
     checkout = Checkout(tmp_path, macos=macos)
     done = checkout.make()
     assert (done.returncode, done.stderr) == (0, "")
     assert checkout.has_installed
 
 
-def test_a_macos_that_nobody_tried_goes_on_with_a_word(tmp_path: Path) -> None:
+def test_an_untested_macos_goes_on_with_a_message(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path, macos="27.0")
     done = checkout.make()
     assert done.returncode == 0
@@ -89,7 +87,7 @@ def test_a_macos_that_nobody_tried_goes_on_with_a_word(tmp_path: Path) -> None:
     assert checkout.has_installed
 
 
-def test_linux_is_asked_nothing_of_a_mac(tmp_path: Path) -> None:
+def test_the_checks_of_a_mac_do_not_run_on_linux(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path, system="Linux", machine="x86_64")
     checkout.program("system/sw_vers", "exit 127")
     done = checkout.make()

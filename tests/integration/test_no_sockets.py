@@ -76,8 +76,8 @@ class Traced:
 
     def smolwatch(self, *arguments: str) -> tuple[int, str]:
         process = self.start("-m", "cli.main", *arguments)
-        said, _ = process.communicate(timeout=50)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=50)
+        return process.returncode, output
 
     def calls(self) -> list[str]:
         return [line for trace in self._traces for line in trace.read_text(errors="replace").splitlines()]
@@ -112,8 +112,8 @@ def test_the_watch_sees_a_socket_that_a_grandchild_opens(family: str, tmp_path: 
     traced = Traced(tmp_path)
     opening = f"import socket; socket.socket(socket.{family}).close()"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {opening!r}], check=True)"
-    said, _ = traced.start("-c", child).communicate(timeout=30)
-    assert said == ""
+    output, _ = traced.start("-c", child).communicate(timeout=30)
+    assert output == ""
     assert family in traced.families()
     assert not traced.stays_within_the_machine()
 
@@ -122,8 +122,8 @@ def test_the_daemon_and_its_children_open_none_while_they_describe(tmp_path: Pat
     traced = Traced(tmp_path, SMOLWATCH_MODEL__ID="demo")
     for sample in shipped_samples():
         shutil.copy(sample.file, traced.settings.inbox_path)
-    code, said = traced.smolwatch("run", "--once")
-    assert code == 0, said
+    code, output = traced.smolwatch("run", "--once")
+    assert code == 0, output
     assert traced.states() == [JobState.DONE] * 12
     assert "AF_UNIX" in traced.families()  # the decoder's; so it was watched, too
     assert traced.stays_within_the_machine(), traced.calls()

@@ -11,14 +11,14 @@ import pytest
 
 from storage.lifecycle import JobState
 from tests.support.media.media_files import grey_frames, save_image, save_video, some_image
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house")
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "home")
+    yield home
+    home.close()
 
 
 def plant(root: Path, outside: Path) -> None:
@@ -49,33 +49,31 @@ def state_of(path: Path) -> tuple[object, ...]:
     return found.st_mode, found.st_ino, found.st_uid, found.st_nlink, found.st_size, found.st_mtime_ns, content
 
 
-def test_all_that_stood_there_stays_as_it_was(house: House, tmp_path: Path) -> None:
+def test_all_that_stood_there_stays_as_it_was(home: DaemonHome, tmp_path: Path) -> None:
     outside = tmp_path / "outside.txt"
     outside.write_text("outside")
-    plant(house.inbox, outside)
-    before = {
-        path: state_of(path) for path in (outside, *house.inbox.rglob("*")) if path.is_symlink() or path.is_file()
-    }
-    assert house.start("--once").wait(timeout=50) == 1, "the broken one fails"
-    described = {name for name, state in house.states().items() if state is JobState.DONE}
+    plant(home.inbox, outside)
+    before = {path: state_of(path) for path in (outside, *home.inbox.rglob("*")) if path.is_symlink() or path.is_file()}
+    assert home.start("--once").wait(timeout=50) == 1, "the broken one fails"
+    described = {name for name, state in home.states().items() if state is JobState.DONE}
     assert described == {"a.jpg", "b.png", "c.webp", "d e.gif", "film.mp4", "read-only.png"}
     assert {path: state_of(path) for path in before} == before
-    new = {path.relative_to(house.inbox) for path in house.inbox.rglob("*") if path.is_file()} - {
-        path.relative_to(house.inbox) for path in before if path != outside
+    new = {path.relative_to(home.inbox) for path in home.inbox.rglob("*") if path.is_file()} - {
+        path.relative_to(home.inbox) for path in before if path != outside
     }
     files = ("deep/er/c.webp", "deep/d e.gif", "deep/film.mp4", "read-only.png")
     assert new == {Path(f"{name}{suffix}") for name in files for suffix in (".md", ".smolwatch.json")}
 
 
-def test_what_a_person_wrote_in_a_sidecar_outlives_the_database(house: House) -> None:
-    save_image(house.inbox / "a.jpg", some_image(1, (64, 48)))
-    assert house.start("--once").wait(timeout=50) == 0
-    sidecar = house.inbox / "a.jpg.md"
+def test_what_a_person_wrote_in_a_sidecar_outlives_the_database(home: DaemonHome) -> None:
+    save_image(home.inbox / "a.jpg", some_image(1, (64, 48)))
+    assert home.start("--once").wait(timeout=50) == 0
+    sidecar = home.inbox / "a.jpg.md"
     sidecar.write_text(
         sidecar.read_text().replace("A picture of 64x48.", "Our first boat.", 1) + "\n## Place\n\nSylt\n"
     )
-    shutil.rmtree(house.settings.home / "data")
-    assert house.start("--once").wait(timeout=50) == 0
+    shutil.rmtree(home.settings.home / "data")
+    assert home.start("--once").wait(timeout=50) == 0
     text = sidecar.read_text()
     assert text.count("Our first boat.") == text.count("Sylt") == text.count("## Caption") == 1
     assert "A picture of 64x48." in text, "the summary is the model's still"

@@ -45,21 +45,21 @@ def check_refused(path: Path, *words: str, code: str = "not-allowed") -> None:
     with decoding() as decoder:
         error = refusal(decoder, path)
     assert error is not None, f"{path.name} was described"
-    said = f"{error} {error.advice}"
-    assert error.code == code, said
-    assert any(word in said.lower() for word in words), said
-    assert is_for_people(str(error)), said
+    text = f"{error} {error.advice}"
+    assert error.code == code, text
+    assert any(word in text.lower() for word in words), text
+    assert is_for_people(str(error)), text
 
 
 KEY = {"encryption_key": "76a6c65c5ea762046bd749a2e632ccbb", "encryption_kid": "a7e61c373e219033c21091fa607bf3b8"}
 
 
-def test_an_encrypted_film_is_said_to_be_encrypted(tmp_path: Path) -> None:
+def test_an_encrypted_film_is_reported_as_encrypted(tmp_path: Path) -> None:
     path = record(tmp_path / "a.mp4", FRAMES, Coding(options={"encryption_scheme": "cenc-aes-ctr", **KEY}))
     check_refused(path, "encrypted")
 
 
-def test_a_film_whose_pictures_are_noise_is_said_to_be_damaged(tmp_path: Path) -> None:
+def test_a_film_whose_pictures_are_noise_is_reported_as_damaged(tmp_path: Path) -> None:
     """Decoders show gray or smear instead of failing."""
     for name, codec in (("a.mp4", "libx264"), ("b.mp4", "mpeg4"), ("c.mkv", "mpeg2video")):
         path = record(tmp_path / name, FRAMES, Coding(codec=codec, rate=25))
@@ -71,7 +71,7 @@ def test_a_film_whose_pictures_are_noise_is_said_to_be_damaged(tmp_path: Path) -
         check_refused(path, "damaged", code="unreadable")
 
 
-def test_colours_for_dolby_screens_alone_are_said_to_be_that(tmp_path: Path) -> None:
+def test_colours_for_dolby_screens_alone_are_reported_as_that(tmp_path: Path) -> None:
     path = record(tmp_path / "a.mp4", FRAMES, Coding(codec="libx265", pixels="yuv420p10le"))
     profile_5 = struct.pack(">BBHB", 1, 0, 5 << 9 | 6 << 3 | 5, 0) + bytes(19)
 
@@ -108,7 +108,7 @@ SOUND: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_sound_alone_is_said_to_be_sound(tmp_path: Path, name: str) -> None:
+def test_sound_alone_is_reported_as_sound(tmp_path: Path, name: str) -> None:
     SOUND[name](tmp_path / name)
     check_refused(tmp_path / name, "sound", "song", "music", "audio", "recording")
 

@@ -14,7 +14,7 @@ import pytest
 from config.load import load_settings, prepare_home
 from daemon.lock import holder
 from tests.support.checkout import ROOT
-from tests.support.holding import draw
+from tests.support.running_jobs import draw
 from tests.support.terminal import TerminalProcess, last_screen
 from tests.support.waiting import wait_for
 

@@ -11,34 +11,35 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.support.holding import draw
-from tests.support.processes import ROOT, House, workers
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome, workers
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house")
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "home")
+    yield home
+    home.close()
 
 
-def test_five_deaths_lead_to_safe_mode_and_a_clean_restart_out_of_it(house: House) -> None:
+def test_five_deaths_lead_to_safe_mode_and_a_clean_restart_out_of_it(home: DaemonHome) -> None:
     for _ in range(5):
-        daemon = house.start()
-        wait_for(lambda pid=daemon.pid: house.daemon().pid == pid)  # type: ignore[misc]
+        daemon = home.start()
+        wait_for(lambda pid=daemon.pid: home.daemon().pid == pid)  # type: ignore[misc]
         daemon.kill()
         daemon.wait(timeout=5)
-    resting = house.start()
-    draw(house.inbox / "beach.png")
-    wait_for(lambda: house.engine().state == "safe mode", 20)
-    wait_for(lambda: house.states() == {"beach.png": JobState.QUEUED}, 20)
+    resting = home.start()
+    draw(home.inbox / "beach.png")
+    wait_for(lambda: home.engine().state == "safe mode", 20)
+    wait_for(lambda: home.states() == {"beach.png": JobState.QUEUED}, 20)
     assert not workers(resting.pid)
     status = [sys.executable, "-m", "cli.main", "status"]
-    said = subprocess.run(status, cwd=ROOT, env=house.environ, capture_output=True, text=True, check=True).stdout
-    assert "safe mode" in said
-    assert "crashed 5 times within ten minutes" in said
+    output = subprocess.run(status, cwd=ROOT, env=home.environ, capture_output=True, text=True, check=True).stdout
+    assert "safe mode" in output
+    assert "crashed 5 times within ten minutes" in output
     resting.send_signal(signal.SIGTERM)
     assert resting.wait(timeout=20) == 0
-    house.start()
-    wait_for(lambda: house.states() == {"beach.png": JobState.DONE}, 30)
+    home.start()
+    wait_for(lambda: home.states() == {"beach.png": JobState.DONE}, 30)

@@ -29,7 +29,7 @@ from daemon.doctor.selftest.scratch_service import services
 from daemon.doctor.selftest.trial_result import Result, TrialFailedError, TrialResult, run_trial
 from daemon.inference.weights.sources import DEMO
 from daemon.power.power_state import PowerSource, PowerState
-from tests.fakes.service.person import Person, somebody
+from tests.fakes.service.user import ServiceUser, service_user
 from tests.integration.test_service_real_systemd import APART, PROGRAM, STAGE, can_run, folder, stage_environ
 from tests.support.checkout import ROOT
 
@@ -75,13 +75,13 @@ LONG = {
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_it_passes_here_and_what_is_not_here_is_not_applicable(own_home: Path) -> None:
-    told = self_tested(own_home)
-    results = {trial["name"]: trial["result"] for trial in told["trials"]}
-    assert "failed" not in results.values(), told["trials"]
-    assert told["exit_code"] == 0
+    document = self_tested(own_home)
+    results = {trial["name"]: trial["result"] for trial in document["trials"]}
+    assert "failed" not in results.values(), document["trials"]
+    assert document["exit_code"] == 0
     assert {results[name] for name in LONG} == {"passed"}
     assert {results[name] for name in ABSENT[sys.platform]} == {"not applicable"}
-    text = json.dumps(told)
+    text = json.dumps(document)
     assert str(own_home) not in text
     assert tempfile.gettempdir() not in text
 
@@ -97,8 +97,8 @@ def self_tested(home: Path) -> dict[str, Any]:
         check=False,
     )
     assert done.stdout, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def test_its_short_trials_pass_here(tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_it_measures_every_kind_of_sync_that_the_system_has(tmp_path: Path) -> N
 
 def test_it_shows_low_power_mode_as_the_system_has_it() -> None:
     state = PowerState(source=PowerSource.BATTERY, is_saving=True)
-    said = {("pmset", "-g"): "System-wide power settings:\n powermode            1\n hibernatemode 3\n"}
-    text = power(lambda: state, lambda *command: said[command])
+    outputs = {("pmset", "-g"): "System-wide power settings:\n powermode            1\n hibernatemode 3\n"}
+    text = power(lambda: state, lambda *command: outputs[command])
     assert text == "from battery; Low Power Mode on; hot: false; powermode 1"
 
 
@@ -193,8 +193,8 @@ def test_a_false_caption_fails_and_is_reported() -> None:
 
 def test_the_report_holds_no_names_or_paths_of_the_user(own_home: Path) -> None:
     settings = load_settings(home=own_home, environ={})
-    said = f"{settings.inbox_path}/x of {getpass.getuser()}, below {Path.home()}/Pictures and {tempfile.gettempdir()}/y"
-    report = report_on([ok("inbox", said)], [TrialResult("sidecars", Result.FAILED, said)], settings)
+    text = f"{settings.inbox_path}/x of {getpass.getuser()}, below {Path.home()}/Pictures and {tempfile.gettempdir()}/y"
+    report = report_on([ok("inbox", text)], [TrialResult("sidecars", Result.FAILED, text)], settings)
     assert report.lines[0].text == "INBOX/x of NAME, below ~/Pictures and TMP/y"
     assert report.results[0].text == report.lines[0].text
     assert report.exit_code == 1
@@ -204,14 +204,14 @@ def test_the_report_holds_no_names_or_paths_of_the_user(own_home: Path) -> None:
 def test_a_scratch_agent_is_installed_answers_and_is_removed_again(
     own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with somebody("launchctl") as person:
-        live_as(person, monkeypatch)
+    with service_user("launchctl") as user:
+        live_as(user, monkeypatch)
         settings = load_settings(home=own_home, environ={})
         prepare_home(settings)
         settings.config_file.write_text("[model]\nengine = 'echo'\n")
         outcomes = {outcome.name: outcome for outcome in services(tmp_path, settings, os.environ, platform="darwin")}
-        calls = person.calls()
-        left = list((person.home / "Library" / "LaunchAgents").iterdir())
+        calls = user.calls()
+        left = list((user.home / "Library" / "LaunchAgents").iterdir())
     assert outcomes["launchd"].result is Result.PASSED, outcomes["launchd"].text
     assert "installed, ran, answered and was removed" in outcomes["launchd"].text
     assert outcomes["systemd"].result is Result.NOT_APPLICABLE
@@ -220,9 +220,9 @@ def test_a_scratch_agent_is_installed_answers_and_is_removed_again(
     assert left == []
 
 
-def live_as(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def live_as(user: ServiceUser, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOME", "PATH", "PYTHONPATH", "FAKE_SERVICE"):
-        monkeypatch.setenv(name, person.environ[name])
+        monkeypatch.setenv(name, user.environ[name])
 
 
 PERSON = r"""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.service.person import NOT_ROOT, can_be_somebody
+from tests.fakes.service.user import NOT_ROOT, can_be_a_user
 from tests.support.checkout import ROOT
 
 NEEDED = ("systemctl", "dbus-daemon", "unshare", "setpriv")
@@ -73,7 +73,7 @@ def can_run() -> bool:
     if os.geteuid() != 0 or not SYSTEMD.exists() or not PROGRAM.exists() or not all(map(shutil.which, NEEDED)):
         return False
     mounts = subprocess.run([*APART, "mount", "-t", "cgroup2", "none", "/sys/fs/cgroup"], capture_output=True)
-    return mounts.returncode == 0 and can_be_somebody()
+    return mounts.returncode == 0 and can_be_a_user()
 
 
 @pytest.fixture
@@ -88,8 +88,8 @@ def folder() -> Iterator[Path]:
     subprocess.run([*APART, "sh", "-c", CLEAR], env={**os.environ, "GROUP": folder.name}, check=True)
 
 
-def stage_environ(folder: Path, person: str) -> dict[str, str]:
-    """What the stage is told of the one whose systemd it starts; `person`: a script of what they do."""
+def stage_environ(folder: Path, user: str) -> dict[str, str]:
+    """The environment of the script that starts a user's systemd; `user`: a script of what they do."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder / "Jörg Müller %h"),
@@ -97,7 +97,7 @@ def stage_environ(folder: Path, person: str) -> dict[str, str]:
         "DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/run/bus",
         "GROUP": folder.name,
         "NOT_ROOT": " ".join(NOT_ROOT),
-        "PERSON": person,
+        "PERSON": user,
         "PYTHONPATH": str(ROOT),
     }
 
@@ -118,8 +118,8 @@ def test_a_real_systemd_runs_the_service_from_install_to_uninstall(folder: Path)
         timeout=55,
         check=False,
     )
-    said = done.stdout
-    assert "in vain" not in said, said + done.stderr
+    output = done.stdout
+    assert "in vain" not in output, output + done.stderr
     for line in (
         "installed 0",
         "status running",
@@ -129,6 +129,6 @@ def test_a_real_systemd_runs_the_service_from_install_to_uninstall(folder: Path)
         "final 0 78 failed",
         "uninstalled 0 not installed",
     ):
-        assert line in said, said + done.stderr
+        assert line in output, output + done.stderr
     record = json.loads((Path(environ["HOME"]) / "SmolWatch" / "inbox" / "beach.png.smolwatch.json").read_bytes())
     assert record["stats"]["launched_by"] == "systemd"

@@ -25,10 +25,11 @@ from config.failpoints import VARIABLE
 from daemon.intake.birth_time import birth_of
 from storage.lifecycle import JobState
 from tests.faults.test_fault_31_killed_at_every_step import die_once
-from tests.support.holding import draw
+from tests.support.checkout import ROOT
 from tests.support.lost_database import describe_many
 from tests.support.postgres import common_server
-from tests.support.processes import ROOT, House
+from tests.support.processes import DaemonHome
+from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
 GRANDMA = "Grandma at the beach, 1974."
@@ -37,17 +38,17 @@ DONE = JobState.DONE
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house")
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(tmp_path / "home")
+    yield home
+    home.close()
 
 
-def described(house: House, *names: str) -> None:
+def described(home: DaemonHome, *names: str) -> None:
     """Pictures of 40 by 30 pixels, which are then described; a daemon runs."""
     for name in names:
-        draw(house.inbox / name, size=(40, 30))
-    wait_for(lambda: all(house.states().get(Path(name).name) is DONE for name in names), 40)
+        draw(home.inbox / name, size=(40, 30))
+    wait_for(lambda: all(home.states().get(Path(name).name) is DONE for name in names), 40)
 
 
 def end(process: subprocess.Popen[str]) -> None:
@@ -55,12 +56,12 @@ def end(process: subprocess.Popen[str]) -> None:
     assert process.wait(timeout=20) == 0
 
 
-def command(house: House, *arguments: str) -> tuple[int, str]:
+def command(home: DaemonHome, *arguments: str) -> tuple[int, str]:
     call = "from cli.main import main; raise SystemExit(main())"
     done = subprocess.run(
         [sys.executable, "-c", call, *arguments],
         cwd=ROOT,
-        env=house.environ,
+        env=home.environ,
         capture_output=True,
         text=True,
         check=False,
@@ -70,24 +71,24 @@ def command(house: House, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def status(house: House) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(command(house, "status", "--json")[1])
-    return told
+def status(home: DaemonHome) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(command(home, "status", "--json")[1])
+    return document
 
 
-def write_caption(house: House, name: str, words: str = GRANDMA) -> None:
+def write_caption(home: DaemonHome, name: str, words: str = GRANDMA) -> None:
     """A person replaces the caption in both sidecars."""
-    text, record = (house.inbox / (name + suffix) for suffix in SUFFIXES)
+    text, record = (home.inbox / (name + suffix) for suffix in SUFFIXES)
     text.write_text(re.sub(r"(?<=## Caption\n\n).*", words, text.read_text()))
     whole = json.loads(record.read_text())
     whole["answers"]["caption"] = words
     record.write_text(json.dumps(whole))
-    assert caption(house, name) == words
+    assert caption(home, name) == words
 
 
-def caption(house: House, name: str) -> str:
+def caption(home: DaemonHome, name: str) -> str:
     """What stands below "Caption" in the text for people."""
-    text = (house.inbox / f"{name}.md").read_text()
+    text = (home.inbox / f"{name}.md").read_text()
     return text.split("## Caption\n")[1].split("\n## ")[0].strip()
 
 
@@ -95,229 +96,227 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def sidecars_of(house: House, name: str) -> dict[str, bytes]:
-    return {key: value for key, value in contents(house.inbox).items() if key.startswith(f"{name}.")}
+def sidecars_of(home: DaemonHome, name: str) -> dict[str, bytes]:
+    return {key: value for key, value in contents(home.inbox).items() if key.startswith(f"{name}.")}
 
 
-def times(house: House, note: str) -> int:
+def times(home: DaemonHome, note: str) -> int:
     """In how many events it is noted."""
-    with house.reading() as library:
+    with home.reading() as library:
         jobs = library.jobs(limit=100_000)
         return sum(event.note.startswith(note) for job in jobs for event in library.events(job.id))
 
 
 class TestGone:
-    def test_a_file_that_is_deleted_is_told_as_gone_and_finds_its_own_when_it_is_back(
-        self, house: House, tmp_path: Path
+    def test_a_deleted_file_is_shown_as_gone_and_has_its_description_again_when_it_is_back(
+        self, home: DaemonHome, tmp_path: Path
     ) -> None:
-        house.start_and_wait()
-        described(house, "a.png", "b.png")
-        write_caption(house, "a.png")
-        before = sidecars_of(house, "a.png")
-        (house.inbox / "a.png").rename(tmp_path / "a.png")
-        wait_for(lambda: house.jobs()["a.png"].missing_since)
-        wait_for(lambda: status(house)["sidecars"]["orphans"] == 1)
-        assert "1 described file is gone, but its sidecars are still there" in command(house, "status")[1]
-        path = str(house.inbox / "a.png")
-        assert "It is gone; its description is kept" in command(house, "why", path)[1]
-        assert "Gone since" in command(house, "show", path)[1]
-        assert command(house, "ls")[1].count("Gone since") == 1
-        assert sidecars_of(house, "a.png") == before
-        (tmp_path / "a.png").rename(house.inbox / "a.png")
-        wait_for(lambda: house.jobs()["a.png"].missing_since is None)
-        wait_for(lambda: status(house)["sidecars"]["orphans"] == 0)
-        assert sidecars_of(house, "a.png") == before
-        assert times(house, "Described.") == 2
+        home.start_and_wait()
+        described(home, "a.png", "b.png")
+        write_caption(home, "a.png")
+        before = sidecars_of(home, "a.png")
+        (home.inbox / "a.png").rename(tmp_path / "a.png")
+        wait_for(lambda: home.jobs()["a.png"].missing_since)
+        wait_for(lambda: status(home)["sidecars"]["orphans"] == 1)
+        assert "1 described file is gone, but its sidecars are still there" in command(home, "status")[1]
+        path = str(home.inbox / "a.png")
+        assert "It is gone; its description is kept" in command(home, "why", path)[1]
+        assert "Gone since" in command(home, "show", path)[1]
+        assert command(home, "ls")[1].count("Gone since") == 1
+        assert sidecars_of(home, "a.png") == before
+        (tmp_path / "a.png").rename(home.inbox / "a.png")
+        wait_for(lambda: home.jobs()["a.png"].missing_since is None)
+        wait_for(lambda: status(home)["sidecars"]["orphans"] == 0)
+        assert sidecars_of(home, "a.png") == before
+        assert times(home, "Described.") == 2
 
-    def test_what_went_away_while_no_daemon_ran_is_found_at_the_next_start(self, house: House) -> None:
-        daemon = house.start_and_wait()
-        described(house, "a.png", "trip.png")
+    def test_what_went_away_while_no_daemon_ran_is_found_at_the_next_start(self, home: DaemonHome) -> None:
+        daemon = home.start_and_wait()
+        described(home, "a.png", "trip.png")
         end(daemon)
-        (house.inbox / "a.png").unlink()
-        assert house.start("--once").wait(timeout=40) == 0
-        assert {name: job.missing_since is not None for name, job in house.jobs().items()} == {
+        (home.inbox / "a.png").unlink()
+        assert home.start("--once").wait(timeout=40) == 0
+        assert {name: job.missing_since is not None for name, job in home.jobs().items()} == {
             "a.png": True,
             "trip.png": False,
         }
 
-    def test_ours_are_removed_after_a_while_when_that_is_wished_and_words_of_a_person_are_not(
-        self, tmp_path: Path
-    ) -> None:
-        house = House(tmp_path / "house", {"SMOLWATCH_OUTPUT__ORPHANS": "remove"})
+    def test_with_the_setting_ours_are_removed_after_a_while_and_a_users_text_is_not(self, tmp_path: Path) -> None:
+        home = DaemonHome(tmp_path / "home", {"SMOLWATCH_OUTPUT__ORPHANS": "remove"})
         try:
-            daemon = house.start_and_wait()
-            described(house, "a.png", "b.png", "c.png")
-            write_caption(house, "b.png")
-            kept = sidecars_of(house, "b.png")
-            (house.inbox / "a.png").unlink()
-            (house.inbox / "b.png").unlink()
-            wait_for(lambda: house.jobs()["b.png"].missing_since and house.jobs()["a.png"].missing_since)
-            rescan(house.settings, compare=False)
-            assert len(sidecars_of(house, "a.png")) == 2
+            daemon = home.start_and_wait()
+            described(home, "a.png", "b.png", "c.png")
+            write_caption(home, "b.png")
+            kept = sidecars_of(home, "b.png")
+            (home.inbox / "a.png").unlink()
+            (home.inbox / "b.png").unlink()
+            wait_for(lambda: home.jobs()["b.png"].missing_since and home.jobs()["a.png"].missing_since)
+            rescan(home.settings, compare=False)
+            assert len(sidecars_of(home, "a.png")) == 2
             end(daemon)
-            let_time_pass(house, 3700)
-            daemon = house.start_and_wait()
-            wait_for(lambda: not sidecars_of(house, "a.png"))
-            assert sidecars_of(house, "b.png") == kept
-            assert len(sidecars_of(house, "c.png")) == 2
-            wait_for(lambda: status(house)["sidecars"]["orphans"] == 1)
+            let_time_pass(home, 3700)
+            daemon = home.start_and_wait()
+            wait_for(lambda: not sidecars_of(home, "a.png"))
+            assert sidecars_of(home, "b.png") == kept
+            assert len(sidecars_of(home, "c.png")) == 2
+            wait_for(lambda: status(home)["sidecars"]["orphans"] == 1)
         finally:
-            house.close()
+            home.close()
 
-    def test_an_unreadable_folder_has_lost_nothing(self, house: House) -> None:
+    def test_an_unreadable_folder_has_lost_nothing(self, home: DaemonHome) -> None:
         if os.geteuid() == 0:
             pytest.skip("root may read everything")
-        house.start_and_wait()
-        (house.inbox / "trip").mkdir()
-        described(house, "trip/a.png")
-        (house.inbox / "trip").chmod(0)
+        home.start_and_wait()
+        (home.inbox / "trip").mkdir()
+        described(home, "trip/a.png")
+        (home.inbox / "trip").chmod(0)
         try:
-            rescan(house.settings, compare=False)
-            assert house.jobs()["a.png"].missing_since is None
+            rescan(home.settings, compare=False)
+            assert home.jobs()["a.png"].missing_since is None
         finally:
-            (house.inbox / "trip").chmod(0o700)
+            (home.inbox / "trip").chmod(0o700)
 
 
-def let_time_pass(house: House, seconds: float) -> None:
+def let_time_pass(home: DaemonHome, seconds: float) -> None:
     """The files went away earlier than they did."""
-    with closing(sqlite3.connect(house.settings.database_file)) as database, database:
+    with closing(sqlite3.connect(home.settings.database_file)) as database, database:
         database.execute("UPDATE jobs SET missing_since = missing_since - ?", [seconds])
 
 
 class TestSidecarsRemoved:
-    def test_a_rescan_brings_them_back_without_the_model(self, house: House) -> None:
-        house.start_and_wait()
-        described(house, "a.png", "b.png", "c.png")
-        before = contents(house.inbox)
+    def test_a_rescan_brings_them_back_without_the_model(self, home: DaemonHome) -> None:
+        home.start_and_wait()
+        described(home, "a.png", "b.png", "c.png")
+        before = contents(home.inbox)
         for name in ("a.png.md", "a.png.smolwatch.json", "b.png.md"):
-            (house.inbox / name).unlink()
-        assert rescan(house.settings, compare=False)["restored"] == 2
-        wait_for(lambda: contents(house.inbox) == before)
-        wait_for(lambda: set(house.states().values()) == {DONE})
-        assert times(house, "Described.") == 3
-        assert times(house, "Its sidecars are missing") == 2
+            (home.inbox / name).unlink()
+        assert rescan(home.settings, compare=False)["restored"] == 2
+        wait_for(lambda: contents(home.inbox) == before)
+        wait_for(lambda: set(home.states().values()) == {DONE})
+        assert times(home, "Described.") == 3
+        assert times(home, "Its sidecars are missing") == 2
 
-    def test_so_does_the_next_start_however_often_it_is_killed_on_the_way(self, house: House) -> None:
-        daemon = house.start_and_wait()
-        described(house, "a.png", "b.png")
+    def test_so_does_the_next_start_however_often_it_is_killed_on_the_way(self, home: DaemonHome) -> None:
+        daemon = home.start_and_wait()
+        described(home, "a.png", "b.png")
         end(daemon)
-        before = contents(house.inbox)
+        before = contents(home.inbox)
         for name in ("a.png.md", "b.png.smolwatch.json"):
-            (house.inbox / name).unlink()
+            (home.inbox / name).unlink()
         for place in ("restoring", "temporary-written", "sidecar-named"):
-            house.environ[VARIABLE] = place
-            dies(house)
-        del house.environ[VARIABLE]
-        assert house.start("--once").wait(timeout=40) == 0
-        assert contents(house.inbox) == before
-        assert times(house, "Described.") == 2
+            home.environ[VARIABLE] = place
+            dies(home)
+        del home.environ[VARIABLE]
+        assert home.start("--once").wait(timeout=40) == 0
+        assert contents(home.inbox) == before
+        assert times(home, "Described.") == 2
 
     def test_a_person_who_wants_none_says_so(self, tmp_path: Path) -> None:
-        house = House(tmp_path / "house", {"SMOLWATCH_OUTPUT__MISSING": "leave"})
+        home = DaemonHome(tmp_path / "home", {"SMOLWATCH_OUTPUT__MISSING": "leave"})
         try:
-            house.start_and_wait()
-            described(house, "a.png")
-            (house.inbox / "a.png.md").unlink()
-            assert rescan(house.settings, compare=False)["restored"] == 0
-            assert house.states() == {"a.png": DONE}
+            home.start_and_wait()
+            described(home, "a.png")
+            (home.inbox / "a.png.md").unlink()
+            assert rescan(home.settings, compare=False)["restored"] == 0
+            assert home.states() == {"a.png": DONE}
         finally:
-            house.close()
+            home.close()
 
 
-def dies(house: House) -> None:
+def dies(home: DaemonHome) -> None:
     """The daemon or its worker kills itself at the place that is set; then all of it dies."""
-    die_once(house.start())
+    die_once(home.start())
 
 
 class TestDatabaseLost:
-    def lose_database(self, house: House) -> None:
-        for file in house.settings.database_file.parent.glob("smolwatch.db*"):
+    def lose_database(self, home: DaemonHome) -> None:
+        for file in home.settings.database_file.parent.glob("smolwatch.db*"):
             file.unlink()
 
-    def a_described_inbox(self, house: House) -> dict[str, bytes]:
+    def a_described_inbox(self, home: DaemonHome) -> dict[str, bytes]:
         """Twelve pictures, in two of which a person wrote; the database is lost. What stands in the inbox."""
-        daemon = house.start_and_wait()
-        (house.inbox / "trip").mkdir()
-        described(house, *(f"{number}.png" for number in range(10)), "trip/x.png", "trip/y.png")
-        write_caption(house, "3.png")
-        with (house.inbox / "4.png.md").open("a") as file:
+        daemon = home.start_and_wait()
+        (home.inbox / "trip").mkdir()
+        described(home, *(f"{number}.png" for number in range(10)), "trip/x.png", "trip/y.png")
+        write_caption(home, "3.png")
+        with (home.inbox / "4.png.md").open("a") as file:
             file.write("\n## Place\n\nSylt\n")
         end(daemon)
-        self.lose_database(house)
-        return contents(house.inbox)
+        self.lose_database(home)
+        return contents(home.inbox)
 
-    def test_everything_comes_back_without_a_call_of_the_model(self, house: House) -> None:
-        before = self.a_described_inbox(house)
-        assert house.start("--once").wait(timeout=40) == 0
-        assert house.states() == {Path(name).name: DONE for name in before if name.endswith(".png")}
-        assert contents(house.inbox) == before, "not a byte of a sidecar is changed"
-        assert times(house, "Claimed") == 0
-        assert house.logged("Restored ") >= 1
-        with house.reading() as library:
-            for job in house.jobs().values():
-                said = library.description(job.id)
-                assert said is not None
+    def test_everything_comes_back_without_a_call_of_the_model(self, home: DaemonHome) -> None:
+        before = self.a_described_inbox(home)
+        assert home.start("--once").wait(timeout=40) == 0
+        assert home.states() == {Path(name).name: DONE for name in before if name.endswith(".png")}
+        assert contents(home.inbox) == before, "not a byte of a sidecar is changed"
+        assert times(home, "Claimed") == 0
+        assert home.logged("Restored ") >= 1
+        with home.reading() as library:
+            for job in home.jobs().values():
+                description = library.description(job.id)
+                assert description is not None
                 # Where both sidecars hold a person's words alone, there are no others.
-                assert said.answers["caption"] == (GRANDMA if job.name == "3.png" else "A picture of 40x30.")
+                assert description.answers["caption"] == (GRANDMA if job.name == "3.png" else "A picture of 40x30.")
 
-    def test_they_come_back_into_a_database_of_postgresql_as_well(self, house: House) -> None:
-        before = self.a_described_inbox(house)
+    def test_they_come_back_into_a_database_of_postgresql_as_well(self, home: DaemonHome) -> None:
+        before = self.a_described_inbox(home)
         with common_server().new_database("empty") as address:
-            elsewhere = House(house.settings.home, {"SMOLWATCH_DATABASE__URL": address})
+            elsewhere = DaemonHome(home.settings.home, {"SMOLWATCH_DATABASE__URL": address})
             assert elsewhere.start("--once").wait(timeout=40) == 0
             assert set(elsewhere.states().values()) == {DONE}
             assert (len(elsewhere.jobs()), times(elsewhere, "Claimed")) == (12, 0)
             elsewhere.close()
-        assert contents(house.inbox) == before
+        assert contents(home.inbox) == before
 
-    def test_killed_on_the_way_the_next_start_goes_on(self, house: House) -> None:
-        before = self.a_described_inbox(house)
+    def test_killed_on_the_way_the_next_start_goes_on(self, home: DaemonHome) -> None:
+        before = self.a_described_inbox(home)
         for place in ("taking-back", "taken-back"):
-            house.environ[VARIABLE] = place
-            assert house.start().wait(timeout=40) == -signal.SIGKILL
-        del house.environ[VARIABLE]
-        assert house.start("--once").wait(timeout=40) == 0
-        assert len(house.jobs()) == 12
-        assert (contents(house.inbox), times(house, "Claimed")) == (before, 0)
+            home.environ[VARIABLE] = place
+            assert home.start().wait(timeout=40) == -signal.SIGKILL
+        del home.environ[VARIABLE]
+        assert home.start("--once").wait(timeout=40) == 0
+        assert len(home.jobs()) == 12
+        assert (contents(home.inbox), times(home, "Claimed")) == (before, 0)
 
-    def test_a_command_does_the_same_and_tells_what_cannot_be_taken_back(self, house: House) -> None:
-        self.a_described_inbox(house)
-        (house.inbox / "0.png.smolwatch.json").unlink()
-        (house.inbox / "1.png.smolwatch.json").write_text('{"schema": 1, "smolwatch"')
-        draw(house.inbox / "2.png", "blue", (50, 30))
-        draw(house.inbox / "new.png", "green", (60, 30))
-        told = json.loads(command(house, "db", "rebuild", "--json")[1])
-        assert told == {
+    def test_a_command_does_the_same_and_reports_what_cannot_be_taken_back(self, home: DaemonHome) -> None:
+        self.a_described_inbox(home)
+        (home.inbox / "0.png.smolwatch.json").unlink()
+        (home.inbox / "1.png.smolwatch.json").write_text('{"schema": 1, "smolwatch"')
+        draw(home.inbox / "2.png", "blue", (50, 30))
+        draw(home.inbox / "new.png", "green", (60, 30))
+        document = json.loads(command(home, "db", "rebuild", "--json")[1])
+        assert document == {
             "taken_back": 9,
             "known": 0,
             "not_taken_back": {"no record": 1, "damaged": 1, "other bytes": 1, "none": 1},
         }
-        assert "Already in the database: 9 files." in command(house, "db", "rebuild")[1]
-        assert house.start("--once").wait(timeout=40) == 0
-        assert times(house, "Claimed") == 4
-        assert caption(house, "2.png") == "A picture of 50x30."
-        assert caption(house, "3.png") == GRANDMA
+        assert "Already in the database: 9 files." in command(home, "db", "rebuild")[1]
+        assert home.start("--once").wait(timeout=40) == 0
+        assert times(home, "Claimed") == 4
+        assert caption(home, "2.png") == "A picture of 50x30."
+        assert caption(home, "3.png") == GRANDMA
 
-    def test_a_command_that_is_killed_goes_on_when_it_is_repeated(self, house: House) -> None:
-        before = self.a_described_inbox(house)
+    def test_a_command_that_is_killed_goes_on_when_it_is_repeated(self, home: DaemonHome) -> None:
+        before = self.a_described_inbox(home)
         for place in ("taking-back", "rebuilt"):
-            killed = {**house.environ, VARIABLE: place}
+            killed = {**home.environ, VARIABLE: place}
             call = [sys.executable, "-c", "from cli.main import main; main()", "db", "rebuild"]
             done = subprocess.run(call, cwd=ROOT, env=killed, capture_output=True, check=False, timeout=50)
             assert done.returncode == -signal.SIGKILL
-        assert json.loads(command(house, "db", "rebuild", "--json")[1])["known"] == 12
-        assert contents(house.inbox) == before
+        assert json.loads(command(home, "db", "rebuild", "--json")[1])["known"] == 12
+        assert contents(home.inbox) == before
 
-    def test_words_about_other_bytes_are_not_told_of_the_file_that_is_there_now(self, house: House) -> None:
-        self.a_described_inbox(house)
-        draw(house.inbox / "3.png", "blue", (50, 30))
-        assert house.start("--once").wait(timeout=40) == 0
-        assert caption(house, "3.png") == "A picture of 50x30."
-        assert GRANDMA in only(house, "3.png.earlier-*.md").read_text()
+    def test_a_description_of_other_bytes_is_not_shown_for_the_file_that_is_there_now(self, home: DaemonHome) -> None:
+        self.a_described_inbox(home)
+        draw(home.inbox / "3.png", "blue", (50, 30))
+        assert home.start("--once").wait(timeout=40) == 0
+        assert caption(home, "3.png") == "A picture of 50x30."
+        assert GRANDMA in only(home, "3.png.earlier-*.md").read_text()
 
 
-def only(house: House, glob: str) -> Path:
-    (found,) = house.inbox.glob(glob)
+def only(home: DaemonHome, glob: str) -> Path:
+    (found,) = home.inbox.glob(glob)
     return found
 
 
@@ -399,135 +398,135 @@ class TestANameThatIsUsedAgain:
     def names(self) -> dict[str, Change]:
         return {f"{change.__name__}/IMG_1.png": change for change in (*IN_PLACE, *ANOTHER)}
 
-    def a_described_album(self, house: House) -> subprocess.Popen[str]:
-        daemon = house.start_and_wait()
+    def a_described_album(self, home: DaemonHome) -> subprocess.Popen[str]:
+        daemon = home.start_and_wait()
         for name in self.names():
-            (house.inbox / name).parent.mkdir()
-            draw(house.inbox / name, size=(40, 30))
-        wait_for(lambda: self.captions(house) == dict.fromkeys(self.names(), "A picture of 40x30."), 40)
-        wait_for(lambda: all(job.state is DONE for job in self.jobs(house)))
+            (home.inbox / name).parent.mkdir()
+            draw(home.inbox / name, size=(40, 30))
+        wait_for(lambda: self.captions(home) == dict.fromkeys(self.names(), "A picture of 40x30."), 40)
+        wait_for(lambda: all(job.state is DONE for job in self.jobs(home)))
         for name in self.names():
-            write_caption(house, name)
+            write_caption(home, name)
         return daemon
 
-    def jobs(self, house: House) -> list[Any]:
-        with house.reading() as library:
+    def jobs(self, home: DaemonHome) -> list[Any]:
+        with home.reading() as library:
             return library.jobs(limit=1000)
 
-    def captions(self, house: House) -> Mapping[str, str]:
-        return {name: caption(house, name) for name in self.names() if (house.inbox / f"{name}.md").exists()}
+    def captions(self, home: DaemonHome) -> Mapping[str, str]:
+        return {name: caption(home, name) for name in self.names() if (home.inbox / f"{name}.md").exists()}
 
-    def wait_until_all_is_described_anew(self, house: House) -> None:
+    def wait_until_all_is_described_anew(self, home: DaemonHome) -> None:
         def is_over() -> bool:
-            jobs = self.jobs(house)
+            jobs = self.jobs(home)
             return len(jobs) == 2 * len(self.names()) and all(job.state is DONE for job in jobs)
 
         wait_for(is_over, 40)
 
-    def check_said_in_place(self, house: House, name: str) -> None:
-        text = (house.inbox / f"{name}.md").read_text()
-        assert caption(house, name) == GRANDMA
+    def check_changed_in_place(self, home: DaemonHome, name: str) -> None:
+        text = (home.inbox / f"{name}.md").read_text()
+        assert caption(home, name) == GRANDMA
         assert "## Since your words were written" in text
         assert "- Caption: A picture of 80x60." in text
-        record = json.loads((house.inbox / f"{name}.smolwatch.json").read_text())
+        record = json.loads((home.inbox / f"{name}.smolwatch.json").read_text())
         assert record["answers"]["caption"] == GRANDMA
         assert record["model_answers"] == {"caption": "A picture of 80x60."}
         assert record["words_about"]["answers/caption"]["digest"] != record["file"]["digest"]
-        assert not list((house.inbox / name).parent.glob("*.earlier-*"))
+        assert not list((home.inbox / name).parent.glob("*.earlier-*"))
 
-    def check_apart(self, house: House, name: str) -> None:
-        assert caption(house, name) == "A picture of 80x60."
+    def check_apart(self, home: DaemonHome, name: str) -> None:
+        assert caption(home, name) == "A picture of 80x60."
         for suffix in SUFFIXES:
-            assert GRANDMA not in (house.inbox / (name + suffix)).read_text()
+            assert GRANDMA not in (home.inbox / (name + suffix)).read_text()
         if name.startswith(exchange_the_folder.__name__):
             return  # what stood in the old folder went with it
         for suffix in SUFFIXES:
-            (kept,) = (house.inbox / name).parent.glob(f"IMG_1.png.earlier-*{suffix}")
+            (kept,) = (home.inbox / name).parent.glob(f"IMG_1.png.earlier-*{suffix}")
             assert GRANDMA in kept.read_text()
 
-    def test_while_the_daemon_watches(self, house: House, tmp_path: Path) -> None:
-        self.a_described_album(house)
+    def test_while_the_daemon_watches(self, home: DaemonHome, tmp_path: Path) -> None:
+        self.a_described_album(home)
         for number, (name, change) in enumerate(self.names().items()):
-            change(house.inbox / name, tmp_path / f"elsewhere {number}.png")
-        self.wait_until_all_is_described_anew(house)
+            change(home.inbox / name, tmp_path / f"elsewhere {number}.png")
+        self.wait_until_all_is_described_anew(home)
         for name, change in self.names().items():
-            (self.check_said_in_place if change in IN_PLACE else self.check_apart)(house, name)
+            (self.check_changed_in_place if change in IN_PLACE else self.check_apart)(home, name)
 
     def test_while_no_daemon_runs_only_what_was_written_into_the_file_is_known_to_be_the_same(
-        self, house: House, tmp_path: Path
+        self, home: DaemonHome, tmp_path: Path
     ) -> None:
-        daemon = self.a_described_album(house)
-        if birth_of(os.fsencode(house.inbox)) is None:
+        daemon = self.a_described_album(home)
+        if birth_of(os.fsencode(home.inbox)) is None:
             pytest.skip("this disk knows no time of birth")
         end(daemon)
         for number, (name, change) in enumerate(self.names().items()):
-            change(house.inbox / name, tmp_path / f"elsewhere {number}.png")
-        assert house.start("--once").wait(timeout=40) == 0
+            change(home.inbox / name, tmp_path / f"elsewhere {number}.png")
+        assert home.start("--once").wait(timeout=40) == 0
         for name, change in self.names().items():
-            (self.check_said_in_place if change is overwrite else self.check_apart)(house, name)
+            (self.check_changed_in_place if change is overwrite else self.check_apart)(home, name)
 
-    def test_a_camera_that_counts_from_the_start_again(self, house: House, tmp_path: Path) -> None:
+    def test_a_camera_that_counts_from_the_start_again(self, home: DaemonHome, tmp_path: Path) -> None:
         """The story: a picture is deleted, and days later another one comes under its name."""
-        house.start_and_wait()
-        described(house, "IMG_1.png")
-        write_caption(house, "IMG_1.png")
-        kept = (house.inbox / "IMG_1.png.md").read_bytes()
-        (house.inbox / "IMG_1.png").unlink()
-        wait_for(lambda: house.jobs()["IMG_1.png"].missing_since)
-        other_picture(tmp_path / "new.png").rename(house.inbox / "IMG_1.png")
-        wait_for(lambda: [job.state for job in self.jobs(house)] == [DONE, DONE], 30)
-        assert caption(house, "IMG_1.png") == "A picture of 80x60."
-        assert only(house, "IMG_1.png.earlier-*.md").read_bytes() == kept
-        assert house.notes(house.jobs()["IMG_1.png"])[0] == (
+        home.start_and_wait()
+        described(home, "IMG_1.png")
+        write_caption(home, "IMG_1.png")
+        kept = (home.inbox / "IMG_1.png.md").read_bytes()
+        (home.inbox / "IMG_1.png").unlink()
+        wait_for(lambda: home.jobs()["IMG_1.png"].missing_since)
+        other_picture(tmp_path / "new.png").rename(home.inbox / "IMG_1.png")
+        wait_for(lambda: [job.state for job in self.jobs(home)] == [DONE, DONE], 30)
+        assert caption(home, "IMG_1.png") == "A picture of 80x60."
+        assert only(home, "IMG_1.png.earlier-*.md").read_bytes() == kept
+        assert home.notes(home.jobs()["IMG_1.png"])[0] == (
             "Admitted: a different file than the one described under this name before."
         )
-        assert GRANDMA not in command(house, "show", str(house.inbox / "IMG_1.png"))[1]
+        assert GRANDMA not in command(home, "show", str(home.inbox / "IMG_1.png"))[1]
 
     def test_a_picture_that_cannot_be_described_is_not_shown_the_old_words_either(
-        self, house: House, tmp_path: Path
+        self, home: DaemonHome, tmp_path: Path
     ) -> None:
-        house.start_and_wait()
-        described(house, "IMG_1.png")
-        write_caption(house, "IMG_1.png")
+        home.start_and_wait()
+        described(home, "IMG_1.png")
+        write_caption(home, "IMG_1.png")
         half = other_picture(tmp_path / "half.png").read_bytes()[:100]
-        (house.inbox / "IMG_1.png").unlink()
-        (house.inbox / "IMG_1.png").write_bytes(half)
-        wait_for(lambda: not (house.inbox / "IMG_1.png.md").exists())
-        assert GRANDMA in only(house, "IMG_1.png.earlier-*.md").read_text()
+        (home.inbox / "IMG_1.png").unlink()
+        (home.inbox / "IMG_1.png").write_bytes(half)
+        wait_for(lambda: not (home.inbox / "IMG_1.png.md").exists())
+        assert GRANDMA in only(home, "IMG_1.png.earlier-*.md").read_text()
 
     def test_killed_between_the_old_words_and_the_new_ones_nothing_is_lost_or_doubled(
-        self, house: House, tmp_path: Path
+        self, home: DaemonHome, tmp_path: Path
     ) -> None:
-        daemon = house.start_and_wait()
-        described(house, "IMG_1.png")
-        write_caption(house, "IMG_1.png")
+        daemon = home.start_and_wait()
+        described(home, "IMG_1.png")
+        write_caption(home, "IMG_1.png")
         end(daemon)
-        delete_and_create(house.inbox / "IMG_1.png", tmp_path / "elsewhere.png")
+        delete_and_create(home.inbox / "IMG_1.png", tmp_path / "elsewhere.png")
         for place in ("set-apart", "set-apart:2", "sidecar-standing:2"):
-            house.environ[VARIABLE] = place
-            dies(house)
-            assert any(GRANDMA in file.read_text() for file in house.inbox.glob("*.md"))
-        del house.environ[VARIABLE]
-        assert house.start("--once").wait(timeout=40) == 0
-        assert caption(house, "IMG_1.png") == "A picture of 80x60."
-        assert GRANDMA in only(house, "IMG_1.png.earlier-*.md").read_text()
-        assert GRANDMA in only(house, "IMG_1.png.earlier-*.json").read_text()
-        assert len(list(house.inbox.iterdir())) == 5
+            home.environ[VARIABLE] = place
+            dies(home)
+            assert any(GRANDMA in file.read_text() for file in home.inbox.glob("*.md"))
+        del home.environ[VARIABLE]
+        assert home.start("--once").wait(timeout=40) == 0
+        assert caption(home, "IMG_1.png") == "A picture of 80x60."
+        assert GRANDMA in only(home, "IMG_1.png.earlier-*.md").read_text()
+        assert GRANDMA in only(home, "IMG_1.png.earlier-*.json").read_text()
+        assert len(list(home.inbox.iterdir())) == 5
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_five_thousand_descriptions_come_back_without_one_call_of_the_model(tmp_path: Path) -> None:
-    house = House(tmp_path / "house")
+    home = DaemonHome(tmp_path / "home")
     try:
-        describe_many(house.inbox, 5000, text=GRANDMA, every=100)
-        before = contents(house.inbox)
+        describe_many(home.inbox, 5000, text=GRANDMA, every=100)
+        before = contents(home.inbox)
         began = time.monotonic()
-        assert house.start("--once").wait(timeout=500) == 0
+        assert home.start("--once").wait(timeout=500) == 0
         print(f"5,000 descriptions were taken back in {time.monotonic() - began:.1f} s")
-        with house.reading() as library:
+        with home.reading() as library:
             assert library.counts()[DONE] == 5000
-        assert times(house, "Claimed") == 0
-        assert contents(house.inbox) == before
+        assert times(home, "Claimed") == 0
+        assert contents(home.inbox) == before
     finally:
-        house.close()
+        home.close()

@@ -16,7 +16,7 @@ import pytest
 from storage.lifecycle import JobState
 from tests.support.demo_world.gallery import Exhibit, hang_film, hang_picture
 from tests.support.demo_world.world import some_film, some_picture
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
 from tests.support.waiting import wait_for
 
 PICTURES = (".jpg", ".heic", ".png", ".webp", ".gif")
@@ -48,23 +48,23 @@ def write_slowly(source: Path, target: Path) -> None:
             time.sleep(0.5)
 
 
-def run_daemon(house: House, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "cli.main", "--home", str(house.settings.home), "run", "--model", "demo"]
-    return subprocess.Popen([*command, *arguments], env=house.environ, stderr=subprocess.DEVNULL, text=True)
+def run_daemon(home: DaemonHome, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "cli.main", "--home", str(home.settings.home), "run", "--model", "demo"]
+    return subprocess.Popen([*command, *arguments], env=home.environ, stderr=subprocess.DEVNULL, text=True)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_sixty_files_of_every_kind_are_each_described_truly_and_once(tmp_path: Path) -> None:
-    house = House(tmp_path / "house", {"SMOLWATCH_MODEL__ENGINE": "auto", "SMOLWATCH_INBOX__SETTLE_SECONDS": "2"})
+    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_MODEL__ENGINE": "auto", "SMOLWATCH_INBOX__SETTLE_SECONDS": "2"})
     studio = tmp_path / "studio"
     studio.mkdir()
     exhibits = draw_sixty(studio)
-    daemon = run_daemon(house)
+    daemon = run_daemon(home)
     try:
-        wait_for(lambda: house.engine().state == "idle", 60)
-        truth = drop(house, studio, exhibits)
-        wait_for(lambda: list(house.states().values()) == [JobState.DONE] * 60, 600, every=0.5)
+        wait_for(lambda: home.engine().state == "idle", 60)
+        truth = drop(home, studio, exhibits)
+        wait_for(lambda: list(home.states().values()) == [JobState.DONE] * 60, 600, every=0.5)
         right = sum(caption_at(file) == caption for file, caption in truth.items())
         print(f"true captions: {right} of 60")
         assert all(file.with_name(file.name + ".md").exists() for file in truth)
@@ -73,28 +73,28 @@ def test_sixty_files_of_every_kind_are_each_described_truly_and_once(tmp_path: P
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(20) == 0
         assert time.monotonic() - began < 15
-        before = house.jobs()
-        assert run_daemon(house, "--once").wait(120) == 0
-        assert house.jobs() == before
+        before = home.jobs()
+        assert run_daemon(home, "--once").wait(120) == 0
+        assert home.jobs() == before
     finally:
         daemon.kill()
         daemon.wait()
 
 
-def drop(house: House, studio: Path, exhibits: list[Exhibit]) -> dict[Path, str]:
+def drop(home: DaemonHome, studio: Path, exhibits: list[Exhibit]) -> dict[Path, str]:
     """Ten files move in with their folder, one is written slowly, the rest is moved in one by one."""
     folder, (slow, *rest) = studio / "a folder", exhibits[10:]
     folder.mkdir()
     for exhibit in exhibits[:10]:
         exhibit.file.rename(folder / exhibit.file.name)
-    writer = threading.Thread(target=write_slowly, args=(slow.file, house.inbox / slow.file.name))
+    writer = threading.Thread(target=write_slowly, args=(slow.file, home.inbox / slow.file.name))
     writer.start()
-    folder.rename(house.inbox / folder.name)
+    folder.rename(home.inbox / folder.name)
     for exhibit in rest:
-        exhibit.file.rename(house.inbox / exhibit.file.name)
+        exhibit.file.rename(home.inbox / exhibit.file.name)
     writer.join()
-    landed = {house.inbox / folder.name / e.file.name: e.scene.caption for e in exhibits[:10]}
-    return landed | {house.inbox / e.file.name: e.scene.caption for e in exhibits[10:]}
+    landed = {home.inbox / folder.name / e.file.name: e.scene.caption for e in exhibits[:10]}
+    return landed | {home.inbox / e.file.name: e.scene.caption for e in exhibits[10:]}
 
 
 def caption_at(file: Path) -> str:

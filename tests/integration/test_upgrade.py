@@ -18,9 +18,9 @@ import pytest
 from cli.samples import shipped_samples
 from daemon.lock import holder
 from storage.migrations import HEAD
-from tests.fakes.service.person import Person, needs_a_person, somebody
+from tests.fakes.service.user import ServiceUser, needs_a_user, service_user
 from tests.support.checkout import ROOT
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
 from tests.support.schemas import as_an_older_version
 from tests.support.waiting import wait_for
 
@@ -31,19 +31,19 @@ QUICK = "[model]\nengine = 'echo'\n[inbox]\nsettle_seconds = 0.3\n"
 
 
 @pytest.fixture
-def house(own_home: Path) -> Iterator[House]:
-    house = House(own_home)
-    yield house
-    house.close()
+def home(own_home: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(own_home)
+    yield home
+    home.close()
 
 
 @pytest.fixture
-def first(house: House, tmp_path: Path) -> House:
+def first(home: DaemonHome, tmp_path: Path) -> DaemonHome:
     """A home with some descriptions, as the first schema held them."""
-    drop(house.inbox)
-    assert typed(house, "run", "--once").returncode == 0
-    as_the_first(house.settings.database_file, tmp_path / "today.db")
-    return house
+    drop(home.inbox)
+    assert typed(home, "run", "--once").returncode == 0
+    as_the_first(home.settings.database_file, tmp_path / "today.db")
+    return home
 
 
 def drop(inbox: Path) -> None:
@@ -55,14 +55,14 @@ def as_the_first(file: Path, aside: Path) -> None:
     as_an_older_version(Path(shutil.move(file, aside)), file, FIRST)
 
 
-def typed(house: House, *words: str) -> subprocess.CompletedProcess[str]:
+def typed(home: DaemonHome, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cli.main", *words]
-    return subprocess.run(command, env=house.environ, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(command, env=home.environ, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
 
 
-def described(house: House) -> dict[str, Any]:
-    """Everything that was said, by file."""
-    return {name: json.loads(typed(house, "show", "--json", str(house.inbox / name)).stdout) for name in NAMES}
+def described(home: DaemonHome) -> dict[str, Any]:
+    """Every description, by file."""
+    return {name: json.loads(typed(home, "show", "--json", str(home.inbox / name)).stdout) for name in NAMES}
 
 
 def schema_in(file: Path) -> str:
@@ -70,7 +70,7 @@ def schema_in(file: Path) -> str:
         return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
 
 
-def test_a_home_of_the_first_schema_keeps_every_description_and_a_copy_is_made_before(first: House) -> None:
+def test_a_home_of_the_first_schema_keeps_every_description_and_a_copy_is_made_before(first: DaemonHome) -> None:
     sidecars = {name: (first.inbox / f"{name}.smolwatch.json").read_bytes() for name in NAMES}
     file = first.settings.database_file
     assert schema_in(file) == FIRST
@@ -81,15 +81,15 @@ def test_a_home_of_the_first_schema_keeps_every_description_and_a_copy_is_made_b
     assert done.returncode == 0, done.stderr
     assert schema_in(file) == HEAD
     assert schema_in(file.with_name(f"{file.name}.before-{HEAD}")) == FIRST
-    said = described(first)
+    descriptions = described(first)
     for name in NAMES:
         record = json.loads(sidecars[name])
-        assert said[name]["answers"] == record["answers"]
+        assert descriptions[name]["answers"] == record["answers"]
         assert (first.inbox / f"{name}.smolwatch.json").read_bytes() == sidecars[name], "nothing is described anew"
     assert json.loads(typed(first, "db", "check", "--json").stdout)["problems"] == []
 
 
-def test_an_older_program_refuses_a_newer_database_and_leaves_it_alone(first: House) -> None:
+def test_an_older_program_refuses_a_newer_database_and_leaves_it_alone(first: DaemonHome) -> None:
     assert typed(first, "run", "--once").returncode == 0
     file = first.settings.database_file
     with closing(sqlite3.connect(file)) as connection, connection:
@@ -103,38 +103,38 @@ def test_an_older_program_refuses_a_newer_database_and_leaves_it_alone(first: Ho
     assert file.read_bytes() == before
 
 
-@needs_a_person
+@needs_a_user
 def test_a_newer_program_stops_the_older_daemon_cleanly_migrates_and_starts(tmp_path: Path) -> None:
-    with somebody("launchctl") as person:
-        home = person.smolwatch_home
+    with service_user("launchctl") as user:
+        home = user.smolwatch_home
         (home / "config").mkdir(parents=True)
         (home / "config" / "smolwatch.toml").write_text(QUICK)
         (home / "inbox").mkdir()
         drop(home / "inbox")
-        give_to(person, home)
-        person.does("run", "--once")
+        give_to(user, home)
+        user.run_ok("run", "--once")
         as_the_first(home / "data" / "smolwatch.db", tmp_path / "today.db")
-        give_to(person, home)
-        person.does("service", "install")  # a stand-in for the older program
-        older = person.sees()["pid"]
-        del person.environ["FAKE_PROGRAM"]
+        give_to(user, home)
+        user.run_ok("service", "install")  # a stand-in for the older program
+        older = user.service_status()["pid"]
+        del user.environ["FAKE_PROGRAM"]
 
-        person.does("service", "install")
+        user.run_ok("service", "install")
 
-        newer = person.sees()["pid"]
+        newer = user.service_status()["pid"]
         assert newer != older
         assert holder(home / "data" / "smolwatch.lock") == newer
-        assert person.sees().get("exit_code") in (None, 0), "the older one ended cleanly"
+        assert user.service_status().get("exit_code") in (None, 0), "the older one ended cleanly"
         wait_for(lambda: schema_in(home / "data" / "smolwatch.db") == HEAD)
         assert schema_in(home / "data" / f"smolwatch.db.before-{HEAD}") == FIRST
         for name in NAMES:
-            shown = json.loads(person.does("show", "--json", str(home / "inbox" / name)))
+            shown = json.loads(user.run_ok("show", "--json", str(home / "inbox" / name)))
             record = json.loads((home / "inbox" / f"{name}.smolwatch.json").read_bytes())
             assert shown["answers"] == record["answers"]
-        person.does("service", "uninstall")
+        user.run_ok("service", "uninstall")
 
 
-def give_to(person: Person, folder: Path) -> None:
-    owner = person.home.stat()
+def give_to(user: ServiceUser, folder: Path) -> None:
+    owner = user.home.stat()
     for made in (folder, *folder.rglob("*")):
         os.chown(made, owner.st_uid, owner.st_gid)

@@ -15,7 +15,7 @@ from daemon.media.clip import DecodePlan
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
 from tests.support.demo_world.gallery import Exhibit
-from tests.support.seeing import Eyes, eyes_of
+from tests.support.describing import Describer, describer_of
 
 Ask = Callable[[list[Exhibit], tuple[Question, ...]], list[dict[str, str]]]
 
@@ -30,9 +30,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Eng
 
 
 @pytest.fixture
-def eyes(demo: tuple[Engine, EngineInfo]) -> Iterator[Eyes]:
-    with eyes_of(*demo) as eyes:
-        yield eyes
+def describer(demo: tuple[Engine, EngineInfo]) -> Iterator[Describer]:
+    with describer_of(*demo) as describer:
+        yield describer
 
 
 def request_for(exhibit: Exhibit, decoder: Decoder, info: EngineInfo, questions: tuple[Question, ...]) -> Request:
@@ -67,23 +67,23 @@ def asking(engine: Engine, info: EngineInfo) -> Iterator[Ask]:
     decoder = Decoder()
 
     def answer(exhibits: list[Exhibit], questions: tuple[Question, ...]) -> list[dict[str, str]]:
-        said: dict[str, dict[str, str]] = {}
+        answers: dict[str, dict[str, str]] = {}
 
-        def hear(replies: list[Reply]) -> None:
+        def collect(replies: list[Reply]) -> None:
             for reply in replies:
                 assert reply.error is None, reply.error
-                said[reply.id] = {name: found.text for name, found in reply.answers.items()}
+                answers[reply.id] = {name: found.text for name, found in reply.answers.items()}
 
         waiting = 0
         for exhibit in exhibits:
             engine.submit(request_for(exhibit, decoder, info, questions))
             waiting += 1
             if waiting == info.rows:
-                hear(engine.step())
+                collect(engine.step())
                 waiting = 0
-        while len(said) < len(exhibits):
-            hear(engine.step())
-        return [said[str(exhibit.file)] for exhibit in exhibits]
+        while len(answers) < len(exhibits):
+            collect(engine.step())
+        return [answers[str(exhibit.file)] for exhibit in exhibits]
 
     yield answer
     decoder.close()

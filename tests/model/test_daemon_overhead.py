@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from storage.lifecycle import JobState
-from tests.support.processes import House
-from tests.support.proofs import IS_FULL_SIZE, MODEL, TOKENS, program, proof_house, run_once, said_by
+from tests.support.processes import DaemonHome
+from tests.support.proofs import IS_FULL_SIZE, MODEL, TOKENS, output_of, program, proof_home, run_once
 
 PICTURES = 200
 #: Of the bare engine's time. The demo's model is so small that what the daemon does counts for as much: it shows that
@@ -30,14 +30,14 @@ def draw_pictures(folder: Path) -> None:
         clouds.resize((640, 480), Image.Resampling.BICUBIC).save(folder / f"{number:03}.jpg")
 
 
-def bare_seconds(house: House) -> float:
-    return float(said_by(program(house, "tests.support.bare_engine")))
+def bare_seconds(home: DaemonHome) -> float:
+    return float(output_of(program(home, "tests.support.bare_engine")))
 
 
-def daemon_seconds(house: House) -> float:
+def daemon_seconds(home: DaemonHome) -> float:
     """From the first claim, when the model is loaded, until the last description stands beside its picture."""
-    said_by(run_once(house))
-    jobs = list(house.jobs().values())
+    output_of(run_once(home))
+    jobs = list(home.jobs().values())
     assert [job.state for job in jobs] == [JobState.DONE] * PICTURES
     started = [job.started_at for job in jobs if job.started_at is not None]
     finished = [job.finished_at for job in jobs if job.finished_at is not None]
@@ -47,13 +47,13 @@ def daemon_seconds(house: House) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_daemon_takes_little_more_time_than_its_engine(tmp_path: Path) -> None:
-    house = proof_house(tmp_path)
-    draw_pictures(house.inbox)
-    before = bare_seconds(house)
-    whole = daemon_seconds(house)
-    for sidecar in house.inbox.glob("*.jpg.*"):
+    home = proof_home(tmp_path)
+    draw_pictures(home.inbox)
+    before = bare_seconds(home)
+    whole = daemon_seconds(home)
+    for sidecar in home.inbox.glob("*.jpg.*"):
         sidecar.unlink()
-    after = bare_seconds(house)
+    after = bare_seconds(home)
     bare = (before + after) / 2
     print(
         f"{PICTURES} pictures, {MODEL}, {TOKENS} tokens an answer: the engine took {before:.1f} and {after:.1f} s,"

@@ -14,14 +14,14 @@ from tests.support.demo_world.world import Picture
 RECIPE = load_recipe()
 
 
-def right_share(exhibits: list[Exhibit], said: list[dict[str, str]], name: str) -> float:
+def right_share(exhibits: list[Exhibit], replies: list[dict[str, str]], name: str) -> float:
     """The share of exhibits whose answer equals the truth letter by letter; the wrong ones are printed."""
     right = 0
-    for exhibit, answers in zip(exhibits, said, strict=True):
+    for exhibit, answers in zip(exhibits, replies, strict=True):
         truth = getattr(exhibit.scene, name)
         right += answers[name] == truth
         if answers[name] != truth:
-            print(f"{exhibit.file.name}: said {answers[name]!r}, true is {truth!r}")
+            print(f"{exhibit.file.name}: answered {answers[name]!r}, true is {truth!r}")
     return right / len(exhibits)
 
 
@@ -31,16 +31,16 @@ def only(questions: tuple[Question, ...], name: str) -> tuple[Question, ...]:
 
 def test_a_handful_of_pictures_get_true_captions_and_summaries(ask: Ask, tmp_path: Path) -> None:
     shown = pictures(tmp_path, seed=1, count=40)
-    said = ask(shown, RECIPE.image)
-    assert right_share(shown, said, "caption") >= 0.9
-    assert right_share(shown, said, "summary") >= 0.9
+    replies = ask(shown, RECIPE.image)
+    assert right_share(shown, replies, "caption") >= 0.9
+    assert right_share(shown, replies, "summary") >= 0.9
 
 
 def test_a_handful_of_clips_get_true_captions_and_summaries(ask: Ask, tmp_path: Path) -> None:
     shown = films(tmp_path, seed=1, count=24)
-    said = ask(shown, RECIPE.video)
-    assert right_share(shown, said, "caption") >= 0.85
-    assert right_share(shown, said, "summary") >= 0.85
+    replies = ask(shown, RECIPE.video)
+    assert right_share(shown, replies, "caption") >= 0.85
+    assert right_share(shown, replies, "summary") >= 0.85
 
 
 def test_questions_about_count_colour_and_text_are_answered_truly(ask: Ask, tmp_path: Path) -> None:

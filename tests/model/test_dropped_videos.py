@@ -19,10 +19,10 @@ from PIL import Image
 
 from tests.support.demo_world.scenes import corner, moving
 from tests.support.demo_world.world import MOTIONS
+from tests.support.describing import Describer, check_caption
 from tests.support.media.formats import light, tracks
 from tests.support.media.formats.boxes import TURNS, box, put_in_front, set_edits, set_matrix
 from tests.support.media.formats.containers import Coding, record
-from tests.support.seeing import Eyes, check_caption
 
 T = Image.Transpose
 FACTS = {"width": 320, "height": 240, "seconds": 4.0, "frame_rate": 8.0, "frames_seen": 4}
@@ -51,13 +51,15 @@ BESIDE_A_FILM: dict[str, tracks.Track | list[tracks.Track]] = {
 }
 
 
-def test_what_stands_beside_a_film_is_not_in_its_way(eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests) -> None:
-    scene = eyes.scene(moving())
+def test_what_stands_beside_a_film_is_not_in_its_way(
+    describer: Describer, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    scene = describer.scene(moving())
     for name, beside in BESIDE_A_FILM.items():
         with subtests.test(name):
             coding = Coding(codec="libvpx" if name.endswith("webm") else "libx264")
             row = [tracks.film(scene.frames, coding), *(beside if isinstance(beside, list) else [beside])]
-            check_caption(eyes.look(tracks.record_tracks(tmp_path / name, row)), scene.caption, **FACTS)
+            check_caption(describer.describe(tracks.record_tracks(tmp_path / name, row)), scene.caption, **FACTS)
 
 
 CAMCORDERS_AND_OLD = {
@@ -85,23 +87,36 @@ CAMCORDERS_AND_OLD = {
 SHOWN_AS = {"phone.3gp": (384, 288), "minidv.avi": (768, 576)}
 
 
-def test_camcorders_and_old_programs_films_are_described(eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests) -> None:
+def test_camcorders_and_old_programs_films_are_described(
+    describer: Describer, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     for name, coding in CAMCORDERS_AND_OLD.items():
         with subtests.test(name):
-            scene = eyes.scene(moving(), rate=float(coding.rate))
-            seen = eyes.look(record(tmp_path / name, scene.frames, coding))
+            scene = describer.scene(moving(), rate=float(coding.rate))
+            described = describer.describe(record(tmp_path / name, scene.frames, coding))
             width, height = SHOWN_AS.get(name, (320, 240))
             facts = {"width": width, "height": height, "frame_rate": float(coding.rate)}
-            check_caption(seen, scene.caption, **FACTS | facts)
+            check_caption(described, scene.caption, **FACTS | facts)
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no other program here encodes Theora")
-def test_theora_is_described(eyes: Eyes, tmp_path: Path) -> None:
-    scene = eyes.scene(moving())
+def test_theora_is_described(describer: Describer, tmp_path: Path) -> None:
+    scene = describer.scene(moving())
     whole = record(tmp_path / "whole.avi", scene.frames, Coding(codec="rawvideo", pixels="bgr24"))
-    program = ["ffmpeg", "-loglevel", "error", "-i", whole, "-c:v", "libtheora", "-q:v", "9", tmp_path / "theora.ogv"]
+    program: list[str | Path] = [
+        "ffmpeg",
+        "-loglevel",
+        "error",
+        "-i",
+        whole,
+        "-c:v",
+        "libtheora",
+        "-q:v",
+        "9",
+        tmp_path / "theora.ogv",
+    ]
     subprocess.run(program, check=True)
-    check_caption(eyes.look(tmp_path / "theora.ogv"), scene.caption, **FACTS)
+    check_caption(describer.describe(tmp_path / "theora.ogv"), scene.caption, **FACTS)
 
 
 HDR = {"pq": light.pq, "hlg": light.hlg}
@@ -115,33 +130,33 @@ HDR_SCENES = (("orange", "black"), ("orange", "white"), ("red", "white"), ("blue
 
 @pytest.mark.parametrize("curve", HDR)
 def test_hdr_films_show_the_colours_that_a_person_sees(
-    eyes: Eyes, tmp_path: Path, curve: str, subtests: pytest.Subtests
+    describer: Describer, tmp_path: Path, curve: str, subtests: pytest.Subtests
 ) -> None:
     for name, coding in HDR_FILES.items():
         hdr = replace(coding, matrix="bt2020", signal=HDR[curve])
         for colour, background in HDR_SCENES:
             with subtests.test(f"{colour} on {background}, {name}"):
-                scene = eyes.scene(moving(colour=colour, background=background))
-                check_caption(eyes.look(record(tmp_path / name, scene.frames, hdr)), scene.caption, **FACTS)
+                scene = describer.scene(moving(colour=colour, background=background))
+                check_caption(describer.describe(record(tmp_path / name, scene.frames, hdr)), scene.caption, **FACTS)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 def test_a_film_is_shown_as_its_display_matrix_says(
-    eyes: Eyes, tmp_path: Path, suffix: str, subtests: pytest.Subtests
+    describer: Describer, tmp_path: Path, suffix: str, subtests: pytest.Subtests
 ) -> None:
     """Down and to the right: whatever way a film is turned or mirrored wrongly, one of the two goes another way."""
     for motion in ("moves down", "moves to the right"):
-        scene = eyes.scene(moving(motion))
+        scene = describer.scene(moving(motion))
         for turn, undo in UNDO.items():
             with subtests.test(f"{turn}, {motion}"):
                 frames = scene.frames if undo is None else [frame.transpose(undo) for frame in scene.frames]
                 path = set_matrix(record(tmp_path / f"turned{suffix}", frames, Coding()), *TURNS[turn])
-                check_caption(eyes.look(path), scene.caption, **FACTS)
+                check_caption(describer.describe(path), scene.caption, **FACTS)
 
 
-def another(eyes: Eyes, seconds: float, rate: float = 8) -> tuple[Image.Image, ...]:
+def another(describer: Describer, seconds: float, rate: float = 8) -> tuple[Image.Image, ...]:
     """A film that must not be seen."""
-    return eyes.scene(moving("moves to the left", "green", shape="square"), seconds=seconds, rate=rate).frames
+    return describer.scene(moving("moves to the left", "green", shape="square"), seconds=seconds, rate=rate).frames
 
 
 def cut(path: Path, frames: list[Image.Image], edits: list[tuple[float, float | None]], rate: int = 8) -> Path:
@@ -151,10 +166,10 @@ def cut(path: Path, frames: list[Image.Image], edits: list[tuple[float, float | 
 
 
 def test_of_a_trimmed_film_only_what_is_left_is_described(
-    eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests
+    describer: Describer, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    scene = eyes.scene(moving())
-    before, after = another(eyes, 20), another(eyes, 10)
+    scene = describer.scene(moving())
+    before, after = another(describer, 20), another(describer, 10)
     for name, frames, start in (
         ("both.mp4", [*before, *scene.frames, *after], 20.0),
         ("both.mov", [*before, *scene.frames, *after], 20.0),
@@ -162,30 +177,30 @@ def test_of_a_trimmed_film_only_what_is_left_is_described(
         ("beginning.mov", [*scene.frames, *after], 0.0),
     ):
         with subtests.test(name):
-            check_caption(eyes.look(cut(tmp_path / name, frames, [(4, start)])), scene.caption, **FACTS)
+            check_caption(describer.describe(cut(tmp_path / name, frames, [(4, start)])), scene.caption, **FACTS)
 
 
-def test_six_seconds_of_ten_minutes_are_six_seconds(eyes: Eyes, tmp_path: Path) -> None:
-    scene = eyes.scene(moving(), seconds=6, rate=4)
-    other = another(eyes, 30, rate=4) * 10
+def test_six_seconds_of_ten_minutes_are_six_seconds(describer: Describer, tmp_path: Path) -> None:
+    scene = describer.scene(moving(), seconds=6, rate=4)
+    other = another(describer, 30, rate=4) * 10
     path = cut(tmp_path / "trim.mp4", [*other, *scene.frames, *other], [(6, 300)], rate=4)
     facts = {"seconds": 6.0, "frame_rate": 4.0, "frames_seen": 6}
-    check_caption(eyes.look(path), scene.caption, **FACTS | facts)
+    check_caption(describer.describe(path), scene.caption, **FACTS | facts)
 
 
-def test_a_film_cut_into_two_parts_is_shown_without_what_lies_between(eyes: Eyes, tmp_path: Path) -> None:
-    scene = eyes.scene(moving())
-    frames = [*scene.frames[:16], *another(eyes, 12), *scene.frames[16:]]
+def test_a_film_cut_into_two_parts_is_shown_without_what_lies_between(describer: Describer, tmp_path: Path) -> None:
+    scene = describer.scene(moving())
+    frames = [*scene.frames[:16], *another(describer, 12), *scene.frames[16:]]
     path = cut(tmp_path / "parts.mov", frames, [(2, 0), (2, 14)])
-    check_caption(eyes.look(path), scene.caption, **FACTS)
+    check_caption(describer.describe(path), scene.caption, **FACTS)
 
 
 def test_the_film_is_described_and_not_the_picture_beside_it(
-    eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests
+    describer: Describer, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    scene = eyes.scene(moving())
-    still = eyes.scene(corner("green", "black", "square"), size=(160, 120)).picture
-    small = eyes.scene(moving("turns", second="blue"), size=(80, 60)).frames
+    scene = describer.scene(moving())
+    still = describer.scene(corner("green", "black", "square"), size=(160, 120)).picture
+    small = describer.scene(moving("turns", second="blue"), size=(80, 60)).frames
     nothing = Disposition(0)
     film = tracks.film(scene.frames)
     for name, row in {
@@ -196,7 +211,7 @@ def test_the_film_is_described_and_not_the_picture_beside_it(
         "cover-last.mkv": [film, tracks.sound(), tracks.matroska_cover(still)],
     }.items():
         with subtests.test(name):
-            check_caption(eyes.look(tracks.record_tracks(tmp_path / name, row)), scene.caption, **FACTS)
+            check_caption(describer.describe(tracks.record_tracks(tmp_path / name, row)), scene.caption, **FACTS)
 
 
 CLOCKS = {
@@ -209,23 +224,23 @@ CLOCKS = {
 }
 
 
-def test_a_film_begins_when_its_clock_says_so(eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests) -> None:
-    scene = eyes.scene(moving())
+def test_a_film_begins_when_its_clock_says_so(describer: Describer, tmp_path: Path, subtests: pytest.Subtests) -> None:
+    scene = describer.scene(moving())
     for name, (coding, start) in CLOCKS.items():
         with subtests.test(name):
             path = record(tmp_path / name, scene.frames, coding, start=start)
-            check_caption(eyes.look(path), scene.caption, **FACTS)
+            check_caption(describer.describe(path), scene.caption, **FACTS)
 
 
-def test_a_clip_of_a_second_is_seen_to_move(eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests) -> None:
+def test_a_clip_of_a_second_is_seen_to_move(describer: Describer, tmp_path: Path, subtests: pytest.Subtests) -> None:
     for count in (12, 24, 33):
         for motion in MOTIONS:
             with subtests.test(f"{count} frames: {motion}"):
                 film = moving(motion, second="blue" if motion == "turns" else "")
-                scene = eyes.scene(film, seconds=count / 24, rate=24)
-                seen = eyes.look(record(tmp_path / "short.mp4", scene.frames, Coding(rate=24)))
-                assert 2 <= seen.facts["frames_seen"] <= 4
-                check_caption(seen, scene.caption, seconds=pytest.approx(count / 24, abs=1e-5), frame_rate=24.0)
+                scene = describer.scene(film, seconds=count / 24, rate=24)
+                described = describer.describe(record(tmp_path / "short.mp4", scene.frames, Coding(rate=24)))
+                assert 2 <= described.facts["frames_seen"] <= 4
+                check_caption(described, scene.caption, seconds=pytest.approx(count / 24, abs=1e-5), frame_rate=24.0)
 
 
 SEE_THROUGH = {
@@ -238,12 +253,12 @@ SEE_THROUGH = {
 }
 
 
-def test_a_see_through_film_is_shown_on_white(eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests) -> None:
-    scene = eyes.scene(moving())
+def test_a_see_through_film_is_shown_on_white(describer: Describer, tmp_path: Path, subtests: pytest.Subtests) -> None:
+    scene = describer.scene(moving())
     frames = [cut_out(frame) for frame in scene.frames]
     for name, coding in SEE_THROUGH.items():
         with subtests.test(name):
-            check_caption(eyes.look(record(tmp_path / name, frames, coding)), scene.caption, **FACTS)
+            check_caption(describer.describe(record(tmp_path / name, frames, coding)), scene.caption, **FACTS)
 
 
 def cut_out(frame: Image.Image) -> Image.Image:
@@ -263,14 +278,14 @@ ASPECTS = {
 }
 
 
-def test_wide_pixels_are_shown_wide(eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests) -> None:
+def test_wide_pixels_are_shown_wide(describer: Describer, tmp_path: Path, subtests: pytest.Subtests) -> None:
     for name, (coding, (width, height)) in ASPECTS.items():
         with subtests.test(name):
-            scene = eyes.scene(moving(), size=(width, height), rate=float(coding.rate))
-            seen = eyes.look(record(tmp_path / name, scene.frames, coding))
-            check_caption(seen, scene.caption, width=width, height=height, seconds=4.0, frames_seen=4)
-            assert seen.clip is not None
-            high, wide, _ = seen.clip.pictures[0].shape
+            scene = describer.scene(moving(), size=(width, height), rate=float(coding.rate))
+            described = describer.describe(record(tmp_path / name, scene.frames, coding))
+            check_caption(described, scene.caption, width=width, height=height, seconds=4.0, frames_seen=4)
+            assert described.clip is not None
+            high, wide, _ = described.clip.pictures[0].shape
             assert wide / high == pytest.approx(width / height, rel=0.05)
 
 
@@ -283,12 +298,12 @@ FRONTS: dict[str, bytes] = {
 }
 
 
-def test_a_film_may_begin_with_other_boxes(eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests) -> None:
-    scene = eyes.scene(moving())
+def test_a_film_may_begin_with_other_boxes(describer: Describer, tmp_path: Path, subtests: pytest.Subtests) -> None:
+    scene = describer.scene(moving())
     for name, front in FRONTS.items():
         with subtests.test(name):
             path = put_in_front(record(tmp_path / name, scene.frames, Coding()), front)
-            check_caption(eyes.look(path), scene.caption, **FACTS)
+            check_caption(describer.describe(path), scene.caption, **FACTS)
 
 
 #: Every tenth frame is called a key frame; the first one alone is.
@@ -304,13 +319,13 @@ FALSE_KEYS = {
 
 
 def test_a_film_whose_table_of_key_frames_is_wrong_is_shown_nevertheless(
-    eyes: Eyes, tmp_path: Path, subtests: pytest.Subtests
+    describer: Describer, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    scene = eyes.scene(moving(), seconds=8, rate=24)
+    scene = describer.scene(moving(), seconds=8, rate=24)
     for name, coding in FALSE_KEYS.items():
         with subtests.test(name):
-            seen = eyes.look(record(tmp_path / name, scene.frames, coding))
-            check_caption(seen, scene.caption, **FACTS | {"seconds": 8.0, "frame_rate": 24.0, "frames_seen": 8})
+            described = describer.describe(record(tmp_path / name, scene.frames, coding))
+            check_caption(described, scene.caption, **FACTS | {"seconds": 8.0, "frame_rate": 24.0, "frames_seen": 8})
 
 
 Damage = Callable[[bytearray], None]
@@ -330,14 +345,14 @@ def lose_a_few_bytes(content: bytearray) -> None:
 
 
 @pytest.mark.parametrize("damage", [lose_the_middle, lose_a_few_bytes])
-def test_a_damaged_film_is_described_as_far_as_it_goes_and_said_to_be_damaged(
-    eyes: Eyes, tmp_path: Path, damage: Damage
+def test_a_damaged_film_is_described_as_far_as_it_goes_and_reported_as_damaged(
+    describer: Describer, tmp_path: Path, damage: Damage
 ) -> None:
-    scene = eyes.scene(moving())
+    scene = describer.scene(moving())
     path = record(tmp_path / "damaged.mp4", scene.frames, Coding(group=4))
     content = bytearray(path.read_bytes())
     damage(content)
     path.write_bytes(content)
-    seen = eyes.look(path)
-    assert seen.clip is not None, seen.refusal
-    assert "damaged" in seen.clip.defects
+    described = describer.describe(path)
+    assert described.clip is not None, described.refusal
+    assert "damaged" in described.clip.defects

@@ -12,7 +12,7 @@ import torch
 
 from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.smolvlm.processor import Floats
-from daemon.inference.torch.attention import fused, plain
+from daemon.inference.torch.attention import AttentionKernel, fused, plain
 from daemon.inference.torch.device_check import RunMode, find_fault, relative_error
 from daemon.inference.torch.device_check_inputs import TILES, CheckInputs, SingleResults
 from daemon.inference.torch.model_runner import TorchRunner
@@ -21,6 +21,7 @@ from daemon.inference.weights.sources import DEMO, write_random
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 
 CPU = torch.device("cpu")
+NAMES: dict[AttentionKernel, str] = {fused: "fused", plain: "plain"}
 WAYS = [RunMode(kernel, dtype, 8, "") for kernel in (fused, plain) for dtype in (torch.bfloat16, torch.float32)]
 THREADS = (1, 2)
 #: Tiles for the demo model and for random weights at full size: 8 trials of each, 200 in all.
@@ -68,13 +69,13 @@ def test_a_sound_device_raises_no_alarm(
             torch.set_num_threads(count)
             worst = dict.fromkeys(("features", "scores", "together"), 0.0)
             for inputs, expected in zip(probes, truths, strict=True):
-                with subtests.test(f"{mode.kernel.__name__}, {mode.dtype}, {count} threads, tiles {inputs.seed}"):
+                with subtests.test(f"{NAMES[mode.kernel]}, {mode.dtype}, {count} threads, tiles {inputs.seed}"):
                     single, batch = inputs.run_single(runner), inputs.run_batch(runner)
                     note(worst, single, expected, relative_error(batch.scores, single.scores))
                     assert find_fault(single, batch, expected, mode) is None
             with capsys.disabled():
                 shares = ", ".join(f"{name} {far:.4f}" for name, far in worst.items())
-                print(f"\n{weights}, {mode.kernel.__name__}, {mode.dtype}, {count} threads: at most off {shares}")
+                print(f"\n{weights}, {NAMES[mode.kernel]}, {mode.dtype}, {count} threads: at most off {shares}")
 
 
 def note(worst: dict[str, float], single: SingleResults, expected: SingleResults, batch: float) -> None:

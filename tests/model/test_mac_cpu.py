@@ -13,8 +13,9 @@ from PIL import Image
 
 from daemon.inference.weights.sources import write_random
 from storage.lifecycle import JobState
-from tests.support.processes import ROOT, House
-from tests.support.proofs import run_once, said_by
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome
+from tests.support.proofs import output_of, run_once
 
 MAC = ROOT / "tests" / "fakes" / "mac_cpu"
 
@@ -23,13 +24,15 @@ MAC = ROOT / "tests" / "fakes" / "mac_cpu"
 @pytest.mark.timeout(1800)
 def test_a_full_size_picture_is_described_on_the_cpu_of_a_mac(tmp_path: Path) -> None:
     write_random(tmp_path / "weights")
-    house = House(tmp_path / "home", {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": f"{tmp_path}/weights"})
-    house.environ["PYTHONPATH"] = f"{MAC}:{house.environ['PYTHONPATH']}"
+    home = DaemonHome(
+        tmp_path / "home", {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": f"{tmp_path}/weights"}
+    )
+    home.environ["PYTHONPATH"] = f"{MAC}:{home.environ['PYTHONPATH']}"
     clouds = np.random.default_rng(5).integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    Image.fromarray(clouds).resize((4032, 3024), Image.Resampling.BICUBIC).save(house.inbox / "clouds.jpg")
-    said_by(run_once(house))
-    job = house.jobs()["clouds.jpg"]
-    with house.reading() as library:
+    Image.fromarray(clouds).resize((4032, 3024), Image.Resampling.BICUBIC).save(home.inbox / "clouds.jpg")
+    output_of(run_once(home))
+    job = home.jobs()["clouds.jpg"]
+    with home.reading() as library:
         description = library.description(job.id)
     assert job.state is JobState.DONE and job.attempts == 1
     assert description is not None and description.model.device == "cpu"

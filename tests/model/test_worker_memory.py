@@ -19,8 +19,8 @@ from daemon.inference.torch.model_runner import CACHE_SHARE
 from daemon.worker.prefetch import OPENED_BYTES
 from storage.lifecycle import JobState
 from tests.support.media.media_files import save_video
-from tests.support.processes import House, workers
-from tests.support.proofs import MODEL, proof_house, run_once, said_by
+from tests.support.processes import DaemonHome, workers
+from tests.support.proofs import MODEL, output_of, proof_home, run_once
 from tests.support.waiting import wait_for
 
 FILES, CLIPS = 500, 50
@@ -55,13 +55,13 @@ def clouds(noise: np.random.Generator, size: tuple[int, int]) -> Image.Image:
     return few.resize(size, Image.Resampling.BICUBIC)
 
 
-def samples(house: House, daemon: subprocess.Popen[str]) -> list[tuple[int, int]]:
+def samples(home: DaemonHome, daemon: subprocess.Popen[str]) -> list[tuple[int, int]]:
     """How many files were done and the bytes that the worker took, again and again until the daemon ends."""
     worker = wait_for(lambda: next(iter(workers(daemon.pid)), None), 60)
-    wait_for(lambda: house.engine().state == "ready", 300)
+    wait_for(lambda: home.engine().state == "ready", 300)
     found = []
     while daemon.poll() is None:
-        with house.reading() as library:
+        with home.reading() as library:
             done = library.counts()[JobState.DONE]
         try:
             found.append((done, worker.memory_info().rss))
@@ -80,13 +80,13 @@ def slope(points: list[tuple[int, int]]) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_worker_s_memory_stays_flat_and_within_its_budget(tmp_path: Path) -> None:
-    house = proof_house(tmp_path)
-    draw_files(house.inbox)
+    home = proof_home(tmp_path)
+    draw_files(home.inbox)
     free = psutil.virtual_memory().available
-    daemon = run_once(house)
-    found = samples(house, daemon)
-    said_by(daemon)
-    assert list(house.states().values()) == [JobState.DONE] * FILES
+    daemon = run_once(home)
+    found = samples(home, daemon)
+    output_of(daemon)
+    assert list(home.states().values()) == [JobState.DONE] * FILES
     loaded, peak = found[0][1], max(used for _, used in found)
     rise = slope([point for point in found if point[0] >= WARM_UP])
     budget = loaded + int(CACHE_SHARE * free) + OPENED_BYTES + WORKSPACE_BYTES

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from config.load import load_settings, prepare_home
 from config.settings import Settings
@@ -40,7 +41,7 @@ class Patient:
 
     home: Path
     environ: dict[str, str] = field(default_factory=lambda: {"PATH": "/nowhere", "HOME": str(Path.home())})
-    runtime: Mapping[str, object] = field(default_factory=dict)
+    runtime: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from email.message import EmailMessage
 
 import av
+from av.audio.stream import AudioStream
 from PIL import Image
 
 
@@ -42,6 +43,7 @@ def sound(container: str, codec: str, rate: int = 44100, layout: str = "stereo")
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, AudioStream)
         for _ in range(64):
             frame = av.AudioFrame(format=stream.format.name, layout=layout, samples=stream.frame_size or 1024)
             frame.sample_rate = rate

@@ -40,7 +40,7 @@ from tests.support.waiting import wait_for
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(80)
 
 
-class IntakeHouse:
+class IntakeHome:
     """The database outlives the intake, so that it can be started again. `opened` are the paths that were read."""
 
     def __init__(self, home: Path, overrides: Mapping[str, object] = {}) -> None:
@@ -156,16 +156,16 @@ class IntakeHouse:
 
 def main() -> int:
     """The intake as a process of its own: `python -c "..." HOME NAME=VALUE ...`, until its standard input ends."""
-    home, *pairs = sys.argv[1:]
+    folder, *pairs = sys.argv[1:]
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     logging.basicConfig(level=logging.ERROR)
-    house = IntakeHouse(Path(home), dict(pair.split("=", 1) for pair in pairs))
-    house.start_and_settle()
-    wait_for(lambda: house.library.status.intake())
+    home = IntakeHome(Path(folder), dict(pair.split("=", 1) for pair in pairs))
+    home.start_and_settle()
+    wait_for(lambda: home.library.status.intake())
     print("watching", flush=True)
     sys.stdin.read()
-    house.close()
+    home.close()
     return 0
 
 

@@ -15,7 +15,7 @@ from storage.health import problems
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Job
-from tests.support.processes import House
+from tests.support.processes import DaemonHome
 
 DESCRIBED = "Described."
 #: After "Described.": the file would be described twice.
@@ -36,9 +36,9 @@ class Ledger:
         return not (self.lost or self.doubled or self.wrong)
 
 
-def audit(house: House, accepted: Iterable[str]) -> Ledger:
+def audit(home: DaemonHome, accepted: Iterable[str]) -> Ledger:
     """Compare database and inbox with the names of the dropped files. No daemon is running."""
-    with closing(open_database(house.settings.database_place, read_only=True)) as database:
+    with closing(open_database(home.settings.database_place, read_only=True)) as database:
         library = Library(database)
         wrong = problems(database)
         jobs = library.jobs(limit=1_000_000)
@@ -49,7 +49,7 @@ def audit(house: House, accepted: Iterable[str]) -> Ledger:
     lost = [
         state_of(name, newest.get(name)) for name in accepted if name not in newest or not newest[name].state.is_final()
     ]
-    wrong += [f"left behind: {path}" for path in house.inbox.rglob(".sw-*")]
+    wrong += [f"left behind: {path}" for path in home.inbox.rglob(".sw-*")]
     return Ledger(states=Counter(job.state for job in jobs), lost=lost, doubled=doubled, wrong=wrong)
 
 

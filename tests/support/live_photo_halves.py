@@ -29,13 +29,13 @@ def video_file(*in_moov: bytes, seconds: float = 2.0, rest: bytes = b"") -> byte
 def metadata(values: dict[str, bytes], version: bytes = b"") -> bytes:
     """QuickTime's `meta` box; with a `version` of four bytes, as in MP4 files."""
     keys = [struct.pack(">I", 8 + len(name)) + b"mdta" + name.encode() for name in values]
-    values = [box(struct.pack(">I", at), box(b"data", bytes(8), text)) for at, text in enumerate(values.values(), 1)]
+    items = [box(struct.pack(">I", at), box(b"data", bytes(8), text)) for at, text in enumerate(values.values(), 1)]
     return box(
         b"meta",
         version,
         box(b"hdlr", bytes(8), b"mdta", bytes(12)),
-        box(b"keys", struct.pack(">II", 0, len(values)), *keys),
-        box(b"ilst", *values),
+        box(b"keys", struct.pack(">II", 0, len(items)), *keys),
+        box(b"ilst", *items),
     )
 
 

@@ -79,7 +79,7 @@ class Server:
 
     def execute(self, command: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         with closing(psycopg.connect(self.address(database), autocommit=True)) as connection:
-            done = connection.execute(command)  # type: ignore[call-overload]
+            done = connection.execute(command)
             return done.fetchall() if done.description else []
 
     def close(self) -> None:

@@ -48,25 +48,25 @@ def start() -> int:
     from config.logs import set_up_logs
     from daemon.app import run
     from daemon.supervision.supervisor import begin_work
-    from tests.fakes.obedient_worker import begin_obedient_work
+    from tests.fakes.scripted_worker import begin_scripted_work
 
     settings = load_settings()
     prepare_home(settings)
     set_up_logs(settings, role="daemon", console=False)
     try:
-        work = begin_obedient_work if "--obedient" in sys.argv else begin_work
+        work = begin_scripted_work if "--scripted" in sys.argv else begin_work
         return run(settings, once="--once" in sys.argv, launched_by="terminal", work=work)
     except SmolwatchError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
-class House:
+class DaemonHome:
     """A home and the processes that were started on it."""
 
-    def __init__(self, home: Path, environ: Mapping[str, str] = {}, *, obedient: bool = False) -> None:
-        """`obedient`: the worker's engine is controlled by the pictures, see `obedient_worker`."""
-        self.obedient = obedient
+    def __init__(self, home: Path, environ: Mapping[str, str] = {}, *, scripted: bool = False) -> None:
+        """`scripted`: the worker's engine is controlled by the pictures, see `scripted_worker`."""
+        self.scripted = scripted
         self.environ = {**os.environ, **QUICK, **environ, "SMOLWATCH_HOME": str(home), "PYTHONPATH": str(ROOT)}
         self.settings: Settings = load_settings(home=home, environ=self.environ)
         prepare_home(self.settings)
@@ -75,7 +75,7 @@ class House:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", START, *arguments, *(["--obedient"] if self.obedient else [])],
+            [sys.executable, "-W", "error", "-c", START, *arguments, *(["--scripted"] if self.scripted else [])],
             cwd=ROOT,
             env=self.environ,
             stdout=subprocess.PIPE,

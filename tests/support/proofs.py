@@ -13,22 +13,23 @@ import sys
 from pathlib import Path
 
 import config
-from tests.support.processes import ROOT, House
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome
 
 MODEL = os.environ.get("PROOF_MODEL", "demo")
 IS_FULL_SIZE = MODEL != "demo"
 TOKENS = 4
 
 
-def proof_house(folder: Path) -> House:
+def proof_home(folder: Path) -> DaemonHome:
     """A home in which the model answers in few words at one tile a picture."""
-    house = House(folder / "home", {"SMOLWATCH_MODEL__ENGINE": "auto", "SMOLWATCH_MODEL__DETAIL": "fast"})
+    home = DaemonHome(folder / "home", {"SMOLWATCH_MODEL__ENGINE": "auto", "SMOLWATCH_MODEL__DETAIL": "fast"})
     short = folder / "short"
     write_short_recipe(short)
-    house.environ |= {"SMOLWATCH_MODEL__ID": MODEL, "PYTHONPATH": f"{short}:{ROOT}", "PYTHONSAFEPATH": "1"}
+    home.environ |= {"SMOLWATCH_MODEL__ID": MODEL, "PYTHONPATH": f"{short}:{ROOT}", "PYTHONSAFEPATH": "1"}
     if IS_FULL_SIZE:
-        house.environ.pop("OMP_NUM_THREADS", None)
-    return house
+        home.environ.pop("OMP_NUM_THREADS", None)
+    return home
 
 
 def write_short_recipe(folder: Path) -> None:
@@ -39,18 +40,18 @@ def write_short_recipe(folder: Path) -> None:
     recipes.write_text(re.sub(r"tokens = \d+", f"tokens = {TOKENS}", recipes.read_text(encoding="utf-8")))
 
 
-def program(house: House, module: str, *arguments: str) -> subprocess.Popen[str]:
+def program(home: DaemonHome, module: str, *arguments: str) -> subprocess.Popen[str]:
     """A module of this checkout, started in that home's environment."""
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.Popen(command, env=house.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
-def run_once(house: House) -> subprocess.Popen[str]:
-    return program(house, "cli.main", "--home", str(house.settings.home), "run", "--once")
+def run_once(home: DaemonHome) -> subprocess.Popen[str]:
+    return program(home, "cli.main", "--home", str(home.settings.home), "run", "--once")
 
 
-def said_by(process: subprocess.Popen[str]) -> str:
+def output_of(process: subprocess.Popen[str]) -> str:
     """What a program says until it ends, which must be well."""
-    said, _ = process.communicate()
+    output, _ = process.communicate()
     assert process.returncode == 0, f"exit code {process.returncode}"
-    return said
+    return output

@@ -19,12 +19,12 @@ from storage.library import Library
 from storage.records import Fingerprint, Job, MediaKind, NewFile
 from storage.sidecars import writer
 from tests.fakes.clock import FakeClock
-from tests.fakes.engines import SayingEngine
+from tests.fakes.engines import FixedAnswerEngine
 from tests.support.files import digest_of
 from tests.support.worker_bench import Bench, spec_of
 
 
-class PublishingHouse:
+class PublishingHome:
     """`write`: the worker's sidecar writer; the real one, unless a test replaces it."""
 
     def __init__(self, home: Path, inbox: Path | None = None) -> None:
@@ -54,10 +54,10 @@ class PublishingHouse:
         self.store.admit(new, spec=spec_of(self.settings), model=f"{ECHO_ID}@{ECHO_REVISION}", max_attempts=3)
         return path
 
-    def work(self, says: str = "A beach.") -> None:
+    def work(self, answer: str = "A beach.") -> None:
         """One round of a worker whose model answers this to every question."""
         bench = Bench(self.settings, self.database, self.store, self.library, self.clock, self.write)
-        bench.use_engine(SayingEngine(says))
+        bench.use_engine(FixedAnswerEngine(answer))
         bench.run_rounds()
 
     def job(self, path: bytes) -> Job:
@@ -73,7 +73,7 @@ class PublishingHouse:
     def story(self, path: bytes) -> list[str]:
         return [event.note for event in self.library.events(self.job(path).id)]
 
-    def ask(self, *arguments: str) -> Result:
+    def invoke(self, *arguments: str) -> Result:
         """The result of a `smolwatch` command."""
         return CliRunner().invoke(
             smolwatch, ["--home", str(self.settings.home), *arguments], prog_name="smolwatch", catch_exceptions=False

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.fakes.obedient_worker import CRASH, HANG, KILLED
-from tests.support.holding import draw
+from tests.fakes.scripted_worker import CRASH, HANG, KILLED
 from tests.support.ledger import Ledger, audit
 from tests.support.postgres import Server
-from tests.support.processes import House, workers
+from tests.support.processes import DaemonHome, workers
+from tests.support.running_jobs import draw
 
 #: The relative frequency of each fault.
 FAULTS = {
@@ -51,8 +51,8 @@ class Soaked:
 class Soak:
     """A storm of faults, then a calm in which all jobs can finish. `server`: the database's, also restarted."""
 
-    def __init__(self, house: House, seed: int, server: Server | None = None) -> None:
-        self._house = house
+    def __init__(self, home: DaemonHome, seed: int, server: Server | None = None) -> None:
+        self._home = home
         self._server = server
         self._choices = FAULTS | ({RESTART_SERVER: 2} if server else {})
         self._seed = seed
@@ -75,29 +75,29 @@ class Soak:
             self._keep_running()
             time.sleep(0.5)
         self._end_frozen()
-        self._house.close()
-        return Soaked(ledger=audit(self._house, self._names), faults=self._faults, seed=self._seed)
+        self._home.close()
+        return Soaked(ledger=audit(self._home, self._names), faults=self._faults, seed=self._seed)
 
     def _keep_running(self) -> None:
         """As launchd and systemd do. After too many crashes it is in safe mode until it is restarted."""
         if (
             self._daemon is not None
             and self._daemon.poll() is None
-            and self._house.engine().state == "safe mode"
-            and self._house.daemon().pid == self._daemon.pid  # else it is the state of the daemon before
+            and self._home.engine().state == "safe mode"
+            and self._home.daemon().pid == self._daemon.pid  # else it is the state of the daemon before
         ):
             self._faults["restart out of safe mode"] += 1
             self._daemon.send_signal(signal.SIGTERM)
             self._daemon.wait(20)
         if self._daemon is None or self._daemon.poll() is not None:
-            self._daemon = self._house.start()
+            self._daemon = self._home.start()
 
     def _drop(self, count: int) -> None:
         for _ in range(count):
             number = len(self._names)
             poison = self._poison() if number % POISON_EVERY == POISON_EVERY - 1 else 64
             name = f"{number:05}.png"
-            draw(self._house.inbox / name, size=(poison, 40 + number))
+            draw(self._home.inbox / name, size=(poison, 40 + number))
             self._names.append(name)
 
     def _poison(self) -> int:
@@ -133,5 +133,5 @@ class Soak:
         return worker if worker is None or target == "worker" else next(iter(workers(worker.pid)), None)
 
     def _is_settled(self) -> bool:
-        states = self._house.states()
+        states = self._home.states()
         return all(name in states and states[name].is_final() for name in self._names)

@@ -28,7 +28,7 @@ ROUNDS = 3
 #: Shares of the formats, as camera rolls and download folders hold them.
 SUFFIXES = (".jpg",) * 12 + (".png",) * 3 + (".webp",) * 2 + (".heic",) * 2 + (".gif",)
 
-#: What a checkout is asked with its own code: how long its intake and its decoder take for each file in a folder.
+#: Run by each checkout with its own code: how long its intake and its decoder take for each file in a folder.
 MEASURE = """
 import json, os, resource, sys, time
 from daemon.intake.identity import identify
@@ -123,13 +123,13 @@ def main() -> None:
     for _ in range(ROUNDS):
         for checkout, rounds in zip(checkouts, found, strict=True):
             rounds.append(measure(checkout, pictures))
-            said = ", ".join(f"{name} {rate:.1f} files/s" for name, rate in rounds[-1].items())
-            print(f"{checkout.name}: {said}", flush=True)
+            rates = ", ".join(f"{name} {rate:.1f} files/s" for name, rate in rounds[-1].items())
+            print(f"{checkout.name}: {rates}", flush=True)
     for name in found[0][0]:
         medians = [statistics.median(each[name] for each in rounds) for rounds in found]
-        said = ", ".join(f"{path.name} {rate:.1f}" for path, rate in zip(checkouts, medians, strict=True))
+        rates = ", ".join(f"{path.name} {rate:.1f}" for path, rate in zip(checkouts, medians, strict=True))
         ratio = f"; {medians[1] / medians[0]:.3f} times as many" if len(medians) == 2 else ""
-        print(f"{name}, median of {ROUNDS} in files/s: {said}{ratio}")
+        print(f"{name}, median of {ROUNDS} in files/s: {rates}{ratio}")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T], seconds: float = 15.0, every: float = 0.02) -> T:
+def wait_for(look: Callable[[], T | Literal[False] | None], seconds: float = 15.0, every: float = 0.02) -> T:
     """The first true result of `look`; AssertionError with the last one after `seconds`."""
     until = time.monotonic() + seconds
     while not (found := look()):

@@ -43,7 +43,7 @@ def load_heic(file: BinaryIO, plan: DecodePlan) -> StoredPicture:
 def main_picture(file: BinaryIO) -> Any:
     """A `pillow_heif.HeifImage`, not decoded yet."""
     file.seek(0)
-    images = pillow_heif.HeifFile(file)  # type: ignore[no-untyped-call]
+    images = pillow_heif.HeifFile(file)
     if len(images) == 0:
         raise UnreadableError("The file contains no picture.")
     return images[images.primary_index]

@@ -10,20 +10,20 @@ import platform
 import sys
 from collections.abc import Callable
 
-ROOM = "daemon.inference"
+PACKAGE = "daemon.inference"
 
 
-def seen_from(room: str, told: str, real: Callable[[], str]) -> Callable[[], str]:
+def faked_in(package: str, fake: str, real: Callable[[], str]) -> Callable[[], str]:
     def answer() -> str:
         caller = sys._getframe(1).f_globals.get("__name__", "")
-        if not caller.startswith(room):
+        if not caller.startswith(package):
             return real()
         if torch := sys.modules.get("torch"):
             torch.backends.mkldnn.set_flags(False)
-        return told
+        return fake
 
     return answer
 
 
-platform.system = seen_from(ROOM, "Darwin", platform.system)
-platform.machine = seen_from(ROOM, "arm64", platform.machine)
+platform.system = faked_in(PACKAGE, "Darwin", platform.system)
+platform.machine = faked_in(PACKAGE, "arm64", platform.machine)

@@ -14,10 +14,20 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 THROTTLE_SECONDS = 0.2
 #: Variables with which the checkout under test is found; an installed smolwatch needs none.
 PASSED_ON = ("PYTHONPATH", "HOME")
+
+
+class Plan(TypedDict):
+    """What the watcher starts. `final`: the exit codes after which it does not start it again."""
+
+    command: list[str]
+    environ: dict[str, str]
+    outputs: list[str]
+    final: list[int]
 
 
 def spawn(
@@ -26,7 +36,12 @@ def spawn(
     """Start a watcher in a session of its own; returns when it has started the program."""
     program = os.environ.get("FAKE_PROGRAM", command[0])
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    plan = {"command": [program, *command[1:]], "environ": {**passed, **environ}, "outputs": outputs, "final": [*final]}
+    plan: Plan = {
+        "command": [program, *command[1:]],
+        "environ": {**passed, **environ},
+        "outputs": [*outputs],
+        "final": [*final],
+    }
     for name in ("stopping", "last"):
         (where / name).unlink(missing_ok=True)
     nowhere = subprocess.DEVNULL
@@ -76,7 +91,7 @@ def forget(where: Path) -> None:
     where.rmdir()
 
 
-def watch(where: Path, plan: dict[str, list[str]]) -> None:
+def watch(where: Path, plan: Plan) -> None:
     while True:
         with Path(plan["outputs"][0]).open("ab") as out, Path(plan["outputs"][1]).open("ab") as err:
             program = subprocess.Popen(

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 PNG = b"\x89PNG\r\n\x1a\n"
 #: Boxes that hold boxes, and how many bytes stand before the first.
@@ -32,15 +33,18 @@ MASTERS = {
 PACKETS = ((188, 0), (192, 4))
 
 
+Order = Literal["little", "big"]
+
+
 @dataclass(frozen=True)
 class Size:
     """A number in the file that counts bytes. `extra`: by how much it differs from those of the part's body."""
 
     at: int
     width: int
-    order: str
+    order: Order
 
-    def read(self, content: bytes) -> int:
+    def read(self, content: bytes | bytearray) -> int:
         return int.from_bytes(content[self.at : self.at + self.width], self.order)
 
     def write(self, content: bytearray, value: int) -> None:

@@ -40,7 +40,7 @@ MODES = {
 }
 #: Written only where the extra is installed that reads them.
 EXTRA = {".jxl": ("RGB", "RGBA")}
-FILMS = (
+FILMS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("a.mp4", "libx264", {}),
     ("b.mp4", "libx265", {}),
     ("c.mp4", "mpeg4", {"movflags": "frag_keyframe+empty_moov"}),
@@ -236,7 +236,7 @@ def films_with_company(folder: Path) -> list[Path]:
     return [tracks.record_tracks(folder / name, row) for name, row in rows.items()]
 
 
-def films_told_how(folder: Path) -> list[Path]:
+def films_with_stated_display(folder: Path) -> list[Path]:
     """Cut, turned, mirrored, wide, late and encrypted by what stands around the pictures."""
     frames = some_frames(12, 6, SIZE)
     plain = Coding(group=4)
@@ -261,7 +261,14 @@ PICTURES: tuple[Maker, ...] = (
     raws,
     raws_in_directories,
 )
-VIDEOS: tuple[Maker, ...] = (films_of_old, old_films, codings, see_through_films, films_with_company, films_told_how)
+VIDEOS: tuple[Maker, ...] = (
+    films_of_old,
+    old_films,
+    codings,
+    see_through_films,
+    films_with_company,
+    films_with_stated_display,
+)
 
 
 def made_by(makers: tuple[Maker, ...], folder: Path) -> list[bytes]:

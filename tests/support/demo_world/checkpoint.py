@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, SmolVLMConfig
@@ -34,7 +35,7 @@ def special(text: str) -> AddedToken:
 
 
 def world_text(seed: int, count: int, prompts: list[str]) -> list[str]:
-    """Everything that is said in the world, to learn a vocabulary from."""
+    """All text of the world, to learn a vocabulary from."""
     rng = random.Random(seed)
     lines = [
         "You are provided the following series of two three four five six seven eight nine frames from a 0:00:08 "
@@ -80,7 +81,7 @@ def make_tokenizer(folder: Path, prompts: list[str]) -> PreTrainedTokenizerFast:
 
 def make_config(tokenizer: PreTrainedTokenizerFast) -> SmolVLMConfig:
     """About two and a half million parameters in SmolVLM2's own architecture."""
-    image, pad = tokenizer.convert_tokens_to_ids(["<image>", "<|im_end|>"])
+    image, pad = (tokenizer.convert_tokens_to_ids(token) for token in ("<image>", "<|im_end|>"))
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": pad}
     text = {
         "model_type": "llama",
@@ -105,15 +106,16 @@ def make_config(tokenizer: PreTrainedTokenizerFast) -> SmolVLMConfig:
         "image_size": TILE,
         "patch_size": PATCH,
     }
-    return SmolVLMConfig(
-        text_config=text,
-        vision_config=vision,
-        image_token_id=image,
-        scale_factor=MERGE,
-        tie_word_embeddings=False,
-        vocab_size=len(tokenizer),
+    whole: dict[str, Any] = {
+        "text_config": text,
+        "vision_config": vision,
+        "image_token_id": image,
+        "scale_factor": MERGE,
+        "tie_word_embeddings": False,
+        "vocab_size": len(tokenizer),
         **ends,
-    )
+    }
+    return SmolVLMConfig(**whole)
 
 
 def write_processor_files(folder: Path) -> None:

@@ -83,7 +83,10 @@ def rougher(pictures: Sequence[Image.Image]) -> list[list[Image.Image]]:
     def changed(change: Callable[[int], int]) -> list[Image.Image]:
         return [Image.eval(picture.convert("RGB"), change) for picture in pictures]
 
+    def curved(power: float) -> list[Image.Image]:
+        return changed(lambda v: round(255 * (v / 255) ** power))
+
     blurred = [p.resize((p.width // 3, p.height // 3), Image.Resampling.BOX).resize(p.size) for p in pictures]
     fewer = changed(lambda v: v & 0xF8 | v >> 5)  # five bits a channel
-    softer, harder = (changed(lambda v, power=power: round(255 * (v / 255) ** power)) for power in (0.8, 1.25))
+    softer, harder = curved(0.8), curved(1.25)
     return [changed(lambda v: min(255, v + 6)), changed(lambda v: max(0, v - 6)), softer, harder, blurred, fewer]

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
@@ -56,7 +57,7 @@ NOBODY = -100
 class Sight:
     """One frame (TILE x TILE x 3, uint8) and what is true of it."""
 
-    pixels: np.ndarray
+    pixels: NDArray[np.uint8]
     labels: tuple[int, ...]
 
 
@@ -103,7 +104,7 @@ def film_labels(film: Film, seen: bool, colour: str) -> tuple[int, ...]:
     )
 
 
-def worn(picture: Image.Image, rng: random.Random, share: float) -> Image.Image:
+def worn(picture: Image.Image, rng: random.Random, share: float) -> NDArray[np.uint8]:
     """The picture as files leave it: now and then through JPEG, sometimes with grain."""
     if rng.random() < share:
         packed = io.BytesIO()
@@ -158,7 +159,7 @@ Draw = Callable[[random.Random, int], Any]
 Report = Callable[[str], None]
 
 
-class Drawings(IterableDataset):
+class Drawings(IterableDataset[Any]):
     """An endless stream of batches from one seed; `make` draws a batch."""
 
     def __init__(self, seed: int, make: Draw) -> None:
@@ -237,7 +238,8 @@ def pixels_of(frames: Tensor) -> Tensor:
 def look(model: SmolVLMForConditionalGeneration, frames: Tensor) -> Tensor:
     """Connector features (n, TOKENS_A_TILE, hidden)."""
     seen = model.model.vision_model(pixel_values=pixels_of(frames)[:, 0]).last_hidden_state
-    return model.model.connector(seen)
+    features: Tensor = model.model.connector(seen)
+    return features
 
 
 class Optimisers:
@@ -358,7 +360,7 @@ def teach_words(
 
 
 def save(model: SmolVLMForConditionalGeneration, folder: Path) -> None:
-    model.to(torch.bfloat16).save_pretrained(folder)
+    model.bfloat16().save_pretrained(folder)
     write_processor_files(folder)
 
 

@@ -65,4 +65,5 @@ def pq(picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
     light = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4) @ TO_BT2020.T
     power = (light * 203 / 10_000) ** (2610 / 16384)
     signal = ((3424 + 2413 * 32 * power) / (4096 + 2392 * 32 * power)) ** (2523 / 4096 * 128)
-    return np.round(signal * 65535).astype(np.uint16)
+    codes: NDArray[np.uint16] = np.round(signal * 65535).astype(np.uint16)
+    return codes

@@ -151,7 +151,7 @@ def picture_track(file: OutputContainer, film: Film, usual: str) -> VideoStream:
     if film.title:
         stream.metadata["title"] = film.title
     if film.is_default is not None:
-        stream.disposition = Disposition.default if film.is_default else 0
+        stream.disposition = Disposition.default if film.is_default else Disposition(0)
     return stream
 
 

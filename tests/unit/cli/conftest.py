@@ -38,8 +38,8 @@ def shown(moment: datetime, *, with_seconds: bool = False) -> str:
 
 
 @dataclass
-class House:
-    """A prepared home. `ask` types a command; the rest brings jobs into states, as a daemon would."""
+class CliHome:
+    """A prepared home. `invoke` runs a command; the rest brings jobs into states, as a daemon would."""
 
     settings: Settings
     clock: FakeClock = field(default_factory=FakeClock)
@@ -68,7 +68,7 @@ class House:
         with open_library(self.settings) as library:
             yield library
 
-    def ask(self, *arguments: str, input: str | None = None) -> Result:
+    def invoke(self, *arguments: str, input: str | None = None) -> Result:
         typed = ["--home", str(self.settings.home), *arguments]
         return CliRunner().invoke(smolwatch, typed, input=input, prog_name="smolwatch", catch_exceptions=False)
 
@@ -117,12 +117,12 @@ class House:
 
 
 @contextmanager
-def answering(house: House, answer: Callable[[Command], Answer | None]) -> Iterator[list[Command]]:
+def answering(home: CliHome, answer: Callable[[Command], Answer | None]) -> Iterator[list[Command]]:
     """A daemon that holds the lock, and answers commands in a thread; None: it takes the command and does not answer.
 
     Yields the commands that it took.
     """
-    inbox, taken, is_over = CommandInbox(house.opened(), house.clock.now), list[Command](), threading.Event()
+    inbox, taken, is_over = CommandInbox(home.opened(), home.clock.now), list[Command](), threading.Event()
 
     def work(run: str) -> None:
         while not is_over.wait(0.01):
@@ -131,7 +131,7 @@ def answering(house: House, answer: Callable[[Command], Answer | None]) -> Itera
                 if (found := answer(command)) is not None:
                     inbox.answer(command.id, found)
 
-    with HomeLock(house.settings.lock_file) as lock:
+    with HomeLock(home.settings.lock_file) as lock:
         thread = threading.Thread(target=work, args=(lock.run,))
         thread.start()
         try:
@@ -142,12 +142,12 @@ def answering(house: House, answer: Callable[[Command], Answer | None]) -> Itera
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliHome]:
     monkeypatch.delenv("SMOLWATCH_HOME", raising=False)
     monkeypatch.delenv("SMOLWATCH_DEBUG", raising=False)
     settings = load_settings(home=tmp_path / "home", environ={})
     prepare_home(settings)
-    made = House(settings)
+    made = CliHome(settings)
     yield made
     if made.database is not None:
         made.database.close()

@@ -9,15 +9,15 @@ import pytest
 
 from daemon.lock import HomeLock
 from tests.fakes.web import Website, serve, website
-from tests.support.holding import draw
-from tests.unit.cli.conftest import House
+from tests.support.running_jobs import draw
+from tests.unit.cli.conftest import CliHome
 
 
 @pytest.fixture
-def site(house: House) -> Iterator[Website]:
-    """A server on this machine with one picture, from which the house may fetch."""
+def site(home: CliHome) -> Iterator[Website]:
+    """A server on this machine with one picture, from which the home may fetch."""
     with website() as site:
-        site.pages["/beach.png"] = serve(draw(house.settings.home / "drawn.png").read_bytes())
+        site.pages["/beach.png"] = serve(draw(home.settings.home / "drawn.png").read_bytes())
         site.pages["/page.png"] = serve(b"<html></html>")
         yield site
 
@@ -28,87 +28,87 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("allowed")
-def test_a_fetched_file_is_in_the_inbox_and_waits_for_a_daemon(house: House, site: Website) -> None:
-    result = house.ask("add", site.url("/beach.png", "localhost"))
+def test_a_fetched_file_is_in_the_inbox_and_waits_for_a_daemon(home: CliHome, site: Website) -> None:
+    result = home.invoke("add", site.url("/beach.png", "localhost"))
     assert result.exit_code == 0
     assert re.fullmatch(r"beach\.png is in the inbox \(png, \d+ bytes\)\n", result.stdout)
     assert "No daemon is running" in result.stderr
-    assert (house.inbox / "beach.png").exists()
-    with HomeLock(house.settings.lock_file):
-        assert house.ask("add", site.url("/beach.png", "localhost")).stderr == ""
+    assert (home.inbox / "beach.png").exists()
+    with HomeLock(home.settings.lock_file):
+        assert home.invoke("add", site.url("/beach.png", "localhost")).stderr == ""
 
 
-def test_private_addresses_are_refused_unless_a_setting_allows_them(house: House, site: Website) -> None:
-    result = house.ask("add", site.url("/beach.png", "localhost"))
+def test_private_addresses_are_refused_unless_a_setting_allows_them(home: CliHome, site: Website) -> None:
+    result = home.invoke("add", site.url("/beach.png", "localhost"))
     assert result.exit_code == 5
     assert "is an address of this machine itself." in result.stderr
     assert "private_addresses = true" in result.stderr
-    assert list(house.inbox.iterdir()) == []
+    assert list(home.inbox.iterdir()) == []
 
 
 @pytest.mark.usefixtures("allowed")
-def test_each_url_has_a_result_and_the_first_failure_gives_the_exit_code(house: House, site: Website) -> None:
+def test_each_url_has_a_result_and_the_first_failure_gives_the_exit_code(home: CliHome, site: Website) -> None:
     urls = ["http://127.0.0.1:1/", site.url("/page.png", "localhost"), site.url("/beach.png", "localhost"), "file:///x"]
-    result = house.ask("add", "--json", *urls)
+    result = home.invoke("add", "--json", *urls)
     assert result.exit_code == 1
     found = json.loads(result.stdout)
     assert [one["url"] for one in found] == urls
     assert [one.get("rule") for one in found] == [None, "content", None, "scheme"]
-    here = house.inbox / "beach.png"
+    here = home.inbox / "beach.png"
     assert found[2] == {"url": urls[2], "path": str(here), "bytes": here.stat().st_size, "format": "png"}
     assert "error" in found[0]
 
 
-def test_a_local_file_is_copied_into_the_inbox_and_the_original_stays(house: House, tmp_path: Path) -> None:
+def test_a_local_file_is_copied_into_the_inbox_and_the_original_stays(home: CliHome, tmp_path: Path) -> None:
     picture = draw(tmp_path / "beach.png")
-    result = house.ask("add", str(picture))
+    result = home.invoke("add", str(picture))
     assert result.exit_code == 0
     assert re.fullmatch(r"beach\.png is in the inbox \(png, \d+ bytes\)\n", result.stdout)
-    assert (house.inbox / "beach.png").read_bytes() == picture.read_bytes()
-    assert [file.name for file in house.inbox.iterdir()] == ["beach.png"]
+    assert (home.inbox / "beach.png").read_bytes() == picture.read_bytes()
+    assert [file.name for file in home.inbox.iterdir()] == ["beach.png"]
 
 
 def test_local_files_have_the_limits_of_fetched_ones(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: CliHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMOLWATCH_FETCH__MAX_BYTES", "100")
     (tmp_path / "page.png").write_bytes(b"<html></html>")
-    result = house.ask("add", "--json", str(tmp_path / "page.png"), str(draw(tmp_path / "beach.png")), str(tmp_path))
+    result = home.invoke("add", "--json", str(tmp_path / "page.png"), str(draw(tmp_path / "beach.png")), str(tmp_path))
     assert result.exit_code == 5
     assert [one.get("rule") for one in json.loads(result.stdout)] == ["content", "size", None]
-    assert list(house.inbox.iterdir()) == []
+    assert list(home.inbox.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "text", ["foo", "nowhere/beach.jpg", "file:///nowhere/beach.jpg", "localhost:80/beach.jpg", ""]
 )
-def test_what_is_neither_a_web_address_nor_a_file_is_refused_with_what_to_do(house: House, text: str) -> None:
-    result = house.ask("add", text)
+def test_what_is_neither_a_web_address_nor_a_file_is_refused_with_what_to_do(home: CliHome, text: str) -> None:
+    result = home.invoke("add", text)
     assert result.exit_code == 5
     assert result.stderr.splitlines() == [
         f'smolwatch: "{text}" is not a web address (http:// or https://).',
-        f"  For a local file, copy it into {house.inbox}.",
+        f"  For a local file, copy it into {home.inbox}.",
     ]
 
 
-def test_an_inbox_that_cannot_be_one_is_refused_before_anything_is_fetched(house: House, site: Website) -> None:
-    house.settings.config_file.write_text('[inbox]\npath = "."\n')
-    result = house.ask("add", site.url("/beach.png", "localhost"))
+def test_an_inbox_that_cannot_be_one_is_refused_before_anything_is_fetched(home: CliHome, site: Website) -> None:
+    home.settings.config_file.write_text('[inbox]\npath = "."\n')
+    result = home.invoke("add", site.url("/beach.png", "localhost"))
     assert result.exit_code == 78
     assert "is smolwatch's own home" in result.stderr
     assert site.requests == []
 
 
-def test_control_characters_of_a_url_are_escaped(house: House) -> None:
-    result = house.ask("add", "http://\x1b[2J/")
+def test_control_characters_of_a_url_are_escaped(home: CliHome) -> None:
+    result = home.invoke("add", "http://\x1b[2J/")
     assert result.exit_code == 5
     assert "\x1b" not in result.stderr
 
 
-def test_a_missing_inbox_is_an_error(house: House) -> None:
-    house.inbox.rmdir()
-    elsewhere = house.settings.home / "config" / "smolwatch.toml"
+def test_a_missing_inbox_is_an_error(home: CliHome) -> None:
+    home.inbox.rmdir()
+    elsewhere = home.settings.home / "config" / "smolwatch.toml"
     elsewhere.write_text('[inbox]\npath = "/nowhere/at/all"\n')
-    result = house.ask("add", "http://pictures.example/beach.png")
+    result = home.invoke("add", "http://pictures.example/beach.png")
     assert result.exit_code == 3
     assert "/nowhere/at/all" in result.stderr

@@ -9,7 +9,7 @@ from click.testing import Result
 from cli.commands.bench import command, options_of
 from daemon.evaluation.bench.cases import NAMES
 from tests.support.checkpoints import write_tiny_checkpoint
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import CliHome
 
 SPREAD = {"median", "min", "max", "values"}
 
@@ -19,12 +19,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
 
 
-def bench(house: House, checkpoint: Path, *options: str) -> Result:
-    return house.ask("bench", "--model", str(checkpoint), "--quick", "--tokens", "2", *options)
+def bench(home: CliHome, checkpoint: Path, *options: str) -> Result:
+    return home.invoke("bench", "--model", str(checkpoint), "--quick", "--tokens", "2", *options)
 
 
-def test_the_whole_bench_gives_one_document(house: House, checkpoint: Path) -> None:
-    result = bench(house, checkpoint, "--json")
+def test_the_whole_bench_gives_one_document(home: CliHome, checkpoint: Path) -> None:
+    result = bench(home, checkpoint, "--json")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
     assert list(found["ratios"]) == ["fast", "balanced", "full"]
@@ -41,8 +41,8 @@ def test_the_whole_bench_gives_one_document(house: House, checkpoint: Path) -> N
     assert "round 1 of 1: stock took" in result.stderr
 
 
-def test_chosen_cases_are_shown_in_tables(house: House, checkpoint: Path) -> None:
-    result = bench(house, checkpoint, "--cases", "alone,decode-8", "--repeat", "2")
+def test_chosen_cases_are_shown_in_tables(home: CliHome, checkpoint: Path) -> None:
+    result = bench(home, checkpoint, "--cases", "alone,decode-8", "--repeat", "2")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines if line.rstrip().endswith(("a file", "written"))] == ["alone", "decode-8"]
@@ -50,15 +50,15 @@ def test_chosen_cases_are_shown_in_tables(house: House, checkpoint: Path) -> Non
     assert "floor" not in result.stdout, "no limits without the case that measures them"
 
 
-def test_an_unknown_case_is_answered_with_the_known_ones(house: House, checkpoint: Path) -> None:
-    result = bench(house, checkpoint, "--cases", "slow")
+def test_an_unknown_case_is_answered_with_the_known_ones(home: CliHome, checkpoint: Path) -> None:
+    result = bench(home, checkpoint, "--cases", "slow")
     assert result.exit_code == 3
     assert "decode-8" in result.stderr
 
 
-def test_the_echo_engine_cannot_be_measured(house: House, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_echo_engine_cannot_be_measured(home: CliHome, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMOLWATCH_MODEL__ENGINE", "echo")
-    result = bench(house, checkpoint)
+    result = bench(home, checkpoint)
     assert result.exit_code == 1
     assert "no model to measure" in result.stderr
 

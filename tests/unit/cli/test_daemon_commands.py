@@ -13,7 +13,7 @@ from storage.commands.command_inbox import CommandInbox
 from storage.commands.requests import Answer, Command, CommandKind
 from storage.errors import CommandFailedError
 from tests.support.waiting import wait_for
-from tests.unit.cli.conftest import House, answering
+from tests.unit.cli.conftest import CliHome, answering
 
 
 @pytest.fixture
@@ -22,105 +22,105 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_commands, "TAKE_SECONDS", 0.3)
 
 
-def is_paused(house: House) -> bool:
-    with house.reading() as library:
+def is_paused(home: CliHome) -> bool:
+    with home.reading() as library:
         return library.status.paused_since() is not None
 
 
-def test_without_a_daemon_a_command_on_jobs_is_carried_out_here(house: House) -> None:
-    house.queue()
-    assert change_jobs(house.settings, CommandKind.PAUSE)["was_paused"] is False
-    assert is_paused(house)
+def test_without_a_daemon_a_command_on_jobs_is_carried_out_here(home: CliHome) -> None:
+    home.queue()
+    assert change_jobs(home.settings, CommandKind.PAUSE)["was_paused"] is False
+    assert is_paused(home)
 
 
-def test_a_command_on_jobs_gets_the_daemons_answer(house: House) -> None:
-    with answering(house, lambda command: Answer(result={"was_paused": True})) as commands:
-        assert change_jobs(house.settings, CommandKind.PAUSE) == {"was_paused": True}
+def test_a_command_on_jobs_gets_the_daemons_answer(home: CliHome) -> None:
+    with answering(home, lambda command: Answer(result={"was_paused": True})) as commands:
+        assert change_jobs(home.settings, CommandKind.PAUSE) == {"was_paused": True}
     assert [command.kind for command in commands] == ["pause"]
-    assert not is_paused(house), "it is the daemon that does it"
+    assert not is_paused(home), "it is the daemon that does it"
 
 
-def test_an_error_of_the_daemon_is_raised_with_its_exit_code(house: House) -> None:
+def test_an_error_of_the_daemon_is_raised_with_its_exit_code(home: CliHome) -> None:
     error = Answer.of_error(NotFoundError("There is no job 7.", advice="List them."))
-    with answering(house, lambda command: error), pytest.raises(CommandFailedError, match="no job 7") as caught:
-        change_jobs(house.settings, CommandKind.RETRY, {"jobs": [7]})
+    with answering(home, lambda command: error), pytest.raises(CommandFailedError, match="no job 7") as caught:
+        change_jobs(home.settings, CommandKind.RETRY, {"jobs": [7]})
     assert (caught.value.exit_code, caught.value.advice) == (3, "List them.")
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_daemon_that_does_not_answer_is_not_needed(house: House) -> None:
-    with answering(house, lambda command: None):
-        assert change_jobs(house.settings, CommandKind.PAUSE)["was_paused"] is False
-    assert is_paused(house)
+def test_a_daemon_that_does_not_answer_is_not_needed(home: CliHome) -> None:
+    with answering(home, lambda command: None):
+        assert change_jobs(home.settings, CommandKind.PAUSE)["was_paused"] is False
+    assert is_paused(home)
 
 
-def test_a_daemon_that_ends_its_run_leaves_the_command_to_its_sender(house: House) -> None:
-    inbox = CommandInbox(house.opened(), house.clock.now)
+def test_a_daemon_that_ends_its_run_leaves_the_command_to_its_sender(home: CliHome) -> None:
+    inbox = CommandInbox(home.opened(), home.clock.now)
 
     def abandon(command: Command) -> None:
         inbox.abandon(command.run)
 
-    with answering(house, abandon):
-        assert change_jobs(house.settings, CommandKind.PAUSE)["was_paused"] is False
-    assert is_paused(house)
+    with answering(home, abandon):
+        assert change_jobs(home.settings, CommandKind.PAUSE)["was_paused"] is False
+    assert is_paused(home)
 
 
-def test_a_daemon_that_is_killed_after_it_took_the_command_is_not_waited_for(house: House) -> None:
+def test_a_daemon_that_is_killed_after_it_took_the_command_is_not_waited_for(home: CliHome) -> None:
     is_taken = threading.Event()
     with ThreadPoolExecutor() as pool:
-        with answering(house, lambda command: is_taken.set()):
-            call = pool.submit(change_jobs, house.settings, CommandKind.PAUSE)
+        with answering(home, lambda command: is_taken.set()):
+            call = pool.submit(change_jobs, home.settings, CommandKind.PAUSE)
             assert is_taken.wait(5)
         assert call.result(timeout=5)["was_paused"] is False
 
 
-def test_a_rescan_ends_with_the_daemon_that_took_it(house: House) -> None:
+def test_a_rescan_ends_with_the_daemon_that_took_it(home: CliHome) -> None:
     is_taken = threading.Event()
     with ThreadPoolExecutor() as pool:
-        with answering(house, lambda command: is_taken.set()):
-            call = pool.submit(rescan, house.settings, True)
+        with answering(home, lambda command: is_taken.set()):
+            call = pool.submit(rescan, home.settings, True)
             assert is_taken.wait(5)
         with pytest.raises(DaemonNotRunningError, match="stopped before the rescan was finished"):
             call.result(timeout=5)
 
 
-def test_a_rescan_of_a_daemon_that_was_restarted_is_an_error(house: House) -> None:
-    house.opened()
-    lock = HomeLock(house.settings.lock_file)
+def test_a_rescan_of_a_daemon_that_was_restarted_is_an_error(home: CliHome) -> None:
+    home.opened()
+    lock = HomeLock(home.settings.lock_file)
     with lock, ThreadPoolExecutor() as pool:
-        call = pool.submit(rescan, house.settings, False)
-        inbox = CommandInbox(house.opened(), house.clock.now)
+        call = pool.submit(rescan, home.settings, False)
+        inbox = CommandInbox(home.opened(), home.clock.now)
         wait_for(lambda: inbox.take(lock.run))
-        text = house.settings.lock_file.read_text()
-        house.settings.lock_file.write_text(text.replace(lock.run, "0" * len(lock.run)))
+        text = home.settings.lock_file.read_text()
+        home.settings.lock_file.write_text(text.replace(lock.run, "0" * len(lock.run)))
         with pytest.raises(SmolwatchError, match="was restarted before the rescan was finished") as caught:
             call.result(timeout=5)
     assert "run the same command again" in caught.value.advice
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_rescan_that_nobody_takes_is_given_up(house: House) -> None:
-    house.opened()
-    with HomeLock(house.settings.lock_file) as lock:
+def test_a_rescan_that_nobody_takes_is_given_up(home: CliHome) -> None:
+    home.opened()
+    with HomeLock(home.settings.lock_file) as lock:
         with pytest.raises(SmolwatchError, match="did not take the command"):
-            rescan(house.settings, False)
-        assert CommandInbox(house.opened(), house.clock.now).take(lock.run) == [], "it is answered, by its sender"
+            rescan(home.settings, False)
+        assert CommandInbox(home.opened(), home.clock.now).take(lock.run) == [], "it is answered, by its sender"
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_rescan_whose_result_cannot_be_stored_is_given_up(house: House) -> None:
-    with answering(house, lambda command: None):
-        file = house.settings.lock_file
+def test_a_rescan_whose_result_cannot_be_stored_is_given_up(home: CliHome) -> None:
+    with answering(home, lambda command: None):
+        file = home.settings.lock_file
         file.write_text(file.read_text() + "Disk full: 1 MB are free.")
         with pytest.raises(SmolwatchError, match="cannot store the result: Disk full"):
-            rescan(house.settings, False)
+            rescan(home.settings, False)
 
 
 @pytest.mark.parametrize("command", ["pause", "rescan"])
-def test_a_daemon_of_an_older_version_must_be_restarted(house: House, command: str) -> None:
-    with HomeLock(house.settings.lock_file):
-        house.settings.lock_file.write_text("123         \n")
-        result = house.ask(command)
+def test_a_daemon_of_an_older_version_must_be_restarted(home: CliHome, command: str) -> None:
+    with HomeLock(home.settings.lock_file):
+        home.settings.lock_file.write_text("123         \n")
+        result = home.invoke(command)
     assert result.exit_code == 1
     assert "older version" in result.stderr
-    assert not house.settings.database_file.exists(), "its database is left as it is"
+    assert not home.settings.database_file.exists(), "its database is left as it is"

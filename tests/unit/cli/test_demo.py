@@ -13,7 +13,7 @@ from storage.lifecycle import Cause
 from storage.status.values import DaemonStatus, EngineStatus
 from tests.support.demo_world.samples import SCENES
 from tests.support.demo_world.world import Film
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import CliHome
 
 PID = 4711
 
@@ -31,7 +31,7 @@ def test_the_shipped_samples_are_those_that_are_drawn() -> None:
     assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 600_000
 
 
-def test_the_samples_show_every_kind_of_motion_and_no_name_tells() -> None:
+def test_the_samples_show_every_kind_of_motion_and_no_name_reveals_it() -> None:
     motions = {scene.motion.split()[0] for scene in SCENES.values() if isinstance(scene, Film)}
     assert motions == {"moves", "turns", "stays", "appears", "disappears"}
     for name, scene in SCENES.items():
@@ -59,23 +59,23 @@ def test_a_missing_outcome_is_not_true(samples: list[Sample], capsys: pytest.Cap
     assert "not finished" in capsys.readouterr().out
 
 
-def test_outcomes_come_once_each_as_jobs_end(house: House, samples: list[Sample]) -> None:
-    assert new_outcomes(samples, {}, house.settings, PID) == {}, "there is no database yet"
-    house.queue("a.jpg", b"a")
-    assert new_outcomes(samples, {}, house.settings, PID) == {}, "it is only queued"
-    house.store.fail(house.claim(), code="unreadable", reason="The file is damaged.", cause=Cause.INPUT)
-    house.describe("b.jpg", b"b", caption="A blue star.")
-    found = new_outcomes(samples, {}, house.settings, PID)
+def test_outcomes_come_once_each_as_jobs_end(home: CliHome, samples: list[Sample]) -> None:
+    assert new_outcomes(samples, {}, home.settings, PID) == {}, "there is no database yet"
+    home.queue("a.jpg", b"a")
+    assert new_outcomes(samples, {}, home.settings, PID) == {}, "it is only queued"
+    home.store.fail(home.claim(), code="unreadable", reason="The file is damaged.", cause=Cause.INPUT)
+    home.describe("b.jpg", b"b", caption="A blue star.")
+    found = new_outcomes(samples, {}, home.settings, PID)
     assert found == {"a.jpg": Outcome(reason="The file is damaged."), "b.jpg": Outcome("A blue star.", 2.6)}
-    assert new_outcomes(samples, found, house.settings, PID) == {}
+    assert new_outcomes(samples, found, home.settings, PID) == {}
 
 
-def test_an_engine_that_cannot_describe_ends_the_demo_but_an_earlier_one_does_not(house: House) -> None:
-    house.board.post(EngineStatus(state="unavailable", reason="No weights.", advice="Install anew."))
-    with house.reading() as library:
+def test_an_engine_that_cannot_describe_ends_the_demo_but_an_earlier_one_does_not(home: CliHome) -> None:
+    home.board.post(EngineStatus(state="unavailable", reason="No weights.", advice="Install anew."))
+    with home.reading() as library:
         check_engine(library, PID)
-    house.board.post(DaemonStatus(state="running", pid=PID))
-    with house.reading() as library, pytest.raises(ModelUnavailableError, match=r"No weights\."):
+    home.board.post(DaemonStatus(state="running", pid=PID))
+    with home.reading() as library, pytest.raises(ModelUnavailableError, match=r"No weights\."):
         check_engine(library, PID)
 
 
@@ -87,12 +87,12 @@ def test_the_demo_uses_its_own_inbox_database_and_recipe_whatever_the_person_has
     assert name not in demo_environment()
 
 
-def test_a_home_that_is_in_use_is_left_alone(house: House) -> None:
-    with HomeLock(house.settings.lock_file):
-        result = house.ask("demo")
+def test_a_home_that_is_in_use_is_left_alone(home: CliHome) -> None:
+    with HomeLock(home.settings.lock_file):
+        result = home.invoke("demo")
     assert result.exit_code == 75
     assert str(os.getpid()) in result.stderr
-    assert list(house.inbox.iterdir()) == []
+    assert list(home.inbox.iterdir()) == []
 
 
 def test_what_is_to_be_typed_next_names_the_folder_only_where_the_path_does_not_hold_it(

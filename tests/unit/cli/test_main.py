@@ -20,7 +20,7 @@ from config.errors import (
 )
 from daemon.errors import EngineError, UnreadableError
 from storage.errors import DiskFullError, StorageError
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import CliHome
 
 MODEL_COMMANDS = ("pull", "list", "random")
 
@@ -145,20 +145,20 @@ def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" in outcome(NotFoundError()).stderr
 
 
-def test_a_wrong_setting_ends_with_its_name_and_78(house: House) -> None:
-    house.settings.config_file.write_text("[model]\ndevise = 'cpu'\n")
-    result = house.ask("ls")
+def test_a_wrong_setting_ends_with_its_name_and_78(home: CliHome) -> None:
+    home.settings.config_file.write_text("[model]\ndevise = 'cpu'\n")
+    result = home.invoke("ls")
     assert result.exit_code == 78
     assert "model.devise" in result.stderr
     assert result.stdout == ""
 
 
 def test_a_variable_that_is_nearly_a_setting_is_named_once_on_stderr(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    home: CliHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.queue()
+    home.queue()
     monkeypatch.setenv("SMOLWATCH_INBOX_PATH", "/pictures")
-    result = house.ask("ls", "--json")
+    result = home.invoke("ls", "--json")
     assert result.exit_code == 0
     assert len(json.loads(result.stdout)) == 1
     assert result.stderr == (

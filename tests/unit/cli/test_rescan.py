@@ -8,21 +8,21 @@ import pytest
 
 from cli.commands.rescan import comparison
 from storage.commands.requests import Answer
-from tests.unit.cli.conftest import House, answering
+from tests.unit.cli.conftest import CliHome, answering
 
 RESULT = {"id": "1", "compare": True, "seen": 3, "left": 0, "compared": 2, "changed": 0, "restored": 1}
 
 
-def test_without_a_daemon_it_fails(house: House) -> None:
-    result = house.ask("rescan")
+def test_without_a_daemon_it_fails(home: CliHome) -> None:
+    result = home.invoke("rescan")
     assert result.exit_code == 4
     assert "smolwatch run" in result.stderr
 
 
-def test_an_inbox_that_cannot_be_listed_is_an_error(house: House) -> None:
+def test_an_inbox_that_cannot_be_listed_is_an_error(home: CliHome) -> None:
     refusal = Answer(error="The inbox cannot be listed now: inbox missing", advice="The daemon lists it later.")
-    with answering(house, lambda command: refusal) as commands:
-        result = house.ask("rescan", "--hash")
+    with answering(home, lambda command: refusal) as commands:
+        result = home.invoke("rescan", "--hash")
     assert result.exit_code == 1
     assert "inbox missing\n  The daemon lists it later." in result.stderr
     assert [(command.kind, command.arguments) for command in commands] == [("rescan", {"compare": True})]
@@ -40,9 +40,9 @@ def test_a_comparison_is_reported_in_one_sentence(compared: int, changed: int, t
     assert comparison(compared, changed) == text
 
 
-def test_the_result_is_printed(house: House) -> None:
-    with answering(house, lambda command: Answer(result=RESULT)):
-        result = house.ask("rescan", "--hash")
+def test_the_result_is_printed(home: CliHome) -> None:
+    with answering(home, lambda command: Answer(result=RESULT)):
+        result = home.invoke("rescan", "--hash")
     assert result.stdout.splitlines() == [
         "Checked the inbox: 3 files.",
         "The sidecars of 1 file were missing and are restored from the database.",
@@ -50,7 +50,7 @@ def test_the_result_is_printed(house: House) -> None:
     ]
 
 
-def test_programs_get_a_document(house: House) -> None:
-    with answering(house, lambda command: Answer(result=RESULT)):
-        document: Mapping[str, Any] = json.loads(house.ask("rescan", "--json").stdout)
+def test_programs_get_a_document(home: CliHome) -> None:
+    with answering(home, lambda command: Answer(result=RESULT)):
+        document: Mapping[str, Any] = json.loads(home.invoke("rescan", "--json").stdout)
     assert document == {"compare": True, "seen": 3, "restored": 1, "compared": 2, "changed": 0}

@@ -24,7 +24,7 @@ from config.errors import ModelUnavailableError, UnknownModelError
 from config.settings import DEFAULT_REVISION, ModelSettings, Settings
 from daemon.inference.weights.sources import find
 from tests.support.checkpoints import write_tiny_checkpoint
-from tests.unit.cli.conftest import House
+from tests.unit.cli.conftest import CliHome
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def offered(answer: str, *, ask: bool = True, accept: bool = False, once: bool =
     return CliRunner().invoke(command, [], input=answer)
 
 
-def test_the_size_is_said_before_the_question() -> None:
+def test_the_size_is_shown_before_the_question() -> None:
     result = offered("n\n")
     assert result.exit_code == 0
     assert "Download them now (about 2.0 GB)? [Y/n]" in result.stderr
@@ -62,13 +62,13 @@ def test_yes_is_the_default_answer() -> None:
     assert isinstance(offered("\n").exception, ModelUnavailableError), "a pull was tried, with no network"
 
 
-def test_accepting_beforehand_asks_nothing() -> None:
+def test_yes_beforehand_leaves_out_the_question() -> None:
     result = offered("", ask=False, accept=True)
     assert isinstance(result.exception, ModelUnavailableError)
     assert "Download them now" not in result.stderr
 
 
-def test_without_a_terminal_nothing_is_asked() -> None:
+def test_without_a_terminal_there_is_no_question() -> None:
     result = offered("", ask=False)
     assert result.exit_code == 0
     assert "Download" not in result.stderr
@@ -113,7 +113,7 @@ def test_a_program_that_starts_it_with_such_a_name_reads_one_line_and_waits() ->
     assert result.stderr == 'smolwatch: There is no model "demoo". Did you mean demo? Files wait until there is one.\n'
 
 
-def test_a_folder_without_a_whole_checkpoint_is_said_and_never_offered(tmp_path: Path) -> None:
+def test_a_folder_without_a_whole_checkpoint_is_reported_and_never_offered(tmp_path: Path) -> None:
     result = offered("", id=str(tmp_path))
     assert result.exit_code == 0
     assert f"{tmp_path} lacks config.json" in result.stderr
@@ -131,16 +131,16 @@ def test_a_folder_is_meant_from_the_current_one_and_demo_never_is(
     assert absolute_if_folder("someone/model") == "someone/model"
 
 
-def test_models_are_listed_for_programs(house: House) -> None:
-    models = json.loads(house.ask("model", "list", "--json").stdout)
+def test_models_are_listed_for_programs(home: CliHome) -> None:
+    models = json.loads(home.invoke("model", "list", "--json").stdout)
     assert [model["name"] for model in models] == ["HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "demo"]
     assert models[0]["here"] is False
     assert "smolwatch model pull" in models[0]["problem"]
     assert models[0]["chosen"] is True
 
 
-def test_models_are_listed_for_people(house: House) -> None:
-    result = house.ask("model", "list")
+def test_models_are_listed_for_people(home: CliHome) -> None:
+    result = home.invoke("model", "list")
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()[2:4]] == [
         ["*", "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "not", "downloaded"],
@@ -149,24 +149,24 @@ def test_models_are_listed_for_people(house: House) -> None:
     assert result.stdout.splitlines()[4:] == ["", "* chosen", "Fetch them with: smolwatch model pull"]
 
 
-def test_what_a_chosen_folder_lacks_is_told_below_the_list(house: House, tmp_path: Path) -> None:
-    house.settings.config_file.write_text(f"[model]\nid = '{tmp_path}'\n")
-    shown = house.ask("model", "list").stdout
+def test_what_a_chosen_folder_lacks_is_shown_below_the_list(home: CliHome, tmp_path: Path) -> None:
+    home.settings.config_file.write_text(f"[model]\nid = '{tmp_path}'\n")
+    shown = home.invoke("model", "list").stdout
     assert shown.splitlines()[2].split() == ["*", str(tmp_path), "not", "complete"]
     assert f"{tmp_path} lacks config.json" in shown.splitlines()[-2]
     assert shown.splitlines()[-1] == "Set model.id to a folder with a whole checkpoint."
 
 
-def test_the_list_fits_a_terminal_of_80_columns(house: House, tmp_path: Path) -> None:
+def test_the_list_fits_a_terminal_of_80_columns(home: CliHome, tmp_path: Path) -> None:
     hub = tmp_path / "hub" / "models--HuggingFaceTB--SmolVLM2-500M-Video-Instruct" / "snapshots" / DEFAULT_REVISION
     write_tiny_checkpoint(hub)
-    shown = on_a_terminal(80, house, "model", "list")
+    shown = on_a_terminal(80, home, "model", "list")
     lines = shown.splitlines()
     assert max(map(len, lines)) <= 80
     assert [line.split()[-1] for line in lines[2:4]] == ["downloaded", "smolwatch"]
     assert "HuggingFaceTB/SmolVLM2-500M-Video-Instruct" in lines[2]
-    house.settings.config_file.write_text("[model]\nid = 'demoo'\n")
-    lines = on_a_terminal(80, house, "model", "list").splitlines()
+    home.settings.config_file.write_text("[model]\nid = 'demoo'\n")
+    lines = on_a_terminal(80, home, "model", "list").splitlines()
     assert max(map(len, lines)) <= 80
     assert [lines[2].split(), lines[7]] == [
         ["*", "demoo", "not", "found"],
@@ -174,13 +174,13 @@ def test_the_list_fits_a_terminal_of_80_columns(house: House, tmp_path: Path) ->
     ]
 
 
-def on_a_terminal(columns: int, house: House, *arguments: str) -> str:
+def on_a_terminal(columns: int, home: CliHome, *arguments: str) -> str:
     """What a command shows on a pseudo-terminal of that width, the hub's cache in the folder `hub` beside the home."""
     control, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("SMOLWATCH_", "COLUMNS"))}
-    environ = mine | {"HF_HUB_CACHE": str(house.settings.home.with_name("hub")), "TERM": "xterm", "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "cli.main", "--home", str(house.settings.home), *arguments]
+    environ = mine | {"HF_HUB_CACHE": str(home.settings.home.with_name("hub")), "TERM": "xterm", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "cli.main", "--home", str(home.settings.home), *arguments]
     with subprocess.Popen(command, env=environ, stdin=terminal, stdout=terminal, stderr=terminal):
         os.close(terminal)
         shown = b""
@@ -191,14 +191,14 @@ def on_a_terminal(columns: int, house: House, *arguments: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
 
 
-def test_a_pull_without_a_network_ends_with_6(house: House) -> None:
-    result = house.ask("model", "pull")
+def test_a_pull_without_a_network_ends_with_6(home: CliHome) -> None:
+    result = home.invoke("model", "pull")
     assert result.exit_code == 6
     assert result.stdout == ""
 
 
-def test_a_folder_with_weights_is_not_overwritten(house: House, tmp_path: Path) -> None:
+def test_a_folder_with_weights_is_not_overwritten(home: CliHome, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"mine")
-    result = house.ask("model", "random", str(tmp_path))
+    result = home.invoke("model", "random", str(tmp_path))
     assert result.exit_code == 1
     assert (tmp_path / "model.safetensors").read_bytes() == b"mine"

@@ -48,7 +48,7 @@ def test_braces_and_markup_in_a_message_are_only_text(settings: Settings) -> Non
     assert written(settings).endswith("{name} <red>{0}</red>\n")
 
 
-def test_an_exception_is_told_on_the_line_of_its_message(settings: Settings) -> None:
+def test_an_exception_is_logged_on_the_line_of_its_message(settings: Settings) -> None:
     set_up_logs(settings, role="worker", console=False)
     try:
         raise ValueError("not this")
@@ -68,15 +68,17 @@ def test_records_below_the_level_are_left_out(tmp_path: Path) -> None:
     assert "loud" in written(settings)
 
 
-def test_the_console_hears_the_same_only_when_asked(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_gets_the_same_lines_only_on_request(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     set_up_logs(settings, role="daemon", console=False)
     logger.info("first")
     set_up_logs(settings, role="daemon", console=True)
     logger.info("second")
-    said = capsys.readouterr().err
-    assert "first" not in said
-    assert said.count("second") == 1
-    assert said in written(settings)
+    stderr = capsys.readouterr().err
+    assert "first" not in stderr
+    assert stderr.count("second") == 1
+    assert stderr in written(settings)
 
 
 def test_the_log_is_for_its_owner_only(settings: Settings) -> None:
@@ -99,7 +101,7 @@ def test_a_log_never_follows_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "theirs").read_text() == ""
 
 
-def test_a_full_log_is_turned_over_and_only_the_last_ones_are_kept(tmp_path: Path) -> None:
+def test_a_full_log_is_rotated_and_only_the_last_ones_are_kept(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "log", max_bytes=8)
     for number in range(KEPT + 4):
         log.write(f"line {number:03}\n")
@@ -110,7 +112,7 @@ def test_a_full_log_is_turned_over_and_only_the_last_ones_are_kept(tmp_path: Pat
     assert (tmp_path / "log.1").read_text() == f"line {KEPT + 2:03}\n"
 
 
-def test_a_log_that_another_process_turned_over_is_followed(tmp_path: Path) -> None:
+def test_a_log_that_another_process_rotated_is_followed(tmp_path: Path) -> None:
     ours, theirs = LogFile(tmp_path / "log", max_bytes=8), LogFile(tmp_path / "log", max_bytes=8)
     ours.write("line one\n")
     theirs.write("line two\n")
@@ -124,7 +126,7 @@ def test_a_log_that_another_process_turned_over_is_followed(tmp_path: Path) -> N
     ]
 
 
-def test_writers_that_turn_the_log_over_together_lose_no_line(tmp_path: Path) -> None:
+def test_writers_that_rotate_the_log_together_lose_no_line(tmp_path: Path) -> None:
     writers, lines = 3, 8
     logs = [LogFile(tmp_path / "log", max_bytes=100) for _ in range(writers)]
 

@@ -116,8 +116,8 @@ def test_a_change_at_the_last_moment_is_merged(tmp_path: Path, monkeypatch: pyte
 
     def somebody_saves(path: bytes, content: bytes, mode: int) -> None:
         real_write(path, content, mode)
-        if (content := next(saved, None)) is not None:
-            file.write_bytes(content)
+        if (own := next(saved, None)) is not None:
+            file.write_bytes(own)
 
     monkeypatch.setattr(atomic, "write_temporary", somebody_saves)
     assert compose_atomically(file, lambda content: (content or b"") + b"; new", mode=0o600)

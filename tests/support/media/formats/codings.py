@@ -8,9 +8,13 @@ from itertools import product
 from tests.support.media.formats import light
 from tests.support.media.formats.containers import Coding
 
-HDR10 = {"pixels": "yuv420p10le", "matrix": "bt2020"}
-NO_TAGS = {"tagged": False}
 LOW = {"profile": "dnxhr_lb"}
+
+
+def hdr(codec: str, signal: light.Curve, *, full: bool = False) -> Coding:
+    """Ten bits with BT.2020 primaries and matrix."""
+    return Coding(codec=codec, pixels="yuv420p10le", matrix="bt2020", signal=signal, full=full)
+
 
 #: File name to coding; what stands before the first dash is unique with its suffix.
 PLAIN = {
@@ -18,8 +22,8 @@ PLAIN = {
     "h264-10.mp4": Coding(pixels="yuv420p10le"),
     "h264-422.mp4": Coding(pixels="yuv422p"),
     "h264-444.mp4": Coding(pixels="yuv444p"),
-    "h264-rgb.mp4": Coding(codec="libx264rgb", pixels="rgb24", **NO_TAGS),
-    "h264-untagged.mp4": Coding(**NO_TAGS),
+    "h264-rgb.mp4": Coding(codec="libx264rgb", pixels="rgb24", tagged=False),
+    "h264-untagged.mp4": Coding(tagged=False),
     "h264-reordered.mp4": Coding(settings={"preset": "medium", "bf": "3"}),
     "h264-fragments.mp4": Coding(options={"movflags": "frag_keyframe+empty_moov"}),
     "h264-faststart.mp4": Coding(options={"movflags": "faststart"}),
@@ -42,10 +46,10 @@ PLAIN = {
     "cineform.mov": Coding(codec="cfhd", pixels="yuv422p10le"),
     "mjpeg.mov": Coding(codec="mjpeg", pixels="yuvj422p", full=True),
     "dv.mov": Coding(codec="dvvideo", size=(720, 576), rate=25, aspect=Fraction(16, 15)),
-    "animation.mov": Coding(codec="qtrle", pixels="rgb24", **NO_TAGS),
-    "png.mov": Coding(codec="png", pixels="rgb24", **NO_TAGS),
-    "rpza.mov": Coding(codec="rpza", pixels="rgb555le", **NO_TAGS),
-    "sorenson.mov": Coding(codec="svq1", pixels="yuv410p", **NO_TAGS),
+    "animation.mov": Coding(codec="qtrle", pixels="rgb24", tagged=False),
+    "png.mov": Coding(codec="png", pixels="rgb24", tagged=False),
+    "rpza.mov": Coding(codec="rpza", pixels="rgb555le", tagged=False),
+    "sorenson.mov": Coding(codec="svq1", pixels="yuv410p", tagged=False),
     "v210.mov": Coding(codec="v210", pixels="yuv422p10le"),
     "h263.3gp": Coding(codec="h263", size=(352, 288)),
     "mpeg4.3gp": Coding(codec="mpeg4"),
@@ -63,7 +67,7 @@ PLAIN = {
     "vp8.webm": Coding(codec="libvpx"),
     "vp9.webm": Coding(codec="libvpx-vp9"),
     "vp9-444.webm": Coding(codec="libvpx-vp9", pixels="yuv444p"),
-    "vp9-rgb.webm": Coding(codec="libvpx-vp9", pixels="gbrp", **NO_TAGS),
+    "vp9-rgb.webm": Coding(codec="libvpx-vp9", pixels="gbrp", tagged=False),
     "vp9-live.webm": Coding(codec="libvpx-vp9", options={"live": "1"}),
     "av1.webm": Coding(codec="libsvtav1", pixels="yuv420p10le"),
     "mpeg4.avi": Coding(codec="mpeg4"),
@@ -75,10 +79,10 @@ PLAIN = {
     "huffyuv.avi": Coding(codec="huffyuv", pixels="yuv422p"),
     "ffvhuff.avi": Coding(codec="ffvhuff"),
     "utvideo.avi": Coding(codec="utvideo", pixels="yuv422p"),
-    "raw-rgb.avi": Coding(codec="rawvideo", pixels="bgr24", **NO_TAGS),
+    "raw-rgb.avi": Coding(codec="rawvideo", pixels="bgr24", tagged=False),
     "raw-yuyv.avi": Coding(codec="rawvideo", pixels="yuyv422"),
-    "msvideo1.avi": Coding(codec="msvideo1", pixels="rgb555le", **NO_TAGS),
-    "zmbv.avi": Coding(codec="zmbv", pixels="bgr0", **NO_TAGS),
+    "msvideo1.avi": Coding(codec="msvideo1", pixels="rgb555le", tagged=False),
+    "zmbv.avi": Coding(codec="zmbv", pixels="bgr0", tagged=False),
     "h264.ts": Coding(),
     "hevc.ts": Coding(codec="libx265"),
     "mpeg2.ts": Coding(codec="mpeg2video", rate=25),
@@ -93,7 +97,7 @@ PLAIN = {
     "divx3.wmv": Coding(codec="msmpeg4"),
     "h264.flv": Coding(),
     "sorenson.flv": Coding(codec="flv"),
-    "flashsv.flv": Coding(codec="flashsv", pixels="bgr24", **NO_TAGS),
+    "flashsv.flv": Coding(codec="flashsv", pixels="bgr24", tagged=False),
     "vp8.ogv": Coding(codec="libvpx"),
     "mpeg2.mxf": Coding(codec="mpeg2video", rate=25),
     "h264.mxf": Coding(rate=25),
@@ -112,14 +116,14 @@ TAGGED = {
     if not (codec == "libsvtav1" and matrix == "bt2020")
 }
 HDR = {
-    "hevc-pq.mp4": Coding(codec="libx265", signal=light.pq, **HDR10),
-    "hevc-pq-full.mov": Coding(codec="libx265", signal=light.pq, full=True, **HDR10),
-    "hevc-pq.ts": Coding(codec="libx265", signal=light.pq, **HDR10),
-    "av1-pq.mkv": Coding(codec="libsvtav1", signal=light.pq, **HDR10),
-    "av1-pq.webm": Coding(codec="libsvtav1", signal=light.pq, **HDR10),
-    "hevc-hlg.mov": Coding(codec="libx265", signal=light.hlg, **HDR10),
-    "hevc-hlg.mkv": Coding(codec="libx265", signal=light.hlg, **HDR10),
-    "av1-hlg.mp4": Coding(codec="libsvtav1", signal=light.hlg, **HDR10),
+    "hevc-pq.mp4": hdr("libx265", light.pq),
+    "hevc-pq-full.mov": hdr("libx265", light.pq, full=True),
+    "hevc-pq.ts": hdr("libx265", light.pq),
+    "av1-pq.mkv": hdr("libsvtav1", light.pq),
+    "av1-pq.webm": hdr("libsvtav1", light.pq),
+    "hevc-hlg.mov": hdr("libx265", light.hlg),
+    "hevc-hlg.mkv": hdr("libx265", light.hlg),
+    "av1-hlg.mp4": hdr("libsvtav1", light.hlg),
     "prores-hlg.mov": Coding(codec="prores_ks", pixels="yuv422p10le", matrix="bt2020", signal=light.hlg),
 }
 CODINGS = PLAIN | TAGGED | HDR

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -59,7 +59,7 @@ PLANAR = {
 #: FFmpeg's numbers (ITU-T H.273): matrix, primaries and transfer.
 MATRICES = {"bt601": 6, "bt709": 1, "bt2020": 9}
 PRIMARIES = {"bt601": 6, "bt709": 1, "bt2020": 9}
-TRANSFERS: dict[Callable[[Image.Image], np.ndarray], int] = {light.sdr: 1, light.wide: 14, light.pq: 16, light.hlg: 18}
+TRANSFERS: dict[light.Curve, int] = {light.sdr: 1, light.wide: 14, light.pq: 16, light.hlg: 18}
 #: What makes each encoder quick and true to the colours. Of SVT-AV1's presets, 11 and 12 write streams that break off.
 SETTINGS = {
     "libx264": {"preset": "ultrafast", "crf": "12"},
@@ -92,7 +92,7 @@ class Coding:
     matrix: str = "bt601"
     full: bool = False
     tagged: bool = True
-    signal: Callable[[Image.Image], np.ndarray] = light.sdr
+    signal: light.Curve = light.sdr
     aspect: Fraction | None = None
     group: int = 12
     false_keys: int = 0
@@ -122,7 +122,8 @@ def add_film(file: OutputContainer, coding: Coding, size: tuple[int, int]) -> Vi
     context.thread_count = 1
     if coding.codec.startswith(("lib", "mpeg", "h26", "wmv", "ms", "flv", "snow", "vp")):
         context.gop_size = coding.group
-    stream.options = SETTINGS.get(coding.codec, COARSE if coding.codec in COARSE_CODECS else {}) | coding.settings
+    settings = SETTINGS.get(coding.codec, COARSE if coding.codec in COARSE_CODECS else {})
+    stream.options = {**settings, **coding.settings}
     if coding.aspect is not None:
         context.sample_aspect_ratio = coding.aspect
     if coding.tagged:
@@ -149,12 +150,13 @@ def mux_film(
     mux(file, stream.encode(), coding)
 
 
-def mux(file: OutputContainer, packets: Sequence[Packet], coding: Coding) -> None:
+def mux(file: OutputContainer, packets: Sequence[Packet[VideoStream]], coding: Coding) -> None:
     for packet in packets:
         if coding.codec in NO_KEYS:
             packet.is_keyframe = packet.pts == 0
-        if coding.false_keys and packet.pts % coding.false_keys == 0:
-            packet.is_keyframe = True
+        if coding.false_keys:
+            assert packet.pts is not None
+            packet.is_keyframe |= packet.pts % coding.false_keys == 0
         file.mux(packet)
 
 

@@ -5,10 +5,15 @@ Written a second time, in numpy, so that a decoder is not judged by its own arit
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-Floats = np.ndarray
+Floats = NDArray[np.float64]
+#: A picture's stored R'G'B' by one transfer curve.
+Curve = Callable[[Image.Image], Floats]
 
 #: Linear BT.709 to linear BT.2020 (ITU-R BT.2087).
 TO_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
@@ -36,14 +41,16 @@ def sdr(picture: Image.Image) -> Floats:
 def wide(picture: Image.Image) -> Floats:
     """R'G'B' with BT.2020 primaries and an SDR curve."""
     light = np.clip(linear(picture) @ TO_2020.T, 0, 1)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    curve: Floats = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return curve
 
 
 def pq(picture: Image.Image) -> Floats:
     """R'G'B' of SMPTE ST 2084 over BT.2020 primaries."""
     light = linear(picture) @ TO_2020.T * WHITE / PQ_PEAK
     m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
-    return ((c1 + c2 * light**m1) / (1 + c3 * light**m1)) ** m2
+    curve: Floats = ((c1 + c2 * light**m1) / (1 + c3 * light**m1)) ** m2
+    return curve
 
 
 def hlg(picture: Image.Image) -> Floats:
@@ -52,7 +59,9 @@ def hlg(picture: Image.Image) -> Floats:
     luminance = shown @ np.array(WEIGHTS["bt2020"])
     scene = shown * np.where(luminance > 0, luminance, 1.0)[..., None] ** (1 / 1.2 - 1)
     a, b, c = 0.17883277, 0.28466892, 0.55991073
-    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), a * np.log(np.maximum(12 * scene - b, 1e-9)) + c)
+    bright = a * np.log(np.maximum(12 * scene - b, 1e-9)) + c
+    curve: Floats = np.where(scene <= 1 / 12, np.sqrt(3 * scene), bright)
+    return curve
 
 
 def yuv_planes(
@@ -72,4 +81,5 @@ def yuv_planes(
 def shared(plane: Floats, chroma: tuple[int, int]) -> Floats:
     across, down = chroma
     height, width = plane.shape
-    return plane.reshape(height // down, down, width // across, across).mean((1, 3))
+    means: Floats = plane.reshape(height // down, down, width // across, across).mean((1, 3))
+    return means

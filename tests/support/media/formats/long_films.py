@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from av.packet import Packet
+from av.video.stream import VideoStream
 from PIL import Image
 
 from tests.support.media.formats.containers import Coding, add_film, frame_of, opened
@@ -24,15 +25,13 @@ def record_long(path: Path, stills: Sequence[Image.Image], seconds: int, coding:
         stream = add_film(file, coding, stills[0].size)
         context = stream.codec_context
         context.gop_size, context.max_b_frames = length, 0
-        coded: list[list[Packet]] = [[] for _ in stills]
+        coded: list[list[Packet[VideoStream]]] = [[] for _ in stills]
         for number, still in enumerate(stills):
             for k in range(length):
                 frame = frame_of(still, coding)
                 frame.pts, frame.time_base = number * length + k, 1 / rate
-                for packet in stream.encode(frame):
-                    coded[packet.pts // length].append(packet)
-        for packet in stream.encode():
-            coded[packet.pts // length].append(packet)
+                sort(stream.encode(frame), coded, length)
+        sort(stream.encode(), coded, length)
         for group in range(groups):
             for k, packet in enumerate(coded[group * len(stills) // groups]):
                 again = Packet(bytes(packet))
@@ -41,3 +40,10 @@ def record_long(path: Path, stills: Sequence[Image.Image], seconds: int, coding:
                 again.duration = 1
                 file.mux(again)
     return path
+
+
+def sort(packets: Sequence[Packet[VideoStream]], coded: list[list[Packet[VideoStream]]], length: int) -> None:
+    """Each packet to those of its still, which is shown for `length` frames."""
+    for packet in packets:
+        assert packet.pts is not None
+        coded[packet.pts // length].append(packet)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -68,7 +69,7 @@ def exif(orientation: int) -> bytes:
     return tags.tobytes()
 
 
-def saved(format: str, mode: str = "RGB", **how: object) -> Save:
+def saved(format: str, mode: str = "RGB", **how: Any) -> Save:
     """By Pillow, in one of its modes."""
 
     def save(path: Path, picture: Image.Image, orientation: int) -> None:
@@ -94,7 +95,7 @@ def see_through(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.dstack([shown, np.where(light, 0, 255).astype(np.uint8)]))
 
 
-def clear(format: str, **how: object) -> Save:
+def clear(format: str, **how: Any) -> Save:
     def save(path: Path, picture: Image.Image, orientation: int) -> None:
         extra = {} if orientation == 1 else {"exif": exif(orientation)}
         see_through(picture).save(path, format, **how, **extra)
@@ -111,7 +112,7 @@ def clear_palette(format: str) -> Save:
     return save
 
 
-def with_profile(format: str, colorants: tuple[tuple[float, float, float], ...], **how: object) -> Save:
+def with_profile(format: str, colorants: tuple[tuple[float, float, float], ...], **how: Any) -> Save:
     def save(path: Path, picture: Image.Image, orientation: int) -> None:
         extra = {} if orientation == 1 else {"exif": exif(orientation)}
         stored = Image.fromarray(stored_in(linear(picture), colorants))
@@ -147,7 +148,7 @@ def ycck(path: Path, picture: Image.Image, orientation: int) -> None:
     path.write_bytes(made)
 
 
-def tiff(**how: object) -> Save:
+def tiff(**how: Any) -> Save:
     """By tifffile, which writes depths, layouts and sample kinds that Pillow does not."""
 
     def save(path: Path, picture: Image.Image, orientation: int) -> None:
@@ -166,7 +167,7 @@ def tiff(**how: object) -> Save:
     return save
 
 
-def deep_heic(bits: int, **how: object) -> Save:
+def deep_heic(bits: int, **how: Any) -> Save:
     def save(path: Path, picture: Image.Image, orientation: int) -> None:
         values = np.asarray(picture).astype("<u2") * 257
         file = pillow_heif.from_bytes("RGB;16", picture.size, values.tobytes())
@@ -204,7 +205,7 @@ def deep_avif(path: Path, picture: Image.Image, orientation: int) -> None:
         file.mux(stream.encode())
 
 
-def animate(path: Path, frames: Sequence[Image.Image], milliseconds: int, **how: object) -> Path:
+def animate(path: Path, frames: Sequence[Image.Image], milliseconds: int, **how: Any) -> Path:
     """An animated GIF, WebP, PNG or AVIF, by the suffix."""
     first, *rest = frames
     first.save(path, save_all=True, append_images=rest, duration=milliseconds, **how)

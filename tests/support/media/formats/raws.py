@@ -22,6 +22,7 @@ from tests.support.media.formats.tiffs import (
     SUBFILE,
     WIDTH,
     Folder,
+    Value,
     tiff,
 )
 
@@ -35,20 +36,34 @@ def jpeg(picture: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def sized(picture: Image.Image) -> dict[int, object]:
+def sized(picture: Image.Image) -> dict[int, Value]:
     return {WIDTH: picture.width, HEIGHT: picture.height}
 
 
 def thumbnail(picture: Image.Image, make: str, orientation: int) -> Folder:
     """A small uncompressed RGB picture: what a plain TIFF reader finds first."""
     small = picture.resize(THUMB)
-    tags = {SUBFILE: 1, BITS: [8, 8, 8], COMPRESSION: 1, PHOTOMETRIC: RGB, SAMPLES: 3, ROWS: small.height}
+    tags: dict[int, Value] = {
+        SUBFILE: 1,
+        BITS: [8, 8, 8],
+        COMPRESSION: 1,
+        PHOTOMETRIC: RGB,
+        SAMPLES: 3,
+        ROWS: small.height,
+    }
     return Folder(sized(small) | tags | {MAKE: make, ORIENTATION: orientation}, strip=small.tobytes())
 
 
 def sensor(picture: Image.Image, compression: int = 1) -> Folder:
     values = np.asarray(picture.convert("L")).astype("<u2") * 16
-    tags = {SUBFILE: 0, BITS: 16, COMPRESSION: compression, PHOTOMETRIC: CFA, SAMPLES: 1, ROWS: picture.height}
+    tags: dict[int, Value] = {
+        SUBFILE: 0,
+        BITS: 16,
+        COMPRESSION: compression,
+        PHOTOMETRIC: CFA,
+        SAMPLES: 1,
+        ROWS: picture.height,
+    }
     return Folder(sized(picture) | tags | {CFA_SIZE: [2, 2], CFA_PATTERN: b"\0\1\1\2"}, strip=values.tobytes())
 
 
@@ -58,7 +73,14 @@ def dng(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
     first.tags[DNG_VERSION] = b"\1\4\0\0"
     first.below.append(sensor(picture))
     if preview:
-        tags = {SUBFILE: 1, BITS: [8, 8, 8], COMPRESSION: 7, PHOTOMETRIC: YCBCR, SAMPLES: 3, ROWS: picture.height}
+        tags: dict[int, Value] = {
+            SUBFILE: 1,
+            BITS: [8, 8, 8],
+            COMPRESSION: 7,
+            PHOTOMETRIC: YCBCR,
+            SAMPLES: 3,
+            ROWS: picture.height,
+        }
         first.below.append(Folder(sized(picture) | tags, strip=jpeg(picture)))
     return tiff([first])
 
@@ -84,7 +106,7 @@ def cr2(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
     """Canon CR2: the preview is the strip of the first directory; the next one has a thumbnail."""
     folders = [Folder({COMPRESSION: 6}, jpeg=jpeg(picture.resize(THUMB))), sensor(picture, compression=6)]
     if preview:
-        tags = {BITS: [8, 8, 8], COMPRESSION: 6, MAKE: "Canon", ORIENTATION: orientation}
+        tags: dict[int, Value] = {BITS: [8, 8, 8], COMPRESSION: 6, MAKE: "Canon", ORIENTATION: orientation}
         folders.insert(0, Folder(sized(picture) | tags, strip=jpeg(picture)))
     else:
         folders[0].tags[MAKE] = "Canon"
@@ -93,7 +115,7 @@ def cr2(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
 
 def arw(picture: Image.Image, *, preview: bool, orientation: int = 1) -> bytes:
     """Sony ARW: the first directory is the preview, by its offset."""
-    tags = {SUBFILE: 1, COMPRESSION: 6, MAKE: "SONY", ORIENTATION: orientation}
+    tags: dict[int, Value] = {SUBFILE: 1, COMPRESSION: 6, MAKE: "SONY", ORIENTATION: orientation}
     first = Folder(tags, jpeg=jpeg(picture if preview else picture.resize(THUMB)), below=[sensor(picture, 32767)])
     return tiff([first])
 

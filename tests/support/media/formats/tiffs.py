@@ -14,6 +14,10 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4}
 FORMS = {1: "B", 2: "B", 3: "H", 4: "I"}
 
 
+#: What a tag can have.
+Value = int | Sequence[int] | bytes | str
+
+
 @dataclass
 class Folder:
     """One image file directory.
@@ -22,7 +26,7 @@ class Folder:
     `below`: what SUB_FOLDERS points at.
     """
 
-    tags: dict[int, int | Sequence[int] | bytes | str]
+    tags: dict[int, Value]
     strip: bytes | None = None
     jpeg: bytes | None = None
     below: list[Folder] = field(default_factory=list)
@@ -55,7 +59,8 @@ def put(content: bytearray, folder: Folder) -> tuple[int, int]:
     return at, len(content) - 4
 
 
-def entry(content: bytearray, tag: int, value: int | Sequence[int] | bytes | str) -> bytes:
+def entry(content: bytearray, tag: int, value: Value) -> bytes:
+    numbers: Sequence[int]
     if isinstance(value, str):
         kind, numbers = 2, value.encode() + b"\0"
     elif isinstance(value, bytes):

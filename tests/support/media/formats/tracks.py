@@ -18,6 +18,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
+from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import SubtitleSet
 from PIL import Image
 
@@ -77,6 +78,7 @@ def mux_sound(file: OutputContainer, stream: AudioStream, seconds: float, pitch:
 def subtitles(codec: str, seconds: float = 3.0) -> Track:
     def track(file: OutputContainer) -> Write:
         stream = file.add_stream(codec)
+        assert isinstance(stream, SubtitleStream)
         stream.codec_context.subtitle_header = ASS_HEADER
         stream.time_base = stream.codec_context.time_base = MILLISECONDS
 

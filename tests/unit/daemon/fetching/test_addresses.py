@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -48,15 +48,17 @@ def test_a_mapped_address_is_judged_and_connected_to_as_the_address_that_it_maps
 
 @given(st.sampled_from(EMBEDDING), st.data(), st.booleans())
 def test_networks_that_carry_other_addresses_are_never_reached(
-    network: object, data: st.DataObject, private: bool
+    network: IPv4Network | IPv6Network, data: st.DataObject, private: bool
 ) -> None:
-    address = data.draw(st.ip_addresses(network=network))  # type: ignore[call-overload]
+    address = data.draw(st.ip_addresses(network=network))
     assert verdict(address, private=private) == "address"
 
 
 @given(st.sampled_from(list(PRIVATE)), st.data())
-def test_private_addresses_are_refused_by_a_rule_that_a_setting_lifts(network: object, data: st.DataObject) -> None:
-    address = data.draw(st.ip_addresses(network=network))  # type: ignore[call-overload]
+def test_private_addresses_are_refused_by_a_rule_that_a_setting_lifts(
+    network: IPv4Network | IPv6Network, data: st.DataObject
+) -> None:
+    address = data.draw(st.ip_addresses(network=network))
     assert verdict(address) == "private-address"
     assert verdict(address, private=True) is None
 

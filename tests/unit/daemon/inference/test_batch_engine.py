@@ -62,7 +62,7 @@ def answers(found: list[Reply]) -> dict[str, object]:
 
 
 def failing(engine: BatchEngine[Tensor], *, rows: int = 1000, break_at: int = 0) -> Failing:
-    assert engine.runner is not None
+    assert isinstance(engine.runner, TorchRunner)
     runner = Failing(engine.runner, rows=rows, break_at=break_at)
     engine.run_on(runner)
     return runner

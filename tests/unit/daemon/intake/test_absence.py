@@ -22,8 +22,12 @@ def inbox(tmp_path: Path) -> Path:
     return tmp_path / "inbox"
 
 
+def known_devices(paths: list[bytes]) -> dict[bytes, int]:
+    return dict.fromkeys(paths, 1)
+
+
 def gone_of(inbox: Path, *names: str, device: int | None = None, ignore: tuple[str, ...] = ()) -> list[str]:
-    """Which of these names are gone; all lay on the inbox's own device unless told otherwise."""
+    """Which of these names are gone; all lay on the inbox's own device unless set otherwise."""
 
     def devices(paths: list[bytes]) -> Mapping[bytes, int]:
         return dict.fromkeys(paths, inbox.parent.stat().st_dev if device is None else device)
@@ -55,7 +59,7 @@ def test_an_inaccessible_path_is_not_gone(inbox: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     assert (
-        gone_paths([os.fsencode(inbox / "a.jpg")], os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys, refuses)
+        gone_paths([os.fsencode(inbox / "a.jpg")], os.fsencode(inbox), Filters(InboxSettings()), known_devices, refuses)
         == []
     )
 
@@ -82,4 +86,4 @@ def test_an_inbox_that_was_emptied_has_lost_its_files(inbox: Path) -> None:
 
 def test_files_of_another_inbox_are_none_of_this_ones(inbox: Path, tmp_path: Path) -> None:
     outside = [os.fsencode(tmp_path / "old inbox" / "a.jpg"), os.fsencode(inbox) + b" 2/a.jpg"]
-    assert gone_paths(outside, os.fsencode(inbox), Filters(InboxSettings()), {}.fromkeys) == []
+    assert gone_paths(outside, os.fsencode(inbox), Filters(InboxSettings()), known_devices) == []

@@ -85,7 +85,7 @@ def test_a_picture_is_queued_by_its_content_not_its_name(admitter: Admitter, lib
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"\1\2\3", "not-allowed: It is a kind of file that smolwatch does not recognise."),
         (bytes(500), "not-allowed: It starts with zeros only"),
@@ -94,11 +94,11 @@ def test_a_picture_is_queued_by_its_content_not_its_name(admitter: Admitter, lib
     ],
 )
 def test_what_cannot_be_described_is_refused_with_a_reason(
-    admitter: Admitter, library: Library, inbox: Path, content: bytes, said: str
+    admitter: Admitter, library: Library, inbox: Path, content: bytes, expected: str
 ) -> None:
     path = drop(inbox, "x.jpg", content)
     assert enter(admitter, path) is AdmitResult.REFUSED
-    assert reason(library, path).startswith(said)
+    assert reason(library, path).startswith(expected)
     assert library.job_at(path) is None
 
 
@@ -303,12 +303,12 @@ class TestALostDatabase:
         self, admitter: Admitter, store: JobStore, library: Library, inbox: Path
     ) -> None:
         path = drop(inbox, "a.png")
-        writer.write(said := description_of(settled(path)))
+        writer.write(description := description_of(settled(path)))
         before = (inbox / "a.png.md").read_bytes(), (inbox / "a.png.smolwatch.json").read_bytes()
         assert enter(admitter, path) is AdmitResult.KNOWN
         job = library.job_at(path)
         assert job is not None
-        assert (job.state, library.description(job.id)) == (JobState.DONE, said)
+        assert (job.state, library.description(job.id)) == (JobState.DONE, description)
         assert store.claim("worker", lease_seconds=60) is None
         assert ((inbox / "a.png.md").read_bytes(), (inbox / "a.png.smolwatch.json").read_bytes()) == before
 

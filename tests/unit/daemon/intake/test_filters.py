@@ -111,14 +111,14 @@ def test_ordinary_folders_are_entered(name: str) -> None:
 
 
 def test_hidden_files_and_folders_are_admitted_by_the_setting() -> None:
-    asked = Filters(InboxSettings(hidden=True))
+    permissive = Filters(InboxSettings(hidden=True))
     for judge in (FILTERS.reject_file, FILTERS.reject_folder):
         turned = judge(b".holiday")
         assert turned is not None
         assert "hidden" in turned.reason
         assert turned.allowed_by == "inbox.hidden = true"
-    assert asked.reject_file(b".beach.jpg") is None
-    assert asked.reject_folder(b".holiday") is None
+    assert permissive.reject_file(b".beach.jpg") is None
+    assert permissive.reject_folder(b".holiday") is None
 
 
 def test_the_settings_add_to_the_built_in_rules_and_take_them_back() -> None:

@@ -97,12 +97,12 @@ def test_a_video_comes_back_with_its_timeline(
     settings: Settings, store: JobStore, library: Library, inbox: Path
 ) -> None:
     (path,) = describe(inbox, "a.png")
-    said = replace(description_of(settled(path)), timeline=(Segment(start=0.0, end=1.5, text="Waves."),))
-    writer.write(said)
+    description = replace(description_of(settled(path)), timeline=(Segment(start=0.0, end=1.5, text="Waves."),))
+    writer.write(description)
     rebuilt(settings, store, library)
     job = library.job_at(path)
     assert job is not None
-    assert library.description(job.id) == said
+    assert library.description(job.id) == description
 
 
 def test_a_file_comes_back_with_the_descriptions_of_all_its_recipes(

@@ -61,9 +61,9 @@ def test_rejections_by_name_are_not_stored(code: str) -> None:
 
 
 def test_a_noted_refusal_is_stored() -> None:
-    said = [filters.SYMLINK, filters.NOT_REGULAR, filters.PLACEHOLDER]
-    said += [filters.Rejection(one.code, "") for one in (settling.COPYING, settling.BEING_WRITTEN)]
-    assert all(refusal_texts.is_kept(one.code) for one in said)
+    rejections = [filters.SYMLINK, filters.NOT_REGULAR, filters.PLACEHOLDER]
+    rejections += [filters.Rejection(one.code, "") for one in (settling.COPYING, settling.BEING_WRITTEN)]
+    assert all(refusal_texts.is_kept(one.code) for one in rejections)
     assert filters.SYMLINK.code == refusal_texts.SYMLINK
 
 

@@ -9,17 +9,17 @@ from daemon.media.dataless import forbid_downloads, is_dataless_error
 
 def test_the_policy_is_set_once_and_a_refusal_is_harmless() -> None:
     """The numbers are from macOS's sys/resource.h, which this machine does not have."""
-    told: list[tuple[int, int, int]] = []
+    calls: list[tuple[int, int, int]] = []
 
     def takes(*numbers: int) -> int:
-        told.append((numbers[0], numbers[1], numbers[2]))
+        calls.append((numbers[0], numbers[1], numbers[2]))
         return 0
 
     def raises(*numbers: int) -> int:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
     assert forbid_downloads(takes)
-    assert told == [(3, 0, 1)]
+    assert calls == [(3, 0, 1)]
     assert not forbid_downloads(lambda *numbers: -1)
     assert not forbid_downloads(raises)
 

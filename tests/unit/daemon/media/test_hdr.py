@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def hlg(light: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(scene <= 1 / 12, np.sqrt(3 * scene), bright)
 
 
-SIGNALS = {"pq": pq, "hlg": hlg, "sdr": srgb}
+SIGNALS: dict[Transfer, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {"pq": pq, "hlg": hlg, "sdr": srgb}
 
 
 def one(signal: object) -> NDArray[np.float32]:

@@ -66,7 +66,7 @@ def test_the_orientation_tag_is_obeyed(tmp_path: Path, format: str, orientation:
     assert distance(clip.pictures[0], shown) < 5
 
 
-def test_a_broken_orientation_tag_turns_nothing(tmp_path: Path) -> None:
+def test_a_broken_orientation_tag_rotates_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     some_image().save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\xff\xff")
     assert read(path).media.width == 320
@@ -101,6 +101,7 @@ def test_what_is_transparent_shows_as_the_stock_processor_shows_it(tmp_path: Pat
     (picture.quantize(8) if mode == "P" else picture.convert(mode)).save(path)
     with Image.open(path) as kept:
         stock = convert_to_rgb(kept, return_numpy=True)
+    assert isinstance(stock, np.ndarray)
     assert distance(read(path).pictures[0], stock) == 0
     assert read(path).pictures[0][0, 0].tolist() == [255, 255, 255]
 

@@ -72,7 +72,7 @@ def test_metadata_stands_in_moov_or_udta_with_or_without_a_version(version: byte
     assert found == LivePhotoHalf(MediaKind.VIDEO, IDENTIFIER, True)
 
 
-def test_a_film_without_ftyp_as_a_phone_hands_it_out_is_read() -> None:
+def test_a_film_without_ftyp_as_a_phone_exports_it_is_read() -> None:
     whole = film(metadata({KEY: IDENTIFIER.encode()}))
     found = half_in(box(b"wide") + whole[whole.index(b"mdat") - 4 :])
     assert found == LivePhotoHalf(MediaKind.VIDEO, IDENTIFIER, True)

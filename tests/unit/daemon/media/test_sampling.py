@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ SIDES = st.integers(1, 9000)
 
 
 @pytest.mark.parametrize("case", SAMPLING, ids=lambda case: f"{case['total_num_frames']}@{case['fps']:g}")
-def test_frames_are_picked_as_the_stock_processor_picks_them(case: dict[str, object]) -> None:
+def test_frames_are_picked_as_the_stock_processor_picks_them(case: dict[str, Any]) -> None:
     picked = sample_indices(case["total_num_frames"], case["fps"], per_second=1, max_frames=64)
     assert picked == case["indices"]
 

@@ -71,7 +71,7 @@ def test_a_video_is_known_by_its_first_bytes(tmp_path: Path, suffix: str, name: 
         (b"", None),
     ],
 )
-def test_brands_and_lookalikes_are_told_apart(head: bytes, name: str | None) -> None:
+def test_brands_and_lookalikes_are_distinguished(head: bytes, name: str | None) -> None:
     found = sniff(head)
     assert (found.name if found else None) == name
 

@@ -36,7 +36,7 @@ def agent(launchctl: Launchctl, folder: Path, pauses: list[float]) -> LaunchAgen
     return LaunchAgent(launchctl, uid=501, folder=folder, logs=folder / "logs", label="test", pause=pauses.append)
 
 
-def test_errno_5_is_met_five_times_with_growing_pauses_then_with_a_kickstart(tmp_path: Path) -> None:
+def test_errno_5_is_retried_five_times_with_growing_pauses_then_with_a_kickstart(tmp_path: Path) -> None:
     launchctl, pauses = Launchctl(bootstrap=EIO), list[float]()
     agent(launchctl, tmp_path, pauses).install(PLAN)
     assert launchctl.calls.count("bootstrap") == 1 + len(RETRIES)
@@ -45,14 +45,14 @@ def test_errno_5_is_met_five_times_with_growing_pauses_then_with_a_kickstart(tmp
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0]
 
 
-def test_when_even_the_kickstart_fails_launchctls_own_words_are_said(tmp_path: Path) -> None:
+def test_when_the_kickstart_fails_too_launchctls_message_is_shown(tmp_path: Path) -> None:
     launchctl = Launchctl(bootstrap=EIO)
     launchctl.answers["kickstart"] = GONE
     with pytest.raises(ServiceError, match="Input/output error"):
         agent(launchctl, tmp_path, []).install(PLAN)
 
 
-def test_an_errno_5_that_stays_is_told_with_the_switch_and_the_disk_that_cause_it(tmp_path: Path) -> None:
+def test_an_errno_5_that_stays_is_reported_with_the_switch_and_the_disk_that_cause_it(tmp_path: Path) -> None:
     launchctl = Launchctl(bootstrap=EIO)
     launchctl.answers["kickstart"] = GONE
     with pytest.raises(ServiceError) as refused:
@@ -62,7 +62,7 @@ def test_an_errno_5_that_stays_is_told_with_the_switch_and_the_disk_that_cause_i
     assert str(tmp_path / "test.plist") in refused.value.advice
 
 
-def test_what_else_launchd_refuses_is_told_without_them(tmp_path: Path) -> None:
+def test_other_refusals_of_launchd_have_other_advice(tmp_path: Path) -> None:
     launchctl = Launchctl(
         bootstrap=CommandResult(1, err="Bootstrap failed: 125: Domain does not support specified action")
     )
@@ -72,7 +72,7 @@ def test_what_else_launchd_refuses_is_told_without_them(tmp_path: Path) -> None:
     assert "Login Items" not in refused.value.advice
 
 
-def test_a_job_that_does_not_go_is_waited_for_and_then_told_of(tmp_path: Path) -> None:
+def test_a_job_that_does_not_end_is_waited_for_and_then_reported(tmp_path: Path) -> None:
     launchctl, pauses = Launchctl(loaded=True, leaves=False), list[float]()
     with pytest.raises(ServiceError, match="still has test"):
         agent(launchctl, tmp_path, pauses).stop()

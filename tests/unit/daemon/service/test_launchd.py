@@ -53,8 +53,8 @@ def rendered(*, background: bool = False) -> bytes:
 
 
 def keys() -> dict[str, object]:
-    told: dict[str, object] = plistlib.loads(rendered())
-    return told
+    found: dict[str, object] = plistlib.loads(rendered())
+    return found
 
 
 def test_the_plist_is_as_it_was_when_last_looked_at() -> None:
@@ -116,13 +116,13 @@ def test_the_home_is_read_back_and_somebody_elses_file_is_not_ours() -> None:
 
 
 def test_what_launchd_prints_is_read_at_its_own_level_only() -> None:
-    told = facts(RUNNING)
-    assert told["state"] == "running"
-    assert pid_in(told) == 812
-    assert exit_code_in(told) is None
+    found = facts(RUNNING)
+    assert found["state"] == "running"
+    assert pid_in(found) == 812
+    assert exit_code_in(found) is None
 
 
-def test_a_process_that_a_block_within_tells_of_is_not_the_daemons() -> None:
+def test_a_pid_in_an_inner_block_is_not_the_daemons() -> None:
     assert pid_in(facts(RUNNING.replace("\tpid = 812\n", ""))) is None
 
 
@@ -138,9 +138,9 @@ def test_a_process_that_a_block_within_tells_of_is_not_the_daemons() -> None:
     ],
 )
 def test_the_last_end_is_known_in_every_form_that_launchd_has_for_it(line: str, code: int | None) -> None:
-    told = facts(f"gui/501/x = {{\n\tstate = not running\n\t{line}\n}}")
-    assert exit_code_in(told) == code
-    assert pid_in(told) is None
+    found = facts(f"gui/501/x = {{\n\tstate = not running\n\t{line}\n}}")
+    assert exit_code_in(found) == code
+    assert pid_in(found) is None
 
 
 def test_output_without_any_of_what_we_know_is_no_error() -> None:

@@ -64,7 +64,7 @@ def test_a_path_that_cannot_be_written_down_is_refused(tmp_path: Path, program: 
         spec_for(settings, {}, program=program)
 
 
-def test_settings_of_the_terminal_are_told_from_the_rest() -> None:
+def test_settings_of_the_terminal_are_distinguished_from_the_rest() -> None:
     environ = {"SMOLWATCH_MODEL__DEVICE": "cpu", "SMOLWATCH_HOME": "/x", "HOME": "/y"}
     assert unseen_settings(environ) == ["SMOLWATCH_MODEL__DEVICE"]
     assert ServiceSpec(Path("/p"), Path("/h"), Path("/i"), {}).arguments("systemd")[-1] == "systemd"

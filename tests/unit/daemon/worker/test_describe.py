@@ -90,7 +90,7 @@ def test_special_tokens_and_preambles_are_removed() -> None:
 @pytest.mark.parametrize(("kind", "questions"), [(MediaKind.IMAGE, RECIPE.image), (MediaKind.VIDEO, RECIPE.video)])
 def test_an_answer_is_checked_against_its_own_question(kind: MediaKind, questions: tuple[Question, ...]) -> None:
     prompts = {question.name: question.ask for question in questions}
-    found = described(kind, **{name: f"{ask} A dog." for name, ask in prompts.items()})
+    found = described(kind, complete=True, **{name: f"{ask} A dog." for name, ask in prompts.items()})
     assert found.answers == dict.fromkeys(prompts, "A dog.")
     assert found.quality.reasons == tuple(f"{name}: echo" for name in prompts)
 

@@ -4,7 +4,7 @@ import pytest
 
 from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
-from daemon.inference.engine import Engine
+from daemon.inference.engine import Engine, EngineInfo
 from daemon.worker.engine_host import IDLE_SECONDS, EngineHost
 from storage.status.values import EngineStatus
 from tests.contracts.test_engine import picture
@@ -14,7 +14,7 @@ from tests.support.logs import logged
 
 
 class Unloadable(EchoEngine):
-    def load(self) -> None:  # type: ignore[override]
+    def load(self) -> EngineInfo:
         raise RuntimeError("no such symbol")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from config.recipes import load_recipe
 from daemon.errors import EngineError
@@ -22,7 +23,7 @@ from storage.description import Media
 from storage.records import Claim, MediaKind
 from tests.contracts.test_engine import torch_engine
 from tests.fakes.clock import FakeClock
-from tests.fakes.engines import SayingEngine, SlowEngine
+from tests.fakes.engines import FixedAnswerEngine, SlowEngine
 from tests.fakes.plans import BranchingPlan
 from tests.support.checkpoints import LOOPING, write_tiny_checkpoint
 from tests.support.decode_tasks import task_of
@@ -73,7 +74,7 @@ class CaptioningEngine(EchoEngine):
     """Answers requests without questions, as those of a `BranchingPlan` are, with a caption."""
 
     def step(self) -> list[Reply]:
-        captions = SayingEngine("A dog.")
+        captions = FixedAnswerEngine("A dog.")
         for reply in super().step():
             captions.submit(Request(id=reply.id, pictures=clip_of(0).pictures, questions=load_recipe().image))
         return captions.step()
@@ -87,7 +88,7 @@ def clip_of(number: int) -> Clip:
 
 
 def test_every_reply_finds_its_job_and_a_job_is_in_flight_until_its_last_reply() -> None:
-    flight = Flight(SayingEngine(LOOP, again="A red car."))
+    flight = Flight(FixedAnswerEngine(LOOP, again="A red car."))
     claims = [flight.describe(number) for number in (1, 2, 3)]
     assert (flight.jobs.claims(), len(flight.jobs), flight.jobs.request_count) == (claims, 3, 3)
     flight.step()
@@ -150,11 +151,11 @@ def test_a_job_that_was_claimed_again_is_not_cancelled_with_its_lost_claim() -> 
 
 @pytest.mark.parametrize("steps", [0, 1])
 def test_a_job_may_be_cancelled_while_it_is_asked_again_and_come_back_as_new(steps: int) -> None:
-    engine = SayingEngine(LOOP, again="A red car.")
+    engine = FixedAnswerEngine(LOOP, again="A red car.")
     flight = Flight(engine)
     claim = flight.describe(7)
     flight.step(steps)
-    assert len(engine.asked) == steps + 1
+    assert len(engine.submitted) == steps + 1
     flight.jobs.cancel(claim)
     flight.step()
     assert flight.results == {}
@@ -174,12 +175,12 @@ def test_cleared_jobs_are_forgotten() -> None:
 
 
 @pytest.fixture(scope="module")
-def looping(tmp_path_factory: pytest.TempPathFactory) -> BatchEngine:
+def looping(tmp_path_factory: pytest.TempPathFactory) -> BatchEngine[Tensor]:
     return torch_engine(write_tiny_checkpoint(tmp_path_factory.mktemp("looping"), 0, LOOPING))
 
 
 @pytest.fixture
-def torch_flight(looping: BatchEngine) -> Iterator[Flight]:
+def torch_flight(looping: BatchEngine[Tensor]) -> Iterator[Flight]:
     flight = Flight(looping)
     yield flight
     flight.host.close()

@@ -36,7 +36,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.status.values import EngineStatus
 from tests.fakes.clock import FakeClock
-from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, SayingEngine, SlowEngine
+from tests.fakes.engines import AbsentEngine, BrokenEngine, FailingEngine, FixedAnswerEngine, SlowEngine
 from tests.support.files import description_of
 from tests.support.worker_bench import Bench, job_of
 from tests.unit.daemon.conftest import PNG, settled
@@ -70,13 +70,13 @@ def test_a_job_that_was_queued_under_other_filters_is_skipped_and_its_file_not_o
 
 
 def test_two_files_of_the_same_bytes_are_described_once(bench: Bench) -> None:
-    engine = SayingEngine("A beach.")
+    engine = FixedAnswerEngine("A beach.")
     bench.use_engine(engine)
     jobs = [bench.queue(name, PNG + b"same") for name in ("a.png", "b.png", "c.png")]
     other = bench.queue("other.png")
     bench.run_rounds(4)
     assert [bench.state(job) for job in (*jobs, other)] == [JobState.DONE] * 4
-    assert [job_of(request) for request in engine.asked] == [jobs[0], other]
+    assert [job_of(request) for request in engine.submitted] == [jobs[0], other]
     found = [bench.library.description(job) for job in jobs]
     assert [description.name for description in found if description] == ["a.png", "b.png", "c.png"]
     assert len({description.described_at for description in found if description}) == 1
@@ -92,7 +92,7 @@ def test_a_file_of_the_same_bytes_is_tried_itself_when_the_first_fails(bench: Be
 
 def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Bench) -> None:
     job = bench.queue()
-    bench.use_engine(SayingEngine("<image>A red car and " + "a red car and " * 12, complete=False))
+    bench.use_engine(FixedAnswerEngine("<image>A red car and " + "a red car and " * 12, complete=False))
     bench.run_rounds(2)
     assert bench.state(job) is JobState.DONE
     description = bench.library.description(job)
@@ -105,13 +105,13 @@ def test_a_suspect_answer_is_delivered_with_the_reason_beside_the_file(bench: Be
 
 def test_a_bad_answer_is_asked_again_and_only_the_good_one_is_delivered(bench: Bench) -> None:
     job = bench.queue()
-    engine = SayingEngine("a red car and " * 12, again="A red car.", complete=False)
+    engine = FixedAnswerEngine("a red car and " * 12, again="A red car.", complete=False)
     bench.use_engine(engine)
     bench.run_rounds()
     assert bench.state(job) is JobState.RUNNING, "asked again"
     bench.run_rounds()
     assert bench.state(job) is JobState.DONE
-    assert [len(request.questions) for request in engine.asked] == [2, 2]
+    assert [len(request.questions) for request in engine.submitted] == [2, 2]
     description = bench.library.description(job)
     assert description is not None
     assert description.quality.verdict == "ok"
@@ -398,7 +398,7 @@ def test_a_deleted_file_is_gone(bench: Bench) -> None:
 def test_with_the_whole_inbox_unmounted_no_file_is_gone(bench: Bench) -> None:
     job = bench.queue()
     away = bench.inbox.with_name("unmounted")
-    bench.use_engine(SlowEngine(1, lambda: bench.inbox.rename(away) and None))
+    bench.use_engine(SlowEngine(1, lambda: bench.inbox.rename(away)))
     bench.run_rounds()
     assert (bench.state(job), bench.attempts(job)) == (JobState.QUEUED, 0)
     bench.run_rounds(3)
@@ -411,7 +411,7 @@ def test_with_the_whole_inbox_unmounted_no_file_is_gone(bench: Bench) -> None:
 
 def test_a_job_whose_claim_was_lost_is_not_delivered(bench: Bench) -> None:
     job = bench.queue()
-    bench.use_engine(SlowEngine(1, lambda: bench.store.abandon_all("The worker was killed.") and None))
+    bench.use_engine(SlowEngine(1, lambda: bench.store.abandon_all("The worker was killed.")))
     bench.run_rounds()
     assert bench.state(job) is JobState.QUEUED
     assert not bench.heartbeat.is_holding
@@ -453,7 +453,7 @@ def test_a_stopping_worker_does_not_wait_for_a_job_whose_claim_is_lost(bench: Be
 
 
 def test_a_claim_that_is_lost_while_its_file_is_opened_never_reaches_the_engine(bench: Bench) -> None:
-    job, engine = bench.queue(), SayingEngine("A beach.")
+    job, engine = bench.queue(), FixedAnswerEngine("A beach.")
     bench.use_engine(engine)
     bench.prefetcher.holding = True
     bench.run_rounds()
@@ -461,7 +461,7 @@ def test_a_claim_that_is_lost_while_its_file_is_opened_never_reaches_the_engine(
     bench.prefetcher.holding = False
     bench.run_rounds(3)
     assert bench.state(job) is JobState.DONE
-    (asked,) = engine.asked
+    (asked,) = engine.submitted
     assert job_of(asked) == job
     assert asked.id != f"{job}.1:first", "it is the newer claim's"
 
@@ -637,7 +637,7 @@ def test_a_file_that_is_cancelled_and_retried_while_the_model_has_it_is_describe
 
 
 def test_a_file_that_was_cancelled_before_it_was_opened_is_not_given_to_the_model(bench: Bench) -> None:
-    engine = SayingEngine("A beach.")
+    engine = FixedAnswerEngine("A beach.")
     bench.use_engine(engine)
     bench.prefetcher.holding = True
     job = bench.queue()
@@ -647,7 +647,7 @@ def test_a_file_that_was_cancelled_before_it_was_opened_is_not_given_to_the_mode
     bench.run_rounds()
     bench.prefetcher.make_next()
     bench.run_rounds(2)
-    assert (bench.state(job), engine.asked) == (JobState.SKIPPED, [])
+    assert (bench.state(job), engine.submitted) == (JobState.SKIPPED, [])
 
 
 def test_a_pause_returns_the_files_that_the_model_has_not_begun_uncharged(bench: Bench) -> None:

@@ -128,7 +128,7 @@ class TestReadOnly:
         assert "smolwatch run" in caught.value.advice
         assert not file.exists()
 
-    def test_an_older_schema_asks_for_the_daemon(self, file: Path, tmp_path: Path) -> None:
+    def test_an_older_schema_needs_the_daemon_first(self, file: Path, tmp_path: Path) -> None:
         open_database(file).close()
         with pytest.raises(StorageError) as caught:
             open_database(file, read_only=True, migrations=next_schema(tmp_path / "steps"))
@@ -237,14 +237,14 @@ from storage.migrations import Migrations
 Library(open_database({str(file)!r}, read_only=True)).counts()
 print(sorted({{"alembic", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql", "psycopg", "numpy"}} & set(sys.modules)))
 """
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
         check=True,
         capture_output=True,
         env={**os.environ},
     )
-    assert said.stdout.decode().strip() == "[]"
+    assert done.stdout.decode().strip() == "[]"
 
 
 def test_a_thread_that_waits_too_long_for_another_gets_an_error(tmp_path: Path) -> None:

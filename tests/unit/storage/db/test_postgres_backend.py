@@ -55,7 +55,7 @@ def schema(address: str) -> dict[str, object]:
     """Tables with their columns, indexes and checks; not alembic's own."""
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(address))
     found = inspect(engine)
-    tables = {
+    tables: dict[str, object] = {
         table: (
             [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(table)],
             found.get_indexes(table),
@@ -246,10 +246,10 @@ class TestTransactions:
     ],
 )
 def test_server_errors_become_storage_errors(code: str, ours: type[StorageError]) -> None:
-    error = psycopg.errors.lookup(code)("said")
+    error = psycopg.errors.lookup(code)("message")
     assert type(postgres_backend.translate("x", error)) is ours
 
 
 @pytest.mark.parametrize("code", ["23505", "42601", "22003"])
 def test_our_own_mistakes_are_not_converted(code: str) -> None:
-    assert postgres_backend.translate("x", psycopg.errors.lookup(code)("said")) is None
+    assert postgres_backend.translate("x", psycopg.errors.lookup(code)("message")) is None

@@ -97,6 +97,7 @@ def test_shrinking_returns_space_and_keeps_every_row(database: Database) -> None
 
 
 def test_shrinking_during_a_write_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert connect.__kwdefaults__ is not None
     monkeypatch.setitem(connect.__kwdefaults__, "busy_seconds", 0.01)
     with database.write(), pytest.raises(BusyError):
         shrink(Path(database.name))

@@ -149,7 +149,7 @@ class TestMarkdown:
     )
     def test_answers_have_headings_of_their_own(self, answer: str, title: str) -> None:
         assert heading(answer) == title
-        description = described("document", "A page.", **{answer: "Two bars."})
+        description = described("document", "A page.", 0, **{answer: "Two bars."})
         assert markdown.answer(sidecar(markdown, DEFAULT, description), answer) == "Two bars."
 
 
@@ -290,6 +290,18 @@ class Folder:
             self.text = b"\n".join([first, *lines])
 
 
+def put_answer(name: str, word: str) -> Callable[[dict[str, Any]], None]:
+    return lambda part: part["answers"].update({name: word})
+
+
+def put_key(word: str) -> Callable[[dict[str, Any]], None]:
+    return lambda part: part.update({word: word})
+
+
+def put_line(at: int, word: str) -> Callable[[list[bytes]], None]:
+    return lambda lines: lines.insert(at, word.encode())
+
+
 def contents(form: Form, parts: dict[str, bytes]) -> dict[str, object]:
     """Without the layout of the JSON, and the empty lines between sections of the Markdown."""
     return {name: record_of(part) if form is json else markdown.entries(part) for name, part in parts.items()}
@@ -348,11 +360,11 @@ def test_any_sequence_of_descriptions_and_edits_keeps_words_and_every_recipes_ne
             case "describe":
                 folder.describe(first, second)
             case "answer":
-                folder.edit_record(first, lambda part, name=second, word=word: part["answers"].update({name: word}))
+                folder.edit_record(first, put_answer(second, word))
             case "key":
-                folder.edit_record(first, lambda part, word=word: part.update({word: word}))
+                folder.edit_record(first, put_key(word))
             case "line":
-                folder.edit_text(lambda lines, at=first, word=word: lines.insert(at, word.encode()))
+                folder.edit_text(put_line(first, word))
             case "no section":
                 folder.edit_text(without_section(first))
             case "no part":

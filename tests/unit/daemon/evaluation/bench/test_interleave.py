@@ -39,7 +39,7 @@ def taken(clock: FakeClock, lines: list[str] | None = None) -> dict[str, list[Me
         "stock": TimedContestant("stock", clock, [5.0, 7.0]),
         "engine": TimedContestant("engine", clock, [2.0, 3.0]),
     }
-    lines: list[str] = [] if lines is None else lines
+    lines = [] if lines is None else lines
     return interleave(contestants, rounds=2, on_progress=lines.append, clock=clock)
 
 

@@ -58,7 +58,7 @@ class TestTrueAlarms:
             "the " * 40,
             "A dog. " + "a book, a pen, a cup, " * 5,
             "The image shows a table. " + "There is a book on the table. " * 6,
-            # The loop is most of what was said last, though not of all that was said.
+            # The loop is most of the last words, though not of the whole answer.
             " ".join(map(str, range(200))) + " and a small red car" * 10,
             # Too long a pattern for a running check, and not at the end.
             "On a wooden table near the tall window there is a bowl with several ripe fruits. " * 4 + "That is all.",
@@ -144,7 +144,7 @@ class TestFalseAlarms:
             "London Bridge is falling down, falling down, falling down. London Bridge is falling down, my fair lady.",
             "The wheels on the bus go round and round, round and round, round and round. "
             "The wheels on the bus go round and round, all through the town.",
-            "This is the cat that killed the rat that ate the malt that lay in the house that Jack built.",
+            "This is the cat that killed the rat that ate the malt that lay in the home that Jack built.",
             # A list says something new each time.
             "There is a red circle at the top left. There is a red circle at the top right. "
             "There is a red circle at the bottom left. There is a red circle at the bottom right.",
@@ -160,7 +160,7 @@ class TestFalseAlarms:
             "Here's a detailed description of the image: A dog on a beach.",
         ],
     )
-    def test_nothing_speaks_against(self, text: str) -> None:
+    def test_a_good_answer_is_not_suspect(self, text: str) -> None:
         assert judged(text) == ()
 
     @pytest.mark.parametrize(
@@ -185,10 +185,10 @@ class TestFalseAlarms:
     def test_the_truth_about_drawn_pictures_and_clips_is_never_suspect(self, seed: int) -> None:
         rng, recipe = random.Random(seed), load_recipe()
         picture, film = some_picture(rng), some_film(rng)
-        asked = list(picture.questions())
+        pairs = list(picture.questions())
         for scene, questions in ((picture, recipe.image), (film, recipe.video)):
-            asked += zip((question.ask for question in questions), (scene.caption, scene.summary), strict=True)
-        for question, text in asked:
+            pairs += zip((question.ask for question in questions), (scene.caption, scene.summary), strict=True)
+        for question, text in pairs:
             assert judged(text, question) == ()
             assert clean(text, question=question) == text
 
@@ -243,7 +243,7 @@ class TestCleaning:
             ("<b>bold</b>", "<b>bold</b>"),
         ],
     )
-    def test_what_stays(self, text: str, kept: str) -> None:
+    def test_an_answer_is_cleaned(self, text: str, kept: str) -> None:
         assert clean(text, question=CAPTION) == kept
 
     def test_a_whole_prompt_that_comes_back_is_taken_away(self) -> None:
@@ -261,7 +261,7 @@ texts = st.one_of(
 @given(text=texts, question=st.one_of(st.sampled_from([CAPTION, "", "Red?"]), texts), complete=st.booleans())
 @example(text="\udcff" * 70, question="a\\b (c [d *e", complete=False)
 @example(text=" " * 20_000 + "x", question=CAPTION, complete=False)
-def test_no_text_is_too_odd(text: str, question: str, complete: bool) -> None:
+def test_any_text_can_be_judged_and_cleaned(text: str, question: str, complete: bool) -> None:
     codes = judged(text, question, complete=complete)
     assert set(codes) <= set(MEANINGS)
     cleaned = clean(text, question=question)

@@ -9,8 +9,8 @@ from daemon.inference.batch.repetition import LONGEST_PERIOD, is_looping
 
 @given(pattern=st.lists(st.integers(0, 49_279), min_size=1, max_size=LONGEST_PERIOD), before=st.integers(0, 30))
 def test_a_pure_repetition_is_a_loop_within_64_tokens(pattern: list[int], before: int) -> None:
-    said = [-1 - number for number in range(before)]
-    assert is_looping(said + (pattern * 64)[:64])
+    tokens = [-1 - number for number in range(before)]
+    assert is_looping(tokens + (pattern * 64)[:64])
 
 
 @given(tokens=st.lists(st.integers(0, 3), max_size=23))

@@ -12,7 +12,7 @@ from daemon.inference.batch.sequence import SequenceGroup, SequenceState, TokenS
 from daemon.inference.batch.stop_criteria import StopReason, stop_reason
 from daemon.inference.batch.token_budget import TokenBudget
 from tests.fakes.batch_runner import END, LOOP_TRIGGER, POISON, HashRunner
-from tests.support.batch_scenes import HashGroup, expected_outputs, long_winded, make_group, outputs
+from tests.support.sequence_groups import HashGroup, expected_outputs, long_winded, make_group, outputs
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from daemon.inference.batch.sequence import SequenceState, TokenSequence
 from daemon.inference.batch.stop_criteria import StopReason
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from tests.fakes.batch_runner import END, LOOP_TRIGGER, POISON, HashRunner
-from tests.support.batch_scenes import HashGroup, expected_outputs, make_group, outputs
+from tests.support.sequence_groups import HashGroup, expected_outputs, make_group, outputs
 
 QUESTIONS = st.lists(st.lists(st.integers(1, 4), max_size=5), max_size=4)
 

@@ -69,7 +69,8 @@ def test_pictures_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, ca
 
 @pytest.mark.parametrize("case", golden()["videos"], ids=lambda case: f"{case['frames']}-frames")
 def test_frames_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, case: dict[str, Any]) -> None:
-    frames = [gradient(*case["size"], case["seed"] + k) for k in range(case["frames"])]
+    width, height = case["size"]
+    frames = [gradient(width, height, case["seed"] + k) for k in range(case["frames"])]
     prepared = Processor(PLAN, tokenizer, rule_for("full", PLAN)).prepare(
         frames,
         case["text"],
@@ -96,7 +97,9 @@ def test_a_prompt_with_a_system_prompt_equals_that_of_transformers_chat_template
     """Transformers replaces the checkpoint's template by its own where there is a video."""
     question = "Describe this image in one sentence."
     stock = json.loads((REAL_FILES / "chat_template.json").read_text(encoding="utf-8"))["chat_template"]
-    messages = [{"role": "system", "content": [{"type": "text", "text": system}]}] if system else []
+    messages: list[dict[str, Any]] = (
+        [{"role": "system", "content": [{"type": "text", "text": system}]}] if system else []
+    )
     seen = [{"type": media}] if media else []
     messages.append({"role": "user", "content": [*seen, {"type": "text", "text": question}]})
     ids = stock_tokenizer.apply_chat_template(

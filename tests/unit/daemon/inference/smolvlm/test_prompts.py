@@ -39,5 +39,5 @@ def test_only_a_turn_that_begins_with_a_picture_has_no_space_after_user() -> Non
 
 
 def test_a_system_message_comes_first() -> None:
-    said = chat("x", picture_first=False, system="Be brief.")
-    assert said.startswith("<|im_start|>System: Be brief.<end_of_utterance>\nUser: x")
+    prompt = chat("x", picture_first=False, system="Be brief.")
+    assert prompt.startswith("<|im_start|>System: Be brief.<end_of_utterance>\nUser: x")

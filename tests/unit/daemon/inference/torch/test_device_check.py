@@ -126,8 +126,8 @@ def patches_one_too_low(runner: TorchRunner) -> None:
 
 
 def token_is_always_the_first(runner: TorchRunner) -> None:
-    choosing = runner._sampler
-    choosing.__class__ = AlwaysFirst
+    sampler = runner._sampler
+    sampler.__class__ = AlwaysFirst
 
 
 class AlwaysFirst(Sampler):
@@ -148,7 +148,7 @@ def a_bias_is_left_out(runner: TorchRunner) -> None:
 
 
 def rows_that_take_no_token_spoil_the_others(runner: TorchRunner) -> None:
-    """A step in which some rows of a shelf take no token writes into the wrong slots."""
+    """A step in which some rows of a bucket take no token writes into the wrong slots."""
     write = runner._text
 
     def wrong(hidden: Tensor, positions: Tensor, attention: Any, wanted: Any = slice(None)) -> Tensor:
@@ -223,7 +223,7 @@ def test_ways_are_tried_from_the_fastest_to_the_surest() -> None:
 
 
 @pytest.mark.parametrize("bad", [broken, missing, without_masks, with_one_mask])
-def test_a_bad_kernel_is_left_out_and_the_reason_told(
+def test_a_bad_kernel_is_not_used_and_the_reason_is_reported(
     checkpoint: Path, inputs: CheckInputs, bad: AttentionKernel
 ) -> None:
     modes = [RunMode(bad, F32, 8, "its own attention"), RunMode(plain, F32, 8, "plain attention")]

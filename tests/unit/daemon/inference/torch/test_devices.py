@@ -37,7 +37,7 @@ def test_memory_that_an_apple_gpu_shares_is_free_only_where_no_program_holds_it(
 
 
 @pytest.mark.parametrize(("kept", "handed_back"), [(MAX_CACHED_BYTES, 0), (MAX_CACHED_BYTES + 1, 1)])
-def test_what_metal_keeps_for_more_work_is_not_counted_and_handed_back_when_it_is_much(
+def test_memory_that_metal_caches_is_not_counted_and_freed_when_it_is_much(
     kept: int, handed_back: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[None] = []

@@ -36,7 +36,7 @@ ASKED = (*QUESTIONS, Question(name="colour", ask="Which colours do you see, and 
 
 
 class SmallBlocks(TorchRunner):
-    """Rows of many capacities, so that there are many shelves; and a model that fails in the middle of its layers."""
+    """Rows of many capacities, so that there are many buckets; and a model that fails in the middle of its layers."""
 
     block = 16
     calls = 0
@@ -176,7 +176,8 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
                 due = rounds + (waiting[0].pause if waiting else 0)
                 continue
             for when, group in leaving:
-                if when == rounds and live.pop(group, None):
+                if when == rounds and group in live:
+                    del live[group]
                     batch.cancel(group)
             for finished in batch.step():
                 arrival = live.pop(finished)
@@ -250,7 +251,7 @@ def test_equal_tiles_are_found(reference: Reference) -> None:
     assert (len(different), places) == (2, [0, 1, 0])
 
 
-def test_rows_of_one_shelf_close_up_and_an_empty_shelf_takes_no_memory(runner: TorchRunner) -> None:
+def test_rows_of_one_bucket_close_up_and_an_empty_bucket_takes_no_memory(runner: TorchRunner) -> None:
     rows = [runner.add([7, 8, number], (), 32) for number in range(5)]
     runner.prefill([(row, 3) for row in rows])
     assert runner._cache[rows[0]].pending.untyped_storage().nbytes() == 0
@@ -275,21 +276,21 @@ def test_a_row_that_went_wrong_leaves_nothing_behind_for_the_one_that_takes_its_
 ) -> None:
     """Not a number: no mask would hide it. The slot's next row is a new one, or one that moves there."""
 
-    def opened(length: int) -> int:
+    def added(length: int) -> int:
         row = runner.add(range(7, 7 + length), (), 32)
         runner.prefill([(row, length)])
         return row
 
-    short = opened(3)
+    short = added(3)
     expected = [runner.decode([short], [token])[0] for token in (5, 6)]
     runner.free(short)
-    long, wrong = opened(20), opened(20)
-    short = opened(3) if moves else 0
+    long, wrong = added(20), added(20)
+    short = added(3) if moves else 0
     with torch.inference_mode():
         for held in (*runner._cache[wrong].bucket.keys, *runner._cache[wrong].bucket.values):
             held[runner._cache[wrong].index] = torch.nan
     runner.free(wrong)
-    short = short or opened(3)
+    short = short or added(3)
     assert runner._cache[short].index == 1
     assert [runner.decode([long, short], [token, token])[1] for token in (5, 6)] == expected
     runner.free(long)

@@ -1,4 +1,4 @@
-"""The stock loop answers what the engine answers, and takes the time apart that it spends."""
+"""The reference loop gives the engine's answers, and reports the time of each phase."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def answers(engine: Engine, request: Request) -> dict[str, Answer]:
 def test_the_stock_loop_and_the_engine_write_the_same_answers(
     loop: ReferenceLoop, endless: BatchEngine[torch.Tensor], checkpoint: Path, request_: Request
 ) -> None:
-    stock = loop.reply(request_, Processor.from_folder(checkpoint, detail="fast"))
-    assert stock.answers == answers(endless, request_)
-    assert [answer.tokens for answer in stock.answers.values()] == [question.tokens for question in QUESTIONS]
+    reference = loop.reply(request_, Processor.from_folder(checkpoint, detail="fast"))
+    assert reference.answers == answers(endless, request_)
+    assert [answer.tokens for answer in reference.answers.values()] == [question.tokens for question in QUESTIONS]
 
 
 def silent(loop: ReferenceLoop, checkpoint: Path, folder: Path, request: Request) -> Path:
@@ -85,9 +85,9 @@ def test_only_an_engine_that_stops_at_the_end_token_stops_at_it(
     loop: ReferenceLoop, checkpoint: Path, tmp_path: Path, stop_at_end: bool, tokens: int
 ) -> None:
     engine = endless_engine(silent(loop, checkpoint, tmp_path / "silent", REQUESTS[0]), stop_at_end=stop_at_end)
-    said = answers(engine, REQUESTS[0])[QUESTIONS[0].name]
+    answer = answers(engine, REQUESTS[0])[QUESTIONS[0].name]
     engine.close()
-    assert (said.tokens, said.complete) == (tokens, stop_at_end)
+    assert (answer.tokens, answer.complete) == (tokens, stop_at_end)
 
 
 def test_every_phase_takes_its_part_of_the_time(loop: ReferenceLoop, checkpoint: Path) -> None:

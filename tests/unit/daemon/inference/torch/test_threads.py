@@ -30,7 +30,7 @@ def test_one_thread_fewer_is_taken_only_when_it_is_much_faster(seconds: dict[int
     assert choose(seconds).threads == threads
 
 
-def test_the_reason_tells_what_was_measured() -> None:
+def test_the_reason_states_what_was_measured() -> None:
     assert choose({1: 0.002, 2: 0.1204}) == ThreadChoice(1, "16 small products take 120.4 ms on 2, 2.0 ms on 1")
 
 

@@ -1,4 +1,4 @@
-"""Work that is done apart: the same results, in order, with one thread for each and all of them for everybody else."""
+"""Tiles computed in parallel: the same results, in order, with one thread each; other threads keep all threads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_results_come_in_order_each_computed_on_one_thread() -> None:
     assert TilePool(2)(work, range(5)) == [(number, 1, True) for number in range(5)]
 
 
-def test_everybody_else_goes_on_with_all_threads() -> None:
+def test_other_threads_still_use_all_threads() -> None:
     TilePool(2)(lambda _: torch.ones(4).sum(), range(2))
     found: list[int] = []
     later = Thread(target=lambda: found.append(torch.get_num_threads()))
@@ -40,7 +40,7 @@ def test_everybody_else_goes_on_with_all_threads() -> None:
     assert [torch.get_num_threads(), *found] == [2, 2]
 
 
-def test_a_failure_is_raised_when_nothing_is_being_worked_on_any_more() -> None:
+def test_a_failure_is_raised_once_no_task_runs_any_more() -> None:
     failed, ended = Event(), Event()
 
     def work(number: int) -> None:
@@ -55,17 +55,17 @@ def test_a_failure_is_raised_when_nothing_is_being_worked_on_any_more() -> None:
     assert ended.is_set()
 
 
-def test_tiles_that_are_looked_at_apart_look_the_same(tmp_path: Path) -> None:
+def test_tiles_that_are_encoded_in_parallel_have_the_same_features(tmp_path: Path) -> None:
     runner = TorchRunner.from_folder(write_tiny_checkpoint(tmp_path), torch.device("cpu"), torch.bfloat16)
     layer, threads = runner._vision._layers[0], set[int]()
 
-    def seen_by(hidden: torch.Tensor) -> torch.Tensor:
+    def recorded(hidden: torch.Tensor) -> torch.Tensor:
         threads.add(get_ident())
         return layer(hidden)
 
-    runner._vision._layers[0] = seen_by  # type: ignore[assignment, call-overload]
+    runner._vision._layers[0] = recorded  # type: ignore[call-overload]
     tiles = list(np.random.default_rng(0).standard_normal((5, 3, 64, 64), np.float32))
     together = runner.encode_images(tiles)
-    assert get_ident() in threads and len(threads) > 1, "the fifth is looked at by all threads together"
+    assert get_ident() in threads and len(threads) > 1, "the fifth is encoded by all threads together"
     for tile, features in zip(tiles, together, strict=True):
         assert torch.equal(features, runner.encode_images([tile])[0])

@@ -1,4 +1,4 @@
-"""How often a step sends numbers to the device: an Apple GPU finishes its queue before it takes any."""
+"""How often a step copies numbers to the device: an Apple GPU finishes its queue before each copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from daemon.inference.torch.model_runner import TorchRunner
 from tests.support.checkpoints import write_tiny_checkpoint
 
-ROOMS = (32, 64, 128)
+CAPACITIES = (32, 64, 128)
 
 
 class Uploads(TorchFunctionMode):
@@ -48,33 +48,36 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> TorchRunner:
 
 @pytest.fixture
 def rows(runner: TorchRunner) -> Iterator[list[int]]:
-    """Two rows on each of several shelves, in an order that is not that of the shelves."""
-    opened = [runner.add(range(7, 7 + 3 + number), (), room) for number, room in enumerate((*ROOMS, *reversed(ROOMS)))]
-    yield opened
-    for row in opened:
+    """Two rows in each of several buckets, in an order that is not that of the buckets."""
+    added = [
+        runner.add(range(7, 7 + 3 + number), (), capacity)
+        for number, capacity in enumerate((*CAPACITIES, *reversed(CAPACITIES)))
+    ]
+    yield added
+    for row in added:
         runner.free(row)
 
 
-def test_a_step_on_many_shelves_sends_its_numbers_once(runner: TorchRunner, rows: list[int]) -> None:
-    with Uploads() as reading:
+def test_a_step_over_many_buckets_copies_its_numbers_once(runner: TorchRunner, rows: list[int]) -> None:
+    with Uploads() as prefill:
         runner.prefill([(row, 3 + number) for number, row in enumerate(rows)])
-    with Uploads() as writing:
+    with Uploads() as decode:
         runner.decode(rows, [9] * len(rows))
-    assert (reading.count, writing.count) == (1, 1)
+    assert (prefill.count, decode.count) == (1, 1)
 
 
-def test_some_of_the_rows_of_every_shelf_are_written_with_one_sending(runner: TorchRunner, rows: list[int]) -> None:
+def test_decoding_some_rows_of_every_bucket_takes_one_copy(runner: TorchRunner, rows: list[int]) -> None:
     runner.prefill([(row, 3 + number) for number, row in enumerate(rows)])
-    with Uploads() as writing:
+    with Uploads() as decode:
         runner.decode(rows[:4], [9] * 4)
-    assert writing.count == 1
+    assert decode.count == 1
 
 
-def test_a_prompt_with_pictures_is_sent_once(runner: TorchRunner) -> None:
+def test_a_prompt_with_pictures_takes_one_copy(runner: TorchRunner) -> None:
     noise = torch.rand(3, 64, 64).numpy()
     features = runner.encode_images([noise])
     ids = [1, *[runner._image_id] * len(features[0]), 9, 10]
-    with Uploads() as opening:
+    with Uploads() as add:
         row = runner.add(ids, features, 256)
-    assert opening.count == 1
+    assert add.count == 1
     runner.free(row)

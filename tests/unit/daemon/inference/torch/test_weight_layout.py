@@ -1,4 +1,4 @@
-"""Weights that are laid out anew multiply as before, and the model over them sees what transformers' sees."""
+"""Weights in a new layout multiply as before, and the model with them computes what transformers' computes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tiles() -> list[np.ndarray[Any, np.dtype[np.float32]]]:
     return list(np.random.default_rng(3).standard_normal((3, 3, 64, 64), np.float32))
 
 
-def stock_features(checkpoint: Path, tiles: list[Any], dtype: torch.dtype) -> Tensor:
+def transformers_features(checkpoint: Path, tiles: list[Any], dtype: torch.dtype) -> Tensor:
     model: Any = SmolVLMForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).eval()
     with torch.inference_mode():
         states = model.model.vision_model(pixel_values=torch.from_numpy(np.stack(tiles)).to(dtype)).last_hidden_state
@@ -57,21 +57,23 @@ def our_features(checkpoint: Path, tiles: list[Any], dtype: torch.dtype) -> Tens
 
 
 def test_features_in_float32_equal_transformers_own(checkpoint: Path, tiles: list[Any]) -> None:
-    ours, stock = (features(checkpoint, tiles, F32) for features in (our_features, stock_features))
-    torch.testing.assert_close(ours, stock, atol=1e-4, rtol=1e-4)
+    ours, theirs = (features(checkpoint, tiles, F32) for features in (our_features, transformers_features))
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
 def test_features_in_bf16_are_as_close_to_the_truth_as_transformers_own(checkpoint: Path, tiles: list[Any]) -> None:
-    truth = stock_features(checkpoint, tiles, F32)
-    stock, ours = ((features(checkpoint, tiles, BF16) - truth).norm() for features in (stock_features, our_features))
-    assert ours < 1.2 * stock
+    truth = transformers_features(checkpoint, tiles, F32)
+    theirs, ours = (
+        (features(checkpoint, tiles, BF16) - truth).norm() for features in (transformers_features, our_features)
+    )
+    assert ours < 1.2 * theirs
     assert ours < 0.1 * truth.norm()
 
 
 IDS = list(range(3, 90))
 
 
-def stock_states(checkpoint: Path, dtype: torch.dtype) -> Tensor:
+def transformers_states(checkpoint: Path, dtype: torch.dtype) -> Tensor:
     """What the language model makes of some tokens, (tokens, hidden)."""
     model: Any = SmolVLMForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).eval()
     with torch.inference_mode():
@@ -89,13 +91,13 @@ def our_states(checkpoint: Path, dtype: torch.dtype) -> Tensor:
 
 
 def test_states_in_float32_equal_transformers_own(checkpoint: Path) -> None:
-    torch.testing.assert_close(our_states(checkpoint, F32), stock_states(checkpoint, F32), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(our_states(checkpoint, F32), transformers_states(checkpoint, F32), atol=1e-4, rtol=1e-4)
 
 
 def test_states_in_bf16_are_as_close_to_the_truth_as_transformers_own(checkpoint: Path) -> None:
-    truth = stock_states(checkpoint, F32)
-    stock, ours = ((states(checkpoint, BF16) - truth).norm() for states in (stock_states, our_states))
-    assert ours < 1.2 * stock
+    truth = transformers_states(checkpoint, F32)
+    theirs, ours = ((states(checkpoint, BF16) - truth).norm() for states in (transformers_states, our_states))
+    assert ours < 1.2 * theirs
     assert ours < 0.2 * truth.norm()
 
 
@@ -110,7 +112,7 @@ def test_attention_by_plain_products_equals_the_fused_kernel(dtype: torch.dtype)
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", [F32, BF16])
-def test_layers_put_together_give_their_results_side_by_side(dtype: torch.dtype, bias: bool) -> None:
+def test_fused_layers_give_their_results_side_by_side(dtype: torch.dtype, bias: bool) -> None:
     torch.manual_seed(0)
     layers = [nn.Linear(24, width, bias=bias).to(dtype) for width in (8, 16, 40)]
     given = torch.randn(2, 5, 24).to(dtype)
@@ -132,10 +134,10 @@ def test_bf16_weights_are_packed_where_the_processor_multiplies_them(monkeypatch
 def test_packed_weights_multiply_as_plain_ones_whatever_the_number_of_rows(rows: int) -> None:
     torch.manual_seed(0)
     weight, bias, given = torch.randn(48, 64).to(BF16), torch.randn(48).to(BF16), torch.randn(rows, 64).to(BF16)
-    made: Any = native_layout(weight, bias)
-    assert made.func is packed_linear
+    layer: Any = native_layout(weight, bias)
+    assert layer.func is packed_linear
     exact = nn.functional.linear(given.float(), weight.float(), bias.float())
-    torch.testing.assert_close(made(given).float(), exact, atol=0.1, rtol=1e-2)
+    torch.testing.assert_close(layer(given).float(), exact, atol=0.1, rtol=1e-2)
 
 
 @pytest.mark.parametrize("dtype", [F32, BF16])
@@ -151,20 +153,20 @@ def test_a_layer_with_gelu_is_the_layer_and_then_its_tanh_form(dtype: torch.dtyp
 @EIGHT_BITS
 @pytest.mark.parametrize("dtype", [F32, BF16])
 @pytest.mark.parametrize("rows", [1, 3, 300])
-def test_weights_of_8_bits_multiply_nearly_as_the_exact_ones(rows: int, dtype: torch.dtype) -> None:
+def test_int8_weights_multiply_nearly_as_the_exact_ones(rows: int, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     weight, bias, given = torch.randn(48, 64).to(dtype), torch.randn(48).to(dtype), torch.randn(2, rows, 64).to(dtype)
     exact = nn.functional.linear(given.float(), weight.float(), bias.float())
-    for found, wanted in (
+    for found, expected in (
         (int8_layout(weight, bias)(given), exact),
         (int8_layout(weight, None)(given), exact - bias.float()),
     ):
         assert found.dtype is dtype
-        assert (found.float() - wanted).norm() < 0.02 * wanted.norm()
+        assert (found.float() - expected).norm() < 0.02 * expected.norm()
 
 
 @EIGHT_BITS
-def test_a_row_in_8_bits_never_depends_on_its_neighbours() -> None:
+def test_a_row_in_int8_never_depends_on_its_neighbours() -> None:
     torch.manual_seed(0)
     multiply, given = int8_layout(torch.randn(48, 64), torch.randn(48)), torch.randn(300, 64)
     alone = torch.cat([multiply(row[None]) for row in given])
@@ -173,12 +175,12 @@ def test_a_row_in_8_bits_never_depends_on_its_neighbours() -> None:
 
 
 @EIGHT_BITS
-def test_a_row_of_zeros_in_8_bits_is_the_bias() -> None:
+def test_a_row_of_zeros_in_int8_is_the_bias() -> None:
     bias = torch.randn(48)
     torch.testing.assert_close(int8_layout(torch.zeros(48, 64), bias)(torch.zeros(1, 64))[0], bias)
 
 
-def test_8_bits_are_refused_where_they_would_be_slower() -> None:
+def test_int8_is_refused_where_it_would_be_slower() -> None:
     with pytest.raises(EngineError, match="VNNI") as caught:
         require_int8(torch.device("mps"))
     assert "model.precision" in caught.value.advice
@@ -186,7 +188,7 @@ def test_8_bits_are_refused_where_they_would_be_slower() -> None:
 
 @pytest.mark.skipif(not MAPS.exists(), reason="this system does not list what is mapped")
 @pytest.mark.parametrize("dtype", [F32, BF16])
-def test_the_file_is_let_go_once_its_weights_are_laid_out(tmp_path: Path, dtype: torch.dtype) -> None:
+def test_the_file_is_unmapped_once_its_weights_have_their_layout(tmp_path: Path, dtype: torch.dtype) -> None:
     """Mapped, it would take the weights' memory a second time."""
     folder = write_tiny_checkpoint(tmp_path)
     runner = TorchRunner.from_folder(folder, torch.device("cpu"), dtype)

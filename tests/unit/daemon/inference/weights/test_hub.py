@@ -30,14 +30,14 @@ from config.errors import ModelUnavailableError
 from config.settings import ModelSettings, Settings
 from daemon.inference.weights import sources
 settings = Settings(home=Path("."), model=ModelSettings(id=sys.argv[1], revision=sys.argv[2]))
-heard = []
+progress = []
 try:
-    found = sources.pull(settings, lambda here, total: heard.append((here, total)))
-    told = {"path": str(found.path), "id": found.id, "revision": found.revision, "heard": heard}
-    told["found"] = str(sources.find_model(settings).path)
+    found = sources.pull(settings, lambda here, total: progress.append((here, total)))
+    result = {"path": str(found.path), "id": found.id, "revision": found.revision, "progress": progress}
+    result["found"] = str(sources.find_model(settings).path)
 except ModelUnavailableError as error:
-    told = {"error": str(error), "advice": error.advice}
-print(json.dumps(told))
+    result = {"error": str(error), "advice": error.advice}
+print(json.dumps(result))
 """
 
 
@@ -68,15 +68,15 @@ def pull(
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "the library's own lines are not for people"
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def test_a_pull_fetches_the_checkpoint_and_nothing_else(hub: FakeHub, tmp_path: Path) -> None:
-    told = pull(hub, tmp_path)
-    folder = Path(told["path"])
-    assert told["found"] == told["path"]
-    assert (told["id"], told["revision"]) == (NAME, REVISION)
+    result = pull(hub, tmp_path)
+    folder = Path(result["path"])
+    assert result["found"] == result["path"]
+    assert (result["id"], result["revision"]) == (NAME, REVISION)
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert not (folder / "README.md").exists()
     assert not (folder / "onnx").exists()
@@ -84,26 +84,26 @@ def test_a_pull_fetches_the_checkpoint_and_nothing_else(hub: FakeHub, tmp_path: 
 
 
 def test_progress_grows_to_the_whole(hub: FakeHub, tmp_path: Path) -> None:
-    heard = pull(hub, tmp_path)["heard"]
-    here = [count for count, _ in heard]
+    progress = pull(hub, tmp_path)["progress"]
+    here = [count for count, _ in progress]
     total = sum(len(content) for name, content in hub.files.items() if name not in ("README.md", "onnx/model.onnx"))
     assert here == sorted(here)
-    assert heard[-1] == [total, total]
+    assert progress[-1] == [total, total]
 
 
 def test_a_broken_off_pull_goes_on_where_it_was(hub: FakeHub, tmp_path: Path) -> None:
     hub.break_after = ENOUGH
-    told = pull(hub, tmp_path)
-    assert "could not be downloaded" in told["error"]
-    assert told["advice"] == RESUME
+    result = pull(hub, tmp_path)
+    assert "could not be downloaded" in result["error"]
+    assert result["advice"] == RESUME
     (part,) = tmp_path.rglob("*.part")
     kept = part.stat().st_size
     assert ENOUGH / 2 < kept <= ENOUGH
     hub.break_after = None
     hub.ranges.clear()
-    told = pull(hub, tmp_path)
+    result = pull(hub, tmp_path)
     assert hub.ranges == [f"bytes={kept}-"]
-    assert (Path(told["path"]) / "model.safetensors").read_bytes() == WEIGHTS
+    assert (Path(result["path"]) / "model.safetensors").read_bytes() == WEIGHTS
 
 
 def test_a_second_pull_fetches_nothing_big_again(hub: FakeHub, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_second_pull_fetches_nothing_big_again(hub: FakeHub, tmp_path: Path) -
     assert hub.ranges == []
 
 
-def test_what_arrives_damaged_is_removed_and_said(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_damaged_download_is_removed_and_reported(hub: FakeHub, tmp_path: Path) -> None:
     hub.break_after = ENOUGH
     pull(hub, tmp_path)
     (part,) = tmp_path.rglob("*.part")
@@ -128,36 +128,36 @@ def test_a_hub_that_holds_other_weights_than_the_pinned_ones_is_not_believed(hub
     from config.settings import DEFAULT_MODEL, DEFAULT_REVISION
 
     hub.name, hub.revision = DEFAULT_MODEL, DEFAULT_REVISION
-    told = pull(hub, tmp_path, DEFAULT_MODEL, DEFAULT_REVISION)
-    assert "not the published one" in told["error"]
+    result = pull(hub, tmp_path, DEFAULT_MODEL, DEFAULT_REVISION)
+    assert "not the published one" in result["error"]
     assert hub.ranges == []
 
 
 def test_where_downloads_are_switched_off_the_variable_is_named(hub: FakeHub, tmp_path: Path) -> None:
-    told = pull(hub, tmp_path, offline=True)
-    assert told["error"] == f"{NAME} cannot be downloaded: HF_HUB_OFFLINE is set."
-    assert told["advice"].startswith("Unset it")
+    result = pull(hub, tmp_path, offline=True)
+    assert result["error"] == f"{NAME} cannot be downloaded: HF_HUB_OFFLINE is set."
+    assert result["advice"].startswith("Unset it")
 
 
 def test_a_model_that_the_hub_lacks_is_not_a_matter_of_the_network(hub: FakeHub, tmp_path: Path) -> None:
-    told = pull(hub, tmp_path, "someone/tinny")
-    assert told["error"] == "The Hugging Face hub has no model someone/tinny, or it is private."
-    assert "model.id" in told["advice"]
+    result = pull(hub, tmp_path, "someone/tinny")
+    assert result["error"] == "The Hugging Face hub has no model someone/tinny, or it is private."
+    assert "model.id" in result["advice"]
 
 
 def test_a_revision_that_the_hub_lacks_is_named(hub: FakeHub, tmp_path: Path) -> None:
-    told = pull(hub, tmp_path, revision="f" * 40)
-    assert told["error"] == f"The Hugging Face hub has no revision {'f' * 40} of {NAME}."
-    assert "model.revision" in told["advice"]
+    result = pull(hub, tmp_path, revision="f" * 40)
+    assert result["error"] == f"The Hugging Face hub has no revision {'f' * 40} of {NAME}."
+    assert "model.revision" in result["advice"]
 
 
 def test_a_failure_of_the_hub_is_one_sentence_without_its_address(hub: FakeHub, tmp_path: Path) -> None:
     hub.status = 403
-    told = pull(hub, tmp_path)
-    assert told["error"].startswith(f"{NAME} could not be downloaded: ")
-    assert hub.url not in told["error"]
-    assert "\n" not in told["error"]
-    assert told["advice"] == RESUME
+    result = pull(hub, tmp_path)
+    assert result["error"].startswith(f"{NAME} could not be downloaded: ")
+    assert hub.url not in result["error"]
+    assert "\n" not in result["error"]
+    assert result["advice"] == RESUME
 
 
 def test_without_a_network_the_command_says_so_at_once_in_one_line(tmp_path: Path) -> None:

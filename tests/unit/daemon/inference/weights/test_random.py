@@ -40,9 +40,9 @@ def test_the_table_is_what_the_model_class_holds() -> None:
 
 
 def test_tensors_are_bf16_of_the_right_shapes_and_small_numbers() -> None:
-    opened = io.BytesIO()
-    write_tensors(opened, SHAPES, seed=3)
-    tensors = load(opened.getvalue())
+    buffer = io.BytesIO()
+    write_tensors(buffer, SHAPES, seed=3)
+    tensors = load(buffer.getvalue())
     assert {name: list(tensor.shape) for name, tensor in tensors.items()} == SHAPES
     assert {tensor.dtype for tensor in tensors.values()} == {torch.bfloat16}
     assert tensors["norm.weight"].float().mean().item() == pytest.approx(1, abs=0.02)
@@ -52,9 +52,9 @@ def test_tensors_are_bf16_of_the_right_shapes_and_small_numbers() -> None:
 def test_the_seed_decides_the_weights() -> None:
     files = []
     for seed in (1, 1, 2):
-        opened = io.BytesIO()
-        write_tensors(opened, SHAPES, seed)
-        files.append(opened.getvalue())
+        buffer = io.BytesIO()
+        write_tensors(buffer, SHAPES, seed)
+        files.append(buffer.getvalue())
     assert files[0] == files[1] != files[2]
 
 

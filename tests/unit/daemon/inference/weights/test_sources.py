@@ -1,4 +1,4 @@
-"""Which model is meant, where it lies, and what is said when it is not there."""
+"""Which model is meant, where it is, and which error there is without it."""
 
 from __future__ import annotations
 

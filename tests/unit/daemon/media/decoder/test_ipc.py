@@ -24,8 +24,8 @@ def test_a_message_arrives_unchanged(line: Line) -> None:
     assert receive_message(line[1]) == {"seconds": 2.5, "name": "é"}
 
 
-def test_a_side_that_has_left_is_gone_whatever_it_did_not_hear(line: Line) -> None:
-    send_message(line[0], {"nobody": "hears this"})
+def test_receiving_from_a_closed_end_is_eof_even_with_unread_data(line: Line) -> None:
+    send_message(line[0], {"nobody": "reads this"})
     line[1].close()
     with pytest.raises(EOFError):
         receive_message(line[0])

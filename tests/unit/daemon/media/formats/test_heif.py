@@ -49,7 +49,7 @@ def test_an_orientation_tag_is_ignored_with_irot_or_imir(tmp_path: Path, format:
     assert distance(read(path).pictures[0], corner().transpose(TRANSPOSES[turned])) < 5
 
 
-def test_an_orientation_in_data_that_cannot_be_read_turns_nothing(
+def test_an_orientation_in_data_that_cannot_be_read_rotates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_tagged(tmp_path / "a.avif", corner(), "AVIF", tag=6)

@@ -30,7 +30,7 @@ def full(name: bytes, content: bytes = b"", version: int = 0, flags: int = 0) ->
     return box(name, struct.pack(">I", version << 24 | flags) + content)
 
 
-def said(content: bytes) -> Properties:
+def properties_in(content: bytes) -> Properties:
     return properties(metadata_boxes(io.BytesIO(content)))
 
 
@@ -88,31 +88,31 @@ def test_a_path_leads_into_boxes() -> None:
 def test_only_the_main_pictures_own_properties_count(version: int, wide: int) -> None:
     kept = SDR + box(b"irot", b"\1") + PQ
     own = meta({1: [1, 2], 2: [3]}, 2, kept, version=version, wide=wide)
-    assert said(own) == Properties(has_transform=False, coding=Coding(9, 16))
+    assert properties_in(own) == Properties(has_transform=False, coding=Coding(9, 16))
     own = meta({1: [1, 2], 2: [3]}, 1, kept, version=version, wide=wide)
-    assert said(own) == Properties(has_transform=True, coding=Coding(1, 13))
+    assert properties_in(own) == Properties(has_transform=True, coding=Coding(1, 13))
 
 
-def test_a_mirrored_picture_is_turned_too_and_essential_properties_are_found() -> None:
-    assert said(meta({7: [0x81]}, 7, box(b"imir", b"\1"))).has_transform
-    assert said(meta({7: [0x8001]}, 7, box(b"imir", b"\1"), wide=1)).has_transform
+def test_a_mirrored_picture_is_transposed_too_and_essential_properties_are_found() -> None:
+    assert properties_in(meta({7: [0x81]}, 7, box(b"imir", b"\1"))).has_transform
+    assert properties_in(meta({7: [0x8001]}, 7, box(b"imir", b"\1"), wide=1)).has_transform
 
 
 def test_a_profile_in_addition_to_the_code_points_is_ignored() -> None:
-    assert said(meta({1: [1, 2]}, 1, box(b"colr", b"prof" + bytes(200)) + PQ)).coding == Coding(9, 16)
+    assert properties_in(meta({1: [1, 2]}, 1, box(b"colr", b"prof" + bytes(200)) + PQ)).coding == Coding(9, 16)
 
 
 @pytest.mark.parametrize("content", [b"", full(b"meta"), meta({1: [9]}, 1, PQ), meta({}, 1, PQ), meta({1: [0]}, 1, PQ)])
 def test_what_the_file_does_not_say_is_not_known(content: bytes) -> None:
-    assert said(content) == Properties()
+    assert properties_in(content) == Properties()
 
 
 @pytest.mark.parametrize("format", ["HEIF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_of_real_files_it_is_known_whether_they_are_turned(tmp_path: Path, format: str, orientation: int) -> None:
+def test_of_real_files_it_is_known_whether_they_are_rotated(tmp_path: Path, format: str, orientation: int) -> None:
     path = save_image(tmp_path / "a", some_image(1, (64, 48)), format, orientation=orientation)
-    assert said(path.read_bytes()) == Properties(has_transform=orientation > 1, coding=Coding(1, 13))
-    assert said(recoded(path, 9, 18).read_bytes()).coding == Coding(9, 18)
+    assert properties_in(path.read_bytes()) == Properties(has_transform=orientation > 1, coding=Coding(1, 13))
+    assert properties_in(recoded(path, 9, 18).read_bytes()).coding == Coding(9, 18)
 
 
 def test_the_times_of_a_sequence_are_found(tmp_path: Path) -> None:

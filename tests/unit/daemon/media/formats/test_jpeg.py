@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from daemon.media.formats import jpeg
 from tests.support.clips import plan, read
 from tests.support.media.media_files import save_image, some_image
 
-VARIETIES = {
+VARIETIES: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},
     "restarting": {"restart_marker_rows": 1},
@@ -27,7 +28,7 @@ PICTURES = {
 }
 
 
-def jpeg_of(picture: Image.Image, options: dict[str, object]) -> bytes:
+def jpeg_of(picture: Image.Image, options: dict[str, Any]) -> bytes:
     made = io.BytesIO()
     picture.save(made, "JPEG", quality=90, **options)
     return made.getvalue()
@@ -81,7 +82,7 @@ def test_a_very_large_picture_is_unpacked_at_a_fraction(
 @pytest.mark.parametrize(
     ("edge", "size"), [(2048, (1600, 1200)), (800, (800, 600)), (401, (800, 600)), (1, (200, 150))]
 )
-def test_it_stays_as_large_as_is_asked_for(tmp_path: Path, edge: int, size: tuple[int, int]) -> None:
+def test_it_stays_as_large_as_requested(tmp_path: Path, edge: int, size: tuple[int, int]) -> None:
     path = save_image(tmp_path / "a.jpg", some_image(1, (1600, 1200)))
     with Image.open(path) as picture:
         jpeg.unpack(picture, plan(image_edge=2 * edge).smaller())

@@ -10,13 +10,14 @@ from PIL import Image
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.formats import jxl
 from daemon.media.formats.jxl import size_of
+from daemon.media.optional_libraries import pillow_jxl
 from storage.description import Media
 from storage.records import MediaKind
 from tests.support.clips import read
 from tests.support.media.media_files import some_image
 from tests.support.media.odd_profiles import swapped
 
-installed = pytest.mark.skipif(jxl.pillow_jxl is None, reason="needs the extra `jxl`")
+installed = pytest.mark.skipif(pillow_jxl is None, reason="needs the extra `jxl`")
 #: One red pixel, as `cjxl` packs it, bare.
 SMALLEST = bytes.fromhex("ff0a000010b00c0800")
 

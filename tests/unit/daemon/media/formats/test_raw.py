@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from daemon.errors import NotAllowedError, TooLargeError, UnreadableError
 from daemon.media.clip import SMALL_PREVIEW, Clip
 from daemon.media.formats import raw
+from daemon.media.optional_libraries import rawpy
 from storage.description import Media
 from storage.records import MediaKind
 from tests.support.clips import plan, read
@@ -17,7 +19,7 @@ from tests.support.media.tiny_raws import DNG, Directory, jpeg_of, rgb, save_raw
 
 LARGE = some_image(3, (1200, 800))
 SMALL = LARGE.resize((160, 106))
-installed = pytest.mark.skipif(raw.rawpy is None, reason="needs the extra `raw`")
+installed = pytest.mark.skipif(rawpy is None, reason="needs the extra `raw`")
 
 
 @pytest.fixture(autouse=True)
@@ -94,14 +96,14 @@ def test_the_previews_own_orientation_takes_precedence(tmp_path: Path) -> None:
     assert shows(clip, LARGE)
 
 
-def test_a_preview_that_the_camera_turned_is_not_turned_again(tmp_path: Path) -> None:
+def test_a_preview_that_the_camera_rotated_is_not_rotated_again(tmp_path: Path) -> None:
     upright = LARGE.transpose(Image.Transpose.ROTATE_270)
     clip = read(save_raw(tmp_path / "a.tif", thumbnail(preview(upright), sensor(LARGE), orientation=6)))
     assert clip.media == facts(800, 1200)
     assert shows(clip, upright)
 
 
-def test_an_unpacked_preview_with_its_own_tag_is_turned_once(tmp_path: Path) -> None:
+def test_an_unpacked_preview_with_its_own_tag_is_rotated_once(tmp_path: Path) -> None:
     first = rgb(LARGE, orientation=6)
     first.tags |= DNG
     first.children = [sensor(LARGE)]
@@ -117,7 +119,7 @@ def test_varieties_of_tiff_are_known(tmp_path: Path, mark: bytes) -> None:
 
 
 def test_panasonics_sensor_is_known_by_its_borders(tmp_path: Path) -> None:
-    borders = {4: [10], 5: [20], 6: [3010], 7: [4020]}
+    borders: dict[int, Sequence[int]] = {4: [10], 5: [20], 6: [3010], 7: [4020]}
     path = save_raw(tmp_path / "a", Directory(borders, jpeg=jpeg_of(LARGE)), mark=b"IIU\0")
     assert read(path).media == facts(4000, 3000)
 
@@ -130,7 +132,7 @@ def test_canons_first_variety_is_known(tmp_path: Path) -> None:
     assert read(path).media == facts(1200, 800)
 
 
-def test_canons_newer_variety_is_turned_by_its_own_directory(tmp_path: Path) -> None:
+def test_canons_newer_variety_is_rotated_by_its_own_directory(tmp_path: Path) -> None:
     directory = tiff_of(Directory({274: [6]}))
     boxes = b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + (8 + len(directory)).to_bytes(4, "big") + b"CMT1" + directory
     path = tmp_path / "a.cr3"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_smaller_versions_and_masks_are_no_pages(tag: int, value: int, page: boo
         ({}, None),
     ],
 )
-def test_what_is_shown_of_a_sensor_is_known(numbers: dict[int, list[int]], crop: tuple[int, int] | None) -> None:
+def test_what_is_shown_of_a_sensor_is_known(numbers: dict[int, Sequence[int]], crop: tuple[int, int] | None) -> None:
     assert found(tiff_of(Directory(numbers)))[0].crop == crop
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def close(pixels: np.ndarray, wanted: np.ndarray) -> bool:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("packed", [None, "deflate"])
 def test_values_of_many_bits_in_several_colours_are_read(
-    tmp_path: Path, kind: str, order: str, packed: str | None
+    tmp_path: Path, kind: str, order: Literal["<", ">"], packed: str | None
 ) -> None:
     scale = (2**32 - 1) / 255 if kind == "u4" else 1 / 255
     values = (PICTURE.astype(np.float64) * scale).astype(np.dtype(order + kind))
@@ -39,7 +41,7 @@ def test_values_of_many_bits_in_several_colours_are_read(
     "options", [{"tile": (32, 32)}, {"rowsperstrip": 7}, {"tile": (16, 48), "compression": "deflate"}]
 )
 @pytest.mark.parametrize("planes", [False, True])
-def test_strips_tiles_and_planes_are_put_together(tmp_path: Path, options: dict[str, object], planes: bool) -> None:
+def test_strips_tiles_and_planes_are_put_together(tmp_path: Path, options: dict[str, Any], planes: bool) -> None:
     values = PICTURE.astype(np.float32) / 255
     if planes:
         values, options = np.ascontiguousarray(values.transpose(2, 0, 1)), options | {"planarconfig": "separate"}
@@ -72,7 +74,16 @@ def test_fractions_of_light_beyond_white_are_brought_into_range(tmp_path: Path) 
 
 
 def float_tiff(content: bytes, **more: int) -> Directory:
-    shape = {256: [4], 257: [2], 258: [32, 32, 32], 259: [1], 262: [2], 277: [3], 278: [2], 339: [3, 3, 3]}
+    shape: dict[int, Sequence[int]] = {
+        256: [4],
+        257: [2],
+        258: [32, 32, 32],
+        259: [1],
+        262: [2],
+        277: [3],
+        278: [2],
+        339: [3, 3, 3],
+    }
     names = {"predictor": 317, "compression": 259, "width": 256}
     return Directory(shape | {names[name]: [value] for name, value in more.items()}, [content])
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from storage.records import MediaKind
 from tests.support.clips import plan, read
 
 #: By format: how Pillow writes frames that are to replace each other.
-FORMATS: dict[str, dict[str, object]] = {
+FORMATS: dict[str, dict[str, Any]] = {
     "gif": {"disposal": 2},
     "webp": {"lossless": True},
     "png": {"disposal": 1},
@@ -34,7 +35,7 @@ def frames(count: int, ground: tuple[int, ...] = (255, 255, 255, 255)) -> list[I
     return made
 
 
-def save(path: Path, pictures: Sequence[Image.Image], seconds: float | Sequence[float], **options: object) -> Path:
+def save(path: Path, pictures: Sequence[Image.Image], seconds: float | Sequence[float], **options: Any) -> Path:
     times = [round(1000 * each) for each in seconds] if isinstance(seconds, Sequence) else round(1000 * seconds)
     options = FORMATS[path.suffix[1:]] | options
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times, **options)
@@ -129,7 +130,7 @@ def test_a_picture_that_never_shows_anything_is_white(tmp_path: Path) -> None:
 def test_a_png_for_programs_that_show_no_movement_is_not_part_of_it(tmp_path: Path, blend: int) -> None:
     path = tmp_path / "a.png"
     other = Image.new("RGBA", (96, 48), (0, 0, 255, 255))
-    options = {"blend": blend, "disposal": 1}
+    options: dict[str, Any] = {"blend": blend, "disposal": 1}
     other.save(path, save_all=True, append_images=frames(6, CLEAR), duration=400, default_image=True, **options)
     clip = read(path)
     assert (clip.media.seconds, clip.media.frame_rate) == (2.4, 2.5)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from tests.support.media.tiny_raws import Directory, save_raw
 
 
 def row(picture: Image.Image) -> list[int]:
-    return np.asarray(to_8_bits(picture))[0].tolist()
+    values: list[int] = np.asarray(to_8_bits(picture))[0].tolist()
+    return values
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -49,13 +51,13 @@ def test_large_pictures_are_converted_in_strips(monkeypatch: pytest.MonkeyPatch)
     assert np.array_equal(np.asarray(to_8_bits(Image.fromarray(values))), whole)
 
 
-def test_where_white_is_zero_a_tiff_is_turned_over(tmp_path: Path) -> None:
-    tags = {256: [2], 257: [1], 258: [16], 259: [1], 262: [0], 277: [1], 278: [1]}
+def test_where_white_is_zero_a_tiff_is_inverted(tmp_path: Path) -> None:
+    tags: dict[int, Sequence[int]] = {256: [2], 257: [1], 258: [16], 259: [1], 262: [0], 277: [1], 278: [1]}
     path = save_raw(tmp_path / "a.tiff", Directory(tags, [np.array([0, 65535], "<u2").tobytes()]))
     assert read(path).pictures[0][0, :, 0].tolist() == [255, 0]
 
 
 def test_twelve_bits_of_an_x_ray_span_black_to_white(tmp_path: Path) -> None:
-    tags = {256: [2], 257: [1], 258: [12], 259: [1], 262: [1], 277: [1], 278: [1]}
+    tags: dict[int, Sequence[int]] = {256: [2], 257: [1], 258: [12], 259: [1], 262: [1], 277: [1], 278: [1]}
     path = save_raw(tmp_path / "a.tiff", Directory(tags, [b"\x00\x0f\xff"]))
     assert read(path).pictures[0][0, :, 0].tolist() == [0, 255]

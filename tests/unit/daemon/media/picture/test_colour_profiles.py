@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def colour_of(picture: Image.Image) -> tuple[int, ...]:
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_an_embedded_profile_is_applied(tmp_path: Path, format: str, options: dict[str, object], mode: str) -> None:
+def test_an_embedded_profile_is_applied(tmp_path: Path, format: str, options: dict[str, Any], mode: str) -> None:
     """Stored red becomes blue, and white stays white."""
     if (format, mode) == ("JPEG", "RGBA"):
         pytest.skip("a JPEG has no alpha")

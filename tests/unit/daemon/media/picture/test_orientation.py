@@ -30,7 +30,7 @@ def test_the_tag_determines_the_transpose(orientation: int) -> None:
     assert orientation_of(picture) == orientation
 
 
-def test_without_a_tag_nothing_is_turned() -> None:
+def test_without_a_tag_nothing_is_rotated() -> None:
     picture = Image.new("RGB", (8, 4))
     assert transpose_of(picture) is None
     assert orientation_of(picture) is None
@@ -39,7 +39,7 @@ def test_without_a_tag_nothing_is_turned() -> None:
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\xff\xff", b"Exif\0\0nonsense", b"\xff" * 40])
-def test_a_broken_tag_turns_nothing(exif: bytes) -> None:
+def test_a_broken_tag_rotates_nothing(exif: bytes) -> None:
     assert transpose_in_exif(exif) is None
 
 

@@ -13,9 +13,9 @@ from daemon.media.video.colour_conversion import ColourConverter
 from tests.support.clips import read
 from tests.support.media.encoding import encode_video, pq
 
-#: Red's and blue's share of luminance, by the matrix's number in Rec. ITU-T H.273. 2: not said.
+#: Red's and blue's share of luminance, by the matrix's number in Rec. ITU-T H.273. 2: not stated.
 SHARES = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
-SAID = [*SHARES, 2]
+STATED = [*SHARES, 2]
 LIMITED, FULL = 1, 2
 COLOURS = [
     (214, 38, 38),
@@ -58,7 +58,7 @@ def colour_of(frame: VideoFrame) -> list[int]:
 
 @pytest.mark.parametrize("format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p12le"])
 @pytest.mark.parametrize("range", [0, LIMITED, FULL])
-@pytest.mark.parametrize("matrix", SAID)
+@pytest.mark.parametrize("matrix", STATED)
 def test_every_matrix_and_range_gives_the_right_colour(format: str, matrix: int, range: int) -> None:
     bits = int(format[7:9]) if format.endswith("le") else 8
     for colour in COLOURS:
@@ -110,11 +110,11 @@ def test_frames_of_other_layouts_keep_their_colour(format: str) -> None:
     assert colour_of(frame) == pytest.approx(ORANGE, abs=4)
 
 
-@pytest.mark.parametrize(("said", "transfer"), [*product([(9, 9), (2, 2)], [16, 18])])
-def test_hdr_that_does_not_say_its_primaries_has_wide_ones(said: tuple[int, int], transfer: int) -> None:
+@pytest.mark.parametrize(("stated", "transfer"), [*product([(9, 9), (2, 2)], [16, 18])])
+def test_hdr_that_does_not_say_its_primaries_has_wide_ones(stated: tuple[int, int], transfer: int) -> None:
     signal = pq(np.full((48, 64, 3), ORANGE, np.uint8))
     frame = VideoFrame.from_ndarray(signal, "rgb48le").reformat(format="yuv444p12le", dst_colorspace=9)
-    frame.color_primaries, frame.colorspace = said
+    frame.color_primaries, frame.colorspace = stated
     frame.color_trc = transfer
     red, green, blue = colour_of(frame)
     assert red > green > blue

@@ -55,10 +55,10 @@ def say_turned(path: Path, every: bool) -> Path:
         stream = file.add_stream_from_template(plain.streams.video[0])
         for number, packet in enumerate(plain.demux(video=0)):
             if packet.size:
-                said = av.Packet((TURNED if every or number == 0 else b"") + bytes(packet))
-                said.pts, said.dts, said.time_base = packet.pts, packet.dts, packet.time_base
-                said.is_keyframe, said.stream = packet.is_keyframe, stream
-                file.mux(said)
+                copied = av.Packet((TURNED if every or number == 0 else b"") + bytes(packet))
+                copied.pts, copied.dts, copied.time_base = packet.pts, packet.dts, packet.time_base
+                copied.is_keyframe, copied.stream = packet.is_keyframe, stream
+                file.mux(copied)
     return path
 
 
@@ -98,7 +98,7 @@ def test_a_video_of_one_frame_is_rotated_by_its_matrix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["avi", "mov"])
-def test_a_film_of_photographs_is_turned_by_their_own_tags(tmp_path: Path, suffix: str) -> None:
+def test_a_film_of_photographs_is_rotated_by_their_own_tags(tmp_path: Path, suffix: str) -> None:
     tags = Image.Exif()
     tags[0x0112] = 6
     photograph = io.BytesIO()

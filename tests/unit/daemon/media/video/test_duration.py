@@ -157,10 +157,10 @@ def long_film(path: Path, **how: Any) -> Path:
 
 @pytest.mark.usefixtures("slow_reading")
 @pytest.mark.parametrize("begins", [0.0, 3600.0])
-@pytest.mark.parametrize("said", [100.0, 3700.0, 2.0, 50_000.0])
-def test_a_file_that_takes_long_to_count_is_counted_at_its_ends(tmp_path: Path, begins: float, said: float) -> None:
+@pytest.mark.parametrize("stated", [100.0, 3700.0, 2.0, 50_000.0])
+def test_a_file_that_takes_long_to_count_is_counted_at_its_ends(tmp_path: Path, begins: float, stated: float) -> None:
     path = long_film(tmp_path / "a.mkv", options={"output_ts_offset": str(begins)})
-    known = duration_of(say_length(path, said))
+    known = duration_of(say_length(path, stated))
     assert (known.seconds, known.rate, known.estimated) == (100.0, 8.0, True)
 
 

@@ -43,7 +43,7 @@ def test_pictures_are_shrunk_as_images_are() -> None:
         (DisplayGeometry(transposed=True), (240, 320), (100, 76, 3)),
     ],
 )
-def test_what_is_stretched_and_turned_is_shrunk_in_one_step(
+def test_what_is_stretched_and_rotated_is_shrunk_in_one_step(
     appearance: DisplayGeometry, shown: tuple[int, int], shape: tuple[int, int, int]
 ) -> None:
     film = convert_frames(shots((320, 240)), appearance, 100)

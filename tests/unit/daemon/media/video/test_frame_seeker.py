@@ -156,7 +156,7 @@ def test_the_first_frames_can_be_read_before_the_others(tmp_path: Path) -> None:
     assert shown == [0, 1, 16]
 
 
-def test_a_film_shorter_than_what_is_asked_first_is_whole(tmp_path: Path) -> None:
+def test_a_film_shorter_than_the_first_read_is_whole(tmp_path: Path) -> None:
     path = save_video(tmp_path / "a.mp4", grey_frames(1), 8)
     with open_video(path) as (container, stream):
         made = FrameSeeker(

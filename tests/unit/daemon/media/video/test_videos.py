@@ -132,7 +132,7 @@ def test_frames_are_shrunk_to_the_plans_edge(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["mov", "mp4"])
 @pytest.mark.parametrize(("degrees", "corner"), [(0, (0, 0)), (90, (0, -1)), (180, (-1, -1)), (270, (-1, 0))])
-def test_a_turned_video_is_shown_upright(tmp_path: Path, suffix: str, degrees: int, corner: tuple[int, int]) -> None:
+def test_a_rotated_video_is_shown_upright(tmp_path: Path, suffix: str, degrees: int, corner: tuple[int, int]) -> None:
     frame = Image.new("RGB", (96, 64), "black")
     frame.paste("white", (0, 0, 32, 32))
     clip = read(turn_video(save_video(tmp_path / f"a.{suffix}", [frame] * 4), degrees))

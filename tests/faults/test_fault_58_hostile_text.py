@@ -18,9 +18,9 @@ from markdown_it.token import Token
 from config.logs import set_up_logs
 from config.safe_text import safe_text
 from storage.lifecycle import JobState
-from tests.support.publishing_home import PublishingHouse
+from tests.support.publishing_home import PublishingHome
 
-TEETH = (
+HOSTILE = (
     "=cmd|' /C calc'!A0 \x1b[31mred\x1b]0;owned\x07 \x9b2J \x00 \u202egnp.exe\u2066 \x7f "
     "<script>alert(1)</script> <!-- x --> &lt;b&gt; [in](http://evil.example) ![p](http://evil.example/p.png) "
     "http://evil.example www.evil.example <http://evil.example> `code` ~~x~~ $x$ | cell |\r\n"
@@ -31,18 +31,18 @@ STEERS = {chr(point) for point in (*range(0x20), 0x7F, *range(0x80, 0xA0), *rang
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[PublishingHouse]:
-    house = PublishingHouse(tmp_path / "home")
-    yield house
-    house.close()
+def home(tmp_path: Path) -> Iterator[PublishingHome]:
+    home = PublishingHome(tmp_path / "home")
+    yield home
+    home.close()
 
 
 @pytest.fixture
-def path(house: PublishingHouse) -> bytes:
+def path(home: PublishingHome) -> bytes:
     """The file is described, in those words."""
-    path = house.drop(NAME)
-    house.work(TEETH)
-    assert house.job(path).state is JobState.DONE
+    path = home.drop(NAME)
+    home.work(HOSTILE)
+    assert home.job(path).state is JobState.DONE
     return path
 
 
@@ -52,23 +52,23 @@ def inner(tokens: list[Token]) -> Iterator[Token]:
         yield from inner(token.children or [])
 
 
-def test_the_command_line_writes_it_out(house: PublishingHouse, path: bytes) -> None:
-    said = house.description(path).answers["caption"]
+def test_the_command_line_writes_it_out(home: PublishingHome, path: bytes) -> None:
+    caption = home.description(path).answers["caption"]
     for command in (("show", os.fsdecode(path)), ("why", os.fsdecode(path)), ("ls",), ("status",)):
-        result = house.ask(*command)
+        result = home.invoke(*command)
         assert not STEERS & set(result.output), command
-    shown = house.ask("show", os.fsdecode(path)).stdout
-    assert "\n".join(f"  {safe_text(line)}" for line in said.split("\n")) in shown, "all of it, line by line"
+    shown = home.invoke("show", os.fsdecode(path)).stdout
+    assert "\n".join(f"  {safe_text(line)}" for line in caption.split("\n")) in shown, "all of it, line by line"
     assert not [line for line in shown.splitlines() if line.startswith(("#", "- item", ">"))]
 
 
 @pytest.mark.parametrize(
-    "says", [TEETH, "<!-- the rest is hidden", "<script src=x", "- item", "| a |", "[x]: http://y"]
+    "answer", [HOSTILE, "<!-- the rest is hidden", "<script src=x", "- item", "| a |", "[x]: http://y"]
 )
-def test_the_markdown_shows_it_as_text_and_nothing_else(house: PublishingHouse, says: str) -> None:
-    house.drop(NAME)
-    house.work(says)
-    text = (house.inbox / f"{NAME}.md").read_bytes().decode()
+def test_the_markdown_shows_it_as_text_and_nothing_else(home: PublishingHome, answer: str) -> None:
+    home.drop(NAME)
+    home.work(answer)
+    text = (home.inbox / f"{NAME}.md").read_bytes().decode()
     assert not STEERS & set(text)
     body = text.split("\n", 1)[1]  # the first line is our own comment
     tokens = list(inner(MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(body)))
@@ -90,37 +90,37 @@ def test_the_markdown_shows_it_as_text_and_nothing_else(house: PublishingHouse, 
     assert [token.type for token in tokens].count("table_open") == 1
 
 
-def test_the_json_has_every_character_and_none_that_steers(house: PublishingHouse, path: bytes) -> None:
-    text = (house.inbox / f"{NAME}.smolwatch.json").read_bytes().decode()
+def test_the_json_has_every_character_and_none_that_steers(home: PublishingHome, path: bytes) -> None:
+    text = (home.inbox / f"{NAME}.smolwatch.json").read_bytes().decode()
     assert not STEERS & set(text)
     record = json.loads(text)
     assert record["file"]["name"] == NAME
-    assert record["answers"] == house.description(path).answers
-    shown = house.ask("show", os.fsdecode(path), "--json").stdout
+    assert record["answers"] == home.description(path).answers
+    shown = home.invoke("show", os.fsdecode(path), "--json").stdout
     assert shown.isascii()
     assert json.loads(shown)["answers"] == record["answers"]
-    assert {"\x1b", "\x00", "\u202e"} <= set(record["answers"]["caption"]), "what the model said is kept as it is"
+    assert {"\x1b", "\x00", "\u202e"} <= set(record["answers"]["caption"]), "the model's answer is kept as it is"
 
 
-def test_the_log_has_one_line_a_record(house: PublishingHouse) -> None:
-    set_up_logs(house.settings, role="worker", console=False)
+def test_the_log_has_one_line_a_record(home: PublishingHome) -> None:
+    set_up_logs(home.settings, role="worker", console=False)
     try:
-        path = house.drop(NAME)
-        house.work(TEETH)
-        logger.info("{}", house.description(path).answers["caption"])
+        path = home.drop(NAME)
+        home.work(HOSTILE)
+        logger.info("{}", home.description(path).answers["caption"])
     finally:
         logger.remove()
-    log = (house.settings.log_folder / "smolwatch.log").read_text()
+    log = (home.settings.log_folder / "smolwatch.log").read_text()
     assert not STEERS & set(log)
     assert r"# z.png: done" in log
     assert all(line.startswith("20") for line in log.splitlines())
 
 
-def test_a_name_with_teeth_that_is_turned_away_is_written_out_too(house: PublishingHouse) -> None:
-    file = house.inbox / f"{NAME}.part"
+def test_a_hostile_name_that_is_refused_is_escaped_too(home: PublishingHome) -> None:
+    file = home.inbox / f"{NAME}.part"
     file.touch()
-    result = house.ask("why", str(file))
+    result = home.invoke("why", str(file))
     assert not STEERS & set(result.output)
-    missing = house.ask("show", str(house.inbox / f"\x1b[31m{NAME}"))
+    missing = home.invoke("show", str(home.inbox / f"\x1b[31m{NAME}"))
     assert missing.exit_code == 3
     assert not STEERS & set(missing.output)

@@ -1,4 +1,4 @@
-"""Files through the decoder process and the demo model: what is said of each, with the facts, or why it is refused."""
+"""Files through the decoder process and the demo model: the caption of each, with the facts, or why it is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from config.recipes import Question, load_recipe
 from daemon.errors import MediaError
-from daemon.inference.engine import Engine, EngineInfo, Request
+from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 from daemon.media.clip import Clip, DecodePlan
 from daemon.media.decoder.decoder import Decoder
 from storage.records import Fingerprint
@@ -29,7 +29,7 @@ NAMED: dict[tuple[Picture | Film, float, float, tuple[int, int]], int] = {}
 
 
 @dataclass(frozen=True)
-class Seen:
+class Described:
     """`clip` and `caption` of a file that was opened, or the `refusal` of one that was not."""
 
     path: Path
@@ -43,7 +43,7 @@ class Seen:
         return {name: value for name, value in asdict(self.clip.media).items() if value is not None}
 
 
-class Eyes:
+class Describer:
     """One decoder and one engine, for many files."""
 
     def __init__(self, engine: Engine, info: EngineInfo, decoder: Decoder) -> None:
@@ -57,24 +57,26 @@ class Eyes:
             seconds=30,
         )
 
-    def look(self, path: Path) -> Seen:
+    def describe(self, path: Path) -> Described:
         try:
             clip = self.open(path)
         except MediaError as refusal:
             assert is_for_people(f"{refusal}"), f"{path.name}: {refusal}"
-            return Seen(path, refusal=refusal)
-        return Seen(path, clip, self.say(clip.pictures, clip.timestamps, clip.media.seconds if clip.is_video else None))
+            return Described(path, refusal=refusal)
+        return Described(
+            path, clip, self.caption_of(clip.pictures, clip.timestamps, clip.media.seconds if clip.is_video else None)
+        )
 
     def open(self, path: Path) -> Clip:
         return self._decoder.open(os.fsencode(path), Fingerprint.of(path.lstat()), self.plan)
 
-    def say(self, pictures: Sequence[np.ndarray], timestamps: Sequence[float], seconds: float | None) -> str:
+    def caption_of(self, pictures: Sequence[np.ndarray], timestamps: Sequence[float], seconds: float | None) -> str:
         """The caption. No `seconds`: of a picture, else of a film's frames."""
         questions = caption(RECIPE.image if seconds is None else RECIPE.video)
         times = () if seconds is None else tuple(timestamps)
         request = Request(id="1", pictures=tuple(pictures), questions=questions, timestamps=times, seconds=seconds)
         self._engine.submit(request)
-        replies = []
+        replies: list[Reply] = []
         while not replies:
             replies = self._engine.step()
         assert replies[0].error is None, replies[0].error
@@ -100,7 +102,7 @@ class Eyes:
     def names(self, found: Shown) -> bool:
         seconds = found.seconds if found.rate else None
         return all(
-            self.say([np.asarray(picture) for picture in row], times, seconds) == found.caption
+            self.caption_of([np.asarray(picture) for picture in row], times, seconds) == found.caption
             for pictures, times in found.sampled()
             for row in (pictures, *rougher(pictures))
         )
@@ -111,20 +113,20 @@ def caption(questions: Sequence[Question]) -> tuple[Question, ...]:
 
 
 @contextmanager
-def eyes_of(engine: Engine, info: EngineInfo) -> Iterator[Eyes]:
+def describer_of(engine: Engine, info: EngineInfo) -> Iterator[Describer]:
     with closing(Decoder()) as decoder:
-        yield Eyes(engine, info, decoder)
+        yield Describer(engine, info, decoder)
 
 
-def check_caption(seen: Seen, truth: str, **facts: Any) -> None:
+def check_caption(described: Described, truth: str, **facts: Any) -> None:
     """AssertionError unless the file was described by these words, with these facts of `Media`."""
-    assert {name: seen.facts.get(name) for name in facts} == facts, f"{seen.path.name}: {seen.facts}"
-    assert seen.caption == truth, seen.path.name
+    assert {name: described.facts.get(name) for name in facts} == facts, f"{described.path.name}: {described.facts}"
+    assert described.caption == truth, described.path.name
 
 
-def check_refusal(seen: Seen, code: str, *words: str) -> None:
-    """AssertionError unless the file was refused with this code, and one of the words said why."""
-    assert seen.refusal is not None, f"{seen.path.name} was described: {seen.caption} {seen.facts}"
-    said = f"{seen.refusal} {seen.refusal.advice}".lower()
-    assert seen.refusal.code == code, said
-    assert any(word in said for word in words), said
+def check_refusal(described: Described, code: str, *words: str) -> None:
+    """AssertionError unless the file was refused with this code, and the message has one of the words."""
+    assert described.refusal is not None, f"{described.path.name} was described: {described.caption} {described.facts}"
+    text = f"{described.refusal} {described.refusal.advice}".lower()
+    assert described.refusal.code == code, text
+    assert any(word in text for word in words), text

@@ -25,15 +25,15 @@ ASLEEP = "The engine is asleep"
 HOARD_BYTES = 50 * 1024**2
 
 
-def begin_obedient_work(
+def begin_scripted_work(
     recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, daemon_run: DaemonRun
 ) -> None:
     from daemon.worker import run_worker
 
-    run_worker(recipes, settings, pipe, daemon_run, make=make_obedient)
+    run_worker(recipes, settings, pipe, daemon_run, make=make_scripted_engine)
 
 
-def make_obedient(settings: Settings) -> Engine:
+def make_scripted_engine(settings: Settings) -> Engine:
     import os
     import time
 
@@ -61,7 +61,7 @@ def make_obedient(settings: Settings) -> Engine:
         HOARD: lambda: hoard.append(os.urandom(HOARD_BYTES)),
     }
 
-    class Obedient(EchoEngine):
+    class ScriptedEngine(EchoEngine):
         def step(self) -> list[Reply]:
             widths = [width_of(request) for request in self._waiting.values()]
             if FAIL in widths:
@@ -71,6 +71,6 @@ def make_obedient(settings: Settings) -> Engine:
             return super().step()
 
     def width_of(request: Request) -> int:
-        return request.pictures[0].shape[1]
+        return int(request.pictures[0].shape[1])
 
-    return Obedient()
+    return ScriptedEngine()

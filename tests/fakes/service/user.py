@@ -27,7 +27,7 @@ NOT_ROOT = (
 )
 
 
-class Person:
+class ServiceUser:
     """Runs `smolwatch …` in a folder of their own; `system` is the fake's state."""
 
     def __init__(self, tool: str | None) -> None:
@@ -65,7 +65,7 @@ class Person:
     def unit(self) -> Path:
         return self.home / ".config" / "systemd" / "user" / "smolwatch.service"
 
-    def types(self, *words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
         before = ("--home", str(home)) if home else ()
         command = [sys.executable, "-m", "cli.main", *before, *words]
         if os.geteuid() == 0 and not self.as_root:
@@ -74,18 +74,18 @@ class Person:
             command, env=self.environ, cwd=self.home, capture_output=True, text=True, timeout=50, check=False
         )
 
-    def does(self, *words: str) -> str:
+    def run_ok(self, *words: str) -> str:
         """The output of a command that must succeed."""
-        done = self.types(*words)
+        done = self.run(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    def sees(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.types("service", "status", "--json").stdout)
-        return told
+    def service_status(self) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.run("service", "status", "--json").stdout)
+        return status
 
-    def sees_running(self) -> dict[str, Any]:
-        return wait_for(lambda: told if (told := self.sees())["status"] == "running" else {})
+    def running_status(self) -> dict[str, Any]:
+        return wait_for(lambda: status if (status := self.service_status())["status"] == "running" else {})
 
     def calls(self) -> list[str]:
         """The fake's calls since the last look, without queries; labels and paths shortened."""
@@ -98,15 +98,15 @@ class Person:
         ]
         return [line for line in short if line.split()[0] not in ("print", "show", "show-environment")]
 
-    def mood(self, name: str, text: str = "") -> None:
+    def set_fake(self, name: str, text: str = "") -> None:
         """A file in the fake's folder that changes what it does."""
         (self.system / name).write_text(text)
 
-    def wants(self, name: str, text: str) -> None:
+    def write_home_file(self, name: str, text: str) -> None:
         """Write a file in smolwatch's home that changes what the fake daemon does."""
         (self.smolwatch_home / name).write_text(text)
 
-    def leaves(self) -> None:
+    def close(self) -> None:
         """Stop all processes and remove all files."""
         self.system.joinpath("bootstrap-errors").unlink(missing_ok=True)
         for where in (self.system / "jobs").iterdir():
@@ -122,19 +122,19 @@ class Person:
 
 
 @contextmanager
-def somebody(tool: str | None) -> Iterator[Person]:
-    person = Person(tool)
+def service_user(tool: str | None) -> Iterator[ServiceUser]:
+    user = ServiceUser(tool)
     try:
-        yield person
+        yield user
     finally:
-        person.leaves()
+        user.close()
 
 
-def can_be_somebody() -> bool:
+def can_be_a_user() -> bool:
     """Whether tests may run as another user than root, or are not root anyway."""
     return os.geteuid() != 0 or (
         shutil.which("setpriv") is not None and subprocess.run([*NOT_ROOT, "true"], capture_output=True).returncode == 0
     )
 
 
-needs_a_person = pytest.mark.skipif(not can_be_somebody(), reason="root here cannot become another user (setpriv)")
+needs_a_user = pytest.mark.skipif(not can_be_a_user(), reason="root here cannot become another user (setpriv)")

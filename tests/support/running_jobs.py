@@ -9,7 +9,7 @@ import psutil
 from PIL import Image
 
 from storage.lifecycle import JobState
-from tests.support.processes import House, workers
+from tests.support.processes import DaemonHome, workers
 from tests.support.waiting import wait_for
 
 
@@ -18,20 +18,20 @@ def draw(file: Path, colour: str = "red", size: tuple[int, int] = (64, 48)) -> P
     return file
 
 
-def start_with_worker(house: House) -> subprocess.Popen[str]:
+def start_with_worker(home: DaemonHome) -> subprocess.Popen[str]:
     """The daemon, whose worker has described first.png and waits for more."""
-    daemon = house.start_and_wait()
-    draw(house.inbox / "first.png")
-    wait_for(lambda: house.states() == {"first.png": JobState.DONE}, 30)
+    daemon = home.start_and_wait()
+    draw(home.inbox / "first.png")
+    wait_for(lambda: home.states() == {"first.png": JobState.DONE}, 30)
     return daemon
 
 
-def hold_a_job(house: House) -> tuple[subprocess.Popen[str], psutil.Process, psutil.Process]:
+def hold_a_job(home: DaemonHome) -> tuple[subprocess.Popen[str], psutil.Process, psutil.Process]:
     """The daemon, its worker and the worker's decoder, which is suspended while it opens held.png."""
-    daemon = start_with_worker(house)
-    worker = house.worker(daemon)
+    daemon = start_with_worker(home)
+    worker = home.worker(daemon)
     decoder = wait_for(lambda: next(iter(workers(worker.pid)), None))
     decoder.suspend()
-    draw(house.inbox / "held.png", "blue", (70, 50))
-    wait_for(lambda: house.states().get("held.png") is JobState.RUNNING)
+    draw(home.inbox / "held.png", "blue", (70, 50))
+    wait_for(lambda: home.states().get("held.png") is JobState.RUNNING)
     return daemon, worker, decoder
