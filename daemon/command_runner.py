@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from loguru import logger
 
 from storage.commands.command_inbox import CommandInbox
 from storage.commands.requests import Command, CommandKind
+from storage.errors import StorageError
 
 
 class CommandRunner:
     """For the main loop. `rescan` starts a rescan, whose answer comes later; `wake` has the supervisor look for work.
 
-    All methods may raise StorageError: what was taken is kept, and carried out by the next call.
+    `begin` and `run_waiting` may raise StorageError: what was taken is kept, and carried out by the next call.
     """
 
     def __init__(
@@ -40,7 +42,8 @@ class CommandRunner:
 
     def end(self) -> None:
         """Answer what is left open: this run ends."""
-        self._inbox.abandon(self._run)
+        with suppress(StorageError):  # then the next run answers it
+            self._inbox.abandon(self._run)
 
     def _carry_out(self, command: Command) -> None:
         logger.info("Command {}: {}", command.kind, dict(command.arguments))

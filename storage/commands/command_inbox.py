@@ -59,7 +59,7 @@ class CommandInbox:
             raise CommandFailedError("There is no such command any more.", advice="Run it again.")
         if row.answered_at is None:
             return None
-        return Answer(result=row.result) if row.error is None else Answer(**row.error)
+        return Answer(result=row.result) if row.error is None else Answer.from_error_json(row.error)
 
     def change_jobs(self, kind: str, arguments: Mapping[str, Any] = {}) -> Mapping[str, Any]:
         """Make a command's change without a daemon; its result. Raises SmolwatchError, and changes nothing then."""
@@ -132,12 +132,6 @@ class CommandInbox:
 
 def store_answer(connection: Connection, now: datetime, answer: Answer, which: ColumnElement[bool]) -> int:
     """Answer those of these commands that have no answer. Returns how many."""
-    is_error = answer.result is None
-    error = {
-        "error": answer.error,
-        "advice": answer.advice,
-        "exit_code": answer.exit_code,
-        "is_abandoned": answer.is_abandoned,
-    }
-    values = {"answered_at": now, "result": answer.result, "error": error if is_error else None}
+    error = answer.error_json() if answer.result is None else None
+    values = {"answered_at": now, "result": answer.result, "error": error}
     return connection.execute(update(commands).where(which, commands.c.answered_at.is_(None)).values(values)).rowcount

@@ -47,6 +47,23 @@ class Answer:
     def of_error(cls, error: SmolwatchError) -> Answer:
         return cls(error=str(error), advice=error.advice, exit_code=error.exit_code)
 
+    @classmethod
+    def from_error_json(cls, stored: Mapping[str, Any]) -> Answer:
+        return cls(
+            error=str(stored.get("error", "")),
+            advice=str(stored.get("advice", "")),
+            exit_code=int(stored.get("exit_code", 1)),
+            is_abandoned=stored.get("is_abandoned") is True,
+        )
+
+    def error_json(self) -> dict[str, Any]:
+        return {
+            "error": self.error,
+            "advice": self.advice,
+            "exit_code": self.exit_code,
+            "is_abandoned": self.is_abandoned,
+        }
+
     def result_or_raise(self) -> Mapping[str, Any]:
         """Raises CommandFailedError with the daemon's message, advice and exit code."""
         if self.result is None:

@@ -196,7 +196,7 @@ decisions = Table(
     Index("decisions_of_a_partner", "partner"),
 )
 
-#: What the running daemon reports about itself.
+#: What the running daemon reports about itself; and whether work is paused.
 daemon_state = Table(
     "daemon_state",
     metadata,

@@ -125,6 +125,16 @@ class TestArrival:
             "It is the moving half of a Live Photo: described together with its picture, IMG_1.HEIC."
         )
 
+    @pytest.mark.parametrize("is_running", [False, True])
+    def test_a_picture_that_was_cancelled_is_not_replaced_by_its_film(self, pair: Desk, is_running: bool) -> None:
+        pair.enter("IMG_1.HEIC", "IMG_1.MOV")
+        if is_running:
+            pair.claim()
+        pair.store.cancel([job.id for job in pair.library.jobs()])
+        pair.admitter = pair.new_gate()
+        assert pair.enter("IMG_1.MOV", "IMG_1.HEIC") == [ASIDE, KNOWN]
+        assert pair.jobs() == {"IMG_1.HEIC": JobState.SKIPPED}
+
     @pytest.mark.parametrize("described", [False, True])
     def test_a_film_that_comes_after_its_picture_gets_no_job(self, pair: Desk, described: bool) -> None:
         pair.enter("IMG_1.HEIC")

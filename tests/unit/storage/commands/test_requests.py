@@ -16,3 +16,8 @@ def test_an_error_keeps_message_advice_and_exit_code() -> None:
         Answer.of_error(NotFoundError("No such job.", advice="List them.")).result_or_raise()
     assert (caught.value.advice, caught.value.exit_code) == ("List them.", 3)
     assert CommandFailedError("x").exit_code == 1, "the code of one error is not that of all"
+
+
+def test_an_error_survives_its_row_also_with_fields_of_a_newer_version() -> None:
+    answer = Answer(error="No such job.", advice="List them.", exit_code=3, is_abandoned=True)
+    assert Answer.from_error_json(answer.error_json() | {"colour": "red"}) == answer
