@@ -6,14 +6,13 @@ import math
 import os
 import threading
 from contextlib import closing
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from loguru import logger
 
-from config.errors import ModelUnavailableError, PausedError, SmolwatchError
+from config.errors import SmolwatchError
 from config.load import prepare_home
 from config.recipes import find_recipe, load_recipes
 from config.settings import Settings
@@ -33,6 +32,7 @@ from daemon.intake.sweep import inbox_root
 from daemon.intake.wakeup import Wakeup
 from daemon.lock import HomeLock
 from daemon.media.dataless import forbid_downloads
+from daemon.once_run import OnceRun
 from daemon.signals import StopNote, noted_signals
 from daemon.supervision.crash_loop import ADVICE, CrashLoop
 from daemon.supervision.database_health import DatabaseHealth
@@ -44,7 +44,6 @@ from storage.db.database import Database, open_database
 from storage.errors import StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
-from storage.lifecycle import JobState
 from storage.records import JobSpec
 from storage.status.board import StatusBoard
 from storage.status.values import DaemonStatus, EngineStatus, IntakeStatus
@@ -52,8 +51,6 @@ from storage.status.values import DaemonStatus, EngineStatus, IntakeStatus
 #: The main loop's period with --once, and while the database is unavailable.
 TICK_SECONDS = 0.25
 INTAKE_STOP_SECONDS = 2.0
-#: With --once, a job with a longer back-off than this is left for another run.
-ONCE_BACKOFF = timedelta(seconds=60)
 
 
 class Observer(Protocol):
@@ -170,7 +167,7 @@ class Daemon:
             logger.info("smolwatch stopped")
 
     def _main_loop(self, once: bool, observer: Observer | None) -> int:
-        end = Once(self._library, self._started) if once else None
+        end = OnceRun(self._library, self._started) if once else None
         while not (self._note.stop_requested or self._stop.is_set()):
             try:
                 self._supervisor.tick(math.inf if end is None else TICK_SECONDS)
@@ -273,35 +270,3 @@ class Daemon:
                 smolwatch=own_version(),
             )
         )
-
-
-class Once:
-    """Decides when a run with --once is over, and its exit code."""
-
-    def __init__(self, library: Library, started: datetime) -> None:
-        self._library = library
-        self._started = started
-        self._before: int | None = None
-
-    def code(self, now: datetime) -> int | None:
-        """0: all is described; 1: a job failed, or has a long back-off; None: there is work left.
-
-        The end must be seen at two consecutive checks: a changed file passes from worker to intake in between.
-        Raises ModelUnavailableError when jobs wait for a model that is not there, PausedError while work is paused.
-        """
-        before, self._before = self._before, self._current_code(now)
-        return self._before if before == self._before else None
-
-    def _current_code(self, now: datetime) -> int | None:
-        counts = self._library.counts()
-        live = counts[JobState.QUEUED] + counts[JobState.RUNNING] + counts[JobState.PUBLISHING]
-        if not live:
-            return 1 if self._library.count_failed(self._started) else 0
-        if counts[JobState.RUNNING]:
-            return None
-        engine = self._library.status.engine()
-        if engine.state == "unavailable" and counts[JobState.QUEUED]:
-            raise ModelUnavailableError(engine.reason or "", advice=engine.advice or "")
-        if counts[JobState.QUEUED] and self._library.status.paused_since() is not None:
-            raise PausedError
-        return None if self._library.count_due(now + ONCE_BACKOFF) else 1

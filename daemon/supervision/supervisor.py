@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 
-import psutil
 from loguru import logger
 
 from config.recipes import Recipe
@@ -24,6 +20,7 @@ from daemon.supervision.idle_policy import IdlePolicy
 from daemon.supervision.lease_monitor import LeaseMonitor
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.restart_backoff import MAX_PAUSE, RestartBackoff
+from daemon.supervision.worker_process import WorkerProcess, end_reason_of, is_suspended
 from storage.jobs.store import JobStore
 
 #: After `work.stop_seconds`, the worker's time for releasing its jobs, and then before each signal.
@@ -39,29 +36,6 @@ IDLE_END = "The worker ended: it was idle."
 Work = Callable[[Mapping[str, Recipe], Settings, Connection, DaemonRun], None]
 #: The same with the daemon's recipes.
 WorkWithRecipes = Callable[[Settings, Connection, DaemonRun], None]
-
-
-@dataclass
-class WorkerProcess:
-    """`started`: monotonic. `is_connected` until it closes its end of the pipe. `kill_reason`: why we killed it.
-
-    `has_answered`: it has described a file. `is_woken`: it was ordered to wake, and has not begun yet. `is_ending`: it
-    was ordered to stop, since it is idle.
-    """
-
-    process: SpawnProcess
-    pipe: Connection
-    started: float
-    is_connected: bool = True
-    kill_reason: str | None = None
-    has_answered: bool = False
-    stage: Stage = Stage.LOADING
-    is_woken: bool = False
-    is_ending: bool = False
-
-    @property
-    def is_busy(self) -> bool:
-        return self.stage is not Stage.IDLE or self.is_ending
 
 
 class Supervisor:
@@ -283,21 +257,3 @@ def begin_work(recipes: Mapping[str, Recipe], settings: Settings, pipe: Connecti
     from daemon.worker import run_worker
 
     run_worker(recipes, settings, pipe, daemon_run)
-
-
-def is_suspended(process: SpawnProcess) -> bool:
-    """Whether a signal (SIGSTOP) has suspended it: it lives and does nothing."""
-    try:
-        return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        return False
-
-
-def end_reason_of(code: int) -> str:
-    """Why a worker process ended, as a sentence."""
-    if code == 0:
-        return "The worker was replaced: its memory had grown."
-    if code >= 0:
-        return f"The worker exited with code {code}."
-    hint = " (out of memory?)" if -code == signal.SIGKILL else ""
-    return f"The worker was killed by signal {-code}{hint}."

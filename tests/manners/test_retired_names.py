@@ -73,7 +73,7 @@ RETIRED = (
     ),
     Retired("tool refusal definition", "command, StartFailure, unit_file", ("daemon/service/",)),
     # doctor, evaluation, fetching
-    Retired("home whole_way", "home, end_to_end"),
+    Retired("house whole_way", "home, end_to_end"),
     Retired("line parts child", "finding, runtime, subprocesses", ("daemon/doctor/",)),
     Retired("turns turn asking starting spread", "interleave, contestants, startup, stats", ("daemon/evaluation/",)),
     Retired("asking part answer", "transport, partial_file, response", ("daemon/fetching/",)),

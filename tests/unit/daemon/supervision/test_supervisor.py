@@ -13,7 +13,8 @@ from daemon.daemon_run import DaemonRun
 from daemon.messages import PathReport, encode
 from daemon.signals import StopNote
 from daemon.supervision.model_status import ModelStatus
-from daemon.supervision.supervisor import Supervisor, end_reason_of
+from daemon.supervision.supervisor import Supervisor
+from daemon.supervision.worker_process import end_reason_of
 from storage.db.database import Database
 from storage.jobs.store import JobStore
 from tests.support.files import MODEL, SPEC
