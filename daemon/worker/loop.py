@@ -171,20 +171,16 @@ class Worker:
         capacity = self._engine_host.rows - len(self._in_flight)
         while len(self._opened) < capacity and (taken := self._prefetcher.take()) is not None:
             self._opened.append(taken[1])
-        if not self._opened:
-            return
-        cached = self._answer_cache.cached_digests([opened.task.claim for opened in self._opened], self._engine_info())
         while self._opened:  # empty once the engine has failed
             opened = self._opened.popleft()
             with self._failures_of(opened.task.claim):
-                self._submit_one(opened, is_cached=opened.task.claim.job.digest in cached)
+                self._submit_one(opened)
 
-    def _submit_one(self, opened: Opened, *, is_cached: bool) -> None:
+    def _submit_one(self, opened: Opened) -> None:
+        """The cache is not read again: while a job runs, no other job of the same bytes is claimed, unless afresh."""
         clip, claim = opened.clip, opened.task.claim
         if isinstance(clip, Exception):
             raise clip
-        if is_cached and self._deliver_cached(claim):  # the same bytes were described since it was claimed
-            return
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
         self._engine_host.submit(request_for(claim.job, clip, self._recipe))
