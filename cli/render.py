@@ -214,12 +214,13 @@ def job_json(job: Job) -> dict[str, Any]:
             reason=job.reason,
             detail=job.detail,
             missing_since=job.missing_since and iso_utc(job.missing_since),
+            recipe=job.spec.recipe,
         )
     )
 
 
 def listed_json(job: Listed) -> str:
-    """The members of `job_json`, and the caption. Written as text: a dictionary a job takes twice as long."""
+    """The members of `job_json`, caption and answers. Written as text: a dictionary a job takes twice as long."""
     texts = (
         ("started_at", stamp_if(job.started_at)),
         ("finished_at", stamp_if(job.finished_at)),
@@ -229,6 +230,7 @@ def listed_json(job: Listed) -> str:
         ("reason", job.reason),
         ("detail", job.detail),
         ("missing_since", stamp_if(job.missing_since)),
+        ("recipe", job.recipe),
         ("caption", job.caption),
     )
     members = (
@@ -243,6 +245,7 @@ def listed_json(job: Listed) -> str:
         f'"max_attempts": {job.max_attempts}',
         f'"queued_at": "{stamp_of(job.queued_at)}"',
         *[f'"{name}": {json_text(text)}' for name, text in texts if text is not None],
+        *([f'"answers": {job.answers}'] if job.answers else []),
     )
     return NEXT_MEMBER.join(members)
 

@@ -132,7 +132,8 @@ class Prefetcher(Generic[Task, Made]):
         """Of the results taken, only these are still in memory."""
         with self._changed:
             self._window.keep(keys)
-            self._changed.notify_all()
+            if self._window.can_begin:  # else nobody waits for this, and a thread that is woken takes Python's lock
+                self._changed.notify_all()
 
     def cancel(self, key: Hashable) -> None:
         """Drop a task that was not taken; unknown keys are ignored."""

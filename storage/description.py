@@ -7,6 +7,7 @@ agree. A field that does not apply is absent, never null.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,6 +77,11 @@ class Stats:
     cold_start: bool
     launched_by: str
     power: str | None = None
+
+
+def caption_of(answers: Mapping[str, str]) -> str | None:
+    """What a list shows of a description: its caption, else its first answer."""
+    return answers.get("caption") or next(iter(answers.values()), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,11 +89,13 @@ class Heartbeat:
             lost, self._lost = list(self._lost.values()), {}
         for claim in lost:
             logger.warning("Job {}: the claim was lost while the job was running", claim.job.id)
-        for claim in self._held():
-            if not self._store.beat(claim, lease_seconds=self._lease_seconds):
-                with self._lock:
-                    if self._claims.get(claim.job.id) is claim:
-                        self._lost[claim.job.id] = self._claims.pop(claim.job.id)
+        if not (held := self._held()):
+            return
+        renewed = self._store.beat_all(held, lease_seconds=self._lease_seconds)
+        with self._lock:
+            for claim in held:
+                if claim.job.id not in renewed and self._claims.get(claim.job.id) is claim:
+                    self._lost[claim.job.id] = self._claims.pop(claim.job.id)
 
     def _held(self) -> list[Claim]:
         with self._lock:

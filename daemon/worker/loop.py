@@ -170,22 +170,18 @@ class Worker:
         capacity = self._engine_host.rows - self._in_flight.request_count
         while len(self._opened) < capacity and (taken := self._prefetcher.take()) is not None:
             self._opened.append(taken[1])
-        if not self._opened:
-            return
-        cached = self._answer_cache.cached_jobs([opened.task.claim for opened in self._opened], self._engine_info())
         while self._opened:  # empty once the engine has failed
             opened = self._opened.popleft()
             with self._failures_of(opened.task.claim):
-                self._submit_one(opened, is_cached=opened.task.claim.job.id in cached)
+                self._submit_one(opened)
 
-    def _submit_one(self, opened: Opened, *, is_cached: bool) -> None:
+    def _submit_one(self, opened: Opened) -> None:
+        """The cache is not read again: while a job runs, no other job of the same bytes is claimed, unless afresh."""
         clip, claim = opened.clip, opened.task.claim
         if not self._heartbeat.holds(claim):  # lost while its file was opened
             return
         if isinstance(clip, Exception):
             raise clip
-        if is_cached and self._deliver_cached(claim):  # the same bytes were described since it was claimed
-            return
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
         recipe = recipe_of(claim.job, self._recipes)

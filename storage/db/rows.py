@@ -39,6 +39,10 @@ def jobs_query() -> Select[Any]:
     )
 
 
+#: Built once: it runs often, and building it takes longer than running it.
+JOBS = jobs_query().where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def same_request(one: FromClause, other: FromClause) -> ColumnElement[bool]:
     """Whether two jobs ask the same about one path: then the newer replaces the older."""
     return and_(one.c.path_id == other.c.path_id, one.c.task == other.c.task, one.c.recipe_name == other.c.recipe_name)
@@ -107,7 +111,7 @@ def read_claim(connection: Connection, job_id: int) -> Claim:
 
 def read_claims(connection: Connection, job_ids: Collection[int]) -> list[Claim]:
     """The claims on some hundreds of jobs, in any order."""
-    found = connection.execute(jobs_query().where(jobs.c.id.in_(job_ids)))
+    found = connection.execute(JOBS, {"ids": list(job_ids)})
     return [Claim(job=job_of(row), token=row.token, owner=row.owner) for row in found]
 
 
@@ -144,7 +148,7 @@ def refusal_of(row: Row[Any]) -> Refusal:
     )
 
 
-#: Built once: it runs often, and building it takes longer than running it.
+#: Built once, as `JOBS`.
 STATE = select(daemon_state.c.value).where(daemon_state.c.key == bindparam("key"))
 
 

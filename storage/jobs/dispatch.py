@@ -25,19 +25,8 @@ def claim_all(connection: Connection, now: datetime, owner: str, *, lease_second
     ids = [row.id for row in runnable_together(due)]
     if not ids:
         return []
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(ids), jobs.c.state == JobState.QUEUED)
-        .values(
-            state=JobState.RUNNING,
-            attempts=jobs.c.attempts + 1,
-            token=jobs.c.token + 1,
-            owner=owner,
-            lease_until=in_seconds(now, lease_seconds),
-            not_before=None,
-            started_at=now,
-        )
-    )
+    lease_until = in_seconds(now, lease_seconds)
+    connection.execute(CLAIM, {"ids": ids, "now": now, "claimed_by": owner, "until": lease_until})
     record_events(connection, now, ids, JobState.QUEUED, JobState.RUNNING, f"Claimed by {owner}.")
     claims = {claim.job.id: claim for claim in rows.read_claims(connection, ids)}
     return [claims[job_id] for job_id in ids]
@@ -89,5 +78,18 @@ def due_query() -> Select[Any]:
     )
 
 
-#: Built once: building it takes longer than running it.
+#: Both are built once: building them takes longer than running them.
 DUE = due_query()
+CLAIM = (
+    update(jobs)
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)), jobs.c.state == JobState.QUEUED)
+    .values(
+        state=JobState.RUNNING,
+        attempts=jobs.c.attempts + 1,
+        token=jobs.c.token + 1,
+        owner=bindparam("claimed_by"),
+        lease_until=bindparam("until"),
+        not_before=None,
+        started_at=bindparam("now"),
+    )
+)

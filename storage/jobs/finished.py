@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from storage.db.tables import descriptions, events, jobs, paths
+from storage.description import caption_of
 from storage.lifecycle import JobState
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.SKIPPED, JobState.GONE)
@@ -16,7 +17,7 @@ WORKED_ON = ENDED[:3]
 
 
 class Finished(NamedTuple):
-    """A job's end. `caption`: of a described file."""
+    """A job's end. `caption`: of a described file, its caption, else its first answer."""
 
     path: bytes
     state: str
@@ -41,7 +42,7 @@ def finished_between(connection: Connection, after: int, until: int) -> list[Fin
         .order_by(events.c.id)
     )
     return [
-        Finished(path, state, answers.get("caption") if answers and state == JobState.DONE else None, reason)
+        Finished(path, state, caption_of(answers) if answers and state == JobState.DONE else None, reason)
         for path, state, answers, reason in connection.execute(query)
     ]
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Double, Select, Text, cast, func, select, true, type_coerce
 
 from storage.db.tables import descriptions, jobs, media, paths
+from storage.description import caption_of
 from storage.lifecycle import JobState
 
 #: Rows fetched at once.
@@ -19,7 +20,10 @@ FRESHEST = (func.coalesce(jobs.c.finished_at, jobs.c.started_at, jobs.c.queued_a
 
 
 class Listed(NamedTuple):
-    """A job and its caption as plain values, which are cheap to create: times are seconds since 1970."""
+    """A job and its answers as plain values, which are cheap to create: times are seconds since 1970.
+
+    `answers`: of a described file, by name, as JSON text; `caption`: its caption, else its first answer.
+    """
 
     id: int
     state: str
@@ -39,6 +43,8 @@ class Listed(NamedTuple):
     reason: str | None
     detail: str | None
     missing_since: float | None
+    recipe: str
+    answers: str | None
     caption: str | None
 
     @property
@@ -64,11 +70,12 @@ def listing(connection: Connection, state: JobState | None, limit: int) -> list[
 
 def listed(batch: Sequence[Any]) -> Iterator[Listed]:
     """Rows of `listing_query`. Their answers are parsed as one document, in half the time of one each."""
-    all_answers = json.loads(f"[{','.join([row[18] or 'null' for row in batch])}]")
+    all_answers = json.loads(f"[{','.join([row[19] or 'null' for row in batch])}]")
     for row, answers in zip(batch, all_answers, strict=True):
         size = int(row[6].split(":", 3)[2])
-        caption = answers.get("caption") if answers and row[1] in DESCRIBED else None
-        yield Listed._make((*row[:6], size, *row[7:18], caption))
+        is_described = bool(answers) and row[1] in DESCRIBED
+        shown = (row[19], caption_of(answers)) if is_described else (None, None)
+        yield Listed._make((*row[:6], size, *row[7:19], *shown))
 
 
 def listing_query() -> Select[Any]:
@@ -94,6 +101,7 @@ def listing_query() -> Select[Any]:
             jobs.c.reason,
             jobs.c.detail,
             type_coerce(jobs.c.missing_since, Double),
+            jobs.c.recipe_name,
             cast(descriptions.c.answers, Text),
         )
         .join(paths, paths.c.id == jobs.c.path_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, update
 
 from storage.db.tables import jobs
 from storage.errors import ClaimLostError
-from storage.jobs.transitions import MAX_WAIT, UNOWNED, back_to_queue, in_seconds, move
+from storage.jobs.transitions import MAX_WAIT, UNOWNED, are_held, back_to_queue, in_seconds, move
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim
 
@@ -28,18 +29,15 @@ class Why:
         return {"cause": self.cause, "reason_code": self.code, "reason": self.reason, "detail": self.detail}
 
 
-def beat(connection: Connection, now: datetime, claim: Claim, *, lease_seconds: float) -> bool:
-    """Renew the lease; False when the claim no longer holds."""
+def beat_all(connection: Connection, now: datetime, claims: Collection[Claim], *, lease_seconds: float) -> set[int]:
+    """Renew the leases of the claims that hold. Returns the ids of their jobs."""
     beaten = connection.execute(
         update(jobs)
-        .where(
-            jobs.c.id == claim.job.id,
-            jobs.c.token == claim.token,
-            jobs.c.state.in_((JobState.RUNNING, JobState.PUBLISHING)),
-        )
+        .where(are_held(claims), jobs.c.state.in_((JobState.RUNNING, JobState.PUBLISHING)))
         .values(lease_until=in_seconds(now, lease_seconds))
+        .returning(jobs.c.id)
     )
-    return beaten.rowcount == 1
+    return set(beaten.scalars())
 
 
 def release(connection: Connection, now: datetime, claim: Claim, note: str) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, tuple_, update
+from sqlalchemy import Connection, insert, update
 
 from storage.db import description_rows
 from storage.db.tables import events, jobs
 from storage.description import Description
-from storage.jobs.transitions import UNOWNED
+from storage.jobs.transitions import UNOWNED, are_held
 from storage.lifecycle import TRANSITIONS, JobState
 from storage.records import Claim
 
@@ -51,13 +51,8 @@ def move_all(
         raise ValueError(f"there is no transition from {before} to {after}")
     if not claims:
         return set()
-    held = tuple_(jobs.c.id, jobs.c.token).in_([(claim.job.id, claim.token) for claim in claims])
     moved = connection.execute(
-        update(jobs)
-        # The ids alone, too: SQLite uses the index for them, but not for pairs.
-        .where(jobs.c.id.in_([claim.job.id for claim in claims]), held, jobs.c.state == before)
-        .values(state=after, **values)
-        .returning(jobs.c.id)
+        update(jobs).where(are_held(claims), jobs.c.state == before).values(state=after, **values).returning(jobs.c.id)
     )
     return set(moved.scalars())
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, exists, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, and_, exists, insert, or_, select, tuple_, update
 
 from storage.db import rows
 from storage.db.tables import events, jobs
@@ -26,6 +26,13 @@ def in_seconds(now: datetime, seconds: float) -> datetime:
 
 def passed(moment: Column[datetime], now: datetime) -> ColumnElement[bool]:
     return or_(moment.is_(None), moment <= now, moment > now + MAX_WAIT)
+
+
+def are_held(claims: Collection[Claim]) -> ColumnElement[bool]:
+    """Whether a job is that of one of these claims, and the claim still holds."""
+    pairs = tuple_(jobs.c.id, jobs.c.token).in_([(claim.job.id, claim.token) for claim in claims])
+    # The ids alone, too: SQLite uses the index for them, but not for pairs.
+    return and_(jobs.c.id.in_([claim.job.id for claim in claims]), pairs)
 
 
 def record_event(

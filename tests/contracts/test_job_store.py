@@ -297,6 +297,19 @@ class TestJobStore:
         assert store.claim_all("w", lease_seconds=LEASE, most=3) == []
         assert all(store.beat(claim, lease_seconds=LEASE) for claim in claims)
 
+    def test_of_many_leases_those_of_lost_claims_are_not_renewed(self, store: JobStore, clock: FakeClock) -> None:
+        for name in (b"/inbox/a.jpg", b"/inbox/b.jpg", b"/inbox/c.jpg"):
+            admit(store, new_file(name, content=name))
+        claims = store.claim_all("w", lease_seconds=LEASE, most=3)
+        kept, lost, also = [claim.job.id for claim in claims]
+        store.release(claims[1], "Given back.")
+        other = claimed(store)
+        assert other.job.id == lost
+        clock.advance(LEASE / 2)
+        assert store.beat_all(claims, lease_seconds=LEASE) == {kept, also}
+        clock.advance(LEASE / 2 + 1)
+        assert store.reap() == [lost]
+
     def test_of_files_with_the_same_bytes_one_is_claimed_unless_it_is_fresh(self, store: JobStore) -> None:
         for name in (b"/inbox/a.jpg", b"/inbox/b.jpg"):
             admit(store, new_file(name))

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from cli.render import job_json
+from storage.library import Library
 from storage.lifecycle import Cause
 from storage.records import Refusal
 from tests.support.files import description_of, new_file
@@ -56,7 +57,9 @@ def test_the_document_has_stable_keys(home: CliHome) -> None:
         "queued_at",
         "started_at",
         "finished_at",
+        "recipe",
         "caption",
+        "answers",
     }
     assert job["queued_at"] == "2026-11-24T09:00:00Z"
     assert (job["state"], job["caption"]) == ("done", "A lighthouse.")
@@ -80,11 +83,31 @@ def test_each_job_has_the_keys_of_show_in_every_state(home: CliHome) -> None:
     home.queue(b"queued.jpg", b"new")
     with home.reading() as library:
         expected = [
-            job_json(job) | ({"caption": stored.answers["caption"]} if (stored := library.description(job.id)) else {})
+            job_json(job)
+            | ({"caption": said["caption"], "answers": said} if (said := answers_of(library, job.id)) else {})
             for job in library.jobs()
         ]
     assert len(expected) == 6
-    assert home.invoke("ls", "--json").stdout == json.dumps(expected, indent=2) + "\n"
+    document = json.loads(home.invoke("ls", "--json").stdout)
+    assert document == expected
+    assert [list(job) for job in document] == [list(job) for job in expected], "in the same order"
+
+
+def answers_of(library: Library, job: int) -> dict[str, str]:
+    description = library.description(job)
+    return description.answers if description else {}
+
+
+def test_without_a_caption_the_first_answer_is_shown_and_all_are_in_the_document(home: CliHome) -> None:
+    home.queue()
+    claim = home.claim()
+    answers = {"text_in_picture": "NO SWIMMING", "kind": "A sign."}
+    description = replace(description_of(new_file(claim.job.path), answers=answers), digest=claim.job.digest)
+    home.store.publish(claim, description)
+    home.store.finish(claim)
+    assert "NO SWIMMING" in home.invoke("ls").stdout
+    [job] = json.loads(home.invoke("ls", "--json").stdout)
+    assert (job["caption"], job["answers"]) == ("NO SWIMMING", answers)
 
 
 def test_a_list_costs_the_same_few_queries_however_long_it_is(home: CliHome) -> None:
