@@ -14,13 +14,13 @@ from storage.db.column_types import is_one_of
 from storage.db.database import Database
 from storage.db.tables import descriptions, jobs, media, paths, stats
 from storage.description import Description
-from storage.jobs import live_photos, refused_paths
+from storage.jobs import live_photos, redescription, refused_paths
 from storage.jobs.file_presence import ENDED, chunks
 from storage.jobs.finished import Finished, finish_times, finished_between, newest_event
 from storage.jobs.listing import Listed, listing
 from storage.jobs.live_photos import SetAside
 from storage.lifecycle import JobState
-from storage.records import Fingerprint, Job, JobEvent, MediaKind, Refusal
+from storage.records import Fingerprint, Job, JobEvent, JobSpec, MediaKind, Refusal
 from storage.status.board import StatusReader
 
 RECENT = 100
@@ -193,6 +193,14 @@ class Library:
         with self._database.read() as connection:
             query = select(jobs.c.id, paths.c.path, jobs.c.missing_since).join(paths, paths.c.id == jobs.c.path_id)
             return [(id, path, since) for id, path, since in connection.execute(query.where(*gone)).all()]
+
+    def describable(self, spec: JobSpec, *, changed_for: str | None = None) -> list[Job]:
+        """The newest done job of each file that is there, unless the file has a live job of this recipe; oldest first.
+
+        `changed_for`, a model's "id@revision": only files that lack a description by this model and this very recipe.
+        """
+        with self._database.read() as connection:
+            return redescription.describable(connection, spec, changed_for=changed_for)
 
     def description(self, job_id: int) -> Description | None:
         """The job's description; None while it is not described."""

@@ -15,8 +15,18 @@ from config.failpoints import failpoint
 from storage.db import description_rows
 from storage.db.database import Database
 from storage.description import Description
-from storage.jobs import admission, cancellation, dispatch, outcomes, publication, recovery, refused_paths, relocation
-from storage.jobs.file_presence import FilePresence, changed_from
+from storage.jobs import (
+    admission,
+    cancellation,
+    dispatch,
+    outcomes,
+    publication,
+    recovery,
+    redescription,
+    refused_paths,
+    relocation,
+)
+from storage.jobs.file_presence import FilePresence, changed_from, chunks
 from storage.jobs.outcomes import Why, check_held
 from storage.jobs.pending_work import PendingWork
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
@@ -102,6 +112,13 @@ class JobStore:
     def requeue_failed(self) -> int:
         """Every failed job starts over. Returns how many."""
         return self._transactions.write(admission.requeue_failed)
+
+    def describe_again(self, job_ids: Collection[int], spec: JobSpec) -> int:
+        """A new job by this recipe for the file of each of these done jobs, after new files. Returns how many.
+
+        In transactions of some hundreds: after a kill, those before it are queued, and the same call queues the rest.
+        """
+        return sum(self._describe_again(chunk, spec) for chunk in chunks(job_ids))
 
     # Work
 
@@ -252,6 +269,14 @@ class JobStore:
         Contents from before the name was last free are left out: they belonged to another file.
         """
         return self._transactions.read(lambda connection: changed_from(connection, job_id))
+
+    def _describe_again(self, job_ids: Collection[int], spec: JobSpec) -> int:
+        def change(connection: Connection, now: datetime) -> int:
+            queued = redescription.describe_again(connection, now, job_ids, spec)
+            failpoint("redoing")
+            return queued
+
+        return self._transactions.write(change)
 
     def _end(self, claim: Claim, state: JobState, why: Why) -> None:
         self._transactions.write(lambda connection, now: outcomes.end(connection, now, claim, state, why))

@@ -47,7 +47,7 @@ def test_the_record_holds_a_caption_alone_and_nothing_misses_more(tmp_path: Path
 
 
 def test_a_file_that_was_described_with_a_summary_keeps_it(tmp_path: Path) -> None:
-    """Until a person asks for it anew."""
+    """If a person asks for it anew, the brief description is added to it."""
     first = DaemonHome(tmp_path / "home")
     Image.new("RGB", (64, 48), "red").save(first.inbox / NAME)
     sidecar = first.inbox / f"{NAME}.smolwatch.json"
@@ -57,10 +57,14 @@ def test_a_file_that_was_described_with_a_summary_keeps_it(tmp_path: Path) -> No
         before = sidecar.read_bytes()
         assert brief.start("--once").wait(timeout=50) == 0
         assert sidecar.read_bytes() == before
-        invoke(brief, "retry", str(brief.inbox.resolve() / NAME))
+        invoke(brief, "redo", "--yes", str(brief.inbox.resolve() / NAME))
         assert brief.start("--once").wait(timeout=50) == 0
-        assert list(json.loads(sidecar.read_text())["answers"]) == ["caption"]
-        assert "## Summary" not in (brief.inbox / f"{NAME}.md").read_text()
+        record = json.loads(sidecar.read_text())
+        added = record.pop("other_recipes")
+        assert record == json.loads(before)
+        assert list(added["brief"]["answers"]) == ["caption"]
+        text = (brief.inbox / f"{NAME}.md").read_text()
+        assert text.index("## Summary") < text.index(f"# {NAME}: brief")
     finally:
         first.close()
         brief.close()

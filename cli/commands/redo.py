@@ -1,0 +1,107 @@
+"""`smolwatch redo`: describe described files again, by any recipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from cli.lookup import open_library, resolve_job
+from cli.options import json_option
+from cli.render import say, say_json
+from cli.times import MINUTE, duration, rate_per_minute, utc_now
+from config.load import load_settings
+from config.recipes import load_recipe
+from config.settings import Settings
+from storage.json_values import omit_missing
+from storage.library import Library
+from storage.records import Job, JobSpec
+
+#: The rate is that of so many minutes: longer ones hold times without work.
+RATE_WINDOW = timedelta(minutes=5)
+
+
+@click.command(short_help="Describe described files again, by the same or another recipe.")
+@click.argument("what", metavar="[ID|PATH]...", nargs=-1)
+@click.option("--recipe", "name", metavar="NAME", help="The recipe; by default that of the settings.")
+@click.option(
+    "--changed", is_flag=True, help="Only files that this recipe, as it is now, and this model have not described."
+)
+@click.option("--yes", is_flag=True, help="Do not ask before files are queued.")
+@json_option
+@click.pass_obj
+def command(home: Path | None, what: tuple[str, ...], name: str | None, changed: bool, yes: bool, as_json: bool) -> int:
+    """Describe described files again: all of them, or those that are given, also as folders.
+
+    How many files that are, and about how long it takes, is printed first; a terminal is asked before they are queued.
+    They are described after new files. Descriptions by other recipes stay, and so does what you wrote in a sidecar.
+    """
+    from cli.daemon_commands import warn_without_daemon
+    from daemon.inference.registry import model_key
+
+    settings = load_settings(home=home)
+    recipe = load_recipe(name or settings.recipe, settings.home)
+    spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest)
+    with open_library(settings) as library:
+        jobs = library.describable(spec, changed_for=model_key(settings) if changed else None)
+        jobs = chosen(jobs, what, library, settings) if what else jobs
+        seconds = seconds_for(jobs, library)
+    if not as_json:
+        say(announcement(len(jobs), recipe.name, seconds))
+    if jobs and not (yes or as_json) and is_interactive() and not click.confirm("Queue them?", default=True):
+        return 1
+    queued = queue(jobs, spec, settings) if jobs else 0
+    if as_json:
+        rounded = None if seconds is None else round(seconds)
+        say_json({"recipe": recipe.name, "count": len(jobs), "queued": queued} | omit_missing(seconds=rounded))
+    elif jobs:
+        say(f"Queued: {queued:,}")
+    if jobs:
+        warn_without_daemon(settings)
+    return 0
+
+
+def is_interactive() -> bool:
+    return sys.stdin.isatty()
+
+
+def chosen(jobs: Collection[Job], what: Collection[str], library: Library, settings: Settings) -> list[Job]:
+    """Those of the jobs whose file was given, or lies in a given folder. Raises NotFoundError for an unknown file."""
+    folders = tuple(os.fsencode(Path(text).resolve()) + b"/" for text in what if Path(text).is_dir())
+    files = {resolve_job(text, library, settings, command="redo").path for text in what if not Path(text).is_dir()}
+    return [job for job in jobs if job.path in files or job.path.startswith(folders)]
+
+
+def seconds_for(jobs: Collection[Job], library: Library) -> float | None:
+    """About how long these files take at the present rate, else at that of the last descriptions; None: unknown."""
+    now = utc_now()
+    per_minute = rate_per_minute(library.finish_times(now - RATE_WINDOW), now)
+    if per_minute:
+        return len(jobs) * MINUTE / per_minute
+    each = library.speed()["seconds"]
+    return sum(each.get(job.kind, max(each.values())) for job in jobs) if each else None
+
+
+def announcement(count: int, recipe: str, seconds: float | None) -> str:
+    if not count:
+        return f"No described file is to be described again by recipe {recipe}."
+    files = "1 file" if count == 1 else f"{count:,} files"
+    time = "how long it takes is not known yet" if seconds is None else f"about {duration(seconds)} at today's rate"
+    return f"{files} to describe again by recipe {recipe}: {time}."
+
+
+def queue(jobs: Collection[Job], spec: JobSpec, settings: Settings) -> int:
+    """Returns how many were queued: a file that changed meanwhile, or waits by now, is left out."""
+    from daemon.clock import SystemClock
+    from storage.db.database import open_database
+    from storage.jobs.store import JobStore
+
+    database = open_database(settings.database_place)
+    try:
+        return JobStore(database, SystemClock().now).describe_again([job.id for job in jobs], spec)
+    finally:
+        database.close()
