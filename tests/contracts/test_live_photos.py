@@ -18,7 +18,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Claim, Fingerprint, Job, MediaKind, NewFile
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
+from tests.support.files import MODEL, SPEC, description_of, new_file
 from tests.support.live_photo_halves import OTHER, picture_half, video_half
 from tests.support.media.live_photos import IDENTIFIER
 from tests.support.stores import MAKERS, Made
@@ -41,8 +41,8 @@ class Desk:
             self.read.append(os.path.relpath(os.fsdecode(path), self.folder))
             return identify(path, settled, max_bytes=max_bytes)
 
-        keys = {"model": MODEL, "recipe": RECIPE, "max_attempts": 3, "max_bytes": 10**6}
-        return Admitter(self.store, self.library, self.clock, identify=noted, **keys)  # type: ignore[arg-type]
+        limits = {"max_attempts": 3, "max_bytes": 10**6}
+        return Admitter(self.store, self.library, self.clock, spec=SPEC, model=MODEL, identify=noted, **limits)
 
     def path(self, name: str) -> bytes:
         return os.fsencode(self.folder / name)
