@@ -41,8 +41,16 @@ class Desk:
             self.read.append(os.path.relpath(os.fsdecode(path), self.folder))
             return identify(path, settled, max_bytes=max_bytes)
 
-        limits = {"max_attempts": 3, "max_bytes": 10**6}
-        return Admitter(self.store, self.library, self.clock, spec=SPEC, model=MODEL, identify=noted, **limits)
+        return Admitter(
+            self.store,
+            self.library,
+            self.clock,
+            spec=SPEC,
+            model=MODEL,
+            max_attempts=3,
+            max_bytes=10**6,
+            identify=noted,
+        )
 
     def path(self, name: str) -> bytes:
         return os.fsencode(self.folder / name)
