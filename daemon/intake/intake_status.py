@@ -1,11 +1,8 @@
-"""The intake's part of the status, as it changes."""
+"""Reports the intake's status when it changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
 
 from loguru import logger
 
@@ -14,34 +11,6 @@ from storage.status.values import IntakeStatus
 
 #: Status is stored at most this often.
 REPORT_SECONDS = 1.0
-
-
-@dataclass
-class CurrentStatus:
-    """The fields of `IntakeStatus`, which the intake sets."""
-
-    watching: bool = False
-    observer: str = "none"
-    problem: str = ""
-    advice: str = ""
-    last_sweep: datetime | None = None
-    seen: int = 0
-    settling: int = 0
-    orphans: int = 0
-    rescan: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_status(self) -> IntakeStatus:
-        return IntakeStatus(
-            watching=self.watching,
-            observer=self.observer,
-            problem=self.problem,
-            advice=self.advice,
-            last_sweep=self.last_sweep,
-            seen=self.seen,
-            settling=self.settling,
-            orphans=self.orphans,
-            rescan=self.rescan,
-        )
 
 
 class StatusReporter:

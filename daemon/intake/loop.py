@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from config.settings import InboxSettings
 from daemon.clock import Clock
@@ -12,7 +13,7 @@ from daemon.intake.admitter import AdmitResult, Admitter
 from daemon.intake.failures import IntakeFailures
 from daemon.intake.filters import OURS, Filters, Rejection, is_below, reject_mode
 from daemon.intake.held_names import HeldNames
-from daemon.intake.intake_status import CurrentStatus, StatusReporter
+from daemon.intake.intake_status import StatusReporter
 from daemon.intake.reconcile import Reconciler
 from daemon.intake.refusal_texts import is_kept
 from daemon.intake.rescan import AnswerRescan, Rescan, Rescans
@@ -66,7 +67,7 @@ class Intake:
         self._rejected: set[bytes] = set()
         self._held_names, self._rescans = HeldNames(root, filters), Rescans(answer_rescan)
         self._observe_due, self._idle = 0.0, False
-        self.status = CurrentStatus()
+        self.status = IntakeStatus()
 
     @property
     def is_idle(self) -> bool:
@@ -128,12 +129,12 @@ class Intake:
         try:
             self.tick()
         except Exception as error:  # noqa: BLE001 - the thread must not die unnoticed; each path leaves its state consistent
-            self.status.problem = self._failures.round_failed(error, now)
-            self._rescans.refuse(self.status.problem)
+            problem = self._failures.round_failed(error, now)
+            self._rescans.refuse(problem)
         else:
-            self.status.problem = ""
+            problem = ""
             self._failures.round_succeeded(now)
-        self._report_status()
+        self._report_status(problem)
         if self.status.problem:
             return PAUSE_SECONDS
         is_busy, is_behind = self._settling.unsettled > 0, self._status_reporter.is_behind
@@ -145,10 +146,11 @@ class Intake:
         if defect is None:
             self._failures.watch_is_intact(now)
             return
-        was_watching, self.status.watching = self.status.watching, False
+        was_watching = self.status.watching
+        self.status = replace(self.status, watching=False)
         self._watcher.stop()
         self._watcher.start()
-        self.status.watching = True
+        self.status = replace(self.status, watching=True)
         self._failures.watch_started(defect if was_watching else None, now)
         self._settling.quiet_seconds = quiet_seconds(self._settings.settle_seconds, self._watcher.network)
         self._judged.clear()  # another volume may be mounted here, and jobs of the old one may be gone
@@ -165,8 +167,7 @@ class Intake:
         self._admitter.refusals.prune(present | self._rejected)
         self._schedule.swept(began, self._clock.monotonic(), polls=self._watcher.polls)
         self._judged = {path: state for path, state in self._judged.items() if path in present}
-        self.status.seen = len(present)
-        self.status.last_sweep = self._clock.now()
+        self.status = replace(self.status, seen=len(present), last_sweep=self._clock.now())
         self._admitter.set_aside.listed(present)
         restored = self._reconciler.swept(present, own, is_asked=self._rescans.awaits_listing)
         self._rescans.listed(present, present & set(self._settling.paths()), restored)
@@ -292,9 +293,14 @@ class Intake:
                 self._events.add(path)
         self._on_queued()
 
-    def _report_status(self) -> None:
-        self.status.observer, self.status.advice = self._watcher.kind, self._watcher.advice
-        self.status.settling = self._settling.unsettled
-        self.status.orphans = self._reconciler.orphans
-        self.status.rescan = self._rescans.record()
-        self._status_reporter.report_if_due(self.status.to_status(), self._clock.monotonic())
+    def _report_status(self, problem: str) -> None:
+        self.status = replace(
+            self.status,
+            problem=problem,
+            observer=self._watcher.kind,
+            advice=self._watcher.advice,
+            settling=self._settling.unsettled,
+            orphans=self._reconciler.orphans,
+            rescan=self._rescans.record(),
+        )
+        self._status_reporter.report_if_due(self.status, self._clock.monotonic())

@@ -6,6 +6,7 @@ field that is missing, or not of its type, has its default.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,20 +19,20 @@ Stored = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class Status(ABC):
     """`run`: the run of the daemon that wrote it, "" if it is unknown. `KEY`: the row's key."""
 
     KEY: ClassVar[str]
     run: str = ""
 
+    @abstractmethod
     def facts(self) -> dict[str, Any]:
         """The fields but for `run`, as plain JSON values; without those that do not apply."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def from_json(cls, stored: Stored) -> Self:
         """The value of a stored row."""
-        raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:
         """The row to store."""
