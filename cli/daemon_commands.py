@@ -25,7 +25,7 @@ Result = Mapping[str, Any]
 POLL_SECONDS = 0.1
 #: A daemon at rest looks for commands every two seconds. One that takes longer may be suspended, or be stopping.
 PATIENCE_SECONDS = 5.0
-#: A rescan must be taken within this time: nobody else can carry it out.
+#: The daemon must take a rescan within this time: no other process can carry it out.
 TAKE_SECONDS = 15.0
 
 

@@ -132,7 +132,7 @@ class Prefetcher(Generic[Task, Made]):
         """Of the results taken, only these are still in memory."""
         with self._changed:
             self._window.keep(keys)
-            if self._window.can_begin:  # else nobody waits for this, and a thread that is woken takes Python's lock
+            if self._window.can_begin:  # else no thread waits for it, and a woken thread would take Python's lock
                 self._changed.notify_all()
 
     def cancel(self, key: Hashable) -> None:

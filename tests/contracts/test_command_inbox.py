@@ -120,7 +120,7 @@ class TestAnswers:
         assert "smolwatch ls" in caught.value.advice
 
     def test_an_answered_command_is_not_taken(self, inbox: CommandInbox) -> None:
-        inbox.answer(inbox.send(RUN, RESCAN).id, Answer(error="Nobody took it."))
+        inbox.answer(inbox.send(RUN, RESCAN).id, Answer(error="It was not taken."))
         assert inbox.take(RUN) == []
 
     def test_what_an_ended_run_left_open_is_answered_by_the_next(self, inbox: CommandInbox) -> None:

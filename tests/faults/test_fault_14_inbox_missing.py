@@ -109,7 +109,7 @@ def test_jobs_of_an_unmounted_inbox_wait_for_it(tmp_path: Path, disk: Path) -> N
         # Files are claimed a few ahead: what the first one finds out, those claimed with it wait for too.
         wait_for(lambda: times_missed(home) and set(home.states().values()) == {JobState.QUEUED})
         assert {job.attempts for job in home.jobs().values()} == {0}
-        assert times_missed(home) <= len(home.jobs()), "nobody is claimed again while the inbox is away"
+        assert times_missed(home) <= len(home.jobs()), "no job is claimed again while the inbox is missing"
         mount("--bind", disk, inbox)
         wait_for(lambda: set(home.states().values()) == {JobState.DONE}, 30)
         assert process.poll() is None

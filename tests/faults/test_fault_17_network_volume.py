@@ -25,7 +25,7 @@ def test_it_is_listed_often_and_a_file_must_be_still_for_five_seconds(intake_hom
 
 
 def test_status_says_so(intake_home: IntakeHome) -> None:
-    intake = intake_home.make(watcher=lambda root, heard: Watcher(root, heard, network_kind=lambda path: "nfs4"))
+    intake = intake_home.make(watcher=lambda root, events: Watcher(root, events, network_kind=lambda path: "nfs4"))
     intake_home.run(intake)
     wait_for(lambda: (found := intake_home.library.status.intake()) and found.watching)
     report = look(intake_home.settings)

@@ -47,7 +47,7 @@ def test_the_record_holds_a_caption_alone_and_nothing_misses_more(tmp_path: Path
 
 
 def test_a_file_that_was_described_with_a_summary_keeps_it(tmp_path: Path) -> None:
-    """If a person asks for it anew, the brief description is added to it."""
+    """On request, the brief description is added to it."""
     first = DaemonHome(tmp_path / "home")
     Image.new("RGB", (64, 48), "red").save(first.inbox / NAME)
     sidecar = first.inbox / f"{NAME}.smolwatch.json"

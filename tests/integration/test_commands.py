@@ -30,7 +30,7 @@ DONE, QUEUED, SKIPPED = JobState.DONE, JobState.QUEUED, JobState.SKIPPED
 
 @dataclass(frozen=True)
 class Typed:
-    """What somebody typed, and what became of it; `seconds` from the start of all to its end."""
+    """A command line and its result; `seconds` from the start of all commands to its end."""
 
     words: tuple[str, ...]
     code: int
@@ -80,7 +80,7 @@ def slow_house(tmp_path: Path) -> Iterator[DaemonHome]:
 
 
 def check_about_its_own(typed: Typed) -> None:
-    """The answer is about what was typed, and nobody else's."""
+    """The answer is about this command, not about another one."""
     name, document = typed.words[0], typed.document
     if "error" in document:
         assert (name, typed.code) == ("rescan", 4), document
@@ -131,7 +131,7 @@ def test_people_who_type_at_once_get_an_answer_about_their_own_command(home: Dae
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 2.0])
-def test_a_daemon_that_is_killed_in_the_middle_leaves_nobody_without_an_answer(
+def test_a_daemon_that_is_killed_in_the_middle_leaves_no_command_without_an_answer(
     home: DaemonHome, seconds: float
 ) -> None:
     daemon = start_paused(home)
@@ -144,7 +144,7 @@ def test_a_daemon_that_is_killed_in_the_middle_leaves_nobody_without_an_answer(
     assert home.states() == {"a.png": SKIPPED, "b.png": SKIPPED}
 
 
-def test_a_daemon_that_is_suspended_leaves_nobody_without_an_answer(home: DaemonHome) -> None:
+def test_a_daemon_that_is_suspended_leaves_no_command_without_an_answer(home: DaemonHome) -> None:
     draw(home.inbox / "a.png")
     daemon = home.start_and_wait()
     wait_for(lambda: home.states() == {"a.png": DONE}, 30)
