@@ -25,8 +25,6 @@ from tests.support.media.formats.pictures import UNDO
 NEAR = 4.0
 #: White is brought a little below white, to leave room for what is brighter; HLG's curve is met only nearly.
 NEAR_HDR: dict[light.Curve, float] = {light.pq: 10.0, light.hlg: 15.0}
-#: Five bits a channel: the encoder cuts the other three off.
-NEAR_FIVE_BITS = 8.0
 #: Pixels that are not square are shown in this size. The larger films last two seconds here.
 SHOWN_AS = {(720, 576): (768, 576), (352, 288): (384, 288)}
 #: The EXIF orientation that turns alike.
@@ -51,7 +49,7 @@ def check_coding(describer: Describer, folder: Path, name: str, film: Film) -> N
     coding = CODINGS[name]
     size = coding.size or (320, 240)
     scene = describer.scene(film, rate=float(coding.rate), seconds=2 if size in SHOWN_AS else 4)
-    near = NEAR_FIVE_BITS if coding.pixels == "rgb555le" else NEAR_HDR.get(coding.signal, NEAR)
+    near = NEAR_HDR.get(coding.signal, NEAR)
     check_film(describer.describe(record(folder / name, scene.frames, coding)), scene, SHOWN_AS.get(size, size), near)
 
 

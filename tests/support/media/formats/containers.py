@@ -172,6 +172,10 @@ def frame_of(picture: Image.Image, coding: Coding) -> VideoFrame:
             content = values.view(np.uint8).reshape(len(values), -1)
             rows[:, : content.shape[1]] = content
             plane.update(rows.tobytes())
+    elif coding.pixels == "rgb555le":  # FFmpeg would dither, and a coarse codec keeps only the darker of two pixels
+        frame = VideoFrame(picture.width, picture.height, coding.pixels)
+        red, green, blue = np.moveaxis(np.rint(np.asarray(picture.convert("RGB")) * (31 / 255)).astype("<u2"), -1, 0)
+        frame.planes[0].update(((red << 10) | (green << 5) | blue).tobytes())
     else:
         whole = VideoFrame.from_ndarray(np.asarray(picture), format="rgba" if picture.mode == "RGBA" else "rgb24")
         frame = whole.reformat(format=coding.pixels)
