@@ -93,7 +93,7 @@ class Worker:
         """One round; False when there was nothing to do."""
         self._collect_refused()
         for lost in self._heartbeat.take_lost():
-            logger.info("Job {} {}: no longer claimed by this worker", lost.job.id, lost.job.name)
+            logger.info("Job {} is no longer claimed by {}; its work is dropped", lost.job.id, lost.owner)
             self._prefetcher.cancel(lost.job.id)
         if len(self._prefetcher) and self._pause.is_paused():
             self._release_waiting("Put back in the queue: work is paused.")

@@ -428,7 +428,7 @@ class JobsOnSqlite(Jobs):
 
 TestJobsOnSqlite = JobsOnSqlite.TestCase
 TestJobsOnSqlite.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

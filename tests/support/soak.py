@@ -28,9 +28,8 @@ FAULTS = {
     "kill daemon": 4,
 }
 RESTART_SERVER = "restart server"
-#: One file in so many kills, crashes or hangs the worker that describes it. A hang takes longest: three growing limits.
+#: One file in so many kills, crashes or hangs the worker that describes it.
 POISON_EVERY = 40
-POISONS = {CRASH: 2, KILLED: 2, HANG: 1}
 SIGNALS = {"kill": signal.SIGKILL, "crash": signal.SIGSEGV, "freeze": signal.SIGSTOP}
 
 
@@ -95,13 +94,10 @@ class Soak:
     def _drop(self, count: int) -> None:
         for _ in range(count):
             number = len(self._names)
-            poison = self._poison() if number % POISON_EVERY == POISON_EVERY - 1 else 64
+            poison = self._random.choice([CRASH, KILLED, HANG]) if number % POISON_EVERY == POISON_EVERY - 1 else 64
             name = f"{number:05}.png"
             draw(self._home.inbox / name, size=(poison, 40 + number))
             self._names.append(name)
-
-    def _poison(self) -> int:
-        return self._random.choices(list(POISONS), list(POISONS.values()))[0]
 
     def _inject(self, fault: str) -> None:
         if fault == RESTART_SERVER and self._server is not None:
