@@ -84,7 +84,6 @@ class SamplingTable(Table):
 class QuestionTable(Table):
     ask: Prompt
     tokens: Annotated[int, Field(ge=1, le=2048)]
-    title: Line | None = None
     sampling: SamplingTable = SamplingTable()
     max_characters: Annotated[int, Field(ge=1)] | None = None
     avoid: Annotated[list[Line], Field(min_length=1)] | None = None
@@ -172,10 +171,9 @@ def mistakes_in_kind(asked: Mapping[str, Mapping[str, Any]], allowed: tuple[str,
     """Variables that are not allowed, and headings that are taken, by (question, key)."""
     taken: dict[str, str] = {}
     for name, question in asked.items():
-        ask, title = question.get("ask"), question.get("title")
+        ask, heading = question.get("ask"), heading_of(name)
         if isinstance(ask, str):
             yield from (((name, "ask"), reason) for reason in brace_mistakes(ask, allowed))
-        heading = heading_of(name, title if isinstance(title, str) else None)
         if heading.casefold() in OTHER_HEADINGS:
             yield (name,), f'the heading "{heading}" is taken by another part of the description'
         elif heading.casefold() in taken:
@@ -183,6 +181,6 @@ def mistakes_in_kind(asked: Mapping[str, Mapping[str, Any]], allowed: tuple[str,
         taken.setdefault(heading.casefold(), name)
 
 
-def heading_of(name: str, title: str | None) -> str:
-    """An answer's heading for people: its title, else its name: "alt_text" is "Alt text"."""
-    return title or name.replace("_", " ").capitalize()
+def heading_of(name: str) -> str:
+    """An answer's heading for people: "alt_text" is "Alt text"."""
+    return " ".join(name.replace("_", " ").split()).capitalize()

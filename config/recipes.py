@@ -22,7 +22,7 @@ from config.recipe_tables import QuestionTable, RecipeTable, check_recipes, head
 SHIPPED = Path(__file__).with_name("recipes.toml")
 WORDINGS = Path(__file__).with_name("wordings.toml")
 #: Fields that the model does not get, and that change no answer.
-FOR_PEOPLE = {"title", "description", "file"}
+FOR_PEOPLE = {"description", "file"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,13 @@ class Question:
     name: str
     ask: str
     tokens: int
-    title: str | None = None
     sampling: Sampling = Sampling()
     max_characters: int | None = None
     avoid: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
-        return heading_of(self.name, self.title)
+        return heading_of(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +158,6 @@ def question_of(name: str, table: QuestionTable) -> Question:
         name=name,
         ask=table.ask,
         tokens=table.tokens,
-        title=table.title,
         sampling=Sampling(repetition_penalty=table.sampling.repetition_penalty),
         max_characters=table.max_characters,
         avoid=tuple(table.avoid or ()),

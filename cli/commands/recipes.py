@@ -88,8 +88,6 @@ def limits(question: Question) -> Iterator[str]:
         yield f"not to begin with {' or '.join(repr(phrase) for phrase in question.avoid)}"
     if question.sampling.repetition_penalty != 1:
         yield f"repetition penalty {question.sampling.repetition_penalty:g}"
-    if question.title:
-        yield f"titled {question.title!r}"
 
 
 def prompt_of(recipe: Recipe, question: Question, *, is_video: bool) -> str:

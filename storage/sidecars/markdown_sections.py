@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from config.recipe_tables import heading_of
 from config.safe_text import safe_text
 from storage.description import Description
 from storage.json_values import iso_utc
@@ -54,8 +55,8 @@ def outdated_edits_note(names: Sequence[str], description: Description) -> Field
 
 
 def heading(answer: str) -> str:
-    """ "alt_text" is "Alt text"."""
-    title = answer.replace("_", " ").capitalize()
+    """That of `heading_of`, where it is not the name of a section of ours."""
+    title = heading_of(answer)
     return escape(f"{title} (answer)" if title in RESERVED else title)
 
 

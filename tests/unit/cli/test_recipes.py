@@ -16,7 +16,7 @@ description = "the mood of it"
 system = "Be brief."
 context = ["folder"]
 [mine.image]
-mood = { ask = "Which {{mood}} has {folder}?", tokens = 20, title = "The mood", max_characters = 40, avoid = ["mood"] }
+mood = { ask = "Which {{mood}} has {folder}?", tokens = 20, max_characters = 40, avoid = ["mood"] }
 [mine.video]
 mood = { ask = "Which mood?", tokens = 20, sampling = { repetition_penalty = 1.25 } }
 """
@@ -64,7 +64,7 @@ def test_a_recipes_prompts_are_shown_whole(home: CliHome, own: Path) -> None:
         f"from     {own}",
         "",
         "Pictures",
-        "  mood: at most 20 tokens, at most 40 characters, not to begin with 'mood', titled 'The mood'",
+        "  mood: at most 20 tokens, at most 40 characters, not to begin with 'mood'",
         "    <|im_start|>System: Be brief.<end_of_utterance>",
         "    User:[picture]Which {mood} has {folder}?<end_of_utterance>",
         "    Assistant:",
@@ -88,7 +88,7 @@ def test_the_document_holds_all_recipes_or_the_named_one(home: CliHome, own: Pat
     assert mine["image"] == [
         {
             "name": "mood",
-            "heading": "The mood",
+            "heading": "Mood",
             "tokens": 20,
             "repetition_penalty": 1.0,
             "max_characters": 40,

@@ -128,18 +128,13 @@ def test_a_name_that_cannot_be_an_answers_key_is_refused(name: str) -> None:
 
 
 def test_two_answers_with_one_heading_and_headings_of_other_parts_are_refused() -> None:
-    more = 'other = {{ ask = "What?", tokens = 9, title = "{}" }}\n[mine.video]'
-    assert changed("[mine.video]", more.format("Caption")) == [
-        'line 5: mine.image.other: the heading "Caption" is also that of caption'
+    more = '{} = {{ ask = "What?", tokens = 9 }}\n[mine.video]'
+    assert changed("[mine.video]", more.format("caption_")) == [
+        'line 5: mine.image.caption_: the heading "Caption" is also that of caption'
     ]
-    for title in ("Timeline", "figures", "Since your words were written"):
-        (mistake,) = changed("[mine.video]", more.format(title))
+    for name in ("timeline", "figures", "since_your_words_were_written"):
+        (mistake,) = changed("[mine.video]", more.format(name))
         assert mistake.endswith("is taken by another part of the description")
-
-
-@pytest.mark.parametrize("title", ["", " ", "two\nlines", "\x1b[1m", 3, []])
-def test_a_title_is_one_line_of_text(title: object) -> None:
-    assert len(question(title=title)) == 1
 
 
 @pytest.mark.parametrize("rule", [{"max_characters": 0}, {"max_characters": "1"}, {"avoid": []}, {"avoid": [1]}])
@@ -167,18 +162,15 @@ def test_keys_that_are_nested_deeply_crash_nothing() -> None:
     assert mistakes_of(f"{'.'.join('a' * 1000)} = 1")[0].startswith("line 1: a.a: no such key")
 
 
-def test_an_answers_heading_is_its_title_or_its_name() -> None:
-    assert (heading_of("alt_text", None), heading_of("alt_text", "For screen readers")) == (
-        "Alt text",
-        "For screen readers",
-    )
+def test_an_answers_heading_is_its_name_as_words() -> None:
+    assert [heading_of(name) for name in ("caption", "alt_text", "alt__text_")] == ["Caption", "Alt text", "Alt text"]
 
 
 #: Values as TOML: what belongs there, and what does not.
 ODD = st.sampled_from(("1", "0", "-1", "true", '""', '"x"', '"{name}"', '"{"', '"<image>"', "[]", "{}", "[1]", "1.5"))
 NAMES = st.sampled_from(("caption", "alt_text", "A", "image", "figures", "_", "x1"))
 QUESTION = st.dictionaries(
-    st.sampled_from(("ask", "tokens", "title", "sampling", "max_characters", "avoid", "odd")), ODD, max_size=5
+    st.sampled_from(("ask", "tokens", "sampling", "max_characters", "avoid", "odd")), ODD, max_size=5
 )
 KIND = st.one_of(ODD, st.dictionaries(NAMES, st.one_of(ODD, QUESTION), max_size=3))
 RECIPE = st.dictionaries(

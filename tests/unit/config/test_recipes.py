@@ -17,7 +17,7 @@ description = "short"
 system = "Be brief."
 context = ["folder"]
 [mine.image]
-mood = { ask = "What mood has this picture from {folder}?", tokens = 20, title = "The mood" }
+mood = { ask = "What mood has this picture from {folder}?", tokens = 20 }
 [mine.video]
 mood = { ask = "What mood has this video?", tokens = 20, sampling = { repetition_penalty = 1.2 } }
 """
@@ -117,8 +117,7 @@ def test_the_digest_changes_with_anything_that_is_asked_or_checked() -> None:
 
 def test_the_digest_does_not_change_with_what_is_for_people() -> None:
     recipe = load_recipe()
-    titled = replace(recipe.image[0], title="In one sentence")
-    same = replace(recipe, image=(titled, *recipe.image[1:]), description="other", file=Path("elsewhere"))
+    same = replace(recipe, description="other", file=Path("elsewhere"))
     assert same.digest == recipe.digest == load_recipe().digest
 
 
@@ -146,7 +145,7 @@ def test_a_homes_own_recipe_is_added_to_the_shipped_ones(home: Path) -> None:
         description="short",
         system="Be brief.",
         context=("folder",),
-        image=(Question(name="mood", ask="What mood has this picture from {folder}?", tokens=20, title="The mood"),),
+        image=(Question(name="mood", ask="What mood has this picture from {folder}?", tokens=20),),
         video=(
             Question(
                 name="mood", ask="What mood has this video?", tokens=20, sampling=Sampling(repetition_penalty=1.2)
@@ -155,7 +154,7 @@ def test_a_homes_own_recipe_is_added_to_the_shipped_ones(home: Path) -> None:
         file=file,
     )
     assert not mine.is_shipped
-    assert [mine.image[0].heading, mine.video[0].heading] == ["The mood", "Mood"]
+    assert [mine.image[0].heading, mine.video[0].heading] == ["Mood", "Mood"]
     assert mine.questions(is_video=True) == mine.video
 
 
