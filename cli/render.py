@@ -38,6 +38,7 @@ Cut = Callable[[str, int], str]
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 #: In a list of JSON objects: between two members of one, between two of them, and how many are written at once.
 NEXT_MEMBER = ",\n    "
+NEXT_ANSWER = ",\n      "
 NEXT_OBJECT = "\n  },\n  {\n    "
 OBJECTS_AT_ONCE = 500
 #: A string as JSON. `json.dumps` takes three times as long for a short one.
@@ -245,9 +246,15 @@ def listed_json(job: Listed) -> str:
         f'"max_attempts": {job.max_attempts}',
         f'"queued_at": "{stamp_of(job.queued_at)}"',
         *[f'"{name}": {json_text(text)}' for name, text in texts if text is not None],
-        *([f'"answers": {job.answers}'] if job.answers else []),
+        *([f'"answers": {answers_json(job.answers)}'] if job.answers else []),
     )
     return NEXT_MEMBER.join(members)
+
+
+def answers_json(answers: Mapping[str, str]) -> str:
+    """An object in an object in a list."""
+    members = NEXT_ANSWER.join([f"{json_text(name)}: {json_text(text)}" for name, text in answers.items()])
+    return f"{{\n      {members}\n    }}"
 
 
 def refusal_json(refusal: Refusal) -> dict[str, Any]:

@@ -22,7 +22,7 @@ FRESHEST = (func.coalesce(jobs.c.finished_at, jobs.c.started_at, jobs.c.queued_a
 class Listed(NamedTuple):
     """A job and its answers as plain values, which are cheap to create: times are seconds since 1970.
 
-    `answers`: of a described file, by name, as JSON text; `caption`: its caption, else its first answer.
+    `answers`: of a described file, by name; `caption`: its caption, else its first answer.
     """
 
     id: int
@@ -44,7 +44,7 @@ class Listed(NamedTuple):
     detail: str | None
     missing_since: float | None
     recipe: str
-    answers: str | None
+    answers: dict[str, str] | None
     caption: str | None
 
     @property
@@ -74,7 +74,7 @@ def listed(batch: Sequence[Any]) -> Iterator[Listed]:
     for row, answers in zip(batch, all_answers, strict=True):
         size = int(row[6].split(":", 3)[2])
         is_described = bool(answers) and row[1] in DESCRIBED
-        shown = (row[19], caption_of(answers)) if is_described else (None, None)
+        shown = (answers, caption_of(answers)) if is_described else (None, None)
         yield Listed._make((*row[:6], size, *row[7:19], *shown))
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -19,7 +17,7 @@ from storage.errors import CommandFailedError
 from storage.lifecycle import CANCELLED, Cause, JobState
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, SPEC, description_of, new_file
-from tests.support.stores import MAKERS, Made
+from tests.support.stores import Made
 
 RUN, NEXT_RUN = "run 1", "run 2"
 PAUSE, RESUME, CANCEL, RETRY, RESCAN = (
@@ -29,17 +27,6 @@ PAUSE, RESUME, CANCEL, RETRY, RESCAN = (
     CommandKind.RETRY,
     CommandKind.RESCAN,
 )
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=MAKERS)
-def made(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Made]:
-    with MAKERS[request.param](tmp_path, clock) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,32 +15,9 @@ from storage.lifecycle import Cause, JobState
 from storage.records import NO_DEVICE, Admission, Job, MediaKind, NewFile, Refusal
 from tests.fakes.clock import START, FakeClock
 from tests.support.files import MODEL, SPEC, by_recipe, description_of, new_file
-from tests.support.stores import MAKERS, Made
 
 LEASE = 60.0
 FILE = new_file()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=MAKERS)
-def made(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Made]:
-    with MAKERS[request.param](tmp_path, clock) as made:
-        yield made
-        assert made.problems() == []
-
-
-@pytest.fixture
-def store(made: Made) -> JobStore:
-    return made.store
-
-
-@pytest.fixture
-def library(made: Made) -> Library:
-    return made.library
 
 
 def admit(store: JobStore, file: NewFile = FILE) -> tuple[Admission, int]:

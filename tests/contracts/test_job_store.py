@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,29 +17,12 @@ from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, MediaKind, NewFile, Refusal
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
-from tests.support.stores import MAKERS, Made
+from tests.support.stores import Made
 
 LEASE = 60.0
 
 
 class TestJobStore:
-    @pytest.fixture
-    def clock(self) -> FakeClock:
-        return FakeClock()
-
-    @pytest.fixture(params=MAKERS)
-    def made(self, request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Made]:
-        with MAKERS[request.param](tmp_path, clock) as made:
-            yield made
-
-    @pytest.fixture
-    def store(self, made: Made) -> JobStore:
-        return made.store
-
-    @pytest.fixture
-    def library(self, made: Made) -> Library:
-        return made.library
-
     # Admission
 
     def test_a_new_file_is_queued(self, store: JobStore, library: Library, clock: FakeClock) -> None:

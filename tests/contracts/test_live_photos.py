@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, SPEC, description_of, new_file
 from tests.support.live_photo_halves import OTHER, picture_half, video_half
 from tests.support.media.live_photos import IDENTIFIER
-from tests.support.stores import MAKERS, Made
+from tests.support.stores import Made
 
 QUEUED, ASIDE, KNOWN = AdmitResult.QUEUED, AdmitResult.ASIDE, AdmitResult.KNOWN
 
@@ -96,17 +95,6 @@ class Desk:
         refusal = self.library.refusal(self.path(name))
         assert refusal is not None
         return refusal.reason
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=MAKERS)
-def made(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Made]:
-    with MAKERS[request.param](tmp_path, clock) as made:
-        yield made
 
 
 @pytest.fixture
@@ -439,14 +427,6 @@ class TestDeparture:
 
 
 class TestStore:
-    @pytest.fixture
-    def store(self, made: Made) -> JobStore:
-        return made.store
-
-    @pytest.fixture
-    def library(self, made: Made) -> Library:
-        return made.library
-
     def admit(self, store: JobStore, file: NewFile) -> int:
         return store.admit(file, spec=SPEC, model=MODEL, max_attempts=3)[1]
 

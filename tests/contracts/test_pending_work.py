@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from storage.jobs.store import JobStore
 from storage.lifecycle import Cause
 from storage.records import Claim
 from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, SPEC, description_of, new_file
-from tests.support.stores import MAKERS
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(params=MAKERS)
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[JobStore]:
-    with MAKERS[request.param](tmp_path, clock) as made:
-        yield made.store
 
 
 def admit(store: JobStore) -> int:

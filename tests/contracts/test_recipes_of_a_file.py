@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from storage.description import Description, RecipeFacts
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Admission, Claim, JobSpec, JobTask, NewFile
-from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, SPEC, description_of, new_file
-from tests.support.stores import MAKERS, Made
 
 LEASE = 60.0
 HERE, THERE = b"/inbox/a.jpg", b"/inbox/b.jpg"
@@ -25,19 +19,6 @@ BOTH = (SPEC, ALT_TEXT)
 
 
 class TestRecipesOfAFile:
-    @pytest.fixture(params=MAKERS)
-    def made(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
-        with MAKERS[request.param](tmp_path, FakeClock()) as made:
-            yield made
-
-    @pytest.fixture
-    def store(self, made: Made) -> JobStore:
-        return made.store
-
-    @pytest.fixture
-    def library(self, made: Made) -> Library:
-        return made.library
-
     def test_a_job_carries_what_it_asks(self, store: JobStore, library: Library) -> None:
         spec = JobSpec(recipe="document", recipe_digest="d", task=JobTask.ASK, inbox="scans", priority=-5)
         assert library.job(admit(store, spec)).spec == spec

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from storage.description import RecipeFacts
 from storage.jobs.redescription import REDO_PRIORITY
@@ -14,28 +10,13 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Job, JobSpec, NewFile
-from tests.fakes.clock import FakeClock
 from tests.support.files import MODEL, SPEC, description_of, new_file
-from tests.support.stores import MAKERS, Made
 
 ALT_TEXT = JobSpec(recipe="alt-text", recipe_digest="8899aabbccddeeff")
 NEWER = replace(ALT_TEXT, recipe_digest="7700000000000000")
 
 
 class TestRedo:
-    @pytest.fixture(params=MAKERS)
-    def made(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
-        with MAKERS[request.param](tmp_path, FakeClock()) as made:
-            yield made
-
-    @pytest.fixture
-    def store(self, made: Made) -> JobStore:
-        return made.store
-
-    @pytest.fixture
-    def library(self, made: Made) -> Library:
-        return made.library
-
     def test_every_described_file_can_be_described_again_once(self, store: JobStore, library: Library) -> None:
         ids = [describe(store, name) for name in ("a", "b")]
         jobs = library.describable(ALT_TEXT)
