@@ -95,7 +95,10 @@ def announcement(count: int, recipe: str, seconds: float | None) -> str:
 
 
 def queue(jobs: Collection[Job], spec: JobSpec, settings: Settings) -> int:
-    """Returns how many were queued: a file that changed meanwhile, or waits by now, is left out."""
+    """Returns how many were queued: a file that changed meanwhile, or waits by now, is left out.
+
+    Not as a command to the daemon: the list can be long, and the daemon finds waiting jobs by itself.
+    """
     from daemon.clock import SystemClock
     from storage.db.database import open_database
     from storage.jobs.store import JobStore

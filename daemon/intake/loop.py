@@ -146,8 +146,7 @@ class Intake:
         if defect is None:
             self._failures.watch_is_intact(now)
             return
-        was_watching = self.status.watching
-        self.status = replace(self.status, watching=False)
+        was_watching, self.status = self.status.watching, replace(self.status, watching=False)
         self._watcher.stop()
         self._watcher.start()
         self.status = replace(self.status, watching=True)
@@ -294,13 +293,7 @@ class Intake:
         self._on_queued()
 
     def _report_status(self, problem: str) -> None:
-        self.status = replace(
-            self.status,
-            problem=problem,
-            observer=self._watcher.kind,
-            advice=self._watcher.advice,
-            settling=self._settling.unsettled,
-            orphans=self._reconciler.orphans,
-            rescan=self._rescans.record(),
-        )
+        watcher, settling, rescan = self._watcher, self._settling.unsettled, self._rescans.record()
+        self.status = replace(self.status, problem=problem, observer=watcher.kind, advice=watcher.advice)
+        self.status = replace(self.status, settling=settling, orphans=self._reconciler.orphans, rescan=rescan)
         self._status_reporter.report_if_due(self.status, self._clock.monotonic())

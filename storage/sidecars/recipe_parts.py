@@ -59,7 +59,7 @@ def has_edits(form: Form, content: bytes) -> bool:
 
 def is_unedited(form: Form, content: bytes, description: Description) -> bool:
     """Whether no part has edits. `description`: the newest one of its recipe."""
-    own, others = taken_apart(form, content, description)
+    own, others = split_own(form, content, description)
     return is_own_unedited(form, own, description) and not any(form.has_edits(part) for part in others.values())
 
 
@@ -74,11 +74,11 @@ def holds_all_of(
     form: Form, content: bytes, other: bytes, description: Description, recorded: Sequence[str] = ()
 ) -> bool:
     """Whether nothing is lost with `other`, another sidecar of the file. `content` holds the description."""
-    own, others = taken_apart(form, other, description, recorded)
+    own, others = split_own(form, other, description, recorded)
     return is_own_unedited(form, own, description) and others.items() <= form.split(content, recorded).items()
 
 
-def taken_apart(
+def split_own(
     form: Form, content: bytes, description: Description, recorded: Sequence[str] = ()
 ) -> tuple[bytes | None, dict[str, bytes]]:
     """The description's part, if there is one, and the others."""
