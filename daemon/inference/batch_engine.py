@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from config.settings import Detail
+from config.groups import Detail
 from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import DeviceRunner
 from daemon.inference.batch.scheduler import Scheduler

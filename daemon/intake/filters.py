@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
-from config.settings import InboxSettings, Settings
+from config.inboxes import InboxSettings
+from config.settings import Settings
 from daemon.intake.builtin_filters import FILES, FOLDERS, GlobGroup
 from daemon.intake.settling import NOT_DOWNLOADED
 from storage.sidecars.names import is_sidecar_name

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from config.inboxes import InboxSettings
 from config.load import load_settings
-from config.settings import InboxSettings
 from daemon.intake.filters import OURS, SYMLINK, Filters, filters_of, reject_mode
 
 FILTERS = Filters(InboxSettings())

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigError
-from config.settings import InboxSettings, Settings
+from config.inboxes import InboxSettings
+from config.settings import Settings
 from daemon.errors import ServiceError
 from daemon.service.service_spec import ServiceSpec, spec_for, unseen_settings
 
