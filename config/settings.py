@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Detail = Literal["fast", "balanced", "full"]
+DETAILS: tuple[Detail, ...] = get_args(Detail)
 Existing = Literal["fill", "skip", "append", "overwrite"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from config.recipes import Recipe
+from config.settings import Detail
 from config.version import own_version
 from daemon.inference.engine import EngineInfo, Figures
 from daemon.worker.describe_session import SessionResult
@@ -52,11 +53,16 @@ def describe(
             engine=info.engine,
             device=info.device,
             dtype=info.dtype,
-            detail=info.detail,
+            detail=detail_of(job, info),
         ),
         recipe=RecipeFacts(name=recipe.name, version=recipe.version, digest=recipe.digest),
         stats=stats_of(result.figures, cost),
     )
+
+
+def detail_of(job: Job, info: EngineInfo) -> Detail:
+    """The job's own detail, else the engine's."""
+    return job.spec.detail or info.detail
 
 
 def quality_of(reasons: Sequence[str]) -> Quality:
