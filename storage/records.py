@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storage.lifecycle import Cause, JobState
+
+if TYPE_CHECKING:
+    from config.groups import Detail
 
 #: The device number of an unknown disk; no disk has it.
 NO_DEVICE = -1
@@ -83,15 +87,26 @@ class JobTask(StrEnum):
 class JobSpec:
     """What a job asks about its file. Jobs of one path with the same task and recipe name replace each other.
 
-    `recipe_digest` is empty while it is unknown: for jobs from before this column. `inbox`: the name of the inbox that
-    the file came from. `priority`: lower values are claimed first, as in vLLM's priority scheduling.
+    `recipe_digest` is empty while it is unknown: for jobs from before this column. `detail`: None is that of the
+    settings when the job runs. `inbox`: the name of the inbox that the file came from. `priority`: lower values are
+    claimed first, as in vLLM's priority scheduling.
     """
 
     recipe: str
     recipe_digest: str
+    detail: Detail | None = None
     task: JobTask = JobTask.DESCRIBE
     inbox: str = DEFAULT_INBOX
     priority: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerKey:
+    """What answers depend on beside a file's bytes: `model` is "id@revision", `recipe` a digest."""
+
+    model: str
+    recipe: str
+    detail: str
 
 
 class Admission(StrEnum):

@@ -11,15 +11,16 @@ from pathlib import Path
 import click
 
 from cli.lookup import open_library, resolve_job
-from cli.options import json_option
+from cli.options import choices, json_option
 from cli.render import say, say_json
 from cli.times import MINUTE, duration, rate_per_minute, utc_now
 from config.load import load_settings
 from config.recipes import load_recipe
+from config.groups import Detail
 from config.settings import Settings
 from storage.json_values import omit_missing
 from storage.library import Library
-from storage.records import Job, JobSpec
+from storage.records import AnswerKey, Job, JobSpec
 
 #: The rate is that of so many minutes: longer ones hold times without work.
 RATE_WINDOW = timedelta(minutes=5)
@@ -28,13 +29,22 @@ RATE_WINDOW = timedelta(minutes=5)
 @click.command(short_help="Describe described files again, by the same or another recipe.")
 @click.argument("what", metavar="[ID|PATH]...", nargs=-1)
 @click.option("--recipe", "name", metavar="NAME", help="The recipe; by default that of the settings.")
+@click.option("--detail", type=choices("detail"), help="How finely pictures are cut; by default as in the settings.")
 @click.option(
-    "--changed", is_flag=True, help="Only files that this recipe, as it is now, and this model have not described."
+    "--changed", is_flag=True, help="Only files that this recipe, as it is now, model and detail have not described."
 )
 @click.option("--yes", is_flag=True, help="Do not ask before files are queued.")
 @json_option
 @click.pass_obj
-def command(home: Path | None, what: tuple[str, ...], name: str | None, changed: bool, yes: bool, as_json: bool) -> int:
+def command(
+    home: Path | None,
+    what: tuple[str, ...],
+    name: str | None,
+    detail: Detail | None,
+    changed: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
     """Describe described files again: all of them, or those that are given, also as folders.
 
     How many files that are, and about how long it takes, is printed first; a terminal is asked before they are queued.
@@ -45,9 +55,10 @@ def command(home: Path | None, what: tuple[str, ...], name: str | None, changed:
 
     settings = load_settings(home=home)
     recipe = load_recipe(name or settings.recipe, settings.home)
-    spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest)
+    spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest, detail=detail)
+    key = AnswerKey(model=model_key(settings), recipe=recipe.digest, detail=detail or settings.model.detail)
     with open_library(settings) as library:
-        jobs = library.describable(spec, changed_for=model_key(settings) if changed else None)
+        jobs = library.describable(spec, changed_for=key if changed else None)
         jobs = chosen(jobs, what, library, settings) if what else jobs
         seconds = seconds_for(jobs, library)
     if not as_json:

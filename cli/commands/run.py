@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import get_args
 
 import click
 
 from cli.lookup import open_library
+from cli.options import choices
 from cli.progress import ProgressReader
 from cli.render import say
 from cli.times import both, utc_now
@@ -19,7 +19,7 @@ from config.errors import SmolwatchError
 from config.load import load_settings, prepare_home, resolve_home
 from config.logs import set_up_logs
 from config.safe_text import safe_text
-from config.settings import ModelSettings, Settings
+from config.settings import Settings
 from daemon.clock import SystemClock
 from daemon.intake import refusal_texts
 from daemon.intake.inbox_path import check_inbox
@@ -28,11 +28,6 @@ from daemon.service.start_failure import PERMANENT, forget_failure, write_failur
 from storage.json_values import iso_utc
 from storage.library import Library
 from storage.lifecycle import JobState
-
-
-def choices(key: str) -> click.Choice[str]:
-    """The values of a setting of the model, from the setting's type."""
-    return click.Choice(get_args(ModelSettings.model_fields[key].annotation))
 
 
 @click.command(short_help="Watch the inbox and describe the files in it.")

@@ -22,7 +22,7 @@ from daemon.messages import Stage
 from daemon.power.throttle_policy import Pace
 from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.control import Control
-from daemon.worker.describe import Cost, describe
+from daemon.worker.describe import Cost, describe, detail_of
 from daemon.worker.describe_plan import DescribePlan
 from daemon.worker.describe_session import DescribeSession, SessionResult
 from daemon.worker.in_flight_jobs import InFlightJob, InFlightJobs
@@ -163,7 +163,8 @@ class Worker:
             if rejection := self._filters.reject_path(self._root, claim.job.path):  # queued under other filters
                 raise NotAllowedError(rejection.reason)
             if not (is_cached and self._deliver_cached(claim)):
-                plan = plan_for(self._engine_info(), self._settings)
+                info = self._engine_info()
+                plan = plan_for(info, detail_of(claim.job, info), self._settings)
                 self._prefetcher.add(DecodeTask(claim=claim, plan=plan, queued=max(0.0, queued), began=began))
 
     def _submit(self) -> None:
@@ -185,8 +186,8 @@ class Worker:
             raise clip
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
-        recipe = recipe_of(claim.job, self._recipes)
-        plan = DescribePlan(f"{claim.job.id}.{claim.token}", filled_recipe(claim.job, recipe))
+        recipe, name = recipe_of(claim.job, self._recipes), f"{claim.job.id}.{claim.token}"
+        plan = DescribePlan(name, filled_recipe(claim.job, recipe), claim.job.spec.detail)
         job = InFlightJob(
             task=opened.task,
             media=clip.media,

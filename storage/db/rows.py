@@ -60,6 +60,7 @@ def spec_columns(spec: JobSpec) -> dict[str, Any]:
         "recipe_digest": spec.recipe_digest,
         "inbox": spec.inbox,
         "priority": spec.priority,
+        "model_detail": spec.detail or "",
     }
 
 
@@ -70,6 +71,7 @@ def spec_of(row: Row[Any]) -> JobSpec:
         recipe_digest=row.recipe_digest,
         inbox=row.inbox,
         priority=row.priority,
+        detail=row.model_detail or None,
     )
 
 

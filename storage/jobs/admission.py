@@ -193,10 +193,12 @@ def enqueue(
 
 
 def follow_settings(connection: Connection, spec: JobSpec) -> int:
-    """The waiting jobs of this inbox that the intake has queued get the recipe that its settings now name.
+    """The waiting jobs of this inbox that the intake has queued get the recipe and the detail of its settings.
 
     Returns how many. Jobs that a person has requested (`fresh`) keep theirs.
     """
+    columns = rows.spec_columns(spec)
+    followed = {name: columns[name] for name in ("recipe_name", "recipe_digest", "model_detail")}
     other = jobs.alias()
     taken = exists().where(
         other.c.path_id == jobs.c.path_id,
@@ -212,10 +214,10 @@ def follow_settings(connection: Connection, spec: JobSpec) -> int:
             jobs.c.task == JobTask.DESCRIBE,
             jobs.c.inbox == spec.inbox,
             ~jobs.c.fresh,
-            or_(jobs.c.recipe_name != spec.recipe, jobs.c.recipe_digest != spec.recipe_digest),
+            or_(*(jobs.c[name] != value for name, value in followed.items())),
             ~taken,
         )
-        .values(recipe_name=spec.recipe, recipe_digest=spec.recipe_digest)
+        .values(**followed)
     )
     return changed.rowcount
 

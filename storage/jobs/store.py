@@ -31,7 +31,7 @@ from storage.jobs.outcomes import Why, check_held
 from storage.jobs.pending_work import PendingWork
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, Claim, Job, JobSpec, NewFile, Refusal
+from storage.records import Admission, AnswerKey, Claim, Job, JobSpec, NewFile, Refusal
 
 
 class JobStore:
@@ -69,7 +69,7 @@ class JobStore:
         return self._transactions.write(change, needs_room=True)
 
     def follow_settings(self, spec: JobSpec) -> int:
-        """The waiting jobs of the inbox get this recipe, unless a person requested them. Returns how many."""
+        """The waiting jobs of the inbox get this recipe and detail, unless requested. Returns how many."""
         return self._transactions.write(lambda connection, _: admission.follow_settings(connection, spec))
 
     def refuse(self, refusal: Refusal) -> None:
@@ -114,7 +114,7 @@ class JobStore:
         return self._transactions.write(admission.requeue_failed)
 
     def describe_again(self, job_ids: Collection[int], spec: JobSpec) -> int:
-        """A new job by this recipe for the file of each of these done jobs, after new files. Returns how many.
+        """The file of each of these done jobs is described again as `spec` says, after new files. Returns how many.
 
         In transactions of some hundreds: after a kill, those before it are queued, and the same call queues the rest.
         """
@@ -254,14 +254,13 @@ class JobStore:
 
     # Look-ups during work
 
-    def cached_description(self, digest: str, *, model: str, recipe: str) -> Description | None:
-        """The newest description of the same bytes by the same model and recipe, at any path."""
-        same = description_rows.same_answers(digest, model, recipe)
-        return self._transactions.read(lambda connection: description_rows.newest(connection, *same))
+    def cached_description(self, digest: str, key: AnswerKey) -> Description | None:
+        """The newest description of the same bytes with this key, at any path."""
+        return self._transactions.read(lambda connection: description_rows.cached(connection, digest, key))
 
-    def answered(self, digests: Collection[str], *, model: str, recipe: str) -> set[str]:
+    def answered(self, digests: Collection[str], key: AnswerKey) -> set[str]:
         """Those of these digests (some hundreds) that have a `cached_description`."""
-        return self._transactions.read(lambda connection: description_rows.answered(connection, digests, model, recipe))
+        return self._transactions.read(lambda connection: description_rows.answered(connection, digests, key))
 
     def changed_from(self, job_id: int) -> frozenset[str]:
         """The digests of the file's earlier described contents, which were changed in place.

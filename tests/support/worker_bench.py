@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from config.recipes import load_recipe, load_recipes
+from config.groups import Detail
 from config.settings import Settings
 from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
@@ -100,9 +103,10 @@ class Bench:
         )
         self.worker = Worker(parts)
 
-    def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
+    def queue(self, name: str = "beach.png", content: bytes | None = None, *, detail: Detail | None = None) -> int:
         path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
-        return self.store.admit(settled(path), spec=spec_of(self.settings), model=ECHO, max_attempts=3)[1]
+        spec = replace(spec_of(self.settings), detail=detail)
+        return self.store.admit(settled(path), spec=spec, model=ECHO, max_attempts=3)[1]
 
     def run_rounds(self, count: int = 1, seconds: float = 0.0) -> None:
         """`seconds`: how far the clock moves after each."""

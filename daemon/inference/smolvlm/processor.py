@@ -89,6 +89,10 @@ class Processor:
         spec = read_spec(folder)
         return cls(spec, read_tokenizer(folder, spec), rule_for(detail, spec))
 
+    def at(self, detail: Detail) -> Processor:
+        """The same checkpoint's processor at another detail."""
+        return Processor(self.spec, self._tokenizer, rule_for(detail, self.spec))
+
     def image_prompt(
         self, pictures: Sequence[Pixels], *, timestamps: Sequence[float] = (), seconds: float | None = None
     ) -> ImagePrompt:

@@ -44,6 +44,15 @@ def test_given_files_and_folders_alone_are_queued(home: CliHome) -> None:
     assert {job.spec.recipe for job in queued(home)} == {"default"}
 
 
+def test_a_detail_is_chosen_for_the_files(home: CliHome) -> None:
+    describe_three(home)
+    assert home.invoke("redo", "a.jpg", "--detail", "full").exit_code == 0
+    assert {job.spec.detail for job in queued(home)} == {"full"}
+    assert home.invoke("redo", "--detail", "coarse").exit_code == 2
+    others = home.invoke("redo", "--changed", "--detail", "full", "--json")
+    assert json.loads(others.stdout)["count"] == 2, "one of three waits for it"
+
+
 def test_an_unknown_file_or_recipe_queues_nothing(home: CliHome) -> None:
     describe_three(home)
     missing = home.invoke("redo", "a.jpg", "z.jpg")
