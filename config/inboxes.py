@@ -97,9 +97,8 @@ class InboxTable(InboxSettings):
 
 
 class Inbox(InboxSettings):
-    """An inbox with every default filled in. `path` and `output` are absolute."""
+    """An inbox with its defaults filled in. `path` and `output` are absolute. `detail`: None is model.detail."""
 
     name: InboxName
     path: Path
     recipe: str
-    detail: Detail

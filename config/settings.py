@@ -128,9 +128,7 @@ class Settings(Group):
 
     def complete(self, chosen: InboxSettings, path: Path, name: str) -> Inbox:
         """The inbox with these settings. Raises ValidationError for a name that cannot be shown."""
-        values = dict(chosen) | {"path": path, "name": name}
-        values |= {"recipe": chosen.recipe or self.recipe, "detail": chosen.detail or self.model.detail}
-        return Inbox.model_validate(values)
+        return Inbox.model_validate(dict(chosen) | {"path": path, "name": name, "recipe": chosen.recipe or self.recipe})
 
     @property
     def inbox_path(self) -> Path:

@@ -6,21 +6,21 @@ import pytest
 from pydantic import ValidationError
 
 from config.inboxes import FolderRule, InboxSettings, InboxTable
-from config.settings import ModelSettings, Settings
+from config.settings import Settings
 
 HOME = Path("/home/ann/SmolWatch")
 
 
 def test_without_inbox_tables_there_is_one_inbox_in_the_home() -> None:
     (inbox,) = Settings(home=HOME).inboxes
-    assert (inbox.name, inbox.path, inbox.recipe, inbox.detail) == ("inbox", HOME / "inbox", "default", "balanced")
+    assert (inbox.name, inbox.path, inbox.recipe, inbox.detail) == ("inbox", HOME / "inbox", "default", None)
     assert (inbox.formats, inbox.output, inbox.patterns) == (("json", "md"), None, ())
 
 
-def test_an_inbox_has_the_recipe_and_the_detail_of_the_top_level_unless_it_chooses_its_own() -> None:
+def test_an_inbox_has_the_recipe_of_the_top_level_unless_it_chooses_its_own() -> None:
     tables = (InboxTable(path=Path("/a")), InboxTable(path=Path("/b"), recipe="brief", detail="full"))
-    settings = Settings(home=HOME, recipe="document", model=ModelSettings(detail="fast"), inbox_tables=tables)
-    assert [(inbox.recipe, inbox.detail) for inbox in settings.inboxes] == [("document", "fast"), ("brief", "full")]
+    settings = Settings(home=HOME, recipe="document", inbox_tables=tables)
+    assert [(inbox.recipe, inbox.detail) for inbox in settings.inboxes] == [("document", None), ("brief", "full")]
 
 
 def test_an_inbox_is_named_after_its_folder_unless_it_has_a_name() -> None:
