@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
+
+from config.settings import ModelSettings
 
 
 class HomeFolder(click.Path):
@@ -18,6 +20,11 @@ class HomeFolder(click.Path):
         if value == "":
             self.fail("The name is empty. Leave --home out for ~/SmolWatch, or give a folder.", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def choices(key: str) -> click.Choice[str]:
+    """The values of a setting of the model, from the setting's type."""
+    return click.Choice(get_args(ModelSettings.model_fields[key].annotation))
 
 
 #: In the context of all commands: whether --json was given, so that an error becomes a document, too.

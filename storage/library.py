@@ -20,7 +20,7 @@ from storage.jobs.finished import Finished, finish_times, finished_between, newe
 from storage.jobs.listing import Listed, listing
 from storage.jobs.live_photos import SetAside
 from storage.lifecycle import JobState
-from storage.records import Fingerprint, Job, JobEvent, JobSpec, MediaKind, Refusal
+from storage.records import AnswerKey, Fingerprint, Job, JobEvent, JobSpec, MediaKind, Refusal
 from storage.status.board import StatusReader
 
 RECENT = 100
@@ -194,10 +194,10 @@ class Library:
             query = select(jobs.c.id, paths.c.path, jobs.c.missing_since).join(paths, paths.c.id == jobs.c.path_id)
             return [(id, path, since) for id, path, since in connection.execute(query.where(*gone)).all()]
 
-    def describable(self, spec: JobSpec, *, changed_for: str | None = None) -> list[Job]:
-        """The newest done job of each file that is there, unless the file has a live job of this recipe; oldest first.
+    def describable(self, spec: JobSpec, *, changed_for: AnswerKey | None = None) -> list[Job]:
+        """The newest done job of each file that is there, unless the file waits for this already; oldest first.
 
-        `changed_for`, a model's "id@revision": only files that lack a description by this model and this very recipe.
+        `changed_for`: only files that lack a description with this key.
         """
         with self._database.read() as connection:
             return redescription.describable(connection, spec, changed_for=changed_for)

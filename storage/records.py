@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from config.groups import Detail
+from config.inboxes import DEFAULT_INBOX
 from storage.lifecycle import Cause, JobState
 
 #: The device number of an unknown disk; no disk has it.
 NO_DEVICE = -1
-#: The inbox of homes that have only one.
-DEFAULT_INBOX = "inbox"
 
 
 class MediaKind(StrEnum):
@@ -83,15 +83,26 @@ class JobTask(StrEnum):
 class JobSpec:
     """What a job asks about its file. Jobs of one path with the same task and recipe name replace each other.
 
-    `recipe_digest` is empty while it is unknown: for jobs from before this column. `inbox`: the name of the inbox that
-    the file came from. `priority`: lower values are claimed first, as in vLLM's priority scheduling.
+    `recipe_digest` is empty while it is unknown: for jobs from before this column. `detail`: None is that of the
+    settings when the job runs. `inbox`: the name of the inbox that the file came from. `priority`: lower values are
+    claimed first, as in vLLM's priority scheduling.
     """
 
     recipe: str
     recipe_digest: str
+    detail: Detail | None = None
     task: JobTask = JobTask.DESCRIBE
     inbox: str = DEFAULT_INBOX
     priority: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerKey:
+    """What answers depend on beside a file's bytes: `model` is "id@revision", `recipe` a digest."""
+
+    model: str
+    recipe: str
+    detail: str
 
 
 class Admission(StrEnum):

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import get_args
 
 import click
 
 from cli.lookup import open_library
+from cli.options import choices
 from cli.progress import ProgressReader
 from cli.render import say
 from cli.times import both, utc_now
@@ -19,10 +19,10 @@ from config.errors import SmolwatchError
 from config.load import load_settings, prepare_home, resolve_home
 from config.logs import set_up_logs
 from config.safe_text import safe_text
-from config.settings import ModelSettings, Settings
+from config.settings import Settings
 from daemon.clock import SystemClock
 from daemon.intake import refusal_texts
-from daemon.intake.inbox_path import check_inbox
+from daemon.intake.inbox_path import check_inboxes
 from daemon.lock import holder
 from daemon.service.start_failure import PERMANENT, forget_failure, write_failure
 from storage.json_values import iso_utc
@@ -30,14 +30,9 @@ from storage.library import Library
 from storage.lifecycle import JobState
 
 
-def choices(key: str) -> click.Choice[str]:
-    """The values of a setting of the model, from the setting's type."""
-    return click.Choice(get_args(ModelSettings.model_fields[key].annotation))
-
-
 @click.command(short_help="Watch the inbox and describe the files in it.")
 @click.option("--once", is_flag=True, help="Stop when all files in the inbox are done.")
-@click.option("--inbox", metavar="FOLDER", help="Watch this folder in this run, instead of inbox.path in the settings.")
+@click.option("--inbox", metavar="FOLDER", help="Watch this folder alone in this run, not the settings' inboxes.")
 @click.option(
     "--model", metavar="ID|FOLDER|demo", help="A model on the Hugging Face hub, a folder with weights, or demo."
 )
@@ -83,7 +78,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 
 
 def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
-    check_inbox(settings)
+    check_inboxes(settings)
     prepare_home(settings)
     forget_failure(settings.home)
     from cli.weights import offer_weights

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from config.settings import Detail
+from config.groups import DETAILS, Detail
 from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import DeviceRunner
 from daemon.inference.batch.scheduler import Scheduler
@@ -59,6 +59,7 @@ class BatchEngine(Generic[Features]):
 
     def load(self) -> EngineInfo:
         self._processor = processor = Processor.from_folder(self._model.path, detail=self._detail)
+        self._processors = {detail: processor.at(detail) for detail in DETAILS}
         loaded = self._loader.load(self._model.path, processor.spec, self._rows)
         runner, self._rows = loaded.runner, loaded.max_sequences
         self._preprocessing.in_background = runner.device_type != "cpu"
@@ -71,7 +72,7 @@ class BatchEngine(Generic[Features]):
             dtype=runner.dtype_name,
             detail=self._detail,
             rows=self._rows,
-            image_edge=processor.image_edge,
+            image_edges={detail: each.image_edge for detail, each in self._processors.items()},
             frame_edge=processor.frame_edge,
             frames_per_second=processor.frames_per_second,
             max_frames=processor.max_frames,
@@ -155,7 +156,7 @@ class BatchEngine(Generic[Features]):
         began = time.perf_counter()
         image_features, tiles = request.image_features, list[Floats]()
         if not isinstance(image_features, ImageFeatures):
-            prompt = self._processor.image_prompt(
+            prompt = self._processors[request.detail or self._detail].image_prompt(
                 request.pictures, timestamps=request.timestamps, seconds=request.seconds
             )
             unique_tiles, tile_indices = deduplicate(prompt.tiles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.groups import Detail
 from daemon.errors import EngineError
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply, Request
 
@@ -11,7 +12,7 @@ ECHO_ID, ECHO_REVISION = "echo", "1"
 class EchoEngine:
     """Answers every question with the size of the pictures; at most `rows` requests a step."""
 
-    def __init__(self, *, detail: str = "balanced", rows: int = 8) -> None:
+    def __init__(self, *, detail: Detail = "balanced", rows: int = 8) -> None:
         self._detail, self._rows = detail, rows
         self._waiting: dict[str, Request] = {}
 
@@ -24,7 +25,7 @@ class EchoEngine:
             dtype="none",
             detail=self._detail,
             rows=self._rows,
-            image_edge=1024,
+            image_edges={"fast": 512, "balanced": 1024, "full": 2048},
             frame_edge=512,
             frames_per_second=1.0,
             max_frames=64,

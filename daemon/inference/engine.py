@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from config.groups import Detail
 from config.recipes import Question
 from daemon.errors import EngineError
 from daemon.inference.sampling_params import SamplingParams
@@ -21,7 +22,8 @@ class Request:
 
     Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames.
     `sampling`, by question name, for questions that are not decoded greedily; engines without sampling ignore it.
-    `image_features` comes from a reply to a request with the same pictures, or is None.
+    `detail`: how finely pictures are cut; None is the engine's own. `image_features` comes from a reply to a request
+    with the same pictures, or is None.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Request:
     timestamps: tuple[float, ...] = ()
     seconds: float | None = None
     system: str | None = None
+    detail: Detail | None = None
     sampling: Mapping[str, SamplingParams] = field(default_factory=dict)
     image_features: object = field(default=None, repr=False)
 
@@ -85,7 +88,8 @@ class Reply:
 class EngineInfo:
     """What was loaded, and its limits. `rows` bounds the sequences in one batch, and the requests in flight.
 
-    `image_edge` and `frame_edge` in pixels. `notes`: what was decided at load, and why, for people.
+    `detail`: that of requests without their own. `image_edges`, by detail, and `frame_edge` in pixels.
+    `notes`: what was decided at load, and why, for people.
     """
 
     model_id: str
@@ -93,9 +97,9 @@ class EngineInfo:
     engine: str
     device: str
     dtype: str
-    detail: str
+    detail: Detail
     rows: int
-    image_edge: int
+    image_edges: Mapping[Detail, int]
     frame_edge: int
     frames_per_second: float
     max_frames: int

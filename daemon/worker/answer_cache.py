@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 
 from config.recipes import Recipe
 from daemon.inference.engine import EngineInfo
-from daemon.worker.describe import with_path_of
+from daemon.worker.describe import detail_of, with_path_of
 from storage.description import Description
 from storage.jobs.store import JobStore
-from storage.records import Claim, Job
+from storage.records import AnswerKey, Claim, Job
 
 
 class AnswerCache:
@@ -21,29 +21,26 @@ class AnswerCache:
 
     def cached_jobs(self, claims: Collection[Claim], info: EngineInfo) -> set[int]:
         """The ids of the claimed jobs that this model has described. Jobs to be described afresh do not count."""
-        by_recipe: dict[str, list[Job]] = {}
+        by_key: dict[AnswerKey, list[Job]] = {}
         for claim in claims:
-            if recipe := self._recipe_of(claim.job):
-                by_recipe.setdefault(recipe.digest, []).append(claim.job)
+            if key := self._key_of(claim.job, info):
+                by_key.setdefault(key, []).append(claim.job)
         found: set[int] = set()
-        for digest, jobs in by_recipe.items():
-            answered = self._store.answered({job.digest for job in jobs}, model=model_of(info), recipe=digest)
+        for key, jobs in by_key.items():
+            answered = self._store.answered({job.digest for job in jobs}, key)
             found |= {job.id for job in jobs if job.digest in answered}
         return found
 
     def description(self, claim: Claim, info: EngineInfo) -> Description | None:
         """The cached description with this job's path; None if there is none, or it is to be described afresh."""
-        recipe = self._recipe_of(claim.job)
-        if recipe is None:
-            return None
-        cached = self._store.cached_description(claim.job.digest, model=model_of(info), recipe=recipe.digest)
+        key = self._key_of(claim.job, info)
+        cached = None if key is None else self._store.cached_description(claim.job.digest, key)
         return None if cached is None else with_path_of(claim.job, cached)
 
-    def _recipe_of(self, job: Job) -> Recipe | None:
-        """The job's recipe, if a description of the same bytes elsewhere can be reused for it."""
+    def _key_of(self, job: Job, info: EngineInfo) -> AnswerKey | None:
+        """What the job's answers depend on; None if no description of the same bytes elsewhere may be reused for it."""
         recipe = self._recipes.get(job.spec.recipe)
-        return None if recipe is None or recipe.uses_context or job.fresh else recipe
-
-
-def model_of(info: EngineInfo) -> str:
-    return f"{info.model_id}@{info.revision}"
+        if recipe is None or recipe.uses_context or job.fresh:
+            return None
+        model = f"{info.model_id}@{info.revision}"
+        return AnswerKey(model=model, recipe=recipe.digest, detail=detail_of(job, info))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from config.groups import Detail
 from config.recipes import Recipe
 from config.version import own_version
 from daemon.inference.engine import EngineInfo, Figures
@@ -52,11 +53,16 @@ def describe(
             engine=info.engine,
             device=info.device,
             dtype=info.dtype,
-            detail=info.detail,
+            detail=detail_of(job, info),
         ),
         recipe=RecipeFacts(name=recipe.name, version=recipe.version, digest=recipe.digest),
         stats=stats_of(result.figures, cost),
     )
+
+
+def detail_of(job: Job, info: EngineInfo) -> Detail:
+    """The job's own detail, else the engine's."""
+    return job.spec.detail or info.detail
 
 
 def quality_of(reasons: Sequence[str]) -> Quality:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from loguru import logger
 
+from config.groups import Detail
 from config.recipes import Question, Recipe
 from daemon.inference.answers.checks import broken_rules, clean, judge
 from daemon.inference.engine import Answer, Reply, Request
@@ -20,11 +21,15 @@ from daemon.worker.describe_session import CheckedAnswer
 
 
 class DescribePlan:
-    """A `Plan`. Its requests' ids begin with `name`, which no other plan of the worker has."""
+    """A `Plan`. Its requests' ids begin with `name`, which no other plan of the worker has.
 
-    def __init__(self, name: str, recipe: Recipe) -> None:
+    `detail`: how finely pictures are cut; None is the engine's own.
+    """
+
+    def __init__(self, name: str, recipe: Recipe, detail: Detail | None = None) -> None:
         self._name = name
         self._recipe = recipe
+        self._detail = detail
         self._answers: dict[str, Answer] = {}
 
     def start(self, clip: Clip) -> list[Request]:
@@ -36,6 +41,7 @@ class DescribePlan:
             pictures=clip.pictures,
             questions=questions,
             system=self._recipe.system,
+            detail=self._detail,
             sampling=samplings_of(questions),
             timestamps=clip.timestamps if clip.is_video else (),
             seconds=(clip.media.seconds or 0.0) if clip.is_video else None,

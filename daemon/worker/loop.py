@@ -15,14 +15,12 @@ from loguru import logger
 from config.failpoints import failpoint
 from daemon.errors import EngineError, MediaError, NotAllowedError
 from daemon.inference.engine import EngineInfo, Reply
-from daemon.intake.filters import filters_of
-from daemon.intake.inbox_mount import InboxMount
-from daemon.intake.sweep import inbox_root
+from daemon.intake.inbox_mount import InboxMounts
 from daemon.messages import Stage
 from daemon.power.throttle_policy import Pace
 from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.control import Control
-from daemon.worker.describe import Cost, describe
+from daemon.worker.describe import Cost, describe, detail_of
 from daemon.worker.describe_plan import DescribePlan
 from daemon.worker.describe_session import DescribeSession, SessionResult
 from daemon.worker.in_flight_jobs import InFlightJob, InFlightJobs
@@ -52,9 +50,8 @@ class Worker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._settings = parts.settings.work
-        self._root = inbox_root(parts.settings)
-        self._inbox = InboxMount(self._root)
-        self._filters = filters_of(parts.settings, self._root)
+        self._inboxes = parts.inboxes
+        self._mounts = InboxMounts(parts.inboxes)
         self._recipes = parts.recipes
         self._store = parts.store
         self._answer_cache = AnswerCache(parts.store, parts.recipes)
@@ -70,7 +67,7 @@ class Worker:
         self._clock = parts.clock
         self._owner = parts.owner
         self._launched_by = parts.launched_by
-        self._outcomes = Outcomes(parts.store, parts.heartbeat, parts.clock, self._inbox, parts.report_path)
+        self._outcomes = Outcomes(parts.store, parts.heartbeat, parts.clock, self._mounts, parts.report_path)
         self._poison = PoisonDetector()
         self._opened: deque[Opened] = deque()
         self._in_flight = InFlightJobs(parts.engine_host)
@@ -140,9 +137,11 @@ class Worker:
         """
         self._runs_alone = self._runs_alone and self._held > 0
         most = FILES_AHEAD - len(self._prefetcher)
-        if self._runs_alone or most < CLAIM_BATCH or not self._inbox.is_there():
+        missing = self._mounts.missing()
+        if self._runs_alone or most < CLAIM_BATCH or len(missing) == len(self._inboxes):
             return False
-        claims = self._store.claim_all(self._owner, lease_seconds=self._settings.lease_seconds, most=most)
+        lease_seconds = self._settings.lease_seconds
+        claims = self._store.claim_all(self._owner, lease_seconds=lease_seconds, most=most, missing_inboxes=missing)
         self._runs_alone = any(claim.job.attempts > 1 for claim in claims)
         if self._runs_alone and self._held:
             self._store.release(claims[0], "Tried before: waits to run alone.")
@@ -160,10 +159,11 @@ class Worker:
         """Deliver the cached description if there is one; else have the file opened."""
         began, queued = self._clock.monotonic(), (self._clock.now() - claim.job.queued_at).total_seconds()
         with self._failures_of(claim):
-            if rejection := self._filters.reject_path(self._root, claim.job.path):  # queued under other filters
+            if rejection := self._inboxes.reject(claim.job.path):  # queued under other filters
                 raise NotAllowedError(rejection.reason)
             if not (is_cached and self._deliver_cached(claim)):
-                plan = plan_for(self._engine_info(), self._settings)
+                info = self._engine_info()
+                plan = plan_for(info, detail_of(claim.job, info), self._settings)
                 self._prefetcher.add(DecodeTask(claim=claim, plan=plan, queued=max(0.0, queued), began=began))
 
     def _submit(self) -> None:
@@ -185,8 +185,8 @@ class Worker:
             raise clip
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
-        recipe = recipe_of(claim.job, self._recipes)
-        plan = DescribePlan(f"{claim.job.id}.{claim.token}", filled_recipe(claim.job, recipe))
+        recipe, name = recipe_of(claim.job, self._recipes), f"{claim.job.id}.{claim.token}"
+        plan = DescribePlan(name, filled_recipe(claim.job, recipe), claim.job.spec.detail)
         job = InFlightJob(
             task=opened.task,
             media=clip.media,

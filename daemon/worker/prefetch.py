@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from config.groups import Detail
 from config.settings import WorkSettings
 from daemon.clock import Clock
 from daemon.inference.engine import EngineInfo
@@ -54,10 +55,10 @@ class Opener(Protocol):
     def close(self) -> None: ...
 
 
-def plan_for(info: EngineInfo, work: WorkSettings) -> DecodePlan:
-    """As much of a file as this engine uses, within the limits of the settings."""
+def plan_for(info: EngineInfo, detail: Detail, work: WorkSettings) -> DecodePlan:
+    """As much of a file as this engine uses at this detail, within the limits of the settings."""
     return DecodePlan(
-        image_edge=info.image_edge,
+        image_edge=info.image_edges[detail],
         frame_edge=info.frame_edge,
         frames_per_second=info.frames_per_second,
         max_frames=info.max_frames,

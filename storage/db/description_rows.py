@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select
 from storage.db.rows import media_rows
 from storage.db.tables import descriptions, jobs, media, paths, segments, stats
 from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Segment, Stats
-from storage.records import MediaKind, NewFile
+from storage.records import AnswerKey, MediaKind, NewFile
 
 
 def store(connection: Connection, job_id: int, description: Description) -> None:
@@ -136,9 +136,15 @@ def same_answers(digest: str, model: str, recipe: str) -> tuple[ColumnElement[bo
     )
 
 
-def answered(connection: Connection, digests: Collection[str], model: str, recipe: str) -> set[str]:
+def cached(connection: Connection, digest: str, key: AnswerKey) -> Description | None:
+    """The newest description of these bytes with this key."""
+    same = same_answers(digest, key.model, key.recipe)
+    return newest(connection, *same, descriptions.c.detail == key.detail)
+
+
+def answered(connection: Connection, digests: Collection[str], key: AnswerKey) -> set[str]:
     """The digests that have such a description."""
-    found = connection.execute(ANSWERED, {"digests": list(digests), "model": model, "recipe": recipe})
+    found = connection.execute(ANSWERED, {"digests": list(digests), **vars(key)})
     return set(found.scalars())
 
 
@@ -201,5 +207,6 @@ ANSWERED = (
         media.c.digest.in_(bindparam("digests", expanding=True)),
         descriptions.c.model_id + "@" + descriptions.c.revision == bindparam("model"),
         descriptions.c.recipe_digest == bindparam("recipe"),
+        descriptions.c.detail == bindparam("detail"),
     )
 )

@@ -54,7 +54,8 @@ paths = Table(
 
 #: One row for each time that a recipe is to be answered about a content at a path. `token` is a fence: it grows with
 #: every claim. `task`, `recipe_name`, `recipe_digest`, `inbox`, `priority`: see `records.JobSpec`.
-#: `detail`: a library's own message behind `reason`. `missing_since`: when a finished job's file was first missed.
+#: `model_detail`: the spec's detail; empty is that of the settings. `detail`: a library's own message behind `reason`.
+#: `missing_since`: when a finished job's file was first missed.
 jobs = Table(
     "jobs",
     metadata,
@@ -83,6 +84,7 @@ jobs = Table(
     Column("recipe_digest", Text, nullable=False, server_default=""),
     Column("inbox", Text, nullable=False, server_default="inbox"),
     Column("priority", Integer, nullable=False, server_default="0"),
+    Column("model_detail", Text, nullable=False, server_default=""),
     CheckConstraint(
         "state IN ('queued', 'running', 'publishing', 'done', 'failed', 'skipped', 'gone')", name="state_is_known"
     ),

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    bindparam,
+    exists,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from storage.db import rows
 from storage.db.pause_state import IS_PAUSED
@@ -16,12 +28,21 @@ from storage.lifecycle import JobState
 from storage.records import Claim
 
 
-def claim_all(connection: Connection, now: datetime, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
+def claim_all(
+    connection: Connection,
+    now: datetime,
+    owner: str,
+    *,
+    lease_seconds: float,
+    most: int,
+    missing_inboxes: Collection[str] = (),
+) -> list[Claim]:
     """Claim the due jobs that come first by priority, then by waiting time, in that order; charge an attempt of each.
 
-    A job that was tried before is claimed alone: it may have killed its worker.
+    A job that was tried before is claimed alone: it may have killed its worker. `missing_inboxes`: whose jobs wait.
     """
-    due = connection.execute(DUE, {"now": now, "latest": now + MAX_WAIT, "most": most}).all()
+    query = DUE.where(jobs.c.inbox.not_in(missing_inboxes)) if missing_inboxes else DUE
+    due = connection.execute(query, {"now": now, "latest": now + MAX_WAIT, "most": most}).all()
     ids = [row.id for row in runnable_together(due)]
     if not ids:
         return []
@@ -33,15 +54,16 @@ def claim_all(connection: Connection, now: datetime, owner: str, *, lease_second
 
 
 def runnable_together(due: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Those of these jobs that can run together: one for each content and recipe; one that was tried before, alone."""
+    """Those of these jobs that can run together: one for the same answers; one that was tried before, alone."""
     chosen: list[Row[Any]] = []
-    asked: set[tuple[int, str]] = set()
+    asked: set[tuple[int, str, str]] = set()
     for row in due:
         if row.attempts and chosen:
             break
-        if row.fresh or (row.media_id, row.recipe_name) not in asked:
+        answers = (row.media_id, row.recipe_name, row.model_detail)
+        if row.fresh or answers not in asked:
             chosen.append(row)
-            asked.add((row.media_id, row.recipe_name))
+            asked.add(answers)
         if row.attempts:
             break
     return chosen
@@ -52,30 +74,35 @@ def due_query() -> Select[Any]:
 
     A path with a claimed job of the same recipe waits for that one to end.
 
-    So does content that is being described for another path by the same recipe, as the description is valid for both;
-    if that job fails, the content is tried again. A `fresh` job does not wait.
+    So does content that is being described for another path by the same recipe and detail, as the description is valid
+    for both; if that job fails, the content is tried again. A `fresh` job does not wait.
     """
     working, described = jobs.alias(), jobs.alias()
     busy = exists().where(
         rows.same_request(working, jobs), working.c.state.in_((JobState.RUNNING, JobState.PUBLISHING))
     )
     # Without a reference to the outer row: evaluated once a claim, not once a queued job.
-    under_way = select(described.c.media_id, described.c.recipe_name).where(described.c.state == JobState.RUNNING)
+    under_way = select(*answers_of(described)).where(described.c.state == JobState.RUNNING)
     now = bindparam("now", type_=jobs.c.not_before.type)
     latest = bindparam("latest", type_=jobs.c.not_before.type)
     return (
-        select(jobs.c.id, jobs.c.media_id, jobs.c.recipe_name, jobs.c.attempts, jobs.c.fresh)
+        select(jobs.c.id, *answers_of(jobs), jobs.c.attempts, jobs.c.fresh)
         .where(
             jobs.c.state == JobState.QUEUED,
             ~IS_PAUSED,
             jobs.c.attempts < jobs.c.max_attempts,
             or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now, jobs.c.not_before > latest),
             ~busy,
-            or_(jobs.c.fresh, tuple_(jobs.c.media_id, jobs.c.recipe_name).not_in(under_way)),
+            or_(jobs.c.fresh, tuple_(*answers_of(jobs)).not_in(under_way)),
         )
         .order_by(jobs.c.priority, jobs.c.queued_at, jobs.c.id)
         .limit(bindparam("most"))
     )
+
+
+def answers_of(table: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Jobs that agree in these get the same answers."""
+    return table.c.media_id, table.c.recipe_name, table.c.model_detail
 
 
 #: Both are built once: building them takes longer than running them.

@@ -6,7 +6,7 @@ was taken back changes nothing. Each transition writes one event in the same tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -25,13 +25,14 @@ from storage.jobs import (
     redescription,
     refused_paths,
     relocation,
+    settings_change,
 )
 from storage.jobs.file_presence import FilePresence, changed_from, chunks
 from storage.jobs.outcomes import Why, check_held
 from storage.jobs.pending_work import PendingWork
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, Claim, Job, JobSpec, NewFile, Refusal
+from storage.records import Admission, AnswerKey, Claim, Job, JobSpec, NewFile, Refusal
 
 
 class JobStore:
@@ -68,9 +69,13 @@ class JobStore:
 
         return self._transactions.write(change, needs_room=True)
 
-    def follow_settings(self, spec: JobSpec) -> int:
-        """The waiting jobs of the inbox get this recipe, unless a person requested them. Returns how many."""
-        return self._transactions.write(lambda connection, _: admission.follow_settings(connection, spec))
+    def follow_inboxes(self, roots: Mapping[str, bytes]) -> int:
+        """Jobs below these folders get the name of that inbox. Returns how many were changed."""
+        return self._transactions.write(lambda connection, _: settings_change.follow_inboxes(connection, roots))
+
+    def follow_recipes(self, spec_of: Callable[[bytes], JobSpec | None]) -> int:
+        """Waiting jobs get what a new file at their path is asked, unless a person requested them. Returns how many."""
+        return self._transactions.write(lambda connection, _: settings_change.follow_recipes(connection, spec_of))
 
     def refuse(self, refusal: Refusal) -> None:
         """Record why a path was refused; this replaces an earlier reason."""
@@ -84,12 +89,12 @@ class JobStore:
         """Nothing exists at these paths any more (the caller has checked); some hundreds, in one transaction."""
         self._transactions.write(lambda connection, _: refused_paths.forget(connection, paths))
 
-    def relocate(self, job: Job, path: bytes) -> bool:
-        """The job's file was moved to `path`. A done job is published there again.
+    def relocate(self, job: Job, path: bytes, spec: JobSpec | None = None) -> bool:
+        """The job's file was moved to `path`, where a new file is asked `spec`. A done job is published there again.
 
         False, and nothing changed, while the job is claimed, or when `path` has a job of its own.
         """
-        return self._transactions.write(lambda connection, now: relocation.relocate(connection, now, job, path))
+        return self._transactions.write(lambda connection, now: relocation.relocate(connection, now, job, path, spec))
 
     def reassign(self, job: Job, picture: NewFile) -> bool:
         """Give the queued job of a Live Photo's video to its picture, which came later.
@@ -114,7 +119,7 @@ class JobStore:
         return self._transactions.write(admission.requeue_failed)
 
     def describe_again(self, job_ids: Collection[int], spec: JobSpec) -> int:
-        """A new job by this recipe for the file of each of these done jobs, after new files. Returns how many.
+        """The file of each of these done jobs is described again as `spec` says, after new files. Returns how many.
 
         In transactions of some hundreds: after a kill, those before it are queued, and the same call queues the rest.
         """
@@ -129,11 +134,18 @@ class JobStore:
         """
         return next(iter(self.claim_all(owner, lease_seconds=lease_seconds, most=1)), None)
 
-    def claim_all(self, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
-        """The same for up to `most` jobs, in one transaction. A job that was tried before is claimed alone."""
+    def claim_all(
+        self, owner: str, *, lease_seconds: float, most: int, missing_inboxes: Collection[str] = ()
+    ) -> list[Claim]:
+        """The same for up to `most` jobs, in one transaction. A job that was tried before is claimed alone.
+
+        `missing_inboxes`: their jobs wait.
+        """
 
         def change(connection: Connection, now: datetime) -> list[Claim]:
-            claims = dispatch.claim_all(connection, now, owner, lease_seconds=lease_seconds, most=most)
+            claims = dispatch.claim_all(
+                connection, now, owner, lease_seconds=lease_seconds, most=most, missing_inboxes=missing_inboxes
+            )
             if claims:
                 failpoint("claiming")
             return claims
@@ -254,14 +266,13 @@ class JobStore:
 
     # Look-ups during work
 
-    def cached_description(self, digest: str, *, model: str, recipe: str) -> Description | None:
-        """The newest description of the same bytes by the same model and recipe, at any path."""
-        same = description_rows.same_answers(digest, model, recipe)
-        return self._transactions.read(lambda connection: description_rows.newest(connection, *same))
+    def cached_description(self, digest: str, key: AnswerKey) -> Description | None:
+        """The newest description of the same bytes with this key, at any path."""
+        return self._transactions.read(lambda connection: description_rows.cached(connection, digest, key))
 
-    def answered(self, digests: Collection[str], *, model: str, recipe: str) -> set[str]:
+    def answered(self, digests: Collection[str], key: AnswerKey) -> set[str]:
         """Those of these digests (some hundreds) that have a `cached_description`."""
-        return self._transactions.read(lambda connection: description_rows.answered(connection, digests, model, recipe))
+        return self._transactions.read(lambda connection: description_rows.answered(connection, digests, key))
 
     def changed_from(self, job_id: int) -> frozenset[str]:
         """The digests of the file's earlier described contents, which were changed in place.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from config.groups import Detail
 from config.recipes import Question
 from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.echo_engine import EchoEngine
@@ -40,11 +41,12 @@ def torch_engine(
     precision: str = "f32",
     cache_tokens: int | None = None,
     stop_at_end: bool = True,
+    detail: Detail = "fast",
 ) -> BatchEngine[Tensor]:
     return BatchEngine(
         ModelFolder(folder, "tiny", "1"),
         TorchLoader(device=device, precision=precision, threads=1),
-        detail="fast",
+        detail=detail,
         rows=rows,
         cache_tokens=cache_tokens,
         stop_at_end=stop_at_end,
@@ -179,7 +181,7 @@ def test_the_info_has_what_was_loaded_and_its_limits(make: Make) -> None:
     engine = make()
     info = engine.load()
     assert info.rows >= 1
-    assert info.image_edge >= 1
+    assert info.image_edges[info.detail] >= 1
     assert info.frame_edge >= 1
     assert info.max_frames >= 1
     assert info.model_id

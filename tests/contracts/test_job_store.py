@@ -16,7 +16,7 @@ from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import Admission, Claim, MediaKind, NewFile, Refusal
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
+from tests.support.files import KEY, MODEL, RECIPE, SPEC, description_of, new_file
 from tests.support.stores import Made
 
 LEASE = 60.0
@@ -147,14 +147,15 @@ class TestJobStore:
         done(store)
         copy = new_file(b"/inbox/copy.jpg")
         assert admit(store, copy)[0] is Admission.QUEUED
-        assert store.cached_description(copy.digest, model=MODEL, recipe=RECIPE) == description_of(new_file())
+        assert store.cached_description(copy.digest, KEY) == description_of(new_file())
 
     def test_only_the_same_bytes_model_and_recipe_are_cached(self, store: JobStore) -> None:
         done(store)
         digest = new_file().digest
-        assert store.cached_description(new_file(content=b"x").digest, model=MODEL, recipe=RECIPE) is None
-        assert store.cached_description(digest, model="another@1", recipe=RECIPE) is None
-        assert store.cached_description(digest, model=MODEL, recipe="ffff") is None
+        assert store.cached_description(new_file(content=b"x").digest, KEY) is None
+        assert store.cached_description(digest, replace(KEY, model="another@1")) is None
+        assert store.cached_description(digest, replace(KEY, recipe="ffff")) is None
+        assert store.cached_description(digest, replace(KEY, detail="full")) is None
 
     def test_a_failed_or_skipped_file_is_retried_only_on_request(self, store: JobStore) -> None:
         _, failed = admit(store)
@@ -348,13 +349,12 @@ class TestJobStore:
         for name in (b"/inbox/a.jpg", b"/inbox/b.jpg"):
             admit(store, new_file(name, content=name))
         file, other = new_file(b"/inbox/a.jpg", content=b"/inbox/a.jpg"), new_file(content=b"/inbox/b.jpg")
-        described = description_of(file)
-        store.publish(claimed(store), described)
-        model, recipe = f"{described.model.id}@{described.model.revision}", described.recipe.digest
+        store.publish(claimed(store), description_of(file))
         digests = [file.digest, other.digest, "blake2b:" + "0" * 64]
-        assert store.answered(digests, model=model, recipe=recipe) == {file.digest}
-        assert store.answered(digests, model="other@1", recipe=recipe) == set()
-        assert store.answered(digests, model=model, recipe="other") == set()
+        assert store.answered(digests, KEY) == {file.digest}
+        assert store.answered(digests, replace(KEY, model="other@1")) == set()
+        assert store.answered(digests, replace(KEY, recipe="other")) == set()
+        assert store.answered(digests, replace(KEY, detail="full")) == set()
 
     def test_four_workers_claim_200_jobs_once_each(self, store: JobStore) -> None:
         ids = {admit(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number))[1] for number in range(200)}
@@ -379,8 +379,23 @@ class TestJobStore:
         assert [claim.job.id, claimed(store).job.id] == [ids[0], ids[2]], "others do not wait with them"
         assert store.claim("x", lease_seconds=LEASE) is None
         store.publish(claim, description_of(first))
-        assert store.cached_description(twin.digest, model=MODEL, recipe=RECIPE) is not None
+        assert store.cached_description(twin.digest, KEY) is not None
         assert claimed(store).job.id == ids[1], "even while the first one's sidecars are pending"
+
+    def test_the_same_bytes_do_not_wait_for_a_description_by_another_detail(self, store: JobStore) -> None:
+        full = replace(SPEC, detail="full")
+        for name, spec in ((b"/inbox/a.jpg", SPEC), (b"/inbox/b.jpg", full), (b"/inbox/c.jpg", full)):
+            store.admit(new_file(name), spec=spec, model=MODEL, max_attempts=3)
+        claims = store.claim_all("w", lease_seconds=LEASE, most=8)
+        assert [(claim.job.name, claim.job.spec.detail) for claim in claims] == [("a.jpg", None), ("b.jpg", "full")]
+
+    def test_waiting_files_follow_the_settings_of_their_inbox_in_recipe_and_detail(
+        self, store: JobStore, library: Library
+    ) -> None:
+        _, job_id = admit(store)
+        fast = replace(SPEC, detail="fast")
+        assert [store.follow_recipes(lambda _: fast), store.follow_recipes(lambda _: fast)] == [1, 0]
+        assert library.job(job_id).spec == fast
 
     @pytest.mark.parametrize("way", ["fail", "skip", "gone", "retry", "wait", "reap", "abandon"])
     def test_the_same_bytes_are_tried_when_the_first_job_failed(
@@ -785,7 +800,7 @@ class TestJobStore:
         described = description_of(new_file(), answers={"caption": "Dunes."})
         store.publish(claim, described)
         store.finish(claim)
-        assert store.cached_description(new_file().digest, model=MODEL, recipe=RECIPE) == described
+        assert store.cached_description(new_file().digest, KEY) == described
         assert library.description(first) == description_of(new_file()), "the earlier description stays"
 
     def test_a_retry_returns_a_live_job_unchanged(self, store: JobStore) -> None:

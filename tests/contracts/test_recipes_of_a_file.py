@@ -9,7 +9,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.records import Admission, Claim, JobSpec, JobTask, NewFile
-from tests.support.files import MODEL, SPEC, description_of, new_file
+from tests.support.files import KEY, MODEL, SPEC, description_of, new_file
 
 LEASE = 60.0
 HERE, THERE = b"/inbox/a.jpg", b"/inbox/b.jpg"
@@ -51,8 +51,8 @@ class TestRecipesOfAFile:
     def test_a_description_is_reused_for_the_same_bytes_and_recipe_alone(self, store: JobStore) -> None:
         described(store, SPEC)
         digest = new_file().digest
-        assert store.cached_description(digest, model=MODEL, recipe=SPEC.recipe_digest) is not None
-        assert store.cached_description(digest, model=MODEL, recipe=ALT_TEXT.recipe_digest) is None
+        assert store.cached_description(digest, KEY) is not None
+        assert store.cached_description(digest, replace(KEY, recipe=ALT_TEXT.recipe_digest)) is None
 
     def test_when_the_content_changes_every_recipe_is_asked_about_the_new_one(
         self, store: JobStore, library: Library
@@ -124,7 +124,7 @@ class TestRecipesOfAFile:
         elsewhere = admit(store, replace(SPEC, inbox="scans"), new_file(b"/scans/a", b"s"))
         asked_already = admit(store, SPEC, new_file(b"/inbox/x", b"x"))
         admit(store, ALT_TEXT, new_file(b"/inbox/x", b"x"))
-        assert store.follow_settings(ALT_TEXT) == 1
+        assert store.follow_recipes(lambda path: ALT_TEXT if path.startswith(b"/inbox/") else None) == 1
         recipes = {id: library.job(id).spec.recipe for id in (waiting, requested, elsewhere, asked_already)}
         assert recipes == {
             waiting: "alt-text",

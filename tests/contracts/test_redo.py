@@ -9,11 +9,12 @@ from storage.jobs.redescription import REDO_PRIORITY
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
-from storage.records import Job, JobSpec, NewFile
-from tests.support.files import MODEL, SPEC, description_of, new_file
+from storage.records import Admission, Job, JobSpec, NewFile
+from tests.support.files import KEY, MODEL, SPEC, description_of, new_file
 
 ALT_TEXT = JobSpec(recipe="alt-text", recipe_digest="8899aabbccddeeff")
 NEWER = replace(ALT_TEXT, recipe_digest="7700000000000000")
+FULL = replace(SPEC, detail="full")
 
 
 class TestRedo:
@@ -38,9 +39,11 @@ class TestRedo:
         older, current = describe(store, "older"), describe(store, "current")
         describe(store, "older", ALT_TEXT)
         latest = describe(store, "current", NEWER)
-        assert names(library.describable(NEWER, changed_for=MODEL)) == ["older"]
-        assert names(library.describable(NEWER, changed_for="another@1")) == ["older", "current"]
-        assert names(library.describable(SPEC, changed_for=MODEL)) == []
+        key = replace(KEY, recipe=NEWER.recipe_digest)
+        assert names(library.describable(NEWER, changed_for=key)) == ["older"]
+        assert names(library.describable(NEWER, changed_for=replace(key, model="another@1"))) == ["older", "current"]
+        assert names(library.describable(NEWER, changed_for=replace(key, detail="full"))) == ["older", "current"]
+        assert names(library.describable(SPEC, changed_for=KEY)) == []
         assert {older, current} < {*range(1, latest + 1)}
 
     def test_files_that_are_missing_failed_or_wait_are_left_out(self, store: JobStore, library: Library) -> None:
@@ -61,6 +64,38 @@ class TestRedo:
         store.describe_again([job_id], ALT_TEXT)
         assert [job.id for job in library.describable(SPEC)] == [job_id]
 
+    def test_a_file_that_waits_is_described_by_the_detail_that_was_requested_last(
+        self, store: JobStore, library: Library
+    ) -> None:
+        job_id = describe(store, "a")
+        store.describe_again([job_id], SPEC)
+        assert library.describable(SPEC) == []
+        assert [job.id for job in library.describable(FULL)] == [job_id]
+        assert store.describe_again([job_id], FULL) == 1
+        [waiting] = library.jobs(state=JobState.QUEUED)
+        assert (waiting.spec.detail, waiting.fresh, waiting.spec.priority) == ("full", True, REDO_PRIORITY)
+        assert library.events(waiting.id)[-1].note == "Requested again by recipe default."
+        assert library.describable(FULL) == []
+
+    def test_a_file_that_is_being_described_is_described_once_more_by_another_detail(
+        self, store: JobStore, library: Library
+    ) -> None:
+        job_id = describe(store, "a")
+        store.describe_again([job_id], SPEC)
+        running = store.claim("w", lease_seconds=60.0)
+        assert store.describe_again([job_id], FULL) == 1
+        assert running is not None
+        assert store.claim("w", lease_seconds=60.0) is None, "one at a time for each recipe"
+        store.publish(running, description_of(named("a")))
+        store.finish(running)
+        claim = store.claim("w", lease_seconds=60.0)
+        assert claim is not None
+        assert claim.job.spec == replace(FULL, priority=REDO_PRIORITY)
+
+    def test_a_file_that_was_described_by_a_detail_of_its_own_is_not_admitted_again(self, store: JobStore) -> None:
+        describe(store, "a", FULL)
+        assert store.admit(named("a"), spec=SPEC, model=MODEL, max_attempts=3)[0] is Admission.ALREADY_DESCRIBED
+
     def test_a_job_stays_in_its_inbox(self, store: JobStore, library: Library) -> None:
         job_id = describe(store, "a", replace(SPEC, inbox="scans"))
         store.describe_again([job_id], ALT_TEXT)
@@ -70,7 +105,7 @@ class TestRedo:
         self, store: JobStore, library: Library
     ) -> None:
         store.describe_again([describe(store, "a")], ALT_TEXT)
-        assert store.follow_settings(SPEC) == 0
+        assert store.follow_recipes(lambda _: SPEC) == 0
 
 
 def named(name: str) -> NewFile:

@@ -23,6 +23,7 @@ class FakeOpener:
         self.failures: dict[bytes, Exception] = {}
         self.defects: dict[bytes, tuple[str, ...]] = {}
         self.opened: list[bytes] = []
+        self.plans: list[DecodePlan] = []
         self.is_closed = False
         self.picture = np.full((4, 6, 3), 128, np.uint8)
         self._on_open = on_open
@@ -30,6 +31,7 @@ class FakeOpener:
     def open(self, path: bytes, expected: Fingerprint, plan: DecodePlan) -> Clip:
         self._on_open(path)
         self.opened.append(path)
+        self.plans.append(plan)
         if failure := self.failures.get(path):
             raise failure
         media = Media(kind=MediaKind.IMAGE, format="png", width=6, height=4)

@@ -30,7 +30,7 @@ from storage.status.values import DaemonStatus
 from tests.fakes.clock import FakeClock
 from tests.fakes.relay import Relay
 from tests.support.checkout import ROOT
-from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
+from tests.support.files import KEY, MODEL, SPEC, description_of, new_file
 from tests.support.postgres import Server, common_server, new_server
 from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw, start_with_worker
@@ -130,7 +130,7 @@ class TestRestart:
         with server.new_database() as address, closing(open_database(address)) as database:
             store = JobStore(database, FakeClock().now, RetryingTransactions(lambda seconds: server.start()))
             server.stop()
-            assert store.cached_description("blake2b:none", model=MODEL, recipe=RECIPE) is None
+            assert store.cached_description("blake2b:none", KEY) is None
 
     def test_a_daemon_that_finds_none_ends_with_1_so_that_its_service_tries_again(
         self, server: Server, served_home: DaemonHome

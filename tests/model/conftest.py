@@ -37,7 +37,7 @@ def describer(demo: tuple[Engine, EngineInfo]) -> Iterator[Describer]:
 
 def request_for(exhibit: Exhibit, decoder: Decoder, info: EngineInfo, questions: tuple[Question, ...]) -> Request:
     plan = DecodePlan(
-        image_edge=info.image_edge,
+        image_edge=info.image_edges[info.detail],
         frame_edge=info.frame_edge,
         frames_per_second=info.frames_per_second,
         max_frames=info.max_frames,

@@ -20,7 +20,7 @@ from storage.records import Fingerprint
 
 
 def clips_for(settings: Settings, info: EngineInfo) -> list[Clip]:
-    plan, files = plan_for(info, settings.work), sorted(settings.inbox_path.iterdir())
+    plan, files = plan_for(info, info.detail, settings.work), sorted(settings.inbox_path.iterdir())
     with closing(Decoder()) as decoder:
         return [decoder.open(os.fsencode(file), Fingerprint.of(file.lstat()), plan) for file in files]
 

@@ -49,7 +49,7 @@ class Describer:
     def __init__(self, engine: Engine, info: EngineInfo, decoder: Decoder) -> None:
         self._engine, self._info, self._decoder = engine, info, decoder
         self.plan = DecodePlan(
-            image_edge=info.image_edge,
+            image_edge=info.image_edges[info.detail],
             frame_edge=info.frame_edge,
             frames_per_second=info.frames_per_second,
             max_frames=info.max_frames,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Segment, Stats
 from storage.lifecycle import JobState
-from storage.records import Claim, Fingerprint, Job, JobSpec, MediaKind, NewFile
+from storage.records import AnswerKey, Claim, Fingerprint, Job, JobSpec, MediaKind, NewFile
 from tests.fakes.clock import START
 
 MODEL_ID = "smolwatch-demo"
@@ -19,6 +19,8 @@ REVISION = "1"
 MODEL = f"{MODEL_ID}@{REVISION}"
 RECIPE = "0011223344556677"
 SPEC = JobSpec(recipe="default", recipe_digest=RECIPE)
+#: What the answers of a description made here depend on.
+KEY = AnswerKey(model=MODEL, recipe=RECIPE, detail="balanced")
 
 
 def file_state(path: Path) -> tuple[int, ...]:

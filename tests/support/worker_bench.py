@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from config.groups import Detail
 from config.recipes import load_recipe, load_recipes
 from config.settings import Settings
 from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Request
+from daemon.intake.watched_inboxes import inboxes_of
 from daemon.messages import Stage
 from daemon.power.power_state import PowerState
 from daemon.power.sleep_inhibitor import SleepInhibitor
@@ -84,6 +88,7 @@ class Bench:
         )
         parts = WorkerParts(
             settings=self.settings,
+            inboxes=inboxes_of(self.settings),
             recipes=load_recipes(self.settings.home),
             store=self.store,
             engine_host=engine_host,
@@ -100,9 +105,10 @@ class Bench:
         )
         self.worker = Worker(parts)
 
-    def queue(self, name: str = "beach.png", content: bytes | None = None) -> int:
+    def queue(self, name: str = "beach.png", content: bytes | None = None, *, detail: Detail | None = None) -> int:
         path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
-        return self.store.admit(settled(path), spec=spec_of(self.settings), model=ECHO, max_attempts=3)[1]
+        spec = replace(spec_of(self.settings), detail=detail)
+        return self.store.admit(settled(path), spec=spec, model=ECHO, max_attempts=3)[1]
 
     def run_rounds(self, count: int = 1, seconds: float = 0.0) -> None:
         """`seconds`: how far the clock moves after each."""

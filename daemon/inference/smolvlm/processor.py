@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from config.settings import Detail
+from config.groups import Detail
 from daemon.inference.smolvlm.checkpoint import ModelSpec, read_spec, unusable_checkpoint
 from daemon.inference.smolvlm.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
 from daemon.media.clip import Pixels
@@ -88,6 +88,10 @@ class Processor:
         """Read from a checkpoint's folder; raises ModelUnavailableError with the bad file's name."""
         spec = read_spec(folder)
         return cls(spec, read_tokenizer(folder, spec), rule_for(detail, spec))
+
+    def at(self, detail: Detail) -> Processor:
+        """The same checkpoint's processor at another detail."""
+        return Processor(self.spec, self._tokenizer, rule_for(detail, self.spec))
 
     def image_prompt(
         self, pictures: Sequence[Pixels], *, timestamps: Sequence[float] = (), seconds: float | None = None

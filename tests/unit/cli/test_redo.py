@@ -44,6 +44,15 @@ def test_given_files_and_folders_alone_are_queued(home: CliHome) -> None:
     assert {job.spec.recipe for job in queued(home)} == {"default"}
 
 
+def test_a_detail_is_chosen_for_the_files(home: CliHome) -> None:
+    describe_three(home)
+    assert home.invoke("redo", "a.jpg", "--detail", "full").exit_code == 0
+    assert {job.spec.detail for job in queued(home)} == {"full"}
+    assert home.invoke("redo", "--detail", "coarse").exit_code == 2
+    others = home.invoke("redo", "--changed", "--detail", "full", "--json")
+    assert json.loads(others.stdout)["count"] == 2, "one of three waits for it"
+
+
 def test_an_unknown_file_or_recipe_queues_nothing(home: CliHome) -> None:
     describe_three(home)
     missing = home.invoke("redo", "a.jpg", "z.jpg")
@@ -85,3 +94,15 @@ def test_a_file_that_is_missing_is_left_out(home: CliHome) -> None:
     home.store.presence.mark_missing([os.fsencode(home.inbox.resolve() / "beach.jpg")])
     document = json.loads(home.invoke("redo", "--json").stdout)
     assert (document["count"], document["queued"]) == (0, 0)
+
+
+def test_each_file_is_asked_by_the_recipe_and_detail_of_its_inbox_and_folder(home: CliHome) -> None:
+    describe_three(home)
+    home.settings.config_file.write_text(
+        '[inbox]\nrecipe = "brief"\ndetail = "fast"\n[[inbox.folder]]\nmatch = "trip"\nrecipe = "document"\n'
+    )
+    result = home.invoke("redo")
+    assert result.stdout.startswith("3 files to describe again by recipe brief, document: ")
+    specs = {job.name: (job.spec.recipe, job.spec.detail) for job in queued(home)}
+    assert specs == {"a.jpg": ("brief", "fast"), "b.jpg": ("brief", "fast"), "c.jpg": ("document", "fast")}
+    assert json.loads(home.invoke("redo", "--json").stdout)["count"] == 0

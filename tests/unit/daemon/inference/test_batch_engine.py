@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from config.groups import DETAILS
 from config.recipes import Question
 from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
@@ -97,6 +100,28 @@ def test_a_request_that_is_cancelled_after_a_failure_is_not_retried(engine: Batc
     engine.step()
     engine.cancel("b")
     assert {reply.id for reply in drained(engine)} == {"a", "c"}
+
+
+def test_requests_of_several_details_run_in_one_batch_each_as_if_the_engine_had_its_detail(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "larger"))
+    file = folder / "preprocessor_config.json"
+    pictures = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(pictures | {"size": {"longest_edge": 256}}), encoding="utf-8")
+    requests = [replace(picture(detail), detail=detail) for detail in DETAILS]
+    alone = {}
+    for detail in DETAILS:
+        engine = torch_engine(folder, rows=6, detail=detail)
+        engine.load()
+        [alone[detail]] = replies(engine, [picture(detail)])
+        together = {reply.id: reply for reply in replies(engine, requests)}
+        engine.close()
+    assert [together[detail].answers for detail in DETAILS] == [alone[detail].answers for detail in DETAILS]
+    figures = [together[detail].figures for detail in DETAILS]
+    assert {found.batch_rows for found in figures if found} == {6}
+    tokens = [found.tokens_in for found in figures if found]
+    assert tokens == sorted(set(tokens)), "more tiles, more tokens"
 
 
 def test_a_small_cache_bounds_the_batch_size(checkpoint: Path) -> None:

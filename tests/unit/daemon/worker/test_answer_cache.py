@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from config.groups import Detail
 from config.settings import Settings
 from storage.db.database import Database
 from storage.jobs.store import JobStore
@@ -35,3 +36,17 @@ def test_the_same_bytes_at_another_path_are_described_again_only_where_the_path_
     described = [bench.library.description(job) for job in jobs]
     assert [found.recipe.name for found in described if found] == ["mine", "mine"]
     assert len(bench.opener.opened) == opened
+
+
+def test_the_same_bytes_are_described_again_by_another_detail(
+    settings: Settings, database: Database, store: JobStore, library: Library, clock: FakeClock
+) -> None:
+    bench = Bench(settings, database, store, library, clock)
+    details: tuple[Detail | None, ...] = (None, "balanced", "full", "full")
+    jobs = []
+    for number, detail in enumerate(details):
+        jobs.append(bench.queue(f"{number}.png", PNG, detail=detail))
+        bench.run_rounds()
+    described = [bench.library.description(job) for job in jobs]
+    assert [found.model.detail for found in described if found] == ["balanced", "balanced", "full", "full"]
+    assert [plan.image_edge for plan in bench.opener.plans] == [1024, 2048], "each opened as its detail needs"

@@ -19,7 +19,7 @@ from storage.records import Claim
 from storage.status.board import StatusBoard
 from storage.status.values import EngineStatus
 from tests.fakes.clock import FakeClock
-from tests.support.files import MODEL, RECIPE, SPEC, description_of, new_file
+from tests.support.files import KEY, MODEL, SPEC, description_of, new_file
 
 
 class Rival:
@@ -175,6 +175,6 @@ def test_queries_are_retried_and_a_file_may_wait_while_the_database_cannot_be_re
     store = JobStore(offline, clock.now, RetryingTransactions(offline.sleep))
     assert store.pending.has_file()
     assert offline.waits == []
-    assert store.answered(["blake2b:none"], model=MODEL, recipe=RECIPE) == set()
+    assert store.answered(["blake2b:none"], KEY) == set()
     assert offline.waits == [RETRY_SECONDS] * 3
     assert not store.pending.has_file()
