@@ -28,6 +28,7 @@ RATE_WINDOW = timedelta(minutes=5)
 @click.command(short_help="Describe described files again, by the same or another recipe.")
 @click.argument("what", metavar="[ID|PATH]...", nargs=-1)
 @click.option("--recipe", "name", metavar="NAME", help="The recipe; by default that of the settings.")
+@click.option("--model", metavar="ID|FOLDER|demo", help="The model; by default that of the settings.")
 @click.option("--detail", type=choices("detail"), help="How finely pictures are cut; by default as in the settings.")
 @click.option(
     "--changed", is_flag=True, help="Only files that this recipe, as it is now, model and detail have not described."
@@ -39,6 +40,7 @@ def command(
     home: Path | None,
     what: tuple[str, ...],
     name: str | None,
+    model: str | None,
     detail: Detail | None,
     changed: bool,
     yes: bool,
@@ -50,12 +52,17 @@ def command(
     They are described after new files. Descriptions by other recipes stay, and so does what you wrote in a sidecar.
     """
     from cli.daemon_commands import warn_without_daemon
-    from daemon.inference.registry import model_key
+    from daemon.inference.registry import check_weights, model_key
+    from daemon.inference.weights.sources import absolute_name
 
     settings = load_settings(home=home)
+    model = absolute_name(model) if model else None
+    with_model = settings.with_model(model)
+    if model:
+        check_weights(with_model)
     recipe = load_recipe(name or settings.recipe, settings.home)
-    spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest, detail=detail)
-    key = AnswerKey(model=model_key(settings), recipe=recipe.digest, detail=detail or settings.model.detail)
+    spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest, detail=detail, model=model)
+    key = AnswerKey(model=model_key(with_model), recipe=recipe.digest, detail=detail or settings.model.detail)
     with open_library(settings) as library:
         jobs = library.describable(spec, changed_for=key if changed else None)
         jobs = chosen(jobs, what, library, settings) if what else jobs

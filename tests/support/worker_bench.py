@@ -86,6 +86,7 @@ class Bench:
         )
         parts = WorkerParts(
             settings=self.settings,
+            model=None,
             recipes=load_recipes(self.settings.home),
             store=self.store,
             engine_host=engine_host,
