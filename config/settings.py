@@ -119,6 +119,18 @@ class Settings(Group):
     fetch: FetchSettings = FetchSettings()
     log: LogSettings = LogSettings()
 
+    def with_model(self, name: str | None) -> Settings:
+        """The same with this model: a hub name, a folder or "demo". None: unchanged.
+
+        An engine that needs no model gives way to the default one.
+        """
+        if name is None:
+            return self
+        changes = {"id": name, "engine": "auto" if self.model.engine == "echo" else self.model.engine}
+        if name == DEFAULT_MODEL:
+            changes["revision"] = DEFAULT_REVISION
+        return self.model_copy(update={"model": self.model.model_copy(update=changes)})
+
     @property
     def inboxes(self) -> tuple[Inbox, ...]:
         """The watched folders, at least one."""

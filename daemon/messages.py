@@ -13,6 +13,7 @@ class Stage(StrEnum):
     """What the worker's main loop does."""
 
     IDLE = "idle"  #: it holds no job
+    BLOCKED = "blocked"  #: files wait, but the model cannot be loaded
     LOADING = "loading"  #: it loads the model
     WORKING = "working"  #: it begins a round of work
     ANSWERED = "answered"  #: the model described a file

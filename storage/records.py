@@ -83,14 +83,15 @@ class JobTask(StrEnum):
 class JobSpec:
     """What a job asks about its file. Jobs of one path with the same task and recipe name replace each other.
 
-    `recipe_digest` is empty while it is unknown: for jobs from before this column. `detail`: None is that of the
-    settings when the job runs. `inbox`: the name of the inbox that the file came from. `priority`: lower values are
-    claimed first, as in vLLM's priority scheduling.
+    `recipe_digest` is empty while it is unknown: for jobs from before this column. `detail` and `model` (a hub
+    name, an absolute folder or "demo"): None is that of the settings when the job runs. `inbox`: the name of the inbox
+    that the file came from. `priority`: lower values are claimed first, as in vLLM's priority scheduling.
     """
 
     recipe: str
     recipe_digest: str
     detail: Detail | None = None
+    model: str | None = None
     task: JobTask = JobTask.DESCRIBE
     inbox: str = DEFAULT_INBOX
     priority: int = 0

@@ -31,6 +31,7 @@ RATE_WINDOW = timedelta(minutes=5)
 @click.command(short_help="Describe described files again, by the same or another recipe.")
 @click.argument("what", metavar="[ID|PATH]...", nargs=-1)
 @click.option("--recipe", "name", metavar="NAME", help="The recipe; by default that of the file's inbox.")
+@click.option("--model", metavar="ID|FOLDER|demo", help="The model; by default that of the settings.")
 @click.option("--detail", type=choices("detail"), help="How finely pictures are cut; by default as in the inbox.")
 @click.option(
     "--changed", is_flag=True, help="Only files that this recipe, as it is now, model and detail have not described."
@@ -42,6 +43,7 @@ def command(
     home: Path | None,
     what: tuple[str, ...],
     name: str | None,
+    model: str | None,
     detail: Detail | None,
     changed: bool,
     yes: bool,
@@ -53,13 +55,18 @@ def command(
     They are described after new files. Descriptions by other recipes stay, and so does what you wrote in a sidecar.
     """
     from cli.daemon_commands import warn_without_daemon
-    from daemon.inference.registry import model_key
+    from daemon.inference.registry import check_weights, model_key
+    from daemon.inference.weights.sources import absolute_name
 
     settings = load_settings(home=home)
-    request = Request(settings, load_recipes(settings.home), name, detail)
-    model = model_key(settings) if changed else ""
+    model = absolute_name(model) if model else None
+    with_model = settings.with_model(model)
+    if model:
+        check_weights(with_model)
+    request = Request(settings, load_recipes(settings.home), name, model, detail)
+    key = model_key(with_model) if changed else ""
     with open_library(settings) as library:
-        asked = {spec: request.describable(spec, library, model) for spec in request.specs()}
+        asked = {spec: request.describable(spec, library, key) for spec in request.specs()}
         asked = {spec: chosen(jobs, what, library, settings) for spec, jobs in asked.items()} if what else asked
         asked = {spec: jobs for spec, jobs in asked.items() if jobs}
         jobs = [job for of_spec in asked.values() for job in of_spec]
@@ -82,11 +89,15 @@ def command(
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked about each file: by the named recipe and detail, else by those of its inbox and folder."""
+    """What is asked about each file: by the named recipe and detail, else by those of its inbox and folder.
+
+    `model`: None is the settings' own.
+    """
 
     settings: Settings
     recipes: Mapping[str, Recipe]
     recipe: str | None
+    model: str | None
     detail: Detail | None
 
     def specs(self) -> list[JobSpec]:
@@ -98,11 +109,11 @@ class Request:
 
     def spec_by(self, recipe: str, detail: Detail | None) -> JobSpec:
         found = find_recipe(self.recipe or recipe, self.recipes)
-        return JobSpec(recipe=found.name, recipe_digest=found.digest, detail=self.detail or detail)
+        return JobSpec(recipe=found.name, recipe_digest=found.digest, detail=self.detail or detail, model=self.model)
 
-    def describable(self, spec: JobSpec, library: Library, model: str) -> list[Job]:
-        """The described files that are asked this. `model`: only those without such a description by it; "": all."""
-        key = AnswerKey(model=model, recipe=spec.recipe_digest, detail=spec.detail or self.settings.model.detail)
+    def describable(self, spec: JobSpec, library: Library, key: str) -> list[Job]:
+        """The described files that are asked this. `key`: those without such a description by this model; "": all."""
+        answer_key = AnswerKey(model=key, recipe=spec.recipe_digest, detail=spec.detail or self.settings.model.detail)
         inboxes = inboxes_of(self.settings)
 
         def is_asked(path: bytes) -> bool:
@@ -110,7 +121,7 @@ class Request:
             chosen = (inbox.recipe_of(path), inbox.settings.detail) if inbox else (self.settings.recipe, None)
             return self.spec_by(*chosen) == spec
 
-        return [job for job in library.describable(spec, changed_for=key if model else None) if is_asked(job.path)]
+        return [job for job in library.describable(spec, changed_for=answer_key if key else None) if is_asked(job.path)]
 
 
 def is_interactive() -> bool:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,7 @@ from daemon.service.service_spec import spec_for, unseen_settings
 from daemon.service.service_state import RunState, ServiceState
 from daemon.service.start_failure import StartFailure, read_failure
 from storage.db.database import open_database
+from storage.json_values import iso_utc
 from storage.library import Library
 
 AGAIN = "smolwatch service install"
@@ -47,6 +49,7 @@ class RunningFacts:
     unreadable_lock: str = ""
     daemon_problem: str = ""
     version: str = ""
+    paused_since: datetime | None = None
     failure: StartFailure | None = None
     rivals: Sequence[int] = ()
     service: ServiceState | str = ""
@@ -65,6 +68,7 @@ def look_at_running(settings: Settings, environ: Mapping[str, str]) -> RunningFa
         unreadable_lock=unreadable,
         daemon_problem=noted(settings.lock_file) if pid is not None else "",
         version=version_of_daemon(settings) if pid is not None else "",
+        paused_since=paused_since(settings),
         failure=read_failure(settings.home) if pid is None else None,
         rivals=rivals_of(settings, pid),
         service=service,
@@ -87,6 +91,13 @@ def version_of_daemon(settings: Settings) -> str:
     with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
         return Library(database).status.daemon().smolwatch or ""
     return ""
+
+
+def paused_since(settings: Settings) -> datetime | None:
+    """None while work is not paused, or there is no database that can be read."""
+    with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
+        return Library(database).status.paused_since()
+    return None
 
 
 def rivals_of(settings: Settings, pid: int | None) -> list[int]:
@@ -183,6 +194,9 @@ def daemon_line(running: RunningFacts) -> Finding:
         if running.failure is not None:
             text = f"The service did not start it: {running.failure.reason}"
             return problem("daemon", text, running.failure.advice or "Fix that, then run: smolwatch service start")
+        if running.paused_since is not None:
+            text = f"not running, and work is paused since {iso_utc(running.paused_since)}"
+            return warning("daemon", text, "To go on: smolwatch resume")
         return ok("daemon", "not running; start it with: smolwatch run")
     if running.daemon_problem:
         return problem(
@@ -193,6 +207,9 @@ def daemon_line(running: RunningFacts) -> Finding:
     if running.version and running.version != own_version():
         text = f"Process {running.pid} still runs smolwatch {running.version}; this is {own_version()}"
         return warning("daemon", text, f"Start the new version: {AGAIN}, or stop it and run: smolwatch run")
+    if running.paused_since is not None:
+        text = f"Process {running.pid} begins no files: work is paused since {iso_utc(running.paused_since)}"
+        return warning("daemon", text, "To go on: smolwatch resume")
     return ok("daemon", f"running, process {running.pid}")
 
 

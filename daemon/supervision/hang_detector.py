@@ -41,7 +41,7 @@ class HangDetector:
         self._checked = now
         if now - before > GAP_SECONDS:
             self._since = now
-        if self._stage is Stage.IDLE or now - self._since <= self._limit():
+        if self._stage in (Stage.IDLE, Stage.BLOCKED) or now - self._since <= self._limit():
             return None
         return now - self._since
 

@@ -18,6 +18,7 @@ from daemon.signals import StopNote
 from daemon.supervision.hang_detector import HangDetector
 from daemon.supervision.idle_policy import IdlePolicy
 from daemon.supervision.lease_monitor import LeaseMonitor
+from daemon.supervision.model_choice import SERVE_SECONDS, Model, ModelChoice
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.restart_backoff import MAX_PAUSE, RestartBackoff
 from daemon.supervision.worker_process import WorkerProcess, end_reason_of, is_suspended
@@ -28,14 +29,14 @@ STOP_MARGIN = 1.0
 #: A hung worker's time between SIGTERM and SIGKILL.
 HANG_GRACE = 3.0
 KILL_PAUSE = 0.5
-#: How a worker ended that was no longer needed.
+#: Why a worker was ordered to stop, while the daemon goes on.
 IDLE_END = "The worker ended: it was idle."
-
+MODEL_END = "The worker ended: files wait for another model."
 
 #: What a worker process runs: `begin_work`, or in tests a worker with faults.
-Work = Callable[[Mapping[str, Recipe], Settings, Connection, DaemonRun], None]
+Work = Callable[[Mapping[str, Recipe], Settings, Connection, DaemonRun, Model], None]
 #: The same with the daemon's recipes.
-WorkWithRecipes = Callable[[Settings, Connection, DaemonRun], None]
+WorkWithRecipes = Callable[[Settings, Connection, DaemonRun, Model], None]
 
 
 class Supervisor:
@@ -61,6 +62,7 @@ class Supervisor:
         self._report_path = report_path
         self._work = work
         self._model_status = model_status
+        self._model_choice = ModelChoice()
         self._idle_policy = IdlePolicy(settings.work.idle_minutes * 60, settings.work.lease_seconds)
         self._worker: WorkerProcess | None = None
         self._backoff = RestartBackoff()
@@ -132,9 +134,11 @@ class Supervisor:
             if not has_work:
                 self._model_status.check()
             elif now >= self._start_due:
-                self._start()
+                self._start(self._model_choice.first(self._store.pending.models()))
             return has_work
-        if worker.is_busy:
+        if worker.end_note is None and self._is_replaced(worker, now):
+            self._end(worker, MODEL_END)
+        if worker.end_note is not None or not worker.is_idle:
             self._idle_policy.record(True, now)
             return True
         has_work = self._store.pending.has_any()
@@ -143,20 +147,34 @@ class Supervisor:
             self._send(Order.WAKE)
         worker.is_woken = has_work
         if self._idle_policy.may_end(now):
-            worker.is_ending = True
-            self._send(Order.STOP)
-        return worker.is_ending
+            self._end(worker, IDLE_END)
+            return True
+        return False
 
-    def _start(self) -> None:
+    def _is_replaced(self, worker: WorkerProcess, now: float) -> bool:
+        """Whether one with another model is to run instead."""
+        seconds = now - worker.started
+        if not worker.is_idle and seconds < SERVE_SECONDS:
+            return False
+        if worker.stage is Stage.BLOCKED:
+            self._model_choice.record_failure(worker.model)
+        waiting = self._store.pending.models()
+        return self._model_choice.is_replaced(worker.model, waiting, is_idle=worker.is_idle, seconds=seconds)
+
+    def _end(self, worker: WorkerProcess, note: str) -> None:
+        worker.end_note = note
+        self._send(Order.STOP)
+
+    def _start(self, model: Model) -> None:
         self._model_status.reset()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=self._work, args=(self._settings, theirs, self._daemon_run), name="smolwatch-worker"
+            target=self._work, args=(self._settings, theirs, self._daemon_run, model), name="smolwatch-worker"
         )
         process.start()
         theirs.close()  # so that the worker's death ends the pipe
-        self._worker = WorkerProcess(process, ours, self._clock.monotonic())
+        self._worker = WorkerProcess(process, ours, self._clock.monotonic(), model)
         self._hang_detector.record(Stage.LOADING)
         logger.log("DEBUG" if self._backoff.is_at_limit else "INFO", "Worker {} started", process.pid)
 
@@ -189,6 +207,8 @@ class Supervisor:
                 self._hang_detector.record(stage)
                 worker.stage = stage
                 worker.has_answered |= stage is Stage.ANSWERED
+                if stage is Stage.ANSWERED:
+                    self._model_choice.record_answer(worker.model)
             case PathReport(path):
                 self._report_path(path)
 
@@ -209,10 +229,12 @@ class Supervisor:
         if code == 0 and self._is_stopping:
             logger.info("Worker {} stopped", worker.process.pid)
             return
-        if code == 0 and worker.is_ending:
-            logger.info("Worker {} ended: nothing waits for the model", worker.process.pid)
-            self._end_reason = IDLE_END
+        if code == 0 and worker.end_note is not None:
+            logger.info("Worker {}: {}", worker.process.pid, worker.end_note)
+            self._end_reason = worker.end_note
             return
+        if not worker.has_answered:
+            self._model_choice.record_failure(worker.model)
         pause = self._backoff.pause_after(lifetime, has_answered=worker.has_answered)
         self._start_due = self._clock.monotonic() + pause
         self._end_reason = worker.kill_reason or end_reason_of(code)
@@ -226,7 +248,7 @@ class Supervisor:
     def _requeue(self, reason: str) -> None:
         """Requeue its jobs at once, without waiting for their leases: this is the only worker."""
         self._store.abandon_all(reason)
-        if reason is not IDLE_END:
+        if reason not in (IDLE_END, MODEL_END):
             self._model_status.worker_died(reason)
         self._end_reason = None
 
@@ -252,8 +274,10 @@ class Supervisor:
             self._worker.process.kill()
 
 
-def begin_work(recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, daemon_run: DaemonRun) -> None:
+def begin_work(
+    recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, daemon_run: DaemonRun, model: Model
+) -> None:
     """Runs in the worker process. Imported here: the daemon itself never loads what only the worker needs."""
     from daemon.worker import run_worker
 
-    run_worker(recipes, settings, pipe, daemon_run)
+    run_worker(recipes, settings, pipe, daemon_run, model)

@@ -14,25 +14,27 @@ from daemon.messages import Stage
 
 @dataclass
 class WorkerProcess:
-    """`started`: monotonic. `is_connected` until it closes its end of the pipe. `kill_reason`: why we killed it.
+    """`started`: monotonic. `model`: whose jobs it describes; None: those without one of their own.
 
-    `has_answered`: it has described a file. `is_woken`: it was ordered to wake, and has not begun yet. `is_ending`: it
-    was ordered to stop, since it is idle.
+    `is_connected` until it closes its end of the pipe. `kill_reason`: why we killed it. `has_answered`: it has
+    described a file. `is_woken`: it was ordered to wake, and has not begun yet. `end_note`: why it was ordered to stop,
+    while the daemon goes on.
     """
 
     process: SpawnProcess
     pipe: Connection
     started: float
+    model: str | None = None
     is_connected: bool = True
     kill_reason: str | None = None
     has_answered: bool = False
     stage: Stage = Stage.LOADING
     is_woken: bool = False
-    is_ending: bool = False
+    end_note: str | None = None
 
     @property
-    def is_busy(self) -> bool:
-        return self.stage is not Stage.IDLE or self.is_ending
+    def is_idle(self) -> bool:
+        return self.stage in (Stage.IDLE, Stage.BLOCKED)
 
 
 def is_suspended(process: SpawnProcess) -> bool:

@@ -64,9 +64,11 @@ class Heartbeat:
             self._lost.pop(claim.job.id, None)
 
     def drop(self, claim: Claim) -> None:
+        """A newer claim on the same job stays."""
         with self._lock:
-            self._claims.pop(claim.job.id, None)
-            self._lost.pop(claim.job.id, None)
+            for claims in (self._claims, self._lost):
+                if claims.get(claim.job.id) is claim:
+                    del claims[claim.job.id]
 
     def take_lost(self) -> list[Claim]:
         """The claims of held jobs that were found lost since the last call: the jobs were cancelled or taken back."""

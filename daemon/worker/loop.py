@@ -38,7 +38,6 @@ from storage.records import Claim
 
 UNEXPECTED = "Unexpected error; see the log for details."
 MODEL_FAILED = "The model failed on the file."
-
 IDLE_SECONDS = 1.0  #: the supervisor wakes it earlier when a job is waiting
 OPENING_SECONDS = 0.25
 #: Jobs are claimed when there is capacity for so many: each claim makes the drive write.
@@ -53,6 +52,7 @@ class Worker:
         self._inboxes = parts.inboxes
         self._mounts = InboxMounts(parts.inboxes)
         self._recipes = parts.recipes
+        self._model = parts.model
         self._store = parts.store
         self._answer_cache = AnswerCache(parts.store, parts.recipes)
         self._engine_host = parts.engine_host
@@ -96,11 +96,14 @@ class Worker:
             self._release_waiting("Put back in the queue: work is paused.")
         if self._undescribed or not self._held:  # else only the delivery thread works, and reports it itself
             self._stages.report(Stage.WORKING if self._undescribed else Stage.IDLE)
-        if not (self._held or self._store.pending.has_file()):
+        if not (self._held or self._store.pending.has_file(self._model)):
             self._engine_host.idle()
             return False
         is_paused = self._throttle.pace() is Pace.PAUSED
-        if (is_paused and not self._held) or not self._engine_host.open():
+        if is_paused and not self._held:
+            return False
+        if not self._engine_host.open():
+            self._stages.report(Stage.BLOCKED)
             return False
         has_claimed = not is_paused and self._claim()
         if not (has_claimed or self._held):
@@ -140,8 +143,13 @@ class Worker:
         missing = self._mounts.missing()
         if self._runs_alone or most < CLAIM_BATCH or len(missing) == len(self._inboxes):
             return False
-        lease_seconds = self._settings.lease_seconds
-        claims = self._store.claim_all(self._owner, lease_seconds=lease_seconds, most=most, missing_inboxes=missing)
+        claims = self._store.claim_all(
+            self._owner,
+            lease_seconds=self._settings.lease_seconds,
+            most=most,
+            model=self._model,
+            missing_inboxes=missing,
+        )
         self._runs_alone = any(claim.job.attempts > 1 for claim in claims)
         if self._runs_alone and self._held:
             self._store.release(claims[0], "Tried before: waits to run alone.")
@@ -220,8 +228,7 @@ class Worker:
         if job is None or not self._heartbeat.holds(job.claim):
             return
         with self._failures_of(job.claim):
-            result = self._in_flight.feed(job, reply)
-            if result is not None:
+            if (result := self._in_flight.feed(job, reply)) is not None:
                 self._deliver_result(job, result)
 
     def _deliver_result(self, job: InFlightJob, result: SessionResult) -> None:
@@ -241,8 +248,7 @@ class Worker:
 
     def _deliver_cached(self, claim: Claim) -> bool:
         """Deliver this model's description of the same bytes under the same recipe, if there is one."""
-        cached = self._answer_cache.description(claim, self._engine_info())
-        if cached is not None:
+        if (cached := self._answer_cache.description(claim, self._engine_info())) is not None:
             self._deliver(claim, cached)
         return cached is not None
 

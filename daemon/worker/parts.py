@@ -20,10 +20,14 @@ from storage.jobs.store import JobStore
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerParts:
-    """`owner`: the name in its claims; `report_path` has the intake check a path again."""
+    """`model`: whose jobs are claimed; None: those without one of their own.
+
+    `owner`: the name in its claims; `report_path` has the intake check a path again.
+    """
 
     settings: Settings
     inboxes: Inboxes
+    model: str | None
     recipes: Mapping[str, Recipe]
     store: JobStore
     engine_host: EngineHost

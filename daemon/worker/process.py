@@ -57,12 +57,15 @@ def run_worker(
     settings: Settings,
     pipe: Connection,
     daemon_run: DaemonRun,
+    model: str | None,
     make: Callable[[Settings], Engine] = make_engine,
 ) -> None:
     """Work until the supervisor orders a stop, its end of the pipe closes, or the memory has grown too much.
 
-    `recipes`: as the daemon read them at its start; those in the home may have been changed since.
+    `recipes`: as the daemon read them at its start; those in the home may have been changed since. `model`: whose jobs
+    it describes; None: those without a model of their own.
     """
+    settings = settings.with_model(model)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor gives the orders
     if sys.platform == "linux":  # elsewhere only the pipe's end shows it, which a hung worker does not read
         die_with_parent()
@@ -106,6 +109,7 @@ def run_worker(
             parts = WorkerParts(
                 settings=settings,
                 inboxes=inboxes,
+                model=model,
                 recipes=recipes,
                 store=store,
                 engine_host=engine_host,

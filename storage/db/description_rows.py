@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, true, update
 
 from storage.db.rows import media_rows
 from storage.db.tables import descriptions, jobs, media, paths, segments, stats
@@ -127,13 +127,10 @@ def of_job(connection: Connection, job_id: int) -> Description | None:
     return newest(connection, descriptions.c.job_id == job_id)
 
 
-def same_answers(digest: str, model: str, recipe: str) -> tuple[ColumnElement[bool], ...]:
-    """The conditions for a description of the same bytes by the same model and recipe."""
-    return (
-        media.c.digest == digest,
-        descriptions.c.model_id + "@" + descriptions.c.revision == model,
-        descriptions.c.recipe_digest == recipe,
-    )
+def same_answers(digest: str, model: str | None, recipe: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for a description of the same bytes by the same model (None: any) and recipe."""
+    by_model = true() if model is None else descriptions.c.model_id + "@" + descriptions.c.revision == model
+    return media.c.digest == digest, by_model, descriptions.c.recipe_digest == recipe
 
 
 def cached(connection: Connection, digest: str, key: AnswerKey) -> Description | None:

@@ -61,6 +61,7 @@ def spec_columns(spec: JobSpec) -> dict[str, Any]:
         "inbox": spec.inbox,
         "priority": spec.priority,
         "model_detail": spec.detail or "",
+        "model_name": spec.model or "",
     }
 
 
@@ -72,6 +73,7 @@ def spec_of(row: Row[Any]) -> JobSpec:
         inbox=row.inbox,
         priority=row.priority,
         detail=row.model_detail or None,
+        model=row.model_name or None,
     )
 
 

@@ -54,8 +54,8 @@ paths = Table(
 
 #: One row for each time that a recipe is to be answered about a content at a path. `token` is a fence: it grows with
 #: every claim. `task`, `recipe_name`, `recipe_digest`, `inbox`, `priority`: see `records.JobSpec`.
-#: `model_detail`: the spec's detail; empty is that of the settings. `detail`: a library's own message behind `reason`.
-#: `missing_since`: when a finished job's file was first missed.
+#: `model_detail`, `model_name`: the spec's detail and model; empty is that of the settings.
+#: `detail`: a library's own message behind `reason`. `missing_since`: when a finished job's file was first missed.
 jobs = Table(
     "jobs",
     metadata,
@@ -85,6 +85,7 @@ jobs = Table(
     Column("inbox", Text, nullable=False, server_default="inbox"),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("model_detail", Text, nullable=False, server_default=""),
+    Column("model_name", Text, nullable=False, server_default=""),
     CheckConstraint(
         "state IN ('queued', 'running', 'publishing', 'done', 'failed', 'skipped', 'gone')", name="state_is_known"
     ),
@@ -111,7 +112,7 @@ jobs = Table(
         unique=True,
         sqlite_where=text("state IN ('running', 'publishing')"),
     ),
-    Index("jobs_in_line", "state", "priority", "queued_at", "id"),
+    Index("jobs_in_line", "state", "model_name", "priority", "queued_at", "id"),
     Index("jobs_of_a_path", "path_id", "id"),
     Index("jobs_of_a_file", text(f"ltrim(fingerprint, '{DIGITS}')"), "id"),  # whatever number its disk has
 )

@@ -145,7 +145,8 @@ def finished_job(connection: Connection, path_id: int, digest: str, spec: JobSpe
         return None
     if job.state is not JobState.DONE:
         return job.id
-    same = description_rows.same_answers(digest, model, spec.recipe_digest)
+    chosen = job.spec.model is not None  # by a person: another model than the settings' is no reason to repeat it
+    same = description_rows.same_answers(digest, None if chosen else model, spec.recipe_digest)
     return job.id if description_rows.newest(connection, descriptions.c.job_id == job.id, *same) else None
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     exists,
+    func,
     or_,
     select,
     tuple_,
@@ -33,16 +34,17 @@ def claim_all(
     now: datetime,
     owner: str,
     *,
+    model: str | None,
     lease_seconds: float,
     most: int,
     missing_inboxes: Collection[str] = (),
 ) -> list[Claim]:
     """Claim the due jobs that come first by priority, then by waiting time, in that order; charge an attempt of each.
 
+    `model`: only jobs that have this one; None: only those without one of their own.
     A job that was tried before is claimed alone: it may have killed its worker. `missing_inboxes`: whose jobs wait.
     """
-    query = DUE.where(jobs.c.inbox.not_in(missing_inboxes)) if missing_inboxes else DUE
-    due = connection.execute(query, {"now": now, "latest": now + MAX_WAIT, "most": most}).all()
+    due = due_jobs(connection, now, model, most, missing_inboxes)
     ids = [row.id for row in runnable_together(due)]
     if not ids:
         return []
@@ -53,14 +55,33 @@ def claim_all(
     return [claims[job_id] for job_id in ids]
 
 
+def due_jobs(
+    connection: Connection, now: datetime, model: str | None, most: int, missing_inboxes: Collection[str] = ()
+) -> Sequence[Row[Any]]:
+    """The rows of `due_query`, without the jobs of `missing_inboxes`."""
+    query = DUE.where(jobs.c.inbox.not_in(missing_inboxes)) if missing_inboxes else DUE
+    return connection.execute(query, {"now": now, "latest": now + MAX_WAIT, "model": model or "", "most": most}).all()
+
+
+def waiting_models(connection: Connection, now: datetime) -> dict[str | None, int]:
+    """The models for which a job is due, and the priority of the first one. Cheap for any number of jobs."""
+    found: dict[str | None, int] = {}
+    name = connection.execute(FIRST_MODEL).scalar()
+    while name is not None:
+        if due := due_jobs(connection, now, name, 1):
+            found[name or None] = due[0].priority
+        name = connection.execute(NEXT_MODEL, {"name": name}).scalar()
+    return found
+
+
 def runnable_together(due: Sequence[Row[Any]]) -> list[Row[Any]]:
     """Those of these jobs that can run together: one for the same answers; one that was tried before, alone."""
     chosen: list[Row[Any]] = []
-    asked: set[tuple[int, str, str]] = set()
+    asked: set[tuple[int, str, str, str]] = set()
     for row in due:
         if row.attempts and chosen:
             break
-        answers = (row.media_id, row.recipe_name, row.model_detail)
+        answers = (row.media_id, row.recipe_name, row.model_name, row.model_detail)
         if row.fresh or answers not in asked:
             chosen.append(row)
             asked.add(answers)
@@ -70,12 +91,12 @@ def runnable_together(due: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def due_query() -> Select[Any]:
-    """The queued jobs to claim next; none while work is paused.
+    """The queued jobs of a model to claim next; none while work is paused.
 
     A path with a claimed job of the same recipe waits for that one to end.
 
-    So does content that is being described for another path by the same recipe and detail, as the description is valid
-    for both; if that job fails, the content is tried again. A `fresh` job does not wait.
+    So does content that is being described for another path by the same recipe, model and detail, as the description
+    is valid for both; if that job fails, the content is tried again. A `fresh` job does not wait.
     """
     working, described = jobs.alias(), jobs.alias()
     busy = exists().where(
@@ -86,9 +107,10 @@ def due_query() -> Select[Any]:
     now = bindparam("now", type_=jobs.c.not_before.type)
     latest = bindparam("latest", type_=jobs.c.not_before.type)
     return (
-        select(jobs.c.id, *answers_of(jobs), jobs.c.attempts, jobs.c.fresh)
+        select(jobs.c.id, *answers_of(jobs), jobs.c.attempts, jobs.c.fresh, jobs.c.priority)
         .where(
             jobs.c.state == JobState.QUEUED,
+            jobs.c.model_name == bindparam("model"),
             ~IS_PAUSED,
             jobs.c.attempts < jobs.c.max_attempts,
             or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now, jobs.c.not_before > latest),
@@ -102,11 +124,13 @@ def due_query() -> Select[Any]:
 
 def answers_of(table: FromClause) -> tuple[ColumnElement[Any], ...]:
     """Jobs that agree in these get the same answers."""
-    return table.c.media_id, table.c.recipe_name, table.c.model_detail
+    return table.c.media_id, table.c.recipe_name, table.c.model_name, table.c.model_detail
 
 
-#: Both are built once: building them takes longer than running them.
+#: All are built once: building them takes longer than running them.
 DUE = due_query()
+FIRST_MODEL = select(func.min(jobs.c.model_name)).where(jobs.c.state == JobState.QUEUED)
+NEXT_MODEL = FIRST_MODEL.where(jobs.c.model_name > bindparam("name"))
 CLAIM = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)), jobs.c.state == JobState.QUEUED)

@@ -12,8 +12,8 @@ from storage.db.database import Database
 from storage.db.pause_state import paused_since
 from storage.db.tables import jobs
 from storage.errors import TransientError
-from storage.jobs.dispatch import DUE
-from storage.jobs.transitions import MAX_WAIT, passed
+from storage.jobs.dispatch import due_jobs, waiting_models
+from storage.jobs.transitions import passed
 from storage.lifecycle import JobState
 
 #: Usually there are no live jobs, so this runs first; built once, since building it takes longer than running it.
@@ -27,14 +27,14 @@ class PendingWork:
         self._database = database
         self._clock_now = clock_now
 
-    def has_file(self) -> bool:
-        """Whether a job can be claimed: a file waits for the model. Raises StorageError.
+    def has_file(self, model: str | None = None) -> bool:
+        """Whether a job can be claimed: a file waits for this model (None: the settings'). Raises StorageError.
 
         True while the database cannot be read: the claim that follows reports why.
         """
         try:
             with self._database.read() as connection:
-                return is_live(connection) and has_due(connection, self._clock_now())
+                return is_live(connection) and bool(due_jobs(connection, self._clock_now(), model, 1))
         except TransientError:
             return True
 
@@ -49,6 +49,11 @@ class PendingWork:
         except TransientError:
             return False
 
+    def models(self) -> dict[str | None, int]:
+        """The models for which a file waits, each with its first file's priority. Raises StorageError."""
+        with self._database.read() as connection:
+            return waiting_models(connection, self._clock_now()) if is_live(connection) else {}
+
     def has_any(self) -> bool:
         """Whether a job can be claimed, sidecars are due, or a job is being worked on. Raises StorageError."""
         now = self._clock_now()
@@ -57,12 +62,8 @@ class PendingWork:
             if not is_live(connection):
                 return False
             begun = select(exists().where(or_(jobs.c.state == JobState.RUNNING, publishing)))
-            return has_due(connection, now) or bool(connection.execute(begun).scalar_one())
+            return bool(waiting_models(connection, now)) or bool(connection.execute(begun).scalar_one())
 
 
 def is_live(connection: Connection) -> bool:
     return bool(connection.execute(LIVE).scalar_one())
-
-
-def has_due(connection: Connection, now: datetime) -> bool:
-    return connection.execute(DUE, {"now": now, "latest": now + MAX_WAIT, "most": 1}).first() is not None

@@ -36,8 +36,8 @@ def describable(connection: Connection, spec: JobSpec, *, changed_for: AnswerKey
 def describe_again(connection: Connection, now: datetime, job_ids: Collection[int], spec: JobSpec) -> int:
     """The file of each of these done jobs (some hundreds) is described again by this recipe. Returns how many.
 
-    A queued job of the recipe changes its detail; else there is a new job. Left out: jobs that are no longer done, or
-    whose file waits for this already.
+    A queued job of the recipe changes its detail and model; else there is a new job. Left out: jobs that are no longer
+    done, or whose file waits for this already.
     """
     still = (jobs.c.id.in_(job_ids), jobs.c.state == JobState.DONE, ~has_live_job(spec))
     found = connection.execute(rows.jobs_query().where(*still).order_by(jobs.c.id)).all()
@@ -58,25 +58,26 @@ def describe_again(connection: Connection, now: datetime, job_ids: Collection[in
 def change_queued(
     connection: Connection, now: datetime, path_ids: Collection[int], spec: JobSpec, note: str
 ) -> set[int]:
-    """The queued jobs of this recipe get the spec's digest and detail, and keep their place. Returns their paths."""
+    """The queued jobs of this recipe get the spec's digest, detail and model. Returns their paths."""
     queued = (jobs.c.path_id.in_(path_ids), jobs.c.state == JobState.QUEUED, rows.asks(spec))
     found = {row.id: row.path_id for row in connection.execute(select(jobs.c.id, jobs.c.path_id).where(*queued))}
     if found:
         columns = rows.spec_columns(spec)
-        requested = {name: columns[name] for name in ("recipe_digest", "model_detail")}
+        requested = {name: columns[name] for name in ("recipe_digest", "model_detail", "model_name")}
         connection.execute(update(jobs).where(jobs.c.id.in_(found)).values(**requested, fresh=True))
         record_events(connection, now, found, JobState.QUEUED, JobState.QUEUED, note)
     return set(found.values())
 
 
 def has_live_job(spec: JobSpec) -> ColumnElement[bool]:
-    """Whether the job's path has a live job of this recipe and detail."""
+    """Whether the job's path has a live job of this recipe, detail and model."""
     live = jobs.alias()
     return exists().where(
         live.c.path_id == jobs.c.path_id,
         live.c.task == spec.task,
         live.c.recipe_name == spec.recipe,
         live.c.model_detail == (spec.detail or ""),
+        live.c.model_name == (spec.model or ""),
         live.c.state.in_(rows.LIVE),
     )
 

@@ -127,15 +127,21 @@ class JobStore:
 
     # Work
 
-    def claim(self, owner: str, *, lease_seconds: float) -> Claim | None:
-        """Claim the due job that has waited longest, and charge an attempt.
+    def claim(self, owner: str, *, lease_seconds: float, model: str | None = None) -> Claim | None:
+        """Claim the due job of this model (None: the settings') that comes first, and charge an attempt.
 
         Raises DiskFullError while there is too little room to start anything new.
         """
-        return next(iter(self.claim_all(owner, lease_seconds=lease_seconds, most=1)), None)
+        return next(iter(self.claim_all(owner, lease_seconds=lease_seconds, most=1, model=model)), None)
 
     def claim_all(
-        self, owner: str, *, lease_seconds: float, most: int, missing_inboxes: Collection[str] = ()
+        self,
+        owner: str,
+        *,
+        lease_seconds: float,
+        most: int,
+        model: str | None = None,
+        missing_inboxes: Collection[str] = (),
     ) -> list[Claim]:
         """The same for up to `most` jobs, in one transaction. A job that was tried before is claimed alone.
 
@@ -144,7 +150,13 @@ class JobStore:
 
         def change(connection: Connection, now: datetime) -> list[Claim]:
             claims = dispatch.claim_all(
-                connection, now, owner, lease_seconds=lease_seconds, most=most, missing_inboxes=missing_inboxes
+                connection,
+                now,
+                owner,
+                model=model,
+                lease_seconds=lease_seconds,
+                most=most,
+                missing_inboxes=missing_inboxes,
             )
             if claims:
                 failpoint("claiming")

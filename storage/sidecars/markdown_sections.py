@@ -28,7 +28,7 @@ def sections(description: Description, recipe: str = "") -> Iterator[Field]:
     """The title, the answers, a video's timeline, and the statistics. `recipe`: the recipe that the title names."""
     yield Field("", f"# {escape(description.name)}" + (f": {escape(recipe)}" if recipe else ""))
     for name, answer in description.answers.items():
-        yield section(heading(name), escape(answer))
+        yield section(heading(name), escape_lines(answer))
     if description.timeline:
         rows = (
             f"| {timestamp(part.start)} | {timestamp(part.end)} | {escape(part.text)} |"
@@ -88,9 +88,15 @@ def escape(text: str) -> str:
     return _LEADING.sub(r"\1\\", escaped)
 
 
+def escape_lines(text: str) -> str:
+    """The same for each line, with a hard line break between two lines, and one empty line for several."""
+    lines = "\n".join(escape(line) for line in text.splitlines()).strip("\n")
+    return "\n\n".join(paragraph.replace("\n", "\\\n") for paragraph in re.split("\n{2,}", lines))
+
+
 def unescape(text: str) -> str:
-    """Reverses `escape`, except for control characters and kinds of space."""
-    return re.sub(r"\\(.)", r"\1", text)
+    """Reverses both, except for control characters and kinds of space."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
 def timestamp(seconds: float) -> str:

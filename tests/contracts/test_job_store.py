@@ -389,6 +389,14 @@ class TestJobStore:
         claims = store.claim_all("w", lease_seconds=LEASE, most=8)
         assert [(claim.job.name, claim.job.spec.detail) for claim in claims] == [("a.jpg", None), ("b.jpg", "full")]
 
+    def test_a_worker_claims_only_the_jobs_of_its_model(self, store: JobStore) -> None:
+        other = replace(SPEC, model="other/model", priority=-1)
+        for name, spec in ((b"/inbox/a.jpg", other), (b"/inbox/b.jpg", SPEC), (b"/inbox/c.jpg", other)):
+            store.admit(new_file(name, content=name), spec=spec, model=MODEL, max_attempts=3)
+        assert [claim.job.name for claim in store.claim_all("w", lease_seconds=LEASE, most=8)] == ["b.jpg"]
+        claims = store.claim_all("w", lease_seconds=LEASE, most=8, model="other/model")
+        assert [(claim.job.name, claim.job.spec) for claim in claims] == [("a.jpg", other), ("c.jpg", other)]
+
     def test_waiting_files_follow_the_settings_of_their_inbox_in_recipe_and_detail(
         self, store: JobStore, library: Library
     ) -> None:

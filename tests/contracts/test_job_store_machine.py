@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from storage.commands.command_inbox import CommandInbox
 from storage.commands.requests import CommandKind
-from storage.description import Description
+from storage.description import Description, RecipeFacts
 from storage.errors import ClaimLostError
 from storage.jobs.transitions import MAX_WAIT
 from storage.lifecycle import TRANSITIONS, Cause, JobState
@@ -39,6 +39,8 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 CONTENTS = st.sampled_from((b"one", b"two"))
 OTHER = replace(SPEC, recipe="alt-text", recipe_digest="8899aabbccddeeff", priority=1)
 SPECS = st.sampled_from((SPEC, SPEC, OTHER))
+REDOS = st.sampled_from((SPEC, OTHER, replace(SPEC, detail="full"), replace(OTHER, model="demo")))
+MODELS = (None, "demo")
 SECONDS = st.sampled_from((1.0, 30.0, LEASE, 3 * LEASE))
 JUMPS = st.sampled_from((timedelta(days=1), timedelta(days=-1), timedelta(minutes=30), timedelta(minutes=-30)))
 ANY = st.integers(0, 10**6)
@@ -65,6 +67,7 @@ EVENTS = (
     "a person retries all",
     "the settings name another recipe",
     "a person cancels",
+    *["a person has a file described again"] * 2,
     "a person pauses",
     *["a person resumes"] * 2,
 )
@@ -101,10 +104,25 @@ class Jobs(RuleBasedStateMachine):
     # Events
 
     @rule(
-        what=st.sampled_from(EVENTS), path=PATHS, content=CONTENTS, spec=SPECS, which=ANY, seconds=SECONDS, jump=JUMPS
+        what=st.sampled_from(EVENTS),
+        path=PATHS,
+        content=CONTENTS,
+        spec=SPECS,
+        redo=REDOS,
+        which=ANY,
+        seconds=SECONDS,
+        jump=JUMPS,
     )
     def one_event(
-        self, what: str, path: bytes, content: bytes, spec: JobSpec, which: int, seconds: float, jump: timedelta
+        self,
+        what: str,
+        path: bytes,
+        content: bytes,
+        spec: JobSpec,
+        redo: JobSpec,
+        which: int,
+        seconds: float,
+        jump: timedelta,
     ) -> None:
         """A single rule, since hypothesis disables whole rules for whole runs, and each of these is needed."""
         if what in ACTS:
@@ -118,7 +136,7 @@ class Jobs(RuleBasedStateMachine):
             "the inbox is swept": self.sweep,
             "sidecars vanish": self.sidecars_vanish,
             "a description is imported": lambda: self.import_description(content),
-            "a worker claims": self.claim_one,
+            "a worker claims": lambda: self.worker_claims(MODELS[which % 2]),
             "a worker claims unpublished jobs": self.claim_unpublished,
             "time passes": lambda: self.clock.advance(seconds),
             "the clock is set": lambda: self.clock.set_wall(self.clock.now() + jump),
@@ -129,6 +147,7 @@ class Jobs(RuleBasedStateMachine):
             "a person retries all": self.store.requeue_failed,
             "the settings name another recipe": lambda: self.store.follow_recipes(lambda _: spec),
             "a person cancels": lambda: self.person_cancels(which),
+            "a person has a file described again": lambda: self.person_redoes(which, redo),
             "a person pauses": lambda: self.commands.change_jobs(CommandKind.PAUSE),
             "a person resumes": lambda: self.commands.change_jobs(CommandKind.RESUME),
         }
@@ -169,6 +188,20 @@ class Jobs(RuleBasedStateMachine):
         if is_open:
             self.holders.pop(job.id, None)
 
+    def person_redoes(self, which: int, spec: JobSpec) -> None:
+        """What waits for this recipe is described by the detail and the model that were requested last."""
+        jobs = self.library.jobs()
+        if not jobs:
+            return
+        job = jobs[which % len(jobs)]
+        same = [other for other in jobs if other.path == job.path and other.spec.recipe == spec.recipe]
+        is_live = any(not other.state.is_final() and chosen(other) == chosen_by(spec) for other in same)
+        expected = job.state is JobState.DONE and not is_live
+        assert self.store.describe_again([job.id], spec) == expected
+        if expected:
+            [waiting] = [other for other in self.jobs_of(job.path, spec.recipe) if other.state is JobState.QUEUED]
+            assert (chosen(waiting), waiting.fresh) == (chosen_by(spec), True)
+
     def admit(self, path: bytes, content: bytes, spec: JobSpec, *, name_was_free: bool = False) -> None:
         file = replace(new_file(path, content), name_was_free=name_was_free)
         is_finished = self.is_finished(file, spec)
@@ -199,17 +232,33 @@ class Jobs(RuleBasedStateMachine):
         jobs = self.jobs_of(file.path, spec.recipe)
         return bool(jobs) and all(job.state.is_final() for job in jobs) and jobs[0].digest == file.digest
 
-    def claim_one(self) -> bool:
-        claim = self.store.claim("w", lease_seconds=LEASE)
+    def worker_claims(self, model: str | None) -> None:
+        """The job that comes first by priority; no other of this model, unless it must wait."""
+        before = list(self.seen.values())
+        if not self.claim_one(model):
+            return
+        first = self.claims[-1].job.spec.priority
+        for other in before:
+            if other.state is JobState.QUEUED and other.spec.model == model and other.spec.priority < first:
+                assert other.not_before is not None or self.is_blocked(other, before), "a job was overtaken"
+
+    def claim_one(self, model: str | None) -> bool:
+        claim = self.store.claim("w", lease_seconds=LEASE, model=model)
         if claim is None:
             return False
+        assert claim.job.spec.model == model
         assert claim.job.id not in self.holders, "two claims on one job"
         assert self.library.status.paused_since() is None, "a job was begun during a pause"
         running = [self.library.job(held) for held in self.holders if self.is_running(held)]
-        same = [job for job in running if (job.digest, job.spec.recipe) == (claim.job.digest, claim.job.spec.recipe)]
+        same = [job for job in running if answers_of(job) == answers_of(claim.job)]
         assert claim.job.fresh or not same, "the same bytes run twice at once"
         self.hold(claim)
         return True
+
+    def is_blocked(self, job: Job, jobs: list[Job]) -> bool:
+        """Whether it waits for another job: of its path and recipe, or of the same bytes."""
+        begun = [other for other in jobs if other.state in CLAIMED]
+        return any(asks_the_same(other, job) or answers_of(other) == answers_of(job) for other in begun)
 
     def is_running(self, job_id: int) -> bool:
         return self.library.job(job_id).state is JobState.RUNNING
@@ -361,7 +410,7 @@ class Jobs(RuleBasedStateMachine):
                 "a claim outlives its worker"
             )
             self.all_held_are_done()
-            while self.claim_one():
+            while any(self.claim_one(model) for model in MODELS):
                 self.all_held_are_done()
         unfinished = [state for state, count in self.library.counts().items() if count and not state.is_final()]
         assert unfinished == [], "a job is stuck"
@@ -410,11 +459,25 @@ class Jobs(RuleBasedStateMachine):
     def new_description(self, job: Job) -> Description:
         """A different one each time."""
         file = NewFile(path=job.path, fingerprint=job.fingerprint, digest=job.digest, kind=job.kind, format=job.format)
-        return description_of(file, answers={"caption": f"The {len(self.published)}th."})
+        recipe = RecipeFacts(name=job.spec.recipe, version=1, digest=job.spec.recipe_digest)
+        return replace(description_of(file, answers={"caption": f"The {len(self.published)}th."}), recipe=recipe)
 
 
 def asks_the_same(one: Job, other: Job) -> bool:
     return (one.path, one.spec.recipe) == (other.path, other.spec.recipe)
+
+
+def chosen(job: Job) -> tuple[str | None, str | None]:
+    return chosen_by(job.spec)
+
+
+def chosen_by(spec: JobSpec) -> tuple[str | None, str | None]:
+    return spec.detail, spec.model
+
+
+def answers_of(job: Job) -> tuple[object, ...]:
+    """Jobs that agree in these get the same answers."""
+    return job.digest, job.spec.recipe, chosen(job)
 
 
 def released(was_held: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from storage.jobs.store import JobStore
@@ -73,3 +74,18 @@ def test_sidecars_that_are_put_off_are_nothing_to_do_before_their_time(store: Jo
     assert pending(store) == (False, False)
     clock.advance(30)
     assert pending(store) == (False, True)
+
+
+def test_every_model_with_a_due_job_is_found_with_its_first_priority(store: JobStore, clock: FakeClock) -> None:
+    assert store.pending.models() == {}
+    jobs = ((None, 10), ("demo", 10), ("demo", 5), ("other/model", 0))
+    for number, (model, priority) in enumerate(jobs):
+        spec = replace(SPEC, model=model, priority=priority)
+        store.admit(new_file(b"/inbox/%d.jpg" % number, b"%d" % number), spec=spec, model=MODEL, max_attempts=3)
+    assert store.pending.models() == {None: 10, "demo": 5, "other/model": 0}
+    later = store.claim("w", lease_seconds=60, model="other/model")
+    assert later is not None
+    due = clock.now() + timedelta(seconds=30)
+    store.retry_later(later, code="x", reason="x", cause=Cause.TRANSIENT, not_before=due)
+    assert store.pending.models() == {None: 10, "demo": 5}
+    assert [store.pending.has_file(model) for model in (None, "demo", "other/model")] == [True, True, False]

@@ -15,6 +15,7 @@ from tests.support.files import KEY, MODEL, SPEC, description_of, new_file
 ALT_TEXT = JobSpec(recipe="alt-text", recipe_digest="8899aabbccddeeff")
 NEWER = replace(ALT_TEXT, recipe_digest="7700000000000000")
 FULL = replace(SPEC, detail="full")
+DEMO = replace(SPEC, model="demo")
 
 
 class TestRedo:
@@ -96,6 +97,24 @@ class TestRedo:
         describe(store, "a", FULL)
         assert store.admit(named("a"), spec=SPEC, model=MODEL, max_attempts=3)[0] is Admission.ALREADY_DESCRIBED
 
+    def test_a_file_that_was_described_by_a_model_of_its_own_is_not_admitted_again(self, store: JobStore) -> None:
+        describe(store, "a", DEMO)
+        assert store.admit(named("a"), spec=SPEC, model="other@1", max_attempts=3)[0] is Admission.ALREADY_DESCRIBED
+        newer = replace(SPEC, recipe_digest=NEWER.recipe_digest)
+        assert store.admit(named("a"), spec=newer, model="other@1", max_attempts=3)[0] is Admission.QUEUED
+
+    def test_a_file_that_waits_for_one_model_can_be_requested_from_another(
+        self, store: JobStore, library: Library
+    ) -> None:
+        job_id = describe(store, "a")
+        assert store.describe_again([job_id], SPEC) == 1
+        assert store.describe_again([job_id], DEMO) == 1
+        assert [job.spec.model for job in library.jobs(state=JobState.QUEUED)] == ["demo"]
+
+    def test_a_retry_keeps_detail_and_model(self, store: JobStore) -> None:
+        job_id = describe(store, "a", replace(DEMO, detail="full"))
+        assert store.requeue(job_id).spec == replace(DEMO, detail="full")
+
     def test_a_job_stays_in_its_inbox(self, store: JobStore, library: Library) -> None:
         job_id = describe(store, "a", replace(SPEC, inbox="scans"))
         store.describe_again([job_id], ALT_TEXT)
@@ -119,7 +138,7 @@ def names(jobs: list[Job]) -> list[str]:
 def describe(store: JobStore, name: str, spec: JobSpec = SPEC) -> int:
     file = named(name)
     store.admit(file, spec=spec, model=MODEL, max_attempts=3)
-    claim = store.claim("w", lease_seconds=60.0)
+    claim = store.claim("w", lease_seconds=60.0, model=spec.model)
     assert claim is not None
     facts = RecipeFacts(name=spec.recipe, version=1, digest=spec.recipe_digest)
     store.publish(claim, replace(description_of(file), recipe=facts))

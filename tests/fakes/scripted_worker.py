@@ -26,11 +26,11 @@ HOARD_BYTES = 50 * 1024**2
 
 
 def begin_scripted_work(
-    recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, daemon_run: DaemonRun
+    recipes: Mapping[str, Recipe], settings: Settings, pipe: Connection, daemon_run: DaemonRun, model: str | None
 ) -> None:
     from daemon.worker import run_worker
 
-    run_worker(recipes, settings, pipe, daemon_run, make=make_scripted_engine)
+    run_worker(recipes, settings, pipe, daemon_run, model, make=make_scripted_engine)
 
 
 def make_scripted_engine(settings: Settings) -> Engine:

@@ -1,7 +1,8 @@
 """Fault 29: processes die at any moment. Real.
 
 Kill -9, SIGSEGV and SIGSTOP hit daemon, worker and decoder, and some files kill, crash or hang the worker, while others
-arrive. Each run prints its seed; SOAK_SEED takes that one again, as far as the machine's timing allows.
+arrive, and a person pauses, cancels, retries, rescans and has files described again by other recipes. Each run prints
+its seed; SOAK_SEED takes that one again, as far as the machine's timing allows.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def test_nor_do_three_minutes_in_which_the_databases_server_restarts_too(tmp_pat
     with closing(new_server()) as server, server.new_database() as address:
         environ = {**HASTY, "SMOLWATCH_DATABASE__URL": address}
         with closing(DaemonHome(tmp_path / "served", environ, scripted=True)) as home:
-            soak(home, seed, storm_seconds=180, calm_seconds=300, server=server)
+            soak(home, seed, storm_seconds=180, calm_seconds=450, server=server)
 
 
 def soak(
@@ -69,3 +70,5 @@ def soak(
     assert soaked.ledger.is_clean, f"{soaked}\n{soaked.ledger}"
     assert soaked.ledger.states[JobState.DONE] > 0
     assert soaked.faults.total() > 5
+    assert soaked.unanswered == []
+    assert soaked.typed["redo"] > 0

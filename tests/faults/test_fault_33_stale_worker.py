@@ -55,7 +55,7 @@ def worker(hasty: DaemonHome) -> Iterator[tuple[SpawnProcess, Connection]]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     daemon_run = DaemonRun(id="run", launched_by="terminal")
-    process = context.Process(target=begin_work, args=(load_recipes(), hasty.settings, theirs, daemon_run))
+    process = context.Process(target=begin_work, args=(load_recipes(), hasty.settings, theirs, daemon_run, None))
     process.start()
     theirs.close()
     yield process, ours

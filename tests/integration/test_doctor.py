@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigError
+from daemon.clock import SystemClock
 from daemon.doctor.checkup import Facts, findings_of
 from daemon.doctor.finding import Severity, exit_code
 from daemon.doctor.torch_build import cuda_bytes, reinstall
@@ -31,6 +32,9 @@ from daemon.inference.weights.sources import DEMO
 from daemon.lock import HomeLock, holder
 from daemon.media.decoder.sandbox.lockdown import Sandbox
 from daemon.service.start_failure import write_failure
+from storage.commands.command_inbox import CommandInbox
+from storage.commands.requests import CommandKind
+from storage.db.database import open_database
 from tests.fakes.service.user import ServiceUser, needs_a_user, service_user
 from tests.support.checkout import ROOT
 from tests.support.doctor import Patient, amiss
@@ -375,6 +379,14 @@ class TestWhatRuns:
             patient.home, ConfigError("The configuration is not valid.", advice="Mend it."), "2026-11-24T09:00:00Z"
         )
         says(the_one(patient), "daemon", PROBLEM, "The configuration is not valid.", "Mend it.")
+
+    def test_work_that_is_paused(self, patient: Patient) -> None:
+        with closing(open_database(patient.settings.database_place)) as database:
+            CommandInbox(database, SystemClock().now).change_jobs(CommandKind.PAUSE)
+        says(the_one(patient), "daemon", WARNING, "work is paused since 2", "smolwatch resume")
+        running = replace(patient.facts().running, pid=os.getpid())
+        found = the_one(patient, lambda seen: replace(seen, running=running))
+        says(found, "daemon", WARNING, "begins no files: work is paused since 2", "smolwatch resume")
 
     def test_30_a_daemon_in_trouble(self, patient: Patient) -> None:
         with HomeLock(patient.settings.lock_file) as lock:

@@ -1,6 +1,7 @@
 """Sidecars of one recipe, as they were before a file could have descriptions by several recipes.
 
-`tests/data/golden_sidecars.json` holds the result of every step of every case, made by that version. It never changes.
+`tests/data/golden_sidecars.json` holds the result of every step of every case, made by that version. It never changes,
+but for "hostile.md": since then, the lines of an answer stay lines.
 """
 
 from __future__ import annotations

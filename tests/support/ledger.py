@@ -18,6 +18,8 @@ from storage.records import Job
 from tests.support.processes import DaemonHome
 
 DESCRIBED = "Described."
+#: The first note of a job that the intake queued for a new path; all others have another reason.
+ADMITTED = "Admitted."
 #: After "Described.": the file would be described twice.
 CLAIMED = "Claimed by "
 
@@ -44,11 +46,13 @@ def audit(home: DaemonHome, accepted: Iterable[str]) -> Ledger:
         jobs = library.jobs(limit=1_000_000)
         doubled = [job.name for job in jobs if was_described_again(library, job)]
         wrong += [f"{job.name}: {what}" for job in jobs for what in faults_of(library, job)]
-    newest = {job.name: job for job in reversed(jobs)}
-    doubled += [name for name, count in Counter(job.name for job in jobs).items() if count > 1]
-    lost = [
-        state_of(name, newest.get(name)) for name in accepted if name not in newest or not newest[name].state.is_final()
-    ]
+        latest = library.current_jobs_at({job.path for job in jobs})
+        wrong += [f"{job.name}: {what}" for job in latest for what in faults_of_sidecars(library, job)]
+        admitted = Counter(job.name for job in jobs if library.events(job.id)[0].note == ADMITTED)
+    doubled += [name for name, count in admitted.items() if count > 1]
+    known = {job.name for job in jobs}
+    lost = [state_of(name, None) for name in accepted if name not in known]
+    lost += [state_of(job.name, job) for job in jobs if not job.state.is_final()]
     wrong += [f"left behind: {path}" for path in home.inbox.rglob(".sw-*")]
     return Ledger(states=Counter(job.state for job in jobs), lost=lost, doubled=doubled, wrong=wrong)
 
@@ -78,10 +82,22 @@ def faults_of(library: Library, job: Job) -> Iterator[str]:
     if description is None:
         yield "done, but without a description"
         return
+    if (description.recipe.name, description.recipe.digest) != (job.spec.recipe, job.spec.recipe_digest):
+        yield f"described by {description.recipe}, not as {job.spec}"
+    if job.spec.detail not in (None, description.model.detail):
+        yield f"described with {description.model.detail} detail, not as {job.spec}"
+
+
+def faults_of_sidecars(library: Library, job: Job) -> Iterator[str]:
+    """`job`: the newest of its recipe."""
+    description = library.description(job.id)
+    if job.state is not JobState.DONE or description is None:
+        return
     record = Path(os.fsdecode(job.path + b".smolwatch.json"))
     text = Path(os.fsdecode(job.path + b".md"))
     written = json.loads(record.read_text()) if record.exists() else {}
+    written = written.get("other_recipes", {}).get(job.spec.recipe, written)
     if any(written.get(key) != value for key, value in json.loads(json.dumps(description.record())).items()):
         yield "its JSON sidecar differs from the database"
-    if not text.exists() or description.answers["caption"] not in text.read_text():
-        yield "its Markdown sidecar lacks the caption"
+    if not text.exists() or next(iter(description.answers.values())) not in text.read_text():
+        yield "its Markdown sidecar lacks the first answer"

@@ -1,4 +1,4 @@
-"""Files arrive while processes are killed, crash and hang; then the database is audited."""
+"""Files arrive and a person types commands while processes are killed, crash and hang; then the database is audited."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import psutil
 
 from tests.fakes.scripted_worker import CRASH, HANG, KILLED
 from tests.support.ledger import Ledger, audit
+from tests.support.people import Person
 from tests.support.postgres import Server
 from tests.support.processes import DaemonHome, workers
 from tests.support.running_jobs import draw
@@ -37,6 +38,8 @@ SIGNALS = {"kill": signal.SIGKILL, "crash": signal.SIGSEGV, "freeze": signal.SIG
 class Soaked:
     ledger: Ledger
     faults: Counter[str]
+    typed: Counter[str]
+    unanswered: list[str]
     seed: int
 
     def __str__(self) -> str:
@@ -44,7 +47,8 @@ class Soaked:
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.ledger.states.items()))
         lost, doubled = len(self.ledger.lost), len(self.ledger.doubled)
         faults = f"{self.faults.total()} faults ({kills})"
-        return f"seed {self.seed}: {faults}; jobs: {states}; {lost} lost, {doubled} doubled"
+        typed = ", ".join(f"{count} x {command}" for command, count in sorted(self.typed.items()))
+        return f"seed {self.seed}: {faults}; {typed}; jobs: {states}; {lost} lost, {doubled} doubled"
 
 
 class Soak:
@@ -63,19 +67,24 @@ class Soak:
 
     def run(self, *, storm_seconds: float, calm_seconds: float) -> Soaked:
         until = time.monotonic() + storm_seconds
-        while time.monotonic() < until:
-            self._keep_running()
-            self._drop(self._random.randint(0, 4))
-            time.sleep(self._random.uniform(0.1, 0.8))
-            if self._random.random() < 0.5:
-                self._inject(self._random.choices(list(self._choices), list(self._choices.values()))[0])
+        with Person(self._home, self._seed) as person:
+            while time.monotonic() < until:
+                self._keep_running()
+                self._drop(self._random.randint(0, 4))
+                time.sleep(self._random.uniform(0.1, 0.8))
+                if self._random.random() < 0.5:
+                    self._inject(self._random.choices(list(self._choices), list(self._choices.values()))[0])
         until = time.monotonic() + calm_seconds
         while time.monotonic() < until and not self._is_settled():
             self._keep_running()
+            person.resume()
             time.sleep(0.5)
         self._end_frozen()
         self._home.close()
-        return Soaked(ledger=audit(self._home, self._names), faults=self._faults, seed=self._seed)
+        ledger = audit(self._home, self._names)
+        return Soaked(
+            ledger=ledger, faults=self._faults, typed=person.typed, unanswered=person.unanswered, seed=self._seed
+        )
 
     def _keep_running(self) -> None:
         """As launchd and systemd do. After too many crashes it is in safe mode until it is restarted."""
@@ -129,5 +138,7 @@ class Soak:
         return worker if worker is None or target == "worker" else next(iter(workers(worker.pid)), None)
 
     def _is_settled(self) -> bool:
+        """Every file has a job, and no job is open, of whatever recipe."""
         states = self._home.states()
-        return all(name in states and states[name].is_final() for name in self._names)
+        with self._home.reading() as library:
+            return all(name in states for name in self._names) and not any(library.live_counts().values())

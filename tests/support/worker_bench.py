@@ -89,6 +89,7 @@ class Bench:
         parts = WorkerParts(
             settings=self.settings,
             inboxes=inboxes_of(self.settings),
+            model=None,
             recipes=load_recipes(self.settings.home),
             store=self.store,
             engine_host=engine_host,

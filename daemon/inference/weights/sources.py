@@ -132,6 +132,12 @@ def write_random(folder: Path, seed: int = 0) -> None:
     write(folder, seed)
 
 
+def absolute_name(name: str) -> str:
+    """The name of the same model from any current folder: a folder becomes an absolute path."""
+    folder = local_folder(name)
+    return name if folder is None or name == "demo" else str(folder.absolute())
+
+
 def local_folder(name: str) -> Path | None:
     """The folder of a model's name; None for a name on the hub."""
     if name == "demo":

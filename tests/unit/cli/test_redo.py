@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from cli.commands import redo
 from config.recipes import load_recipe
 from storage.lifecycle import JobState
 from storage.records import Job
+from tests.support.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import CliHome
 
 
@@ -51,6 +53,27 @@ def test_a_detail_is_chosen_for_the_files(home: CliHome) -> None:
     assert home.invoke("redo", "--detail", "coarse").exit_code == 2
     others = home.invoke("redo", "--changed", "--detail", "full", "--json")
     assert json.loads(others.stdout)["count"] == 2, "one of three waits for it"
+
+
+def test_a_model_is_chosen_for_the_files_a_folder_by_its_absolute_path(
+    home: CliHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.describe()
+    write_tiny_checkpoint(tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path)
+    assert home.invoke("redo", "--model", "tiny").exit_code == 0
+    assert [job.spec.model for job in queued(home)] == [str(tmp_path / "tiny")]
+    assert home.invoke("redo", "--model", "demo").exit_code == 0
+    assert [job.spec.model for job in queued(home)] == ["demo"], "what was requested last"
+
+
+def test_a_model_without_weights_queues_nothing(home: CliHome) -> None:
+    home.describe()
+    absent = home.invoke("redo", "--model", "nobody/nothing")
+    assert absent.exit_code == 6
+    assert "The weights of nobody/nothing are not on this machine." in absent.stderr
+    assert home.invoke("redo", "--model", "demmo").exit_code == 6
+    assert queued(home) == []
 
 
 def test_an_unknown_file_or_recipe_queues_nothing(home: CliHome) -> None:

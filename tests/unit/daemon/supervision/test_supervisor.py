@@ -32,7 +32,7 @@ def note() -> Iterator[StopNote]:
     note.close()
 
 
-def send_nonsense_then_a_path(settings: Settings, pipe: Connection, daemon_run: DaemonRun) -> None:
+def send_nonsense_then_a_path(settings: Settings, pipe: Connection, daemon_run: DaemonRun, model: str | None) -> None:
     """A worker that reports, and ends with the first order."""
     for message in (b"\xff\xfe", b"stage asleep", encode(PathReport(PATH))):
         pipe.send_bytes(message)

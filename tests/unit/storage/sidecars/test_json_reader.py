@@ -18,7 +18,7 @@ from storage.description import Description, Quality, Segment
 from storage.records import MediaKind
 from storage.sidecars import json, markdown, writer
 from storage.sidecars.json_reader import SidecarContent, parse, read_descriptions, state_without_reading
-from storage.sidecars.markdown_sections import escape, unescape
+from storage.sidecars.markdown_sections import escape, escape_lines, unescape
 from storage.sidecars.merging import Form
 from storage.sidecars.mirror import mirror_path
 from storage.sidecars.names import sidecar_path
@@ -98,6 +98,7 @@ class TestWords:
     @given(st.text(max_size=40))
     def test_answers_of_the_markdown_are_read_back(self, description: str) -> None:
         assert escape(unescape(escape(description))) == escape(description)
+        assert escape_lines(unescape(escape_lines(description))) == escape_lines(description)
 
 
 class TestSeveralRecipes:

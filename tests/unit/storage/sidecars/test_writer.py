@@ -165,6 +165,28 @@ class TestMarkdown:
     def test_no_answer_starts_a_block_or_becomes_a_link(self, raw: str, written: str) -> None:
         assert markdown_sections.escape(raw) == written
 
+    @pytest.mark.parametrize(
+        ("raw", "written"),
+        [
+            ("one line", "one line"),
+            ("STOP\nAll way", "STOP\\\nAll way"),
+            ("a\r\n- b\n\n\n# c\n", "a\\\n\\- b\n\n\\# c"),
+            ("ends with \\\nnext", "ends with \\\\\\\nnext"),
+            ("\n\n", ""),
+        ],
+    )
+    def test_the_lines_of_an_answer_stay_lines(self, raw: str, written: str) -> None:
+        assert markdown_sections.escape_lines(raw) == written
+
+    def test_an_edited_answer_of_several_lines_is_kept_and_an_unedited_one_is_renewed(self) -> None:
+        before = description_of(new_file(), answers={"caption": "STOP\nAll way", "summary": "A sign.\nRed."})
+        text = markdown.render(before).replace(b"All way", b"All ways")
+        after = replace(before, answers={"caption": "GO\nOn", "summary": "A sign.\nGreen."})
+        filled = markdown.fill(text, after).decode()
+        assert "STOP\\\nAll ways\n" in filled
+        assert "A sign.\\\nGreen.\n" in filled
+        assert "GO" not in filled
+
     def test_it_is_recognized(self) -> None:
         assert markdown.is_ours(markdown.render(description_of(new_file())))
         assert markdown.is_ours(b"<!-- smolwatch 1 -->\n# of an older version\n")
