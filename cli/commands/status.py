@@ -13,7 +13,7 @@ import click
 
 from cli.lookup import inbox_root, open_library
 from cli.options import json_option
-from cli.render import job_json, safe_path, say_facts, say_json
+from cli.render import job_json, safe_path, say_facts, say_json, size
 from cli.times import ago, both, local_time, rate_per_minute, speed_text, utc_now
 from config.errors import DaemonNotRunningError, NotFoundError
 from config.load import load_settings
@@ -67,6 +67,7 @@ def look(settings: Settings) -> dict[str, Any]:
         "log": str(settings.log_folder / "smolwatch.log"),
         "daemon": {"running": pid is not None} | ({} if pid is None else {"pid": pid}),
         "engine": {},
+        "feature_cache": {},
         "power": {},
         "intake": {},
         "jobs": dict.fromkeys(map(str, JobState), 0),
@@ -100,6 +101,8 @@ def add_running(report: dict[str, Any], library: Library, settings: Settings) ->
     trouble = noted(settings.lock_file)
     report["inbox"] = stored.get("inbox", report["inbox"])  # `run --inbox` watches another than the settings'
     report["daemon"] = stored | report["daemon"] | omit_missing(trouble=trouble or None)
+    if (features := library.status.feature_cache()).run:
+        report["feature_cache"] = features.facts()
     report["current"] = [job_json(job) for job in library.jobs(state=JobState.RUNNING, limit=MOST_CURRENT)]
     live = sum(library.live_counts().values())
     if live:
@@ -144,6 +147,8 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     yield "model", engine_line(report["engine"], daemon["running"])
     if daemon["running"]:
         yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
+    if cache := report["feature_cache"]:
+        yield "features", features_line(cache)
     if reason := report["power"].get("reason"):
         yield "power", f'{reason} To ignore this: `smolwatch run --now`, or `work.power = "ignore"`.'
     yield "inbox", safe_text(report.get("inbox_error") or inbox_line(report["inbox"], report["intake"]))
@@ -211,6 +216,13 @@ def engine_line(engine: dict[str, Any], running: bool) -> str:
         return safe_text(f"{engine['model']} on {engine['device']}, {engine['dtype']}, {engine['detail']} detail")
     text = ". ".join(str(engine[key]).rstrip(".") for key in ("state", "reason", "advice") if engine.get(key))
     return safe_text(text if running else f"not loaded; in the last run: {text}")
+
+
+def features_line(cache: dict[str, int]) -> str:
+    """How much of the pictures' features is kept, and how much work that has saved."""
+    tiles = cache["hits"] + cache["misses"]
+    found = f"{cache['hits']:,} of {tiles:,} tiles were not encoded again; " if tiles else ""
+    return f"{found}{size(cache['memory_bytes'])} in memory, {size(cache['disk_bytes'])} on disk"
 
 
 def inbox_line(inbox: str, intake: dict[str, Any]) -> str:

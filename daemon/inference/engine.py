@@ -12,15 +12,17 @@ from typing import Protocol
 from config.recipes import Question
 from config.settings import Detail
 from daemon.errors import EngineError
+from daemon.inference.features.feature_cache import CacheUsage
 from daemon.inference.sampling_params import SamplingParams
 from daemon.media.clip import Pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One file's questions, each in a prompt of its own after the `system` prompt, if there is one.
+    """Questions about some pictures, or about none, each in a prompt of its own after the `system` prompt, if any.
 
-    Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames.
+    A question's text comes after the pictures, unless it marks the place of each with `<image>`. Only videos have
+    `timestamps` and `seconds` (their length); `pictures` are then the frames of one.
     `sampling`, by question name, for questions that are not decoded greedily; engines without sampling ignore it.
     `detail`: how finely pictures are cut; None is the engine's own. `image_features` comes from a reply to a request
     with the same pictures, or is None.
@@ -58,7 +60,8 @@ class Answer:
 class Figures:
     """What a request cost: seconds by phase, tokens in and out over all its questions, and its largest batch.
 
-    `cache_bytes`: the size of the KV cache then, on the device or, on a CPU, in the process.
+    `cache_bytes`: the size of the KV cache then, on the device or, on a CPU, in the process. `tiles_encoded`: those of
+    its tiles that the vision tower encoded; the others are equal to another, or their features were there.
     """
 
     seconds: dict[str, float]
@@ -68,6 +71,7 @@ class Figures:
     device_memory_bytes: int
     cold_start: bool
     cache_bytes: int = 0
+    tiles_encoded: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +123,19 @@ class Engine(Protocol):
         """One round of work; the replies that it finished, each with answers or an error."""
         ...
 
+    def partial(self, request_id: str) -> dict[str, str]:
+        """The answers of a request in flight as far as they are generated, by question name; read between steps.
+
+        Those without any text are missing; unknown ids have none. A preempted answer begins again, with equal text.
+        """
+        ...
+
     def cancel(self, request_id: str) -> None:
         """Drop a request: it gets no reply. Unknown ids are ignored."""
+        ...
+
+    def feature_usage(self) -> CacheUsage:
+        """What the engine keeps of image features for later requests, and how often that was of use."""
         ...
 
     def rest(self) -> None:

@@ -12,6 +12,7 @@ from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.errors import EngineError
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
+from daemon.inference.features.feature_cache import CacheUsage
 from storage.status.values import EngineStatus
 
 #: A model that was fetched, or a device that came back, is noticed within this time.
@@ -87,6 +88,10 @@ class EngineHost:
         if self._engine is not None:
             with self._as_engine_errors():
                 self._engine.cancel(request_id)
+
+    def feature_usage(self) -> CacheUsage:
+        """What the engine keeps of image features; nothing while none is loaded."""
+        return CacheUsage() if self._engine is None else self._engine.feature_usage()
 
     def idle(self) -> None:
         """Call while there is no work: after `IDLE_SECONDS` the engine frees the memory that it kept for more."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from loguru import logger
 
 from config.failpoints import failpoint
-from daemon.errors import EngineError, MediaError, NotAllowedError
+from daemon.errors import EngineError, MediaError, NotAllowedError, PromptError
 from daemon.inference.engine import EngineInfo, Reply
 from daemon.intake.filters import filters_of
 from daemon.intake.inbox_mount import InboxMount
@@ -25,6 +25,7 @@ from daemon.worker.control import Control
 from daemon.worker.describe import Cost, describe, detail_of
 from daemon.worker.describe_plan import DescribePlan
 from daemon.worker.describe_session import DescribeSession, SessionResult
+from daemon.worker.feature_report import FeatureReport
 from daemon.worker.in_flight_jobs import InFlightJob, InFlightJobs
 from daemon.worker.memory import PeakMemory
 from daemon.worker.outcomes import Outcomes, check_finished
@@ -74,6 +75,7 @@ class Worker:
         self._poison = PoisonDetector()
         self._opened: deque[Opened] = deque()
         self._in_flight = InFlightJobs(parts.engine_host)
+        self._feature_report = FeatureReport(parts.engine_host.feature_usage, parts.report_features, parts.clock)
         self._runs_alone = False
 
     def run(self, control: Control) -> None:
@@ -92,6 +94,7 @@ class Worker:
     def run_round(self) -> bool:
         """One round; False when there was nothing to do."""
         self._collect_refused()
+        self._feature_report.update()
         for lost in self._heartbeat.take_lost():
             logger.info("Job {} is no longer claimed by {}; its work is dropped", lost.job.id, lost.owner)
             self._prefetcher.cancel(lost.job.id)
@@ -261,11 +264,11 @@ class Worker:
             self._heartbeat.drop(claim)
         except StorageError:
             raise
-        except EngineError as error:
-            self._handle_engine_failure(error, claim)
-        except MediaError as error:
+        except (MediaError, PromptError) as error:
             reason = f"{error} {error.advice}".strip()
             self._outcomes.handle_failure(claim, error.cause, error.code, reason, error.detail or None)
+        except EngineError as error:
+            self._handle_engine_failure(error, claim)
         except Exception as error:  # noqa: BLE001 - the job's own outcome
             logger.exception("Job {} {}: unexpected error", claim.job.id, claim.job.name)
             detail = f"{type(error).__name__}: {error}"

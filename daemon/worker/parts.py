@@ -15,11 +15,15 @@ from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.memory import MemoryGrowth
 from daemon.worker.prefetch import FilePrefetcher
 from storage.jobs.store import JobStore
+from storage.status.values import FeatureCacheStatus
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerParts:
-    """`owner`: the name in its claims; `report_path` has the intake check a path again."""
+    """`owner`: the name in its claims; `report_path` has the intake check a path again.
+
+    `report_features`: stores the size of the feature cache for `smolwatch status`.
+    """
 
     settings: Settings
     recipes: Mapping[str, Recipe]
@@ -34,4 +38,5 @@ class WorkerParts:
     clock: Clock
     owner: str
     report_path: Callable[[bytes], None]
+    report_features: Callable[[FeatureCacheStatus], None]
     launched_by: str

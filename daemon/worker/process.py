@@ -117,10 +117,13 @@ def run_worker(
                     board.post,
                     is_polite=work.power == "polite",
                 ),
-                memory_growth=MemoryGrowth(work.growth_bytes, resident_bytes),
+                memory_growth=MemoryGrowth(
+                    work.growth_bytes, lambda: resident_bytes() - engine_host.feature_usage().memory_bytes
+                ),
                 clock=clock,
                 owner=owner,
                 report_path=lambda path: reports.send(PathReport(path)),
+                report_features=board.post,
                 launched_by=daemon_run.launched_by,
             )
             worker, control = Worker(parts), Control()

@@ -133,6 +133,35 @@ class EngineStatus(Status):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeatureCacheStatus(Status):
+    """Kept image features: their size in bytes, and how many tiles were found there (`hits`), or encoded (`misses`)."""
+
+    KEY = "feature cache"
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+    hits: int = 0
+    misses: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "memory_bytes": self.memory_bytes,
+            "disk_bytes": self.disk_bytes,
+            "hits": self.hits,
+            "misses": self.misses,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        return cls(
+            run=text(stored, "run") or "",
+            memory_bytes=number(stored, "memory_bytes") or 0,
+            disk_bytes=number(stored, "disk_bytes") or 0,
+            hits=number(stored, "hits") or 0,
+            misses=number(stored, "misses") or 0,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class PowerStatus(Status):
     """`pace`: "full", "slow" or "paused", with a `reason` unless it is full. `source`: what powers the machine."""
 

@@ -98,6 +98,7 @@ class Bench:
             clock=self.clock,
             owner="worker",
             report_path=self.reported_paths.append,
+            report_features=board.post,
             launched_by="terminal",
         )
         self.worker = Worker(parts)

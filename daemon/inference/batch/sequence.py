@@ -60,7 +60,8 @@ class SequenceGroup(Generic[Tile, Features]):
     """One request's pictures, and the sequences that are prompted with them.
 
     Each of `tiles` is encoded once; `tile_indices` gives the tile of each image position in the prompts.
-    `tile_features` are the features of tiles that were encoded before, for an earlier group, and are not in `tiles`.
+    `tile_features` are the features of tiles that were encoded before, for an earlier group, and are not in `tiles`:
+    their indices come first.
     `seconds` are wall-clock seconds by phase; `peak_batch_size` is the largest batch that one of the sequences was in.
     """
 
@@ -73,6 +74,7 @@ class SequenceGroup(Generic[Tile, Features]):
     ) -> None:
         self.tiles, self.tile_indices, self.sequences = tiles, tile_indices, sequences
         self.tile_features = list(tile_features)  # tile by tile
+        self.num_cached = len(self.tile_features)
         self.prefix_length = shared_prefix_length([sequence.prompt_ids for sequence in sequences])
         self.failure: str | None = None
         self.seconds = dict.fromkeys(PHASES, 0.0)
@@ -81,7 +83,7 @@ class SequenceGroup(Generic[Tile, Features]):
     @property
     def pending_tiles(self) -> Sequence[Tile]:
         """The tiles that are not encoded yet."""
-        return self.tiles[len(self.tile_features) :]
+        return self.tiles[len(self.tile_features) - self.num_cached :]
 
     def add_features(self, features: Features) -> None:
         """The features of the next tile; after the last one, the tiles are dropped."""
