@@ -144,11 +144,7 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
         yield "paused", f"since {both(datetime.fromisoformat(since), now)}. To continue: smolwatch resume"
     if trouble := daemon.get("trouble"):
         yield "trouble", safe_text(trouble)
-    yield "model", engine_line(report["engine"], daemon["running"])
-    if daemon["running"]:
-        yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
-    if cache := report["feature_cache"]:
-        yield "features", features_line(cache)
+    yield from engine_lines(report, running=daemon["running"])
     if reason := report["power"].get("reason"):
         yield "power", f'{reason} To ignore this: `smolwatch run --now`, or `work.power = "ignore"`.'
     yield "inbox", safe_text(report.get("inbox_error") or inbox_line(report["inbox"], report["intake"]))
@@ -206,6 +202,14 @@ def daemon_line(daemon: dict[str, Any], now: datetime) -> str:
     return f"running, process {daemon['pid']}{since}"
 
 
+def engine_lines(report: dict[str, Any], *, running: bool) -> Iterator[tuple[str, str]]:
+    yield "model", engine_line(report["engine"], running)
+    if running:
+        yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
+    if cache := report["feature_cache"]:
+        yield "features", features_line(cache)
+
+
 def engine_line(engine: dict[str, Any], running: bool) -> str:
     """The engine's last state, which is out of date without a daemon."""
     if not engine or not (running or engine["state"] == "unavailable"):
@@ -213,7 +217,9 @@ def engine_line(engine: dict[str, Any], running: bool) -> str:
     if engine["state"] == "idle":
         return safe_text(f"idle: {engine['model']} is loaded with the next file")
     if engine["state"] == "ready":
-        return safe_text(f"{engine['model']} on {engine['device']}, {engine['dtype']}, {engine['detail']} detail")
+        doubt = f". Not trusted: {engine['problem']}" if "problem" in engine else ""
+        ran_as = f"{engine['device']}, {engine['dtype']}, {engine['detail']} detail"
+        return safe_text(f"{engine['model']} on {ran_as}{doubt}")
     text = ". ".join(str(engine[key]).rstrip(".") for key in ("state", "reason", "advice") if engine.get(key))
     return safe_text(text if running else f"not loaded; in the last run: {text}")
 

@@ -36,6 +36,7 @@ AGAIN = "smolwatch service install"
 class RunningFacts:
     """`pid`: the daemon of this home. `rivals`: daemons of other homes with the same inbox.
 
+    `model_problem`: why its model is not trusted.
     `service` is its state, or why there can be none; `outdated`: its definition is not what would be written now;
     `program_missing`: the program that it starts is no longer there.
     `context`: what is odd about the place where this was typed.
@@ -46,6 +47,7 @@ class RunningFacts:
     unreadable_lock: str = ""
     daemon_problem: str = ""
     version: str = ""
+    model_problem: str = ""
     failure: StartFailure | None = None
     rivals: Sequence[int] = ()
     service: ServiceState | str = ""
@@ -64,6 +66,7 @@ def look_at_running(settings: Settings, environ: Mapping[str, str]) -> RunningFa
         unreadable_lock=unreadable,
         daemon_problem=noted(settings.lock_file) if pid is not None else "",
         version=version_of_daemon(settings) if pid is not None else "",
+        model_problem=model_problem(settings) if pid is not None else "",
         failure=read_failure(settings.home) if pid is None else None,
         rivals=rivals_of(settings, pid),
         service=service,
@@ -85,6 +88,13 @@ def version_of_daemon(settings: Settings) -> str:
     """The version that the running daemon has stored; empty if it cannot be read."""
     with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
         return Library(database).status.daemon().smolwatch or ""
+    return ""
+
+
+def model_problem(settings: Settings) -> str:
+    """Why the running daemon's model is not trusted; empty if it is, or if that cannot be read."""
+    with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
+        return Library(database).status.engine().problem or ""
     return ""
 
 
@@ -188,6 +198,9 @@ def daemon_line(running: RunningFacts) -> Finding:
     if running.version and running.version != own_version():
         text = f"Process {running.pid} still runs smolwatch {running.version}; this is {own_version()}"
         return warning("daemon", text, f"Start the new version: {AGAIN}, or stop it and run: smolwatch run")
+    if running.model_problem:
+        text = f"Process {running.pid} runs a model that is not trusted. {running.model_problem}"
+        return warning("daemon", text, "Choose another model, device or precision: docs/configure.md")
     return ok("daemon", f"running, process {running.pid}")
 
 

@@ -15,6 +15,7 @@ from daemon.errors import EngineError, PromptError
 from daemon.inference.batch.runner_protocol import DeviceRunner
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
+from daemon.inference.control_tiles import QUESTION, TILES, ControlCheck, ControlResult, control_requests
 from daemon.inference.engine import EngineInfo, Reply, Request
 from daemon.inference.features.feature_cache import CacheUsage, FeatureCache
 from daemon.inference.in_flight import ImageFeatures, InFlight
@@ -37,6 +38,7 @@ class BatchEngine(Generic[Features]):
 
     `cache_tokens` bounds the KV cache; None is what fits into the memory that is free after loading.
     `features` keeps the features of encoded tiles for later requests; without it, none are kept.
+    `control` judges the model's answers about control tiles when it is loaded; without it, it is not asked.
     Without `stop_at_end` every answer runs to its limit, loops too, so that runs of equal length can be timed.
     """
 
@@ -49,12 +51,13 @@ class BatchEngine(Generic[Features]):
         rows: int = 8,
         cache_tokens: int | None = None,
         features: FeatureCache | None = None,
+        control: ControlCheck | None = None,
         stop_at_end: bool = True,
     ) -> None:
         self.runner: DeviceRunner[Floats, Features] | None = None
         self._model, self._loader, self._detail = model, loader, detail
         self._rows, self._cache_tokens = rows, cache_tokens
-        self._features = features
+        self._features, self._control = features, control
         self._stop_at_end = stop_at_end
         self._scheduler: Scheduler[Floats, Features] | None = None
         self._preprocessing: PreprocessQueue[InFlight[Floats, Features] | EngineError] = PreprocessQueue(
@@ -71,6 +74,7 @@ class BatchEngine(Generic[Features]):
         self._preprocessing.in_background = runner.device_type != "cpu"
         self._origin = origin_of(self._model, processor.spec, self._loader.engine_name, runner)
         self.run_on(runner)
+        control = self._check_control(self._control) if self._control else ControlResult()
         return EngineInfo(
             model_id=self._model.id,
             revision=self._model.revision,
@@ -83,8 +87,26 @@ class BatchEngine(Generic[Features]):
             frame_edge=processor.frame_edge,
             frames_per_second=processor.frames_per_second,
             max_frames=processor.max_frames,
-            notes=loaded.notes,
+            notes=(*loaded.notes, *control.notes),
+            control=control.digest,
+            problem=control.problem,
         )
+
+    def _check_control(self, check: ControlCheck) -> ControlResult:
+        """Ask about the control tiles, encoded in any case. Raises EngineError if one has no answer."""
+        features, self._features = self._features, None
+        replies: list[Reply] = []
+        for request in control_requests(self._processor.tile):
+            self.submit(request)
+        while len(replies) < len(TILES):
+            replies += self.step()
+        self._features, self._is_cold = features, True
+        for reply in replies:
+            if reply.error is not None:
+                raise reply.error
+        answers = {reply.id: reply.answers[QUESTION.name].text for reply in replies}
+        precision = "" if self.runner is None else self.runner.dtype_name
+        return check.judge(answers, weights=self._model.digest, precision=precision)
 
     def run_on(self, runner: DeviceRunner[Floats, Features]) -> None:
         """Run all further requests on this runner."""
@@ -230,9 +252,7 @@ class BatchEngine(Generic[Features]):
         return PromptError(f"The prompt has {tokens} tokens; the model takes {self._processor.context}.", advice=advice)
 
 
-def origin_of(
-    model: ModelFolder, spec: ModelSpec, engine_name: str, runner: DeviceRunner[Floats, Features]
-) -> bytes:
+def origin_of(model: ModelFolder, spec: ModelSpec, engine_name: str, runner: DeviceRunner[Floats, Features]) -> bytes:
     """A hash of all that a tile's features depend on besides its pixels."""
     facts = (model.digest, engine_name, runner.device_type, runner.dtype_name, spec.rescale, spec.mean, spec.std)
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).digest()

@@ -102,7 +102,7 @@ class DescribeSession:
 
 
 def add_figures(before: Figures | None, latest: Figures | None) -> Figures | None:
-    """Seconds, tokens and encoded tiles are summed, batch and device memory are the largest, and the cache's size is the latest."""
+    """Seconds, tokens and tiles are summed, batch and device memory are the largest, the cache's size is the latest."""
     if before is None or latest is None:
         return before or latest
     return Figures(

@@ -168,5 +168,7 @@ def ready(info: EngineInfo) -> EngineStatus:
         dtype=info.dtype,
         detail=info.detail,
         rows=info.rows,
+        control=info.control,
+        problem=info.problem,
         notes=info.notes,
     )

@@ -25,7 +25,6 @@ from daemon.worker.control import Control
 from daemon.worker.describe import Cost, describe, detail_of
 from daemon.worker.describe_plan import DescribePlan
 from daemon.worker.describe_session import DescribeSession, SessionResult
-from daemon.worker.feature_report import FeatureReport
 from daemon.worker.in_flight_jobs import InFlightJob, InFlightJobs
 from daemon.worker.memory import PeakMemory
 from daemon.worker.outcomes import Outcomes, check_finished
@@ -75,7 +74,7 @@ class Worker:
         self._poison = PoisonDetector()
         self._opened: deque[Opened] = deque()
         self._in_flight = InFlightJobs(parts.engine_host)
-        self._feature_report = FeatureReport(parts.engine_host.feature_usage, parts.report_features, parts.clock)
+        self._feature_report = parts.feature_report
         self._runs_alone = False
 
     def run(self, control: Control) -> None:

@@ -11,24 +11,22 @@ from daemon.clock import Clock
 from daemon.power.throttle import Throttle
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
+from daemon.worker.feature_report import FeatureReport
 from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.memory import MemoryGrowth
 from daemon.worker.prefetch import FilePrefetcher
 from storage.jobs.store import JobStore
-from storage.status.values import FeatureCacheStatus
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerParts:
-    """`owner`: the name in its claims; `report_path` has the intake check a path again.
-
-    `report_features`: stores the size of the feature cache for `smolwatch status`.
-    """
+    """`owner`: the name in its claims; `report_path` has the intake check a path again."""
 
     settings: Settings
     recipes: Mapping[str, Recipe]
     store: JobStore
     engine_host: EngineHost
+    feature_report: FeatureReport
     prefetcher: FilePrefetcher
     deliveries: DeliveryQueue
     heartbeat: Heartbeat
@@ -38,5 +36,4 @@ class WorkerParts:
     clock: Clock
     owner: str
     report_path: Callable[[bytes], None]
-    report_features: Callable[[FeatureCacheStatus], None]
     launched_by: str

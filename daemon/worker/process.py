@@ -36,6 +36,7 @@ from daemon.power.throttle import Throttle
 from daemon.worker.control import Control, Reports, obey
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
+from daemon.worker.feature_report import FeatureReport
 from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.loop import Worker
 from daemon.worker.memory import MemoryGrowth, resident_bytes
@@ -106,6 +107,7 @@ def run_worker(
                 recipes=recipes,
                 store=store,
                 engine_host=engine_host,
+                feature_report=FeatureReport(engine_host.feature_usage, board.post, clock),
                 prefetcher=prefetcher,
                 deliveries=deliveries,
                 heartbeat=heartbeat,
@@ -123,7 +125,6 @@ def run_worker(
                 clock=clock,
                 owner=owner,
                 report_path=lambda path: reports.send(PathReport(path)),
-                report_features=board.post,
                 launched_by=daemon_run.launched_by,
             )
             worker, control = Worker(parts), Control()

@@ -82,7 +82,8 @@ class EngineStatus(Status):
     """`state`: "idle", "loading", "ready", "restarting", "unavailable" or "safe mode".
 
     `reason` and `advice`: sentences. The other fields are those of the loaded engine; `notes`: what was decided when
-    it was loaded.
+    it was loaded. `control`: a digest of the weights, the precision and the answers about control tiles; `problem`: why
+    the model is not trusted after these answers.
     """
 
     KEY = "engine"
@@ -96,6 +97,8 @@ class EngineStatus(Status):
     dtype: str | None = None
     detail: str | None = None
     rows: int | None = None
+    control: str | None = None
+    problem: str | None = None
     notes: tuple[str, ...] | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -110,6 +113,8 @@ class EngineStatus(Status):
             dtype=self.dtype,
             detail=self.detail,
             rows=self.rows,
+            control=self.control,
+            problem=self.problem,
             notes=None if self.notes is None else list(self.notes),
         )
 
@@ -128,6 +133,8 @@ class EngineStatus(Status):
             dtype=text(stored, "dtype"),
             detail=text(stored, "detail"),
             rows=number(stored, "rows"),
+            control=text(stored, "control"),
+            problem=text(stored, "problem"),
             notes=tuple(map(str, notes)) if isinstance(notes, list) else None,
         )
 

@@ -42,7 +42,6 @@ def torch_engine(
     precision: str = "f32",
     cache_tokens: int | None = None,
     features: FeatureCache | None = None,
-    detail: Detail = "fast",
     stop_at_end: bool = True,
     detail: Detail = "fast",
 ) -> BatchEngine[Tensor]:

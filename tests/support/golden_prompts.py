@@ -1,4 +1,4 @@
-"""Makes tests/data/golden_prompts.json: prompts of several pictures, pictures among text and text alone, by transformers.
+"""Makes tests/data/golden_prompts.json by transformers: several pictures, pictures among text, and text alone.
 
 Run it as a program after an upgrade of transformers that is meant to change prompts:
 `.venv/bin/python -m tests.support.golden_prompts`.

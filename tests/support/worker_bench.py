@@ -15,6 +15,7 @@ from daemon.power.sleep_inhibitor import SleepInhibitor
 from daemon.power.throttle import Throttle
 from daemon.worker.control import Control
 from daemon.worker.engine_host import EngineHost
+from daemon.worker.feature_report import FeatureReport
 from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.loop import Worker
 from daemon.worker.memory import MemoryGrowth
@@ -89,6 +90,7 @@ class Bench:
             recipes=load_recipes(self.settings.home),
             store=self.store,
             engine_host=engine_host,
+            feature_report=FeatureReport(engine_host.feature_usage, board.post, self.clock),
             prefetcher=self.prefetcher,
             deliveries=self.deliveries,
             heartbeat=self.heartbeat,
@@ -98,7 +100,6 @@ class Bench:
             clock=self.clock,
             owner="worker",
             report_path=self.reported_paths.append,
-            report_features=board.post,
             launched_by="terminal",
         )
         self.worker = Worker(parts)

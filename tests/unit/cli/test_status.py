@@ -150,6 +150,13 @@ def test_power_is_shown_only_while_there_is_work(home: CliHome) -> None:
         assert line(home, "power").startswith("power   Paused until the machine has cooled down.")
 
 
+def test_a_model_that_is_not_trusted_is_marked_with_the_reason(home: CliHome) -> None:
+    home.board.post(replace(READY, control="12345678", problem="It answers without looking."))
+    with HomeLock(home.settings.lock_file):
+        assert line(home, "model").endswith("balanced detail. Not trusted: It answers without looking.")
+        assert status_json(home)["engine"]["control"] == "12345678"
+
+
 def test_kept_features_are_shown_while_the_daemon_runs(home: CliHome) -> None:
     home.board.post(FeatureCacheStatus(memory_bytes=2_500_000, disk_bytes=1_204_000_000, hits=1200, misses=3400))
     with HomeLock(home.settings.lock_file):
@@ -158,7 +165,7 @@ def test_kept_features_are_shown_while_the_daemon_runs(home: CliHome) -> None:
         )
         assert status_json(home)["feature_cache"]["hits"] == 1200
     assert status_json(home)["feature_cache"] == {}
-    assert "features" not in home.invoke("status").stdout
+    assert "tiles" not in home.invoke("status").stdout
 
 
 def test_the_engines_notes_are_shown_while_it_runs(home: CliHome) -> None:

@@ -109,7 +109,8 @@ def test_odd_sampling_is_refused(keys: str) -> None:
 @pytest.mark.parametrize("keys", ["top_k = 5", "top_p = 0.9", "seed = 3, temperature = 0"])
 def test_keys_that_need_a_temperature_are_refused_without_one(keys: str) -> None:
     (mistake,) = sampled(keys)
-    assert mistake == f"line 4: mine.image.caption.sampling: needs a temperature above 0, since it has {keys.split()[0]}"
+    reason = f"needs a temperature above 0, since it has {keys.split()[0]}"
+    assert mistake == f"line 4: mine.image.caption.sampling: {reason}"
 
 
 @pytest.mark.parametrize("value", ["1", "1.1", "2.0"])

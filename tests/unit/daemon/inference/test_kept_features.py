@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -85,10 +87,17 @@ def test_only_the_tiles_that_are_missing_are_encoded(answered: Answer, checkpoin
     assert [reply.answers for reply in found] == [uncached(checkpoint, request).answers for request in requests]
 
 
-def test_another_detail_precision_or_other_weights_have_entries_of_their_own(answered: Answer, tmp_path: Path) -> None:
+def test_another_detail_precision_or_other_weights_have_entries_of_their_own(
+    answered: Answer, checkpoint: Path, tmp_path: Path
+) -> None:
     other = write_tiny_checkpoint(tmp_path / "other", seed=1)
     (first,) = answered(picture("a"))
-    assert encoded(answered(picture("a"), detail="balanced")) == [5]
+    larger = Path(shutil.copytree(checkpoint, tmp_path / "larger"))
+    file = larger / "preprocessor_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"size": {"longest_edge": 256}}))
+    assert encoded(answered(picture("a"), weights=larger)) == [0], "the same weights and tiles"
+    for left in (5, 0):
+        assert encoded(answered(picture("a"), weights=larger, detail="balanced")) == [left]
     assert encoded(answered(picture("a"), precision="bf16")) == [1]
     (others,) = answered(picture("a"), weights=other)
     assert encoded([others]) == [1]

@@ -41,6 +41,8 @@ FULL: list[Status] = [
         dtype="float32",
         detail="full",
         rows=8,
+        control="12345678",
+        problem="It answers without looking.",
         notes=("Threads: 2.",),
     ),
     EngineStatus(state="unavailable", reason="No weights.", advice=""),

@@ -34,12 +34,12 @@ class BrokenFiles(FeatureFiles):
 
 def test_hits_misses_and_sizes_are_counted(tmp_path: Path) -> None:
     cache = FeatureCache(files_in(tmp_path))
-    assert cache.get("a") is None
-    cache.put("a", b"12345")
-    assert cache.get("a") == b"12345"
+    assert cache.get("aa") is None
+    cache.put("aa", b"12345")
+    assert cache.get("aa") == b"12345"
     cache.close()
     again = FeatureCache(files_in(tmp_path))
-    assert again.get("a") == b"12345", "from disk"
+    assert again.get("aa") == b"12345", "from disk"
     assert again.usage == CacheUsage(memory_bytes=5, hits=1)
     again.put("bb", b"12345")
     again.close()

@@ -106,6 +106,6 @@ def test_a_folder_in_the_way_is_a_miss_and_an_error_of_the_write_alone(tmp_path:
     files = files_of(tmp_path)
     (tmp_path / KEYS[0][:2] / KEYS[0]).mkdir(parents=True)
     assert files.read(KEYS[0]) is None
-    with pytest.raises(OSError):  # noqa: PT011 - which one depends on the system
+    with pytest.raises(OSError):
         files.write(KEYS[0], CONTENT)
     assert paths(tmp_path) == [], "no temporary file is left"

@@ -73,7 +73,8 @@ def test_pictures_at_their_marks_in_the_text_equal_the_stock_processor(
     processor = Processor(PLAN, tokenizer, rule_of(case["settings"]))
     texts = [part for part in case["content"] if isinstance(part, str)]
     sizes = [part for part in case["content"] if not isinstance(part, str)]
-    seen = processor.image_prompt([gradient(*size, case["seed"] + k) for k, size in enumerate(sizes)])
+    pictures = [gradient(width, height, case["seed"] + k) for k, (width, height) in enumerate(sizes)]
+    seen = processor.image_prompt(pictures)
     expected = spelled_out(case["ids_rle"])
     marked = "".join(part if isinstance(part, str) else IMAGE for part in case["content"])
     assert processor.prompt_ids(seen, marked, system=case["system"]) == expected
