@@ -96,11 +96,13 @@ class BatchEngine(Generic[Features]):
         """Ask about the control tiles, encoded in any case. Raises EngineError if one has no answer."""
         features, self._features = self._features, None
         replies: list[Reply] = []
-        for request in control_requests(self._processor.tile):
-            self.submit(request)
-        while len(replies) < len(TILES):
-            replies += self.step()
-        self._features, self._is_cold = features, True
+        try:
+            for request in control_requests(self._processor.tile):
+                self.submit(request)
+            while len(replies) < len(TILES):
+                replies += self.step()
+        finally:
+            self._features, self._is_cold = features, True
         for reply in replies:
             if reply.error is not None:
                 raise reply.error
