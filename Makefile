@@ -12,7 +12,7 @@ run: $(READY) ## run the daemon with this checkout as home
 	$(BIN)/smolwatch --home . run
 
 test: $(READY) ## run the fast tests
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
 
 test-slow: $(READY) ## run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow

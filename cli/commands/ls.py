@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,7 +64,7 @@ def command(home: Path | None, state: str | None, limit: int, wide: bool, as_jso
     The exit code is 3 when nothing matches.
     """
     settings = load_settings(home=home)
-    with open_library_if_any(settings) as library:
+    with open_library_if_any(settings) as library, collector_paused():
         listing = find(library, state, limit) if library else Listing([], 0, {})
     if as_json:
         say_json_list(to_json(item, state) for item in listing.found)
@@ -73,6 +76,16 @@ def command(home: Path | None, state: str | None, limit: int, wide: bool, as_jso
         )
     show(listing, state, inbox_root(settings), wide)
     return None
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without the search for cycles, which takes a quarter of the time of a long list: its plain values have none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def find(library: Library, state: str | None, limit: int) -> Listing:
