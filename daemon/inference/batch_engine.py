@@ -171,9 +171,14 @@ class BatchEngine(Generic[Features]):
             self.runner.empty_cache()
 
     def _feed(self, scheduler: Scheduler[Floats, Features]) -> list[Reply]:
-        """Give the scheduler preprocessed requests while it accepts them; the replies to those that failed."""
+        """Give the scheduler preprocessed requests while it accepts them, urgent ones at once.
+
+        Returns the replies to those that failed.
+        """
         replies = []
-        while scheduler.can_accept and (taken := self._preprocessing.take_next(wait=not self._in_flight)) is not None:
+        while scheduler.can_accept or self._preprocessing.has_urgent:
+            if (taken := self._preprocessing.take_next(wait=not self._in_flight)) is None:
+                break
             request, result = taken
             if isinstance(result, EngineError):
                 replies.append(Reply(id=request.id, error=result))
@@ -208,7 +213,11 @@ class BatchEngine(Generic[Features]):
             max_tokens = min(question.tokens, room)
             sequences.append(TokenSequence(prompt_ids, max_tokens, request.sampling.get(question.name, GREEDY)))
         group: SequenceGroup[Floats, Features] = SequenceGroup(
-            list(pending.values()), image_features.tile_indices, sequences, image_features.features
+            list(pending.values()),
+            image_features.tile_indices,
+            sequences,
+            image_features.features,
+            is_urgent=request.is_urgent,
         )
         return InFlight(request, group, image_features.prompt, list(pending), time.perf_counter() - began)
 

@@ -25,7 +25,7 @@ class Request:
     `timestamps` and `seconds` (their length); `pictures` are then the frames of one.
     `sampling`, by question name, for questions that are not decoded greedily; engines without sampling ignore it.
     `detail`: how finely pictures are cut; None is the engine's own. `image_features` comes from a reply to a request
-    with the same pictures, or is None.
+    with the same pictures, or is None. `is_urgent`: it goes before all that waits, and stops nothing that is running.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Request:
     detail: Detail | None = None
     sampling: Mapping[str, SamplingParams] = field(default_factory=dict)
     image_features: object = field(default=None, repr=False)
+    is_urgent: bool = False
 
     @property
     def is_video(self) -> bool:
