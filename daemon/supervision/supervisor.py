@@ -13,6 +13,7 @@ from config.settings import Settings
 from daemon.clock import Clock
 from daemon.daemon_run import DaemonRun
 from daemon.episode import Episode, State, log_lines
+from daemon.errors import EngineError
 from daemon.messages import MessageError, Order, PathReport, Stage, StageReport, decode_report, encode
 from daemon.signals import StopNote
 from daemon.supervision.hang_detector import HangDetector
@@ -21,6 +22,8 @@ from daemon.supervision.lease_monitor import LeaseMonitor
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.restart_backoff import MAX_PAUSE, RestartBackoff
 from daemon.supervision.worker_process import WorkerProcess, end_reason_of, is_suspended
+from storage.commands.ask_inbox import AskInbox
+from storage.commands.requests import Answer
 from storage.jobs.store import JobStore
 
 #: After `work.stop_seconds`, the worker's time for releasing its jobs, and then before each signal.
@@ -30,6 +33,8 @@ HANG_GRACE = 3.0
 KILL_PAUSE = 0.5
 #: How a worker ended that was no longer needed.
 IDLE_END = "The worker ended: it was idle."
+#: The answer to a question during which the worker ended twice; the advice is the reason of the second end.
+ASK_FAILED = "The model's process ended twice while it answered the question."
 
 
 #: What a worker process runs: `begin_work`, or in tests a worker with faults.
@@ -41,10 +46,11 @@ WorkWithRecipes = Callable[[Settings, Connection, DaemonRun], None]
 class Supervisor:
     """For the main thread: `tick` repeatedly, `stop` at the end. `report_path` has the intake check a path again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it works with
         self,
         settings: Settings,
         store: JobStore,
+        asks: AskInbox,
         clock: Clock,
         note: StopNote,
         *,
@@ -55,6 +61,7 @@ class Supervisor:
     ) -> None:
         self._settings = settings
         self._store = store
+        self._asks = asks
         self._clock = clock
         self._note = note
         self._daemon_run = daemon_run
@@ -122,12 +129,12 @@ class Supervisor:
             self._requeue(self._end_reason)
 
     def _start_or_end_worker(self) -> bool:
-        """Start a worker when a job is waiting, and end an idle one. True while something may need us soon."""
+        """Start a worker when there is work, and end an idle one. True while something may need us soon."""
         worker, now = self._worker, self._clock.monotonic()
         if worker is None:
             if self._is_safe_mode:
                 return False
-            has_work = self._store.pending.has_any()
+            has_work = self._has_work()
             self._idle_policy.record(has_work, now)
             if not has_work:
                 self._model_status.check()
@@ -137,7 +144,7 @@ class Supervisor:
         if worker.is_busy:
             self._idle_policy.record(True, now)
             return True
-        has_work = self._store.pending.has_any()
+        has_work = self._has_work()
         self._idle_policy.record(has_work, now)
         if has_work and not worker.is_woken:  # once: a suspended worker (SIGSTOP) does not empty its pipe
             self._send(Order.WAKE)
@@ -146,6 +153,9 @@ class Supervisor:
             worker.is_ending = True
             self._send(Order.STOP)
         return worker.is_ending
+
+    def _has_work(self) -> bool:
+        return self._store.pending.has_any() or bool(self._asks.waiting(self._daemon_run.id))
 
     def _start(self) -> None:
         self._model_status.reset()
@@ -226,6 +236,7 @@ class Supervisor:
     def _requeue(self, reason: str) -> None:
         """Requeue its jobs at once, without waiting for their leases: this is the only worker."""
         self._store.abandon_all(reason)
+        self._asks.retry_all(self._daemon_run.id, Answer.of_error(EngineError(ASK_FAILED, advice=reason)))
         if reason is not IDLE_END:
             self._model_status.worker_died(reason)
         self._end_reason = None

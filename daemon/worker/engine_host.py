@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from loguru import logger
 
-from config.errors import ModelUnavailableError
+from config.errors import ModelUnavailableError, SmolwatchError
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.errors import EngineError
@@ -34,6 +34,7 @@ class EngineHost:
         self._engine: Engine | None = None
         self._info: EngineInfo | None = None
         self._reported = EngineStatus()
+        self._problem: SmolwatchError | None = None
         self._load_due = 0.0
         self._failures = 0
         self._idle_since: float | None = None
@@ -44,6 +45,17 @@ class EngineHost:
     def info(self) -> EngineInfo | None:
         """Of the loaded engine; None while none is loaded."""
         return self._info
+
+    def loaded_info(self) -> EngineInfo:
+        """The same. Raises EngineError while none is loaded."""
+        if self._info is None:
+            raise EngineError("The model is being restarted.")
+        return self._info
+
+    @property
+    def problem(self) -> SmolwatchError | None:
+        """Why no engine could be loaded at the last try; None while one is loaded, or is loaded again soon."""
+        return self._problem
 
     @property
     def rows(self) -> int:
@@ -61,12 +73,12 @@ class EngineHost:
             engine = self._make()
             info = engine.load()
         except (ModelUnavailableError, EngineError) as error:
-            return self._cannot_open(str(error), error.advice)
+            return self._cannot_open(error)
         except Exception as error:  # noqa: BLE001 - libraries raise anything for a damaged model
             reason = f"The model cannot be loaded: {type(error).__name__}: {error}"
             log_lines(self._failing.on(State("load", reason), self._clock.monotonic()), error)
-            return self._cannot_open(reason, "")
-        self._engine, self._info = engine, info
+            return self._cannot_open(EngineError(reason))
+        self._engine, self._info, self._problem = engine, info, None
         self._report_change(ready(info))
         return True
 
@@ -82,6 +94,13 @@ class EngineHost:
             self._failures = 0
             log_lines(self._failing.off(self._clock.monotonic()))
         return replies
+
+    def partial(self, request_id: str) -> dict[str, str]:
+        """The answers of a request as far as they are generated. Raises EngineError as `step` does."""
+        if self._engine is None:
+            return {}
+        with self._as_engine_errors():
+            return self._engine.partial(request_id)
 
     def cancel(self, request_id: str) -> None:
         """Drop a request: it gets no reply. Unknown ids are ignored. Raises EngineError as `step` does."""
@@ -128,8 +147,9 @@ class EngineHost:
             log_lines(self._failing.on(failed(reason), self._clock.monotonic()), error)
             raise EngineError(reason) from error
 
-    def _cannot_open(self, reason: str, advice: str) -> bool:
-        self._report_change(EngineStatus(state="unavailable", reason=reason, advice=advice))
+    def _cannot_open(self, error: SmolwatchError) -> bool:
+        self._problem = error.with_traceback(None)
+        self._report_change(EngineStatus(state="unavailable", reason=str(error), advice=error.advice))
         self._load_due = self._clock.monotonic() + self._pause()
         return False
 

@@ -9,6 +9,7 @@ from config.recipes import Recipe
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.power.throttle import Throttle
+from daemon.worker.asks import Asks
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
 from daemon.worker.feature_report import FeatureReport
@@ -28,6 +29,7 @@ class WorkerParts:
     engine_host: EngineHost
     feature_report: FeatureReport
     prefetcher: FilePrefetcher
+    asks: Asks
     deliveries: DeliveryQueue
     heartbeat: Heartbeat
     stages: StageReporter
