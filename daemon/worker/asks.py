@@ -26,7 +26,7 @@ from daemon.worker.prefetch import GRACE_SECONDS, OPENED_BYTES, Opener, OpenerTh
 from storage.commands.ask_inbox import AskInbox, WaitingAsks
 from storage.commands.requests import Answer, Command
 
-#: The database is asked for new questions this often at most.
+#: New questions are looked for this often at most.
 POLL_SECONDS = 0.1
 #: The text so far is stored this often at most; without a change, a question is checked for its withdrawal.
 PARTIAL_SECONDS = 0.2

@@ -111,15 +111,15 @@ class Worker:
             self._engine_host.idle()
             return False
         is_paused = self._throttle.pace() is Pace.PAUSED
-        if is_paused and not (self._held or has_asks):
-            return False
-        if not self._engine_host.open():
+        if (is_paused and not (self._held or has_asks)) or not self._engine_host.open():
             self._asks.refuse_without_model()
             return False
         self._asks.take(may_join=not (self._runs_alone and self._held), is_free=not self._undescribed)
         if not ((not is_paused and self._claim()) or self._held or self._asks):
             return False
-        self._wait_for_work()
+        if not (self._in_flight or self._asks.request_count):
+            busy = self._asks or (self._prefetcher if self._undescribed else self._deliveries)
+            busy.wait(OPENING_SECONDS)
         self._submit()
         self._step()
         self._prefetcher.keep([claim.job.id for claim in self._in_flight.claims()])
@@ -134,17 +134,6 @@ class Worker:
     @property
     def _held(self) -> int:
         return self._undescribed + len(self._deliveries)
-
-    def _wait_for_work(self) -> None:
-        """While the engine has nothing to do: until a file is open, or a description delivered."""
-        if self._in_flight or self._asks.request_count:
-            return
-        if self._asks:
-            self._asks.wait(OPENING_SECONDS)
-        elif self._undescribed:
-            self._prefetcher.wait(OPENING_SECONDS)
-        else:
-            self._deliveries.wait(OPENING_SECONDS)
 
     def _collect_refused(self) -> None:
         self._deliveries.check()

@@ -1,6 +1,6 @@
 """How long a question takes in an idle daemon and in one over 200 queued pictures, and what it costs the pictures.
 
-CONTRIBUTING.md tells how to take another model.
+CONTRIBUTING.md explains how to take another model.
 """
 
 from __future__ import annotations
