@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from config.inboxes import Inbox
 from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.errors import (
@@ -32,14 +33,14 @@ LIVE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 
 @dataclass(frozen=True)
 class Known:
-    """All that is known about a path. `look`: its lstat, or None. `rejection`: by a rule of the inbox.
+    """All that is known about a path. `look`: its lstat, or None. `inbox`: that it is in. `rejection`: by its rules.
 
     `verdict`: why intake would refuse a file that it has not seen yet. `is_paused`: a person has paused all work.
     """
 
     path: bytes
     look: os.stat_result | None
-    inside: bool
+    inbox: Inbox | None
     rejection: Rejection | None
     verdict: MediaError | None = None
     refusal: Refusal | None = None
@@ -56,7 +57,9 @@ def what_to_do(known: Known, settings: Settings, time_text: Callable[[datetime],
     if known.refusal and known.refusal.partner:
         return safe_text(f"To read its description: smolwatch show {os.fsdecode(known.refusal.partner)}")
     if known.refusal and (known.job is None or known.job.state not in LIVE):  # newer than the job's end
-        refused = of_rejection(known.rejection, settings) if known.rejection else of_refusal(known.refusal, settings)
+        refused = (
+            of_rejection(known.rejection, settings) if known.rejection else of_refusal(known, known.refusal, settings)
+        )
         return safe_text(refused)
     if known.job:
         return safe_text(of_job(known, known.job, settings, time_text))
@@ -64,17 +67,17 @@ def what_to_do(known: Known, settings: Settings, time_text: Callable[[datetime],
         return safe_text(of_rejection(rejection, settings))
     if known.verdict:
         return safe_text(of_verdict(known.verdict))
-    if not known.inside:
+    if known.inbox is None:
         return safe_text(f"Move or copy it into the inbox: {settings.inbox_path}")
     if not is_running(settings):
         return f"The daemon is not running; {START}"
-    return f"It was not noticed yet; the whole inbox is checked every {settings.inbox.sweep_seconds:.0f} s."
+    return f"It was not noticed yet; the whole inbox is checked every {known.inbox.sweep_seconds:.0f} s."
 
 
 def of_absent(known: Known, settings: Settings) -> str:
     """The path does not exist now."""
     job = known.job
-    if known.inside and not settings.inbox_path.is_dir():
+    if known.inbox and not known.inbox.path.is_dir():
         return "The whole inbox is missing: connect its disk, or restore the folder; then work continues automatically."
     if job is None:
         return "It is gone; no action needed."
@@ -83,7 +86,7 @@ def of_absent(known: Known, settings: Settings) -> str:
     return "It is gone; to describe it, put it back into the inbox."
 
 
-def of_refusal(refusal: Refusal, settings: Settings) -> str:
+def of_refusal(known: Known, refusal: Refusal, settings: Settings) -> str:
     if refusal.code in refusal_texts.SKIPPED:
         return refusal_texts.advice_of(refusal)
     if refusal.code == NotDownloadedError.code:
@@ -93,7 +96,8 @@ def of_refusal(refusal: Refusal, settings: Settings) -> str:
     if not is_running(settings):
         return f"It is waiting, and the daemon is not running; {START}"
     if refusal.code == NoAccessError.code:
-        return f"Fix what its reason names; it is retried within {settings.inbox.sweep_seconds:.0f} s."
+        seconds = (known.inbox or settings.inbox).sweep_seconds
+        return f"Fix what its reason names; it is retried within {seconds:.0f} s."
     return RETRIED
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ from cli.render import safe_path
 from config.errors import NotFoundError
 from config.safe_text import safe_text
 from config.settings import Settings
+from daemon.intake.watched_inboxes import Inboxes, inboxes_of
 from storage.db.database import open_database
 from storage.library import Library
 from storage.records import Job
@@ -55,25 +56,26 @@ def open_library_if_any(settings: Settings) -> Iterator[Library | None]:
         yield library
 
 
-def inbox_root(settings: Settings) -> Path:
-    """The inbox's real path: storage knows every file in it below that, however the inbox was named."""
-    return settings.inbox_path.resolve()
+def inbox_roots(settings: Settings) -> tuple[Path, ...]:
+    """The inboxes' real paths: storage knows every file in one below that, however the inbox was named."""
+    return tuple(inbox.path.resolve() for inbox in settings.inboxes)
 
 
 def named_files(text: str, settings: Settings) -> list[list[bytes]]:
     """The files that a typed path can stand for, likeliest first; of each, the absolute paths that storage may know.
 
-    A path starts from the current folder, else from the inbox. A sidecar's name stands for its file.
+    A path starts from the current folder, else from an inbox. A sidecar's name stands for its file.
     The file itself may be a link, so only the folders above it are resolved (/tmp may be /private/tmp).
     """
-    starts = [Path.cwd()] if Path(text).is_absolute() else [Path.cwd(), inbox_root(settings)]
+    starts = [Path.cwd()] if Path(text).is_absolute() else [Path.cwd(), *inbox_roots(settings)]
+    inboxes = inboxes_of(settings)
     files = []
     for start in starts:
         typed = Path(os.path.abspath(start / text))  # noqa: PTH100 - takes ".." away and leaves links
         real = typed.parent.resolve() / typed.name
         names = [os.fsencode(path) for path in dict.fromkeys((real, typed))]
         if is_sidecar_name(os.fsencode(typed.name)):
-            files.append([without_suffix(from_mirror(name, settings)) for name in names])
+            files.append([without_suffix(from_output(from_mirror(name, settings), inboxes)) for name in names])
         files.append(names)
     return files
 
@@ -82,6 +84,13 @@ def from_mirror(path: bytes, settings: Settings) -> bytes:
     """Where the file of a sidecar in the mirror is; other paths as they are."""
     mirror = os.fsencode(settings.sidecar_folder)
     return path.removeprefix(mirror) if path.startswith(mirror + b"/") else path
+
+
+def from_output(path: bytes, inboxes: Inboxes) -> bytes:
+    """Where the file of a sidecar in an output folder is; other paths as they are."""
+    folder, name = os.path.split(path)
+    found = (there for inbox in inboxes if (there := inbox.places.file_folder(folder)) != folder)
+    return os.path.join(next(found, folder), name)
 
 
 def without_suffix(sidecar: bytes) -> bytes:
@@ -102,15 +111,25 @@ def resolve_job(text: str, library: Library, settings: Settings, *, command: str
     def job_of(path: bytes) -> Job | None:
         return stand_in(path, library) or library.job_at(path)
 
-    for path in chain.from_iterable(named_files(text, settings)):
-        if job := job_of(path):
-            return job
+    found = {path: job for path in chain.from_iterable(named_files(text, settings)) if (job := job_of(path))}
+    if len(settings.inboxes) > 1 and len(in_inboxes := paths_of_several(found, text, settings)) > 1:
+        raise several(text, in_inboxes, settings, command)
+    if found:
+        return next(iter(found.values()))
     if job := find_by_name(text, job_of, library, settings, command=command):
         return job
     advice = suggestion(text, library, settings, command=command)
     raise NotFoundError(
         f"No job for {safe_text(text)}.", advice=advice or "To see what happened to a file: smolwatch why PATH"
     )
+
+
+def paths_of_several(found: Mapping[bytes, Job], text: str, settings: Settings) -> list[bytes]:
+    """The paths of different inboxes that a relative path stands for, unless it is that of the current folder."""
+    here = os.fsencode(Path.cwd().resolve()) + b"/"
+    if Path(text).is_absolute() or any(path.startswith(here) for path in found):
+        return []
+    return list(dict.fromkeys(job.path for job in found.values()))
 
 
 def resolve_jobs(texts: Iterable[str], library: Library, settings: Settings, *, command: str) -> list[int]:
@@ -155,14 +174,14 @@ def has_short_sidecar(path: bytes, typed: bytes) -> bool:
 
 
 def several(text: str, paths: Sequence[bytes], settings: Settings, command: str) -> NotFoundError:
-    root = inbox_root(settings)
-    shown = [safe_path(path, root) for path in paths[:MOST_LISTED]]
+    roots = inbox_roots(settings) if len(settings.inboxes) == 1 else ()  # two inboxes can have a file of one name
+    shown = [safe_path(path, roots) for path in paths[:MOST_LISTED]]
     if more := len(paths) - len(shown):
         shown.append(f"… and {more} more")
     lines = "".join(f"\n    {line}" for line in shown)
     return NotFoundError(
         f"{len(paths)} files are named {safe_text(text)}:{lines}",
-        advice=f"Type more of the path: smolwatch {command} {quoted(paths[0], root)}",
+        advice=f"Type more of the path: smolwatch {command} {quoted(paths[0], roots)}",
     )
 
 
@@ -172,7 +191,7 @@ def suggestion(text: str, library: Library, settings: Settings, *, command: str)
     near = nearest(typed, library.known_paths(MOST_COMPARED))
     if near is None:
         return ""
-    name = quoted(near, inbox_root(settings))
+    name = quoted(near, inbox_roots(settings))
     if os.path.basename(near) == os.fsencode(typed) and library.refusal(near):
         return f"It was not admitted. To see the reason: smolwatch why {name}"
     return f"Did you mean: smolwatch {command} {name}"
@@ -188,6 +207,6 @@ def nearest(name: str, paths: Iterable[bytes]) -> bytes | None:
     return None
 
 
-def quoted(path: bytes, root: Path) -> str:
+def quoted(path: bytes, roots: Sequence[Path]) -> str:
     """As it can be typed, where nothing in it must be made safe."""
-    return shlex.quote(safe_path(path, root))
+    return shlex.quote(safe_path(path, roots))

@@ -9,12 +9,12 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.lookup import inbox_root
+from cli.lookup import inbox_roots
 from cli.progress import Progress, ProgressReader, outcome
 from cli.render import console, cut_end, cut_start, safe_path
 from cli.times import speed_text
@@ -40,17 +40,17 @@ SHORTEST_BAR = 10
 @contextmanager
 def progress_shown(settings: Settings) -> Iterator[ProgressReader]:
     """The daemon's observer. While this lasts, a terminal's stderr is written through the display."""
-    screen, inbox = console(stderr=True), inbox_root(settings)
+    screen, inboxes = console(stderr=True), inbox_roots(settings)
     if not screen.is_terminal or screen.is_dumb_terminal:
-        with shown_by(Lines(inbox).show) as reader:
+        with shown_by(Lines(inboxes).show) as reader:
             yield reader
         return
     from rich.live import Live
 
-    first = plain(waiting_text(inbox, screen.width))
+    first = plain(waiting_text(inboxes, screen.width))
     with (
         Live(first, console=screen, auto_refresh=False, transient=True, redirect_stdout=sys.stdout.isatty()) as live,
-        shown_by(Terminal(inbox, live).show) as reader,
+        shown_by(Terminal(inboxes, live).show) as reader,
     ):
         yield reader
 
@@ -93,44 +93,44 @@ class Writer:
 class Lines:
     """One line on stdout for each finished file."""
 
-    def __init__(self, inbox: Path) -> None:
-        self._inbox = inbox
+    def __init__(self, inboxes: Sequence[Path]) -> None:
+        self._inboxes = inboxes
 
     def show(self, progress: Progress) -> None:
         if progress.finished:
-            sys.stdout.write("".join(f"{line_of(job, self._inbox)}\n" for job in progress.finished))
+            sys.stdout.write("".join(f"{line_of(job, self._inboxes)}\n" for job in progress.finished))
             sys.stdout.flush()
 
 
 class Terminal:
     """A live display on stderr; finished files and log lines appear above it."""
 
-    def __init__(self, inbox: Path, live: Live) -> None:
-        self._inbox = inbox
+    def __init__(self, inboxes: Sequence[Path], live: Live) -> None:
+        self._inboxes = inboxes
         self._live = live
-        self._lines = Lines(inbox)
+        self._lines = Lines(inboxes)
 
     def show(self, progress: Progress) -> None:
         if sys.stdout.isatty():
             self._show_above(progress.finished)
         else:
             self._lines.show(progress)
-        self._live.update(rendered(progress, self._inbox, self._live.console), refresh=True)
+        self._live.update(rendered(progress, self._inboxes, self._live.console), refresh=True)
 
     def _show_above(self, finished: tuple[Finished, ...]) -> None:
-        lines = [line_of(job, self._inbox) for job in finished[:MOST_LINES]]
+        lines = [line_of(job, self._inboxes) for job in finished[:MOST_LINES]]
         if (more := len(finished) - MOST_LINES) > 0:
             lines.append(f"… and {more:,} more {'file' if more == 1 else 'files'}")
         if lines:  # in one call: the display is redrawn below each print
             self._live.console.print("\n".join(lines), soft_wrap=True)
 
 
-def line_of(job: Finished, inbox: Path) -> str:
+def line_of(job: Finished, inboxes: Sequence[Path]) -> str:
     """Of a finished file: "photos/IMG_1.jpg: A red boat." Safe to print."""
-    return f"{safe_path(job.path, inbox)}: {safe_text(outcome(job))}"
+    return f"{safe_path(job.path, inboxes)}: {safe_text(outcome(job))}"
 
 
-def rendered(progress: Progress, inbox: Path, screen: Console) -> RenderableType:
+def rendered(progress: Progress, inboxes: Sequence[Path], screen: Console) -> RenderableType:
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -140,11 +140,11 @@ def rendered(progress: Progress, inbox: Path, screen: Console) -> RenderableType
         return plain("Stopping after the files in hand … (Ctrl-C again: at once)" if progress.running else "Stopping …")
     if not progress.left:
         done = f"{total:,} {'file' if total == 1 else 'files'} done{failed}. " if total else ""
-        return plain(done + waiting_text(inbox, screen.width - len(done)))
+        return plain(done + waiting_text(inboxes, screen.width - len(done)))
     counts = f"{progress.done:,} of {total:,}{failed}"
     speed = speed_text(progress.per_minute, progress.left)
     text = plain(f"{counts} · {speed}" if speed else f"{counts} {'file' if total == 1 else 'files'}")
-    second = plain(now_text(progress, inbox, screen.width))
+    second = plain(now_text(progress, inboxes, screen.width))
     if (room := screen.width - text.cell_len - 1) < SHORTEST_BAR:
         return Group(text, second)
     line = Table.grid(padding=(0, 1, 0, 0))
@@ -152,12 +152,13 @@ def rendered(progress: Progress, inbox: Path, screen: Console) -> RenderableType
     return Group(line, second)
 
 
-def waiting_text(inbox: Path, width: int) -> str:
+def waiting_text(inboxes: Sequence[Path], width: int) -> str:
     ends = ("Waiting for files in ", "; Ctrl-C stops")
-    return cut_start(safe_text(str(inbox)), max(1, width - sum(map(len, ends)))).join(ends)
+    where = str(inboxes[0]) if len(inboxes) == 1 else f"{len(inboxes)} inboxes"
+    return cut_start(safe_text(where), max(1, width - sum(map(len, ends)))).join(ends)
 
 
-def now_text(progress: Progress, inbox: Path, width: int) -> str:
+def now_text(progress: Progress, inboxes: Sequence[Path], width: int) -> str:
     """What is done now, or what the files wait for, in one line of that width."""
     if progress.is_paused and progress.current is None:
         return cut_end("Paused; `smolwatch resume` continues", width)
@@ -172,7 +173,7 @@ def now_text(progress: Progress, inbox: Path, width: int) -> str:
         starting = "Opening the next files …" if progress.model == "ready" else "Starting the model …"
         return cut_end(safe_text(progress.paused), width) if progress.paused else starting
     more = f" and {progress.running - 1:,} more" if progress.running > 1 else ""
-    return f"now: {cut_start(safe_path(progress.current, inbox), max(1, width - len(more) - 5))}{more}"
+    return f"now: {cut_start(safe_path(progress.current, inboxes), max(1, width - len(more) - 5))}{more}"
 
 
 def plain(text: str) -> Text:

@@ -157,11 +157,10 @@ def say_facts(facts: Iterable[tuple[str, str]]) -> None:
         say(f"{name:<{width}}  {value}")
 
 
-def safe_path(path: bytes, inbox: Path | None = None) -> str:
-    """A path for people: relative to the inbox where it is in it, and never like an option."""
-    shown = os.fsdecode(path)
-    if inbox is not None:
-        shown = shown.removeprefix(f"{inbox}/")
+def safe_path(path: bytes, inboxes: Sequence[Path] = ()) -> str:
+    """A path for people: relative to the inbox that it is in, if there is one, and never like an option."""
+    whole = os.fsdecode(path)
+    shown = next((below for inbox in inboxes if (below := whole.removeprefix(f"{inbox}/")) != whole), whole)
     return safe_text(f"./{shown}" if shown.startswith("-") else shown)
 
 

@@ -7,24 +7,27 @@ from collections.abc import Mapping
 from functools import cache
 
 from config.failpoints import VARIABLE
-from config.settings import Group, Settings
+from config.groups import Group
+from config.settings import Settings
 
 PREFIX = "SMOLWATCH_"
 HOME, DEBUG = f"{PREFIX}HOME", f"{PREFIX}DEBUG"
 #: Variables of smolwatch that are not settings.
 NO_SETTINGS = {HOME, DEBUG, VARIABLE}
+#: Fields of the settings that no layer chooses as one value. The home decides where the layers are found.
+NOT_CHOSEN = {"home", "inbox_tables"}
 #: How alike two names must be, from 0 to 1, for one to be suggested in place of the other.
 LIKENESS = 0.75
 
 
 @cache
 def known_keys() -> tuple[str, ...]:
-    """Every setting that a layer may choose, dotted. The home is not one: it decides where the layers are found."""
+    """Every setting that a layer may choose, dotted."""
     keys: list[str] = []
     for name, field in Settings.model_fields.items():
         if isinstance(field.default, Group):
             keys += [f"{name}.{inner}" for inner in type(field.default).model_fields]
-        elif name != "home":
+        elif name not in NOT_CHOSEN:
             keys.append(name)
     return tuple(keys)
 

@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from config.choices import Choice, problems_in_table, problems_of
 from config.errors import ConfigError, PermissionDeniedError
-from config.keys import HOME, PREFIX, known_keys, nearest_key
+from config.inbox_checks import PlacedInbox, problems_between
+from config.keys import HOME, PREFIX, known_keys
 from config.settings import Settings
-from config.toml_errors import explain
+from config.settings_file import INBOX, InboxChoices, problems_of_table, read_settings_file
 
 SHIPPED = Path(__file__).with_name("smolwatch.toml")
-#: A wrong value of this setting may hold a password and is not shown.
-SECRET = "database.url"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One layer's value for one setting. `key` is dotted: "model.device"."""
-
-    key: str
-    value: object
-    source: str
+#: Settings of an inbox that are folders; a relative one starts at the home.
+FOLDERS = ("path", "output")
 
 
 def load_settings(
@@ -41,40 +34,67 @@ def load_settings(
 ) -> Settings:
     """The settings of a home: `home`, else SMOLWATCH_HOME, else ~/SmolWatch.
 
-    `overrides` come from the command line, by dotted key; None means that a flag was not given.
+    `overrides` come from the command line, by dotted key; None means that a flag was not given. A key of the inbox that
+    a later layer chooses holds for every [[inbox]] of the file; a path replaces them all.
     Raises one ConfigError that lists every unknown key and bad value of every layer, with its source.
     """
     home = resolve_home(home, environ)
-    choices, problems = from_file(home / "config" / "smolwatch.toml")
-    choices += from_environment(environ)
-    choices += [Choice(key, value, "the command line") for key, value in overrides.items()]
-    choices = [choice for choice in choices if choice.value is not None and choice.value != ""]
-    problems += [problem for choice in choices for problem in problems_of(choice, home)]
+    file = read_settings_file(home / "config" / "smolwatch.toml")
+    choices = [*file.choices, *from_environment(environ)]
+    choices += [Choice(key=key, value=value, source="the command line") for key, value in overrides.items()]
+    choices = [choice for choice in choices if not choice.is_empty]
+    problems = [*file.problems, *(problem for choice in choices for problem in problems_of(choice))]
+    problems += [problem for table in file.inboxes for problem in problems_of_table(table)]
+    values = {choice.key: choice.value for choice in choices}
+    tables = () if f"{INBOX}.path" in values else file.inboxes
+    problems += problems_between(list(placed_inboxes(home, choices, tables)), home)
     if problems:
         raise ConfigError("\n".join(["The configuration is not valid:", *(f"  {problem}" for problem in problems)]))
-    values = {choice.key: choice.value for choice in choices}
-    if path := values.get("inbox.path"):
-        values["inbox.path"] = absolute(Path(str(path)), home)
-    return Settings.model_validate(tree(home, values))
+    groups = tree(home, values)
+    if tables:
+        groups |= {"inbox_tables": [table_of(home, table, choices) for table in tables]}
+    return Settings.model_validate(groups)
+
+
+def placed_inboxes(home: Path, choices: Sequence[Choice], tables: Sequence[InboxChoices]) -> Iterator[PlacedInbox]:
+    """The inboxes where one was configured at all, with those of their settings that are valid for themselves."""
+    own = [choice for choice in choices if choice.key.startswith(f"{INBOX}.") and not any(problems_of(choice))]
+    for table in tables or ([InboxChoices(place="", choices=())] if own else []):
+        chosen = [*(choice for choice in table.choices if not any(problems_in_table(choice))), *own]
+        values = inbox_values(home, chosen)
+        try:
+            group = {"inbox_tables": [values]} if tables else {INBOX: values}
+            (inbox,) = Settings.model_validate({"home": home, **group}).inboxes
+        except ValidationError:  # without a path or a name, which is reported for itself
+            continue
+        place = partial(place_of, {choice.key: choice for choice in chosen}, table)
+        yield PlacedInbox(inbox=inbox, place=place)
+
+
+def place_of(choices: Mapping[str, Choice], table: InboxChoices, key: str, inner: Sequence[str | int]) -> str:
+    """Where a key of an inbox is written; where the inbox begins, if it is nowhere."""
+    choice = choices.get(f"{INBOX}.{key}")
+    return choice.place(inner) if choice else table.place
+
+
+def table_of(home: Path, table: InboxChoices, choices: Sequence[Choice]) -> dict[str, object]:
+    """The values of an [[inbox]], with those of later layers."""
+    return inbox_values(home, [*table.choices, *(one for one in choices if one.key.startswith(f"{INBOX}."))])
+
+
+def inbox_values(home: Path, choices: Sequence[Choice]) -> dict[str, object]:
+    """By key without its group."""
+    return with_folders(home, {choice.key.removeprefix(f"{INBOX}."): choice.value for choice in choices})
+
+
+def with_folders(home: Path, values: dict[str, object]) -> dict[str, object]:
+    """The values of an inbox, with absolute folders."""
+    return values | {key: absolute(Path(str(values[key])), home) for key in FOLDERS if key in values}
 
 
 def resolve_home(home: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
     """The home's absolute path: `home`, else SMOLWATCH_HOME, else ~/SmolWatch."""
     return absolute(home or Path(environ.get(HOME) or "~/SmolWatch"))
-
-
-def from_file(file: Path) -> tuple[list[Choice], list[str]]:
-    """The file's values, and why it cannot be read. A missing file has none."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
-    except FileNotFoundError:
-        return [], []
-    except tomllib.TOMLDecodeError as error:
-        return [], [f"{file}: {explain(error, text)}"]
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8
-        return [], [f"{file}: {error}"]
-    return [Choice(key, value, str(file)) for key, value in flat(tables)], []
 
 
 def from_environment(environ: Mapping[str, str]) -> list[Choice]:
@@ -83,7 +103,8 @@ def from_environment(environ: Mapping[str, str]) -> list[Choice]:
     for name, text in environ.items():
         key = name.removeprefix(PREFIX).lower().replace("__", ".")
         if name.startswith(PREFIX) and ("." in key or key in known_keys()):
-            choices.append(Choice(key, toml_list(text) if text.startswith("[") else text, name))
+            value = toml_list(text) if text.startswith("[") else text
+            choices.append(Choice(key=key, value=value, source=name))
     return choices
 
 
@@ -92,15 +113,6 @@ def toml_list(text: str) -> object:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text  # not a list: the check of its setting reports that
-
-
-def flat(tables: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Dotted keys of a two-level tree."""
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{key}.{inner}", leaf) for inner, leaf in value.items())
-        else:
-            yield key, value
 
 
 def tree(home: Path, values: Mapping[str, object]) -> dict[str, object]:
@@ -113,21 +125,9 @@ def tree(home: Path, values: Mapping[str, object]) -> dict[str, object]:
             groups.setdefault(group, {})[name] = value
         else:
             single[key] = value
+    if INBOX in groups:
+        groups[INBOX] = with_folders(home, groups[INBOX])
     return single | groups
-
-
-def problems_of(choice: Choice, home: Path) -> list[str]:
-    """What is wrong with one choice, checked alone; at most one sentence."""
-    if choice.key not in known_keys():
-        near = nearest_key(choice.key)
-        return [f"{choice.key} ({choice.source}): no such setting" + (f"; did you mean {near}?" if near else "")]
-    try:
-        Settings.model_validate(tree(home, {choice.key: choice.value}))
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Input ").removeprefix("Value error, ")
-        shown = "…" if choice.key == SECRET else repr(choice.value)
-        return [f"{choice.key} = {shown} ({choice.source}): {reason}"]
-    return []
 
 
 def absolute(path: Path, within: Path | None = None) -> Path:
@@ -139,11 +139,12 @@ def absolute(path: Path, within: Path | None = None) -> Path:
 def prepare_home(settings: Settings) -> None:
     """Create the missing folders and the settings file of a home; only the owner can read data and logs.
 
-    An inbox outside the home is not created: if its disk is not mounted, an empty folder would hide that.
+    A chosen inbox is not created: if its disk is not mounted, an empty folder would hide that.
     """
     home = settings.home
+    is_chosen = settings.inbox.path is not None or settings.inbox_tables
     try:
-        for name in ("config", "data", "logs") if settings.inbox.path else ("inbox", "config", "data", "logs"):
+        for name in ("config", "data", "logs") if is_chosen else ("inbox", "config", "data", "logs"):
             (home / name).mkdir(parents=True, exist_ok=True)
         for name in ("data", "logs"):
             (home / name).chmod(0o700)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-Detail = Literal["fast", "balanced", "full"]
-DETAILS: tuple[Detail, ...] = get_args(Detail)
+from config.groups import Count, Detail, Group, Positive
+from config.inboxes import DEFAULT_INBOX, Inbox, InboxSettings, InboxTable
+
 Existing = Literal["fill", "skip", "append", "overwrite"]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolVLM2-500M-Video-Instruct"
 DEFAULT_REVISION = "7b375e1b73b11138ff12fe22c8f2822d8fe03467"
@@ -27,28 +26,6 @@ def server_address(text: str) -> str:
     if parts.password is not None or "@" in rest or "password" in rest:
         raise ValueError("must not hold a password; put it in the file ~/.pgpass, readable by you alone")
     return text
-
-
-class Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class InboxSettings(Group):
-    """Which folder is watched, and when a file is complete."""
-
-    path: Path | None = Field(None, description="The watched folder; by default inbox in the home.")
-    settle_seconds: Positive = Field(5.0, description="A file is picked up when unchanged (size and date) so long.")
-    observer: Literal["auto", "native", "poll"] = Field(
-        "auto", description="How new files are detected; poll lists the inbox often. auto polls network volumes."
-    )
-    sweep_seconds: Positive = Field(300.0, description="How often the whole inbox is listed.")
-    ignore: tuple[str, ...] = Field(
-        (), description="More file names (globs) to ignore; with ! in front, names not to ignore."
-    )
-    ignore_folders: tuple[str, ...] = Field(
-        (), description="More folder names (globs) to ignore; with ! in front, names not to ignore."
-    )
-    hidden: bool = Field(False, description="Also hidden files and folders (their names begin with a dot).")
 
 
 class ModelSettings(Group):
@@ -124,13 +101,17 @@ class LogSettings(Group):
 
 
 class Settings(Group):
-    """The whole tree. `home` decides where everything else lives."""
+    """The whole tree. `home` decides where everything else lives.
+
+    `inbox_tables`: every [[inbox]] of the settings file; if there is none, `inbox` is the only one.
+    """
 
     home: Path = Field(description="The folder that holds inbox, config, data and logs.")
     recipe: str = Field(
         "default", description="The questions for the model: a name from the list that `smolwatch recipes` shows."
     )
     inbox: InboxSettings = InboxSettings()
+    inbox_tables: tuple[InboxTable, ...] = ()
     model: ModelSettings = ModelSettings()
     output: OutputSettings = OutputSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -139,8 +120,20 @@ class Settings(Group):
     log: LogSettings = LogSettings()
 
     @property
+    def inboxes(self) -> tuple[Inbox, ...]:
+        """The watched folders, at least one."""
+        if not self.inbox_tables:
+            return (self.complete(self.inbox, self.inbox.path or self.home / "inbox", DEFAULT_INBOX),)
+        return tuple(self.complete(table, table.path, table.name or table.path.name) for table in self.inbox_tables)
+
+    def complete(self, chosen: InboxSettings, path: Path, name: str) -> Inbox:
+        """The inbox with these settings. Raises ValidationError for a name that cannot be shown."""
+        return Inbox.model_validate(dict(chosen) | {"path": path, "name": name, "recipe": chosen.recipe or self.recipe})
+
+    @property
     def inbox_path(self) -> Path:
-        return self.inbox.path or self.home / "inbox"
+        """The first inbox's folder: the one that gets the files of `smolwatch add`."""
+        return self.inboxes[0].path
 
     @property
     def config_file(self) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 
+INBOX_TABLE = re.compile(r"^\s*\[inbox\]", re.MULTILINE)
+INBOX_ITEM = re.compile(r"^\s*\[\[inbox\]\]", re.MULTILINE)
 LINE = re.compile(r"\(at line (\d+)")
 #: KEY = VALUE where the value is neither a list, a table, nor text in quotes.
 UNQUOTED = re.compile(r"""^\s*([\w.-]+)\s*=\s*([^\s"'\[{#][^#"']*?)\s*(?:#.*)?$""")
@@ -20,6 +22,8 @@ def explain(error: tomllib.TOMLDecodeError, text: str) -> str:
     if found is None:  # at the end of the file
         return str(error)
     number = int(found[1])
+    if INBOX_TABLE.search(text) and INBOX_ITEM.search(text):
+        return f"line {number}: there is [inbox] or [[inbox]] for each of several, not both: remove the line [inbox]"
     unquoted = UNQUOTED.match(text.splitlines()[number - 1]) if number <= len(text.splitlines()) else None
     if unquoted is None or NUMBER.fullmatch(unquoted[2]):
         return str(error)

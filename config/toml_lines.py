@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: A key with all tables above it: ("brief", "image", "caption").
+#: A key with all tables above it: ("brief", "image", "caption"); of an array of tables, ("inbox", "0", "path").
 Path = tuple[str, ...]
 
 
@@ -18,10 +18,11 @@ def lines_of(text: str) -> dict[Path, int]:
     """
     found: dict[Path, int] = {}
     table: Path = ()
+    sizes: dict[Path, int] = {}
     for number, statement in statements(text):
         parsed = tomllib.loads(statement)
         if statement.lstrip().startswith("["):
-            table = deepest(parsed)
+            table = numbered(deepest(parsed), sizes, is_item=statement.lstrip().startswith("[["))
             paths = [table[: depth + 1] for depth in range(len(table))]
         else:
             paths = [(*table, *path) for path in paths_in(parsed)]
@@ -54,8 +55,23 @@ def is_toml(text: str) -> bool:
     return True
 
 
+def numbered(header: Path, sizes: dict[Path, int], *, is_item: bool) -> Path:
+    """The header's path with the number of each item of an array of tables.
+
+    `sizes`: how many items the arrays have so far; with `is_item`, a [[header]] adds one.
+    """
+    path: Path = ()
+    for depth, key in enumerate(header, 1):
+        path = (*path, key)
+        if is_item and depth == len(header):
+            sizes[path] = sizes.get(path, 0) + 1
+        if path in sizes:
+            path = (*path, str(sizes[path] - 1))
+    return path
+
+
 def deepest(parsed: Mapping[str, Any]) -> Path:
-    """The only path of a parsed header; [[tables]] in a list count as one."""
+    """The only path of a parsed header, without numbers of [[tables]]."""
     path: Path = ()
     inner: Any = parsed
     while inner and isinstance(inner, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ from loguru import logger
 
 from config.errors import SmolwatchError
 from config.load import prepare_home
-from config.recipes import find_recipe, load_recipes
+from config.recipes import load_recipes
 from config.settings import Settings
 from config.version import own_version
 from daemon.clock import Clock, SystemClock
@@ -23,13 +23,13 @@ from daemon.daemon_run import DaemonRun
 from daemon.inference.registry import check_weights, model_key
 from daemon.intake.admitter import Admitter
 from daemon.intake.device_numbers import update_device_numbers
-from daemon.intake.filters import filters_of
-from daemon.intake.inbox_path import check_inbox
+from daemon.intake.inbox_path import check_inboxes
+from daemon.intake.intakes import Intakes
 from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
-from daemon.intake.rescan import Rescan
-from daemon.intake.sweep import inbox_root
+from daemon.intake.rescan import AnswerRescan
 from daemon.intake.wakeup import Wakeup
+from daemon.intake.watched_inboxes import WatchedInbox, inboxes_of
 from daemon.lock import HomeLock
 from daemon.media.dataless import forbid_downloads
 from daemon.once_run import OnceRun
@@ -45,7 +45,7 @@ from storage.db.database import Database, open_database
 from storage.errors import StorageError
 from storage.jobs.store import JobStore
 from storage.library import Library
-from storage.records import JobSpec
+from storage.sidecars.writer import make_output_folder
 from storage.status.board import StatusBoard
 from storage.status.values import DaemonStatus, EngineStatus, IntakeStatus
 
@@ -79,7 +79,7 @@ def run(
     when the database cannot be used, and with `once` ModelUnavailableError when jobs wait for a missing model, and
     PausedError while work is paused.
     """
-    check_inbox(settings)
+    check_inboxes(settings)
     prepare_home(settings)
     forbid_downloads()
     with (
@@ -118,22 +118,16 @@ class Daemon:
         self._daemon_run = daemon_run
         self._started = clock.now()
         self._is_clean = False
-        self._root = inbox_root(settings)
-        self._filters = filters_of(settings, self._root)
-        recipe = find_recipe(settings.recipe, self._recipes)
-        self._spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest)
+        self._inboxes = inboxes_of(settings)
+        self._inboxes.check_recipes(self._recipes)
         self._store = JobStore(database, clock.now)
         self._board = StatusBoard(database, daemon_run.id)
         self._crash_loop = CrashLoop(self._board, self._started)
         self._library = Library(database)
-        self._wakeup = Wakeup(clock)
         self._command_inbox = CommandInbox(database, clock.now)
-        self._intake = self._make_intake()
+        self._intakes = Intakes(self._inboxes, self._make_intake, self._command_inbox.answer, clock)
         self._command_runner = CommandRunner(
-            self._command_inbox,
-            daemon_run.id,
-            rescan=lambda command_id, compare: self._intake.rescan(Rescan(command_id, compare)),
-            wake=note.nudge,
+            self._command_inbox, daemon_run.id, rescan=self._intakes.rescan, wake=note.nudge
         )
         self._model_status = self._make_model_status()
         self._supervisor = Supervisor(
@@ -143,7 +137,7 @@ class Daemon:
             clock,
             note,
             daemon_run=daemon_run,
-            report_path=self._intake.recheck,
+            report_path=self._intakes.recheck,
             work=partial(work, self._recipes),
             model_status=self._model_status,
         )
@@ -153,8 +147,7 @@ class Daemon:
         if (reason := self._crash_loop.record_start()) is not None and not once:
             self._enter_safe_mode(reason)
         self._store_state("running")
-        intake = threading.Thread(target=self._intake.run, name="intake", daemon=True)
-        intake.start()
+        self._intakes.start()
         try:
             code = self._main_loop(once, observer)
             self._is_clean = True
@@ -163,9 +156,9 @@ class Daemon:
             self._is_clean = True
             raise
         finally:
-            self._wakeup.stop()
+            self._intakes.stop()
             self._stop_worker()
-            intake.join(INTAKE_STOP_SECONDS)
+            self._intakes.join(INTAKE_STOP_SECONDS)
             logger.info("smolwatch stopped")
 
     def _main_loop(self, once: bool, observer: Observer | None) -> int:
@@ -177,7 +170,7 @@ class Daemon:
                 self._database_health.check()
                 if observer:
                     observer.after_step(self._library)
-                if end is not None and self._intake.is_idle and (code := end.code(self._clock.now())) is not None:
+                if end is not None and self._intakes.is_idle and (code := end.code(self._clock.now())) is not None:
                     return code
             except StorageError as error:
                 self._database_health.record(error)
@@ -208,40 +201,43 @@ class Daemon:
         requeued = self._store.abandon_all("The daemon was restarted.")
         if requeued:
             logger.info("{} running jobs of the last run were requeued", requeued)
-        remove_temporaries(Path(os.fsdecode(self._root)), self._is_entered)
+        for inbox in self._inboxes:
+            remove_temporaries(Path(os.fsdecode(inbox.root)), partial(is_entered, inbox))
+            if (output := inbox.places.output) is not None:
+                with suppress(OSError):  # without it, sidecars wait: its disk may not be mounted
+                    make_output_folder(output, output, set())
+                remove_temporaries(Path(os.fsdecode(output)))
         remove_temporaries(self._settings.sidecar_folder)
-        update_device_numbers(self._store, self._board, self._root)
+        update_device_numbers(self._store, self._board, self._inboxes)
         self._command_runner.begin()
-        if changed := self._store.follow_settings(self._spec):
-            logger.info("{} waiting files get the recipe {}", changed, self._spec.recipe)
+        self._store.follow_inboxes({inbox.name: inbox.root for inbox in self._inboxes})
+        if changed := self._store.follow_recipes(partial(self._inboxes.spec_of, self._recipes)):
+            logger.info("{} waiting files get the recipe that the settings name now", changed)
         self._model_status.check()
 
-    def _is_entered(self, folder: bytes) -> bool:
-        return self._filters.reject_entry(folder, is_folder=True) is None
-
-    def _make_intake(self) -> Intake:
+    def _make_intake(self, inbox: WatchedInbox, wakeup: Wakeup, answer_rescan: AnswerRescan) -> Intake:
         admitter = Admitter(
             self._store,
             self._library,
             self._clock,
-            spec=self._spec,
+            spec_of=partial(inbox.spec_of, self._recipes),
             model=model_key(self._settings),
             max_attempts=self._settings.work.max_attempts,
             max_bytes=self._settings.work.max_file_bytes,
             mirror=self._settings.sidecar_folder,
             existing=self._settings.output.existing,
+            places_of=self._inboxes.places_of,
+            has_charge=partial(self._inboxes.has_charge, inbox),
         )
         return Intake(
-            self._settings.inbox,
-            self._root,
-            self._filters,
+            inbox,
             admitter,
-            Reconciler(self._settings, self._root, self._store, self._library, self._clock),
+            Reconciler(self._settings, inbox, self._store, self._library, self._clock),
             self._clock,
-            wakeup=self._wakeup,
+            wakeup=wakeup,
             on_queued=self._note.nudge,
             report=self._report_intake,
-            answer_rescan=self._command_inbox.answer,
+            answer_rescan=answer_rescan,
             on_storage_error=self._database_health.record,
         )
 
@@ -269,6 +265,11 @@ class Daemon:
                 launched_by=self._daemon_run.launched_by,
                 home=str(self._settings.home),
                 inbox=str(self._settings.inbox_path),
+                inboxes={inbox.name: str(inbox.settings.path) for inbox in self._inboxes},
                 smolwatch=own_version(),
             )
         )
+
+
+def is_entered(inbox: WatchedInbox, folder: bytes) -> bool:
+    return inbox.filters.reject_entry(folder, is_folder=True) is None

@@ -61,6 +61,8 @@ class Written:
 class Delivery:
     """`write` and `sync` are of `storage.sidecars`; `random` returns numbers from 0 to 1.
 
+    `folder_of`: the folder that gets the sidecars of a path.
+
     For one thread at a time. A batch is delivered in two transactions.
     """
 
@@ -71,10 +73,12 @@ class Delivery:
         clock: Clock,
         random: Callable[[], float],
         sync: Sync = durability.sync,
+        folder_of: Callable[[bytes], bytes] = os.path.dirname,
     ) -> None:
         self._store = store
         self._write = write
         self._sync = sync
+        self._folder_of = folder_of
         self._clock = clock
         self._started = clock.now().timestamp()
         self._random = random
@@ -103,7 +107,7 @@ class Delivery:
 
     def _sweep_temporaries(self, orphans: Sequence[Claim]) -> None:
         """Remove the temporary files that a dead worker left when it published these jobs, before this one started."""
-        for folder in {os.path.dirname(claim.job.path) for claim in orphans}:
+        for folder in {self._folder_of(claim.job.path) for claim in orphans}:
             remove_temporaries(Path(os.fsdecode(folder)), lambda _: False, before=self._started)
 
     def _finish(self, published: Sequence[tuple[Claim, Description]]) -> None:

@@ -7,17 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from config.groups import Detail
+from config.inboxes import DEFAULT_INBOX
 from storage.lifecycle import Cause, JobState
-
-if TYPE_CHECKING:
-    from config.settings import Detail
 
 #: The device number of an unknown disk; no disk has it.
 NO_DEVICE = -1
-#: The inbox of homes that have only one.
-DEFAULT_INBOX = "inbox"
 
 
 class MediaKind(StrEnum):

@@ -1,4 +1,4 @@
-"""`smolwatch add`: files from the web, and local ones, into the inbox."""
+"""`smolwatch add`: files from the web, and local ones, into the first inbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.errors import FetchError, RefusedUrlError
-from daemon.intake.inbox_path import check_inbox
+from daemon.intake.inbox_path import check_inboxes
 from daemon.lock import holder
 from storage.json_values import omit_missing
 
@@ -33,7 +33,7 @@ def command(home: Path | None, sources: tuple[str, ...], as_json: bool) -> int:
     failed: 5 when a rule refused it, else 1.
     """
     settings = load_settings(home=home)
-    check_inbox(settings)
+    check_inboxes(settings)
     prepare_home(settings)
     inbox = settings.inbox_path
     if not inbox.is_dir():
@@ -50,7 +50,7 @@ def command(home: Path | None, sources: tuple[str, ...], as_json: bool) -> int:
             path = bytes(added.path)
             results.append({"url": source} | path_json(path) | {"bytes": added.bytes, "format": added.format})
             if not as_json:
-                say(f"{safe_path(path, inbox)} is in the inbox ({added.format}, {size(added.bytes)})")
+                say(f"{safe_path(path, [inbox])} is in the inbox ({added.format}, {size(added.bytes)})")
     if as_json:
         say_json(results)
     if any("path" in result for result in results) and holder(settings.lock_file) is None:

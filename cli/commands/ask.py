@@ -14,13 +14,14 @@ import click
 
 from cli.answer_printer import AnswerPrinter
 from cli.daemon_commands import running
-from cli.lookup import inbox_root
+from cli.lookup import inbox_roots
 from cli.options import choices, json_option
 from cli.render import say_json
 from config.errors import NotFoundError
+from config.groups import Detail
 from config.load import load_settings
 from config.safe_text import safe_text
-from config.settings import Detail, Settings
+from config.settings import Settings
 from daemon.asking.question import DEFAULT_TOKENS, MOST_ANSWERS, MOST_FILES, Ask
 from storage.json_values import name_fields
 
@@ -105,8 +106,8 @@ def question_of(words: Sequence[str]) -> str:
 
 
 def file_of(text: str, settings: Settings) -> bytes:
-    """The file's absolute path: from the current folder, else from the inbox. A link's target. Raises NotFoundError."""
-    for folder in (Path.cwd(), inbox_root(settings)):
+    """The file's absolute path: from the current folder, else from an inbox. A link's target. Raises NotFoundError."""
+    for folder in (Path.cwd(), *inbox_roots(settings)):
         if os.path.lexists(folder / text):
             return os.fsencode(os.path.realpath(folder / text))
     raise NotFoundError(

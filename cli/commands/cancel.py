@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.lookup import inbox_root, open_library, resolve_jobs
+from cli.lookup import inbox_roots, open_library, resolve_jobs
 from cli.options import json_option
 from cli.render import job_json, safe_path, say, say_json
 from config.load import load_settings
@@ -41,7 +41,7 @@ def command(home: Path | None, what: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         say_json({"jobs": [job_json(job) | {"cancelled": is_cancelled(job)} for job in jobs]})
     for job in () if as_json else jobs:
-        name = f"job {job.id}, {safe_path(job.path, inbox_root(settings))}"
+        name = f"job {job.id}, {safe_path(job.path, inbox_roots(settings))}"
         say(f"Cancelled: {name}" if is_cancelled(job) else f"Not cancelled: {name}: {TOO_LATE[job.state]}.")
     return 0 if all(map(is_cancelled, jobs)) else 1
 

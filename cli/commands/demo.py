@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from cli.lookup import inbox_root, open_library
+from cli.lookup import open_library
 from cli.render import console, say, say_table
 from cli.samples import Sample, copy_into_inbox, shipped_samples
 from config.errors import AlreadyRunningError, ModelUnavailableError, NotFoundError
@@ -72,10 +72,10 @@ def command(home: Path | None, own_home: Path | None) -> int:
 
 def demo_environment() -> dict[str, str]:
     """The user's environment, except that inbox, database and recipe are the demo's, and files settle quickly."""
-    environ = {**os.environ, "SMOLWATCH_INBOX__SETTLE_SECONDS": "0.5"}
-    for name in ("SMOLWATCH_INBOX__PATH", "SMOLWATCH_DATABASE__URL", "SMOLWATCH_RECIPE"):
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("SMOLWATCH_INBOX__")}
+    for name in ("SMOLWATCH_DATABASE__URL", "SMOLWATCH_RECIPE"):
         environ.pop(name, None)
-    return environ
+    return environ | {"SMOLWATCH_INBOX__SETTLE_SECONDS": "0.5"}
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def new_outcomes(samples: list[Sample], known: dict[str, Outcome], settings: Set
         with open_library(settings) as library:
             check_engine(library, pid)
             found = {
-                sample.name: outcome_of(os.fsencode(inbox_root(settings) / sample.name), library)
+                sample.name: outcome_of(os.fsencode(settings.inbox_path.resolve() / sample.name), library)
                 for sample in samples
                 if sample.name not in known
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from cli.lookup import inbox_root, open_library_if_any
+from cli.lookup import inbox_roots, open_library_if_any
 from cli.options import json_option
 from cli.render import (
     cut_end,
@@ -74,7 +74,7 @@ def command(home: Path | None, state: str | None, limit: int, wide: bool, as_jso
         raise NotFoundError(
             f"No file is {state}." if state else "There are no jobs yet.", advice=start or not_taken(listing)
         )
-    show(listing, state, inbox_root(settings), wide)
+    show(listing, state, inbox_roots(settings), wide)
     return None
 
 
@@ -107,20 +107,20 @@ def to_json(item: Listed | Refusal, state: str | None) -> str:
     return listed_json(item) if isinstance(item, Listed) else members_json({"state": str(state)} | refusal_json(item))
 
 
-def to_cells(item: Listed | Refusal, state: str | None, inbox: Path, now: datetime) -> tuple[str, ...]:
+def to_cells(item: Listed | Refusal, state: str | None, inboxes: Sequence[Path], now: datetime) -> tuple[str, ...]:
     if isinstance(item, Refusal):
         reason = safe_text(refusal_texts.sentence_of(item))
-        return ("", str(state), ago(item.at, now), safe_path(item.path, inbox), reason)
+        return ("", str(state), ago(item.at, now), safe_path(item.path, inboxes), reason)
     gone = ""
     if item.missing_since is not None:
         gone = gone_since(of_seconds(item.missing_since), now, is_done=item.state == JobState.DONE)
     text = safe_text(". ".join(filter(None, [gone, item.caption or item.reason])))
-    return (str(item.id), item.state, ago(of_seconds(item.at), now), safe_path(item.path, inbox), text)
+    return (str(item.id), item.state, ago(of_seconds(item.at), now), safe_path(item.path, inboxes), text)
 
 
-def show(listing: Listing, state: str | None, inbox: Path, wide: bool) -> None:
+def show(listing: Listing, state: str | None, inboxes: Sequence[Path], wide: bool) -> None:
     now = utc_now()
-    cells = (to_cells(item, state, inbox, now) for item in listing.found)
+    cells = (to_cells(item, state, inboxes, now) for item in listing.found)
     cut = {"file": cut_start, "caption or reason": cut_end}
     say_table(("job", "state", "when", "file", "caption or reason"), cells, cut=cut, wide=wide)
     if (more := listing.total - len(listing.found)) > 0:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from cli.lookup import open_library, resolve_job
 from cli.options import choices, json_option
 from cli.render import say, say_json
 from cli.times import MINUTE, duration, rate_per_minute, utc_now
+from config.groups import Detail
 from config.load import load_settings
-from config.recipes import load_recipe
-from config.settings import Detail, Settings
+from config.recipes import Recipe, find_recipe, load_recipes
+from config.settings import Settings
+from daemon.intake.watched_inboxes import inboxes_of
 from storage.json_values import omit_missing
 from storage.library import Library
 from storage.records import AnswerKey, Job, JobSpec
@@ -27,8 +30,8 @@ RATE_WINDOW = timedelta(minutes=5)
 
 @click.command(short_help="Describe described files again, by the same or another recipe.")
 @click.argument("what", metavar="[ID|PATH]...", nargs=-1)
-@click.option("--recipe", "name", metavar="NAME", help="The recipe; by default that of the settings.")
-@click.option("--detail", type=choices("detail"), help="How finely pictures are cut; by default as in the settings.")
+@click.option("--recipe", "name", metavar="NAME", help="The recipe; by default that of the file's inbox.")
+@click.option("--detail", type=choices("detail"), help="How finely pictures are cut; by default as in the inbox.")
 @click.option(
     "--changed", is_flag=True, help="Only files that this recipe, as it is now, model and detail have not described."
 )
@@ -53,26 +56,61 @@ def command(
     from daemon.inference.registry import model_key
 
     settings = load_settings(home=home)
-    recipe = load_recipe(name or settings.recipe, settings.home)
-    spec = JobSpec(recipe=recipe.name, recipe_digest=recipe.digest, detail=detail)
-    key = AnswerKey(model=model_key(settings), recipe=recipe.digest, detail=detail or settings.model.detail)
+    request = Request(settings, load_recipes(settings.home), name, detail)
+    model = model_key(settings) if changed else ""
     with open_library(settings) as library:
-        jobs = library.describable(spec, changed_for=key if changed else None)
-        jobs = chosen(jobs, what, library, settings) if what else jobs
+        asked = {spec: request.describable(spec, library, model) for spec in request.specs()}
+        asked = {spec: chosen(jobs, what, library, settings) for spec, jobs in asked.items()} if what else asked
+        asked = {spec: jobs for spec, jobs in asked.items() if jobs}
+        jobs = [job for of_spec in asked.values() for job in of_spec]
         seconds = seconds_for(jobs, library)
+    recipe = ", ".join(dict.fromkeys(spec.recipe for spec in asked or request.specs()))
     if not as_json:
-        say(announcement(len(jobs), recipe.name, seconds))
+        say(announcement(len(jobs), recipe, seconds))
     if jobs and not (yes or as_json) and is_interactive() and not click.confirm("Queue them?", default=True):
         return 1
-    queued = queue(jobs, spec, settings) if jobs else 0
+    queued = queue(asked, settings) if jobs else 0
     if as_json:
         rounded = None if seconds is None else round(seconds)
-        say_json({"recipe": recipe.name, "count": len(jobs), "queued": queued} | omit_missing(seconds=rounded))
+        say_json({"recipe": recipe, "count": len(jobs), "queued": queued} | omit_missing(seconds=rounded))
     elif jobs:
         say(f"Queued: {queued:,}")
     if jobs:
         warn_without_daemon(settings)
     return 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked about each file: by the named recipe and detail, else by those of its inbox and folder."""
+
+    settings: Settings
+    recipes: Mapping[str, Recipe]
+    recipe: str | None
+    detail: Detail | None
+
+    def specs(self) -> list[JobSpec]:
+        """All that may be asked, each once. Raises ConfigError for an unknown recipe."""
+        chosen: list[tuple[str, Detail | None]] = [(self.settings.recipe, None)]
+        for inbox in self.settings.inboxes:
+            chosen += [(name, inbox.detail) for name in (inbox.recipe, *(rule.recipe for rule in inbox.folder))]
+        return list(dict.fromkeys(self.spec_by(name, detail) for name, detail in chosen))
+
+    def spec_by(self, recipe: str, detail: Detail | None) -> JobSpec:
+        found = find_recipe(self.recipe or recipe, self.recipes)
+        return JobSpec(recipe=found.name, recipe_digest=found.digest, detail=self.detail or detail)
+
+    def describable(self, spec: JobSpec, library: Library, model: str) -> list[Job]:
+        """The described files that are asked this. `model`: only those without such a description by it; "": all."""
+        key = AnswerKey(model=model, recipe=spec.recipe_digest, detail=spec.detail or self.settings.model.detail)
+        inboxes = inboxes_of(self.settings)
+
+        def is_asked(path: bytes) -> bool:
+            inbox = inboxes.of(path)
+            chosen = (inbox.recipe_of(path), inbox.settings.detail) if inbox else (self.settings.recipe, None)
+            return self.spec_by(*chosen) == spec
+
+        return [job for job in library.describable(spec, changed_for=key if model else None) if is_asked(job.path)]
 
 
 def is_interactive() -> bool:
@@ -104,7 +142,7 @@ def announcement(count: int, recipe: str, seconds: float | None) -> str:
     return f"{files} to describe again by recipe {recipe}: {time}."
 
 
-def queue(jobs: Collection[Job], spec: JobSpec, settings: Settings) -> int:
+def queue(asked: Mapping[JobSpec, Collection[Job]], settings: Settings) -> int:
     """Returns how many were queued: a file that changed meanwhile, or waits by now, is left out.
 
     Not as a command to the daemon: the list can be long, and the daemon finds waiting jobs by itself.
@@ -115,6 +153,7 @@ def queue(jobs: Collection[Job], spec: JobSpec, settings: Settings) -> int:
 
     database = open_database(settings.database_place)
     try:
-        return JobStore(database, SystemClock().now).describe_again([job.id for job in jobs], spec)
+        store = JobStore(database, SystemClock().now)
+        return sum(store.describe_again([job.id for job in jobs], spec) for spec, jobs in asked.items())
     finally:
         database.close()

@@ -9,6 +9,7 @@ import click
 from cli.options import json_option
 from cli.render import say, say_json
 from config.load import load_settings
+from config.safe_text import safe_text
 
 
 @click.command(short_help="Check the inbox for new files now.")
@@ -16,7 +17,7 @@ from config.load import load_settings
 @json_option
 @click.pass_obj
 def command(home: Path | None, compare: bool, as_json: bool) -> None:
-    """Check the whole inbox for new files now, and restore missing sidecars. A daemon must be running.
+    """Check all inboxes for new files now, and restore missing sidecars. A daemon must be running.
 
     With --hash it also reads every described file, which finds content that changed while size and date did not; such
     files are described again. Ctrl-C ends the waiting, not the daemon's work.
@@ -25,9 +26,12 @@ def command(home: Path | None, compare: bool, as_json: bool) -> None:
 
     result = rescan(load_settings(home=home), compare)
     if as_json:
-        say_json({key: result[key] for key in ("compare", "seen", "restored", "compared", "changed")})
+        keys = ("compare", "seen", "restored", "compared", "changed", "problems")
+        say_json({key: result[key] for key in keys if key in result})
         return
     say(f"Checked the inbox: {files(result['seen'])}.")
+    for problem in result.get("problems", ()):
+        say(safe_text(f"Not checked: {problem}"))
     if restored := result["restored"]:
         say(f"The sidecars of {files(restored)} were missing and are restored from the database.")
     if compare:

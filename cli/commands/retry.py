@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.lookup import inbox_root, open_library, resolve_jobs
+from cli.lookup import inbox_roots, open_library, resolve_jobs
 from cli.options import json_option
 from cli.render import job_json, safe_path, say, say_json
 from config.load import load_settings
@@ -42,7 +42,7 @@ def command(home: Path | None, what: tuple[str, ...], failed: bool, as_json: boo
         if as_json:
             say_json({"count": len(jobs), "jobs": [job_json(job) for job in jobs]})
         for job in () if as_json else jobs:
-            say(f"Queued again: job {job.id}, {safe_path(job.path, inbox_root(settings))}")
+            say(f"Queued again: job {job.id}, {safe_path(job.path, inbox_roots(settings))}")
     warn_without_daemon(settings)
 
 

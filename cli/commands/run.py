@@ -22,7 +22,7 @@ from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.clock import SystemClock
 from daemon.intake import refusal_texts
-from daemon.intake.inbox_path import check_inbox
+from daemon.intake.inbox_path import check_inboxes
 from daemon.lock import holder
 from daemon.service.start_failure import PERMANENT, forget_failure, write_failure
 from storage.json_values import iso_utc
@@ -32,7 +32,7 @@ from storage.lifecycle import JobState
 
 @click.command(short_help="Watch the inbox and describe the files in it.")
 @click.option("--once", is_flag=True, help="Stop when all files in the inbox are done.")
-@click.option("--inbox", metavar="FOLDER", help="Watch this folder in this run, instead of inbox.path in the settings.")
+@click.option("--inbox", metavar="FOLDER", help="Watch this folder alone in this run, not the settings' inboxes.")
 @click.option(
     "--model", metavar="ID|FOLDER|demo", help="A model on the Hugging Face hub, a folder with weights, or demo."
 )
@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 
 
 def start(settings: Settings, once: bool, yes: bool, launcher: str) -> int:
-    check_inbox(settings)
+    check_inboxes(settings)
     prepare_home(settings)
     forget_failure(settings.home)
     from cli.weights import offer_weights

@@ -16,6 +16,7 @@ from cli.render import gone_since, job_json, path_json, safe_path, say, say_fact
 from cli.times import both, utc_now
 from config.load import load_settings
 from config.safe_text import safe_text
+from daemon.intake.watched_inboxes import inboxes_of
 from storage.description import Description
 from storage.lifecycle import JobState
 from storage.quality import to_text
@@ -37,7 +38,7 @@ def command(home: Path | None, what: str, as_json: bool) -> None:
         job = resolve_job(what, library, settings, command="show")
         description = library.description(job.id)
         others = [other.path for other in library.set_aside([job.path]) if os.path.lexists(other.path)]
-    sidecars = existing_sidecars(job.path, settings.sidecar_folder)
+    sidecars = existing_sidecars(job.path, settings.sidecar_folder, inboxes_of(settings).places_of(job.path))
     if as_json:
         record = description.record() if description else {}
         say_json(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cli.lookup import inbox_root, open_library
+from cli.lookup import inbox_roots, open_library
 from cli.options import json_option
 from cli.render import job_json, safe_path, say_facts, say_json, size
 from cli.times import ago, both, local_time, rate_per_minute, speed_text, utc_now
@@ -27,6 +27,7 @@ from storage.errors import TransientError
 from storage.json_values import iso_utc, omit_missing
 from storage.library import Library
 from storage.lifecycle import JobState
+from storage.status.values import combined
 
 SCHEMA = 1
 LIVE = (JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING)
@@ -62,6 +63,7 @@ def look(settings: Settings) -> dict[str, Any]:
         "schema": SCHEMA,
         "home": str(settings.home),
         "inbox": str(settings.inbox_path),
+        "inboxes": inboxes_json({inbox.name: str(inbox.path) for inbox in settings.inboxes}),
         "database": str(settings.database_place),
         "database_exists": True,
         "log": str(settings.log_folder / "smolwatch.log"),
@@ -77,8 +79,10 @@ def look(settings: Settings) -> dict[str, Any]:
         "sidecars": {"pending": 0, "orphans": 0},
         "speed": {},
     }
-    if error := inbox_error(settings):
-        report["inbox_error"] = f"{error} {error.advice}"
+    for inbox, item in zip(settings.inboxes, report["inboxes"], strict=True):
+        if error := inbox_error(settings, inbox):
+            item["error"] = f"{error} {error.advice}"
+            report.setdefault("inbox_error", item["error"])
     if pid is None and (refused := read_failure(settings.home)) is not None:
         report["daemon"]["refused"] = refused.reason
     if holds_any(settings.sidecar_folder):
@@ -97,9 +101,15 @@ def look(settings: Settings) -> dict[str, Any]:
 
 def add_running(report: dict[str, Any], library: Library, settings: Settings) -> None:
     """What holds only while a daemon is running; of a dead one it is out of date."""
-    stored = library.status.daemon().facts()
+    daemon = library.status.daemon()
+    stored = daemon.facts()
     trouble = noted(settings.lock_file)
     report["inbox"] = stored.get("inbox", report["inbox"])  # `run --inbox` watches another than the settings'
+    watched = dict(daemon.inboxes)
+    if watched and watched != {item["name"]: item["path"] for item in report["inboxes"]}:
+        report["inboxes"] = inboxes_json(watched)
+        report.pop("inbox_error", None)
+    stored.pop("inboxes", None)
     report["daemon"] = stored | report["daemon"] | omit_missing(trouble=trouble or None)
     if (features := library.status.feature_cache()).run:
         report["feature_cache"] = features.facts()
@@ -119,7 +129,11 @@ def add_known(report: dict[str, Any], library: Library) -> None:
     """What the database holds, with or without a daemon."""
     counts = library.counts()
     report["engine"] = library.status.engine().facts()
-    if (intake := library.status.intake()) is not None:
+    intakes = library.status.intakes([item["name"] for item in report["inboxes"]])
+    for item in report["inboxes"]:
+        item |= {"intake": intakes[item["name"]].facts()} if item["name"] in intakes else {}
+    if intakes:
+        intake = combined(intakes)
         report["intake"] = intake.facts()
         report["sidecars"]["orphans"] = intake.orphans
     if (since := library.status.paused_since()) is not None:
@@ -147,14 +161,14 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     yield from engine_lines(report, running=daemon["running"])
     if reason := report["power"].get("reason"):
         yield "power", f'{reason} To ignore this: `smolwatch run --now`, or `work.power = "ignore"`.'
-    yield "inbox", safe_text(report.get("inbox_error") or inbox_line(report["inbox"], report["intake"]))
+    yield from inbox_lines(report)
     yield "files", files_line(report)
     not_taken = report["not_taken"]
     if count := not_taken["count"]:
         yield "not taken", f"{count:,}: {refusal_texts.skipped_text(not_taken['kinds'])}"
     if waits := not_taken["waiting"]:
         yield "not ready", f"{sum(waits.values()):,}: {refusal_texts.waiting_text(waits)}"
-    yield from now_lines(report, inbox_root(settings), now)
+    yield from now_lines(report, inbox_roots(settings), now)
     if sidecars := sidecars_line(report["sidecars"]):
         yield "sidecars", sidecars
     if speed := speed_line(report["speed"], report["files"]["waiting"]):
@@ -179,9 +193,9 @@ def files_line(report: dict[str, Any]) -> str:
     return " · ".join(f"{count:,} {state}" for state, count in report["files"].items() if count) or none
 
 
-def now_lines(report: dict[str, Any], inbox: Path, now: datetime) -> Iterator[tuple[str, str]]:
+def now_lines(report: dict[str, Any], inboxes: Sequence[Path], now: datetime) -> Iterator[tuple[str, str]]:
     for job in report["current"][:MOST_NOW]:
-        path, since = safe_path(os.fsencode(job["path"]), inbox), datetime.fromisoformat(job["started_at"])
+        path, since = safe_path(os.fsencode(job["path"]), inboxes), datetime.fromisoformat(job["started_at"])
         attempt = f", attempt {job['attempts']}" if job["attempts"] > 1 else ""
         yield "now", f"{path} (job {job['id']}{attempt}, started {ago(since, now)})"
     if (more := report["jobs"][JobState.RUNNING] - MOST_NOW) > 0:
@@ -231,9 +245,18 @@ def features_line(cache: dict[str, int]) -> str:
     return f"{found}{size(cache['memory_bytes'])} in memory, {size(cache['disk_bytes'])} on disk"
 
 
-def inbox_line(inbox: str, intake: dict[str, Any]) -> str:
-    problem, advice = intake.get("problem"), intake.get("advice")
-    return " ".join(filter(None, [inbox, problem and f"({problem})", advice]))
+def inboxes_json(paths: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"name": name, "path": path} for name, path in paths.items()]
+
+
+def inbox_lines(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """One line for each inbox. Of several, each begins with its name."""
+    for item in report["inboxes"]:
+        intake = item.get("intake", {})
+        problem, advice = intake.get("problem"), intake.get("advice")
+        line = " ".join(filter(None, [item["path"], problem and f"({problem})", advice]))
+        name = f"{item['name']}: " if len(report["inboxes"]) > 1 else ""
+        yield "inbox", safe_text(name + item.get("error", line))
 
 
 def holds_any(folder: Path) -> bool:

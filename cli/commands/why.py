@@ -13,18 +13,20 @@ from typing import Any
 import click
 
 from cli.advice import Known, what_to_do
-from cli.lookup import find_by_name, inbox_root, named_files, open_library_if_any, suggestion
+from cli.lookup import find_by_name, named_files, open_library_if_any, suggestion
 from cli.options import json_option
 from cli.render import event_json, job_json, path_json, safe_path, say, say_facts, say_json, size
 from cli.times import both, local_time, utc_now
 from config.errors import NotFoundError
+from config.inboxes import Inbox
 from config.load import load_settings
 from config.safe_text import safe_text
 from config.settings import Settings
 from daemon.errors import MediaError
-from daemon.intake.filters import filters_of, placeholder_of, reject_mode
+from daemon.intake.filters import placeholder_of, reject_mode
 from daemon.intake.identity import kind_at
 from daemon.intake.refusal_texts import sentence_of
+from daemon.intake.watched_inboxes import inboxes_of
 from storage.json_values import from_mtime_ns, iso_utc, name_fields, omit_missing
 from storage.library import Library
 from storage.records import Job, JobEvent
@@ -82,7 +84,7 @@ def find(
 
 def known_from(name: bytes, path: bytes, library: Library | None, settings: Settings) -> Known:
     """`name`: what the rules of the inbox apply to. `library`: None before the first start."""
-    root = os.fsencode(inbox_root(settings))
+    inbox = inboxes_of(settings).of(name)
     look, job, refusal, engine, is_paused = look_at(path), None, None, EngineStatus(), False
     events: tuple[JobEvent, ...] = ()
     if library:
@@ -90,12 +92,12 @@ def known_from(name: bytes, path: bytes, library: Library | None, settings: Sett
         engine, is_paused = library.status.engine(), library.status.paused_since() is not None
         events = tuple(library.events(job.id)) if job else ()
     is_folder = look is not None and stat.S_ISDIR(look.st_mode)
-    rejection = filters_of(settings, root).reject_path(root, name, is_folder=is_folder)
+    rejection = inbox.filters.reject_path(inbox.root, name, is_folder=is_folder) if inbox else None
     is_unseen = rejection is None and job is None and refusal is None
     return Known(
         path=path,
         look=look,
-        inside=name.startswith(root + b"/"),
+        inbox=inbox.settings if inbox else None,
         rejection=rejection,
         verdict=look_inside(path, settings) if is_unseen and look and stat.S_ISREG(look.st_mode) else None,
         refusal=refusal,
@@ -128,9 +130,8 @@ def chain(known: Known, settings: Settings) -> Iterator[Step]:
     """What happened, step by step."""
     missing = known.job.missing_since if known.job and known.look is None else None
     yield Step("file", file_text(known.look), missing)
-    inbox = safe_text(str(settings.inbox_path))
-    yield Step("inbox", f"In the inbox {inbox}." if known.inside else f"Not in the inbox {inbox}.")
-    if known.inside:
+    yield Step("inbox", inbox_text(known.inbox, settings))
+    if known.inbox:
         yield Step("rules", safe_text(known.rejection.reason) if known.rejection else "No rule excludes its name.")
     if known.refusal:
         yield Step("intake", safe_text(f"{sentence_of(known.refusal)} ({known.refusal.code})"), known.refusal.at)
@@ -141,6 +142,13 @@ def chain(known: Known, settings: Settings) -> Iterator[Step]:
             note = f": {event.note}" if event.note else ""
             yield Step(f"job {known.job.id}", safe_text(f"{event.after}{note}"), event.at)
         yield Step("now", job_text(known.job))
+
+
+def inbox_text(inbox: Inbox | None, settings: Settings) -> str:
+    if inbox is not None:
+        return f"In the inbox {safe_text(str(inbox.path))}."
+    folders = ", ".join(safe_text(str(inbox.path)) for inbox in settings.inboxes)
+    return f"Not in {'the inbox' if len(settings.inboxes) == 1 else 'any of the inboxes'} {folders}."
 
 
 def step_text(step: Step, now: datetime) -> str:
@@ -168,7 +176,7 @@ def to_json(known: Known, steps: list[Step], advice: str) -> dict[str, Any]:
     refusal = known.refusal
     return path_json(known.path) | omit_missing(
         exists=known.look is not None,
-        in_inbox=known.inside,
+        in_inbox=known.inbox is not None,
         chain=[omit_missing(step=step.name, says=step.text, at=step.at and iso_utc(step.at)) for step in steps],
         refusal=refusal
         and omit_missing(

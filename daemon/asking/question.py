@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from config.errors import SmolwatchError
-from config.settings import Detail
+from config.groups import Detail
 
 DEFAULT_TOKENS = 256
 #: More pictures do not fit into a prompt, even in one tile each.

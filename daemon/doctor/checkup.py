@@ -17,7 +17,7 @@ class Facts:
 
     program: program.ProgramFacts
     home: home_folder.HomeFacts
-    inbox: inbox.InboxFacts
+    inboxes: tuple[inbox.InboxFacts, ...]
     runtime: runtime.RuntimeFacts
     running: running.RunningFacts
 
@@ -28,7 +28,7 @@ def look(home: Path | None, environ: Mapping[str, str], now: datetime) -> Facts:
     return Facts(
         program=program.look_at_program(),
         home=home_folder.look_at_home(settings, misconfigured, environ, now),
-        inbox=inbox.look_at_inbox(settings, now),
+        inboxes=inbox.look_at_inboxes(settings, now),
         runtime=runtime.look_at_runtime(settings),
         running=running.look_at_running(settings, environ),
     )
@@ -40,6 +40,6 @@ def findings_of(facts: Facts) -> list[Finding]:
         *program.findings(facts.program),
         *runtime.findings(facts.runtime, facts.home.settings),
         *home_folder.findings(facts.home),
-        *inbox.findings(facts.inbox),
+        *(finding for one in facts.inboxes for finding in inbox.findings(one)),
         *running.findings(facts.running),
     ]

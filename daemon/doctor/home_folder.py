@@ -124,10 +124,15 @@ def look_at_database(place: Path | str) -> DatabaseFacts:
 
 
 def free_by_disk(settings: Settings) -> dict[str, int]:
-    """Free bytes on the home's disk and, if it is another one, on the inbox's."""
+    """Free bytes on the home's disk and on other disks of inboxes and their outputs."""
     free: dict[str, int] = {}
     devices = set()
-    for name, folder in (("home", settings.home), ("inbox", settings.inbox_path)):
+    several = len(settings.inboxes) > 1
+    places = [("home", settings.home)]
+    for inbox in settings.inboxes:
+        places.append((f"inbox {inbox.name}" if several else "inbox", inbox.path))
+        places += [(f"output of {inbox.name}", inbox.output)] if inbox.output else []
+    for name, folder in places:
         there = next((one for one in (folder, *folder.parents) if os.path.exists(one)), None)
         if there is not None and (device := there.stat().st_dev) not in devices:
             devices.add(device)

@@ -1,11 +1,11 @@
-"""The inbox: permissions, notifications, files in iCloud, and files from the future."""
+"""The inboxes: permissions, notifications, files in iCloud, and files from the future."""
 
 from __future__ import annotations
 
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -16,11 +16,12 @@ from config.errors import SmolwatchError
 from config.settings import Settings
 from daemon.doctor.finding import Finding, not_applicable, ok, problem, warning
 from daemon.errors import MediaError, NoAccessError
-from daemon.intake.filters import PLACEHOLDER, filters_of
+from daemon.intake.filters import PLACEHOLDER
 from daemon.intake.inbox_path import inbox_error
-from daemon.intake.sweep import Found, inbox_root, sweep
+from daemon.intake.sweep import Found, sweep
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
+from daemon.intake.watched_inboxes import WatchedInbox, inboxes_of
 from daemon.media.safe_open import access_advice, is_dataless, open_checked
 
 #: At most this many files are checked one by one.
@@ -34,7 +35,7 @@ WAITING_IN_ICLOUD = (
 
 @dataclass(frozen=True, kw_only=True)
 class InboxFacts:
-    """`error`: why it cannot be an inbox, or that a chosen one is missing; `missing`: the default one is.
+    """`name`: "" for the only inbox. `error`: why it cannot be one, or that it is missing; `missing`: the default is.
 
     `access_error`: why its listing or its first file was refused. `watched`: by what, and `advice` what that means.
     `files`: how many were looked at; `not_local`: those of which only a placeholder is here; `in_future`: those from
@@ -42,6 +43,7 @@ class InboxFacts:
     """
 
     path: Path
+    name: str = ""
     error: SmolwatchError | None = None
     missing: bool = False
     access_error: OSError | NoAccessError | None = None
@@ -53,19 +55,24 @@ class InboxFacts:
     in_future: int = 0
 
 
-def look_at_inbox(settings: Settings, now: datetime) -> InboxFacts:
-    path = settings.inbox_path
-    if (unusable := inbox_error(settings)) is not None:
-        return InboxFacts(path=path, error=unusable)
+def look_at_inboxes(settings: Settings, now: datetime) -> tuple[InboxFacts, ...]:
+    return tuple(look_at_inbox(inbox, settings, now) for inbox in inboxes_of(settings))
+
+
+def look_at_inbox(inbox: WatchedInbox, settings: Settings, now: datetime) -> InboxFacts:
+    path, name = inbox.settings.path, inbox.name if settings.inbox_tables else ""
+    if (unusable := inbox_error(settings, inbox.settings)) is not None:
+        return InboxFacts(path=path, name=name, error=unusable)
     try:
-        files = list(islice(files_below(settings), MOST_FILES))
+        files = list(islice(files_below(inbox), MOST_FILES))
     except (FileNotFoundError, NotADirectoryError):
-        return InboxFacts(path=path, missing=True)
+        return InboxFacts(path=path, name=name, missing=True)
     except OSError as error:
-        return InboxFacts(path=path, access_error=error)
-    watched, advice = watched_by(path, settings)
+        return InboxFacts(path=path, name=name, access_error=error)
+    watched, advice = watched_by(inbox)
     return InboxFacts(
         path=path,
+        name=name,
         access_error=refusal_of(next((file.path for file in files if file.is_here), None)),
         writable=os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids),
         watched=watched,
@@ -85,10 +92,9 @@ class File:
     changed: float = 0.0
 
 
-def files_below(settings: Settings) -> Iterator[File]:
+def files_below(inbox: WatchedInbox) -> Iterator[File]:
     """Files to describe, and placeholders of files in iCloud. Raises OSError when the inbox cannot be listed."""
-    root = inbox_root(settings)
-    for entry in sweep(root, filters_of(settings, root)):
+    for entry in sweep(inbox.root, inbox.filters):
         if isinstance(entry, Found):
             yield File(entry.path, not is_dataless(entry.stat), entry.stat.st_mtime)
         elif entry.rejection is PLACEHOLDER:
@@ -108,9 +114,9 @@ def refusal_of(file: bytes | None) -> NoAccessError | None:
     return None
 
 
-def watched_by(path: Path, settings: Settings) -> tuple[str, str]:
+def watched_by(inbox: WatchedInbox) -> tuple[str, str]:
     """The kind of watcher, found by starting it for a moment, and its advice."""
-    watcher = Watcher(os.fsencode(path.resolve()), WatchEvents(), settings.inbox.observer)
+    watcher = Watcher(inbox.root, WatchEvents(), inbox.settings.observer)
     logger.disable("daemon.intake")  # its warnings are reported here
     try:
         watcher.start()
@@ -123,6 +129,12 @@ def watched_by(path: Path, settings: Settings) -> tuple[str, str]:
 
 
 def findings(inbox: InboxFacts) -> Iterator[Finding]:
+    """Of several inboxes, each finding's name ends with that of its inbox."""
+    for finding in findings_of_one(inbox):
+        yield replace(finding, name=f"{finding.name} {inbox.name}".rstrip())
+
+
+def findings_of_one(inbox: InboxFacts) -> Iterator[Finding]:
     yield access_line(inbox)
     if inbox.error or inbox.missing or isinstance(inbox.access_error, OSError):
         yield from (not_applicable(name, "The inbox cannot be read.") for name in ("watching", "cloud", "times"))

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from config.errors import SmolwatchError
+from config.inbox_checks import is_same
 from config.load import load_settings
 from config.settings import Settings
 from config.version import own_version
@@ -99,7 +100,7 @@ def model_problem(settings: Settings) -> str:
 
 
 def rivals_of(settings: Settings, pid: int | None) -> list[int]:
-    """Process ids of this user's daemons for other homes with the same inbox."""
+    """Process ids of this user's daemons for other homes that share an inbox."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError, SmolwatchError, ValueError):
@@ -108,9 +109,13 @@ def rivals_of(settings: Settings, pid: int | None) -> list[int]:
                 continue
             home = Path(text[text.index("--home") + 1]) if "--home" in text else None
             theirs = load_settings(home=home and process.cwd() / home, environ=process.environ())
-            if theirs.inbox_path.samefile(settings.inbox_path) and holder(theirs.lock_file) == process.pid:
+            if share_an_inbox(theirs, settings) and holder(theirs.lock_file) == process.pid:
                 found.append(process.pid)
     return found
+
+
+def share_an_inbox(one: Settings, other: Settings) -> bool:
+    return any(is_same(inbox.path, theirs.path) for inbox in one.inboxes for theirs in other.inboxes)
 
 
 def is_smolwatch(text: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from config.settings import DETAILS, Detail
+from config.groups import DETAILS, Detail
 from daemon.errors import EngineError, PromptError
 from daemon.inference.batch.runner_protocol import DeviceRunner
 from daemon.inference.batch.scheduler import Scheduler

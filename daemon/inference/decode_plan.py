@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from config.settings import Detail, WorkSettings
+from config.groups import Detail
+from config.settings import WorkSettings
 from daemon.inference.engine import EngineInfo
 from daemon.media.clip import DecodePlan
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.settings import Detail
+from config.groups import Detail
 from daemon.errors import EngineError
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply, Request
 from daemon.inference.features.feature_cache import CacheUsage

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from config.groups import Detail
 from config.recipes import Question
-from config.settings import Detail
 from daemon.errors import EngineError
 from daemon.inference.features.feature_cache import CacheUsage
 from daemon.inference.sampling_params import SamplingParams

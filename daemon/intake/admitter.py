@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from config.failpoints import failpoint
 from config.settings import Existing
 from daemon.clock import Clock
 from daemon.errors import ChangedError, ForeignError, GoneError, MediaError
+from daemon.intake.admit_result import AdmitResult
 from daemon.intake.identity import identify
 from daemon.intake.live_photo_pairs import SET_ASIDE, LivePhotoPairs, Partner, SetAsideFiles, pair_reason, read_half
 from daemon.intake.moves import Moves
@@ -29,36 +29,10 @@ from storage.lifecycle import Cause
 from storage.records import Admission, Fingerprint, Job, JobSpec, NewFile
 from storage.sidecars.cleanup import clear_for_new_file
 from storage.sidecars.json_reader import SidecarContent, read_descriptions
+from storage.sidecars.places import BESIDE, SidecarPlaces
 
 #: Files read so far are queued after this long, so that the first of many large files does not wait for the last.
 READING_SECONDS = 0.5
-
-
-class AdmitResult(StrEnum):
-    """The outcome for a settled path."""
-
-    QUEUED = "queued"  #: it has a new job
-    KNOWN = "known"  #: it had a job with the same content
-    CHANGED = "changed"  #: a comparison found other content than its job's
-    ASIDE = "aside"  #: half of a Live Photo, described together with its other half
-    REFUSED = "refused"  #: refused until its content changes
-    FOREIGN = "foreign"  #: refused for certain: its head shows another format
-    LATER = "later"  #: the machine is the cause: the next sweep tries again
-    AGAIN = "again"  #: it changed while it was read: it must settle again
-    GONE = "gone"  #: it no longer exists
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing is to be done until the file changes."""
-        settled = {
-            AdmitResult.QUEUED,
-            AdmitResult.KNOWN,
-            AdmitResult.CHANGED,
-            AdmitResult.ASIDE,
-            AdmitResult.REFUSED,
-            AdmitResult.FOREIGN,
-        }
-        return self in settled
 
 
 class Identify(Protocol):
@@ -68,9 +42,11 @@ class Identify(Protocol):
 
 
 class Admitter:
-    """Admits settled files. `spec`: what is asked about them. `model`: "id@revision", of existing descriptions.
+    """Admits settled files of one inbox. `spec_of`: what is asked about a file.
 
-    `mirror`: the folder for sidecars whose own folder cannot be written. `existing`: the setting output.existing.
+    `model`: "id@revision", of existing descriptions.
+    `mirror`: the folder for sidecars whose own folder cannot be written; `places_of`: where those of a file belong.
+    `existing`: the setting output.existing. `has_charge`: whether a path is this inbox's concern.
     """
 
     def __init__(  # noqa: PLR0913 - built once, in daemon.app and in tests, by keyword
@@ -79,7 +55,7 @@ class Admitter:
         library: Library,
         clock: Clock,
         *,
-        spec: JobSpec,
+        spec_of: Callable[[bytes], JobSpec],
         model: str,
         max_attempts: int,
         max_bytes: int,
@@ -87,23 +63,27 @@ class Admitter:
         moves: Moves | None = None,
         mirror: Path | None = None,
         existing: Existing = "fill",
+        places_of: Callable[[bytes], SidecarPlaces] = lambda _: BESIDE,
+        has_charge: Callable[[bytes], bool] = lambda _: True,
     ) -> None:
         self._store = store
         self._library = library
         self._clock = clock
         self._model = model
-        self._spec = spec
+        self._spec_of = spec_of
+        self._places_of = places_of
+        self._has_charge = has_charge
         self._max_attempts = max_attempts
         self._max_bytes = max_bytes
         self._identify = identify
-        self._moves = moves or Moves(store, library, mirror)
+        self._moves = moves or Moves(store, library, mirror, places_of=places_of, spec_of=spec_of)
         self._mirror = mirror
         self._existing = existing
         self._returned: list[bytes] = []
         self._known_halves: dict[
             tuple[bytes, Fingerprint], LivePhotoHalf
         ] = {}  # the last time, when few may have been judged
-        self.refusals = Refusals(store, library, clock)
+        self.refusals = Refusals(store, library, clock, has_charge)
         self.set_aside = SetAsideFiles(library)
 
     def admit_all(
@@ -169,7 +149,9 @@ class Admitter:
 
     def _pairs(self, new: Mapping[bytes, Fingerprint], halves: Mapping[bytes, LivePhotoHalf | None]) -> LivePhotoPairs:
         found = {path: half for path, half in halves.items() if half is not None}
-        return LivePhotoPairs(self._library, new, found, lambda path: read_half(path, self._max_bytes))
+        return LivePhotoPairs(
+            self._library, new, found, lambda path: read_half(path, self._max_bytes), self._has_charge
+        )
 
     def _judge(
         self, path: bytes, settled: Fingerprint, half: LivePhotoHalf | None, pairs: LivePhotoPairs
@@ -205,21 +187,25 @@ class Admitter:
     def _restore(self, files: Sequence[NewFile]) -> set[bytes]:
         """Restore descriptions that a lost database does not have from the files' sidecars; the files' paths."""
         mirror = self._mirror if self._mirror and self._mirror.is_dir() else None
-        found = [(file, read_descriptions(file, mirror)) for file in files]
+        found = [(file, read_descriptions(file, mirror, self._places_of(file.path))) for file in files]
         for finding, count in Counter(record.finding for _, record in found).items():
             if finding not in (SidecarContent.WHOLE, SidecarContent.NONE):
                 logger.info("The sidecars of {} files cannot be restored into the database: {}", count, finding)
         described = [(file, description) for file, record in found for description in record.descriptions]
         if not described:
             return set()
-        restored = self._store.presence.import_described(described, max_attempts=self._max_attempts)
+        inbox = self._spec_of(described[0][0].path).inbox
+        restored = self._store.presence.import_described(described, max_attempts=self._max_attempts, inbox=inbox)
         failpoint("taken-back")
         logger.info("Restored the descriptions of {} files from their sidecars, without the model", len(restored))
         return restored
 
     def _set_old_sidecars_aside(self, file: NewFile) -> None:
         """The sidecars beside the file describe another file that had its name: rename them."""
-        for name in clear_for_new_file(file.path, file.digest, existing=self._existing, mirror=self._mirror):
+        places = self._places_of(file.path)
+        for name in clear_for_new_file(
+            file.path, file.digest, existing=self._existing, mirror=self._mirror, places=places
+        ):
             logger.info("{} keeps the description of another file that had this name before", os.fsdecode(name))
 
     def _mark_found(self, jobs: Sequence[Job]) -> None:
@@ -269,18 +255,32 @@ class Admitter:
         if not files:
             return outcomes
         failpoint("settled")
-        admitted = self._store.admit_all(files, spec=self._spec, model=self._model, max_attempts=self._max_attempts)
-        failpoint("admitted")
-        for file in files:
-            if file.name_was_free:
-                self._set_old_sidecars_aside(file)
-        for file, (admission, job) in zip(files, admitted, strict=True):
-            logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)
-            described = admission is Admission.ALREADY_DESCRIBED
-            outcomes[file.path] = AdmitResult.KNOWN if described else AdmitResult.QUEUED
+        for spec, asked in by_spec(files, self._spec_of).items():
+            outcomes |= self._admit(asked, spec)
         first, more = os.fsdecode(files[0].path), len(files) - 1
         logger.info("Admitted {}{}", first, f" and {more} more" if more else "")
         return outcomes
+
+    def _admit(self, files: Sequence[NewFile], spec: JobSpec) -> dict[bytes, AdmitResult]:
+        """In one transaction; files that ask the same."""
+        admitted = self._store.admit_all(files, spec=spec, model=self._model, max_attempts=self._max_attempts)
+        failpoint("admitted")
+        outcomes = {}
+        for file, (admission, job) in zip(files, admitted, strict=True):
+            if file.name_was_free:
+                self._set_old_sidecars_aside(file)
+            logger.debug("{}: {} (job {})", os.fsdecode(file.path), admission.value, job)
+            described = admission is Admission.ALREADY_DESCRIBED
+            outcomes[file.path] = AdmitResult.KNOWN if described else AdmitResult.QUEUED
+        return outcomes
+
+
+def by_spec(files: Iterable[NewFile], spec_of: Callable[[bytes], JobSpec]) -> dict[JobSpec, list[NewFile]]:
+    """The files by what is asked about them, in their order."""
+    found: dict[JobSpec, list[NewFile]] = {}
+    for file in files:
+        found.setdefault(spec_of(file.path), []).append(file)
+    return found
 
 
 def pictures_first(

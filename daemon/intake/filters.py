@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
-from config.settings import InboxSettings, Settings
+from config.inboxes import InboxSettings
+from config.settings import Settings
 from daemon.intake.builtin_filters import FILES, FOLDERS, GlobGroup
 from daemon.intake.settling import NOT_DOWNLOADED
 from storage.sidecars.names import is_sidecar_name
@@ -33,6 +34,7 @@ class Rejection:
 
 OWN_FILE = Rejection(OURS, "Written by smolwatch itself.")
 OWN_HOME = Rejection(OURS, "In smolwatch's own home; only the inbox in it is searched.")
+NO_PATTERN = Rejection(NAME, "The name matches none of the inbox's patterns.")
 SYMLINK = Rejection("symlink", "A symbolic link; links are not followed. Put the file itself into the inbox.")
 PLACEHOLDER = Rejection(NOT_DOWNLOADED.code, NOT_DOWNLOADED.reason)
 NOT_REGULAR = Rejection("not-regular", "Not a regular file: a pipe, socket or device.")
@@ -110,6 +112,7 @@ class Filters:
 
     def __init__(self, settings: InboxSettings, own: Collection[bytes] = ()) -> None:
         self._own = frozenset(own)
+        self._patterns = Globs(settings.patterns) if settings.patterns else None
         self._files = Rules(FILE, settings.ignore, FILES, takes_hidden=settings.hidden)
         self._folders = Rules(FOLDER, settings.ignore_folders, FOLDERS, takes_hidden=settings.hidden)
 
@@ -118,6 +121,8 @@ class Filters:
             return OWN_FILE
         if name.startswith(b".") and name.endswith(b".icloud"):
             return PLACEHOLDER
+        if self._patterns is not None and self._patterns.first(case_folded(name)) is None:
+            return NO_PATTERN
         return self._files.judge(name)
 
     def reject_folder(self, name: bytes) -> Rejection | None:
@@ -141,11 +146,11 @@ class Filters:
         return self.reject_parents(root, path) or self.reject_entry(path, is_folder=is_folder)
 
 
-def filters_of(settings: Settings, root: bytes) -> Filters:
-    """The rules of a home whose inbox has the real path `root`. The rest of the home is ignored."""
+def filters_of(settings: Settings, inbox: InboxSettings, root: bytes) -> Filters:
+    """The rules of one of the home's inboxes, whose real path is `root`. The rest of the home is ignored."""
     home = os.fsencode(os.path.realpath(settings.home))
     places = [home, *(os.path.join(home, name) for name in (b"config", b"data", b"logs"))]
-    return Filters(settings.inbox, [place for place in places if is_below(place, root)])
+    return Filters(inbox, [place for place in places if is_below(place, root)])
 
 
 def is_below(path: bytes, folder: bytes) -> bool:

@@ -6,6 +6,8 @@ import errno
 import fcntl
 import os
 
+from daemon.intake.watched_inboxes import Inboxes
+
 #: MAXPATHLEN of macOS: the buffer of F_GETPATH.
 PATH_BYTES = 1024
 #: Errors of a folder that does not exist, or whose disk or server is not reachable.
@@ -54,8 +56,25 @@ def is_away(root: bytes, device: int) -> bool:
         return error.errno in AWAY_ERRORS
 
 
+class InboxMounts:
+    """For the worker: of an inbox that is missing, it claims no job, and no file counts as gone."""
+
+    def __init__(self, inboxes: Inboxes) -> None:
+        self._inboxes = inboxes
+        self._mounts = {inbox.name: InboxMount(inbox.root) for inbox in inboxes}
+
+    def missing(self) -> list[str]:
+        """The names of the inboxes that are not there."""
+        return [name for name, mount in self._mounts.items() if not mount.is_there()]
+
+    def misses(self, path: bytes, device: int) -> bool:
+        """A file that was on `device` is not at its path: is that because its whole inbox is missing?"""
+        inbox = self._inboxes.of(path)
+        return inbox is not None and self._mounts[inbox.name].misses(device)
+
+
 class InboxMount:
-    """For the worker: while the inbox is missing, it claims no job, and no file counts as gone."""
+    """One of them."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root

@@ -1,4 +1,4 @@
-"""Whether the configured inbox can be one at all, and what to do when it cannot."""
+"""Whether the configured inboxes can be ones at all, and what to do when they cannot."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import stat
 from pathlib import Path
 
 from config.errors import ConfigError, NotFoundError, SmolwatchError
+from config.inbox_checks import OWN_FOLDERS, is_same
+from config.inboxes import Inbox
 from config.settings import Settings
 
-#: Folders of the home that hold smolwatch's own files.
-OWN_FOLDERS = ("config", "data", "logs")
+
+def check_inboxes(settings: Settings) -> None:
+    """Raises one ConfigError for all that are the disk's root, the home, one of the home's own folders, or a file."""
+    errors = [error for inbox in settings.inboxes if isinstance(error := inbox_error(settings, inbox), ConfigError)]
+    if errors:
+        advice = "\n".join(dict.fromkeys(error.advice for error in errors))
+        raise ConfigError("\n".join(map(str, errors)), advice=advice)
 
 
-def check_inbox(settings: Settings) -> None:
-    """Raises ConfigError for an inbox that is the disk's root, the home, one of the home's own folders, or a file."""
-    error = inbox_error(settings)
-    if isinstance(error, ConfigError):
-        raise error
-
-
-def inbox_error(settings: Settings) -> SmolwatchError | None:
+def inbox_error(settings: Settings, inbox: Inbox) -> SmolwatchError | None:
     """ConfigError for what cannot be an inbox; NotFoundError for a chosen folder that is missing.
 
     The default inbox is created at the start, so its absence is no error.
     """
-    path, home, chosen = settings.inbox_path, settings.home, settings.inbox.path is not None
+    path, home = inbox.path, settings.home
+    chosen = settings.inbox.path is not None or bool(settings.inbox_tables)
     choose = f"Choose a folder of pictures and videos: inbox.path in {settings.config_file}."
     if is_same(path, Path("/")):
         return ConfigError(f"The inbox {path} is the root of the disk.", advice=choose)
@@ -44,11 +45,3 @@ def inbox_error(settings: Settings) -> SmolwatchError | None:
         return None
     advice = choose if chosen else f"Move the file away, or choose a folder: inbox.path in {settings.config_file}."
     return ConfigError(f"The inbox {path} is a file, not a folder.", advice=advice)
-
-
-def is_same(path: Path, other: Path) -> bool:
-    """Whether both are one folder; compared by inode, so that links and the case of names do not matter."""
-    try:
-        return path.samefile(other)
-    except OSError:  # one of them is not there
-        return path == other

@@ -41,7 +41,8 @@ class Partner:
 class LivePhotoPairs:
     """The Live Photos of one batch: `halves` are its files without a description that may be half of one.
 
-    `settled` are all files of the batch without a description; `look` reads the half of any other file.
+    `settled` are all files of the batch without a description; `look` reads the half of any other file. `has_charge`:
+    whether a path is in this inbox; halves in two inboxes are no pair.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class LivePhotoPairs:
         settled: Mapping[bytes, Fingerprint],
         halves: Mapping[bytes, LivePhotoHalf],
         look: Callable[[bytes], LivePhotoHalf | None],
+        has_charge: Callable[[bytes], bool] = lambda _: True,
     ) -> None:
         self._library = library
+        self._has_charge = has_charge
         self._settled = settled
         self._read_half = look
         self._pictures: dict[str, list[tuple[bytes, LivePhotoHalf]]] = {}  # by identifier, and by folder and stem
@@ -128,7 +131,7 @@ class LivePhotoPairs:
     def _carriers(self, identifier: str, kind: MediaKind) -> Iterator[tuple[bytes, Job]]:
         """Existing files with this identifier that are described, or will be: path and job."""
         for job in self._same_identifier.get(identifier, []):
-            if job.kind is kind and (place := self._place(job)) is not None:
+            if job.kind is kind and self._has_charge(job.path) and (place := self._place(job)) is not None:
                 yield place, job
 
     def _place(self, job: Job) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The intake thread: watcher, sweep, settling and admitter. Every path becomes a job or gets a reason."""
+"""One inbox's thread: watcher, sweep, settling and admitter. Every path becomes a job or gets a reason."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from config.settings import InboxSettings
 from daemon.clock import Clock
-from daemon.intake.admitter import AdmitResult, Admitter
+from daemon.intake.admit_result import AdmitResult
+from daemon.intake.admitter import Admitter
 from daemon.intake.failures import IntakeFailures
-from daemon.intake.filters import OURS, Filters, Rejection, is_below, reject_mode
+from daemon.intake.filters import OURS, Rejection, is_below, reject_mode
 from daemon.intake.held_names import HeldNames
 from daemon.intake.intake_status import StatusReporter
 from daemon.intake.reconcile import Reconciler
@@ -23,6 +23,7 @@ from daemon.intake.sweep_schedule import BATCH, BUSY_SECONDS, LOOK_SHARE, PAUSE_
 from daemon.intake.wakeup import Wakeup
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
+from daemon.intake.watched_inboxes import WatchedInbox
 from daemon.retry_policy import is_young
 from storage.errors import StorageError
 from storage.records import Fingerprint
@@ -38,9 +39,7 @@ class Intake:
 
     def __init__(  # noqa: PLR0913 - built once, in daemon.app and in tests, by keyword
         self,
-        settings: InboxSettings,
-        root: bytes,
-        filters: Filters,
+        inbox: WatchedInbox,
         admitter: Admitter,
         reconciler: Reconciler,
         clock: Clock,
@@ -54,6 +53,7 @@ class Intake:
         scan: Scan = os.scandir,
         lstat: Callable[[bytes], os.stat_result] = os.lstat,
     ) -> None:
+        settings, root, filters = inbox.settings, inbox.root, inbox.filters
         self._settings, self._root, self._filters = settings, root, filters
         self._admitter, self._reconciler = admitter, reconciler
         self._clock, self._wakeup, self._on_queued = clock, wakeup, on_queued
@@ -67,7 +67,7 @@ class Intake:
         self._rejected: set[bytes] = set()
         self._held_names, self._rescans = HeldNames(root, filters), Rescans(answer_rescan)
         self._observe_due, self._idle = 0.0, False
-        self.status = IntakeStatus()
+        self.status = IntakeStatus(inbox=inbox.name)
 
     @property
     def is_idle(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from daemon.intake.filters import Filters
+from daemon.intake.watched_inboxes import WatchedInbox
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -20,25 +20,25 @@ NOTE = "Its folder is writable again: its sidecars move there."
 
 
 class MirrorReturn:
-    """`root` is the inbox, with its `filters`. `look` may raise StorageError."""
+    """For the files of one inbox. `look` may raise StorageError."""
 
-    def __init__(self, store: JobStore, library: Library, mirror: Path, root: bytes, filters: Filters) -> None:
+    def __init__(self, store: JobStore, library: Library, mirror: Path, inbox: WatchedInbox) -> None:
         self._store = store
         self._library = library
         self._mirror = mirror
-        self._root = root
-        self._filters = filters
+        self._inbox = inbox
 
     def look(self) -> None:
         """Have the sidecars of unchanged, described files written again."""
-        jobs = self._library.jobs_at(files_to_return(self._mirror, self._may_enter))
+        jobs = self._library.jobs_at(files_to_return(self._mirror, self._may_enter, self._inbox.places))
         fit = [job.id for job in jobs.values() if job.state is JobState.DONE and is_unchanged(job)]
         if home := self._store.presence.republish(fit[:MAX_FILES], NOTE) if fit else 0:
             logger.info("The sidecars of {} files move beside their files, from {}", home, self._mirror)
 
     def _may_enter(self, folder: bytes) -> bool:
-        inside = folder == self._root or folder.startswith(self._root + b"/")
-        return inside and self._filters.reject_path(self._root, folder, is_folder=True) is None
+        root = self._inbox.root
+        inside = folder == root or folder.startswith(root + b"/")
+        return inside and self._inbox.filters.reject_path(root, folder, is_folder=True) is None
 
 
 def is_unchanged(job: Job) -> bool:

@@ -16,8 +16,9 @@ from loguru import logger
 from daemon.intake.filters import case_folded
 from storage.jobs.store import JobStore
 from storage.library import Library
-from storage.records import Fingerprint, Job, JobTask, NewFile
+from storage.records import Fingerprint, Job, JobSpec, JobTask, NewFile
 from storage.sidecars.cleanup import move_with_file
+from storage.sidecars.places import BESIDE, SidecarPlaces
 
 
 @dataclass
@@ -33,7 +34,11 @@ class Moved:
 
 
 class Moves:
-    """`mirror`: the folder for sidecars whose own folder cannot be written. `names` lists a folder."""
+    """`mirror`: the folder for sidecars whose own folder cannot be written. `names` lists a folder.
+
+    A file can come from another inbox: `places_of` has the places of every path's sidecars. `spec_of`: what a new file
+    at a path is asked.
+    """
 
     def __init__(
         self,
@@ -41,11 +46,16 @@ class Moves:
         library: Library,
         mirror: Path | None = None,
         names: Callable[[bytes], list[bytes]] = os.listdir,
+        *,
+        places_of: Callable[[bytes], SidecarPlaces] = lambda _: BESIDE,
+        spec_of: Callable[[bytes], JobSpec | None] = lambda _: None,
     ) -> None:
         self._store = store
         self._library = library
         self._mirror = mirror
         self._names = names
+        self._places_of = places_of
+        self._spec_of = spec_of
 
     def follow(self, files: Sequence[NewFile]) -> Moved:
         """Move the jobs of moved files. Raises StorageError."""
@@ -73,10 +83,10 @@ class Moves:
     def _move_job(self, job: Job, path: bytes) -> bool:
         description = self._library.description(job.id)
         if description is not None:
-            move_with_file(
-                description, path, self._mirror
-            )  # first: after `relocate`, the worker may write at the new path
-        if not self._store.relocate(job, path):
+            places, new_places = self._places_of(job.path), self._places_of(path)
+            # First: after `relocate`, the worker may write at the new path.
+            move_with_file(description, path, self._mirror, places, new_places)
+        if not self._store.relocate(job, path, self._spec_of(path)):
             return False
         followed = "job" if description is None else "description"
         logger.info("{} was moved to {}; its {} moved too", os.fsdecode(job.path), os.fsdecode(path), followed)

@@ -1,4 +1,4 @@
-"""Rebuilds a lost database from the sidecars in the inbox, without the model.
+"""Rebuilds a lost database from the sidecars of all inboxes, without the model.
 
 The daemon does the same for every file that it admits (`Admitter`). Here it is done for all at once, and counted.
 """
@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from config.failpoints import failpoint
 from config.settings import Settings
 from daemon.errors import MediaError
-from daemon.intake.filters import filters_of
 from daemon.intake.identity import identify
-from daemon.intake.sweep import Found, inbox_root, sweep
+from daemon.intake.sweep import Found, sweep
+from daemon.intake.watched_inboxes import inboxes_of
 from storage.description import Description
 from storage.jobs.file_presence import chunks
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.records import Fingerprint, NewFile
 from storage.sidecars.json_reader import SidecarContent, read_descriptions, state_without_reading
+from storage.sidecars.places import SidecarPlaces
 
 #: Files in one transaction.
 BATCH = 200
@@ -39,28 +40,29 @@ class RebuildCounts:
 def rebuild(settings: Settings, store: JobStore, library: Library) -> Iterator[RebuildCounts]:
     """Yields the counts after each batch. Resumable: files with a job are skipped.
 
-    Raises OSError when the inbox cannot be listed, StorageError when the database cannot be written.
+    Raises OSError when an inbox cannot be listed, StorageError when the database cannot be written.
     """
-    counts = RebuildCounts()
-    root = inbox_root(settings)
-    found = sweep(root, filters_of(settings, root))
-    for batch in chunks((entry for entry in found if isinstance(entry, Found)), BATCH):
-        jobs = library.jobs_at([entry.path for entry in batch])
-        counts.known += len(jobs)
-        unknown = [entry for entry in batch if entry.path not in jobs]
-        described = list(read_sidecars(unknown, settings, counts))
-        counts.taken += len(store.presence.import_described(described, max_attempts=settings.work.max_attempts))
-        failpoint("rebuilt")
-        yield counts
+    counts, attempts = RebuildCounts(), settings.work.max_attempts
+    for inbox in inboxes_of(settings):
+        found = sweep(inbox.root, inbox.filters)
+        for batch in chunks((entry for entry in found if isinstance(entry, Found)), BATCH):
+            jobs = library.jobs_at([entry.path for entry in batch])
+            counts.known += len(jobs)
+            unknown = [entry for entry in batch if entry.path not in jobs]
+            described = list(read_sidecars(unknown, settings, inbox.places, counts))
+            taken = store.presence.import_described(described, max_attempts=attempts, inbox=inbox.name)
+            counts.taken += len(taken)
+            failpoint("rebuilt")
+            yield counts
 
 
 def read_sidecars(
-    entries: list[Found], settings: Settings, counts: RebuildCounts
+    entries: list[Found], settings: Settings, places: SidecarPlaces, counts: RebuildCounts
 ) -> Iterator[tuple[NewFile, Description]]:
     """Files with each description of their present content in their sidecars. Those without a sidecar are not read."""
     mirror = settings.sidecar_folder
     for entry in entries:
-        finding = state_without_reading(entry.path, mirror)
+        finding = state_without_reading(entry.path, mirror, places)
         if finding is not None:
             counts.others[finding] += 1
             continue
@@ -69,7 +71,7 @@ def read_sidecars(
         except MediaError:
             counts.unreadable += 1
             continue
-        record = read_descriptions(file, mirror)
+        record = read_descriptions(file, mirror, places)
         if not record.descriptions:
             counts.others[record.finding] += 1
         for description in record.descriptions:

@@ -15,9 +15,10 @@ from loguru import logger
 from config.settings import Settings
 from daemon.clock import Clock
 from daemon.intake.absence import gone_paths
-from daemon.intake.filters import filters_of
+from daemon.intake.filters import is_below
 from daemon.intake.mirror_return import MirrorReturn
 from daemon.intake.orphans import Orphans
+from daemon.intake.watched_inboxes import WatchedInbox
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
@@ -32,11 +33,12 @@ MAX_RESTORED = 5000
 
 
 class Reconciler:
-    """`root`: the inbox's real path."""
+    """For one inbox."""
 
-    def __init__(self, settings: Settings, root: bytes, store: JobStore, library: Library, clock: Clock) -> None:
-        self._root = root
-        self._filters = filters_of(settings, root)
+    def __init__(
+        self, settings: Settings, inbox: WatchedInbox, store: JobStore, library: Library, clock: Clock
+    ) -> None:
+        self._root, self._filters, self._places = inbox.root, inbox.filters, inbox.places
         self._mirror = settings.sidecar_folder
         self._restores = settings.output.missing == "restore"
         self._restored: dict[int, float] = {}
@@ -44,8 +46,16 @@ class Reconciler:
         self._presence = store.presence
         self._library = library
         removes = settings.output.orphans == "remove"
-        self._mirror_return = MirrorReturn(store, library, self._mirror, root, self._filters)
-        self._orphans = Orphans(library, clock, self._mirror, removes=removes, is_gone=self._is_gone)
+        self._mirror_return = MirrorReturn(store, library, self._mirror, inbox)
+        self._orphans = Orphans(
+            library,
+            clock,
+            self._mirror,
+            self._places,
+            removes=removes,
+            is_gone=self._is_gone,
+            is_inside=lambda path: is_below(path, inbox.root),
+        )
 
     @property
     def orphans(self) -> int:
@@ -58,11 +68,14 @@ class Reconciler:
         `present` and `names`: the files and sidecars that a full sweep has found. `is_asked`: the user requested it.
         """
         names |= paths_in_mirror(self._mirror)
+        if self._places.output is not None:
+            names |= presence.sidecars_below(self._places.output)
         lost, without_sidecars = [], []
+        restores = self._restores and self._has_output()
         for _, path, is_done in self._library.ended():
             if path not in present:
                 lost.append(path)
-            elif is_done and self._restores and not presence.all_exist(path, names):
+            elif is_done and restores and not presence.all_exist(path, names, self._places):
                 without_sidecars.append(path)
         self._mark_missing(lost)
         if is_asked:
@@ -84,8 +97,12 @@ class Reconciler:
         """The files at these paths were missing and are back."""
         if paths:
             self._orphans.request()
-            if self._restores:
+            if self._restores and self._has_output():
                 self._restore(paths)
+
+    def _has_output(self) -> bool:
+        """Whether sidecars can be looked for: an output folder may be on a disk that is not mounted."""
+        return self._places.output is None or os.path.isdir(self._places.output)
 
     def _mark_missing(self, absent: Collection[bytes], replaced: Mapping[bytes, Fingerprint] = {}) -> int:
         lost = gone_paths(absent, self._root, self._filters, self._devices)
@@ -117,7 +134,7 @@ class Reconciler:
         """Whether the described file is there, unchanged, and a sidecar is missing."""
         if job.state is not JobState.DONE or job.id in self._restored or fingerprint_of(job.path) != job.fingerprint:
             return False
-        return not presence.all_exist_on_disk(job.path, self._mirror)
+        return not presence.all_exist_on_disk(job.path, self._mirror, self._places)
 
 
 def fingerprint_of(path: bytes) -> Fingerprint | None:

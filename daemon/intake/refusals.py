@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
 from loguru import logger
@@ -22,12 +22,18 @@ MAX_NOTED = 500
 
 
 class Refusals:
-    """Not thread-safe: the intake's thread owns it. What could not be stored stays noted."""
+    """Not thread-safe: the intake's thread owns it. What could not be stored stays noted.
 
-    def __init__(self, store: JobStore, library: Library, clock: Clock) -> None:
+    `has_charge`: whether a path is this inbox's concern.
+    """
+
+    def __init__(
+        self, store: JobStore, library: Library, clock: Clock, has_charge: Callable[[bytes], bool] = lambda _: True
+    ) -> None:
         self._store = store
         self._library = library
         self._clock = clock
+        self._has_charge = has_charge
         self._noted: dict[bytes, Refusal] = {}
         self._gone: set[bytes] = set()
 
@@ -56,8 +62,9 @@ class Refusals:
         self._gone.add(path)
 
     def prune(self, existing: Collection[bytes]) -> None:
-        """Forget all refusals but those of these paths. Raises StorageError."""
-        self._forget_all([path for path in self._library.refused_paths() if path not in existing])
+        """Forget the refusals of this inbox, but not those of these paths. Raises StorageError."""
+        refused = self._library.refused_paths()
+        self._forget_all([path for path in refused if path not in existing and self._has_charge(path)])
 
     def write(self) -> None:
         """Raises StorageError."""

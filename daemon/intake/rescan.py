@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-from daemon.intake.admitter import AdmitResult
+from daemon.intake.admit_result import AdmitResult
 from storage.commands.requests import Answer
 from storage.errors import StorageError
 
@@ -126,6 +126,7 @@ class Rescans:
 
     def refuse(self, problem: str) -> None:
         """Answer all with an error: the inbox cannot be listed."""
+        self.take()  # a round can fail before it comes to the requests
         refusal = Answer(error=f"The inbox cannot be listed now: {problem}", advice=LISTED_LATER)
         for rescan in list(self._active):
             with suppress(StorageError):  # the next round tries again

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from stat import S_ISDIR
 
-from config.settings import Settings
 from daemon.intake.filters import Filters, Rejection, reject_mode
 from daemon.media.safe_open import access_advice
 
@@ -80,8 +79,3 @@ def no_access(what: str, error: OSError) -> Rejection:
     """With advice for permissions and privacy settings; else with the system's error text."""
     way = access_advice(error)
     return Rejection("no-access", f"{what}. {way}" if way else f"{what}: {error.strerror}.")
-
-
-def inbox_root(settings: Settings) -> bytes:
-    """The inbox's real path, below which every job's path lies."""
-    return os.fsencode(os.path.realpath(settings.inbox_path))

@@ -20,8 +20,8 @@ def run_once(service: Service, spec: ServiceSpec, arguments: list[str], scratch:
     `service` is a scratch one. Raises ServiceError when the command fails or takes longer than `seconds`.
     """
     file = scratch / "report.json"
-    # On Linux the unit lets the command write to its inbox: here that is the scratch folder.
-    scratch_spec = replace(spec, inbox=scratch, one_shot=(*arguments, str(file)))
+    # On Linux the unit lets the command write to these folders alone: here that is the scratch folder.
+    scratch_spec = replace(spec, folders=(scratch,), one_shot=(*arguments, str(file)))
     until = time.monotonic() + seconds
     try:
         service.install(scratch_spec)

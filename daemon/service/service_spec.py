@@ -25,12 +25,13 @@ SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 class ServiceSpec:
     """One daemon as a service. All paths are absolute and can be written in a unit or plist.
 
-    `one_shot`: arguments of a command that runs once in place of the daemon.
+    `folders`: the inboxes and their outputs, which it writes into. `one_shot`: arguments of a command that runs once in
+    place of the daemon.
     """
 
     program: Path
     home: Path
-    inbox: Path
+    folders: tuple[Path, ...]
     environment: Mapping[str, str]
     one_shot: Sequence[str] = ()
 
@@ -55,8 +56,10 @@ def spec_for(settings: Settings, environ: Mapping[str, str], *, program: Path | 
         "HF_HUB_OFFLINE": "1",  # the daemon never fetches anything; `smolwatch model pull` does
         "PYTHONUNBUFFERED": "1",
     }
-    spec = ServiceSpec(program, settings.home, settings.inbox_path, environment)
-    for text in (*spec.arguments(""), str(spec.inbox), *environment.values()):
+    outputs = (inbox.output for inbox in settings.inboxes if inbox.output is not None)
+    folders = (*(inbox.path for inbox in settings.inboxes), *outputs)
+    spec = ServiceSpec(program, settings.home, folders, environment)
+    for text in (*spec.arguments(""), *map(str, folders), *environment.values()):
         check_representable(text)
     return spec
 

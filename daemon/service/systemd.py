@@ -27,7 +27,7 @@ def render(spec: ServiceSpec) -> bytes:
         )
     command = " ".join(quoted(argument) for argument in spec.arguments("systemd"))
     environment = "\n".join(f"Environment={quoted(f'{name}={value}')}" for name, value in spec.environment.items())
-    writable = " ".join(quoted(f"-{folder}") for folder in dict.fromkeys((spec.home, spec.inbox, Path("/tmp"))))
+    writable = " ".join(quoted(f"-{folder}") for folder in dict.fromkeys((spec.home, *spec.folders, Path("/tmp"))))
     return f"""\
 [Unit]
 Description=smolwatch describes what lands in its inbox

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from config.groups import Detail
 from config.recipes import Recipe
-from config.settings import Detail
 from config.version import own_version
 from daemon.inference.engine import EngineInfo, Figures
 from daemon.worker.describe_session import SessionResult

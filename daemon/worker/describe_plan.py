@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from loguru import logger
 
+from config.groups import Detail
 from config.recipes import Question, Recipe
-from config.settings import Detail
 from daemon.inference.answers.checks import broken_rules, clean, judge
 from daemon.inference.engine import Answer, Reply, Request
 from daemon.inference.reask_policy import better_answer, plan_reask

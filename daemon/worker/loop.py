@@ -18,9 +18,7 @@ from config.failpoints import failpoint
 from daemon.errors import EngineError, MediaError, NotAllowedError, PromptError
 from daemon.inference.decode_plan import plan_for
 from daemon.inference.engine import Reply
-from daemon.intake.filters import filters_of
-from daemon.intake.inbox_mount import InboxMount
-from daemon.intake.sweep import inbox_root
+from daemon.intake.inbox_mount import InboxMounts
 from daemon.messages import Stage
 from daemon.power.throttle_policy import Pace
 from daemon.worker.answer_cache import AnswerCache
@@ -54,9 +52,8 @@ class Worker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._settings = parts.settings.work
-        self._root = inbox_root(parts.settings)
-        self._inbox = InboxMount(self._root)
-        self._filters = filters_of(parts.settings, self._root)
+        self._inboxes = parts.inboxes
+        self._mounts = InboxMounts(parts.inboxes)
         self._recipes = parts.recipes
         self._store = parts.store
         self._answer_cache = AnswerCache(parts.store, parts.recipes)
@@ -73,7 +70,7 @@ class Worker:
         self._clock = parts.clock
         self._owner = parts.owner
         self._launched_by = parts.launched_by
-        self._outcomes = Outcomes(parts.store, parts.heartbeat, parts.clock, self._inbox, parts.report_path)
+        self._outcomes = Outcomes(parts.store, parts.heartbeat, parts.clock, self._mounts, parts.report_path)
         self._poison = PoisonDetector()
         self._opened: deque[Opened] = deque()
         self._in_flight = InFlightJobs(parts.engine_host)
@@ -149,9 +146,11 @@ class Worker:
         is_busy = bool(self._held or self._asks)
         self._runs_alone = self._runs_alone and is_busy
         most = FILES_AHEAD - len(self._prefetcher)
-        if self._runs_alone or self._asks.runs_alone or most < CLAIM_BATCH or not self._inbox.is_there():
+        missing, is_held_up = self._mounts.missing(), self._runs_alone or self._asks.runs_alone
+        if is_held_up or most < CLAIM_BATCH or len(missing) == len(self._inboxes):
             return False
-        claims = self._store.claim_all(self._owner, lease_seconds=self._settings.lease_seconds, most=most)
+        lease_seconds = self._settings.lease_seconds
+        claims = self._store.claim_all(self._owner, lease_seconds=lease_seconds, most=most, missing_inboxes=missing)
         self._runs_alone = any(claim.job.attempts > 1 for claim in claims)
         if self._runs_alone and is_busy:
             self._store.release(claims[0], "Tried before: waits to run alone.")
@@ -169,7 +168,7 @@ class Worker:
         """Deliver the cached description if there is one; else have the file opened."""
         began, queued = self._clock.monotonic(), (self._clock.now() - claim.job.queued_at).total_seconds()
         with self._failures_of(claim):
-            if rejection := self._filters.reject_path(self._root, claim.job.path):  # queued under other filters
+            if rejection := self._inboxes.reject(claim.job.path):  # queued under other filters
                 raise NotAllowedError(rejection.reason)
             if not (is_cached and self._deliver_cached(claim)):
                 info = self._engine_host.loaded_info()

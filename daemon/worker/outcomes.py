@@ -12,7 +12,7 @@ from loguru import logger
 from daemon.clock import Clock
 from daemon.errors import ChangedError, UnfinishedError
 from daemon.intake.identity import digest_of
-from daemon.intake.inbox_mount import InboxMount
+from daemon.intake.inbox_mount import InboxMounts
 from daemon.media.clip import CUT_SHORT, Clip
 from daemon.media.safe_open import media_error, open_checked
 from daemon.retry_policy import UNFINISHED_CODES, Action, Decision, Failure, decide, is_young
@@ -31,13 +31,13 @@ class Outcomes:
         store: JobStore,
         heartbeat: Heartbeat,
         clock: Clock,
-        inbox: InboxMount,
+        mounts: InboxMounts,
         report_path: Callable[[bytes], None],
     ) -> None:
         self._store = store
         self._heartbeat = heartbeat
         self._clock = clock
-        self._inbox = inbox
+        self._mounts = mounts
         self._report_path = report_path
 
     def handle_failure(self, claim: Claim, cause: Cause, code: str, reason: str, detail: str | None = None) -> None:
@@ -80,7 +80,7 @@ class Outcomes:
 
         With the whole inbox unmounted (a volume, a share), no file is gone: the job waits for it, uncharged.
         """
-        if self._inbox.misses(claim.job.fingerprint.device):
+        if self._mounts.misses(claim.job.path, claim.job.fingerprint.device):
             self._store.release(claim, "The inbox is missing.")
             return
         self._report_path(claim.job.path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from config.recipes import Recipe
 from config.settings import Settings
 from daemon.clock import Clock
+from daemon.intake.watched_inboxes import Inboxes
 from daemon.power.throttle import Throttle
 from daemon.worker.asks import Asks
 from daemon.worker.delivery_queue import DeliveryQueue
@@ -24,6 +25,7 @@ class WorkerParts:
     """`owner`: the name in its claims; `report_path` has the intake check a path again."""
 
     settings: Settings
+    inboxes: Inboxes
     recipes: Mapping[str, Recipe]
     store: JobStore
     engine_host: EngineHost

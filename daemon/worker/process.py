@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from multiprocessing.connection import Connection
 from socket import gethostname
 
@@ -23,8 +24,7 @@ from daemon.delivery import Delivery, Write
 from daemon.inference.engine import Engine
 from daemon.inference.registry import make_engine
 from daemon.inference.torch.environment import set_library_defaults
-from daemon.intake.filters import filters_of
-from daemon.intake.sweep import inbox_root
+from daemon.intake.watched_inboxes import Inboxes, inboxes_of
 from daemon.linux import die_with_parent
 from daemon.media.dataless import forbid_downloads
 from daemon.media.decoder.decoder import Decoder
@@ -94,7 +94,9 @@ def run_worker(
         runner = RetryingTransactions(sleep)
         store = JobStore(database, clock.now, runner)
         board = StatusBoard(database, daemon_run.id, runner)
-        delivery = Delivery(store, sidecar_writer(settings), clock, random.random)
+        inboxes = inboxes_of(settings)
+        write = sidecar_writer(settings, inboxes)
+        delivery = Delivery(store, write, clock, random.random, folder_of=partial(sidecar_folder, inboxes))
         owner = f"{gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         with (
             closing(EngineHost(lambda: make(settings), clock, report_engine)) as engine_host,
@@ -107,6 +109,7 @@ def run_worker(
         ):
             parts = WorkerParts(
                 settings=settings,
+                inboxes=inboxes,
                 recipes=recipes,
                 store=store,
                 engine_host=engine_host,
@@ -139,16 +142,22 @@ def run_worker(
             worker.run(control)
 
 
-def sidecar_writer(settings: Settings) -> Write:
-    """Writes sidecars beside a file; none in folders that the inbox's filters exclude."""
-    root = inbox_root(settings)
-    filters = filters_of(settings, root)
+def sidecar_writer(settings: Settings, inboxes: Inboxes) -> Write:
+    """Writes sidecars where the inbox's settings say; none in folders that its filters exclude."""
+    existing, mirror = settings.output.existing, settings.sidecar_folder
 
     def write(description: Description, changed_from: ChangedFrom, unsynced: set[bytes]) -> list[KeptSidecar]:
-        if rejection := filters.reject_path(root, description.path):
+        places = inboxes.places_of(description.path)
+        if rejection := inboxes.reject(description.path):
             reason = rejection.reason.rstrip(".")
-            return [KeptSidecar(path=place, reason=reason) for place in presence.sidecar_paths(description.path)]
-        existing, mirror = settings.output.existing, settings.sidecar_folder
-        return writer.write(description, changed_from, unsynced, existing=existing, mirror=mirror)
+            return [
+                KeptSidecar(path=place, reason=reason) for place in presence.sidecar_paths(description.path, places)
+            ]
+        return writer.write(description, changed_from, unsynced, existing=existing, mirror=mirror, places=places)
 
     return write
+
+
+def sidecar_folder(inboxes: Inboxes, path: bytes) -> bytes:
+    """The folder that gets the sidecars of the file at `path`."""
+    return inboxes.places_of(path).folder_of(os.path.dirname(path))

@@ -48,9 +48,9 @@ def same_request(one: FromClause, other: FromClause) -> ColumnElement[bool]:
     return and_(one.c.path_id == other.c.path_id, one.c.task == other.c.task, one.c.recipe_name == other.c.recipe_name)
 
 
-def asks(spec: JobSpec) -> ColumnElement[bool]:
+def asks(spec: JobSpec, job: FromClause = jobs) -> ColumnElement[bool]:
     """Whether a job has the spec's task and recipe."""
-    return and_(jobs.c.task == spec.task, jobs.c.recipe_name == spec.recipe)
+    return and_(job.c.task == spec.task, job.c.recipe_name == spec.recipe)
 
 
 def spec_columns(spec: JobSpec) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from config.errors import NotFoundError
 from storage.db import description_rows, rows
@@ -190,36 +190,6 @@ def enqueue(
     job_ids = {row.path_id: row.id for row in connection.execute(queued)}
     record_events(connection, now, job_ids.values(), None, JobState.QUEUED, note)
     return job_ids
-
-
-def follow_settings(connection: Connection, spec: JobSpec) -> int:
-    """The waiting jobs of this inbox that the intake has queued get the recipe and the detail of its settings.
-
-    Returns how many. Jobs that a person has requested (`fresh`) keep theirs.
-    """
-    columns = rows.spec_columns(spec)
-    followed = {name: columns[name] for name in ("recipe_name", "recipe_digest", "model_detail")}
-    other = jobs.alias()
-    taken = exists().where(
-        other.c.path_id == jobs.c.path_id,
-        other.c.state == JobState.QUEUED,
-        other.c.task == spec.task,
-        other.c.recipe_name == spec.recipe,
-        other.c.id != jobs.c.id,
-    )
-    changed = connection.execute(
-        update(jobs)
-        .where(
-            jobs.c.state == JobState.QUEUED,
-            jobs.c.task == JobTask.DESCRIBE,
-            jobs.c.inbox == spec.inbox,
-            ~jobs.c.fresh,
-            or_(*(jobs.c[name] != value for name, value in followed.items())),
-            ~taken,
-        )
-        .values(**followed)
-    )
-    return changed.rowcount
 
 
 def refuse_all(connection: Connection, refusals: Sequence[Refusal]) -> None:

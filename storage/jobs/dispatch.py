@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,12 +28,21 @@ from storage.lifecycle import JobState
 from storage.records import Claim
 
 
-def claim_all(connection: Connection, now: datetime, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
+def claim_all(
+    connection: Connection,
+    now: datetime,
+    owner: str,
+    *,
+    lease_seconds: float,
+    most: int,
+    missing_inboxes: Collection[str] = (),
+) -> list[Claim]:
     """Claim the due jobs that come first by priority, then by waiting time, in that order; charge an attempt of each.
 
-    A job that was tried before is claimed alone: it may have killed its worker.
+    A job that was tried before is claimed alone: it may have killed its worker. `missing_inboxes`: whose jobs wait.
     """
-    due = connection.execute(DUE, {"now": now, "latest": now + MAX_WAIT, "most": most}).all()
+    query = DUE.where(jobs.c.inbox.not_in(missing_inboxes)) if missing_inboxes else DUE
+    due = connection.execute(query, {"now": now, "latest": now + MAX_WAIT, "most": most}).all()
     ids = [row.id for row in runnable_together(due)]
     if not ids:
         return []

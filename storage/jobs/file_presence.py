@@ -14,6 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Text, case, delete, exists, insert, or_, select, type_coerce, update
 
 from config.failpoints import failpoint
+from config.inboxes import DEFAULT_INBOX
 from storage.db import description_rows, rows
 from storage.db.column_types import is_one_of, stored_without_device
 from storage.db.tables import decisions, jobs, media, paths
@@ -56,13 +57,14 @@ class FilePresence:
 
         self._transactions.write(change)
 
-    def renumber_device(self, before: int, now: int) -> int:
-        """The disk with the device number `before` has the number `now`; those of other disks become unknown.
+    def renumber_devices(self, numbers: Mapping[int, int]) -> int:
+        """Disks have new device numbers: `numbers` by their old ones. Those of other disks become unknown.
 
         Returns how many jobs there are. One statement, so that a kill does not leave half of them changed.
         """
         stored = type_coerce(jobs.c.fingerprint, Text)
-        number = case((stored.startswith(f"{before}:"), str(now)), else_=str(NO_DEVICE))
+        new = [(stored.startswith(f"{before}:"), str(now)) for before, now in numbers.items()]
+        number = case(*new, else_=str(NO_DEVICE))
         renumbered = update(jobs).values(fingerprint=number + stored_without_device(jobs.c.fingerprint))
         return self._transactions.write(lambda connection, _: connection.execute(renumbered).rowcount)
 
@@ -83,15 +85,17 @@ class FilePresence:
         """
         return sum(self._republish(chunk, note) for chunk in chunks(job_ids))
 
-    def import_described(self, described: Sequence[tuple[NewFile, Description]], *, max_attempts: int) -> set[bytes]:
-        """A done job for each description from a file's sidecar. Returns the paths that got one.
+    def import_described(
+        self, described: Sequence[tuple[NewFile, Description]], *, max_attempts: int, inbox: str = DEFAULT_INBOX
+    ) -> set[bytes]:
+        """A done job for each description from the sidecars of this inbox's files. Returns the paths that got one.
 
         In one transaction, for some hundreds of files. A file can have a description for each recipe; the newest one
         gets its newest job. A path that ever had a job gets none.
         """
 
         def change(connection: Connection, now: datetime) -> set[bytes]:
-            imported = import_described(connection, now, without_jobs(connection, described), max_attempts)
+            imported = import_described(connection, now, without_jobs(connection, described), max_attempts, inbox)
             failpoint("taking-back")
             return imported
 
@@ -153,7 +157,11 @@ def without_jobs(
 
 
 def import_described(
-    connection: Connection, now: datetime, new: Sequence[tuple[int, NewFile, Description]], max_attempts: int
+    connection: Connection,
+    now: datetime,
+    new: Sequence[tuple[int, NewFile, Description]],
+    max_attempts: int,
+    inbox: str,
 ) -> set[bytes]:
     """A done job for each of these descriptions, with its path's id; none of the paths has a job. Returns the paths."""
     if not new:
@@ -163,7 +171,7 @@ def import_described(
     made = [
         {
             **done,
-            **rows.spec_columns(spec_of(description)),
+            **rows.spec_columns(spec_of(description, inbox)),
             "path_id": path_id,
             "media_id": media_ids[file.digest],
             "fingerprint": file.fingerprint,
@@ -180,8 +188,8 @@ def import_described(
     return {file.path for _, file, _ in new}
 
 
-def spec_of(description: Description) -> JobSpec:
-    return JobSpec(recipe=description.recipe.name, recipe_digest=description.recipe.digest)
+def spec_of(description: Description, inbox: str) -> JobSpec:
+    return JobSpec(recipe=description.recipe.name, recipe_digest=description.recipe.digest, inbox=inbox)
 
 
 def changed_from(connection: Connection, job_id: int) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from storage.jobs.admission import RESET
 from storage.jobs.file_presence import mark_missing
 from storage.jobs.transitions import record_event
 from storage.lifecycle import JobState
-from storage.records import Job, NewFile
+from storage.records import Job, JobSpec, JobTask, NewFile
 
 #: A job's state after its file was moved. A running job is left to its worker.
 STATE_AFTER_MOVE: dict[JobState, JobState] = {
@@ -28,15 +29,17 @@ STATE_AFTER_MOVE: dict[JobState, JobState] = {
 }
 
 
-def relocate(connection: Connection, now: datetime, job: Job, path: bytes) -> bool:
+def relocate(connection: Connection, now: datetime, job: Job, path: bytes, spec: JobSpec | None) -> bool:
     """The same file is at `path` now, and nothing is at the job's own path (the caller has checked).
 
+    `spec`: what a new file there is asked; a waiting job of the intake is asked that, too.
     False, and nothing changed, when the job is claimed or has changed, or when `path` has a job of the same recipe that
     is live or newer.
     """
     after = STATE_AFTER_MOVE.get(job.state)
     if after is None:
         return False
+    new_spec = spec_after_move(job, after, spec)
     path_id = rows.path_row(connection, path)
     moved = connection.execute(
         update(jobs)
@@ -45,9 +48,9 @@ def relocate(connection: Connection, now: datetime, job: Job, path: bytes) -> bo
             jobs.c.state == job.state,
             is_one_of(jobs.c.fingerprint, [job.fingerprint]),
             jobs.c.owner.is_(None),
-            ~has_other_job(path_id, job),
+            ~has_other_job(path_id, replace(job, spec=new_spec)),
         )
-        .values(path_id=path_id, state=after, **changes(job.state, after))
+        .values(path_id=path_id, state=after, **rows.spec_columns(new_spec), **changes(job.state, after))
     )
     if moved.rowcount == 0:
         return False
@@ -55,6 +58,14 @@ def relocate(connection: Connection, now: datetime, job: Job, path: bytes) -> bo
     connection.execute(delete(decisions).where(decisions.c.path_id == path_id))
     record_event(connection, now, job.id, job.state, after, f"The file was moved here from {os.fsdecode(job.path)}.")
     return True
+
+
+def spec_after_move(job: Job, after: JobState, spec: JobSpec | None) -> JobSpec:
+    """What the job asks at its new place, whose files are asked `spec`. A description keeps its recipe."""
+    if spec is None:
+        return job.spec
+    waits = after is JobState.QUEUED and job.spec.task is JobTask.DESCRIBE and not job.fresh
+    return replace(spec if waits else job.spec, inbox=spec.inbox, priority=job.spec.priority)
 
 
 def reassign(connection: Connection, now: datetime, job: Job, file: NewFile) -> bool:

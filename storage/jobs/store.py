@@ -6,7 +6,7 @@ was taken back changes nothing. Each transition writes one event in the same tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -25,6 +25,7 @@ from storage.jobs import (
     redescription,
     refused_paths,
     relocation,
+    settings_change,
 )
 from storage.jobs.file_presence import FilePresence, changed_from, chunks
 from storage.jobs.outcomes import Why, check_held
@@ -68,9 +69,13 @@ class JobStore:
 
         return self._transactions.write(change, needs_room=True)
 
-    def follow_settings(self, spec: JobSpec) -> int:
-        """The waiting jobs of the inbox get this recipe and detail, unless requested. Returns how many."""
-        return self._transactions.write(lambda connection, _: admission.follow_settings(connection, spec))
+    def follow_inboxes(self, roots: Mapping[str, bytes]) -> int:
+        """Jobs below these folders get the name of that inbox. Returns how many were changed."""
+        return self._transactions.write(lambda connection, _: settings_change.follow_inboxes(connection, roots))
+
+    def follow_recipes(self, spec_of: Callable[[bytes], JobSpec | None]) -> int:
+        """Waiting jobs get what a new file at their path is asked, unless a person requested them. Returns how many."""
+        return self._transactions.write(lambda connection, _: settings_change.follow_recipes(connection, spec_of))
 
     def refuse(self, refusal: Refusal) -> None:
         """Record why a path was refused; this replaces an earlier reason."""
@@ -84,12 +89,12 @@ class JobStore:
         """Nothing exists at these paths any more (the caller has checked); some hundreds, in one transaction."""
         self._transactions.write(lambda connection, _: refused_paths.forget(connection, paths))
 
-    def relocate(self, job: Job, path: bytes) -> bool:
-        """The job's file was moved to `path`. A done job is published there again.
+    def relocate(self, job: Job, path: bytes, spec: JobSpec | None = None) -> bool:
+        """The job's file was moved to `path`, where a new file is asked `spec`. A done job is published there again.
 
         False, and nothing changed, while the job is claimed, or when `path` has a job of its own.
         """
-        return self._transactions.write(lambda connection, now: relocation.relocate(connection, now, job, path))
+        return self._transactions.write(lambda connection, now: relocation.relocate(connection, now, job, path, spec))
 
     def reassign(self, job: Job, picture: NewFile) -> bool:
         """Give the queued job of a Live Photo's video to its picture, which came later.
@@ -129,11 +134,18 @@ class JobStore:
         """
         return next(iter(self.claim_all(owner, lease_seconds=lease_seconds, most=1)), None)
 
-    def claim_all(self, owner: str, *, lease_seconds: float, most: int) -> list[Claim]:
-        """The same for up to `most` jobs, in one transaction. A job that was tried before is claimed alone."""
+    def claim_all(
+        self, owner: str, *, lease_seconds: float, most: int, missing_inboxes: Collection[str] = ()
+    ) -> list[Claim]:
+        """The same for up to `most` jobs, in one transaction. A job that was tried before is claimed alone.
+
+        `missing_inboxes`: their jobs wait.
+        """
 
         def change(connection: Connection, now: datetime) -> list[Claim]:
-            claims = dispatch.claim_all(connection, now, owner, lease_seconds=lease_seconds, most=most)
+            claims = dispatch.claim_all(
+                connection, now, owner, lease_seconds=lease_seconds, most=most, missing_inboxes=missing_inboxes
+            )
             if claims:
                 failpoint("claiming")
             return claims

@@ -20,9 +20,8 @@ from storage.description import Description
 from storage.errors import ForeignFileError
 from storage.records import MediaKind, NewFile
 from storage.sidecars import json, markdown
-from storage.sidecars.merging import Form
 from storage.sidecars.mirror import mirror_path
-from storage.sidecars.names import sidecar_path
+from storage.sidecars.places import BESIDE, SidecarPlaces
 
 
 class SidecarContent(StrEnum):
@@ -138,33 +137,43 @@ class Record(Group):
     stats: Stats
 
 
-def read_descriptions(file: NewFile, mirror: Path | None) -> SidecarReading:
-    """The descriptions in the file's record, beside it or in the mirror. Raises nothing."""
-    return one_of_each_recipe([read_at(file, place) for place in ((None, mirror) if mirror else (None,))])
+def read_descriptions(file: NewFile, mirror: Path | None, places: SidecarPlaces = BESIDE) -> SidecarReading:
+    """The descriptions in the file's record, in its place, in the mirror or beside the file. Raises nothing."""
+    return one_of_each_recipe([read_at(file, paths) for paths in possible_paths(file.path, mirror, places)])
 
 
-def state_without_reading(path: bytes, mirror: Path) -> SidecarContent | None:
+def state_without_reading(path: bytes, mirror: Path, places: SidecarPlaces = BESIDE) -> SidecarContent | None:
     """The state of the file's sidecars without reading the file; None if there is a record."""
-    if any(content_at(path, json, place) is not None for place in (None, mirror)):
+    candidates = possible_paths(path, mirror, places)
+    if any(content_at(record) is not None for record, _ in candidates):
         return None
-    texts = [content_at(path, markdown, place) for place in (None, mirror)]
+    texts = [content_at(text) for _, text in candidates]
     has_text = any(text is not None and markdown.is_ours(text) for text in texts)
     return SidecarContent.NO_RECORD if has_text else SidecarContent.NONE
 
 
-def read_at(file: NewFile, mirror: Path | None) -> SidecarReading:
-    content = content_at(file.path, json, mirror)
-    if content is None:
+def possible_paths(path: bytes, mirror: Path | None, places: SidecarPlaces) -> list[tuple[bytes, bytes]]:
+    """The possible paths of the file's JSON and Markdown sidecars."""
+    record, text = places.path(path, json), places.path(path, markdown)
+    found = [(record, text)]
+    if mirror:
+        found.append((mirror_path(mirror, record), mirror_path(mirror, text)))
+    if places.is_moved(path):  # from before there was an output folder
+        found.append((BESIDE.path(path, json), BESIDE.path(path, markdown)))
+    return found
+
+
+def read_at(file: NewFile, paths: tuple[bytes, bytes]) -> SidecarReading:
+    record, text = map(content_at, paths)
+    if record is None:
         return SidecarReading(SidecarContent.NONE)
-    text = content_at(file.path, markdown, mirror)
-    return parse(content, text if text is not None and markdown.is_ours(text) else None, file)
+    return parse(record, text if text is not None and markdown.is_ours(text) else None, file)
 
 
-def content_at(path: bytes, form: Form, mirror: Path | None) -> bytes | None:
+def content_at(place: bytes) -> bytes | None:
     """The content of the sidecar's path, whoever wrote it."""
-    beside = sidecar_path(path, form.SUFFIX)
     try:
-        found = read_snapshot(mirror_path(mirror, beside) if mirror else beside)
+        found = read_snapshot(place)
     except (ForeignFileError, OSError):
         return None
     return found.content if found else None

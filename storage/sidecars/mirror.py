@@ -40,13 +40,25 @@ def link_in_mirror(old: bytes, new: bytes) -> bool:
     return link_if_absent(old, new)
 
 
-def writable_again(mirror: Path, may_enter: Callable[[bytes], bool]) -> Iterator[tuple[bytes, list[bytes]]]:
-    """The mirrored folders that are writable now; each with the names in its mirror."""
+def writable_again(
+    mirror: Path, may_enter: Callable[[bytes], bool], output: bytes | None = None
+) -> Iterator[tuple[bytes, list[bytes]]]:
+    """The mirrored folders that are writable now; each with the names in its mirror.
+
+    Those below `output` may still have to be created.
+    """
     root = os.fsencode(mirror)
     for folder, _, names in os.walk(root):
         real = folder.removeprefix(root)
-        if names and real and may_enter(real) and is_writable(real):
+        if names and real and may_enter(real) and is_writable(nearest_existing(real, output)):
             yield real, names
+
+
+def nearest_existing(folder: bytes, output: bytes | None) -> bytes:
+    """The folder, or the nearest one above it that exists, if that is not above `output`."""
+    while output is not None and folder.startswith(output + b"/") and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def is_writable(folder: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""Writes a file's sidecars beside it.
+"""Writes a file's sidecars in their places: beside it, or in an output folder.
 
-Each is a pure function of the description and of the existing sidecar. The sidecars of a folder that is not writable
-are in the mirror; they return beside the file at the next write that the folder allows.
+Each is a pure function of the description and of the existing sidecar. The sidecars of a place that is not writable are
+in the mirror; they return to their place at the next write that it allows.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from storage.fsync import sync_folders
 from storage.sidecars import json
 from storage.sidecars.conflict_copy import ChangedFrom, Composer, no_known_change
 from storage.sidecars.durability import refused, sync
+from storage.sidecars.merging import Form
 from storage.sidecars.mirror import REFUSED, make_folder, mirror_path, remove_from_mirror
 from storage.sidecars.names import sidecar_path
-from storage.sidecars.presence import FORMATS, read_ours
+from storage.sidecars.places import BESIDE, SidecarPlaces
+from storage.sidecars.presence import read_ours
 from storage.sidecars.recipe_parts import compose, holds_all_of
 
 CONFLICT_COPY = "holds what was written about another file, which had this name before"
@@ -51,8 +53,9 @@ def write(
     *,
     existing: Existing = "fill",
     mirror: Path | None = None,
+    places: SidecarPlaces = BESIDE,
 ) -> list[KeptSidecar]:
-    """Write every sidecar of the file, with the file's mode. Returns those that were not written beside it.
+    """Write every sidecar of the file, with the file's mode. Returns those that were not written in their places.
 
     `changed_from`: the digests of the file's earlier contents; called if a sidecar is about other bytes.
     `unsynced`: receives the folders with new names, which the caller passes to `sync` so that they survive a loss of
@@ -61,17 +64,20 @@ def write(
     Raises SidecarError when the system refuses the write; it can be retried.
     """
     folders: set[bytes] = set() if unsynced is None else unsynced
+    folder = os.path.dirname(description.path)
     try:
         mode = mode_of(description.path)
-        recorded = recorded_recipes(description.path, mirror)
+        folder = places.folder_of(folder)
+        recorded = recorded_recipes(description.path, mirror, places)
         kept = []
-        for form in FORMATS:
+        for form in places.forms:
+            composer = Composer(form, description, existing, changed_from, mode, folders, recorded)
             try:
-                kept += write_one(Composer(form, description, existing, changed_from, mode, folders, recorded), mirror)
+                kept += write_one(composer, mirror, places)
             except ForeignFileError as error:
                 kept.append(KeptSidecar(path=error.path, reason=error.reason))
     except OSError as error:
-        raise refused(error, os.path.dirname(description.path)) from error
+        raise refused(error, folder) from error
     if unsynced is None and (failed := sync(folders)):
         raise next(iter(failed.values()))
     return kept
@@ -88,35 +94,59 @@ def mode_of(path: bytes) -> int:
     return stat.S_IMODE(found.st_mode) & 0o666
 
 
-def recorded_recipes(path: bytes, mirror: Path | None) -> list[str]:
-    """The recipes in the file's JSON sidecar, beside it or in the mirror, in order."""
-    beside = sidecar_path(path, json.SUFFIX)
-    content = read_ours(json, beside) or (mirror and read_ours(json, mirror_path(mirror, beside)))
+def recorded_recipes(path: bytes, mirror: Path | None, places: SidecarPlaces) -> list[str]:
+    """The recipes in the file's JSON sidecar, in its place or in the mirror, in order."""
+    own = places.path(path, json)
+    content = read_ours(json, own) or (mirror and read_ours(json, mirror_path(mirror, own)))
     return list(json.split(content)) if content else []
 
 
-def write_one(composer: Composer, mirror: Path | None) -> list[KeptSidecar]:
-    """Write beside the file, or else into the mirror. Returns why it is not beside the file."""
+def write_one(composer: Composer, mirror: Path | None, places: SidecarPlaces) -> list[KeptSidecar]:
+    """Write in its place, or else into the mirror. Returns why it is not in its place."""
     form, description, existing, folders = composer.form, composer.description, composer.existing, composer.unsynced
-    beside = sidecar_path(description.path, form.SUFFIX)
-    in_mirror = mirror_path(mirror, beside) if mirror else None
+    own = places.path(description.path, form)
+    in_mirror = mirror_path(mirror, own) if mirror else None
     mirrored = read_ours(form, in_mirror) if in_mirror else None
+    elsewhere = mirrored or beside_before(form, description.path, places)
     try:
-        compose_atomically(beside, composer.composing(beside, mirrored), mode=composer.mode, unsynced=folders)
+        if places.output is not None and places.is_moved(description.path):
+            make_output_folder(os.path.dirname(own), places.output, folders)
+        compose_atomically(own, composer.composing(own, elsewhere), mode=composer.mode, unsynced=folders)
     except OSError as error:
         if in_mirror is None or error.errno not in REFUSED:
             raise
         make_folder(in_mirror)
-        ours = read_ours(form, beside)
+        ours = read_ours(form, own)
         compose_atomically(in_mirror, composer.composing(in_mirror, ours), mode=composer.mode, unsynced=folders)
         why = f"its folder is not writable, so it was saved at {os.fsdecode(in_mirror)}"
-        return [KeptSidecar(path=beside, reason=why), *conflict_copies_of(composer)]
+        return [KeptSidecar(path=own, reason=why), *conflict_copies_of(composer)]
     kept = []
-    if existing == "skip" and not is_written(composer, beside):
-        kept.append(KeptSidecar(path=beside, reason='it already exists, and output.existing is "skip"'))
+    if existing == "skip" and not is_written(composer, own):
+        kept.append(KeptSidecar(path=own, reason='it already exists, and output.existing is "skip"'))
     if in_mirror and mirrored:
-        kept += return_from_mirror(composer, beside, in_mirror, mirrored)
+        kept += return_from_mirror(composer, own, in_mirror, mirrored)
     return kept + conflict_copies_of(composer)
+
+
+def beside_before(form: Form, path: bytes, places: SidecarPlaces) -> bytes | None:
+    """The sidecar beside the file, from before there was an output folder. It stays; a person may have edited it."""
+    return read_ours(form, sidecar_path(path, form.SUFFIX)) if places.is_moved(path) else None
+
+
+def make_output_folder(folder: bytes, output: bytes, unsynced: set[bytes]) -> None:
+    """Create a folder below `output`, and `output` itself. `unsynced`: receives the folders with new names.
+
+    Raises FileNotFoundError if the folder of `output` is missing: its disk may not be mounted.
+    """
+    if os.path.isdir(folder):
+        return
+    if folder != output:
+        make_output_folder(os.path.dirname(folder), output, unsynced)
+    try:
+        Path(os.fsdecode(folder)).mkdir()
+    except FileExistsError:  # by another process, or it is no folder, which the write reports
+        return
+    unsynced.add(os.path.dirname(folder))
 
 
 def is_written(composer: Composer, place: bytes) -> bool:
@@ -125,17 +155,17 @@ def is_written(composer: Composer, place: bytes) -> bool:
     return content == compose(composer.form, content, composer.description, "overwrite", composer.recorded)
 
 
-def return_from_mirror(composer: Composer, beside: bytes, in_mirror: bytes, content: bytes) -> list[KeptSidecar]:
-    """Remove the sidecar from the mirror if the one beside the file now holds all of its `content`."""
-    written = read_ours(composer.form, beside)
+def return_from_mirror(composer: Composer, own: bytes, in_mirror: bytes, content: bytes) -> list[KeptSidecar]:
+    """Remove the sidecar from the mirror if the one in its place now holds all of its `content`."""
+    written = read_ours(composer.form, own)
     if not (
-        composer.saves_other_file(content, beside)
+        composer.saves_other_file(content, own)
         or written == composer.merge(content)
         or (written and holds_all_of(composer.form, written, content, composer.description, composer.recorded))
     ):
         reason = "it holds text that the one beside the file lacks, so both are kept"
         return [KeptSidecar(path=in_mirror, reason=reason)]
-    if failed := sync_folders([os.path.dirname(beside)]):  # the new one must be durable before this one is removed
+    if failed := sync_folders([os.path.dirname(own)]):  # the new one must be durable before this one is removed
         raise next(iter(failed.values()))
     remove_from_mirror(in_mirror)
     return []

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
+from config.inboxes import DEFAULT_INBOX
 from storage.json_values import omit_missing
-
-#: A row as it is stored.
-Stored = Mapping[str, Any]
+from storage.status.stored_fields import Stored, moment, number, parsed, text, texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +23,11 @@ class Status(ABC):
 
     KEY: ClassVar[str]
     run: str = ""
+
+    @property
+    def key(self) -> str:
+        """Of the row that holds this value."""
+        return self.KEY
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
@@ -41,7 +45,10 @@ class Status(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonStatus(Status):
-    """`state`: "running" or "stopped". `inbox`: the folder that this run watches. `smolwatch`: its version."""
+    """`state`: "running" or "stopped". `smolwatch`: its version.
+
+    `inbox`: the first folder that this run watches. `inboxes`: all of them by name, in the order of the settings.
+    """
 
     KEY = "daemon"
     state: str = ""
@@ -50,6 +57,7 @@ class DaemonStatus(Status):
     launched_by: str | None = None
     home: str | None = None
     inbox: str | None = None
+    inboxes: Mapping[str, str] = field(default_factory=dict)
     smolwatch: str | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -60,6 +68,7 @@ class DaemonStatus(Status):
             launched_by=self.launched_by,
             home=self.home,
             inbox=self.inbox,
+            inboxes=dict(self.inboxes) or None,
             smolwatch=self.smolwatch,
         )
 
@@ -73,6 +82,7 @@ class DaemonStatus(Status):
             launched_by=text(stored, "launched_by"),
             home=text(stored, "home"),
             inbox=text(stored, "inbox"),
+            inboxes=texts(stored, "inboxes"),
             smolwatch=text(stored, "smolwatch"),
         )
 
@@ -191,7 +201,23 @@ class PowerStatus(Status):
 
 
 @dataclass(frozen=True, kw_only=True)
-class IntakeStatus(Status):
+class InboxStatus(Status):
+    """A status of one inbox. `inbox`: its name."""
+
+    inbox: str = DEFAULT_INBOX
+
+    @property
+    def key(self) -> str:
+        return self.key_of(self.inbox)
+
+    @classmethod
+    def key_of(cls, inbox: str) -> str:
+        """The row of homes that have only one inbox is named by the kind alone."""
+        return cls.KEY if inbox == DEFAULT_INBOX else f"{cls.KEY}: {inbox}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntakeStatus(InboxStatus):
     """`problem` and `advice`: sentences, or "". `seen`: files in the inbox. `settling`: the number of unsettled files.
 
     `rescan`: the newest rescan on request. `orphans`: the number of missing files that still have sidecars.
@@ -238,6 +264,26 @@ class IntakeStatus(Status):
         )
 
 
+def combined(statuses: Mapping[str, IntakeStatus]) -> IntakeStatus:
+    """The status of several inboxes, by name, as one: numbers add up, and each problem names its inbox."""
+    if len(statuses) == 1:
+        return next(iter(statuses.values()))
+    every = statuses.values()
+    sweeps = [status.last_sweep for status in every]
+    oldest = None if None in sweeps else min(filter(None, sweeps), default=None)
+    return IntakeStatus(
+        run=next((status.run for status in every), ""),
+        watching=all(status.watching for status in every),
+        observer=", ".join(dict.fromkeys(status.observer for status in every)) or "none",
+        problem=". ".join(f"{name}: {status.problem}" for name, status in statuses.items() if status.problem),
+        advice=" ".join(dict.fromkeys(status.advice for status in every if status.advice)),
+        last_sweep=oldest,
+        seen=sum(status.seen for status in every),
+        settling=sum(status.settling for status in every),
+        orphans=sum(status.orphans for status in every),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class StartsStatus(Status):
     """When the daemon was started since its last clean end, oldest first."""
@@ -256,7 +302,7 @@ class StartsStatus(Status):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InboxDisk(Status):
+class InboxDisk(InboxStatus):
     """The device number (st_dev) and inode of the inbox's folder, when they were last seen."""
 
     KEY = "inbox disk"
@@ -269,26 +315,3 @@ class InboxDisk(Status):
     @classmethod
     def from_json(cls, stored: Stored) -> Self:
         return cls(run=text(stored, "run") or "", device=number(stored, "device"), inode=number(stored, "inode"))
-
-
-def text(stored: Stored, key: str) -> str | None:
-    value = stored.get(key)
-    return value if isinstance(value, str) else None
-
-
-def number(stored: Stored, key: str) -> int | None:
-    value = stored.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def moment(stored: Stored, key: str) -> datetime | None:
-    return parsed(stored.get(key))
-
-
-def parsed(value: object) -> datetime | None:
-    """A moment in ISO 8601 with its time zone; None for anything else."""
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return found if found is not None and found.tzinfo is not None else None

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from config.groups import Detail
 from config.recipes import Question
-from config.settings import Detail
 from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request

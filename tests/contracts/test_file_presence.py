@@ -53,7 +53,7 @@ class TestDisks:
         self, store: JobStore, library: Library
     ) -> None:
         inbox, card = done(store, on_disk(FILE, 1)), done(store, on_disk(self.OTHER, 11))
-        assert store.presence.renumber_device(1, 17) == 2
+        assert store.presence.renumber_devices({1: 17}) == 2
         assert [library.job(id).fingerprint.device for id in (inbox, card)] == [17, NO_DEVICE]
         assert library.job(card).fingerprint == self.OTHER.fingerprint, "all else stays"
 

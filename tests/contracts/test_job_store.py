@@ -394,7 +394,7 @@ class TestJobStore:
     ) -> None:
         _, job_id = admit(store)
         fast = replace(SPEC, detail="fast")
-        assert [store.follow_settings(fast), store.follow_settings(fast)] == [1, 0]
+        assert [store.follow_recipes(lambda _: fast), store.follow_recipes(lambda _: fast)] == [1, 0]
         assert library.job(job_id).spec == fast
 
     @pytest.mark.parametrize("way", ["fail", "skip", "gone", "retry", "wait", "reap", "abandon"])

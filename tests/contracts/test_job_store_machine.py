@@ -127,7 +127,7 @@ class Jobs(RuleBasedStateMachine):
             "the daemon restarts": self.daemon_restarts,
             "a person retries": lambda: self.person_retries(which),
             "a person retries all": self.store.requeue_failed,
-            "the settings name another recipe": lambda: self.store.follow_settings(spec),
+            "the settings name another recipe": lambda: self.store.follow_recipes(lambda _: spec),
             "a person cancels": lambda: self.person_cancels(which),
             "a person pauses": lambda: self.commands.change_jobs(CommandKind.PAUSE),
             "a person resumes": lambda: self.commands.change_jobs(CommandKind.RESUME),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.admitter import AdmitResult, Admitter
+from daemon.intake.admit_result import AdmitResult
+from daemon.intake.admitter import Admitter
 from daemon.intake.identity import identify
 from storage.jobs.live_photos import SetAside
 from storage.jobs.store import JobStore
@@ -44,7 +45,7 @@ class Desk:
             self.store,
             self.library,
             self.clock,
-            spec=SPEC,
+            spec_of=lambda _: SPEC,
             model=MODEL,
             max_attempts=3,
             max_bytes=10**6,

@@ -124,7 +124,7 @@ class TestRecipesOfAFile:
         elsewhere = admit(store, replace(SPEC, inbox="scans"), new_file(b"/scans/a", b"s"))
         asked_already = admit(store, SPEC, new_file(b"/inbox/x", b"x"))
         admit(store, ALT_TEXT, new_file(b"/inbox/x", b"x"))
-        assert store.follow_settings(ALT_TEXT) == 1
+        assert store.follow_recipes(lambda path: ALT_TEXT if path.startswith(b"/inbox/") else None) == 1
         recipes = {id: library.job(id).spec.recipe for id in (waiting, requested, elsewhere, asked_already)}
         assert recipes == {
             waiting: "alt-text",

@@ -105,7 +105,7 @@ class TestRedo:
         self, store: JobStore, library: Library
     ) -> None:
         store.describe_again([describe(store, "a")], ALT_TEXT)
-        assert store.follow_settings(SPEC) == 0
+        assert store.follow_recipes(lambda _: SPEC) == 0
 
 
 def named(name: str) -> NewFile:

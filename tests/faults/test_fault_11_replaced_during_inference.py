@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from daemon.inference.echo_engine import EchoEngine
-from daemon.intake.admitter import AdmitResult, Admitter
+from daemon.intake.admit_result import AdmitResult
+from daemon.intake.admitter import Admitter
 from storage.lifecycle import JobState
 from storage.records import Fingerprint
 from tests.fakes.engines import SlowEngine
@@ -24,7 +25,7 @@ def test_a_description_is_not_used_for_other_bytes_and_those_are_described(bench
     assert bench.reported_paths == [path], "the path is reported to the intake"
     assert not (bench.inbox / "beach.png.smolwatch.json").exists()
     admitter = Admitter(
-        bench.store, bench.library, bench.clock, spec=SPEC, model=ECHO, max_attempts=3, max_bytes=10_000
+        bench.store, bench.library, bench.clock, spec_of=lambda _: SPEC, model=ECHO, max_attempts=3, max_bytes=10_000
     )
     assert admitter.admit_all({path: Fingerprint.of(os.lstat(path))}) == {path: AdmitResult.QUEUED}
     bench.use_engine(EchoEngine())

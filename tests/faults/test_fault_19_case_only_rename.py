@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from daemon.clock import SystemClock
-from daemon.intake.admitter import AdmitResult, Admitter
+from daemon.intake.admit_result import AdmitResult
+from daemon.intake.admitter import Admitter
 from daemon.intake.moves import Moves
 from storage.records import Fingerprint
 from tests.support.disk_names import counts_case
@@ -34,7 +35,7 @@ def test_on_a_disk_that_finds_both_names_the_listed_one_counts(intake_home: Inta
         intake_home.store,
         intake_home.library,
         SystemClock(),
-        spec=SPEC,
+        spec_of=lambda _: SPEC,
         model=MODEL,
         max_attempts=3,
         max_bytes=1000,

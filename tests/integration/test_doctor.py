@@ -258,7 +258,11 @@ class TestTheInbox:
 
     def test_19_an_inbox_that_macos_closes(self, patient: Patient) -> None:
         refused = PermissionError(1, "Operation not permitted")
-        found = the_one(patient, lambda seen: replace(seen, inbox=replace(seen.inbox, access_error=refused)))
+
+        def close(seen: Facts) -> Facts:
+            return replace(seen, inboxes=(replace(seen.inboxes[0], access_error=refused),))
+
+        found = the_one(patient, close)
         says(found, "inbox", PROBLEM, "its privacy settings", "Privacy & Security > Files and Folders")
 
     def test_20_files_that_are_in_the_cloud_only(self, patient: Patient) -> None:

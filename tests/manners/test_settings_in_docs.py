@@ -7,7 +7,9 @@ import tomllib
 
 import pytest
 
-from config.settings import Group, Settings
+from config.groups import Group
+from config.keys import NOT_CHOSEN
+from config.settings import Settings
 from tests.support.checkout import ROOT, pages
 
 PAGE = pages()["docs/configure.md"]
@@ -35,7 +37,7 @@ def defaults() -> dict[str, object]:
     for name, field in Settings.model_fields.items():
         if isinstance(field.default, Group):
             found |= {f"{name}.{inner}": leaf.default for inner, leaf in type(field.default).model_fields.items()}
-        elif name != "home":
+        elif name not in NOT_CHOSEN:
             found[name] = field.default
     return found
 

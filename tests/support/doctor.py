@@ -13,7 +13,7 @@ from config.settings import Settings
 from daemon.doctor.checkup import Facts, findings_of
 from daemon.doctor.finding import Finding, Severity
 from daemon.doctor.home_folder import look_at_home, settings_or_reason
-from daemon.doctor.inbox import look_at_inbox
+from daemon.doctor.inbox import look_at_inboxes
 from daemon.doctor.program import look_at_program
 from daemon.doctor.running import look_at_running
 from daemon.doctor.runtime import RuntimeFacts, look_at_model
@@ -75,7 +75,7 @@ class Patient:
         return Facts(
             program=replace(look_at_program(), sqlite=SOUND_SQLITE),
             home=look_at_home(settings, misconfigured, self.environ, self.now),
-            inbox=look_at_inbox(settings, self.now),
+            inboxes=look_at_inboxes(settings, self.now),
             runtime=replace(parts, **self.runtime),
             running=look_at_running(settings, self.environ),
         )

@@ -17,14 +17,14 @@ from config.load import load_settings, prepare_home
 from daemon.clock import Clock, SystemClock
 from daemon.intake.admitter import Admitter, Identify
 from daemon.intake.device_numbers import update_device_numbers
-from daemon.intake.filters import filters_of
 from daemon.intake.identity import identify
 from daemon.intake.loop import Intake
 from daemon.intake.reconcile import Reconciler
-from daemon.intake.sweep import Scan, inbox_root
+from daemon.intake.sweep import Scan
 from daemon.intake.wakeup import Wakeup
 from daemon.intake.watch.event_queue import WatchEvents
 from daemon.intake.watch.watcher import Watcher
+from daemon.intake.watched_inboxes import inboxes_of
 from storage.commands.requests import Answer
 from storage.db.database import open_database
 from storage.errors import StorageError
@@ -47,7 +47,9 @@ class IntakeHome:
         self.settings = load_settings(home=home, overrides={"inbox.settle_seconds": 0.3, **overrides})
         prepare_home(self.settings)
         self.inbox = self.settings.inbox_path
-        self.root = inbox_root(self.settings)
+        self.inboxes = inboxes_of(self.settings)
+        (self.watched,) = self.inboxes
+        self.root = self.watched.root
         self.database = open_database(self.settings.database_file)
         self.library = Library(self.database)
         self.store = JobStore(self.database, SystemClock().now)
@@ -67,12 +69,12 @@ class IntakeHome:
     ) -> Intake:
         """An intake for `run`, or for a test that gives it every tick itself."""
         clock = clock or SystemClock()
-        update_device_numbers(self.store, self.board, self.root)  # as the daemon does before it starts anything
+        update_device_numbers(self.store, self.board, self.inboxes)  # as the daemon does before it starts anything
         admitter = Admitter(
             self.store,
             self.library,
             clock,
-            spec=SPEC,
+            spec_of=lambda _: SPEC,
             model=MODEL,
             max_attempts=3,
             max_bytes=10**6,
@@ -81,11 +83,9 @@ class IntakeHome:
         )
         self.wakeup = Wakeup(SystemClock())
         self.intake = Intake(
-            self.settings.inbox,
-            self.root,
-            filters_of(self.settings, self.root),
+            self.watched,
             admitter,
-            Reconciler(self.settings, self.root, self.store, self.library, clock),
+            Reconciler(self.settings, self.watched, self.store, self.library, clock),
             clock,
             wakeup=self.wakeup,
             on_storage_error=self.trouble.append,

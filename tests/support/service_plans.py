@@ -12,7 +12,7 @@ PROGRAM = Path("/Programme für 100% $HOME/bin/smolwatch")
 PLAN = ServiceSpec(
     program=PROGRAM,
     home=HOME / "SmolWatch",
-    inbox=HOME / "Büro Eingang",
+    folders=(HOME / "Büro Eingang",),
     environment={
         "PATH": f"{PROGRAM.parent}:/usr/bin:/bin:/usr/sbin:/sbin",
         "HF_HOME": f"{HOME}/.cache/huggingface",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from config.groups import Detail
 from config.recipes import load_recipe, load_recipes
-from config.settings import Detail, Settings
+from config.settings import Settings
 from daemon.asking.question import Ask
 from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Request
+from daemon.intake.watched_inboxes import inboxes_of
 from daemon.messages import Stage
 from daemon.power.power_state import PowerState
 from daemon.power.sleep_inhibitor import SleepInhibitor
@@ -96,6 +98,7 @@ class Bench:
         )
         parts = WorkerParts(
             settings=self.settings,
+            inboxes=inboxes_of(self.settings),
             recipes=load_recipes(self.settings.home),
             store=self.store,
             engine_host=engine_host,

@@ -101,7 +101,8 @@ def version_of(name: str) -> str:
 def anonymizer(settings: Settings) -> Callable[[str], str]:
     """A function that replaces the user's folders, user name and host name in a text."""
     folders = {
-        settings.inbox_path: "INBOX",
+        **{inbox.path: "INBOX" for inbox in settings.inboxes},
+        **{inbox.output: "OUTPUT" for inbox in settings.inboxes if inbox.output},
         settings.home: "HOME",
         Path(tempfile.gettempdir()): "TMP",
         Path.home(): "~",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from config.errors import NotFoundError
-from config.settings import Detail
+from config.groups import Detail
 
 WIDE, SMALL, SQUARE = (1920, 1080), (640, 480), (512, 512)
 MIX = (WIDE, SMALL, SQUARE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from config.errors import SmolwatchError
-from config.settings import Detail, Settings
+from config.groups import Detail
+from config.settings import Settings
 from daemon.inference.engine import Engine, EngineInfo
 from daemon.inference.registry import engine_entry, make_engine
 from daemon.inference.smolvlm.checkpoint import read_spec

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from config.settings import Detail
+from config.groups import Detail
 from daemon.inference.smolvlm.checkpoint import ModelSpec, read_spec, unusable_checkpoint
 from daemon.inference.smolvlm.prompts import (
     END,

@@ -15,7 +15,7 @@ INBOX = Path("/home/me/inbox")
 def text_of(progress: Progress, width: int = 80) -> list[str]:
     screen = Console(width=width, force_terminal=True, color_system=None, highlight=False)
     with screen.capture() as shown:
-        screen.print(rendered(progress, INBOX, screen))
+        screen.print(rendered(progress, [INBOX], screen))
     return [line.rstrip() for line in shown.get().splitlines()]
 
 
@@ -60,8 +60,8 @@ def test_a_display_says_what_the_files_wait_for(progress: Progress, text: str) -
 
 def test_a_line_of_a_file_is_safe_to_print() -> None:
     job = Finished(b"/home/me/inbox/\x1b[2J.jpg", "done", "A \x1b]0;owned\x07 boat.", None)
-    assert line_of(job, INBOX) == r"\x1b[2J.jpg: A \x1b]0;owned\x07 boat."
-    assert line_of(Finished(b"/else/a.jpg", "gone", None, None), INBOX) == "/else/a.jpg: gone"
+    assert line_of(job, [INBOX]) == r"\x1b[2J.jpg: A \x1b]0;owned\x07 boat."
+    assert line_of(Finished(b"/else/a.jpg", "gone", None, None), [INBOX]) == "/else/a.jpg: gone"
 
 
 def test_a_screen_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,3 +94,15 @@ def test_a_file_that_is_missing_is_left_out(home: CliHome) -> None:
     home.store.presence.mark_missing([os.fsencode(home.inbox.resolve() / "beach.jpg")])
     document = json.loads(home.invoke("redo", "--json").stdout)
     assert (document["count"], document["queued"]) == (0, 0)
+
+
+def test_each_file_is_asked_by_the_recipe_and_detail_of_its_inbox_and_folder(home: CliHome) -> None:
+    describe_three(home)
+    home.settings.config_file.write_text(
+        '[inbox]\nrecipe = "brief"\ndetail = "fast"\n[[inbox.folder]]\nmatch = "trip"\nrecipe = "document"\n'
+    )
+    result = home.invoke("redo")
+    assert result.stdout.startswith("3 files to describe again by recipe brief, document: ")
+    specs = {job.name: (job.spec.recipe, job.spec.detail) for job in queued(home)}
+    assert specs == {"a.jpg": ("brief", "fast"), "b.jpg": ("brief", "fast"), "c.jpg": ("document", "fast")}
+    assert json.loads(home.invoke("redo", "--json").stdout)["count"] == 0

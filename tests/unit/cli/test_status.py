@@ -25,6 +25,7 @@ KEYS = {
     "files",
     "home",
     "inbox",
+    "inboxes",
     "database",
     "database_exists",
     "daemon",

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from config.errors import ConfigError, PermissionDeniedError
 from config.keys import known_keys
-from config.load import SHIPPED, flat, load_settings, prepare_home
+from config.load import SHIPPED, load_settings, prepare_home
 from config.settings import Settings
+from config.settings_file import flat
 
 
 @pytest.fixture
@@ -90,9 +91,9 @@ def test_every_wrong_thing_of_every_layer_is_named_at_once_with_its_place(home: 
         )
     lines = str(raised.value).splitlines()[1:]
     assert [line.split(":")[0].strip() for line in lines] == [
-        f"colour ({file})",
-        f"model.device = 'gpu' ({file})",
-        f"work.lease_seconds = -1 ({file})",
+        f"colour ({file}, line 1)",
+        f"model.device = 'gpu' ({file}, line 3)",
+        f"work.lease_seconds = -1 ({file}, line 5)",
         "model.rows = 'many' (SMOLWATCH_MODEL__ROWS)",
         "log.levels (the command line)",
     ]

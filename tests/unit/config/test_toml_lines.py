@@ -25,6 +25,13 @@ list = [
 "odd key".inner = 3
 [[more]]
 x = 1
+[[more.inner]]
+y = 1
+[[more]]
+[[more.inner]]
+[[more.inner]]
+y = 2
+[more.table]
 '''
 
 #: Lines that are valid TOML in this order; a table is named by its position.
@@ -47,7 +54,17 @@ def test_every_key_is_found_on_its_line() -> None:
         ("mine", "image", "odd key"): 15,
         ("mine", "image", "odd key", "inner"): 15,
         ("more",): 16,
-        ("more", "x"): 17,
+        ("more", "0"): 16,
+        ("more", "0", "x"): 17,
+        ("more", "0", "inner"): 18,
+        ("more", "0", "inner", "0"): 18,
+        ("more", "0", "inner", "0", "y"): 19,
+        ("more", "1"): 20,
+        ("more", "1", "inner"): 21,
+        ("more", "1", "inner", "0"): 21,
+        ("more", "1", "inner", "1"): 22,
+        ("more", "1", "inner", "1", "y"): 23,
+        ("more", "1", "table"): 24,
     }
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.settings import FetchSettings, InboxSettings
+from config.inboxes import InboxSettings
+from config.settings import FetchSettings
 from daemon.errors import FetchError
 from daemon.fetching.download import RESUME, Fetcher
 from daemon.fetching.partial_file import KEPT_SECONDS, PartFacts, open_partial, sweep_partials

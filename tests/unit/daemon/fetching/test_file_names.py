@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.inboxes import InboxSettings
 from config.safe_text import safe_text
-from config.settings import InboxSettings
 from daemon.fetching.file_names import names_for
 from daemon.intake.filters import Filters
 from daemon.media.sniff import image, video

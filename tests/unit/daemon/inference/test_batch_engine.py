@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from config.groups import DETAILS
 from config.recipes import Question
-from config.settings import DETAILS
 from daemon.errors import EngineError, PromptError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch_engine import BatchEngine

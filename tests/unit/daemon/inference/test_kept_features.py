@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from config.settings import Detail
+from config.groups import Detail
 from daemon.inference.engine import Reply, Request
 from daemon.inference.features.feature_cache import CacheUsage, FeatureCache
 from daemon.inference.features.feature_files import FeatureFiles

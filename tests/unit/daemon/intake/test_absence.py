@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import InboxSettings
+from config.inboxes import InboxSettings
 from daemon.intake.absence import gone_paths
 from daemon.intake.filters import Filters
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import NoAccessError
-from daemon.intake.admitter import AdmitResult, Admitter, Identify
+from daemon.intake.admit_result import AdmitResult
+from daemon.intake.admitter import Admitter, Identify
 from daemon.intake.birth_time import birth_of
 from daemon.intake.identity import identify
 from daemon.intake.refusal_texts import sentence_of
@@ -38,7 +39,9 @@ def admitter(store: JobStore, library: Library, clock: FakeClock, opened: list[b
 
 
 def make_gate(store: JobStore, library: Library, clock: FakeClock, identify: Identify) -> Admitter:
-    return Admitter(store, library, clock, spec=SPEC, model=MODEL, max_attempts=3, max_bytes=1000, identify=identify)
+    return Admitter(
+        store, library, clock, spec_of=lambda _: SPEC, model=MODEL, max_attempts=3, max_bytes=1000, identify=identify
+    )
 
 
 def enter(admitter: Admitter, path: bytes) -> AdmitResult:

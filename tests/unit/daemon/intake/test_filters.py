@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from config.inboxes import InboxSettings
 from config.load import load_settings
-from config.settings import InboxSettings
 from daemon.intake.filters import OURS, SYMLINK, Filters, filters_of, reject_mode
 
 FILTERS = Filters(InboxSettings())
@@ -183,7 +183,7 @@ def test_the_inbox_own_place_is_not_judged_and_neither_is_what_lies_elsewhere(pa
 
 def own(tmp_path: Path, inbox: Path) -> Filters:
     settings = load_settings(home=tmp_path / "home", environ={}, overrides={"inbox.path": str(inbox)})
-    return filters_of(settings, os.fsencode(inbox))
+    return filters_of(settings, settings.inbox, os.fsencode(inbox))
 
 
 def test_a_home_inside_the_inbox_is_ignored(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.settings import InboxSettings
+from config.inboxes import InboxSettings
 from daemon.intake.filters import Filters
 from daemon.intake.held_names import MAX_FOLDERS, HeldNames
 from daemon.intake.watch.event_queue import NameFreed

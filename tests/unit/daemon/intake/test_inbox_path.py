@@ -8,7 +8,7 @@ import pytest
 from config.errors import ConfigError, NotFoundError
 from config.load import load_settings, prepare_home
 from config.settings import Settings
-from daemon.intake.inbox_path import check_inbox, inbox_error
+from daemon.intake.inbox_path import check_inboxes, inbox_error
 
 
 def settings_with(home: Path, inbox: Path | str | None) -> Settings:
@@ -39,7 +39,7 @@ def test_what_cannot_be_an_inbox_is_a_configuration_error(tmp_path: Path, inbox:
     (tmp_path / "link-to-home").symlink_to(home)
     settings = settings_with(home, inbox.format(home=home, tmp=tmp_path))
     with pytest.raises(ConfigError, match=reason) as raised:
-        check_inbox(settings)
+        check_inboxes(settings)
     assert str(settings.inbox_path) in str(raised.value)
     assert "inbox.path" in raised.value.advice
     assert raised.value.exit_code == 78
@@ -48,7 +48,7 @@ def test_what_cannot_be_an_inbox_is_a_configuration_error(tmp_path: Path, inbox:
 def test_a_pipe_is_no_folder_either(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="is a file, not a folder"):
-        check_inbox(settings_with(tmp_path / "home", tmp_path / "pipe"))
+        check_inboxes(settings_with(tmp_path / "home", tmp_path / "pipe"))
 
 
 def test_a_file_where_the_default_inbox_belongs_is_to_be_moved_away(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_file_where_the_default_inbox_belongs_is_to_be_moved_away(tmp_path: Pa
     settings.home.mkdir()
     settings.inbox_path.touch()
     with pytest.raises(ConfigError, match="is a file, not a folder") as raised:
-        check_inbox(settings)
+        check_inboxes(settings)
     assert "Move the file away" in raised.value.advice
 
 
@@ -65,14 +65,14 @@ def test_a_folder_is_one_also_when_it_contains_the_home_or_lies_in_it(tmp_path: 
     home = tmp_path / "home"
     settings = settings_with(home, inbox and inbox.format(home=home, tmp=tmp_path))
     settings.inbox_path.mkdir(exist_ok=True)
-    assert inbox_error(settings) is None
-    check_inbox(settings)
+    assert inbox_error(settings, settings.inboxes[0]) is None
+    check_inboxes(settings)
 
 
 def test_a_chosen_folder_that_is_missing_is_reported_and_may_come_later(tmp_path: Path) -> None:
     settings = settings_with(tmp_path / "home", tmp_path / "disk" / "pictures")
-    check_inbox(settings)
-    error = inbox_error(settings)
+    check_inboxes(settings)
+    error = inbox_error(settings, settings.inboxes[0])
     assert isinstance(error, NotFoundError)
     assert str(error) == f"{settings.inbox_path} is not there."
     assert "Connect its disk" in error.advice
@@ -80,4 +80,4 @@ def test_a_chosen_folder_that_is_missing_is_reported_and_may_come_later(tmp_path
 
 def test_the_default_inbox_is_created_and_so_not_reported(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path / "home", environ={})
-    assert inbox_error(settings) is None
+    assert inbox_error(settings, settings.inboxes[0]) is None

@@ -13,6 +13,7 @@ import pytest
 from config.settings import Settings
 from daemon.intake.orphans import GRACE
 from daemon.intake.reconcile import REST_SECONDS, Reconciler
+from daemon.intake.watched_inboxes import inboxes_of
 from storage.library import Library
 from storage.lifecycle import JobState
 from storage.sidecars.names import is_sidecar_name
@@ -29,7 +30,8 @@ class ReconcilerHome(PublishingHome):
         self.restart()
 
     def restart(self) -> None:
-        self.reconciler = Reconciler(self.settings, self.root, self.store, self.library, self.clock)
+        (watched,) = inboxes_of(self.settings)
+        self.reconciler = Reconciler(self.settings, watched, self.store, self.library, self.clock)
 
     def describe(self, *names: str) -> None:
         for name in names:

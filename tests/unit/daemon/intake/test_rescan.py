@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.intake.admitter import AdmitResult
+from daemon.intake.admit_result import AdmitResult
 from daemon.intake.rescan import Rescan, Rescans
 from storage.commands.requests import Answer
 from storage.errors import BusyError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import InboxSettings
+from config.inboxes import InboxSettings
 from daemon.intake.filters import Filters
 from daemon.intake.sweep import Found, RejectedPath, sweep
 from tests.support.disk_names import that_can_be_named

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigError
-from config.settings import InboxSettings, Settings
+from config.inboxes import InboxSettings
+from config.settings import Settings
 from daemon.errors import ServiceError
 from daemon.service.service_spec import ServiceSpec, spec_for, unseen_settings
 
@@ -28,7 +29,7 @@ def test_everything_is_absolute_and_the_command_names_home_and_launcher(tmp_path
         "--launched-by",
         "launchd",
     ]
-    assert plan.inbox == tmp_path / "Büro" / "inbox"
+    assert plan.folders == (tmp_path / "Büro" / "inbox",)
     assert Path(plan.environment["HF_HOME"]) == Path.home() / ".cache" / "huggingface"
     assert all(Path(part).is_absolute() for part in plan.environment["PATH"].split(":"))
 
@@ -67,4 +68,4 @@ def test_a_path_that_cannot_be_written_down_is_refused(tmp_path: Path, program: 
 def test_settings_of_the_terminal_are_distinguished_from_the_rest() -> None:
     environ = {"SMOLWATCH_MODEL__DEVICE": "cpu", "SMOLWATCH_HOME": "/x", "HOME": "/y"}
     assert unseen_settings(environ) == ["SMOLWATCH_MODEL__DEVICE"]
-    assert ServiceSpec(Path("/p"), Path("/h"), Path("/i"), {}).arguments("systemd")[-1] == "systemd"
+    assert ServiceSpec(Path("/p"), Path("/h"), (Path("/i"),), {}).arguments("systemd")[-1] == "systemd"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from config.settings import Detail, Settings
+from config.groups import Detail
+from config.settings import Settings
 from storage.db.database import Database
 from storage.jobs.store import JobStore
 from storage.library import Library

@@ -35,8 +35,7 @@ ARGUMENTS: dict[str, Any] = {
     "description": description_of(new_file()),
     "gone": [b"/inbox/gone.jpg"],
     "job_ids": [1],
-    "before": 1,
-    "now": 2,
+    "numbers": {1: 2},
 }
 #: Their callers poll: a claim never waits.
 CLAIMS = {"claim", "claim_all", "claim_unpublished"}
