@@ -184,7 +184,8 @@ class Asks:
     def engine_failed(self, reason: str) -> None:
         """The engine is loaded again, and the questions are taken again then, if they have an attempt left."""
         failure = EngineError("The model failed on the question twice.", advice=f"The last failure: {reason}")
-        self._inbox.retry(self._clear(), Answer.of_error(failure))
+        if ids := self._clear():
+            self._inbox.retry(ids, Answer.of_error(failure))
 
     def release(self) -> None:
         """Put back the questions that are not begun; the worker stops."""
@@ -193,7 +194,8 @@ class Asks:
         waiting = [ask_id for ask_id in self._in_hand if ask_id not in begun]
         for each in waiting:
             del self._in_hand[each]
-        self._inbox.put_back(waiting)
+        if waiting:
+            self._inbox.put_back(waiting)
 
     def _begin(self, command: Command, info: EngineInfo) -> None:
         try:
