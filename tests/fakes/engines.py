@@ -10,7 +10,6 @@ from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, EngineInfo, Reply, Request
 
-
 OUT_OF_MEMORY = EngineError("The model failed: out of memory")
 
 
