@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from cli.daemon_commands import change_jobs
+from cli.daemon_commands import change_jobs, rescan
 from storage.commands.requests import CommandKind
 from storage.lifecycle import JobState
 from tests.fakes.scripted_worker import ASLEEP, CRASH, FAIL, SLOW
@@ -72,6 +72,15 @@ class Asking:
 
 def ask(home: DaemonHome, *words: str) -> Asked:
     return Asking(home, *words).result()
+
+
+def suspended(home: DaemonHome) -> subprocess.Popen[str]:
+    """A daemon without a worker that is suspended at rest: it holds no lock of the database."""
+    daemon = home.start_and_wait()
+    rescan(home.settings, compare=False)
+    time.sleep(1)
+    daemon.send_signal(signal.SIGSTOP)
+    return daemon
 
 
 @pytest.fixture
@@ -222,8 +231,7 @@ def test_a_suspended_daemon_whose_worker_runs_answers(home: DaemonHome, photo: s
 
 
 def test_a_suspended_daemon_without_a_worker_leaves_a_sentence(home: DaemonHome, photo: str) -> None:
-    daemon = home.start_and_wait()
-    daemon.send_signal(signal.SIGSTOP)
+    daemon = suspended(home)
     try:
         answered = ask(home, photo, QUESTION)
     finally:
@@ -233,8 +241,7 @@ def test_a_suspended_daemon_without_a_worker_leaves_a_sentence(home: DaemonHome,
 
 
 def test_ctrl_c_withdraws_the_question_and_the_worker_goes_on(scripted: DaemonHome, tmp_path: Path) -> None:
-    daemon = scripted.start_and_wait()
-    daemon.send_signal(signal.SIGSTOP)
+    daemon = suspended(scripted)
     asked = Asking(scripted, str(draw(tmp_path / "photo.png", size=(CRASH, 60))), QUESTION)
     time.sleep(4)
     asked.interrupt()
