@@ -18,7 +18,7 @@ from daemon.clock import SystemClock
 from daemon.lock import holder, holding_run, noted
 from storage.commands.command_inbox import CommandInbox
 from storage.commands.requests import Answer, Command, CommandKind
-from storage.db.database import open_database, read_schema
+from storage.db.database import Database, open_database, read_schema
 
 Result = Mapping[str, Any]
 
@@ -104,13 +104,20 @@ def running(settings: Settings) -> str | None:
 @contextmanager
 def open_inbox(settings: Settings) -> Iterator[CommandInbox]:
     """Raises NotFoundError where there is no database yet."""
+    with open_database_of(settings) as database:
+        yield CommandInbox(database, SystemClock().now)
+
+
+@contextmanager
+def open_database_of(settings: Settings) -> Iterator[Database]:
+    """For writing. Raises NotFoundError where there is no database yet."""
     if read_schema(settings.database_place) is None:
         raise NotFoundError(
             f"There is no database at {settings.database_place} yet.", advice="Start the daemon with: smolwatch run"
         )
     database = open_database(settings.database_place)
     try:
-        yield CommandInbox(database, SystemClock().now)
+        yield database
     finally:
         database.close()
 

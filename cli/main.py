@@ -26,7 +26,7 @@ from config.safe_text import safe_text
 
 #: In the order of need; each is the module of that name in cli.commands.
 COMMANDS = (
-    *"demo run status ls show why retry redo cancel pause resume".split(),
+    *"demo run ask status ls show why retry redo cancel pause resume".split(),
     *"add rescan recipes db model service doctor bench".split(),
 )
 INTERRUPTED = 130

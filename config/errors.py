@@ -12,6 +12,7 @@ SmolwatchError                    1
 ├── StorageError                 78   the database cannot be used (storage/errors.py)
 ├── MediaError                    1   a file cannot be decoded (daemon/errors.py)
 ├── EngineError                   1   the model failed (daemon/errors.py)
+│   └── PromptError               1   the model cannot take the prompt (daemon/errors.py)
 ├── FetchError                    1   a URL could not be downloaded (daemon/errors.py)
 │   └── RefusedUrlError           5   a rule forbids the download (daemon/errors.py)
 └── ServiceError                  1   launchd or systemd failed (daemon/errors.py)

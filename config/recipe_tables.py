@@ -6,9 +6,18 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from config.keys import LIKENESS
 from config.prompt_variables import VARIABLES, brace_mistakes
@@ -76,9 +85,20 @@ class Table(BaseModel):
 
 
 class SamplingTable(Table):
-    """Only what the engine supports."""
+    """Only what the engine supports. Without a temperature, nothing is sampled."""
 
     repetition_penalty: Annotated[float, Field(ge=1, le=2)] = 1.0
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    top_k: Annotated[int, Field(ge=1)] = 0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @model_validator(mode="after")
+    def _has_temperature_to_sample(self) -> Self:
+        unused = sorted(self.model_fields_set & {"top_k", "top_p", "seed"})
+        if unused and not self.temperature:
+            raise ValueError(f"needs a temperature above 0, since it has {', '.join(unused)}")
+        return self
 
 
 class QuestionTable(Table):

@@ -30,6 +30,10 @@ class Sampling:
     """How an answer's tokens are chosen; as in `daemon.inference.sampling_params`."""
 
     repetition_penalty: float = 1.0
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +162,7 @@ def question_of(name: str, table: QuestionTable) -> Question:
         name=name,
         ask=table.ask,
         tokens=table.tokens,
-        sampling=Sampling(repetition_penalty=table.sampling.repetition_penalty),
+        sampling=Sampling(**table.sampling.model_dump()),
         max_characters=table.max_characters,
         avoid=tuple(table.avoid or ()),
     )

@@ -171,6 +171,11 @@ class Settings(Group):
         return self.home / "data" / "device.json"
 
     @property
+    def feature_folder(self) -> Path:
+        """Image features of described files, which can be deleted at any time."""
+        return self.home / "data" / "features"
+
+    @property
     def lock_file(self) -> Path:
         return self.home / "data" / "smolwatch.lock"
 

@@ -39,6 +39,7 @@ from daemon.supervision.database_health import DatabaseHealth
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.supervisor import Supervisor, Work, begin_work
 from storage.atomic import remove_temporaries
+from storage.commands.ask_inbox import AskInbox
 from storage.commands.command_inbox import CommandInbox
 from storage.db.database import Database, open_database
 from storage.errors import StorageError
@@ -132,6 +133,7 @@ class Daemon:
         self._supervisor = Supervisor(
             settings,
             self._store,
+            AskInbox(database, clock.now),
             clock,
             note,
             daemon_run=daemon_run,

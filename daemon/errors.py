@@ -136,6 +136,14 @@ class EngineError(SmolwatchError):
     cause = Cause.MODEL
 
 
+class PromptError(EngineError):
+    """The model cannot take the prompt, which is the request's own error: the engine works."""
+
+    code = "prompt"
+    cause = Cause.INPUT
+    detail = ""
+
+
 class ServiceError(SmolwatchError):
     """The system's service manager refused a command."""
 

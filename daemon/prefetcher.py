@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Hashable
@@ -14,14 +15,21 @@ Made = TypeVar("Made")
 class PrefetchWindow(Generic[Task, Made]):
     """Which task is prepared next, what is ready, and how many bytes that takes. Pure.
 
-    `key` identifies a task; `weigh` gives the bytes of a result.
+    `key` identifies a task; `weigh` gives the bytes of a result. Tasks of a lower `rank` go before those of a higher.
     Results count from their preparation until `keep` no longer names them, also when they were taken. The next task is
     begun while they hold less than `max_bytes`, so that one is prepared however large it is.
     """
 
-    def __init__(self, key: Callable[[Task], Hashable], weigh: Callable[[Made], int], max_bytes: int) -> None:
+    def __init__(
+        self,
+        key: Callable[[Task], Hashable],
+        weigh: Callable[[Made], int],
+        max_bytes: int,
+        rank: Callable[[Task], int] = lambda _: 0,
+    ) -> None:
         self._key = key
         self._weigh = weigh
+        self._rank = rank
         self._max_bytes = max_bytes
         self._waiting: deque[Task] = deque()
         self._current: Task | None = None
@@ -46,8 +54,13 @@ class PrefetchWindow(Generic[Task, Made]):
     def can_take(self) -> bool:
         return bool(self._ready)
 
+    @property
+    def lowest_rank(self) -> int | None:
+        """Of all tasks that were added and neither taken nor cancelled; None if there are none."""
+        return min(map(self._rank, self._tasks()), default=None)
+
     def add(self, task: Task) -> None:
-        self._waiting.append(task)
+        bisect.insort(self._waiting, task, key=self._rank)
 
     def begin(self) -> Task | None:
         """The task to prepare now, if any."""
@@ -60,10 +73,10 @@ class PrefetchWindow(Generic[Task, Made]):
         """The task is prepared; if it was cancelled meanwhile, the result is dropped."""
         if task is self._current:
             self._current = None
-            self._ready.append((task, made))
+            bisect.insort(self._ready, (task, made), key=lambda ready: self._rank(ready[0]))
 
     def take(self) -> tuple[Task, Made] | None:
-        """The next task that is ready, in the order in which they were added."""
+        """The next task that is ready, by rank and in the order in which they were added."""
         if not self._ready:
             return None
         task, made = self._ready.popleft()
@@ -112,8 +125,14 @@ class Prefetcher(Generic[Task, Made]):
         with self._changed:
             return key in self._window
 
+    @property
+    def lowest_rank(self) -> int | None:
+        """Of all tasks that were added and neither taken nor cancelled; None if there are none."""
+        with self._changed:
+            return self._window.lowest_rank
+
     def add(self, task: Task) -> None:
-        """Prepare this task after those added before."""
+        """Prepare this task after those of its rank that were added before."""
         with self._changed:
             self._window.add(task)
             self._changed.notify_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cli.render import say, say_facts, say_json
 from config.errors import ConfigError, NotFoundError
 from config.load import load_settings
 from config.prompt_variables import VARIABLES, fill
-from config.recipes import Question, Recipe, find_recipe, load_recipes
+from config.recipes import Question, Recipe, Sampling, find_recipe, load_recipes
 from config.safe_text import safe_text
 from storage.json_values import omit_missing
 
@@ -86,8 +87,18 @@ def limits(question: Question) -> Iterator[str]:
         yield f"at most {question.max_characters} characters"
     if question.avoid:
         yield f"not to begin with {' or '.join(repr(phrase) for phrase in question.avoid)}"
-    if question.sampling.repetition_penalty != 1:
-        yield f"repetition penalty {question.sampling.repetition_penalty:g}"
+    yield from sampling_limits(question.sampling)
+
+
+def sampling_limits(sampling: Sampling) -> Iterator[str]:
+    if sampling.repetition_penalty != 1:
+        yield f"repetition penalty {sampling.repetition_penalty:g}"
+    if sampling.temperature:
+        yield f"sampled at temperature {sampling.temperature:g} with seed {sampling.seed}"
+        if sampling.top_k:
+            yield f"among the {sampling.top_k} likeliest tokens"
+        if sampling.top_p < 1:
+            yield f"among the likeliest {sampling.top_p:.0%}"
 
 
 def prompt_of(recipe: Recipe, question: Question, *, is_video: bool) -> str:
@@ -113,12 +124,17 @@ def to_json(recipe: Recipe, chosen: str) -> dict[str, Any]:
     )
 
 
+def sampling_json(sampling: Sampling) -> dict[str, Any]:
+    """The repetition penalty; the rest only if tokens are sampled."""
+    return asdict(sampling) if sampling.temperature else {"repetition_penalty": sampling.repetition_penalty}
+
+
 def question_json(recipe: Recipe, question: Question, *, is_video: bool) -> dict[str, Any]:
     return omit_missing(
         name=question.name,
         heading=question.heading,
         tokens=question.tokens,
-        repetition_penalty=question.sampling.repetition_penalty,
+        **sampling_json(question.sampling),
         max_characters=question.max_characters,
         avoid=list(question.avoid) or None,
         prompt=prompt_of(recipe, question, is_video=is_video),

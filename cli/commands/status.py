@@ -13,7 +13,7 @@ import click
 
 from cli.lookup import inbox_roots, open_library
 from cli.options import json_option
-from cli.render import job_json, safe_path, say_facts, say_json
+from cli.render import job_json, safe_path, say_facts, say_json, size
 from cli.times import ago, both, local_time, rate_per_minute, speed_text, utc_now
 from config.errors import DaemonNotRunningError, NotFoundError
 from config.load import load_settings
@@ -69,6 +69,7 @@ def look(settings: Settings) -> dict[str, Any]:
         "log": str(settings.log_folder / "smolwatch.log"),
         "daemon": {"running": pid is not None} | ({} if pid is None else {"pid": pid}),
         "engine": {},
+        "feature_cache": {},
         "power": {},
         "intake": {},
         "jobs": dict.fromkeys(map(str, JobState), 0),
@@ -110,6 +111,8 @@ def add_running(report: dict[str, Any], library: Library, settings: Settings) ->
         report.pop("inbox_error", None)
     stored.pop("inboxes", None)
     report["daemon"] = stored | report["daemon"] | omit_missing(trouble=trouble or None)
+    if (features := library.status.feature_cache()).run:
+        report["feature_cache"] = features.facts()
     report["current"] = [job_json(job) for job in library.jobs(state=JobState.RUNNING, limit=MOST_CURRENT)]
     live = sum(library.live_counts().values())
     if live:
@@ -155,9 +158,7 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
         yield "paused", f"since {both(datetime.fromisoformat(since), now)}. To continue: smolwatch resume"
     if trouble := daemon.get("trouble"):
         yield "trouble", safe_text(trouble)
-    yield "model", engine_line(report["engine"], daemon["running"])
-    if daemon["running"]:
-        yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
+    yield from engine_lines(report, running=daemon["running"])
     if reason := report["power"].get("reason"):
         yield "power", f'{reason} To ignore this: `smolwatch run --now`, or `work.power = "ignore"`.'
     yield from inbox_lines(report)
@@ -215,6 +216,14 @@ def daemon_line(daemon: dict[str, Any], now: datetime) -> str:
     return f"running, process {daemon['pid']}{since}"
 
 
+def engine_lines(report: dict[str, Any], *, running: bool) -> Iterator[tuple[str, str]]:
+    yield "model", engine_line(report["engine"], running)
+    if running:
+        yield from (("note", safe_text(note)) for note in report["engine"].get("notes", ()))
+    if cache := report["feature_cache"]:
+        yield "features", features_line(cache)
+
+
 def engine_line(engine: dict[str, Any], running: bool) -> str:
     """The engine's last state, which is out of date without a daemon."""
     if not engine or not (running or engine["state"] == "unavailable"):
@@ -222,9 +231,18 @@ def engine_line(engine: dict[str, Any], running: bool) -> str:
     if engine["state"] == "idle":
         return safe_text(f"idle: {engine['model']} is loaded with the next file")
     if engine["state"] == "ready":
-        return safe_text(f"{engine['model']} on {engine['device']}, {engine['dtype']}, {engine['detail']} detail")
+        doubt = f". Not trusted: {engine['problem']}" if "problem" in engine else ""
+        ran_as = f"{engine['device']}, {engine['dtype']}, {engine['detail']} detail"
+        return safe_text(f"{engine['model']} on {ran_as}{doubt}")
     text = ". ".join(str(engine[key]).rstrip(".") for key in ("state", "reason", "advice") if engine.get(key))
     return safe_text(text if running else f"not loaded; in the last run: {text}")
+
+
+def features_line(cache: dict[str, int]) -> str:
+    """How much of the pictures' features is kept, and how much work that has saved."""
+    tiles = cache["hits"] + cache["misses"]
+    found = f"{cache['hits']:,} of {tiles:,} tiles were not encoded again; " if tiles else ""
+    return f"{found}{size(cache['memory_bytes'])} in memory, {size(cache['disk_bytes'])} on disk"
 
 
 def inboxes_json(paths: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ AGAIN = "smolwatch service install"
 class RunningFacts:
     """`pid`: the daemon of this home. `rivals`: daemons of other homes with the same inbox.
 
+    `model_problem`: why its model is not trusted.
     `service` is its state, or why there can be none; `outdated`: its definition is not what would be written now;
     `program_missing`: the program that it starts is no longer there.
     `context`: what is odd about the place where this was typed.
@@ -50,6 +51,7 @@ class RunningFacts:
     daemon_problem: str = ""
     version: str = ""
     paused_since: datetime | None = None
+    model_problem: str = ""
     failure: StartFailure | None = None
     rivals: Sequence[int] = ()
     service: ServiceState | str = ""
@@ -69,6 +71,7 @@ def look_at_running(settings: Settings, environ: Mapping[str, str]) -> RunningFa
         daemon_problem=noted(settings.lock_file) if pid is not None else "",
         version=version_of_daemon(settings) if pid is not None else "",
         paused_since=paused_since(settings),
+        model_problem=model_problem(settings) if pid is not None else "",
         failure=read_failure(settings.home) if pid is None else None,
         rivals=rivals_of(settings, pid),
         service=service,
@@ -98,6 +101,13 @@ def paused_since(settings: Settings) -> datetime | None:
     with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
         return Library(database).status.paused_since()
     return None
+
+
+def model_problem(settings: Settings) -> str:
+    """Why the running daemon's model is not trusted; empty if it is, or if that cannot be read."""
+    with suppress(SmolwatchError), closing(open_database(settings.database_place, read_only=True)) as database:
+        return Library(database).status.engine().problem or ""
+    return ""
 
 
 def rivals_of(settings: Settings, pid: int | None) -> list[int]:
@@ -210,6 +220,9 @@ def daemon_line(running: RunningFacts) -> Finding:
     if running.paused_since is not None:
         text = f"Process {running.pid} begins no files: work is paused since {iso_utc(running.paused_since)}"
         return warning("daemon", text, "To go on: smolwatch resume")
+    if running.model_problem:
+        text = f"Process {running.pid} runs a model that is not trusted. {running.model_problem}"
+        return warning("daemon", text, "Choose another model, device or precision: docs/configure.md")
     return ok("daemon", f"running, process {running.pid}")
 
 

@@ -5,20 +5,24 @@ Preprocessing feeds the scheduler; a `RunnerLoader` supplies the runner, so that
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import replace
 from typing import Generic, TypeVar
 
 from config.groups import DETAILS, Detail
-from daemon.errors import EngineError
+from daemon.errors import EngineError, PromptError
 from daemon.inference.batch.runner_protocol import DeviceRunner
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
+from daemon.inference.control_tiles import QUESTION, TILES, ControlCheck, ControlResult, control_requests
 from daemon.inference.engine import EngineInfo, Reply, Request
+from daemon.inference.features.feature_cache import CacheUsage, FeatureCache
 from daemon.inference.in_flight import ImageFeatures, InFlight
 from daemon.inference.preprocess_queue import PreprocessQueue
 from daemon.inference.runner_loader import RunnerLoader
 from daemon.inference.sampling_params import GREEDY
+from daemon.inference.smolvlm.checkpoint import ModelSpec
 from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.smolvlm.tile_dedup import deduplicate
 from daemon.inference.weights.sources import ModelFolder
@@ -33,6 +37,8 @@ class BatchEngine(Generic[Features]):
     """Serves the checkpoint `model` through `loader`'s runner; at most `rows` sequences are decoded at once.
 
     `cache_tokens` bounds the KV cache; None is what fits into the memory that is free after loading.
+    `features` keeps the features of encoded tiles for later requests; without it, none are kept.
+    `control` judges the model's answers about control tiles when it is loaded; without it, it is not asked.
     Without `stop_at_end` every answer runs to its limit, loops too, so that runs of equal length can be timed.
     """
 
@@ -44,11 +50,14 @@ class BatchEngine(Generic[Features]):
         detail: Detail = "balanced",
         rows: int = 8,
         cache_tokens: int | None = None,
+        features: FeatureCache | None = None,
+        control: ControlCheck | None = None,
         stop_at_end: bool = True,
     ) -> None:
         self.runner: DeviceRunner[Floats, Features] | None = None
         self._model, self._loader, self._detail = model, loader, detail
         self._rows, self._cache_tokens = rows, cache_tokens
+        self._features, self._control = features, control
         self._stop_at_end = stop_at_end
         self._scheduler: Scheduler[Floats, Features] | None = None
         self._preprocessing: PreprocessQueue[InFlight[Floats, Features] | EngineError] = PreprocessQueue(
@@ -63,7 +72,9 @@ class BatchEngine(Generic[Features]):
         loaded = self._loader.load(self._model.path, processor.spec, self._rows)
         runner, self._rows = loaded.runner, loaded.max_sequences
         self._preprocessing.in_background = runner.device_type != "cpu"
+        self._origin = origin_of(self._model, processor.spec, self._loader.engine_name, runner)
         self.run_on(runner)
+        control = self._check_control(self._control) if self._control else ControlResult()
         return EngineInfo(
             model_id=self._model.id,
             revision=self._model.revision,
@@ -76,8 +87,28 @@ class BatchEngine(Generic[Features]):
             frame_edge=processor.frame_edge,
             frames_per_second=processor.frames_per_second,
             max_frames=processor.max_frames,
-            notes=loaded.notes,
+            notes=(*loaded.notes, *control.notes),
+            control=control.digest,
+            problem=control.problem,
         )
+
+    def _check_control(self, check: ControlCheck) -> ControlResult:
+        """Ask about the control tiles, encoded in any case. Raises EngineError if one has no answer."""
+        features, self._features = self._features, None
+        replies: list[Reply] = []
+        try:
+            for request in control_requests(self._processor.tile):
+                self.submit(request)
+            while len(replies) < len(TILES):
+                replies += self.step()
+        finally:
+            self._features, self._is_cold = features, True
+        for reply in replies:
+            if reply.error is not None:
+                raise reply.error
+        answers = {reply.id: reply.answers[QUESTION.name].text for reply in replies}
+        precision = "" if self.runner is None else self.runner.dtype_name
+        return check.judge(answers, weights=self._model.digest, precision=precision)
 
     def run_on(self, runner: DeviceRunner[Floats, Features]) -> None:
         """Run all further requests on this runner."""
@@ -91,6 +122,10 @@ class BatchEngine(Generic[Features]):
             raise ValueError(f"request {request.id} is already in flight")
         self._preprocessing.add(request)
 
+    def partial(self, request_id: str) -> dict[str, str]:
+        in_flight = self._in_flight.get(request_id)
+        return {} if in_flight is None else in_flight.partial(self._processor.decode)
+
     def cancel(self, request_id: str) -> None:
         self._preprocessing.cancel(request_id)
         in_flight = self._in_flight.pop(request_id, None)
@@ -101,6 +136,8 @@ class BatchEngine(Generic[Features]):
         self._preprocessing.clear()
         self._in_flight.clear()
         self._scheduler = None
+        if self._features is not None:
+            self._features.close()
         if self.runner is not None:
             self.runner.close()
             self.runner = None
@@ -116,6 +153,7 @@ class BatchEngine(Generic[Features]):
             finished = set(self._scheduler.step())
             for in_flight in [each for each in self._in_flight.values() if each.group in finished]:
                 del self._in_flight[in_flight.request.id]
+                self._keep_features(in_flight, self.runner)
                 replies.append(in_flight.reply(self._processor.decode, self.runner.device_memory_bytes, cache_bytes))
             if replies or not self._scheduler.is_decode_only:
                 break
@@ -124,15 +162,23 @@ class BatchEngine(Generic[Features]):
             self.runner.trim()
         return replies
 
+    def feature_usage(self) -> CacheUsage:
+        return CacheUsage() if self._features is None else self._features.usage
+
     def rest(self) -> None:
         """Other programs cannot use the memory that a GPU's driver keeps for reuse."""
         if self.runner is not None and self.runner.device_type != "cpu":
             self.runner.empty_cache()
 
     def _feed(self, scheduler: Scheduler[Floats, Features]) -> list[Reply]:
-        """Give the scheduler preprocessed requests while it accepts them; the replies to those that failed."""
+        """Give the scheduler preprocessed requests while it accepts them, urgent ones at once.
+
+        Returns the replies to those that failed.
+        """
         replies = []
-        while scheduler.can_accept and (taken := self._preprocessing.take_next(wait=not self._in_flight)) is not None:
+        while scheduler.can_accept or self._preprocessing.has_urgent:
+            if (taken := self._preprocessing.take_next(wait=not self._in_flight)) is None:
+                break
             request, result = taken
             if isinstance(result, EngineError):
                 replies.append(Reply(id=request.id, error=result))
@@ -152,35 +198,75 @@ class BatchEngine(Generic[Features]):
             return EngineError(f"The pictures failed: {error!r}")
 
     def _in_flight_of(self, request: Request) -> InFlight[Floats, Features]:
-        """The request's sequence group; raises EngineError for a prompt that the model cannot take."""
+        """The request's sequence group; raises PromptError for a prompt that the model cannot take."""
         began = time.perf_counter()
-        image_features, tiles = request.image_features, list[Floats]()
-        if not isinstance(image_features, ImageFeatures):
-            prompt = self._processors[request.detail or self._detail].image_prompt(
-                request.pictures, timestamps=request.timestamps, seconds=request.seconds
-            )
-            unique_tiles, tile_indices = deduplicate(prompt.tiles)
-            tiles = list(self._processor.normalize(unique_tiles))
-            image_features = ImageFeatures(replace(prompt, tiles=()), tile_indices, ())
+        given, pending = request.image_features, dict[str, Floats]()
+        image_features = given if isinstance(given, ImageFeatures) else None
+        if image_features is None:
+            image_features, pending = self._image_features(request)
         sequences = []
         for question in request.questions:
             prompt_ids = self._processor.prompt_ids(image_features.prompt, question.ask, system=request.system)
-            max_tokens = min(question.tokens, self._max_tokens(prompt_ids, len(image_features.tile_indices)))
+            room = self._room_after(prompt_ids, len(image_features.tile_indices))
+            if room < 1:
+                raise self._too_long(request, len(prompt_ids))
+            max_tokens = min(question.tokens, room)
             sequences.append(TokenSequence(prompt_ids, max_tokens, request.sampling.get(question.name, GREEDY)))
         group: SequenceGroup[Floats, Features] = SequenceGroup(
-            tiles, image_features.tile_indices, sequences, image_features.features
+            list(pending.values()),
+            image_features.tile_indices,
+            sequences,
+            image_features.features,
+            is_urgent=request.is_urgent,
         )
-        return InFlight(request, group, image_features.prompt, time.perf_counter() - began)
+        return InFlight(request, group, image_features.prompt, list(pending), time.perf_counter() - began)
 
-    def _max_tokens(self, prompt_ids: list[int], tiles: int) -> int:
-        """How many tokens may follow the prompt; raises EngineError for a prompt that the model cannot take."""
+    def _image_features(self, request: Request) -> tuple[ImageFeatures[Features], dict[str, Floats]]:
+        """The request's pictures with the features that are kept of them, and the tiles to encode, by key."""
+        prompt = self._processors[request.detail or self._detail].image_prompt(
+            request.pictures, timestamps=request.timestamps, seconds=request.seconds
+        )
+        unique_tiles, tile_indices = deduplicate(prompt.tiles)
+        keys = [self._key_of(pixels) for pixels in unique_tiles]
+        found = {key: features for key in keys if (features := self._kept(key)) is not None}
+        missing = {key: tile for key, tile in zip(keys, unique_tiles.values(), strict=True) if key not in found}
+        order = {key: index for index, key in enumerate([*found, *missing])}
+        indices = [order[keys[index]] for index in tile_indices]
+        pending = dict(zip(missing, self._processor.normalize(list(missing.values())), strict=True))
+        return ImageFeatures(replace(prompt, tiles=()), indices, list(found.values())), pending
+
+    def _key_of(self, pixels: bytes) -> str:
+        """The key of a tile's features; `pixels`: their hash."""
+        return hashlib.blake2b(pixels, digest_size=16, key=self._origin).hexdigest()
+
+    def _kept(self, key: str) -> Features | None:
+        if self._features is None or self.runner is None or (content := self._features.get(key)) is None:
+            return None
+        return self.runner.from_bytes(content)
+
+    def _keep_features(self, finished: InFlight[Floats, Features], runner: DeviceRunner[Floats, Features]) -> None:
+        if self._features is not None:
+            for key, features in finished.encoded.items():
+                self._features.put(key, runner.to_bytes(features))
+
+    def _room_after(self, prompt_ids: list[int], tiles: int) -> int:
+        """How many tokens may follow the prompt. Raises PromptError for image positions without a tile."""
         positions, features = prompt_ids.count(self._processor.image_id), tiles * self._processor.tokens_per_tile
         if positions != features:
-            raise EngineError(f"The prompt has {positions} image positions, but the pictures fill {features}.")
-        room = self._processor.context - len(prompt_ids)
-        if room < 1:
-            raise EngineError(f"The prompt has {len(prompt_ids)} tokens; the model takes {self._processor.context}.")
-        return room
+            raise PromptError(f"The prompt has {positions} image positions, but the pictures fill {features}.")
+        return self._processor.context - len(prompt_ids)
+
+    def _too_long(self, request: Request, tokens: int) -> PromptError:
+        advice = "Shorten the question."
+        if not request.is_video and request.pictures:
+            advice = "Give fewer pictures, or less detail (`--detail fast`), or shorten the question."
+        return PromptError(f"The prompt has {tokens} tokens; the model takes {self._processor.context}.", advice=advice)
+
+
+def origin_of(model: ModelFolder, spec: ModelSpec, engine_name: str, runner: DeviceRunner[Floats, Features]) -> bytes:
+    """A hash of all that a tile's features depend on besides its pixels."""
+    facts = (model.digest, engine_name, runner.device_type, runner.dtype_name, spec.rescale, spec.mean, spec.std)
+    return hashlib.blake2b(repr(facts).encode(), digest_size=16).digest()
 
 
 def tile_bytes(result: InFlight[Floats, Features] | EngineError) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from config.groups import Detail
 from daemon.errors import EngineError
 from daemon.inference.engine import Answer, EngineInfo, Figures, Reply, Request
+from daemon.inference.features.feature_cache import CacheUsage
 
 ECHO_ID, ECHO_REVISION = "echo", "1"
 
@@ -42,8 +43,15 @@ class EchoEngine:
             del self._waiting[request.id]
         return [echo(request) for request in batch]
 
+    def partial(self, request_id: str) -> dict[str, str]:
+        """Nothing: an answer comes whole."""
+        return {}
+
     def cancel(self, request_id: str) -> None:
         self._waiting.pop(request_id, None)
+
+    def feature_usage(self) -> CacheUsage:
+        return CacheUsage()
 
     def rest(self) -> None:
         """There is nothing to free."""
@@ -53,11 +61,11 @@ class EchoEngine:
 
 
 def describe(request: Request) -> str:
-    """For example "A picture of 640x480." or "A video of 8.0 seconds, 8 frames of 512x288.", without a model."""
+    """For example "A picture of 640x480." or "A video of 8.0 seconds, 8 frames of 512x288."; "No picture."."""
     sizes = [f"{picture.shape[1]}x{picture.shape[0]}" for picture in request.pictures]
     if request.is_video:
         return f"A video of {request.seconds:.1f} seconds, {len(sizes)} frames of {sizes[0]}."
-    return f"A picture of {' and '.join(sizes)}."
+    return f"A picture of {' and '.join(sizes)}." if sizes else "No picture."
 
 
 def echo(request: Request) -> Reply:

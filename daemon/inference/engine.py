@@ -12,18 +12,20 @@ from typing import Protocol
 from config.groups import Detail
 from config.recipes import Question
 from daemon.errors import EngineError
+from daemon.inference.features.feature_cache import CacheUsage
 from daemon.inference.sampling_params import SamplingParams
 from daemon.media.clip import Pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One file's questions, each in a prompt of its own after the `system` prompt, if there is one.
+    """Questions about some pictures, or about none, each in a prompt of its own after the `system` prompt, if any.
 
-    Only videos have `timestamps` and `seconds` (their length); `pictures` are then frames.
+    A question's text comes after the pictures, unless it marks the place of each with `<image>`. Only videos have
+    `timestamps` and `seconds` (their length); `pictures` are then the frames of one.
     `sampling`, by question name, for questions that are not decoded greedily; engines without sampling ignore it.
     `detail`: how finely pictures are cut; None is the engine's own. `image_features` comes from a reply to a request
-    with the same pictures, or is None.
+    with the same pictures, or is None. `is_urgent`: it goes before all that waits, and stops nothing that is running.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Request:
     detail: Detail | None = None
     sampling: Mapping[str, SamplingParams] = field(default_factory=dict)
     image_features: object = field(default=None, repr=False)
+    is_urgent: bool = False
 
     @property
     def is_video(self) -> bool:
@@ -58,7 +61,8 @@ class Answer:
 class Figures:
     """What a request cost: seconds by phase, tokens in and out over all its questions, and its largest batch.
 
-    `cache_bytes`: the size of the KV cache then, on the device or, on a CPU, in the process.
+    `cache_bytes`: the size of the KV cache then, on the device or, on a CPU, in the process. `tiles_encoded`: those of
+    its tiles that the vision tower encoded; the others are equal to another, or their features were there.
     """
 
     seconds: dict[str, float]
@@ -68,6 +72,7 @@ class Figures:
     device_memory_bytes: int
     cold_start: bool
     cache_bytes: int = 0
+    tiles_encoded: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +94,8 @@ class EngineInfo:
     """What was loaded, and its limits. `rows` bounds the sequences in one batch, and the requests in flight.
 
     `detail`: that of requests without their own. `image_edges`, by detail, and `frame_edge` in pixels.
-    `notes`: what was decided at load, and why, for people.
+    `notes`: what was decided at load, and why, for people. `control`: a digest of the weights, the precision and the
+    answers about control tiles; `problem`: why the model is not trusted after these answers. None: not checked.
     """
 
     model_id: str
@@ -104,6 +110,8 @@ class EngineInfo:
     frames_per_second: float
     max_frames: int
     notes: tuple[str, ...] = ()
+    control: str | None = None
+    problem: str | None = None
 
 
 class Engine(Protocol):
@@ -119,8 +127,19 @@ class Engine(Protocol):
         """One round of work; the replies that it finished, each with answers or an error."""
         ...
 
+    def partial(self, request_id: str) -> dict[str, str]:
+        """The answers of a request in flight as far as they are generated, by question name; read between steps.
+
+        Those without any text are missing; unknown ids have none. A preempted answer begins again, with equal text.
+        """
+        ...
+
     def cancel(self, request_id: str) -> None:
         """Drop a request: it gets no reply. Unknown ids are ignored."""
+        ...
+
+    def feature_usage(self) -> CacheUsage:
+        """What the engine keeps of image features for later requests, and how often that was of use."""
         ...
 
     def rest(self) -> None:

@@ -1,5 +1,7 @@
 """Requests are preprocessed in their order: in the background, a bounded amount ahead, or when they are taken.
 
+Urgent ones are first.
+
 A thread is for models on a device of their own. On a CPU it takes a core from the running product, whose threads wait
 for each other: on two cores, four pictures of five tiles each took 5 % longer with it.
 """
@@ -18,6 +20,13 @@ Made = TypeVar("Made")
 #: What is ready and not taken holds no more pixels than that, but for one request: 21 tiles of 512 by 512.
 MAX_BYTES = 64 * 1024**2
 
+#: Ranks of requests.
+URGENT, ORDINARY = 0, 1
+
+
+def rank_of(request: Request) -> int:
+    return URGENT if request.is_urgent else ORDINARY
+
 
 class PreprocessQueue(Prefetcher[Request, Made]):
     """`make` must not raise; `weigh` gives the bytes of its result. Set `in_background` before the first request.
@@ -28,9 +37,14 @@ class PreprocessQueue(Prefetcher[Request, Made]):
     def __init__(
         self, make: Callable[[Request], Made], weigh: Callable[[Made], int], max_bytes: int = MAX_BYTES
     ) -> None:
-        super().__init__(make, PrefetchWindow(lambda request: request.id, weigh, max_bytes))
+        super().__init__(make, PrefetchWindow(lambda request: request.id, weigh, max_bytes, rank_of))
         self.in_background = False
         self._is_running = False
+
+    @property
+    def has_urgent(self) -> bool:
+        """Whether an urgent request was added and neither taken nor cancelled."""
+        return self.lowest_rank == URGENT
 
     def add(self, request: Request) -> None:
         super().add(request)

@@ -38,7 +38,7 @@ def plan_reask(question: Question, answer: Answer) -> Reask | None:
     if codes == ("cut-off",):
         return Reask(replace(question, tokens=TOKEN_FACTOR * question.tokens), sampling, codes)
     penalty = sampling.repetition_penalty * RETRY_SAMPLING.repetition_penalty
-    return Reask(question, SamplingParams(repetition_penalty=penalty), codes)
+    return Reask(question, replace(sampling, repetition_penalty=penalty), codes)
 
 
 def better_answer(question: Question, first: Answer, second: Answer) -> Answer:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
-from daemon.inference.weights.sources import find_model, identity_of
+from daemon.inference.weights.sources import DEMO_ID, find_model, identity_of
 
 if TYPE_CHECKING:
     from daemon.inference.engine import Engine
 
+DEMO_EXEMPTION = "The demo model does not tell plain red, blue and grey pictures apart: it knows drawn shapes alone."
 #: What the setting "auto" stands for.
 DEFAULT_ENGINE = "torch"
 
@@ -39,13 +40,26 @@ def make_echo(settings: Settings, _: bool) -> Engine:
 def make_torch(settings: Settings, stop_at_end: bool) -> Engine:
     model, chosen = find_model(settings), settings.model
     from daemon.inference.batch_engine import BatchEngine
+    from daemon.inference.control_tiles import ControlCheck
+    from daemon.inference.features.feature_cache import DISK_BYTES, FeatureCache
+    from daemon.inference.features.feature_files import FeatureFiles
     from daemon.inference.torch.device_verdicts import DeviceVerdicts
     from daemon.inference.torch.loader import TorchLoader
 
+    files = FeatureFiles(settings.feature_folder, max_bytes=DISK_BYTES, keep_free=settings.work.keep_free_bytes)
+    features = FeatureCache(files) if stop_at_end else None
     loader = TorchLoader(
         device=chosen.device, precision=chosen.precision, verdicts=DeviceVerdicts(settings.device_file)
     )
-    return BatchEngine(model, loader, detail=chosen.detail, rows=chosen.rows, stop_at_end=stop_at_end)
+    return BatchEngine(
+        model,
+        loader,
+        detail=chosen.detail,
+        rows=chosen.rows,
+        features=features,
+        control=ControlCheck(exemption=DEMO_EXEMPTION if model.id == DEMO_ID else None) if stop_at_end else None,
+        stop_at_end=stop_at_end,
+    )
 
 
 def echo_identity(_: Settings) -> tuple[str, str]:
@@ -76,7 +90,8 @@ def engine_entry(settings: Settings) -> EngineEntry:
 def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:
     """An engine that is not loaded yet; raises ModelUnavailableError when there are no weights for it.
 
-    Without `stop_at_end` answers run to their limits, for runs that are timed.
+    Without `stop_at_end` answers run to their limits, no image features are kept, and the model is not checked with
+    control tiles: for runs that are timed.
     """
     return engine_entry(settings).make(settings, stop_at_end)
 

@@ -13,6 +13,7 @@ from config.settings import Settings
 from daemon.clock import Clock
 from daemon.daemon_run import DaemonRun
 from daemon.episode import Episode, State, log_lines
+from daemon.errors import EngineError
 from daemon.messages import MessageError, Order, PathReport, Stage, StageReport, decode_report, encode
 from daemon.signals import StopNote
 from daemon.supervision.hang_detector import HangDetector
@@ -22,6 +23,8 @@ from daemon.supervision.model_choice import SERVE_SECONDS, Model, ModelChoice
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.restart_backoff import MAX_PAUSE, RestartBackoff
 from daemon.supervision.worker_process import WorkerProcess, end_reason_of, is_suspended
+from storage.commands.ask_inbox import AskInbox
+from storage.commands.requests import Answer
 from storage.jobs.store import JobStore
 
 #: After `work.stop_seconds`, the worker's time for releasing its jobs, and then before each signal.
@@ -32,6 +35,10 @@ KILL_PAUSE = 0.5
 #: Why a worker was ordered to stop, while the daemon goes on.
 IDLE_END = "The worker ended: it was idle."
 MODEL_END = "The worker ended: files wait for another model."
+#: The answer to a question during which the worker ended twice; the advice is the reason of the second end.
+ASK_FAILED = "The model's process ended twice while it answered the question."
+#: Before all files.
+ASK_PRIORITY = -1
 
 #: What a worker process runs: `begin_work`, or in tests a worker with faults.
 Work = Callable[[Mapping[str, Recipe], Settings, Connection, DaemonRun, Model], None]
@@ -42,10 +49,11 @@ WorkWithRecipes = Callable[[Settings, Connection, DaemonRun, Model], None]
 class Supervisor:
     """For the main thread: `tick` repeatedly, `stop` at the end. `report_path` has the intake check a path again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it works with
         self,
         settings: Settings,
         store: JobStore,
+        asks: AskInbox,
         clock: Clock,
         note: StopNote,
         *,
@@ -56,6 +64,7 @@ class Supervisor:
     ) -> None:
         self._settings = settings
         self._store = store
+        self._asks = asks
         self._clock = clock
         self._note = note
         self._daemon_run = daemon_run
@@ -124,24 +133,24 @@ class Supervisor:
             self._requeue(self._end_reason)
 
     def _start_or_end_worker(self) -> bool:
-        """Start a worker when a job is waiting, and end an idle one. True while something may need us soon."""
+        """Start a worker when there is work, and end an idle one. True while something may need us soon."""
         worker, now = self._worker, self._clock.monotonic()
         if worker is None:
             if self._is_safe_mode:
                 return False
-            has_work = self._store.pending.has_any()
+            has_work = self._has_work()
             self._idle_policy.record(has_work, now)
             if not has_work:
                 self._model_status.check()
             elif now >= self._start_due:
-                self._start(self._model_choice.first(self._store.pending.models()))
+                self._start(self._model_choice.first(self._waiting()))
             return has_work
         if worker.end_note is None and self._is_replaced(worker, now):
             self._end(worker, MODEL_END)
         if worker.end_note is not None or not worker.is_idle:
             self._idle_policy.record(True, now)
             return True
-        has_work = self._store.pending.has_any()
+        has_work = self._has_work()
         self._idle_policy.record(has_work, now)
         if has_work and not worker.is_woken:  # once: a suspended worker (SIGSTOP) does not empty its pipe
             self._send(Order.WAKE)
@@ -151,6 +160,14 @@ class Supervisor:
             return True
         return False
 
+    def _waiting(self) -> dict[Model, int]:
+        """The models for which something waits, each with its best priority. Questions are for the settings' model."""
+        asked = {None: ASK_PRIORITY} if self._asks.waiting(self._daemon_run.id) else {}
+        return self._store.pending.models() | asked
+
+    def _has_work(self) -> bool:
+        return self._store.pending.has_any() or bool(self._asks.waiting(self._daemon_run.id))
+
     def _is_replaced(self, worker: WorkerProcess, now: float) -> bool:
         """Whether one with another model is to run instead."""
         seconds = now - worker.started
@@ -158,8 +175,7 @@ class Supervisor:
             return False
         if worker.stage is Stage.BLOCKED:
             self._model_choice.record_failure(worker.model)
-        waiting = self._store.pending.models()
-        return self._model_choice.is_replaced(worker.model, waiting, is_idle=worker.is_idle, seconds=seconds)
+        return self._model_choice.is_replaced(worker.model, self._waiting(), is_idle=worker.is_idle, seconds=seconds)
 
     def _end(self, worker: WorkerProcess, note: str) -> None:
         worker.end_note = note
@@ -248,6 +264,7 @@ class Supervisor:
     def _requeue(self, reason: str) -> None:
         """Requeue its jobs at once, without waiting for their leases: this is the only worker."""
         self._store.abandon_all(reason)
+        self._asks.retry_all(self._daemon_run.id, Answer.of_error(EngineError(ASK_FAILED, advice=reason)))
         if reason not in (IDLE_END, MODEL_END):
             self._model_status.worker_died(reason)
         self._end_reason = None

@@ -102,7 +102,7 @@ class DescribeSession:
 
 
 def add_figures(before: Figures | None, latest: Figures | None) -> Figures | None:
-    """Seconds and tokens are summed, batch and device memory are the largest, and the cache's size is the latest."""
+    """Seconds, tokens and tiles are summed, batch and device memory are the largest, the cache's size is the latest."""
     if before is None or latest is None:
         return before or latest
     return Figures(
@@ -116,4 +116,5 @@ def add_figures(before: Figures | None, latest: Figures | None) -> Figures | Non
         device_memory_bytes=max(before.device_memory_bytes, latest.device_memory_bytes),
         cold_start=before.cold_start or latest.cold_start,
         cache_bytes=latest.cache_bytes,
+        tiles_encoded=before.tiles_encoded + latest.tiles_encoded,
     )

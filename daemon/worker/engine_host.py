@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 from loguru import logger
 
-from config.errors import ModelUnavailableError
+from config.errors import ModelUnavailableError, SmolwatchError
 from daemon.clock import Clock
 from daemon.episode import Episode, State, log_lines
 from daemon.errors import EngineError
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
+from daemon.inference.features.feature_cache import CacheUsage
 from storage.status.values import EngineStatus
 
 #: A model that was fetched, or a device that came back, is noticed within this time.
@@ -33,6 +34,7 @@ class EngineHost:
         self._engine: Engine | None = None
         self._info: EngineInfo | None = None
         self._reported = EngineStatus()
+        self._problem: SmolwatchError | None = None
         self._load_due = 0.0
         self._failures = 0
         self._idle_since: float | None = None
@@ -43,6 +45,17 @@ class EngineHost:
     def info(self) -> EngineInfo | None:
         """Of the loaded engine; None while none is loaded."""
         return self._info
+
+    def loaded_info(self) -> EngineInfo:
+        """The same. Raises EngineError while none is loaded."""
+        if self._info is None:
+            raise EngineError("The model is being restarted.")
+        return self._info
+
+    @property
+    def problem(self) -> SmolwatchError | None:
+        """Why no engine could be loaded at the last try; None while one is loaded, or is loaded again soon."""
+        return self._problem
 
     @property
     def rows(self) -> int:
@@ -60,12 +73,12 @@ class EngineHost:
             engine = self._make()
             info = engine.load()
         except (ModelUnavailableError, EngineError) as error:
-            return self._cannot_open(str(error), error.advice)
+            return self._cannot_open(error)
         except Exception as error:  # noqa: BLE001 - libraries raise anything for a damaged model
             reason = f"The model cannot be loaded: {type(error).__name__}: {error}"
             log_lines(self._failing.on(State("load", reason), self._clock.monotonic()), error)
-            return self._cannot_open(reason, "")
-        self._engine, self._info = engine, info
+            return self._cannot_open(EngineError(reason))
+        self._engine, self._info, self._problem = engine, info, None
         self._report_change(ready(info))
         return True
 
@@ -82,11 +95,22 @@ class EngineHost:
             log_lines(self._failing.off(self._clock.monotonic()))
         return replies
 
+    def partial(self, request_id: str) -> dict[str, str]:
+        """The answers of a request as far as they are generated. Raises EngineError as `step` does."""
+        if self._engine is None:
+            return {}
+        with self._as_engine_errors():
+            return self._engine.partial(request_id)
+
     def cancel(self, request_id: str) -> None:
         """Drop a request: it gets no reply. Unknown ids are ignored. Raises EngineError as `step` does."""
         if self._engine is not None:
             with self._as_engine_errors():
                 self._engine.cancel(request_id)
+
+    def feature_usage(self) -> CacheUsage:
+        """What the engine keeps of image features; nothing while none is loaded."""
+        return CacheUsage() if self._engine is None else self._engine.feature_usage()
 
     def idle(self) -> None:
         """Call while there is no work: after `IDLE_SECONDS` the engine frees the memory that it kept for more."""
@@ -123,8 +147,9 @@ class EngineHost:
             log_lines(self._failing.on(failed(reason), self._clock.monotonic()), error)
             raise EngineError(reason) from error
 
-    def _cannot_open(self, reason: str, advice: str) -> bool:
-        self._report_change(EngineStatus(state="unavailable", reason=reason, advice=advice))
+    def _cannot_open(self, error: SmolwatchError) -> bool:
+        self._problem = error.with_traceback(None)
+        self._report_change(EngineStatus(state="unavailable", reason=str(error), advice=error.advice))
         self._load_due = self._clock.monotonic() + self._pause()
         return False
 
@@ -163,5 +188,7 @@ def ready(info: EngineInfo) -> EngineStatus:
         dtype=info.dtype,
         detail=info.detail,
         rows=info.rows,
+        control=info.control,
+        problem=info.problem,
         notes=info.notes,
     )

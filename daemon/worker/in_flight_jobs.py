@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from loguru import logger
 
 from config.recipes import Recipe
 from daemon.inference.engine import Reply, Request
 from daemon.media.clip import Clip
+from daemon.worker.describe_plan import DescribePlan
 from daemon.worker.describe_session import DescribeSession, SessionResult
 from daemon.worker.engine_host import EngineHost
 from daemon.worker.prefetch import DecodeTask
+from daemon.worker.questions import filled_recipe
 from storage.description import Media
 from storage.records import Claim
 
@@ -28,6 +33,20 @@ class InFlightJob:
     @property
     def claim(self) -> Claim:
         return self.task.claim
+
+
+def described(task: DecodeTask, clip: Clip, recipe: Recipe, decode_seconds: float) -> InFlightJob:
+    """The job whose file is open, with a session for its description."""
+    job = task.claim.job
+    plan = DescribePlan(f"{job.id}.{task.claim.token}", filled_recipe(job, recipe), job.spec.detail)
+    return InFlightJob(
+        task=task,
+        media=clip.media,
+        defects=clip.defects,
+        decode_seconds=decode_seconds,
+        recipe=recipe,
+        session=DescribeSession(plan),
+    )
 
 
 class InFlightJobs:
@@ -64,6 +83,16 @@ class InFlightJobs:
             return found
         self._submit(job, found)
         return None
+
+    def cancel_lost(self, holds: Callable[[Claim], bool]) -> None:
+        """Cancel the jobs whose claims are not held any more: they were lost, or their jobs have failed.
+
+        Raises EngineError.
+        """
+        for claim in self.claims():
+            if not holds(claim):
+                logger.info("Job {} {}: cancelled in the engine", claim.job.id, claim.job.name)
+                self.cancel(claim)
 
     def cancel(self, claim: Claim) -> None:
         """Drop the claim's requests: they get no reply. Raises EngineError."""

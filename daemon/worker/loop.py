@@ -1,5 +1,7 @@
 """The worker's main loop: claim, open, describe, deliver. Every failure is handled as its own job's outcome.
 
+Questions of people are answered in between (`daemon.worker.asks`), also while the jobs pause.
+
 The prefetcher opens claimed files in the background; opened files go to the engine as soon as it has capacity, and the
 descriptions to the delivery queue, which writes them in the background.
 """
@@ -13,24 +15,24 @@ from contextlib import contextmanager
 from loguru import logger
 
 from config.failpoints import failpoint
-from daemon.errors import EngineError, MediaError, NotAllowedError
-from daemon.inference.engine import EngineInfo, Reply
+from daemon.errors import EngineError, MediaError, NotAllowedError, PromptError
+from daemon.inference.decode_plan import plan_for
+from daemon.inference.engine import Reply
 from daemon.intake.inbox_mount import InboxMounts
 from daemon.messages import Stage
 from daemon.power.throttle_policy import Pace
 from daemon.worker.answer_cache import AnswerCache
 from daemon.worker.control import Control
 from daemon.worker.describe import Cost, describe, detail_of
-from daemon.worker.describe_plan import DescribePlan
-from daemon.worker.describe_session import DescribeSession, SessionResult
-from daemon.worker.in_flight_jobs import InFlightJob, InFlightJobs
+from daemon.worker.describe_session import SessionResult
+from daemon.worker.in_flight_jobs import InFlightJob, InFlightJobs, described
 from daemon.worker.memory import PeakMemory
 from daemon.worker.outcomes import Outcomes, check_finished
 from daemon.worker.parts import WorkerParts
 from daemon.worker.pause_check import PauseCheck
 from daemon.worker.poison import PoisonDetector
-from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened, plan_for
-from daemon.worker.questions import filled_recipe, recipe_of
+from daemon.worker.prefetch import FILES_AHEAD, DecodeTask, Opened
+from daemon.worker.questions import recipe_of
 from storage.description import Description
 from storage.errors import ClaimLostError, StorageError
 from storage.lifecycle import Cause
@@ -38,7 +40,7 @@ from storage.records import Claim
 
 UNEXPECTED = "Unexpected error; see the log for details."
 MODEL_FAILED = "The model failed on the file."
-IDLE_SECONDS = 1.0  #: the supervisor wakes it earlier when a job is waiting
+IDLE_SECONDS = 0.25  #: between two looks for questions; the supervisor wakes it when a job is waiting
 OPENING_SECONDS = 0.25
 #: Jobs are claimed when there is capacity for so many: each claim makes the drive write.
 CLAIM_BATCH = FILES_AHEAD - 2
@@ -61,6 +63,7 @@ class Worker:
         self._heartbeat = parts.heartbeat
         self._stages = parts.stages
         self._throttle = parts.throttle
+        self._asks = parts.asks
         self._pause = PauseCheck(parts.store.pending, parts.clock)
         self._memory_growth = parts.memory_growth
         self._peak_memory = PeakMemory()
@@ -71,6 +74,7 @@ class Worker:
         self._poison = PoisonDetector()
         self._opened: deque[Opened] = deque()
         self._in_flight = InFlightJobs(parts.engine_host)
+        self._feature_report = parts.feature_report
         self._runs_alone = False
 
     def run(self, control: Control) -> None:
@@ -79,9 +83,11 @@ class Worker:
             began = self._clock.monotonic()
             has_worked = self.run_round()
             self._throttle.work(self._held > 0)
-            control.wait(self._throttle.rest(self._clock.monotonic() - began) if has_worked else IDLE_SECONDS)
+            rest = 0.0 if self._asks else self._throttle.rest(self._clock.monotonic() - began)
+            control.wait(rest if has_worked else IDLE_SECONDS)
         self._release_waiting("Put back in the queue: the worker stops.")
-        while self._in_flight:
+        self._asks.release()
+        while self._in_flight or self._asks.request_count:
             self._step()
         self._deliveries.drain()
         self._collect_refused()
@@ -89,29 +95,31 @@ class Worker:
     def run_round(self) -> bool:
         """One round; False when there was nothing to do."""
         self._collect_refused()
+        self._feature_report.update()
         for lost in self._heartbeat.take_lost():
             logger.info("Job {} is no longer claimed by {}; its work is dropped", lost.job.id, lost.owner)
             self._prefetcher.cancel(lost.job.id)
         if len(self._prefetcher) and self._pause.is_paused():
             self._release_waiting("Put back in the queue: work is paused.")
-        if self._undescribed or not self._held:  # else only the delivery thread works, and reports it itself
-            self._stages.report(Stage.WORKING if self._undescribed else Stage.IDLE)
-        if not (self._held or self._store.pending.has_file(self._model)):
+        has_asks = self._asks.has_any()
+        if self._undescribed or has_asks or not self._held:  # else only the delivery thread works, and reports itself
+            self._stages.report(Stage.WORKING if self._undescribed or has_asks else Stage.IDLE)
+        if not (self._held or has_asks or self._store.pending.has_file(self._model)):
             self._engine_host.idle()
             return False
         is_paused = self._throttle.pace() is Pace.PAUSED
-        if is_paused and not self._held:
+        if is_paused and not (self._held or has_asks):
             return False
         if not self._engine_host.open():
+            self._asks.refuse_without_model()
             self._stages.report(Stage.BLOCKED)
             return False
-        has_claimed = not is_paused and self._claim()
-        if not (has_claimed or self._held):
+        self._asks.take(may_join=not (self._runs_alone and self._held), is_free=not self._undescribed)
+        if not ((not is_paused and self._claim()) or self._held or self._asks):
             return False
-        if not self._undescribed:
-            self._deliveries.wait(OPENING_SECONDS)
-        elif not self._in_flight:
-            self._prefetcher.wait(OPENING_SECONDS)
+        if not (self._in_flight or self._asks.request_count):
+            busy = self._asks or (self._prefetcher if self._undescribed else self._deliveries)
+            busy.wait(OPENING_SECONDS)
         self._submit()
         self._step()
         self._prefetcher.keep([claim.job.id for claim in self._in_flight.claims()])
@@ -138,10 +146,11 @@ class Worker:
 
         A job that was tried before runs alone: if it kills the worker, no other job is affected.
         """
-        self._runs_alone = self._runs_alone and self._held > 0
+        is_busy = bool(self._held or self._asks)
+        self._runs_alone = self._runs_alone and is_busy
         most = FILES_AHEAD - len(self._prefetcher)
-        missing = self._mounts.missing()
-        if self._runs_alone or most < CLAIM_BATCH or len(missing) == len(self._inboxes):
+        missing, is_held_up = self._mounts.missing(), self._runs_alone or self._asks.runs_alone
+        if is_held_up or most < CLAIM_BATCH or len(missing) == len(self._inboxes):
             return False
         claims = self._store.claim_all(
             self._owner,
@@ -151,14 +160,14 @@ class Worker:
             missing_inboxes=missing,
         )
         self._runs_alone = any(claim.job.attempts > 1 for claim in claims)
-        if self._runs_alone and self._held:
+        if self._runs_alone and is_busy:
             self._store.release(claims[0], "Tried before: waits to run alone.")
             return False
         for claim in claims:
             failpoint("claimed")
             self._prefetcher.cancel(claim.job.id)  # opened under an earlier claim, which was lost
             self._heartbeat.hold(claim)
-        cached = self._answer_cache.cached_jobs(claims, self._engine_info())
+        cached = self._answer_cache.cached_jobs(claims, self._engine_host.loaded_info())
         for claim in claims:
             self._begin(claim, is_cached=claim.job.id in cached)
         return bool(claims)
@@ -170,7 +179,7 @@ class Worker:
             if rejection := self._inboxes.reject(claim.job.path):  # queued under other filters
                 raise NotAllowedError(rejection.reason)
             if not (is_cached and self._deliver_cached(claim)):
-                info = self._engine_info()
+                info = self._engine_host.loaded_info()
                 plan = plan_for(info, detail_of(claim.job, info), self._settings)
                 self._prefetcher.add(DecodeTask(claim=claim, plan=plan, queued=max(0.0, queued), began=began))
 
@@ -193,37 +202,26 @@ class Worker:
             raise clip
         check_finished(claim.job.path, clip, self._clock.now())
         failpoint("opened")
-        recipe, name = recipe_of(claim.job, self._recipes), f"{claim.job.id}.{claim.token}"
-        plan = DescribePlan(name, filled_recipe(claim.job, recipe), claim.job.spec.detail)
-        job = InFlightJob(
-            task=opened.task,
-            media=clip.media,
-            defects=clip.defects,
-            decode_seconds=opened.seconds,
-            recipe=recipe,
-            session=DescribeSession(plan),
-        )
-        self._in_flight.start(job, clip)
+        recipe = recipe_of(claim.job, self._recipes)
+        self._in_flight.start(described(opened.task, clip, recipe, opened.seconds), clip)
 
     def _step(self) -> None:
-        if not self._in_flight:
+        if not (self._in_flight or self._asks):
             return
         self._stages.report(Stage.WORKING)
         try:
-            self._cancel_lost()
+            self._in_flight.cancel_lost(self._heartbeat.holds)
+            self._asks.submit()
             for reply in self._engine_host.step():
                 self._handle_reply(reply)
+            self._asks.report()
         except EngineError as error:
             self._handle_engine_failure(error)
 
-    def _cancel_lost(self) -> None:
-        """Cancel the jobs whose claims are not held any more: they were lost, or their jobs have failed."""
-        for claim in self._in_flight.claims():
-            if not self._heartbeat.holds(claim):
-                logger.info("Job {} {}: cancelled in the engine", claim.job.id, claim.job.name)
-                self._in_flight.cancel(claim)
-
     def _handle_reply(self, reply: Reply) -> None:
+        if self._asks.handle(reply):
+            self._stages.report(Stage.ANSWERED)
+            return
         job = self._in_flight.job_of(reply)
         if job is None or not self._heartbeat.holds(job.claim):
             return
@@ -241,14 +239,15 @@ class Worker:
             power=self._throttle.state.source,
         )
         failpoint("described")
-        info, now, figures = self._engine_info(), self._clock.now(), result.figures
+        info, now, figures = self._engine_host.loaded_info(), self._clock.now(), result.figures
         self._memory_growth.record_answer(figures.device_memory_bytes, figures.cache_bytes)
         self._deliver(job.claim, describe(job.claim.job, job.media, result, info, job.recipe, cost, now, job.defects))
         self._stages.report(Stage.ANSWERED)
 
     def _deliver_cached(self, claim: Claim) -> bool:
         """Deliver this model's description of the same bytes under the same recipe, if there is one."""
-        if (cached := self._answer_cache.description(claim, self._engine_info())) is not None:
+        cached = self._answer_cache.description(claim, self._engine_host.loaded_info())
+        if cached is not None:
             self._deliver(claim, cached)
         return cached is not None
 
@@ -266,11 +265,11 @@ class Worker:
             self._heartbeat.drop(claim)
         except StorageError:
             raise
-        except EngineError as error:
-            self._handle_engine_failure(error, claim)
-        except MediaError as error:
+        except (MediaError, PromptError) as error:
             reason = f"{error} {error.advice}".strip()
             self._outcomes.handle_failure(claim, error.cause, error.code, reason, error.detail or None)
+        except EngineError as error:
+            self._handle_engine_failure(error, claim)
         except Exception as error:  # noqa: BLE001 - the job's own outcome
             logger.exception("Job {} {}: unexpected error", claim.job.id, claim.job.name)
             detail = f"{type(error).__name__}: {error}"
@@ -279,13 +278,15 @@ class Worker:
     def _handle_engine_failure(self, error: EngineError, claim: Claim | None = None) -> None:
         """The model's fault: all jobs in flight are released, none is charged, and the engine is loaded again.
 
-        Only a poison job is charged, so that a file on which every engine fails does not block the others for ever.
+        Questions are taken again, a limited number of times. Of the jobs, only a poison one is charged, so
+        that a file on which every engine fails does not block the others for ever.
         """
         others = [other for other in self._in_flight.clear() if other is not claim]
         affected = [*([claim] if claim else []), *others]
         for failed in affected:
             cause = self._poison.record_failure(failed.job.id, failed.job.max_attempts)
             self._outcomes.handle_failure(failed, cause, error.code, MODEL_FAILED, str(error))
+        self._asks.engine_failed(str(error))
         self._engine_host.fail(str(error))
         self._release_waiting("The model is being restarted.")
 
@@ -296,8 +297,3 @@ class Worker:
         for task in tasks:
             self._store.release(task.claim, note)
             self._heartbeat.drop(task.claim)
-
-    def _engine_info(self) -> EngineInfo:
-        if self._engine_host.info is None:
-            raise EngineError("The model is being restarted.")
-        return self._engine_host.info

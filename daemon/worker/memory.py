@@ -46,8 +46,8 @@ class PeakMemory:
 class MemoryGrowth:
     """Limits growth to `max_bytes`. `measure` returns the bytes that the process holds, without those on a device.
 
-    Measured at each answer, without the KV caches in use: their number differs from moment to moment, and they are
-    freed with their answers.
+    They do not include the feature cache, which has a limit of its own. Measured at each answer, without the KV caches
+    in use: their number differs from moment to moment, and they are freed with their answers.
     """
 
     def __init__(self, max_bytes: int, measure: Callable[[], int]) -> None:

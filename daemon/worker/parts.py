@@ -10,8 +10,10 @@ from config.settings import Settings
 from daemon.clock import Clock
 from daemon.intake.watched_inboxes import Inboxes
 from daemon.power.throttle import Throttle
+from daemon.worker.asks import Asks
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
+from daemon.worker.feature_report import FeatureReport
 from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.memory import MemoryGrowth
 from daemon.worker.prefetch import FilePrefetcher
@@ -31,7 +33,9 @@ class WorkerParts:
     recipes: Mapping[str, Recipe]
     store: JobStore
     engine_host: EngineHost
+    feature_report: FeatureReport
     prefetcher: FilePrefetcher
+    asks: Asks
     deliveries: DeliveryQueue
     heartbeat: Heartbeat
     stages: StageReporter

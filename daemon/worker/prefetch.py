@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
-from config.groups import Detail
-from config.settings import WorkSettings
 from daemon.clock import Clock
-from daemon.inference.engine import EngineInfo
 from daemon.media.clip import Clip, DecodePlan
 from daemon.prefetcher import Prefetcher, PrefetchWindow
 from daemon.worker.outcomes import check_digest
 from storage.records import Claim, Fingerprint
+
+Task = TypeVar("Task")
+Made = TypeVar("Made")
 
 #: Files that are claimed before the engine has capacity for them: as many as one batch may hold.
 FILES_AHEAD = 8
@@ -55,18 +56,6 @@ class Opener(Protocol):
     def close(self) -> None: ...
 
 
-def plan_for(info: EngineInfo, detail: Detail, work: WorkSettings) -> DecodePlan:
-    """As much of a file as this engine uses at this detail, within the limits of the settings."""
-    return DecodePlan(
-        image_edge=info.image_edges[detail],
-        frame_edge=info.frame_edge,
-        frames_per_second=info.frames_per_second,
-        max_frames=info.max_frames,
-        max_bytes=work.max_file_bytes,
-        seconds=work.decode_seconds,
-    )
-
-
 def job_id(task: DecodeTask) -> int:
     return task.claim.job.id
 
@@ -75,15 +64,14 @@ def nbytes(opened: Opened) -> int:
     return opened.nbytes
 
 
-class FilePrefetcher(Prefetcher[DecodeTask, Opened]):
+class OpenerThread(Prefetcher[Task, Made]):
     """Uses the opener on its own thread alone, from `with` to the end of it: the decoder dies with that thread."""
 
     def __init__(
-        self, opener: Opener, clock: Clock, max_bytes: int = OPENED_BYTES, *, grace_seconds: float = GRACE_SECONDS
+        self, opener: Opener, make: Callable[[Task], Made], window: PrefetchWindow[Task, Made], grace_seconds: float
     ) -> None:
-        super().__init__(self._open, PrefetchWindow(job_id, nbytes, max_bytes))
+        super().__init__(make, window)
         self._opener = opener
-        self._clock = clock
         self._grace_seconds = grace_seconds
         self._is_over = False
         self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
@@ -100,16 +88,6 @@ class FilePrefetcher(Prefetcher[DecodeTask, Opened]):
             self._changed.notify_all()
         self._thread.join(self._grace_seconds)
 
-    def _open(self, task: DecodeTask) -> Opened:
-        job, began = task.claim.job, self._clock.monotonic()
-        clip: Clip | Exception
-        try:
-            check_digest(job, max_bytes=task.plan.max_bytes)
-            clip = self._opener.open(job.path, job.fingerprint, task.plan)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this file's outcome
-            clip = error
-        return Opened(task=task, clip=clip, seconds=self._clock.monotonic() - began)
-
     def _run(self) -> None:
         while self._wait_for_more():
             self.make_next()
@@ -120,3 +98,23 @@ class FilePrefetcher(Prefetcher[DecodeTask, Opened]):
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or self._window.can_begin)
             return not self._is_over
+
+
+class FilePrefetcher(OpenerThread[DecodeTask, Opened]):
+    """Opens the files of claimed jobs."""
+
+    def __init__(
+        self, opener: Opener, clock: Clock, max_bytes: int = OPENED_BYTES, *, grace_seconds: float = GRACE_SECONDS
+    ) -> None:
+        super().__init__(opener, self._open, PrefetchWindow(job_id, nbytes, max_bytes), grace_seconds)
+        self._clock = clock
+
+    def _open(self, task: DecodeTask) -> Opened:
+        job, began = task.claim.job, self._clock.monotonic()
+        clip: Clip | Exception
+        try:
+            check_digest(job, max_bytes=task.plan.max_bytes)
+            clip = self._opener.open(job.path, job.fingerprint, task.plan)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this file's outcome
+            clip = error
+        return Opened(task=task, clip=clip, seconds=self._clock.monotonic() - began)

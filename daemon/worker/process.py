@@ -33,15 +33,18 @@ from daemon.power.io_priority import lower_io_priority
 from daemon.power.sensors import read_power
 from daemon.power.sleep_inhibitor import SleepInhibitor, caffeinate
 from daemon.power.throttle import Throttle
+from daemon.worker.asks import AskPrefetcher, Asks
 from daemon.worker.control import Control, Reports, obey
 from daemon.worker.delivery_queue import DeliveryQueue
 from daemon.worker.engine_host import EngineHost
+from daemon.worker.feature_report import FeatureReport
 from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.loop import Worker
 from daemon.worker.memory import MemoryGrowth, resident_bytes
 from daemon.worker.parts import WorkerParts
 from daemon.worker.prefetch import FilePrefetcher
 from daemon.worker.retrying_transactions import RetryingTransactions
+from storage.commands.ask_inbox import AskInbox
 from storage.db.database import open_database
 from storage.description import Description
 from storage.jobs.store import JobStore
@@ -89,6 +92,7 @@ def run_worker(
     with (
         closing(open_database(settings.database_place, keep_free=work.keep_free_bytes)) as database,
         FilePrefetcher(Decoder(), clock) as prefetcher,
+        AskPrefetcher(Decoder()) as ask_prefetcher,
     ):
         runner = RetryingTransactions(sleep)
         store = JobStore(database, clock.now, runner)
@@ -113,7 +117,17 @@ def run_worker(
                 recipes=recipes,
                 store=store,
                 engine_host=engine_host,
+                feature_report=FeatureReport(engine_host.feature_usage, board.post, clock),
                 prefetcher=prefetcher,
+                asks=Asks(
+                    AskInbox(database, clock.now, runner),
+                    daemon_run.id,
+                    engine_host,
+                    ask_prefetcher,
+                    work,
+                    clock,
+                    model=model,
+                ),
                 deliveries=deliveries,
                 heartbeat=heartbeat,
                 stages=stages,
@@ -124,7 +138,9 @@ def run_worker(
                     board.post,
                     is_polite=work.power == "polite",
                 ),
-                memory_growth=MemoryGrowth(work.growth_bytes, resident_bytes),
+                memory_growth=MemoryGrowth(
+                    work.growth_bytes, lambda: resident_bytes() - engine_host.feature_usage().memory_bytes
+                ),
                 clock=clock,
                 owner=owner,
                 report_path=lambda path: reports.send(PathReport(path)),

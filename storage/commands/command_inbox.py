@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, select, update
 
 from config.errors import DaemonNotRunningError, SmolwatchError
 from storage.commands import job_changes
-from storage.commands.requests import Answer, Command
+from storage.commands.requests import Answer, Command, CommandKind
 from storage.db.database import Database
 from storage.db.tables import commands
 from storage.errors import CommandFailedError, StorageError
@@ -53,13 +53,7 @@ class CommandInbox:
 
     def read_answer(self, command: Command) -> Answer | None:
         """None while there is no answer. Raises CommandFailedError for all but its sender."""
-        query = select(commands).where(commands.c.id == command.id, commands.c.sender == command.sender)
-        row = self._transactions.read(lambda connection: connection.execute(query).one_or_none())
-        if row is None:
-            raise CommandFailedError("There is no such command any more.", advice="Run it again.")
-        if row.answered_at is None:
-            return None
-        return Answer(result=row.result) if row.error is None else Answer.from_error_json(row.error)
+        return answer_of(self._transactions.read(lambda connection: own_row(connection, command)))
 
     def change_jobs(self, kind: str, arguments: Mapping[str, Any] = {}) -> Mapping[str, Any]:
         """Make a command's change without a daemon; its result. Raises SmolwatchError, and changes nothing then."""
@@ -95,17 +89,17 @@ class CommandInbox:
     # For the daemon
 
     def take(self, run: str) -> list[Command]:
-        """The commands for this run that wait, oldest first; each is taken once. Without any, nothing is written."""
-        waiting = (commands.c.run == run, commands.c.taken_at.is_(None), commands.c.answered_at.is_(None))
+        """The commands for this run that wait, oldest first; each is taken once. Without any, nothing is written.
+
+        Questions are left for the worker (`storage.commands.ask_inbox`).
+        """
+        waiting = (*waiting_for(run), commands.c.kind != CommandKind.ASK)
         if not self._exists(*waiting):
             return []
 
         def change(connection: Connection, now: datetime) -> list[Command]:
             taken = update(commands).where(*waiting).values(taken_at=now).returning(commands)
-            return [
-                Command(id=row.id, run=row.run, kind=row.kind, arguments=row.arguments, sender=row.sender)
-                for row in connection.execute(taken)
-            ]
+            return [command_of(row) for row in connection.execute(taken)]
 
         return sorted(self._transactions.write(change), key=lambda command: command.id)
 
@@ -128,6 +122,31 @@ class CommandInbox:
     def _abandon(self, which: ColumnElement[bool]) -> int:
         answer = Answer(error=str(ENDED), advice=ENDED.advice, exit_code=ENDED.exit_code, is_abandoned=True)
         return self._transactions.write(lambda connection, now: store_answer(connection, now, answer, which))
+
+
+def waiting_for(run: str) -> tuple[ColumnElement[bool], ...]:
+    """The commands for this run that are neither taken nor answered."""
+    return commands.c.run == run, commands.c.taken_at.is_(None), commands.c.answered_at.is_(None)
+
+
+def command_of(row: Row[Any]) -> Command:
+    return Command(id=row.id, run=row.run, kind=row.kind, arguments=row.arguments, sender=row.sender)
+
+
+def own_row(connection: Connection, command: Command) -> Row[Any]:
+    """The command's row, for its sender alone. Raises CommandFailedError."""
+    query = select(commands).where(commands.c.id == command.id, commands.c.sender == command.sender)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise CommandFailedError("There is no such command any more.", advice="Run it again.")
+    return row
+
+
+def answer_of(row: Row[Any]) -> Answer | None:
+    """None while there is no answer."""
+    if row.answered_at is None:
+        return None
+    return Answer(result=row.result) if row.error is None else Answer.from_error_json(row.error)
 
 
 def store_answer(connection: Connection, now: datetime, answer: Answer, which: ColumnElement[bool]) -> int:

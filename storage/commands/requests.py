@@ -17,6 +17,7 @@ class CommandKind(StrEnum):
     RESUME = "resume"  #: claim jobs again
     CANCEL = "cancel"  #: {"jobs": [7, 8]}: skip these jobs
     RETRY = "retry"  #: {"jobs": [7, 8]}, or {"failed": true} for all that failed: queue them again
+    ASK = "ask"  #: a person's question, which the worker takes; see daemon/asking/question.py
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -208,6 +208,7 @@ daemon_state = Table(
 )
 
 #: Commands to one run of the daemon. Only the `sender`, a secret, reads the answer: a result or an error.
+#: `attempts`, `partial`: of questions that the worker answers, how often one was taken, and its answer so far.
 commands = Table(
     "commands",
     metadata,
@@ -221,7 +222,10 @@ commands = Table(
     Column("answered_at", UtcTime),
     Column("result", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("partial", SafeText),
     CheckConstraint(
         "(answered_at IS NOT NULL) = (result IS NOT NULL OR error IS NOT NULL)", name="answered_has_an_answer"
     ),
+    Index("open_commands", "run", "id", sqlite_where=text("answered_at IS NULL")),
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-HEAD = "0009"
+HEAD = "0010"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,16 @@ from config.inboxes import DEFAULT_INBOX
 from storage.db import pause_state, rows
 from storage.db.database import Database
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
-from storage.status.values import DaemonStatus, EngineStatus, InboxDisk, IntakeStatus, PowerStatus, StartsStatus, Status
+from storage.status.values import (
+    DaemonStatus,
+    EngineStatus,
+    FeatureCacheStatus,
+    InboxDisk,
+    IntakeStatus,
+    PowerStatus,
+    StartsStatus,
+    Status,
+)
 
 S = TypeVar("S", bound=Status)
 
@@ -30,6 +39,9 @@ class StatusReader:
 
     def engine(self) -> EngineStatus:
         return self._read(EngineStatus) or EngineStatus()
+
+    def feature_cache(self) -> FeatureCacheStatus:
+        return self._read(FeatureCacheStatus) or FeatureCacheStatus()
 
     def power(self) -> PowerStatus:
         return self._read(PowerStatus) or PowerStatus()

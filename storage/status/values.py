@@ -92,7 +92,8 @@ class EngineStatus(Status):
     """`state`: "idle", "loading", "ready", "restarting", "unavailable" or "safe mode".
 
     `reason` and `advice`: sentences. The other fields are those of the loaded engine; `notes`: what was decided when
-    it was loaded.
+    it was loaded. `control`: a digest of the weights, the precision and the answers about control tiles; `problem`: why
+    the model is not trusted after these answers.
     """
 
     KEY = "engine"
@@ -106,6 +107,8 @@ class EngineStatus(Status):
     dtype: str | None = None
     detail: str | None = None
     rows: int | None = None
+    control: str | None = None
+    problem: str | None = None
     notes: tuple[str, ...] | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -120,6 +123,8 @@ class EngineStatus(Status):
             dtype=self.dtype,
             detail=self.detail,
             rows=self.rows,
+            control=self.control,
+            problem=self.problem,
             notes=None if self.notes is None else list(self.notes),
         )
 
@@ -138,7 +143,38 @@ class EngineStatus(Status):
             dtype=text(stored, "dtype"),
             detail=text(stored, "detail"),
             rows=number(stored, "rows"),
+            control=text(stored, "control"),
+            problem=text(stored, "problem"),
             notes=tuple(map(str, notes)) if isinstance(notes, list) else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureCacheStatus(Status):
+    """Kept image features: their size in bytes, and how many tiles were found there (`hits`), or encoded (`misses`)."""
+
+    KEY = "feature cache"
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+    hits: int = 0
+    misses: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "memory_bytes": self.memory_bytes,
+            "disk_bytes": self.disk_bytes,
+            "hits": self.hits,
+            "misses": self.misses,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Stored) -> Self:
+        return cls(
+            run=text(stored, "run") or "",
+            memory_bytes=number(stored, "memory_bytes") or 0,
+            disk_bytes=number(stored, "disk_bytes") or 0,
+            hits=number(stored, "hits") or 0,
+            misses=number(stored, "misses") or 0,
         )
 
 

@@ -15,6 +15,7 @@ from config.recipes import Question
 from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
+from daemon.inference.features.feature_cache import FeatureCache
 from daemon.inference.sampling_params import SamplingParams
 from daemon.inference.torch.loader import TorchLoader
 from daemon.inference.weights.sources import ModelFolder
@@ -40,6 +41,7 @@ def torch_engine(
     device: str = "cpu",
     precision: str = "f32",
     cache_tokens: int | None = None,
+    features: FeatureCache | None = None,
     stop_at_end: bool = True,
     detail: Detail = "fast",
 ) -> BatchEngine[Tensor]:
@@ -49,6 +51,7 @@ def torch_engine(
         detail=detail,
         rows=rows,
         cache_tokens=cache_tokens,
+        features=features,
         stop_at_end=stop_at_end,
     )
 
@@ -99,6 +102,17 @@ def drained(engine: Engine) -> list[Reply]:
 
 
 MIXED = [picture("a"), video("b", 3), picture("c", size=(30, 200)), video("d", 9), picture("e"), video("f", 1)]
+MARKED = Question(name="marked", ask="Describe <image> and <image> in one sentence.", tokens=9)
+
+
+def several(id: str) -> Request:
+    """Two pictures, before the questions and among the text of another."""
+    pictures = (*picture(f"{id}1").pictures, *picture(f"{id}2", size=(30, 200)).pictures)
+    return Request(id=id, pictures=pictures, questions=(*QUESTIONS, MARKED), system="Look at the colours.")
+
+
+def text_alone(id: str) -> Request:
+    return Request(id=id, pictures=(), questions=QUESTIONS, system=id)
 
 
 def test_every_request_gets_one_reply_with_every_answer(engine: Engine) -> None:
@@ -109,6 +123,25 @@ def test_every_request_gets_one_reply_with_every_answer(engine: Engine) -> None:
         assert list(reply.answers) == ["summary", "caption"], "in the order of the questions"
         assert reply.figures is not None
         assert sum(answer.tokens for answer in reply.answers.values()) == reply.figures.tokens_out > 0
+
+
+def test_several_pictures_and_text_alone_are_answered_too(engine: Engine) -> None:
+    requests = [several("g"), text_alone("h"), picture("a")]
+    found = {reply.id: reply for reply in replies(engine, requests)}
+    for request in requests:
+        reply = found[request.id]
+        assert reply.error is None
+        assert list(reply.answers) == [question.name for question in request.questions]
+
+
+def test_a_sampled_answer_depends_on_its_own_request_alone(engine: Engine) -> None:
+    """The same alone, beside others, and a second time."""
+    sampling = {"summary": SamplingParams(temperature=1.2, top_p=0.9, seed=5)}
+    request = replace(picture("a"), sampling=sampling)
+    (alone,) = replies(engine, [request])
+    others = [video("b", 3), replace(picture("c"), sampling=sampling), several("g"), text_alone("h")]
+    for requests in ([request, *others], [*others, request]):
+        assert {reply.id: reply.answers for reply in replies(engine, requests)}["a"] == alone.answers
 
 
 def test_one_question_s_sampling_does_not_change_the_others(engine: Engine) -> None:
@@ -124,6 +157,24 @@ def test_image_features_can_be_passed_back_to_the_engine(engine: Engine) -> None
         (first,) = replies(engine, [request])
         (again,) = replies(engine, [replace(request, image_features=first.image_features)])
         assert again.answers == first.answers
+
+
+def test_partial_answers_are_the_beginnings_of_the_whole_ones(engine: Engine) -> None:
+    for request in MIXED:
+        engine.submit(request)
+    seen: dict[str, list[dict[str, str]]] = {request.id: [] for request in MIXED}
+    found: list[Reply] = []
+    while len(found) < len(MIXED):
+        found += engine.step()
+        for id, texts in seen.items():
+            texts.append(engine.partial(id))
+    for reply in found:
+        for partial in seen[reply.id]:
+            for name, text in partial.items():
+                assert text
+                assert reply.answers[name].text.startswith(text)
+        assert engine.partial(reply.id) == {}, "it has its reply"
+    assert engine.partial("unknown") == {}
 
 
 def test_a_step_without_requests_has_no_replies(engine: Engine) -> None:
@@ -200,15 +251,38 @@ def test_an_error_is_one_reply_s_own(engine: Engine) -> None:
 
 
 def test_batched_answers_equal_single_ones_token_for_token(checkpoint: Path) -> None:
-    """Pictures and videos of different lengths in one batch, in float32."""
-    alone, together = torch_engine(checkpoint, rows=1), torch_engine(checkpoint, rows=12)
+    """Pictures, videos of different lengths, several pictures and text alone in one batch, in float32."""
+    requests = [*MIXED, several("g"), text_alone("h")]
+    rows = sum(len(request.questions) for request in requests)
+    alone, together = torch_engine(checkpoint, rows=1), torch_engine(checkpoint, rows=rows)
     alone.load()
     together.load()
-    single = {reply.id: reply.answers for request in MIXED for reply in replies(alone, [request])}
-    batched = {reply.id: reply for reply in replies(together, MIXED)}
+    single = {reply.id: reply.answers for request in requests for reply in replies(alone, [request])}
+    batched = {reply.id: reply for reply in replies(together, requests)}
     assert {id: reply.answers for id, reply in batched.items()} == single
-    assert {reply.figures.batch_rows for reply in batched.values() if reply.figures} == {12}
-    assert len({str(answers) for answers in single.values()}) == len(MIXED), "or a mix-up would not show"
+    assert {reply.figures.batch_rows for reply in batched.values() if reply.figures} == {rows}
+    assert len({str(answers) for answers in single.values()}) == len(requests), "or a mix-up would not show"
+
+
+def test_another_seed_gives_another_answer(checkpoint: Path) -> None:
+    engine = torch_engine(checkpoint)
+    engine.load()
+    sampled = [replace(picture("a"), sampling={"summary": SamplingParams(temperature=1.0, seed=n)}) for n in range(4)]
+    texts = {reply.answers["summary"].text for request in sampled for reply in replies(engine, [request])}
+    assert len(texts) == 4
+
+
+def test_a_long_answer_comes_piece_by_piece(checkpoint: Path) -> None:
+    engine = torch_engine(checkpoint, stop_at_end=False)
+    engine.load()
+    engine.submit(picture("a", questions=(Question(name="story", ask="What is this?", tokens=60),)))
+    texts: list[str] = []
+    while not (found := engine.step()):
+        texts.append(engine.partial("a").get("story", ""))
+    whole = found[0].answers["story"].text
+    assert texts == sorted(texts, key=len)
+    assert len(set(texts)) > 3
+    assert all(whole.startswith(text) for text in texts)
 
 
 def test_answers_do_not_depend_on_the_order_of_requests(checkpoint: Path) -> None:

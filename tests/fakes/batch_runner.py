@@ -199,6 +199,12 @@ class PixelRunner(HashModel):
         prompt, by_position = self._mapped(prompt_ids), self._by_position(features)
         return super().fork(slot_id, prefix_length, prompt, by_position, capacity, sampling)
 
+    def to_bytes(self, features: str) -> bytes:
+        return features.encode()
+
+    def from_bytes(self, content: bytes) -> str:
+        return content.decode()
+
     def trim(self) -> None:
         self.lifecycle.append("trim")
 

@@ -10,6 +10,8 @@ from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Answer, EngineInfo, Reply, Request
 
+OUT_OF_MEMORY = EngineError("The model failed: out of memory")
+
 
 class AbsentEngine(EchoEngine):
     """Has no weights until `here` is set."""
@@ -27,15 +29,22 @@ class AbsentEngine(EchoEngine):
 class FailingEngine(EchoEngine):
     """Requests for which `fails` is true get an error; by default all, until `failing` is unset."""
 
-    def __init__(self, fails: Callable[[Request], bool] = lambda _: True, *, rows: int = 8) -> None:
+    def __init__(
+        self,
+        fails: Callable[[Request], bool] = lambda _: True,
+        *,
+        rows: int = 8,
+        error: EngineError = OUT_OF_MEMORY,
+    ) -> None:
         super().__init__(rows=rows)
         self.failing = True
+        self._error = error
         self._fails = fails
         self._failed: list[Reply] = []
 
     def submit(self, request: Request) -> None:
         if self.failing and self._fails(request):
-            self._failed.append(Reply(id=request.id, error=EngineError("The model failed: out of memory")))
+            self._failed.append(Reply(id=request.id, error=self._error))
         else:
             super().submit(request)
 

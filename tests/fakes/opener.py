@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Hashable
 import numpy as np
 
 from daemon.media.clip import Clip, DecodePlan
+from daemon.worker.asks import AskPrefetcher, AskTask
 from daemon.worker.prefetch import DecodeTask, FilePrefetcher
 from storage.description import Media
 from storage.records import Fingerprint, MediaKind
@@ -61,3 +62,17 @@ class PrefetcherWithoutThread(FilePrefetcher):
     def _catch_up(self) -> None:
         while not self.holding and self.make_next():
             pass
+
+
+class AskPrefetcherWithoutThread(AskPrefetcher):
+    """The same for the files of questions; while `holding`, they are not opened."""
+
+    holding = False
+
+    def add(self, task: AskTask) -> None:
+        super().add(task)
+        while not self.holding and self.make_next():
+            pass
+
+    def wait(self, seconds: float | None = None) -> None:
+        """There is no thread to wait for."""

@@ -310,6 +310,11 @@ class TestWhatDescribingRestsOn:
         patient.choose(f"[model]\nid = '{folder}'\n")
         says(the_one(patient), "model", PROBLEM, "model.safetensors", "again")
 
+    def test_25_a_model_that_answers_without_looking(self, patient: Patient) -> None:
+        text = "It answers without looking."
+        found = the_one(patient, lambda seen: replace(seen, running=replace(seen.running, pid=7, model_problem=text)))
+        says(found, "daemon", WARNING, f"a model that is not trusted. {text}", "Choose another model")
+
     def test_26_a_decoder_without_a_sandbox(self, patient: Patient) -> None:
         patient.runtime = {"sandbox": Sandbox(kind="none", reason="landlock: Function not implemented")}
         says(the_one(patient), "decoder", WARNING, "Function not implemented", "only with files that you trust")

@@ -14,13 +14,14 @@ from storage.description import RecipeFacts
 from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.migrations import HEAD, Migrations
+from storage.migrations import Migrations
 from storage.records import Admission, JobSpec
 from tests.fakes.clock import FakeClock
+from tests.support.checkout import ROOT
 from tests.support.files import MODEL, SPEC, description_of, new_file
 from tests.support.schemas import as_an_older_version
 
-EARLIER = [f"{number:04}" for number in range(1, int(HEAD))]
+EARLIER = sorted(file.name[:4] for file in (ROOT / "storage" / "migrations" / "versions").glob("0*.py"))[:-1]
 BRIEF = JobSpec(recipe="brief", recipe_digest="b")
 PATHS = (b"/inbox/default.jpg", b"/inbox/brief.jpg", b"/inbox/waiting.jpg")
 

@@ -13,6 +13,7 @@ from tests.support.identifiers import unit_tests
 #: Unit tests of one module that are spread over several files: test file -> the module that it tests.
 TESTS_OF = {
     "daemon/inference/batch/test_scheduler_property.py": "daemon/inference/batch/scheduler.py",  # generated schedules
+    "daemon/inference/test_kept_features.py": "daemon/inference/batch_engine.py",  # with a feature cache
     "daemon/inference/torch/test_uploads.py": "daemon/inference/torch/model_runner.py",  # transfers to the device
     "daemon/inference/torch/test_weight_layout.py": "daemon/inference/torch/linear.py",  # on the whole model
 }

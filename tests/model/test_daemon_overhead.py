@@ -5,6 +5,7 @@ CONTRIBUTING.md tells how to take another model.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,19 @@ def draw_pictures(folder: Path) -> None:
         clouds.resize((640, 480), Image.Resampling.BICUBIC).save(folder / f"{number:03}.jpg")
 
 
+def forget_features(home: DaemonHome) -> None:
+    shutil.rmtree(home.settings.feature_folder, ignore_errors=True)
+
+
 def bare_seconds(home: DaemonHome) -> float:
+    """Without features that an earlier run has kept, as in the daemon."""
+    forget_features(home)
     return float(output_of(program(home, "tests.support.bare_engine")))
 
 
 def daemon_seconds(home: DaemonHome) -> float:
     """From the first claim, when the model is loaded, until the last description stands beside its picture."""
+    forget_features(home)
     output_of(run_once(home))
     jobs = list(home.jobs().values())
     assert [job.state for job in jobs] == [JobState.DONE] * PICTURES

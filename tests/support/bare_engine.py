@@ -9,13 +9,13 @@ from contextlib import closing
 from config.load import load_settings
 from config.recipes import Recipe, load_recipe
 from config.settings import Settings
+from daemon.inference.decode_plan import plan_for
 from daemon.inference.engine import Engine, EngineInfo, Request
 from daemon.inference.registry import make_engine
 from daemon.media.clip import Clip
 from daemon.media.decoder.decoder import Decoder
 from daemon.worker.describe_plan import DescribePlan
 from daemon.worker.describe_session import DescribeSession, SessionResult
-from daemon.worker.prefetch import plan_for
 from storage.records import Fingerprint
 
 

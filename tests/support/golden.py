@@ -26,6 +26,15 @@ def golden() -> dict[str, Any]:
     return found
 
 
+@cache
+def golden_prompts() -> list[dict[str, Any]]:
+    """Prompts of several pictures, pictures among text and text alone; `tests.support.golden_prompts` makes them."""
+    found: list[dict[str, Any]] = json.loads(
+        (ROOT / "tests" / "data" / "golden_prompts.json").read_text(encoding="utf-8")
+    )
+    return found
+
+
 def gradient(width: int, height: int, seed: int) -> Pixels:
     """A test picture, drawn as for the golden results."""
     across, down = np.arange(width)[None, :] / width, np.arange(height)[:, None] / height

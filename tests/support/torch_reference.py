@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import SmolVLMForConditionalGeneration
+from transformers import LogitsProcessor, LogitsProcessorList, SmolVLMForConditionalGeneration
 
 from config.recipes import Question
 from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
@@ -15,8 +15,20 @@ from daemon.inference.engine import Request
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.processor import Floats, Processor
 from daemon.inference.smolvlm.tile_dedup import deduplicate
+from daemon.inference.token_sampling import sample_token
 
 TorchGroup = SequenceGroup[Floats, torch.Tensor]
+
+
+class SeededChoice(LogitsProcessor):
+    """Leaves only the token that our seeded sampling takes of transformers' scores."""
+
+    def __init__(self, sampling: SamplingParams) -> None:
+        self._sampling = sampling
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        token = sample_token(scores[0].double().numpy(), self._sampling, input_ids.shape[1])
+        return torch.full_like(scores, -torch.inf).index_fill_(1, torch.tensor([token]), 0.0)
 
 
 class Reference:
@@ -38,13 +50,18 @@ class Reference:
 
     def _generate(self, request: Request, question: Question, max_tokens: int, sampling: SamplingParams) -> list[int]:
         prepared = self.processor.prepare(
-            request.pictures, question.ask, timestamps=request.timestamps, seconds=request.seconds
+            request.pictures,
+            question.ask,
+            timestamps=request.timestamps,
+            seconds=request.seconds,
+            system=request.system,
         )
         generated = self._model.generate(
             input_ids=torch.tensor([prepared.prompt_ids]),
             attention_mask=torch.ones(1, len(prepared.prompt_ids), dtype=torch.long),
-            pixel_values=torch.from_numpy(prepared.pixels).unsqueeze(0),
+            **({"pixel_values": torch.from_numpy(prepared.pixels).unsqueeze(0)} if len(prepared.pixels) else {}),
             do_sample=False,
+            logits_processor=LogitsProcessorList([SeededChoice(sampling)] if sampling.is_sampled else []),
             max_new_tokens=max_tokens,
             repetition_penalty=sampling.repetition_penalty,
         )
@@ -58,9 +75,9 @@ class Reference:
 def group_of(processor: Processor, request: Request, questions: Sequence[Question], max_tokens: int) -> TorchGroup:
     seen = processor.image_prompt(request.pictures, timestamps=request.timestamps, seconds=request.seconds)
     different, places = deduplicate(seen.tiles)
-    ids = [(processor.prompt_ids(seen, question.ask), question.name) for question in questions]
+    ids = [(processor.prompt_ids(seen, question.ask, system=request.system), question.name) for question in questions]
     return SequenceGroup(
-        list(processor.normalize(different)),
+        list(processor.normalize(list(different.values()))),
         places,
         [TokenSequence(prompt_ids, max_tokens, request.sampling.get(name, GREEDY)) for prompt_ids, name in ids],
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from config.groups import Detail
 from config.recipes import load_recipe, load_recipes
 from config.settings import Settings
+from daemon.asking.question import Ask
 from daemon.delivery import Delivery, Write
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Request
@@ -15,12 +17,17 @@ from daemon.messages import Stage
 from daemon.power.power_state import PowerState
 from daemon.power.sleep_inhibitor import SleepInhibitor
 from daemon.power.throttle import Throttle
+from daemon.worker.asks import Asks
 from daemon.worker.control import Control
 from daemon.worker.engine_host import EngineHost
+from daemon.worker.feature_report import FeatureReport
 from daemon.worker.heartbeat import Heartbeat, StageReporter
 from daemon.worker.loop import Worker
 from daemon.worker.memory import MemoryGrowth
 from daemon.worker.parts import WorkerParts
+from storage.commands.ask_inbox import AskInbox
+from storage.commands.command_inbox import CommandInbox
+from storage.commands.requests import Answer, Command, CommandKind
 from storage.db.database import Database
 from storage.jobs.store import JobStore
 from storage.library import Library
@@ -31,10 +38,11 @@ from storage.status.board import StatusBoard
 from storage.status.values import PowerStatus
 from tests.fakes.clock import FakeClock
 from tests.fakes.delivery_queue import QueueWithoutThread
-from tests.fakes.opener import FakeOpener, PrefetcherWithoutThread
+from tests.fakes.opener import AskPrefetcherWithoutThread, FakeOpener, PrefetcherWithoutThread
 from tests.unit.daemon.conftest import PNG, drop, settled
 
 ECHO = "echo@1"
+RUN = "run"
 
 
 def spec_of(settings: Settings) -> JobSpec:
@@ -68,13 +76,15 @@ class Bench:
         self.held_bytes = 0
         self.power, self.power_reports = PowerState(), list[PowerStatus]()
         self.control = Control()
+        self.asks, self.commands = AskInbox(database, clock.now), CommandInbox(database, clock.now)
         self.heartbeat = Heartbeat(store, beat_seconds=10, lease_seconds=60)
         self.use_engine(EchoEngine())
 
     def use_engine(self, engine: Engine) -> None:
         self.prefetcher = PrefetcherWithoutThread(self.opener, self.clock)
+        self.ask_prefetcher = AskPrefetcherWithoutThread(self.opener)
         throttle = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.power_reports.append)
-        board = StatusBoard(self.database, "run")
+        board = StatusBoard(self.database, RUN)
         engine_host = EngineHost(lambda: engine, self.clock, board.post)
         progress = StageReporter(self.stages.append, self.clock)
         delivery = Delivery(self.store, self._write, self.clock, lambda: 1.0)
@@ -93,7 +103,9 @@ class Bench:
             recipes=load_recipes(self.settings.home),
             store=self.store,
             engine_host=engine_host,
+            feature_report=FeatureReport(engine_host.feature_usage, board.post, self.clock),
             prefetcher=self.prefetcher,
+            asks=Asks(self.asks, RUN, engine_host, self.ask_prefetcher, self.settings.work, self.clock),
             deliveries=self.deliveries,
             heartbeat=self.heartbeat,
             stages=progress,
@@ -110,6 +122,14 @@ class Bench:
         path = drop(self.inbox, name, PNG + name.encode() if content is None else content)
         spec = replace(spec_of(self.settings), detail=detail)
         return self.store.admit(settled(path), spec=spec, model=ECHO, max_attempts=3)[1]
+
+    def ask(self, question: str, *files: str, **options: Any) -> Command:
+        """Send a question about files of the inbox, as the command line does."""
+        paths = tuple(bytes(self.inbox / file) for file in files)
+        return self.commands.send(RUN, CommandKind.ASK, Ask(question=question, files=paths, **options).to_arguments())
+
+    def answer(self, command: Command) -> Answer | None:
+        return self.asks.read(command).answer
 
     def run_rounds(self, count: int = 1, seconds: float = 0.0) -> None:
         """`seconds`: how far the clock moves after each."""

@@ -72,6 +72,14 @@ class ModelRunner(Protocol[Tile_contra, Features]):
 class DeviceRunner(ModelRunner[Tile_contra, Features], Protocol[Tile_contra, Features]):
     """A runner, with the facts about its device that an engine reports and needs. None of these raises RunnerError."""
 
+    def to_bytes(self, features: Features) -> bytes:
+        """A tile's features, bit for bit."""
+        ...
+
+    def from_bytes(self, content: bytes) -> Features:
+        """The same features again. Callable on any thread."""
+        ...
+
     @property
     def device_type(self) -> str:
         """The device's short name, such as "cpu", "cuda" or "mps"."""

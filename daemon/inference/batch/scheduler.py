@@ -1,4 +1,4 @@
-"""In-flight batching: first come, first served; chunked prefill; one decode step a round.
+"""In-flight batching: first come, first served, urgent groups first; chunked prefill; one decode step a round.
 
 When memory runs out, the youngest sequences are preempted and wait again; after any other failure, all are. A failure
 with only one sequence in the batch is its group's own failure.
@@ -6,6 +6,7 @@ with only one sequence in the batch is its group's own failure.
 
 from __future__ import annotations
 
+import bisect
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ class Scheduler(Generic[Tile, Features]):
         self.budget = TokenBudget(max_sequences=max_sequences, max_tokens=max_tokens, block=runner.block)
         self._runner = runner
         self._end_id = end_id
-        self._groups: list[SequenceGroup[Tile, Features]] = []  # in order of arrival
+        self._groups: list[SequenceGroup[Tile, Features]] = []  # urgent ones first, then in order of arrival
 
     @property
     def can_accept(self) -> bool:
@@ -46,7 +47,7 @@ class Scheduler(Generic[Tile, Features]):
         return not any(self._in_states(SequenceState.ADMITTED, SequenceState.PREFILL))
 
     def add(self, group: SequenceGroup[Tile, Features]) -> None:
-        self._groups.append(group)
+        bisect.insort(self._groups, group, key=lambda each: not each.is_urgent)
         self._admit()
 
     def cancel(self, group: SequenceGroup[Tile, Features]) -> None:

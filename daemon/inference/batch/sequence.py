@@ -60,7 +60,9 @@ class SequenceGroup(Generic[Tile, Features]):
     """One request's pictures, and the sequences that are prompted with them.
 
     Each of `tiles` is encoded once; `tile_indices` gives the tile of each image position in the prompts.
-    `tile_features` are the features of tiles that were encoded before, for an earlier group, and are not in `tiles`.
+    `tile_features` are the features of tiles that were encoded before, for an earlier group, and are not in `tiles`:
+    their indices come first.
+    An urgent group goes before all that are not; it is also preempted last.
     `seconds` are wall-clock seconds by phase; `peak_batch_size` is the largest batch that one of the sequences was in.
     """
 
@@ -70,10 +72,14 @@ class SequenceGroup(Generic[Tile, Features]):
         tile_indices: Sequence[int],
         sequences: Sequence[TokenSequence],
         tile_features: Sequence[Features] = (),
+        *,
+        is_urgent: bool = False,
     ) -> None:
         self.tiles, self.tile_indices, self.sequences = tiles, tile_indices, sequences
         self.tile_features = list(tile_features)  # tile by tile
+        self.num_cached = len(self.tile_features)
         self.prefix_length = shared_prefix_length([sequence.prompt_ids for sequence in sequences])
+        self.is_urgent = is_urgent
         self.failure: str | None = None
         self.seconds = dict.fromkeys(PHASES, 0.0)
         self.peak_batch_size = 0
@@ -81,7 +87,7 @@ class SequenceGroup(Generic[Tile, Features]):
     @property
     def pending_tiles(self) -> Sequence[Tile]:
         """The tiles that are not encoded yet."""
-        return self.tiles[len(self.tile_features) :]
+        return self.tiles[len(self.tile_features) - self.num_cached :]
 
     def add_features(self, features: Features) -> None:
         """The features of the next tile; after the last one, the tiles are dropped."""

@@ -17,7 +17,18 @@ from tokenizers import Tokenizer
 
 from config.groups import Detail
 from daemon.inference.smolvlm.checkpoint import ModelSpec, read_spec, unusable_checkpoint
-from daemon.inference.smolvlm.prompts import END, FAKE, GLOBAL, IMAGE, START, Tiling, chat, image_block, video_block
+from daemon.inference.smolvlm.prompts import (
+    END,
+    FAKE,
+    GLOBAL,
+    IMAGE,
+    START,
+    Tiling,
+    chat,
+    image_block,
+    place_pictures,
+    video_block,
+)
 from daemon.media.clip import Pixels
 from daemon.media.sampling import fit_edge, resize
 
@@ -38,11 +49,11 @@ class TileRule:
 
 @dataclass(frozen=True)
 class ImagePrompt:
-    """Pictures as uint8 `tiles`, (tile, tile, 3) each; `block` is their text in the prompt."""
+    """Pictures as uint8 `tiles`, (tile, tile, 3) each; `blocks` are their texts in the prompt. A video has one."""
 
     tiles: tuple[Pixels, ...]
     tilings: tuple[Tiling, ...]
-    block: str
+    blocks: tuple[str, ...]
     is_video: bool
 
 
@@ -100,11 +111,11 @@ class Processor:
         if seconds is not None:
             frames = tuple(self._frame(picture) for picture in pictures)
             block = video_block(timestamps, seconds, self.tokens_per_tile)
-            return ImagePrompt(frames, (Tiling(0, 0),) * len(frames), block, True)
+            return ImagePrompt(frames, (Tiling(0, 0),) * len(frames), (block,), True)
         cut = [self._cut(picture) for picture in pictures]
         tilings = tuple(tiling for _, tiling in cut)
-        block = "".join(image_block(tiling, self.tokens_per_tile) for tiling in tilings)
-        return ImagePrompt(tuple(tile for tiles, _ in cut for tile in tiles), tilings, block, False)
+        blocks = tuple(image_block(tiling, self.tokens_per_tile) for tiling in tilings)
+        return ImagePrompt(tuple(tile for tiles, _ in cut for tile in tiles), tilings, blocks, False)
 
     def normalize(self, tiles: Sequence[Pixels]) -> Floats:
         """uint8 (tile, tile, 3) each -> float32 (tiles, 3, tile, tile), with the checkpoint's mean and deviation."""
@@ -117,9 +128,13 @@ class Processor:
         return pixels
 
     def prompt_ids(self, prompt: ImagePrompt, question: str, *, system: str | None = None) -> list[int]:
-        """The token ids of a question about these pictures."""
-        picture_first = bool(prompt.tilings) and not prompt.is_video
-        return self.encode(chat(prompt.block + question, picture_first=picture_first, system=system))
+        """The token ids of a question about these pictures; `<image>` in it marks the place of each picture.
+
+        Raises PromptError for another number of marks than of pictures.
+        """
+        begins_with_picture = question.startswith(IMAGE) or (bool(prompt.blocks) and IMAGE not in question)
+        content = place_pictures(question, prompt.blocks)
+        return self.encode(chat(content, picture_first=begins_with_picture and not prompt.is_video, system=system))
 
     def prepare(
         self,

@@ -12,6 +12,8 @@ from datetime import timedelta
 
 from num2words import num2words
 
+from daemon.errors import PromptError
+
 FAKE = "<fake_token_around_image>"
 GLOBAL = "<global-img>"
 IMAGE = "<image>"
@@ -59,6 +61,22 @@ def video_block(timestamps: Sequence[float], duration: float, tokens_per_tile: i
     for seconds in timestamps:
         block += f"\nFrame from {clock_text(seconds)}:{frame}"
     return block + "\n\n"
+
+
+def place_pictures(question: str, blocks: Sequence[str]) -> str:
+    """The pictures' blocks at the question's `<image>` marks; before the question if it has no marks.
+
+    A video is one block. Raises PromptError unless there are as many marks as blocks.
+    """
+    if IMAGE not in question:
+        return "".join(blocks) + question
+    first, *texts = question.split(IMAGE)
+    if len(texts) != len(blocks):
+        raise PromptError(
+            f"The question's number of {IMAGE} marks is {len(texts)}, its number of pictures {len(blocks)}.",
+            advice=f"Mark each picture's place with one {IMAGE}, or none.",
+        )
+    return first + "".join(block + text for block, text in zip(blocks, texts, strict=True))
 
 
 def chat(content: str, *, picture_first: bool, system: str | None = None) -> str:

@@ -8,15 +8,13 @@ from hashlib import blake2b
 from daemon.media.clip import Pixels
 
 
-def deduplicate(tiles: Sequence[Pixels]) -> tuple[list[Pixels], list[int]]:
-    """Tiles of one size -> the unique ones, and for every tile the index of its unique one."""
-    found: dict[bytes, int] = {}
-    unique: list[Pixels] = []
+def deduplicate(tiles: Sequence[Pixels]) -> tuple[dict[bytes, Pixels], list[int]]:
+    """Tiles of one size -> the unique ones by the hash of their pixels, and for every tile the place of its own."""
+    unique: dict[bytes, Pixels] = {}
+    places: dict[bytes, int] = {}
     indices = []
     for tile in tiles:
         key = blake2b(tile.tobytes(), digest_size=16).digest()
-        if key not in found:
-            found[key] = len(unique)
-            unique.append(tile)
-        indices.append(found[key])
+        unique.setdefault(key, tile)
+        indices.append(places.setdefault(key, len(places)))
     return unique, indices

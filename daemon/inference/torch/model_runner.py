@@ -120,6 +120,13 @@ class TorchRunner:
         synchronize(self.device)
         return list(features)
 
+    def to_bytes(self, features: Tensor) -> bytes:
+        return features.cpu().contiguous().view(torch.uint8).numpy().tobytes()
+
+    def from_bytes(self, content: bytes) -> Tensor:
+        """In the host's memory: `add` and `fork` copy it to the device, on their thread."""
+        return torch.frombuffer(bytearray(content), dtype=self.dtype).view(-1, self._text.hidden_size)
+
     @runner_errors()
     def add(
         self, prompt_ids: Sequence[int], features: Sequence[Tensor], capacity: int, sampling: SamplingParams = GREEDY
@@ -146,7 +153,9 @@ class TorchRunner:
 
     @runner_errors()
     def prefill(self, chunks: Sequence[tuple[int, int]]) -> Sequence[int]:
-        chosen = self._sampler([slot_id for slot_id, _ in chunks], self._prefill(chunks))
+        slot_ids = [slot_id for slot_id, _ in chunks]
+        positions = [self._cache[slot_id].length + count for slot_id, count in chunks]
+        chosen = self._sampler(slot_ids, self._prefill(chunks), positions)
         self._mark_prefilled(chunks)
         return chosen
 
@@ -161,7 +170,9 @@ class TorchRunner:
     def decode(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> Sequence[int]:
         scores, order = self._decode(slot_ids, tokens)
         self._sampler.append(slot_ids, tokens)
-        chosen = dict(zip(order, self._sampler([slot_ids[index] for index in order], scores), strict=True))
+        ordered = [slot_ids[index] for index in order]
+        positions = [self._cache[slot_id].length + 1 for slot_id in ordered]
+        chosen = dict(zip(order, self._sampler(ordered, scores, positions), strict=True))
         self._mark_decoded(slot_ids)
         return [chosen[index] for index in range(len(slot_ids))]
 
@@ -175,7 +186,7 @@ class TorchRunner:
     @runner_errors()
     def sample(self, slot_ids: Sequence[int], scores: Tensor) -> Sequence[int]:
         """The next token of each slot by its scores, (slots, vocabulary)."""
-        return self._sampler(slot_ids, scores)
+        return self._sampler(slot_ids, scores, [self._cache[slot_id].length for slot_id in slot_ids])
 
     def _prefill(self, chunks: Sequence[tuple[int, int]]) -> Tensor:
         slots = [(self._cache[slot_id], count) for slot_id, count in chunks]
@@ -224,5 +235,5 @@ class TorchRunner:
         packed = torch.tensor([*prompt_ids, *positions], device=self.device)
         embedded = self._text.embed(packed[: len(prompt_ids)])
         if features:
-            embedded.index_copy_(0, packed[len(prompt_ids) :], torch.cat(list(features)))
+            embedded.index_copy_(0, packed[len(prompt_ids) :], torch.cat([tile.to(self.device) for tile in features]))
         return embedded

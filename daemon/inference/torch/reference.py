@@ -93,11 +93,13 @@ class ReferenceLoop:
         first, self._vision = FirstTokenTimer(), 0.0
         began = time.perf_counter()
         ids = torch.tensor([prepared.prompt_ids], device=self.device)
-        pixels = torch.from_numpy(prepared.pixels).unsqueeze(0).to(self.device, self.model.dtype)
+        pixels = {}
+        if len(prepared.pixels):
+            pixels["pixel_values"] = torch.from_numpy(prepared.pixels).unsqueeze(0).to(self.device, self.model.dtype)
         output_ids: Tensor = self.model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
-            pixel_values=pixels,
+            **pixels,
             do_sample=False,
             min_new_tokens=tokens,
             max_new_tokens=tokens,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.sampling_params import SamplingParams
+from daemon.inference.token_sampling import sample_token
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,20 @@ class RepetitionPenalty:
 
 
 class Sampler:
-    """Keeps the state of slots with a repetition penalty; the others cost nothing and are unchanged."""
+    """Keeps the state of slots that are not plainly greedy; the others cost nothing and are unchanged."""
 
     def __init__(self, vocabulary: int, device: torch.device) -> None:
         self._vocabulary, self._device = vocabulary, device
         self._penalties: dict[int, RepetitionPenalty] = {}
+        self._sampled: dict[int, SamplingParams] = {}
 
     def start(self, slot_id: int, prompt: Sequence[int], sampling: SamplingParams) -> None:
         if sampling.repetition_penalty != 1:
             present = torch.zeros(self._vocabulary, dtype=torch.bool, device=self._device)
             present[torch.tensor(prompt, device=self._device)] = True
             self._penalties[slot_id] = RepetitionPenalty(present, sampling.repetition_penalty)
+        if sampling.is_sampled:
+            self._sampled[slot_id] = sampling
 
     def append(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> None:
         """Add each slot's token. Adding it again, after a failure, changes nothing."""
@@ -46,16 +50,28 @@ class Sampler:
 
     def free(self, slot_id: int) -> None:
         self._penalties.pop(slot_id, None)
+        self._sampled.pop(slot_id, None)
 
-    def __call__(self, slot_ids: Sequence[int], scores: Tensor) -> list[int]:
-        """Scores (slots, vocabulary) -> each slot's next token. Raises RunnerError for scores that are not finite."""
+    def __call__(self, slot_ids: Sequence[int], scores: Tensor, positions: Sequence[int]) -> list[int]:
+        """Scores (slots, vocabulary) -> each slot's token for its position in the sequence.
+
+        Raises RunnerError for scores that are not finite.
+        """
         chosen, finite = most_likely(scores)
+        sampled: dict[int, Tensor] = {}
         for index, slot_id in enumerate(slot_ids):
-            if slot_id in self._penalties:
-                chosen[index] = self._penalties[slot_id](scores[index]).argmax()
+            penalty = self._penalties.get(slot_id)
+            if slot_id in self._sampled:
+                sampled[index] = penalty(scores[index]) if penalty else scores[index].float()
+            elif penalty:
+                chosen[index] = penalty(scores[index]).argmax()
         tokens, are_numbers = torch.stack((chosen, finite.long())).tolist()  # one transfer from the device
         if not all(are_numbers):
             raise RunnerError("The model computed scores that are not finite numbers.")
+        if sampled:
+            on_host = torch.stack(list(sampled.values())).cpu().double().numpy()
+            for index, row in zip(sampled, on_host, strict=True):
+                tokens[index] = sample_token(row, self._sampled[slot_ids[index]], positions[index])
         return list(tokens)
 
 

@@ -40,6 +40,7 @@ class TextModel:
         weights: Tensor = text.embed_tokens.weight
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.eps: float = config.rms_norm_eps
+        self.hidden_size: int = config.hidden_size
         self.layers: list[Layer] = []
         for number in range(len(text.layers)):
             self.layers.append(Layer(text.layers[number], layout))

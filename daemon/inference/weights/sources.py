@@ -35,6 +35,11 @@ class ModelFolder:
         """The size of its weights."""
         return sum(file.stat().st_size for file in self.path.glob("*.safetensors"))
 
+    @property
+    def digest(self) -> str:
+        """Of the weights and their configuration, from samples."""
+        return digest_of(self.path)
+
 
 @dataclass(frozen=True)
 class ListedModel:

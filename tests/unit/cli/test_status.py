@@ -15,7 +15,7 @@ from daemon.lock import HomeLock
 from daemon.service.start_failure import write_failure
 from storage.lifecycle import JobState
 from storage.records import Refusal
-from storage.status.values import DaemonStatus, EngineStatus, IntakeStatus, PowerStatus
+from storage.status.values import DaemonStatus, EngineStatus, FeatureCacheStatus, IntakeStatus, PowerStatus
 from tests.support.files import MODEL, SPEC, description_of
 from tests.unit.cli.conftest import CliHome, shown
 
@@ -37,6 +37,7 @@ KEYS = {
     "sidecars",
     "speed",
     "power",
+    "feature_cache",
 }
 READY = EngineStatus(state="ready", model="smolwatch-demo", device="cpu", dtype="float32", detail="balanced")
 
@@ -148,6 +149,24 @@ def test_power_is_shown_only_while_there_is_work(home: CliHome) -> None:
         assert status_json(home)["power"] == {}
         home.queue()
         assert line(home, "power").startswith("power   Paused until the machine has cooled down.")
+
+
+def test_a_model_that_is_not_trusted_is_marked_with_the_reason(home: CliHome) -> None:
+    home.board.post(replace(READY, control="12345678", problem="It answers without looking."))
+    with HomeLock(home.settings.lock_file):
+        assert line(home, "model").endswith("balanced detail. Not trusted: It answers without looking.")
+        assert status_json(home)["engine"]["control"] == "12345678"
+
+
+def test_kept_features_are_shown_while_the_daemon_runs(home: CliHome) -> None:
+    home.board.post(FeatureCacheStatus(memory_bytes=2_500_000, disk_bytes=1_204_000_000, hits=1200, misses=3400))
+    with HomeLock(home.settings.lock_file):
+        assert line(home, "features") == (
+            "features  1,200 of 4,600 tiles were not encoded again; 2.5 MB in memory, 1.2 GB on disk"
+        )
+        assert status_json(home)["feature_cache"]["hits"] == 1200
+    assert status_json(home)["feature_cache"] == {}
+    assert "tiles" not in home.invoke("status").stdout
 
 
 def test_the_engines_notes_are_shown_while_it_runs(home: CliHome) -> None:

@@ -55,7 +55,7 @@ figures = { ask = "", tokens = 9 }
 [mine]
 [mine.image.caption]
 tokens = 99999
-sampling.temperature = 1.0
+sampling.min_p = 0.1
 """
     assert mistakes_of(text) == [
         "line 1: top: must be a table",
@@ -72,14 +72,45 @@ sampling.temperature = 1.0
         "line 8: mine.video: is missing",
         "line 9: mine.image.caption.ask: is missing",
         "line 10: mine.image.caption.tokens: should be less than or equal to 2048",
-        "line 11: mine.image.caption.sampling.temperature: not supported; sampling supports repetition_penalty",
+        "line 11: mine.image.caption.sampling.min_p: not supported; sampling supports "
+        "repetition_penalty, temperature, top_k, top_p, seed",
     ]
 
 
-@pytest.mark.parametrize("key", ["temperature", "top_p", "top_k", "seed"])
-def test_sampling_that_the_engine_lacks_is_refused_by_name(key: str) -> None:
-    (mistake,) = changed("tokens = 9 }", f"tokens = 9, sampling = {{ {key} = 1 }} }}")
-    assert mistake == f"line 4: mine.image.caption.sampling.{key}: not supported; sampling supports repetition_penalty"
+def sampled(keys: str) -> list[str]:
+    return changed("tokens = 9 }", f"tokens = 9, sampling = {{ {keys} }} }}")
+
+
+def test_sampling_that_the_engine_lacks_is_refused_by_name() -> None:
+    (mistake,) = sampled("num_beams = 2")
+    assert mistake == (
+        "line 4: mine.image.caption.sampling.num_beams: not supported; sampling supports "
+        "repetition_penalty, temperature, top_k, top_p, seed"
+    )
+
+
+@pytest.mark.parametrize(
+    "keys",
+    ["temperature = 0", "temperature = 0.7", "temperature = 1, top_k = 1, top_p = 0.01, seed = 0", "temperature = 2.0"],
+)
+def test_a_question_may_be_sampled(keys: str) -> None:
+    assert sampled(keys) == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    ["temperature = -0.1", "temperature = 2.1", "temperature = nan", 'temperature = "1"']
+    + [f"temperature = 1, {odd}" for odd in ("top_k = 0", "top_k = 1.5", "top_p = 0", "top_p = 1.1", "seed = -1")],
+)
+def test_odd_sampling_is_refused(keys: str) -> None:
+    assert len(sampled(keys)) == 1
+
+
+@pytest.mark.parametrize("keys", ["top_k = 5", "top_p = 0.9", "seed = 3, temperature = 0"])
+def test_keys_that_need_a_temperature_are_refused_without_one(keys: str) -> None:
+    (mistake,) = sampled(keys)
+    reason = f"needs a temperature above 0, since it has {keys.split()[0]}"
+    assert mistake == f"line 4: mine.image.caption.sampling: {reason}"
 
 
 @pytest.mark.parametrize("value", ["1", "1.1", "2.0"])

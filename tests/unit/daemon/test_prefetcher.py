@@ -55,6 +55,20 @@ def test_one_task_is_prepared_however_large() -> None:
     assert window.take() is not None
 
 
+def test_a_lower_rank_goes_first_also_among_what_is_ready() -> None:
+    window = PrefetchWindow[Task, int](lambda task: task.key, lambda made: made, MOST, rank=lambda task: task.key)
+    tasks = {key: Task(key) for key in (3, 1, 2)}
+    assert window.lowest_rank is None
+    window.add(tasks[3])
+    window.finish(begun(window), 0)
+    for key in (2, 1):
+        window.add(tasks[key])
+    assert window.lowest_rank == 1
+    assert begun(window) is tasks[1]
+    window.finish(tasks[1], 0)
+    assert [window.take(), window.take()] == [(tasks[1], 0), (tasks[3], 0)]
+
+
 def test_results_without_weight_take_no_memory() -> None:
     window = window_of()
     for number in range(20):

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from config.groups import DETAILS
 from config.recipes import Question
-from daemon.errors import EngineError
+from daemon.errors import EngineError, PromptError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.batch_engine import BatchEngine
-from daemon.inference.engine import Reply
+from daemon.inference.engine import Reply, Request
 from daemon.inference.sampling_params import SamplingParams
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import ModelFolder
@@ -142,8 +142,18 @@ def test_a_request_that_waits_for_preprocessing_can_be_cancelled(engine: BatchEn
 def test_a_prompt_longer_than_the_context_is_that_request_s_error(engine: BatchEngine[Tensor]) -> None:
     endless = Question(name="caption", ask="word " * 1200, tokens=5)
     found = {reply.id: reply for reply in replies(engine, [picture("long", questions=(endless,)), picture("a")])}
-    assert "the model takes 1024" in str(found["long"].error)
+    error = found["long"].error
+    assert isinstance(error, PromptError)
+    assert "the model takes 1024" in str(error)
+    assert "--detail fast" in error.advice
     assert found["a"].error is None
+
+
+def test_text_that_is_too_long_is_refused_without_advice_on_pictures(engine: BatchEngine[Tensor]) -> None:
+    endless = Question(name="caption", ask="word " * 1200, tokens=5)
+    (reply,) = replies(engine, [Request(id="long", pictures=(), questions=(endless,))])
+    assert isinstance(reply.error, PromptError)
+    assert reply.error.advice == "Shorten the question."
 
 
 def test_an_answer_ends_where_the_context_does(engine: BatchEngine[Tensor]) -> None:
@@ -155,10 +165,11 @@ def test_an_answer_ends_where_the_context_does(engine: BatchEngine[Tensor]) -> N
     assert answer.complete is (reply.figures.tokens_in + answer.tokens < 1024)
 
 
-def test_a_question_with_the_model_s_image_token_is_refused(engine: BatchEngine[Tensor]) -> None:
-    question = Question(name="caption", ask="What is <image>?", tokens=5)
-    (reply,) = replies(engine, [picture("a", questions=(question,))])
-    assert str(reply.error) == "The prompt has 5 image positions, but the pictures fill 4."
+def test_a_question_with_more_marks_than_pictures_is_that_request_s_error(engine: BatchEngine[Tensor]) -> None:
+    question = Question(name="caption", ask="What is <image> beside <image>?", tokens=5)
+    found = {reply.id: reply for reply in replies(engine, [picture("marks", questions=(question,)), picture("a")])}
+    assert str(found["marks"].error) == "The question's number of <image> marks is 2, its number of pictures 1."
+    assert found["a"].error is None
 
 
 def test_requests_preprocessed_on_a_thread_get_the_same_answers(engine: BatchEngine[Tensor]) -> None:

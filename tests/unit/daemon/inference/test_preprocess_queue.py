@@ -46,6 +46,20 @@ def test_all_are_taken_in_the_order_in_which_they_were_added(beside: bool) -> No
     assert len(kitchen.readying) == 0
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_an_urgent_request_is_taken_before_those_that_wait(beside: bool) -> None:
+    kitchen = Kitchen(beside=beside, open=False)
+    kitchen.add("a", "b", "c")
+    assert not kitchen.readying.has_urgent
+    if beside:
+        wait_for(lambda: kitchen.begun == ["a"])  # it is made ready, and may be taken first
+    kitchen.readying.add(Request(id="u", pictures=(), questions=(), is_urgent=True))
+    assert kitchen.readying.has_urgent
+    kitchen.gate.release(4)
+    assert [each for each in kitchen.taken() if each != "A"] == ["U", "B", "C"]
+    assert not kitchen.readying.has_urgent
+
+
 def test_without_waiting_only_what_is_ready_is_taken() -> None:
     kitchen = Kitchen(open=False)
     kitchen.add("a")

@@ -15,6 +15,7 @@ from daemon.signals import StopNote
 from daemon.supervision.model_status import ModelStatus
 from daemon.supervision.supervisor import Supervisor
 from daemon.supervision.worker_process import end_reason_of
+from storage.commands.ask_inbox import AskInbox
 from storage.db.database import Database
 from storage.jobs.store import JobStore
 from tests.support.files import MODEL, SPEC
@@ -50,6 +51,7 @@ def test_a_damaged_message_is_logged_and_ignored_and_the_next_one_counts(
     supervisor = Supervisor(
         settings,
         store,
+        AskInbox(database, clock.now),
         clock,
         note,
         daemon_run=DaemonRun(id="run", launched_by="terminal"),

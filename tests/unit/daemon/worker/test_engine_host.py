@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from config.errors import ModelUnavailableError
 from daemon.errors import EngineError
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, EngineInfo
@@ -53,6 +54,21 @@ def test_without_weights_loading_is_retried_later_and_reported_once() -> None:
     engine.here = True
     assert host.open()
     assert notes.states[-1] == "ready"
+
+
+def test_the_reason_why_no_model_is_loaded_is_there_until_one_is() -> None:
+    engine, clock = AbsentEngine(), FakeClock()
+    host, _ = host_of(engine, clock)
+    assert host.problem is None
+    assert not host.open()
+    assert isinstance(host.problem, ModelUnavailableError)
+    with pytest.raises(EngineError):
+        host.loaded_info()
+    engine.here = True
+    clock.advance(60)
+    assert host.open()
+    assert host.problem is None
+    assert host.loaded_info().engine == "echo"
 
 
 def test_loading_is_not_retried_at_once() -> None:

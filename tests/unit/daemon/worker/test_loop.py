@@ -19,6 +19,7 @@ from daemon.errors import (
     NoAccessError,
     NotAllowedError,
     NotDownloadedError,
+    PromptError,
     UnreadableError,
 )
 from daemon.inference.echo_engine import EchoEngine
@@ -270,6 +271,18 @@ def test_a_poison_file_does_not_block_the_others(bench: Bench) -> None:
     assert bench.state(poison) is JobState.FAILED
     assert bench.library.job(poison).reason == MODEL_FAILED
     assert "out of memory" in str(bench.library.job(poison).detail)
+
+
+def test_a_prompt_that_the_model_cannot_take_is_that_file_s_own_failure(bench: Bench) -> None:
+    """The engine goes on: it is not loaded again, and the other file is answered at once."""
+    long, good = bench.queue("long.png"), bench.queue("good.png")
+    error = PromptError("The prompt has 9000 tokens; the model takes 8192.", advice="Shorten the question.")
+    bench.use_engine(FailingEngine(lambda request: job_of(request) == long, error=error))
+    bench.run_rounds(3)
+    assert (bench.state(long), bench.state(good)) == (JobState.FAILED, JobState.DONE)
+    job = bench.library.job(long)
+    assert (job.reason_code, job.reason) == ("prompt", f"{error} Shorten the question.")
+    assert bench.library.status.engine().state == "ready"
 
 
 def test_a_job_that_was_tried_before_runs_alone(bench: Bench) -> None:

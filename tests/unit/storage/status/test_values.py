@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from storage.status.values import (
     DaemonStatus,
     EngineStatus,
+    FeatureCacheStatus,
     InboxDisk,
     IntakeStatus,
     PowerStatus,
@@ -42,9 +43,12 @@ FULL: list[Status] = [
         dtype="float32",
         detail="full",
         rows=8,
+        control="12345678",
+        problem="It answers without looking.",
         notes=("Threads: 2.",),
     ),
     EngineStatus(state="unavailable", reason="No weights.", advice=""),
+    FeatureCacheStatus(run="r", memory_bytes=5, disk_bytes=7, hits=2, misses=3),
     PowerStatus(run="r", pace="slow", reason="On battery.", source="battery"),
     IntakeStatus(
         run="r",
@@ -61,7 +65,7 @@ FULL: list[Status] = [
     StartsStatus(run="r", at=(NOW, NOW)),
     InboxDisk(run="r", device=16777231, inode=12),
 ]
-KINDS = [DaemonStatus, EngineStatus, PowerStatus, IntakeStatus, StartsStatus, InboxDisk]
+KINDS = [DaemonStatus, EngineStatus, FeatureCacheStatus, PowerStatus, IntakeStatus, StartsStatus, InboxDisk]
 KEYS = sorted({key for status in FULL for key in status.to_json()})
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),

@@ -70,6 +70,31 @@ def test_a_waiting_sequence_replaces_a_finished_one_at_once(runner: HashRunner) 
     assert drained(scheduler) == [waiting, long]
 
 
+def test_an_urgent_group_goes_before_those_that_wait_and_stops_nothing_that_runs(runner: HashRunner) -> None:
+    running, waiting, urgent = make_group([1], [[1]]), make_group([2], [[2]]), make_group([3], [[3]])
+    urgent.is_urgent = True
+    scheduler = make_scheduler(runner, max_sequences=1)
+    scheduler.add(running)
+    scheduler.step()
+    for group in (waiting, urgent):
+        scheduler.add(group)
+    assert drained(scheduler) == [running, urgent, waiting]
+    assert runner.calls.count("add") == 3, "none was preempted"
+
+
+def test_out_of_memory_preempts_an_urgent_group_last(runner: HashRunner) -> None:
+    groups = [long_winded(9, after=number) for number in range(4)]
+    groups[3].is_urgent = True
+    scheduler = make_scheduler(runner)
+    for group in groups:
+        scheduler.add(group)
+    scheduler.step()
+    runner.failures = [RunnerMemoryError("full")]
+    scheduler.step()
+    begun = [bool(group.sequences[0].output_ids) for group in groups]
+    assert begun == [True, False, False, True]
+
+
 def test_slots_are_bounded_by_memory_too(runner: HashRunner) -> None:
     scheduler = make_scheduler(runner, max_tokens=48)
     for _ in range(6):

@@ -15,11 +15,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
 
 from config.errors import ModelUnavailableError
+from daemon.errors import PromptError
 from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.smolvlm.processor import Floats, Processor, TileRule, read_tokenizer, rule_for, whole_tiles
 from daemon.inference.smolvlm.prompts import IMAGE, Tiling, chat
 from daemon.media.sampling import shrink
-from tests.support.golden import REAL_FILES, golden, gradient, spelled_out
+from tests.support.golden import REAL_FILES, golden, golden_prompts, gradient, spelled_out
+from tests.support.golden_prompts import WHOLE, made
 
 CLOSE = 0.008
 
@@ -58,13 +60,46 @@ def test_pictures_and_prompts_equal_the_stock_processor(tokenizer: Tokenizer, ca
     processor = Processor(PLAN, tokenizer, rule_of(case["settings"]))
     pictures = [gradient(width, height, case["seed"] + k) for k, (width, height) in enumerate(case["sizes"])]
     seen = processor.image_prompt(pictures)
-    if case["order"] == "image-first":
-        ids = processor.prompt_ids(seen, case["text"], system=case["system"])
-    else:
-        ids = processor.encode(chat(case["text"] + seen.block, picture_first=False, system=case["system"]))
-    assert ids == spelled_out(case["ids_rle"])
+    question = case["text"] + (IMAGE if case["order"] == "text-first" else "")
+    assert processor.prompt_ids(seen, question, system=case["system"]) == spelled_out(case["ids_rle"])
     assert len(seen.tiles) == len(case.get("pixels", ()))
     assert_pixels(processor.normalize(seen.tiles), case.get("pixels", []))
+
+
+@pytest.mark.parametrize("case", golden_prompts(), ids=lambda case: "+".join(map(str, case["content"])))
+def test_pictures_at_their_marks_in_the_text_equal_the_stock_processor(
+    tokenizer: Tokenizer, case: dict[str, Any]
+) -> None:
+    processor = Processor(PLAN, tokenizer, rule_of(case["settings"]))
+    texts = [part for part in case["content"] if isinstance(part, str)]
+    sizes = [part for part in case["content"] if not isinstance(part, str)]
+    pictures = [gradient(width, height, case["seed"] + k) for k, (width, height) in enumerate(sizes)]
+    seen = processor.image_prompt(pictures)
+    expected = spelled_out(case["ids_rle"])
+    marked = "".join(part if isinstance(part, str) else IMAGE for part in case["content"])
+    assert processor.prompt_ids(seen, marked, system=case["system"]) == expected
+    if case["content"] == [*sizes, *texts]:
+        assert processor.prompt_ids(seen, "".join(texts), system=case["system"]) == expected, "pictures first"
+    means = [tile.mean((1, 2)) for tile in processor.normalize(seen.tiles)]
+    np.testing.assert_allclose(means, case["tile_means"], atol=CLOSE)
+
+
+@pytest.mark.parametrize("case", [case for case in golden_prompts() if case["settings"] == WHOLE][::4])
+def test_the_stored_prompts_are_those_of_the_installed_transformers(case: dict[str, Any]) -> None:
+    content = tuple(part if isinstance(part, str) else tuple(part) for part in case["content"])
+    assert made(content, case["settings"], case["system"], case["seed"]) == case
+
+
+@pytest.mark.parametrize(
+    ("pictures", "question"), [(0, "What is <image>?"), (1, "Compare <image> and <image>."), (2, "What is <image>?")]
+)
+def test_another_number_of_marks_than_of_pictures_is_an_error(
+    tokenizer: Tokenizer, pictures: int, question: str
+) -> None:
+    processor = Processor(PLAN, tokenizer, rule_for("fast", PLAN))
+    seen = processor.image_prompt([gradient(30, 20, k) for k in range(pictures)])
+    with pytest.raises(PromptError, match=rf"marks is {question.count(IMAGE)}, its number of pictures {pictures}"):
+        processor.prompt_ids(seen, question)
 
 
 @pytest.mark.parametrize("case", golden()["videos"], ids=lambda case: f"{case['frames']}-frames")

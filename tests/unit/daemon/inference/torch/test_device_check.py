@@ -131,8 +131,8 @@ def token_is_always_the_first(runner: TorchRunner) -> None:
 
 
 class AlwaysFirst(Sampler):
-    def __call__(self, rows: Sequence[int], scores: Tensor) -> list[int]:
-        return [0] * len(rows)
+    def __call__(self, slot_ids: Sequence[int], scores: Tensor, positions: Sequence[int]) -> list[int]:
+        return [0] * len(slot_ids)
 
 
 def positions_wrong_from_300_on(runner: TorchRunner) -> None:

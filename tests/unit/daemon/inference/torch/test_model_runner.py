@@ -31,8 +31,25 @@ from tests.support.torch_reference import Reference, TorchGroup
 
 LONGEST = 20
 STILL = replace(video("still", 4), pictures=video("still", 1).pictures * 4)  # four frames, all the same
-REQUESTS = (picture("a"), video("b", 3), picture("c", size=(30, 200)), video("d", 7), STILL)
 ASKED = (*QUESTIONS, Question(name="colour", ask="Which colours do you see, and where are they?", tokens=LONGEST))
+TWO = replace(picture("two"), pictures=(*picture("a").pictures, *picture("c", size=(30, 200)).pictures))
+TEXT = Request(id="text", pictures=(), questions=QUESTIONS)
+REQUESTS = (
+    picture("a"),
+    video("b", 3),
+    picture("c", size=(30, 200)),
+    video("d", 7),
+    STILL,
+    TWO,
+    TEXT,
+    replace(TWO, id="two after a system prompt", system="Look at the colours."),
+    replace(TEXT, id="text after a system prompt", system="Answer in one word."),
+)
+#: Pictures among text, one or two of them.
+MARKED = {
+    1: Question(name="marked", ask="Describe <image> in one sentence.", tokens=LONGEST),
+    2: Question(name="marked", ask="Describe this image: <image> Which colours has <image>?", tokens=LONGEST),
+}
 
 
 class SmallBlocks(TorchRunner):
@@ -118,7 +135,17 @@ class Arrival:
 #: For some of the questions.
 DECODING = st.dictionaries(
     st.sampled_from([question.name for question in ASKED]),
-    st.sampled_from([1.15, 3.0, 0.5]).map(lambda penalty: SamplingParams(repetition_penalty=penalty)),
+    st.sampled_from(
+        [
+            SamplingParams(repetition_penalty=1.15),
+            SamplingParams(repetition_penalty=3.0),
+            SamplingParams(repetition_penalty=0.5),
+            SamplingParams(temperature=0.7, seed=1),
+            SamplingParams(temperature=0.7, seed=2),
+            SamplingParams(temperature=1.3, top_k=20, top_p=0.9, seed=1),
+            SamplingParams(temperature=1.3, top_p=0.8, repetition_penalty=1.2),
+        ]
+    ),
 )
 ARRIVALS = st.lists(
     st.builds(
@@ -154,7 +181,7 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
 ) -> None:
     """Batched, ragged, joined midway, read piece by piece, sharing prefixes, beside cancelled ones, memory halved.
 
-    Some are to repeat themselves less, others beside them are not.
+    Some are to repeat themselves less or are sampled, others beside them are not.
     """
     batch = new_batch(runner, reference, rows=rows, tokens=tokens)
     batch.budget.tokens_per_step = piece
@@ -189,11 +216,13 @@ def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
     assert not runner._cache._slots_by_id
     assert not runner._cache._buckets
     assert not runner._sampler._penalties
+    assert not runner._sampler._sampled
 
 
 def test_one_alone_is_written_as_transformers_would(runner: TorchRunner, reference: Reference, expect: Expect) -> None:
     for request in REQUESTS:
-        for question in ASKED:
+        marked = [] if request.is_video or not request.pictures else [MARKED[len(request.pictures)]]
+        for question in (*ASKED, *marked):
             batch = new_batch(runner, reference)
             batch.add(group := reference.group(request, [question], LONGEST))
             assert drained(batch, 40) == [group]
@@ -232,7 +261,7 @@ def test_answers_that_are_compared_differ_from_each_other(expect: Expect) -> Non
     less = dict.fromkeys((question.name for question in ASKED), SamplingParams(repetition_penalty=3.0))
     decoded = [replace(request, sampling=sampling) for request in REQUESTS for sampling in ({}, less)]
     outputs = [str(answer) for request in decoded for answer in expect(request, ASKED, LONGEST)]
-    assert len(set(outputs)) >= 0.9 * len(outputs)
+    assert len(set(outputs)) >= 0.8 * len(outputs), "a system prompt changes few of them"
     assert sum(len(answer) for answer in outputs) > 100
 
 

@@ -18,7 +18,7 @@ from daemon.inference.torch.reference import ReferenceLoop
 from tests.contracts.test_engine import QUESTIONS, picture, torch_engine, video
 from tests.support.checkpoints import write_tiny_checkpoint
 
-REQUESTS = [picture("a"), video("b", 3), picture("c")]
+REQUESTS = [picture("a"), video("b", 3), Request(id="text", pictures=(), questions=QUESTIONS), picture("c")]
 
 
 @pytest.fixture(scope="module")

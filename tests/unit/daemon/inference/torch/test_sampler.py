@@ -6,6 +6,7 @@ from transformers import RepetitionPenaltyLogitsProcessor
 
 from daemon.inference.batch.runner_protocol import RunnerError
 from daemon.inference.sampling_params import GREEDY, SamplingParams
+from daemon.inference.token_sampling import sample_token
 from daemon.inference.torch.sampler import Sampler, argmax_on_cpu, argmax_on_gpu
 
 VOCABULARY = 50
@@ -27,7 +28,7 @@ def test_the_repetition_penalty_equals_that_of_transformers(penalty: float, dtyp
     for place in (2, 3):
         sampler.append(rows, [tokens[place] for tokens in held])
     logits = random_logits(len(rows), dtype)
-    assert sampler(rows, logits) == processor(torch.tensor(held), logits.float()).argmax(-1).tolist()
+    assert sampler(rows, logits, rows) == processor(torch.tensor(held), logits.float()).argmax(-1).tolist()
 
 
 def test_rows_without_a_penalty_get_their_likeliest_tokens_whatever_the_other_rows_have() -> None:
@@ -37,7 +38,7 @@ def test_rows_without_a_penalty_get_their_likeliest_tokens_whatever_the_other_ro
     untouched = logits.clone()
     sampler.start(11, range(VOCABULARY // 2), PENALTY)
     sampler.start(12, plain, GREEDY)
-    chosen = sampler([10, 11, 12, 13], logits)
+    chosen = sampler([10, 11, 12, 13], logits, [0] * 4)
     assert [chosen[place] for place in (0, 2, 3)] == [plain[place] for place in (0, 2, 3)]
     assert torch.equal(logits, untouched)
 
@@ -47,9 +48,9 @@ def test_a_reused_row_number_has_no_penalty_of_the_row_before() -> None:
     logits = random_logits(1)
     likeliest = int(logits.argmax())
     sampler.start(3, [likeliest], SamplingParams(repetition_penalty=100.0))
-    assert sampler([3], logits) != [likeliest]
+    assert sampler([3], logits, [5]) != [likeliest]
     sampler.free(3)
-    assert sampler([3], logits) == [likeliest]
+    assert sampler([3], logits, [5]) == [likeliest]
     sampler.free(3)
 
 
@@ -57,19 +58,40 @@ def test_a_reused_row_number_has_no_penalty_of_the_row_before() -> None:
 def test_of_equally_likely_tokens_the_first_is_taken_as_generate_does(dtype: torch.dtype) -> None:
     sampler = Sampler(VOCABULARY, torch.device("cpu"))
     logits = random_logits(40, dtype).round()
-    assert sampler(range(40), logits) == logits.argmax(-1).tolist()
+    assert sampler(range(40), logits, range(40)) == logits.argmax(-1).tolist()
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-@pytest.mark.parametrize("held", [False, True])
-def test_logits_that_are_not_finite_are_an_error(bad: float, held: bool) -> None:
+@pytest.mark.parametrize("held", [None, PENALTY, SamplingParams(temperature=1.0)])
+def test_logits_that_are_not_finite_are_an_error(bad: float, held: SamplingParams | None) -> None:
     sampler = Sampler(VOCABULARY, torch.device("cpu"))
     logits = random_logits(3)
     logits[1, 7] = bad
     if held:
-        sampler.start(1, [7], PENALTY)
+        sampler.start(1, [7], held)
     with pytest.raises(RunnerError, match="not finite"):
-        sampler(range(3), logits)
+        sampler(range(3), logits, range(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+def test_a_sampled_row_is_chosen_alone_as_beside_others_after_its_penalty(dtype: torch.dtype, penalty: float) -> None:
+    sampler, logits = Sampler(VOCABULARY, torch.device("cpu")), random_logits(4, dtype)
+    sampling = SamplingParams(temperature=1.5, top_p=0.9, seed=7, repetition_penalty=penalty)
+    held = [1, 2, int(logits[2].argmax())]
+    sampler.start(1, [3], SamplingParams(temperature=0.5, seed=8))
+    sampler.start(2, held, sampling)
+    alone = [sampler([2], logits[2:3], [position]) for position in range(200)]
+    beside = [sampler([0, 1, 2, 3], logits, [9, 9, position, 9]) for position in range(200)]
+    assert [chosen[2:3] for chosen in beside] == alone
+    assert {(chosen[0], chosen[3]) for chosen in beside} == {(int(logits[0].argmax()), int(logits[3].argmax()))}
+    scores = logits.float()
+    if penalty != 1:
+        scores = RepetitionPenaltyLogitsProcessor(penalty)(torch.tensor([held] * 4), scores)
+    row = scores[2].double().numpy()
+    assert alone == [[sample_token(row, sampling, position)] for position in range(200)]
+    sampler.free(2)
+    assert sampler([2], logits[2:3], [0]) == [int(logits[2].argmax())]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -1,0 +1,1 @@
+"""Keeps image features, so that no tile is encoded twice. No torch: features are bytes here."""

@@ -1,0 +1,289 @@
+"""`smolwatch ask` with a real daemon, with none, and with one that ends in the middle."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from cli.daemon_commands import change_jobs, rescan
+from storage.commands.requests import CommandKind
+from storage.lifecycle import JobState
+from tests.fakes.scripted_worker import ASLEEP, CRASH, FAIL, SLOW
+from tests.support.checkout import ROOT
+from tests.support.processes import DaemonHome, workers
+from tests.support.running_jobs import draw, start_with_worker
+from tests.support.waiting import wait_for
+
+DONE, QUEUED = JobState.DONE, JobState.QUEUED
+QUESTION = "What is this?"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The result of one `smolwatch ask`."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def document(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+class Asking:
+    """One `smolwatch ask` that is running."""
+
+    def __init__(self, home: DaemonHome, *words: str) -> None:
+        self._began = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "ask", *words],
+            cwd=ROOT,
+            env=home.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def result(self, timeout: float = 50) -> Asked:
+        out, err = self._process.communicate(timeout=timeout)
+        assert "Traceback" not in err
+        return Asked(self._process.returncode, out, err, time.monotonic() - self._began)
+
+
+def ask(home: DaemonHome, *words: str) -> Asked:
+    return Asking(home, *words).result()
+
+
+def suspended(home: DaemonHome) -> subprocess.Popen[str]:
+    """A daemon without a worker that is suspended at rest: it holds no lock of the database."""
+    daemon = home.start_and_wait()
+    rescan(home.settings, compare=False)
+    time.sleep(1)
+    daemon.send_signal(signal.SIGSTOP)
+    return daemon
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[DaemonHome]:
+    with closing(DaemonHome(tmp_path / "home")) as home:
+        yield home
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[DaemonHome]:
+    """The model crashes, fails or sleeps on a picture of a certain width."""
+    with closing(DaemonHome(tmp_path / "home", scripted=True)) as home:
+        yield home
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> str:
+    """Outside every inbox."""
+    return str(draw(tmp_path / "photo.png", size=(80, 60)))
+
+
+def test_a_question_is_answered_by_the_running_daemon_and_starts_its_worker(home: DaemonHome, photo: str) -> None:
+    home.start_and_wait()
+    assert home.engine().state == "idle"
+    answered = ask(home, photo, QUESTION)
+    assert (answered.code, answered.out, answered.err) == (0, "A picture of 80x60.\n", "")
+    document = ask(home, photo, photo, "What is different?", "--json").document
+    assert [answer["text"] for answer in document["answers"]] == ["A picture of 80x60 and 80x60."]
+    assert document["daemon"]
+    assert ask(home, "What is 2 + 3?").out == "No picture.\n"
+    assert home.states() == {}, "a question is no job"
+
+
+def test_a_question_that_is_asked_without_a_daemon_is_answered_by_its_own_process(home: DaemonHome, photo: str) -> None:
+    answered = ask(home, photo, QUESTION)
+    assert (answered.code, answered.out) == (0, "A picture of 80x60.\n")
+    assert "no daemon is running" in answered.err
+
+
+def test_eight_people_who_ask_at_once_get_an_answer_each_while_pictures_are_described(
+    home: DaemonHome, tmp_path: Path
+) -> None:
+    home.start_and_wait()
+    change_jobs(home.settings, CommandKind.PAUSE)
+    for number in range(60):
+        draw(home.inbox / f"{number}.png", size=(40 + number, 50))
+    wait_for(lambda: len(home.states()) == 60, 30)
+    photos = [str(draw(tmp_path / f"photo{number}.png", size=(200 + number, 60))) for number in range(8)]
+    change_jobs(home.settings, CommandKind.RESUME)
+    asked = [Asking(home, photo, f"Question {number}") for number, photo in enumerate(photos)]
+    for number, each in enumerate(asked):
+        answered = each.result()
+        assert (answered.code, answered.out) == (0, f"A picture of {200 + number}x60.\n")
+    wait_for(lambda: set(home.states().values()) == {DONE}, 50)
+    assert {job.attempts for job in home.jobs().values()} == {1}
+
+
+def test_questions_are_answered_while_work_is_paused(home: DaemonHome, photo: str) -> None:
+    home.start_and_wait()
+    change_jobs(home.settings, CommandKind.PAUSE)
+    draw(home.inbox / "a.png")
+    wait_for(lambda: home.states() == {"a.png": QUEUED}, 30)
+    assert ask(home, photo, QUESTION).code == 0
+    assert home.states() == {"a.png": QUEUED}
+
+
+@pytest.mark.parametrize("with_daemon", [True, False])
+def test_what_cannot_be_asked_about_is_refused_with_a_sentence(
+    home: DaemonHome, tmp_path: Path, photo: str, with_daemon: bool
+) -> None:
+    if with_daemon:
+        home.start_and_wait()
+    text = tmp_path / "notes.txt"
+    text.write_text("no picture")
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(Path(photo).read_bytes()[:40])
+    for words, code, sentence in (
+        ((str(tmp_path / "nowhere.png"), QUESTION), 3, "No such file"),
+        ((str(text), QUESTION), 1, "notes.txt: It is a text file"),
+        ((photo, str(damaged), QUESTION), 1, "damaged.png: "),
+        ((str(tmp_path), QUESTION), 1, "It is a folder, not a file."),
+        ((photo,), 2, "the question is missing"),
+        ((photo, " "), 2, "The question is empty"),
+        ((QUESTION, "--seed", "1"), 2, "need a --temperature"),
+    ):
+        answered = ask(home, *words)
+        assert (answered.code, answered.out) == (code, ""), answered.err
+        assert sentence in answered.err
+
+
+def test_a_question_without_a_model_is_refused_as_run_refuses(tmp_path: Path, photo: str) -> None:
+    environ = {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": str(tmp_path / "nothing")}
+    with closing(DaemonHome(tmp_path / "home", environ)) as home:
+        assert ask(home, photo, QUESTION).code == 6
+        home.start_and_wait()
+        answered = ask(home, photo, QUESTION)
+        assert answered.code == 6
+        assert str(tmp_path / "nothing") in answered.err
+
+
+def test_a_worker_that_is_killed_is_replaced_and_the_question_answered(scripted: DaemonHome, tmp_path: Path) -> None:
+    daemon = start_with_worker(scripted)
+    draw(scripted.inbox / "slow.png", size=(SLOW, 40))
+    wait_for(lambda: scripted.logged(ASLEEP), 30)
+    asked = Asking(scripted, str(draw(tmp_path / "photo.png", size=(80, 60))), QUESTION)
+    time.sleep(1)
+    change_jobs(scripted.settings, CommandKind.CANCEL, {"jobs": [scripted.jobs()["slow.png"].id]})
+    scripted.worker(daemon).kill()
+    answered = asked.result()
+    assert (answered.code, answered.out) == (0, "A picture of 80x60.\n")
+
+
+@pytest.mark.parametrize(("width", "sentence"), [(CRASH, "ended twice"), (FAIL, "failed on the question twice")])
+def test_a_question_on_which_the_model_fails_twice_is_refused_and_blocks_no_job(
+    scripted: DaemonHome, tmp_path: Path, width: int, sentence: str
+) -> None:
+    start_with_worker(scripted)
+    asked = Asking(scripted, str(draw(tmp_path / "photo.png", size=(width, 60))), QUESTION)
+    answered = asked.result()
+    assert answered.code == 1
+    assert sentence in answered.err
+    draw(scripted.inbox / "later.png", "green", (80, 50))
+    wait_for(lambda: scripted.states().get("later.png") is DONE, 30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_daemon_that_ends_in_the_middle_leaves_a_sentence(
+    scripted: DaemonHome, tmp_path: Path, number: signal.Signals
+) -> None:
+    daemon = start_with_worker(scripted)
+    asked = Asking(scripted, str(draw(tmp_path / "photo.png", size=(SLOW, 60))), QUESTION)
+    wait_for(lambda: scripted.logged(ASLEEP), 30)
+    daemon.send_signal(number)
+    ended = time.monotonic()
+    answered = asked.result()
+    assert time.monotonic() - ended < 10
+    assert answered.code == 4
+    assert "before it answered the question" in answered.err
+
+
+def test_a_suspended_daemon_whose_worker_runs_answers(home: DaemonHome, photo: str) -> None:
+    daemon = start_with_worker(home)
+    daemon.send_signal(signal.SIGSTOP)
+    try:
+        assert ask(home, photo, QUESTION).code == 0
+    finally:
+        daemon.send_signal(signal.SIGCONT)
+
+
+def test_a_suspended_daemon_without_a_worker_leaves_a_sentence(home: DaemonHome, photo: str) -> None:
+    daemon = suspended(home)
+    try:
+        answered = ask(home, photo, QUESTION)
+    finally:
+        daemon.send_signal(signal.SIGCONT)
+    assert answered.code == 1
+    assert "it is suspended" in answered.err
+
+
+def test_ctrl_c_withdraws_the_question_and_the_worker_goes_on(scripted: DaemonHome, tmp_path: Path) -> None:
+    daemon = suspended(scripted)
+    asked = Asking(scripted, str(draw(tmp_path / "photo.png", size=(CRASH, 60))), QUESTION)
+    time.sleep(4)
+    asked.interrupt()
+    assert asked.result().code == 130
+    daemon.send_signal(signal.SIGCONT)
+    draw(scripted.inbox / "later.png", "green", (80, 50))
+    wait_for(lambda: scripted.states() == {"later.png": DONE}, 30)
+    assert scripted.jobs()["later.png"].attempts == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_while_workers_and_daemons_are_killed_every_question_ends_with_an_answer_or_a_sentence(
+    home: DaemonHome, tmp_path: Path
+) -> None:
+    random = Random(7)
+    for number in range(60):
+        draw(home.inbox / f"{number}.png", size=(40 + number, 50))
+    photo = str(draw(tmp_path / "photo.png", size=(200, 60)))
+    daemon, asked = home.start_and_wait(), list[Asked]()
+    is_over = threading.Event()
+
+    def keep_asking() -> None:
+        while not is_over.is_set():
+            asked.append(ask(home, photo, QUESTION))
+
+    with ThreadPoolExecutor(2) as askers:
+        running = [askers.submit(keep_asking) for _ in range(2)]
+        for kill_daemon in (False, False, True) * 3:
+            time.sleep(random.uniform(1, 4))
+            for process in workers(daemon.pid) if not kill_daemon else ():
+                process.kill()
+            if kill_daemon:
+                daemon.kill()
+                daemon.wait()
+                daemon = home.start_and_wait()
+        is_over.set()
+        for each in running:
+            each.result()
+    assert {answered.code for answered in asked} <= {0, 1, 4}
+    assert [answered.out for answered in asked if answered.code == 0].count("A picture of 200x60.\n") > 0
+    assert all(answered.err for answered in asked if answered.code)
+    assert all("ended twice" in answered.err for answered in asked if answered.code == 1)
+    wait_for(lambda: set(home.states().values()) == {DONE}, 60)
+    print(f"{len(asked)} questions: {Counter(answered.code for answered in asked)}")
