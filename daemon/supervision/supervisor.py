@@ -33,7 +33,7 @@ STOP_MARGIN = 1.0
 HANG_GRACE = 3.0
 KILL_PAUSE = 0.5
 #: Why a worker was ordered to stop, while the daemon goes on.
-IDLE_END = "The worker ended: it was idle."
+IDLE_END = "The worker ended: nothing waits for the model."
 MODEL_END = "The worker ended: files wait for another model."
 #: The answer to a question during which the worker ended twice; the advice is the reason of the second end.
 ASK_FAILED = "The model's process ended twice while it answered the question."
@@ -246,7 +246,7 @@ class Supervisor:
             logger.info("Worker {} stopped", worker.process.pid)
             return
         if code == 0 and worker.end_note is not None:
-            logger.info("Worker {}: {}", worker.process.pid, worker.end_note)
+            logger.info("Process {}: {}", worker.process.pid, worker.end_note)
             self._end_reason = worker.end_note
             return
         if not worker.has_answered:

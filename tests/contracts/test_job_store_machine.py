@@ -489,7 +489,8 @@ class JobsOnSqlite(Jobs):
     make_store = staticmethod(on_sqlite)
 
 
-TestJobsOnSqlite = JobsOnSqlite.TestCase
+#: Half a minute of processor time: three test processes share two cores.
+TestJobsOnSqlite = pytest.mark.timeout(180)(JobsOnSqlite.TestCase)
 TestJobsOnSqlite.settings = settings(
     max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

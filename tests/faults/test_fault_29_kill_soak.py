@@ -1,8 +1,8 @@
 """Fault 29: processes die at any moment. Real.
 
 Kill -9, SIGSEGV and SIGSTOP hit daemon, worker and decoder, and some files kill, crash or hang the worker, while others
-arrive, and a person pauses, cancels, retries, rescans and has files described again by other recipes. Each run prints
-its seed; SOAK_SEED takes that one again, as far as the machine's timing allows.
+arrive in two inboxes with different recipes, and a person pauses, cancels, retries, rescans and has files described
+again by other recipes. Each run prints its seed; SOAK_SEED takes that one again, as far as the machine's timing allows.
 """
 
 from __future__ import annotations
@@ -26,9 +26,35 @@ HASTY = {
 }
 
 
+INBOXES = """
+[[inbox]]
+name = "photos"
+path = "inbox"
+
+[[inbox]]
+name = "album"
+path = "../album"
+recipe = "brief"
+
+[[inbox.folder]]
+match = "scans"
+recipe = "document"
+"""
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[DaemonHome]:
-    home = DaemonHome(tmp_path / "home", HASTY, scripted=True)
+def folder(tmp_path: Path) -> Path:
+    """Of a new home with two inboxes."""
+    (tmp_path / "home" / "config").mkdir(parents=True)
+    (tmp_path / "home" / "inbox").mkdir()
+    (tmp_path / "album" / "scans").mkdir(parents=True)
+    (tmp_path / "home" / "config" / "smolwatch.toml").write_text(INBOXES)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def home(folder: Path) -> Iterator[DaemonHome]:
+    home = DaemonHome(folder, HASTY, scripted=True)
     yield home
     home.close()
 
@@ -55,10 +81,10 @@ def test_a_quarter_of_an_hour_of_deaths_loses_nothing_and_doubles_nothing(home: 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_nor_do_three_minutes_in_which_the_databases_server_restarts_too(tmp_path: Path, seed: int) -> None:
+def test_nor_do_three_minutes_in_which_the_databases_server_restarts_too(folder: Path, seed: int) -> None:
     with closing(new_server()) as server, server.new_database() as address:
         environ = {**HASTY, "SMOLWATCH_DATABASE__URL": address}
-        with closing(DaemonHome(tmp_path / "served", environ, scripted=True)) as home:
+        with closing(DaemonHome(folder, environ, scripted=True)) as home:
             soak(home, seed, storm_seconds=180, calm_seconds=450, server=server)
 
 

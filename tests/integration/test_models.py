@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,13 @@ def redo(home: DaemonHome, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def model_of_answer(home: DaemonHome, question: str) -> str:
+    typed = [sys.executable, "-m", "cli.main", "ask", "--json", question]
+    done = subprocess.run(typed, env=home.environ, cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False)
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["model"])
+
+
 def models(home: DaemonHome) -> dict[str, str]:
     """The model of each file's newest description, by name."""
     with home.reading() as library:
@@ -51,6 +59,7 @@ def test_each_file_is_described_by_the_model_of_its_job_and_new_files_by_that_of
     wait_for(lambda: set(models(home)) == {"a.png", "b.png"}, LONG, every=0.5)
     redo(home, "--model", "demo")
     wait_for(lambda: set(models(home).values()) == {DEMO_ID} and home.engine().model == DEMO_ID, LONG, every=0.5)
+    assert model_of_answer(home, "What is this?") == ECHO_ID, "questions are for the settings' model"
     draw(home.inbox / "c.png", size=(64, 50))
     wait_for(lambda: models(home).get("c.png") == ECHO_ID, LONG, every=0.5)
     assert models(home)["a.png"] == DEMO_ID, "a description by a chosen model is not repeated"

@@ -10,11 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.recipes import load_recipes
+from daemon.intake.watched_inboxes import inboxes_of
 from storage.db.database import open_database
 from storage.health import problems
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.records import Job
+from storage.records import Job, JobSpec
 from tests.support.processes import DaemonHome
 
 DESCRIBED = "Described."
@@ -48,13 +50,19 @@ def audit(home: DaemonHome, accepted: Iterable[str]) -> Ledger:
         wrong += [f"{job.name}: {what}" for job in jobs for what in faults_of(library, job)]
         latest = library.current_jobs_at({job.path for job in jobs})
         wrong += [f"{job.name}: {what}" for job in latest for what in faults_of_sidecars(library, job)]
-        admitted = Counter(job.name for job in jobs if library.events(job.id)[0].note == ADMITTED)
-    doubled += [name for name, count in admitted.items() if count > 1]
+        new = [job for job in jobs if library.events(job.id)[0].note == ADMITTED]
+    doubled += [name for name, count in Counter(job.name for job in new).items() if count > 1]
+    wrong += [f"{job.name}: by {job.spec}" for job in new if job.spec != spec_at(home, job.path)]
     known = {job.name for job in jobs}
     lost = [state_of(name, None) for name in accepted if name not in known]
     lost += [state_of(job.name, job) for job in jobs if not job.state.is_final()]
-    wrong += [f"left behind: {path}" for path in home.inbox.rglob(".sw-*")]
+    wrong += [f"left behind: {path}" for inbox in home.settings.inboxes for path in inbox.path.rglob(".sw-*")]
     return Ledger(states=Counter(job.state for job in jobs), lost=lost, doubled=doubled, wrong=wrong)
+
+
+def spec_at(home: DaemonHome, path: bytes) -> JobSpec | None:
+    """What a new file there is asked."""
+    return inboxes_of(home.settings).spec_of(load_recipes(home.settings.home), path)
 
 
 def state_of(name: str, job: Job | None) -> str:

@@ -57,6 +57,10 @@ class Soak:
     def __init__(self, home: DaemonHome, seed: int, server: Server | None = None) -> None:
         self._home = home
         self._server = server
+        inboxes = home.settings.inboxes
+        self._folders = [
+            inbox.path / rule for inbox in inboxes for rule in ("", *(each.match for each in inbox.folder))
+        ]
         self._choices = FAULTS | ({RESTART_SERVER: 2} if server else {})
         self._seed = seed
         self._random = random.Random(seed)
@@ -105,7 +109,7 @@ class Soak:
             number = len(self._names)
             poison = self._random.choice([CRASH, KILLED, HANG]) if number % POISON_EVERY == POISON_EVERY - 1 else 64
             name = f"{number:05}.png"
-            draw(self._home.inbox / name, size=(poison, 40 + number))
+            draw(self._random.choice(self._folders) / name, size=(poison, 40 + number))
             self._names.append(name)
 
     def _inject(self, fault: str) -> None:

@@ -80,7 +80,7 @@ class Bench:
         self.heartbeat = Heartbeat(store, beat_seconds=10, lease_seconds=60)
         self.use_engine(EchoEngine())
 
-    def use_engine(self, engine: Engine) -> None:
+    def use_engine(self, engine: Engine, *, model: str | None = None) -> None:
         self.prefetcher = PrefetcherWithoutThread(self.opener, self.clock)
         self.ask_prefetcher = AskPrefetcherWithoutThread(self.opener)
         throttle = Throttle(lambda: self.power, SleepInhibitor(lambda: None), self.clock, self.power_reports.append)
@@ -99,13 +99,13 @@ class Bench:
         parts = WorkerParts(
             settings=self.settings,
             inboxes=inboxes_of(self.settings),
-            model=None,
+            model=model,
             recipes=load_recipes(self.settings.home),
             store=self.store,
             engine_host=engine_host,
             feature_report=FeatureReport(engine_host.feature_usage, board.post, self.clock),
             prefetcher=self.prefetcher,
-            asks=Asks(self.asks, RUN, engine_host, self.ask_prefetcher, self.settings.work, self.clock),
+            asks=Asks(self.asks, RUN, engine_host, self.ask_prefetcher, self.settings.work, self.clock, model=model),
             deliveries=self.deliveries,
             heartbeat=self.heartbeat,
             stages=progress,

@@ -271,3 +271,13 @@ def test_a_worker_that_stops_answers_what_it_has_begun_and_puts_the_rest_back(be
     bench.worker.run(bench.control)
     assert text(bench, begun) == "No picture."
     assert bench.asks.waiting(RUN).new == 1
+
+
+def test_a_worker_with_another_model_leaves_questions_to_that_of_the_settings(bench: Bench) -> None:
+    bench.use_engine(EchoEngine(), model="other/model")
+    command = bench.ask(QUESTION)
+    run_rounds(bench, 3)
+    assert bench.answer(command) is None
+    bench.use_engine(EchoEngine())
+    run_rounds(bench, 3)
+    assert text(bench, command)
