@@ -142,7 +142,7 @@ class Delivery:
         """The exception if its sidecars cannot be written now."""
         job, folders = claim.job, set[bytes]()
         try:
-            kept = self._write(description, partial(self._store.changed_from, job.id), folders)
+            kept = self._write(description, partial(self._store.presence.changed_from, job.id), folders)
         except SidecarError as error:
             return Written(claim, MISSING, frozenset()) if error.code == GONE and job.missing_since else error
         except Exception as error:  # noqa: BLE001 - an unexpected error must not block the jobs after it

@@ -27,14 +27,14 @@ class AnswerCache:
                 by_key.setdefault(key, []).append(claim.job)
         found: set[int] = set()
         for key, jobs in by_key.items():
-            answered = self._store.answered({job.digest for job in jobs}, key)
+            answered = self._store.answers.described({job.digest for job in jobs}, key)
             found |= {job.id for job in jobs if job.digest in answered}
         return found
 
     def description(self, claim: Claim, info: EngineInfo) -> Description | None:
         """The cached description with this job's path; None if there is none, or it is to be described afresh."""
         key = self._key_of(claim.job, info)
-        cached = None if key is None else self._store.cached_description(claim.job.digest, key)
+        cached = None if key is None else self._store.answers.description(claim.job.digest, key)
         return None if cached is None else with_path_of(claim.job, cached)
 
     def _key_of(self, job: Job, info: EngineInfo) -> AnswerKey | None:

@@ -40,6 +40,13 @@ class FilePresence:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
+    def changed_from(self, job_id: int) -> frozenset[str]:
+        """The digests of the file's earlier described contents, which were changed in place.
+
+        Contents from before the name was last free are left out: they belonged to another file.
+        """
+        return self._transactions.read(lambda connection: changed_from(connection, job_id))
+
     def mark_missing(self, gone: Collection[bytes], replaced: Mapping[bytes, Fingerprint] = {}) -> int:
         """No file exists at the paths in `gone`; at those in `replaced`, another file than before.
 
@@ -193,7 +200,7 @@ def spec_of(description: Description, inbox: str) -> JobSpec:
 
 
 def changed_from(connection: Connection, job_id: int) -> frozenset[str]:
-    """The digests of the file's other described contents: see `JobStore.changed_from`.
+    """The digests of the file's other described contents: see `FilePresence.changed_from`.
 
     Newer ones too: another recipe can have been answered about the present content before this one's sidecars are
     written.

@@ -12,7 +12,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from config.failpoints import failpoint
-from storage.db import description_rows
 from storage.db.database import Database
 from storage.description import Description
 from storage.jobs import (
@@ -27,12 +26,13 @@ from storage.jobs import (
     relocation,
     settings_change,
 )
-from storage.jobs.file_presence import FilePresence, changed_from, chunks
+from storage.jobs.file_presence import FilePresence, chunks
 from storage.jobs.outcomes import Why, check_held
 from storage.jobs.pending_work import PendingWork
+from storage.jobs.stored_answers import StoredAnswers
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
 from storage.lifecycle import Cause, JobState
-from storage.records import Admission, AnswerKey, Claim, Job, JobSpec, NewFile, Refusal
+from storage.records import Admission, Claim, Job, JobSpec, NewFile, Refusal
 
 
 class JobStore:
@@ -47,6 +47,7 @@ class JobStore:
         self._transactions = Transactions(database, clock_now, runner or DirectRunner())
         self.presence = FilePresence(self._transactions)
         self.pending = PendingWork(database, clock_now)
+        self.answers = StoredAnswers(self._transactions)
 
     # Into the queue
 
@@ -275,23 +276,6 @@ class JobStore:
     def reap(self) -> list[int]:
         """Take back the running jobs whose lease has expired. Returns their ids."""
         return self._transactions.write(recovery.reap)
-
-    # Look-ups during work
-
-    def cached_description(self, digest: str, key: AnswerKey) -> Description | None:
-        """The newest description of the same bytes with this key, at any path."""
-        return self._transactions.read(lambda connection: description_rows.cached(connection, digest, key))
-
-    def answered(self, digests: Collection[str], key: AnswerKey) -> set[str]:
-        """Those of these digests (some hundreds) that have a `cached_description`."""
-        return self._transactions.read(lambda connection: description_rows.answered(connection, digests, key))
-
-    def changed_from(self, job_id: int) -> frozenset[str]:
-        """The digests of the file's earlier described contents, which were changed in place.
-
-        Contents from before the name was last free are left out: they belonged to another file.
-        """
-        return self._transactions.read(lambda connection: changed_from(connection, job_id))
 
     def _describe_again(self, job_ids: Collection[int], spec: JobSpec) -> int:
         def change(connection: Connection, now: datetime) -> int:

@@ -23,7 +23,7 @@ from storage.sidecars.recipe_parts import abouts, add_missing, compose, digests,
 MAX_COPIES = 1000
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
-#: Returns the digests of a file's earlier contents, as far as they are known; see `JobStore.changed_from`.
+#: Returns the digests of a file's earlier contents, as far as they are known; see `FilePresence.changed_from`.
 ChangedFrom = Callable[[], Set[str]]
 
 

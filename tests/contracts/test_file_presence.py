@@ -171,9 +171,9 @@ class TestChangedFrom:
         first = done(store)
         second = done(store, new_file(content=b"higher waves"))
         third = admit(store, new_file(content=b"storm"))[1]
-        assert store.changed_from(third) == {FILE.digest, new_file(content=b"higher waves").digest}
-        assert store.changed_from(second) == {FILE.digest}
-        assert store.changed_from(first) == frozenset()
+        assert store.presence.changed_from(third) == {FILE.digest, new_file(content=b"higher waves").digest}
+        assert store.presence.changed_from(second) == {FILE.digest}
+        assert store.presence.changed_from(first) == frozenset()
 
     @pytest.mark.parametrize("how", ["seen free", "newcomer", "newcomer while another waits"])
     def test_a_name_that_was_free_in_between_holds_another_file(self, store: JobStore, how: str) -> None:
@@ -184,7 +184,7 @@ class TestChangedFrom:
         if how == "newcomer while another waits":
             admit(store, new_file(content=b"higher waves"))
         job = admit(store, replace(other, name_was_free=how != "seen free"))[1]
-        assert store.changed_from(job) == frozenset()
+        assert store.presence.changed_from(job) == frozenset()
 
     def test_what_was_never_described_does_not_join_what_was_before_it(self, store: JobStore) -> None:
         done(store)
@@ -192,7 +192,9 @@ class TestChangedFrom:
         claim = store.claim("worker", lease_seconds=LEASE)
         assert claim is not None
         store.fail(claim, code="damaged", reason="Half a file.", cause=Cause.INPUT)
-        assert store.changed_from(admit(store, new_file(content=b"whole mountains", inode=8))[1]) == frozenset()
+        assert (
+            store.presence.changed_from(admit(store, new_file(content=b"whole mountains", inode=8))[1]) == frozenset()
+        )
 
     def test_the_same_bytes_that_come_anew_are_no_other_file(self, store: JobStore, library: Library) -> None:
         job = done(store)

@@ -147,15 +147,15 @@ class TestJobStore:
         done(store)
         copy = new_file(b"/inbox/copy.jpg")
         assert admit(store, copy)[0] is Admission.QUEUED
-        assert store.cached_description(copy.digest, KEY) == description_of(new_file())
+        assert store.answers.description(copy.digest, KEY) == description_of(new_file())
 
     def test_only_the_same_bytes_model_and_recipe_are_cached(self, store: JobStore) -> None:
         done(store)
         digest = new_file().digest
-        assert store.cached_description(new_file(content=b"x").digest, KEY) is None
-        assert store.cached_description(digest, replace(KEY, model="another@1")) is None
-        assert store.cached_description(digest, replace(KEY, recipe="ffff")) is None
-        assert store.cached_description(digest, replace(KEY, detail="full")) is None
+        assert store.answers.description(new_file(content=b"x").digest, KEY) is None
+        assert store.answers.description(digest, replace(KEY, model="another@1")) is None
+        assert store.answers.description(digest, replace(KEY, recipe="ffff")) is None
+        assert store.answers.description(digest, replace(KEY, detail="full")) is None
 
     def test_a_failed_or_skipped_file_is_retried_only_on_request(self, store: JobStore) -> None:
         _, failed = admit(store)
@@ -351,10 +351,10 @@ class TestJobStore:
         file, other = new_file(b"/inbox/a.jpg", content=b"/inbox/a.jpg"), new_file(content=b"/inbox/b.jpg")
         store.publish(claimed(store), description_of(file))
         digests = [file.digest, other.digest, "blake2b:" + "0" * 64]
-        assert store.answered(digests, KEY) == {file.digest}
-        assert store.answered(digests, replace(KEY, model="other@1")) == set()
-        assert store.answered(digests, replace(KEY, recipe="other")) == set()
-        assert store.answered(digests, replace(KEY, detail="full")) == set()
+        assert store.answers.described(digests, KEY) == {file.digest}
+        assert store.answers.described(digests, replace(KEY, model="other@1")) == set()
+        assert store.answers.described(digests, replace(KEY, recipe="other")) == set()
+        assert store.answers.described(digests, replace(KEY, detail="full")) == set()
 
     def test_four_workers_claim_200_jobs_once_each(self, store: JobStore) -> None:
         ids = {admit(store, new_file(b"/inbox/%d.jpg" % number, b"%d" % number))[1] for number in range(200)}
@@ -379,7 +379,7 @@ class TestJobStore:
         assert [claim.job.id, claimed(store).job.id] == [ids[0], ids[2]], "others do not wait with them"
         assert store.claim("x", lease_seconds=LEASE) is None
         store.publish(claim, description_of(first))
-        assert store.cached_description(twin.digest, KEY) is not None
+        assert store.answers.description(twin.digest, KEY) is not None
         assert claimed(store).job.id == ids[1], "even while the first one's sidecars are pending"
 
     def test_the_same_bytes_do_not_wait_for_a_description_by_another_detail(self, store: JobStore) -> None:
@@ -808,7 +808,7 @@ class TestJobStore:
         described = description_of(new_file(), answers={"caption": "Dunes."})
         store.publish(claim, described)
         store.finish(claim)
-        assert store.cached_description(new_file().digest, KEY) == described
+        assert store.answers.description(new_file().digest, KEY) == described
         assert library.description(first) == description_of(new_file()), "the earlier description stays"
 
     def test_a_retry_returns_a_live_job_unchanged(self, store: JobStore) -> None:

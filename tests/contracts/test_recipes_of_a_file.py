@@ -51,8 +51,8 @@ class TestRecipesOfAFile:
     def test_a_description_is_reused_for_the_same_bytes_and_recipe_alone(self, store: JobStore) -> None:
         described(store, SPEC)
         digest = new_file().digest
-        assert store.cached_description(digest, KEY) is not None
-        assert store.cached_description(digest, replace(KEY, recipe=ALT_TEXT.recipe_digest)) is None
+        assert store.answers.description(digest, KEY) is not None
+        assert store.answers.description(digest, replace(KEY, recipe=ALT_TEXT.recipe_digest)) is None
 
     def test_when_the_content_changes_every_recipe_is_asked_about_the_new_one(
         self, store: JobStore, library: Library
@@ -144,7 +144,7 @@ class TestRecipesOfAFile:
         second = store.claim("w", lease_seconds=LEASE)
         assert second is not None
         describe(store, second)
-        assert store.changed_from(late) == {new.digest}
+        assert store.presence.changed_from(late) == {new.digest}
 
     def test_descriptions_of_several_recipes_are_imported_for_one_file(self, store: JobStore, library: Library) -> None:
         file = new_file(HERE)

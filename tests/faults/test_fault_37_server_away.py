@@ -130,7 +130,7 @@ class TestRestart:
         with server.new_database() as address, closing(open_database(address)) as database:
             store = JobStore(database, FakeClock().now, RetryingTransactions(lambda seconds: server.start()))
             server.stop()
-            assert store.cached_description("blake2b:none", KEY) is None
+            assert store.answers.description("blake2b:none", KEY) is None
 
     def test_a_daemon_that_finds_none_ends_with_1_so_that_its_service_tries_again(
         self, server: Server, served_home: DaemonHome

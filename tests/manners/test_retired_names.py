@@ -84,7 +84,7 @@ RETIRED = (
         ("storage/",),
         MODULE,
     ),
-    Retired("known gone", "cached_description, mark_gone", ("storage/jobs/",), FUNCTION),
+    Retired("known gone", "StoredAnswers.description, mark_gone", ("storage/jobs/",), FUNCTION),
     Retired("lost_claim take_up", "ClaimLostError, claim_unpublished"),
     # config and cli
     Retired("crash_point job_meant home_meant", "failpoint, resolve_job, resolve_home"),

@@ -258,7 +258,7 @@ class TestANameThatIsUsedAgain:
         assert admitter.admit_all(settled, held={path} if held else set()) == {path: AdmitResult.QUEUED}
         job = library.job_at(path)
         assert job is not None
-        assert store.changed_from(job.id) == ({digest_of(PNG)} if same else frozenset())
+        assert store.presence.changed_from(job.id) == ({digest_of(PNG)} if same else frozenset())
 
     def test_a_described_file_that_is_moved_over_another_is_not_that_one_changed(
         self, admitter: Admitter, store: JobStore, library: Library, inbox: Path, path: bytes
@@ -271,7 +271,7 @@ class TestANameThatIsUsedAgain:
         job = library.job_at(path)
         assert job is not None
         assert job.digest == digest_of(PNG + b"mountain")
-        assert store.changed_from(job.id) == frozenset()
+        assert store.presence.changed_from(job.id) == frozenset()
 
     def test_a_move_whose_job_cannot_follow_is_not_one_either(
         self, admitter: Admitter, store: JobStore, library: Library, inbox: Path
@@ -286,7 +286,7 @@ class TestANameThatIsUsedAgain:
         assert admitter.admit_all({path: Fingerprint.of(os.lstat(path))}, held={path}) == {path: AdmitResult.QUEUED}
         job = library.job_at(path)
         assert job is not None
-        assert store.changed_from(job.id) == frozenset()
+        assert store.presence.changed_from(job.id) == frozenset()
 
     def test_a_missing_file_that_is_back_is_reported_once(
         self, admitter: Admitter, store: JobStore, library: Library, path: bytes

@@ -175,6 +175,6 @@ def test_queries_are_retried_and_a_file_may_wait_while_the_database_cannot_be_re
     store = JobStore(offline, clock.now, RetryingTransactions(offline.sleep))
     assert store.pending.has_file()
     assert offline.waits == []
-    assert store.answered(["blake2b:none"], KEY) == set()
+    assert store.answers.described(["blake2b:none"], KEY) == set()
     assert offline.waits == [RETRY_SECONDS] * 3
     assert not store.pending.has_file()
