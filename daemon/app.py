@@ -47,7 +47,8 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.sidecars.writer import make_output_folder
 from storage.status.board import StatusBoard
-from storage.status.values import DaemonStatus, EngineStatus, IntakeStatus
+from storage.status.inbox_values import IntakeStatus
+from storage.status.values import DaemonStatus, EngineStatus
 
 #: The main loop's period with --once, and while the database is unavailable.
 TICK_SECONDS = 0.25

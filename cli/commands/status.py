@@ -27,7 +27,7 @@ from storage.errors import TransientError
 from storage.json_values import iso_utc, omit_missing
 from storage.library import Library
 from storage.lifecycle import JobState
-from storage.status.values import combined
+from storage.status.inbox_values import combined
 
 SCHEMA = 1
 LIVE = (JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING)

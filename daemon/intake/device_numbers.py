@@ -14,7 +14,7 @@ from daemon.intake.inbox_mount import root_id
 from daemon.intake.watched_inboxes import WatchedInbox
 from storage.jobs.store import JobStore
 from storage.status.board import StatusBoard
-from storage.status.values import InboxDisk
+from storage.status.inbox_values import InboxDisk
 
 
 def update_device_numbers(store: JobStore, board: StatusBoard, inboxes: Iterable[WatchedInbox]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from loguru import logger
 
 from config.errors import SmolwatchError
-from storage.status.values import IntakeStatus
+from storage.status.inbox_values import IntakeStatus
 
 #: Status is stored at most this often.
 REPORT_SECONDS = 1.0

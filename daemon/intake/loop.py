@@ -27,7 +27,7 @@ from daemon.intake.watched_inboxes import WatchedInbox
 from daemon.retry_policy import is_young
 from storage.errors import StorageError
 from storage.records import Fingerprint
-from storage.status.values import IntakeStatus
+from storage.status.inbox_values import IntakeStatus
 
 
 class Intake:

@@ -11,16 +11,8 @@ from config.inboxes import DEFAULT_INBOX
 from storage.db import pause_state, rows
 from storage.db.database import Database
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
-from storage.status.values import (
-    DaemonStatus,
-    EngineStatus,
-    FeatureCacheStatus,
-    InboxDisk,
-    IntakeStatus,
-    PowerStatus,
-    StartsStatus,
-    Status,
-)
+from storage.status.inbox_values import InboxDisk, IntakeStatus
+from storage.status.values import DaemonStatus, EngineStatus, FeatureCacheStatus, PowerStatus, StartsStatus, Status
 
 S = TypeVar("S", bound=Status)
 

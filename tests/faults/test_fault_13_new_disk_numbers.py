@@ -17,7 +17,7 @@ from daemon.errors import GoneError
 from daemon.intake.inbox_mount import InboxMount
 from daemon.media.safe_open import DATALESS
 from storage.lifecycle import JobState
-from storage.status.values import InboxDisk
+from storage.status.inbox_values import InboxDisk
 from tests.fakes.stats import on_mac
 from tests.support.intake_home import PNG, IntakeHome
 from tests.support.waiting import wait_for

@@ -15,7 +15,8 @@ from daemon.lock import HomeLock
 from daemon.service.start_failure import write_failure
 from storage.lifecycle import JobState
 from storage.records import Refusal
-from storage.status.values import DaemonStatus, EngineStatus, FeatureCacheStatus, IntakeStatus, PowerStatus
+from storage.status.inbox_values import IntakeStatus
+from storage.status.values import DaemonStatus, EngineStatus, FeatureCacheStatus, PowerStatus
 from tests.support.files import MODEL, SPEC, description_of
 from tests.unit.cli.conftest import CliHome, shown
 

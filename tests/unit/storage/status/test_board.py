@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from storage.db.database import Database
 from storage.status.board import StatusBoard, StatusReader
-from storage.status.values import DaemonStatus, EngineStatus, IntakeStatus, PowerStatus, StartsStatus
+from storage.status.inbox_values import IntakeStatus
+from storage.status.values import DaemonStatus, EngineStatus, PowerStatus, StartsStatus
 
 
 def test_before_the_first_report_everything_is_empty(database: Database) -> None:

@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.status.values import (
-    DaemonStatus,
-    EngineStatus,
-    FeatureCacheStatus,
-    InboxDisk,
-    IntakeStatus,
-    PowerStatus,
-    StartsStatus,
-    Status,
-    combined,
-)
+from storage.status.inbox_values import InboxDisk, IntakeStatus
+from storage.status.values import DaemonStatus, EngineStatus, FeatureCacheStatus, PowerStatus, StartsStatus, Status
 
 NOW = datetime(2026, 11, 24, 9, 15, 2, 500, tzinfo=UTC)
 FULL: list[Status] = [
@@ -102,19 +93,3 @@ def test_the_rows_of_the_first_version_are_understood() -> None:
 def test_what_does_not_apply_is_no_fact() -> None:
     assert EngineStatus(run="r", state="idle", model="m").facts() == {"state": "idle", "model": "m"}
     assert DaemonStatus().facts() == EngineStatus().facts() == PowerStatus().facts() == {}
-
-
-def test_the_statuses_of_several_inboxes_have_rows_of_their_own() -> None:
-    assert IntakeStatus().key == "intake"
-    assert IntakeStatus(inbox="scans").key == IntakeStatus.key_of("scans") != InboxDisk(inbox="scans").key
-
-
-def test_the_status_of_several_inboxes_as_one_adds_up_and_names_each_problem() -> None:
-    early, late = datetime(2026, 11, 24, 9, tzinfo=UTC), datetime(2026, 11, 24, 10, tzinfo=UTC)
-    one = IntakeStatus(run="r", watching=True, observer="Inotify", last_sweep=late, seen=3, settling=1, orphans=2)
-    two = IntakeStatus(run="r", observer="poll", problem="inbox missing", last_sweep=early, seen=4)
-    both = combined({"photos": one, "disk": two})
-    assert (both.watching, both.observer, both.problem) == (False, "Inotify, poll", "disk: inbox missing")
-    assert (both.last_sweep, both.seen, both.settling, both.orphans) == (early, 7, 1, 2)
-    assert combined({"photos": one, "new": IntakeStatus()}).last_sweep is None
-    assert combined({"photos": one}) is one
