@@ -1,4 +1,4 @@
-"""Sends a question to the running daemon, shows its answer as it is generated, and withdraws it when nobody waits."""
+"""Sends a question to the running daemon and shows its answer as it is generated. An interrupt withdraws it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ask_daemon(settings: Settings, run: str, ask: Ask, show: Callable[[str], Non
         try:
             return wait_for_answer(settings, asks, StatusReader(database), command, show)
         finally:
-            with suppress(StorageError):  # then the worker answers it for nobody
+            with suppress(StorageError):  # then the worker answers it, and the answer is not read
                 asks.answer(command.id, WITHDRAWN)
 
 

@@ -133,7 +133,7 @@ def answer(settings: Settings, ask: Ask, printer: AnswerPrinter) -> Mapping[str,
 
 
 def show(answers: Sequence[Mapping[str, Any]], ask: Ask, printer: AnswerPrinter) -> None:
-    """The answers; several are numbered. What speaks against one is a note on stderr."""
+    """The answers; several are numbered. That one was cut off at its limit is a note on stderr."""
     if len(answers) == 1:
         printer.finish(answers[0]["text"])
     else:

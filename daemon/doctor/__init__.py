@@ -1,1 +1,1 @@
-"""Tells before 3 am what would go wrong then."""
+"""Finds problems before they stop the daemon."""

@@ -30,7 +30,7 @@ REINSTALL = "Reinstall smolwatch in an environment of its own (pipx reinstall sm
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeFacts:
-    """`codecs` and `device` are what their programs tell, or why they tell nothing. `sandbox`: likewise.
+    """`codecs` and `device` are what their programs print, or why they print nothing. `sandbox`: likewise.
 
     `model` is the chosen one, or why it is not here; None for an engine without a model. `damaged`: which of its
     weights are cut off. `gpu`: what the machine has, whether it can be used or not. `cuda_bytes`: the size of the CUDA

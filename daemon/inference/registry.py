@@ -12,7 +12,7 @@ from daemon.inference.weights.sources import DEMO_ID, find_model, identity_of
 if TYPE_CHECKING:
     from daemon.inference.engine import Engine
 
-DEMO_EXEMPTION = "The demo model does not tell plain red, blue and grey pictures apart: it knows drawn shapes alone."
+DEMO_EXEMPTION = "The demo model does not distinguish plain red, blue and grey pictures: it knows only shapes."
 #: What the setting "auto" stands for.
 DEFAULT_ENGINE = "torch"
 

@@ -79,7 +79,7 @@ class AskInbox:
         return self._take(run, ~IS_NEW, 1)
 
     def store_partials(self, texts: Mapping[int, str]) -> set[int]:
-        """Store the answers so far, by id. Returns the questions that are still open: nobody withdrew them."""
+        """Store the answers so far, by id. Returns the questions that are still open, not withdrawn."""
 
         def change(connection: Connection, _: datetime) -> set[int]:
             changed = set()

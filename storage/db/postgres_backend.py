@@ -1,8 +1,8 @@
 """PostgreSQL as a backend: one database on a server that can disappear, come back, or never answer.
 
 A writer takes one lock of the whole database for its transaction, so the guarantees of SQLite's single writer hold here
-too. Readers see one snapshot and block nobody. LISTEN and NOTIFY are not used, so no notification can be lost: callers
-poll, as on SQLite.
+too. Readers see one snapshot and block no writer. LISTEN and NOTIFY are not used, so no notification can be lost:
+callers poll, as on SQLite.
 """
 
 from __future__ import annotations

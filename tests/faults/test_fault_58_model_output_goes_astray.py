@@ -1,4 +1,4 @@
-"""Fault 58: the model says nothing, loops, or repeats its prompt. Fake: no model goes astray on demand.
+"""Fault 58: the model answers nothing, loops, or repeats its prompt. Fake: no model does so on demand.
 
 The engine is one that says what it is given; the ladder, the worker, the database and the sidecars are real.
 """

@@ -46,7 +46,7 @@ def test_without_a_temperature_nothing_is_sampled() -> None:
     assert request_of("ask.1", Ask(question="?", seed=7, top_p=0.5), []).sampling == {}
 
 
-def test_a_result_holds_the_cleaned_answers_with_what_speaks_against_them() -> None:
+def test_a_result_holds_the_cleaned_answers_with_their_faults() -> None:
     answers = {"0": Answer(text="Four.<end_of_utterance>", tokens=2, complete=True)}
     answers["1"] = Answer(text="It is the", tokens=3, complete=False)
     result = result_of(Ask(question="What is 2 + 2?", repeat=2), Reply(id="ask.1", answers=answers), INFO)

@@ -1,4 +1,4 @@
-"""Memory before disk; writes on a thread of their own, whose errors are nobody's."""
+"""Memory before disk; writes on a thread of their own, whose errors reach no request."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_cache_that_was_closed_can_be_used_again(tmp_path: Path) -> None:
     assert [FeatureCache(files_in(tmp_path)).get(key) for key in ("aa", "bb")] == [b"aa", b"bb"]
 
 
-def test_a_drive_that_hangs_blocks_nobody_and_memory_stays_bounded(tmp_path: Path) -> None:
+def test_a_drive_that_hangs_blocks_no_request_and_memory_stays_bounded(tmp_path: Path) -> None:
     files = StuckFiles(tmp_path)
     cache = FeatureCache(files)
     for number in range(2 * feature_cache.MAX_WAITING):
