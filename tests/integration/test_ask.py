@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -20,10 +19,13 @@ from typing import Any
 import pytest
 
 from cli.daemon_commands import change_jobs, rescan
+from daemon.clock import SystemClock
+from daemon.lock import held
+from storage.commands.ask_inbox import AskInbox
 from storage.commands.requests import CommandKind
+from storage.db.database import open_database
 from storage.lifecycle import JobState
 from tests.fakes.scripted_worker import ASLEEP, CRASH, FAIL, SLOW
-from tests.support.checkout import ROOT
 from tests.support.processes import DaemonHome, workers
 from tests.support.running_jobs import draw, start_with_worker
 from tests.support.waiting import wait_for
@@ -52,14 +54,7 @@ class Asking:
 
     def __init__(self, home: DaemonHome, *words: str) -> None:
         self._began = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "ask", *words],
-            cwd=ROOT,
-            env=home.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._process = home.type("ask", *words)
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
@@ -81,6 +76,14 @@ def suspended(home: DaemonHome) -> subprocess.Popen[str]:
     time.sleep(1)
     daemon.send_signal(signal.SIGSTOP)
     return daemon
+
+
+def has_question(home: DaemonHome) -> bool:
+    """Whether one waits for the running daemon's worker."""
+    holder = held(home.settings.lock_file)
+    assert holder is not None
+    with closing(open_database(home.settings.database_place, read_only=True)) as database:
+        return bool(AskInbox(database, SystemClock().now).waiting(holder[1]))
 
 
 @pytest.fixture
@@ -243,9 +246,10 @@ def test_a_suspended_daemon_without_a_worker_leaves_a_sentence(home: DaemonHome,
 def test_ctrl_c_withdraws_the_question_and_the_worker_goes_on(scripted: DaemonHome, tmp_path: Path) -> None:
     daemon = suspended(scripted)
     asked = Asking(scripted, str(draw(tmp_path / "photo.png", size=(CRASH, 60))), QUESTION)
-    time.sleep(4)
+    wait_for(lambda: has_question(scripted), 30)
     asked.interrupt()
     assert asked.result().code == 130
+    assert not has_question(scripted)
     daemon.send_signal(signal.SIGCONT)
     draw(scripted.inbox / "later.png", "green", (80, 50))
     wait_for(lambda: scripted.states() == {"later.png": DONE}, 30)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,7 +19,6 @@ from config.errors import PausedError
 from storage.commands.requests import CommandKind
 from storage.lifecycle import CANCELLED, JobState
 from tests.fakes.scripted_worker import ASLEEP, SLOW
-from tests.support.checkout import ROOT
 from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw, hold_a_job, start_with_worker
 from tests.support.waiting import wait_for
@@ -47,15 +45,7 @@ class Terminals:
         self._started: list[tuple[tuple[str, ...], subprocess.Popen[str]]] = []
 
     def type(self, *words: str) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", *words, "--json"],
-            cwd=ROOT,
-            env=self._home.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._started.append((words, process))
+        self._started.append((words, self._home.type(*words, "--json")))
 
     def results(self, timeout: float) -> list[Typed]:
         found = []

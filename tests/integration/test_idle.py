@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from storage.lifecycle import JobState
-from tests.support.checkout import ROOT
 from tests.support.costs import cost_of
 from tests.support.processes import DaemonHome, workers
 from tests.support.running_jobs import draw
@@ -39,8 +37,9 @@ def hasty(tmp_path: Path) -> Iterator[DaemonHome]:
 
 
 def smolwatch(home: DaemonHome, *words: str) -> str:
-    command = [sys.executable, "-m", "cli.main", *words]
-    return subprocess.run(command, cwd=ROOT, env=home.environ, capture_output=True, text=True, check=True).stdout
+    done = home.invoke(*words)
+    done.check_returncode()
+    return done.stdout
 
 
 def test_a_worker_lives_for_the_files_and_goes_when_there_are_no_more(hasty: DaemonHome) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +12,11 @@ import pytest
 from daemon.inference.echo_engine import ECHO_ID
 from daemon.inference.weights.sources import DEMO, DEMO_ID
 from storage.lifecycle import JobState
-from tests.support.checkout import ROOT
 from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
 
-#: Loading torch takes most of it on a busy machine.
-pytestmark = pytest.mark.timeout(400)
-LONG = 120.0
+LONG = 50.0
 
 
 @pytest.fixture
@@ -32,14 +27,12 @@ def home(tmp_path: Path) -> Iterator[DaemonHome]:
 
 
 def redo(home: DaemonHome, *arguments: str) -> None:
-    typed = [sys.executable, "-m", "cli.main", "redo", *arguments]
-    done = subprocess.run(typed, env=home.environ, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = home.invoke("redo", *arguments)
     assert done.returncode == 0, done.stderr
 
 
 def model_of_answer(home: DaemonHome, question: str) -> str:
-    typed = [sys.executable, "-m", "cli.main", "ask", "--json", question]
-    done = subprocess.run(typed, env=home.environ, cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=False)
+    done = home.invoke("ask", "--json", question)
     assert done.returncode == 0, done.stderr
     return str(json.loads(done.stdout)["model"])
 

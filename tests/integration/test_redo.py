@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import pytest
 
 from config.failpoints import VARIABLE
 from storage.lifecycle import JobState
-from tests.support.checkout import ROOT
 from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw
 from tests.support.waiting import wait_for
@@ -27,11 +24,6 @@ def home(tmp_path: Path) -> Iterator[DaemonHome]:
     home = DaemonHome(tmp_path / "home")
     yield home
     home.close()
-
-
-def invoke(home: DaemonHome, *arguments: str) -> subprocess.CompletedProcess[str]:
-    typed = [sys.executable, "-m", "cli.main", *arguments]
-    return subprocess.run(typed, env=home.environ, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
 def record_of(home: DaemonHome, name: str) -> dict[str, Any]:
@@ -52,16 +44,16 @@ def test_exactly_the_files_that_lack_it_get_it_though_command_and_daemon_are_kil
         draw(home.inbox / name, size=(40 + number % 500, 30 + number // 500))
     assert home.start("--once").wait(timeout=500) == 0
     some = [str(home.inbox / name) for name in names[:5]]
-    assert invoke(home, *REDO, *some).stdout.startswith("5 files to describe again by recipe alt-text: about ")
+    assert home.invoke(*REDO, *some).stdout.startswith("5 files to describe again by recipe alt-text: about ")
     assert home.start("--once").wait(timeout=500) == 0
     text = home.inbox / f"{names[7]}.md"
     text.write_text(text.read_text(encoding="utf-8").replace("## Caption\n", f"## Caption\n\n{WORDS}\n"), "utf-8")
     before = {name: record_of(home, name) for name in names}
 
     home.environ[VARIABLE] = "redoing"
-    assert invoke(home, *REDO).returncode != 0
+    assert home.invoke(*REDO).returncode != 0
     del home.environ[VARIABLE]
-    requested = invoke(home, *REDO)
+    requested = home.invoke(*REDO)
     assert requested.stdout.startswith(f"{count - 5:,} files to describe again by recipe alt-text: about ")
     assert f"Queued: {count - 5:,}" in requested.stdout
     daemon = home.start()
@@ -76,7 +68,7 @@ def test_exactly_the_files_that_lack_it_get_it_though_command_and_daemon_are_kil
         before[name].pop("other_recipes", None)
         assert record == before[name], "the first recipe's part is unchanged"
     assert WORDS in text.read_text(encoding="utf-8")
-    assert invoke(home, *REDO).stdout.startswith("No described file is to be described again")
+    assert home.invoke(*REDO).stdout.startswith("No described file is to be described again")
     with home.reading() as library:
         done = library.counts()[JobState.DONE]
     assert done == 2 * count, "each file once by each recipe"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +18,6 @@ from storage.db.database import open_database
 from storage.jobs.store import JobStore
 from storage.lifecycle import JobState
 from storage.records import Fingerprint, JobSpec
-from tests.support.checkout import ROOT
 from tests.support.intake_home import PNG
 from tests.support.processes import DaemonHome
 from tests.support.running_jobs import draw
@@ -50,8 +48,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 
 def invoke(home: DaemonHome, *arguments: str, code: int = 0) -> str:
-    typed = [sys.executable, "-m", "cli.main", *arguments]
-    done = subprocess.run(typed, env=home.environ, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = home.invoke(*arguments)
     assert done.returncode == code, done
     return done.stdout or done.stderr
 

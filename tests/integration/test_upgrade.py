@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +17,6 @@ from cli.samples import shipped_samples
 from daemon.lock import holder
 from storage.migrations import HEAD
 from tests.fakes.service.user import ServiceUser, needs_a_user, service_user
-from tests.support.checkout import ROOT
 from tests.support.processes import DaemonHome
 from tests.support.schemas import as_an_older_version
 from tests.support.waiting import wait_for
@@ -41,7 +38,7 @@ def home(own_home: Path) -> Iterator[DaemonHome]:
 def first(home: DaemonHome, tmp_path: Path) -> DaemonHome:
     """A home with some descriptions, as the first schema held them."""
     drop(home.inbox)
-    assert typed(home, "run", "--once").returncode == 0
+    assert home.invoke("run", "--once").returncode == 0
     as_the_first(home.settings.database_file, tmp_path / "today.db")
     return home
 
@@ -55,14 +52,9 @@ def as_the_first(file: Path, aside: Path) -> None:
     as_an_older_version(Path(shutil.move(file, aside)), file, FIRST)
 
 
-def typed(home: DaemonHome, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli.main", *words]
-    return subprocess.run(command, env=home.environ, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
-
-
 def described(home: DaemonHome) -> dict[str, Any]:
     """Every description, by file."""
-    return {name: json.loads(typed(home, "show", "--json", str(home.inbox / name)).stdout) for name in NAMES}
+    return {name: json.loads(home.invoke("show", "--json", str(home.inbox / name)).stdout) for name in NAMES}
 
 
 def schema_in(file: Path) -> str:
@@ -74,9 +66,9 @@ def test_a_home_of_the_first_schema_keeps_every_description_and_a_copy_is_made_b
     sidecars = {name: (first.inbox / f"{name}.smolwatch.json").read_bytes() for name in NAMES}
     file = first.settings.database_file
     assert schema_in(file) == FIRST
-    assert "smolwatch run" in typed(first, "ls").stderr  # reading commands change nothing
+    assert "smolwatch run" in first.invoke("ls").stderr  # reading commands change nothing
 
-    done = typed(first, "run", "--once")
+    done = first.invoke("run", "--once")
 
     assert done.returncode == 0, done.stderr
     assert schema_in(file) == HEAD
@@ -86,17 +78,17 @@ def test_a_home_of_the_first_schema_keeps_every_description_and_a_copy_is_made_b
         record = json.loads(sidecars[name])
         assert descriptions[name]["answers"] == record["answers"]
         assert (first.inbox / f"{name}.smolwatch.json").read_bytes() == sidecars[name], "nothing is described anew"
-    assert json.loads(typed(first, "db", "check", "--json").stdout)["problems"] == []
+    assert json.loads(first.invoke("db", "check", "--json").stdout)["problems"] == []
 
 
 def test_an_older_program_refuses_a_newer_database_and_leaves_it_alone(first: DaemonHome) -> None:
-    assert typed(first, "run", "--once").returncode == 0
+    assert first.invoke("run", "--once").returncode == 0
     file = first.settings.database_file
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     before = file.read_bytes()
     for words in (("run", "--once"), ("status",), ("retry", "1")):
-        done = typed(first, *words)
+        done = first.invoke(*words)
         assert done.returncode == 78, (words, done.stdout, done.stderr)
         assert "9999" in done.stderr
         assert "Upgrade smolwatch" in done.stderr

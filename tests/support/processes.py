@@ -92,6 +92,28 @@ class DaemonHome:
         wait_for(lambda: self.engine().state not in ("", "restarting", "loading"), 30)
         return process
 
+    def type(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a command in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "cli.main", *words],
+            cwd=ROOT,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def invoke(self, *words: str, timeout: float = 50) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        process = self.type(*words)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
     def worker(self, daemon: subprocess.Popen[str]) -> psutil.Process:
         """The daemon's worker, once it has one."""
         return wait_for(lambda: next(iter(workers(daemon.pid)), None))
