@@ -28,6 +28,14 @@ class StatusReporter:
         if not self.is_behind or now < self._due:
             return
         self._due = now + REPORT_SECONDS
+        self._try_report(status)
+
+    def report_last(self, status: IntakeStatus) -> None:
+        """Report a change at once: the intake ends, and this is what is stored until the next start."""
+        if status != self._reported:
+            self._try_report(status)
+
+    def _try_report(self, status: IntakeStatus) -> None:
         try:
             self._report(status)
             self._reported, self.is_behind = status, False

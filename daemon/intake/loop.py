@@ -89,6 +89,7 @@ class Intake:
                 self._wakeup.wait(self._try_tick())
         finally:
             self._watcher.stop()
+            self._status_reporter.report_last(self.status)
 
     def tick(self) -> None:
         """One round. Raises OSError while the inbox is missing, StorageError while the database fails."""
