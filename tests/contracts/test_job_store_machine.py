@@ -489,11 +489,32 @@ class JobsOnSqlite(Jobs):
     make_store = staticmethod(on_sqlite)
 
 
-#: Half a minute of processor time: three test processes share two cores.
-TestJobsOnSqlite = pytest.mark.timeout(180)(JobsOnSqlite.TestCase)
+#: Several runs of few examples, so that each stays far below the time limit of a test on a busy machine. Each class has
+#: examples of its own, since hypothesis derives them from its name.
+TestJobsOnSqlite = JobsOnSqlite.TestCase
 TestJobsOnSqlite.settings = settings(
-    max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+class SecondJobsOnSqlite(JobsOnSqlite):
+    """25 others."""
+
+
+class ThirdJobsOnSqlite(JobsOnSqlite):
+    """25 others."""
+
+
+class FourthJobsOnSqlite(JobsOnSqlite):
+    """25 others."""
+
+
+TestSecondJobsOnSqlite = SecondJobsOnSqlite.TestCase
+TestThirdJobsOnSqlite = ThirdJobsOnSqlite.TestCase
+TestFourthJobsOnSqlite = FourthJobsOnSqlite.TestCase
+TestSecondJobsOnSqlite.settings = settings(TestJobsOnSqlite.settings)
+TestThirdJobsOnSqlite.settings = settings(TestJobsOnSqlite.settings)
+TestFourthJobsOnSqlite.settings = settings(TestJobsOnSqlite.settings)
 
 
 class JobsOnSqliteAtLength(JobsOnSqlite):
@@ -509,7 +530,21 @@ class JobsOnPostgres(Jobs):
 
 
 TestJobsOnPostgres = JobsOnPostgres.TestCase
-TestJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=25)
+TestJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=9)
+
+
+class SecondJobsOnPostgres(JobsOnPostgres):
+    """8 others."""
+
+
+class ThirdJobsOnPostgres(JobsOnPostgres):
+    """8 others."""
+
+
+TestSecondJobsOnPostgres = SecondJobsOnPostgres.TestCase
+TestThirdJobsOnPostgres = ThirdJobsOnPostgres.TestCase
+TestSecondJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=8)
+TestThirdJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=8)
 
 
 class JobsOnPostgresAtLength(JobsOnPostgres):

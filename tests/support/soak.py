@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import subprocess
@@ -52,9 +53,15 @@ class Soaked:
 
 
 class Soak:
-    """A storm of faults, then a calm in which all jobs can finish. `server`: the database's, also restarted."""
+    """A storm of faults, then a calm in which all jobs can finish. `server`: the database's, also restarted.
 
-    def __init__(self, home: DaemonHome, seed: int, server: Server | None = None) -> None:
+    `most_poison`: how many poison files there are at most, so that the calm is long enough for them; None: any number.
+    """
+
+    def __init__(
+        self, home: DaemonHome, seed: int, server: Server | None = None, *, most_poison: int | None = None
+    ) -> None:
+        self._poison_left = math.inf if most_poison is None else most_poison
         self._home = home
         self._server = server
         inboxes = home.settings.inboxes
@@ -107,10 +114,15 @@ class Soak:
     def _drop(self, count: int) -> None:
         for _ in range(count):
             number = len(self._names)
-            poison = self._random.choice([CRASH, KILLED, HANG]) if number % POISON_EVERY == POISON_EVERY - 1 else 64
+            width = self._random.choice([CRASH, KILLED, HANG]) if self._is_poison(number) else 64
             name = f"{number:05}.png"
-            draw(self._random.choice(self._folders) / name, size=(poison, 40 + number))
+            draw(self._random.choice(self._folders) / name, size=(width, 40 + number))
             self._names.append(name)
+
+    def _is_poison(self, number: int) -> bool:
+        is_poison = number % POISON_EVERY == POISON_EVERY - 1 and self._poison_left > 0
+        self._poison_left -= is_poison
+        return is_poison
 
     def _inject(self, fault: str) -> None:
         if fault == RESTART_SERVER and self._server is not None:
