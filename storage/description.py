@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.json_values import from_mtime_ns, iso_utc, name_fields, omit_missing
+from storage.origin import Origin
 from storage.records import Fingerprint, MediaKind
 
 #: The version of the record's layout.
@@ -44,12 +45,23 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
+    """`weights`: their digest. `control`: one of the weights, the precision and the answers about control tiles.
+
+    Both are None where they are unknown: in descriptions from before they were stored, and of engines without weights.
+    """
+
     id: str
     revision: str
     engine: str
     device: str
     dtype: str
     detail: str
+    weights: str | None = None
+    control: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(model=self.id, dtype=self.dtype, weights=self.weights, control=self.control)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +162,7 @@ class Description:
                 "device": model.device,
                 "dtype": model.dtype,
                 "detail": model.detail,
+                **omit_missing(weights=model.weights, control=model.control),
             },
             "recipe": {"name": recipe.name, "version": recipe.version, "digest": recipe.digest},
             "stats": {

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, true, update
 
+from storage.db import origin_rows
 from storage.db.rows import media_rows
 from storage.db.tables import descriptions, jobs, media, paths, segments, stats
 from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Segment, Stats
@@ -40,6 +41,7 @@ def store_all(connection: Connection, described: Mapping[int, Description]) -> N
     ]
     if timeline:
         connection.execute(insert(segments), timeline)
+    origin_rows.supersede(connection, described)
 
 
 def row_of(job_id: int, media_id: int, description: Description) -> dict[str, Any]:
@@ -58,6 +60,8 @@ def row_of(job_id: int, media_id: int, description: Description) -> dict[str, An
         "device": description.model.device,
         "dtype": description.model.dtype,
         "detail": description.model.detail,
+        "weights": description.model.weights,
+        "control": description.model.control,
         "recipe_name": description.recipe.name,
         "recipe_version": description.recipe.version,
         "recipe_digest": description.recipe.digest,
@@ -179,6 +183,8 @@ def description_of(row: Row[Any], timeline: tuple[Segment, ...]) -> Description:
             device=row.device,
             dtype=row.dtype,
             detail=row.detail,
+            weights=row.weights,
+            control=row.control,
         ),
         recipe=RecipeFacts(name=row.recipe_name, version=row.recipe_version, digest=row.recipe_digest),
         stats=Stats(

@@ -96,6 +96,8 @@ class Model(Group):
     device: ShortText
     dtype: ShortText
     detail: ShortText
+    weights: ShortText | None = None
+    control: ShortText | None = None
 
 
 class Recipe(Group):

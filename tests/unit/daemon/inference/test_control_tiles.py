@@ -129,6 +129,7 @@ def test_the_digest_changes_with_weights_and_precision_but_not_with_restart_or_b
     other = write_tiny_checkpoint(tmp_path / "other", seed=1)
     first, again, single = loaded(checkpoint), loaded(checkpoint), loaded(checkpoint, rows=1)
     assert first.control == again.control == single.control
+    assert first.weights == single.weights == ModelFolder(checkpoint, "tiny", "1").digest != loaded(other).weights
     digests = {first.control, loaded(checkpoint, precision="bf16").control, loaded(other).control}
     assert len(digests) == 3
 
