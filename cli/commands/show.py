@@ -78,6 +78,10 @@ def say_description(description: Description) -> None:
         say(f"\n{safe_text(name)}")
         for line in text.split("\n"):  # the text of a document has several
             say(f"  {safe_text(line)}")
+    for saved in description.asked:
+        say(f"\nasked: {safe_text(saved.question)}")
+        for line in saved.answer.split("\n"):
+            say(f"  {safe_text(line)}")
     if description.timeline:
         say()
         rows = [(f"{part.start:.1f}", f"{part.end:.1f}", safe_text(part.text)) for part in description.timeline]

@@ -160,6 +160,22 @@ segments = Table(
     Column("text", SafeText, nullable=False),
 )
 
+#: The answers to a person's own questions that are kept: of each question about a content, the last one.
+#: `options`: see `description.SavedAnswer`.
+saved_answers = Table(
+    "saved_answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("media_id", ForeignKey("media.id"), nullable=False),
+    Column("question", SafeText, nullable=False),
+    Column("answer", SafeText, nullable=False),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("model", SafeText, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+    Index("one_saved_answer_a_question", "media_id", "question", unique=True),
+)
+
 #: The cost of a description. `seconds` by phase.
 stats = Table(
     "stats",

@@ -150,6 +150,24 @@ def test_questions_are_answered_while_work_is_paused(home: DaemonHome, photo: st
     assert home.states() == {"a.png": QUEUED}
 
 
+def test_a_saved_answer_is_in_the_sidecars_and_stays_when_the_file_is_described_again(home: DaemonHome) -> None:
+    picture = draw(home.inbox / "a.png", size=(80, 60))
+    home.start_and_wait()
+    wait_for(lambda: home.states() == {"a.png": DONE}, 30)
+    text, record = picture.with_name("a.png.md"), picture.with_name("a.png.smolwatch.json")
+    text.write_text(text.read_text() + "\n## Mine\n\nMy own words.\n")
+    for _ in range(2):
+        answered = ask(home, str(picture), QUESTION, "--save")
+        assert (answered.code, answered.out) == (0, "A picture of 80x60.\n")
+    wait_for(lambda: "asked" in json.loads(record.read_text()) and home.states() == {"a.png": DONE}, 30)
+    first = home.jobs()["a.png"]
+    change_jobs(home.settings, CommandKind.RETRY, {"jobs": [first.id]})
+    wait_for(lambda: home.jobs()["a.png"].id != first.id and home.states() == {"a.png": DONE}, 30)
+    assert [each["answer"] for each in json.loads(record.read_text())["asked"].values()] == ["A picture of 80x60."]
+    assert text.read_text().count(f"## Asked: {QUESTION}\n\nA picture of 80x60.\n") == 1
+    assert "My own words." in text.read_text()
+
+
 @pytest.mark.parametrize("with_daemon", [True, False])
 def test_what_cannot_be_asked_about_is_refused_with_a_sentence(
     home: DaemonHome, tmp_path: Path, photo: str, with_daemon: bool
