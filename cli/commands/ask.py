@@ -105,7 +105,7 @@ def question_of(words: Sequence[str]) -> str:
     """The last word. Raises UsageError if there is none, or it is a file."""
     if not words or not words[-1].strip():
         raise click.UsageError('The question is empty. Type it in quotes: smolwatch ask photo.jpg "What is this?"')
-    if Path(words[-1]).is_file():
+    if os.path.isfile(words[-1]):  # noqa: PTH113 - Path raises for a question that is too long for a name
         raise click.UsageError(
             f'{safe_text(words[-1])} is a file, and the question is missing: smolwatch ask photo.jpg "What is this?"'
         )

@@ -192,6 +192,24 @@ def test_what_cannot_be_asked_about_is_refused_with_a_sentence(
         assert sentence in answered.err
 
 
+@pytest.mark.parametrize("with_daemon", [True, False])
+def test_a_prompt_that_is_too_long_is_refused_with_what_to_do(tmp_path: Path, photo: str, with_daemon: bool) -> None:
+    """The demo model's context has 1,024 tokens: 7 for each small picture, and about one for each word."""
+    environ = {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": "demo"}
+    with closing(DaemonHome(tmp_path / "home", environ)) as home:
+        if with_daemon:
+            home.start_and_wait()
+        answered = ask(home, *[photo] * 90, "What is different? " * 150)
+        assert (answered.code, answered.out) == (1, "")
+        assert "tokens; the model takes 1024." in answered.err
+        assert "Give fewer pictures, or less detail (`--detail fast`), or shorten the question." in answered.err
+        if with_daemon:
+            answered = ask(home, "What is different? " * 400)
+            assert (answered.code, answered.out) == (1, "")
+            assert "Shorten the question." in answered.err
+            assert ask(home, photo, QUESTION).code == 0, "the next question is answered"
+
+
 def test_a_question_without_a_model_is_refused_as_run_refuses(tmp_path: Path, photo: str) -> None:
     environ = {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": str(tmp_path / "nothing")}
     with closing(DaemonHome(tmp_path / "home", environ)) as home:

@@ -135,6 +135,13 @@ def test_wrong_usage_is_explained(home: CliHome, photo: Path, words: list[str], 
     assert sentence in result.stderr
 
 
+def test_a_question_that_is_longer_than_any_name_is_sent(home: CliHome) -> None:
+    question = "What is different? " * 400
+    with worker(home, Answer(result=RESULT)) as asked:
+        assert home.invoke("ask", question).exit_code == 0
+    assert asked == [Ask(question=question.strip())]
+
+
 def test_a_file_that_does_not_exist_is_named(home: CliHome) -> None:
     result = home.invoke("ask", "photo.jpg", "How", "many", "people?")
     assert result.exit_code == 3
