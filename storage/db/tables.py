@@ -288,6 +288,7 @@ evaluation_results = Table(
     Column("seed", BigInteger),
     Column("temperature", Double, nullable=False),
     Column("error", SafeText),
+    Column("skipped", SafeText),
     Column("note", SafeText),
     Column("thumbnail", LargeBinary),
     Column("is_shared", Boolean, nullable=False),

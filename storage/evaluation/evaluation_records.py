@@ -25,6 +25,8 @@ class Aspect(StrEnum):
     ACCURACY = "accuracy"  #: the facts are right
     INSTRUCTION = "instruction"  #: the answer has the length and form that the question asks for
     HALLUCINATION = "hallucination"  #: nothing is named that is not there
+    CONTROL = "control"  #: another input gets another answer: the model looks, and sees the order in time
+    MEASUREMENT = "measurement"  #: a measured figure is within its limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,9 @@ class CaseResult:
     `seed` and `temperature`: of a sampled answer; greedy ones have temperature 0. `score`: 0 to 1, the weighted share
     of checks that passed; 0 with an error. `weight`: the case's share in its category. `metrics`: of this answer alone,
     by name: "coherence" (1-10), "cider", "bleu", "rouge_l". `seconds`: by phase, as in a description; they are not
-    comparable with others where `is_shared`. `error`: why there is no answer. `note`: what else a reader should know.
+    comparable with others where `is_shared`. `error`: why there is no answer, although one was
+    expected. `skipped`: why the case was not tried here, such as an extra that is not installed; it counts nowhere.
+    `note`: what else a reader should know.
     """
 
     suite: str
@@ -100,6 +104,7 @@ class CaseResult:
     seed: int | None = None
     temperature: float = 0.0
     error: str | None = None
+    skipped: str | None = None
     note: str | None = None
     thumbnail: bytes | None = None  #: JPEG, at most MOST_THUMBNAIL_BYTES
     is_shared: bool = False  #: a daemon used the same device meanwhile

@@ -68,6 +68,7 @@ RESULT = CaseResult(
     repeat=0,
     seed=3,
     temperature=1.0,
+    skipped=None,
     note="The second of two pictures is shown.",
     thumbnail=b"\xff\xd8\xff\xd9",
 )

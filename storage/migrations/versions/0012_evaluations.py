@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("seed", sa.BigInteger),
         sa.Column("temperature", sa.Double, nullable=False),
         sa.Column("error", sa.Text),
+        sa.Column("skipped", sa.Text),
         sa.Column("note", sa.Text),
         sa.Column("thumbnail", sa.LargeBinary),
         sa.Column("is_shared", sa.Boolean, nullable=False),
