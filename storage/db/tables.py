@@ -274,6 +274,7 @@ evaluation_results = Table(
     Column("inputs", JSON, nullable=False),
     Column("question", SafeText, nullable=False),
     Column("answer", SafeText, nullable=False),
+    Column("reference_texts", JSON, nullable=False),
     Column("checks", JSON, nullable=False),
     Column("score", Double, nullable=False),
     Column("weight", Double, nullable=False),

@@ -73,11 +73,11 @@ class CaseResult:
     """What came of one case, in one repeat (from 0).
 
     `plan`: the rows of the testing plan that the case belongs to, such as "2.2". `inputs`: the media's names, in order.
-    `seed` and `temperature`: of a sampled answer; greedy ones have temperature 0. `score`: 0 to 1, the weighted share
-    of checks that passed; 0 with an error. `weight`: the case's share in its category. `metrics`: of this answer alone,
-    by name: "coherence" (1-10), "cider", "bleu", "rouge_l". `seconds`: by phase, as in a description; they are not
-    comparable with others where `is_shared`. `error`: why there is no answer, although one was
-    expected. `skipped`: why the case was not tried here, such as an extra that is not installed; it counts nowhere.
+    `references`: captions that a person would write. `score`: 0 to 1, the weighted share of checks that passed; 0 with
+    an error. `weight`: the case's share in its category. `metrics`: of this answer alone, by name: "coherence" (1-10).
+    `seconds`: by phase, as in a description; they are not comparable with others where `is_shared`. `seed` and
+    `temperature`: of a sampled answer; greedy ones have temperature 0. `error`: why there is no answer, although one
+    was expected. `skipped`: why the case was not tried here, such as an extra that is not installed; it counts nowhere.
     `note`: what else a reader should know.
     """
 
@@ -89,6 +89,7 @@ class CaseResult:
     inputs: tuple[str, ...] = ()
     question: str = ""
     answer: str = ""
+    references: tuple[str, ...] = ()
     checks: tuple[CheckVerdict, ...] = ()
     score: float
     weight: float = 1.0

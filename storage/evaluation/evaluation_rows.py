@@ -39,6 +39,7 @@ def result_columns(result: CaseResult) -> dict[str, Any]:
     return values | {
         "case_name": values.pop("case"),
         "repeat_number": values.pop("repeat"),
+        "reference_texts": list(values.pop("references")),
         "plan": list(result.plan),
         "inputs": list(result.inputs),
         "checks": [asdict(check) for check in result.checks],
@@ -50,19 +51,13 @@ def result_columns(result: CaseResult) -> dict[str, Any]:
 
 
 def result_of(row: Row[Any]) -> CaseResult:
-    same = {each.name for each in fields(CaseResult)} - {
-        "case",
-        "repeat",
-        "plan",
-        "inputs",
-        "checks",
-        "figures",
-        "lines",
-    }
+    other = {"case", "repeat", "references", "plan", "inputs", "checks", "figures", "lines"}
+    same = {each.name for each in fields(CaseResult)} - other
     return CaseResult(
         **{name: getattr(row, name) for name in same},
         case=row.case_name,
         repeat=row.repeat_number,
+        references=tuple(row.reference_texts),
         plan=tuple(row.plan),
         inputs=tuple(row.inputs),
         checks=tuple(CheckVerdict(**check | {"aspect": Aspect(check["aspect"])}) for check in row.checks),

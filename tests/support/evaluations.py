@@ -35,6 +35,7 @@ RESULT = CaseResult(
     inputs=("red-circle.png",),
     question="Describe this image in one sentence.",
     answer="A large red circle in the center on a white background.",
+    references=("A red circle on white.",),
     checks=(
         CheckVerdict(
             kind="all_of",
@@ -54,7 +55,7 @@ RESULT = CaseResult(
     ),
     score=2 / 3,
     weight=1.5,
-    metrics={"coherence": 9.0, "rouge_l": 0.5},
+    metrics={"coherence": 9.0},
     figures=(
         Figure(name="load", value=0.25, unit="s", note="wall clock"),
         Figure(name="load on mps", value=None, unit="s", note="This machine has no Apple GPU."),

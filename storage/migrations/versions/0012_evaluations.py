@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("inputs", sa.JSON, nullable=False),
         sa.Column("question", sa.Text, nullable=False),
         sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("reference_texts", sa.JSON, nullable=False),
         sa.Column("checks", sa.JSON, nullable=False),
         sa.Column("score", sa.Double, nullable=False),
         sa.Column("weight", sa.Double, nullable=False),
