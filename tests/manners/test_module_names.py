@@ -16,6 +16,7 @@ TESTS_OF = {
     "daemon/inference/test_kept_features.py": "daemon/inference/batch_engine.py",  # with a feature cache
     "daemon/inference/torch/test_uploads.py": "daemon/inference/torch/model_runner.py",  # transfers to the device
     "daemon/inference/torch/test_weight_layout.py": "daemon/inference/torch/linear.py",  # on the whole model
+    "storage/sidecars/test_saved_answers.py": "storage/sidecars/json.py",  # and in the Markdown
 }
 
 #: Names of several modules, with the reason.
