@@ -256,6 +256,7 @@ evaluation_runs = Table(
     Column("seed", BigInteger, nullable=False),
     Column("planned", Integer, nullable=False),
     Column("control", Text),
+    Column("options", JSON, nullable=False),
     Column("is_shared", Boolean, nullable=False),
 )
 

@@ -122,7 +122,7 @@ class NewRun:
     `weights_digest`: of the checkpoint's files. `precision` is the setting, `dtype` what the engine chose. `suites`:
     their names, in order; `suites_digest`: of all their cases, to know whether two runs asked the same. `folder`: a
     suite's folder of a person's own. `limit`: the most cases of a suite. `planned`: how many results the run will have.
-    `control`: the digest of the answers about control tiles.
+    `control`: the digest of the answers about control tiles. `options`: how the run was started, to resume it.
     """
 
     smolwatch: str
@@ -144,6 +144,7 @@ class NewRun:
     seed: int = 0
     planned: int
     control: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
     is_shared: bool = False
 
 

@@ -16,6 +16,7 @@ def run_columns(run: NewRun) -> dict[str, Any]:
         "machine": dict(run.machine),
         "libraries": dict(run.libraries),
         "suites": list(run.suites),
+        "options": dict(run.options),
         "case_limit": values.pop("limit"),
         "repeats": values.pop("repeat"),
     }

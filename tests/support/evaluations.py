@@ -25,6 +25,7 @@ NEW_RUN = NewRun(
     seed=7,
     planned=20,
     control="89abcdef",
+    options={"model.id": "demo", "suites": ["image", "/home/me/holiday"]},
 )
 RESULT = CaseResult(
     suite="image",

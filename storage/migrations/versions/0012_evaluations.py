@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("seed", sa.BigInteger, nullable=False),
         sa.Column("planned", sa.Integer, nullable=False),
         sa.Column("control", sa.Text),
+        sa.Column("options", sa.JSON, nullable=False),
         sa.Column("is_shared", sa.Boolean, nullable=False),
     )
     op.create_table(
