@@ -104,7 +104,7 @@ def store(settings: Settings, report: BenchResults) -> int:
     from daemon.evaluation.bench.matrix import matrix_results, new_run
     from daemon.inference.weights.sources import find_model
 
-    kernels = kernel_times() if report.limits is not None else None  # both are about the machine
+    kernels = kernel_times() if report.limits is not None and not report.options["quick"] else None
     is_shared = holder(settings.lock_file) is not None
     results = matrix_results(report, kernels, utc_now())
     prepare_home(settings)

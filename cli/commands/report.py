@@ -27,16 +27,12 @@ DEFAULT_FILE = Path("smolwatch-report.html")
 MOST_RUNS = 1000
 
 
-class RunNumbers(click.ParamType):
+def run_numbers(_ctx: click.Context, _parameter: click.Parameter, text: str) -> list[int]:
     """Numbers of runs, with commas between."""
-
-    name = "RUN,…"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        parts = [part.strip() for part in value.split(",")]
-        if not all(part.isascii() and part.isdigit() for part in parts):
-            self.fail(f"{value!r} is no list of runs, such as 12 or 12,9.", param, ctx)
-        return [int(part) for part in parts]
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise click.BadParameter(f"{text!r} is no list of runs, such as 12 or 12,9.")
+    return [int(part) for part in parts]
 
 
 @click.command(short_help="Write a report on an evaluation: one page.")
@@ -51,12 +47,13 @@ class RunNumbers(click.ParamType):
 )
 @click.option(
     "--runs",
-    type=RunNumbers(),
+    callback=run_numbers,
     metavar="RUN,…",
+    default="",
     help="The run that the report is about, then the one that it is compared with.  [default: the newest]",
 )
 @click.pass_obj
-def command(home: Path | None, html: Path | None, md: Path | None, runs: list[int] | None) -> None:
+def command(home: Path | None, html: Path | None, md: Path | None, runs: list[int]) -> None:
     """Write what the newest evaluation found as one page that needs nothing else: no network, no script.
 
     It has the plan's targets, quality, speed, memory, every case with its answer, what became worse since the run
@@ -66,7 +63,7 @@ def command(home: Path | None, html: Path | None, md: Path | None, runs: list[in
     with open_library_if_any(settings) as library:
         if library is None:
             raise NotFoundError("There is no evaluation yet.", advice="Make one with: smolwatch evaluate")
-        page = read_page(library, runs or [])
+        page = read_page(library, runs)
     from daemon.evaluation.report.rendering import is_html_report, is_markdown_report, to_html, to_markdown
 
     if html is not None or md is None:
@@ -94,7 +91,7 @@ def read_page(library: Library, wanted: list[int]) -> Page:
         ReportInput(
             subject=measured[choice.subject.id],
             measured=tuple(measured[run.id] for run in choice.measured),
-            earlier=choice.earlier and measured[choice.earlier.id],
+            earlier=None if choice.earlier is None else measured[choice.earlier.id],
             history=history,
             now=now,
         )

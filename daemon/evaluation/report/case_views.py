@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 
-from daemon.evaluation.report.page import CaseView, CheckView, SuiteView, Table, sentence, short
+from daemon.evaluation.report.page import CaseView, CheckView, SuiteView, Table, capital, sentence, short
 from storage.evaluation.evaluation_records import MOST_THUMBNAIL_BYTES, CaseResult, Figure
 
 PASSED, PARTLY, FAILED, ERROR, SKIPPED, MEASURED = "passed", "partly", "failed", "error", "not tried", "measured"
@@ -70,7 +70,8 @@ def reason_of(result: CaseResult) -> str:
     """Why it is not right, else why it is."""
     if told := result.error or result.skipped:
         return told
-    reasons = [check.reason for check in result.checks if not check.passed] or [check.reason for check in result.checks]
+    failed = [f"{capital(check.expected)}: {check.reason}" for check in result.checks if not check.passed]
+    reasons = failed or [check.reason for check in result.checks]
     return " ".join(reasons)
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from daemon.evaluation.metrics.consistency import AGREEMENT_FORMULA, consistencies
+from daemon.evaluation.metrics.consistency import AGREEMENT_FORMULA, Consistency, consistencies
 from daemon.evaluation.metrics.run_scores import TARGETS, Score, scores_by_category
 from daemon.evaluation.report.page import Chart, ChartKind, Point, Series, sentence
 from storage.evaluation.evaluation_records import CaseResult, Line
@@ -52,24 +52,25 @@ def consistency_chart(results: Sequence[CaseResult]) -> Chart | None:
     found = consistencies(results)
     if not found:
         return None
-    points = tuple(
-        Point(
-            "greedy"
-            if each.temperature == 0
-            else f"temperature {each.temperature:g}, {'one seed' if each.has_one_seed else 'several seeds'}",
-            100 * each.agreement,
-        )
+    points = tuple(Point(sampling_name(each), 100 * each.agreement) for each in found)
+    spreads = "; ".join(
+        f"{sampling_name(each)}: {each.cases} {'case' if each.cases == 1 else 'cases'}, {each.variance:.3f}"
         for each in found
     )
-    cases = ", ".join(f"{each.cases} cases, variance of scores {each.variance:.3f}" for each in found)
     return Chart(
         title="Consistency of repeats",
         kind=ChartKind.BARS,
-        x_label="how answers are chosen",
+        x_label="temperature",
         y_label="agreement (%)",
         series=(Series("", points),),
-        measured=f"{sentence(AGREEMENT_FORMULA)} In the order shown: {cases}.",
+        measured=f"{sentence(AGREEMENT_FORMULA)} Variance of the scores, {spreads}.",
     )
+
+
+def sampling_name(found: Consistency) -> str:
+    if found.temperature == 0:
+        return "greedy"
+    return f"at {found.temperature:g}, {'one seed' if found.has_one_seed else 'several seeds'}"
 
 
 def speed_charts(results: Sequence[CaseResult], measured: Sequence[CaseResult]) -> Iterator[Chart]:

@@ -165,4 +165,5 @@ def matrix_tables(results: Sequence[CaseResult]) -> Iterator[tuple[str, Table]]:
     for result in results:
         table = figure_table(result.figures)
         if table is not None:
-            yield result.case.replace("-", " ").capitalize(), table
+            beside = " (beside a daemon: not comparable)" if result.is_shared else ""
+            yield f"{result.case.replace('-', ' ').capitalize()}{beside}", table

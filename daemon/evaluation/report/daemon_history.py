@@ -100,7 +100,7 @@ def tables(described: Sequence[Described], failures: Mapping[tuple[str, str], in
 
 def context_rows(described: Sequence[Described]) -> list[tuple[str, ...]]:
     contexts = Counter((each.power or UNKNOWN, each.launched_by) for each in described)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for (power, launched_by), count in contexts.most_common():
         several = [each for each in described if (each.power or UNKNOWN, each.launched_by) == (power, launched_by)]
         seconds = [each.seconds["total"] for each in several if "total" in each.seconds]

@@ -169,7 +169,11 @@ def short(value: float | str) -> str:
 
 def sentence(text: str) -> str:
     """With a capital and a full stop, unless it has them."""
-    return f"{text[:1].upper()}{text[1:]}{'' if not text or text[-1] in '.!?' else '.'}"
+    return f"{capital(text)}{'' if not text or text[-1] in '.!?' else '.'}"
+
+
+def capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def joined(parts: Sequence[str]) -> str:

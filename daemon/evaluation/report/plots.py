@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -18,9 +19,9 @@ from daemon.evaluation.report.page import Chart, ChartKind, Series, short
 #: In inches: 400 CSS pixels, so that the text of a chart has its size on a telephone too.
 WIDTH, HEIGHT, ROW_HEIGHT, FRAME_HEIGHT = 4.17, 2.75, 0.27, 1.25
 #: The longest label of a bar and of an axis, and a row of the legend, in characters; the most labels below columns.
-LONGEST_LABEL, LONGEST_AXIS, ROW_LETTERS, MOST_TICKS = 18, 40, 70, 6
+LONGEST_LABEL, LONGEST_AXIS, ROW_LETTERS, MOST_TICKS = 22, 40, 70, 6
 NOT_IN_XML = re.compile("[\ufffe\uffff]")
-RC = {
+RC: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the reader's own font
     "svg.hashsalt": "smolwatch",  # equal charts are equal files
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign

@@ -15,7 +15,7 @@ def view(*repeats: CaseResult) -> CaseView:
 def test_the_worst_repeat_tells_the_verdict_and_the_reason() -> None:
     found = view(answered(1), replace(answered(1, 1, is_right=False), repeat=1))
     assert (found.verdict, found.score) == ("partly", "67 %")
-    assert found.reason == 'The answer lacks "green".'
+    assert found.reason == 'Contains "green": The answer lacks "green".'
     assert found.answers == (
         "1 × A large green square in the center on a white background.",
         "1 × There is a blue square.",

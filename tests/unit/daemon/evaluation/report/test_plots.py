@@ -55,4 +55,4 @@ def test_a_chart_of_zeros_can_be_drawn() -> None:
 
 
 def test_long_labels_are_cut() -> None:
-    assert shown("x" * 50) == "x" * 17 + "…"
+    assert shown("x" * 50) == "x" * 21 + "…"

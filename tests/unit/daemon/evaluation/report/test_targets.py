@@ -36,6 +36,17 @@ def test_a_fast_image_meets_the_target_and_a_slow_one_misses_it() -> None:
     assert rows_of([slow])["One image"].measured == "3.5 s"
 
 
+def test_a_picture_that_was_measured_alone_counts_before_those_in_a_batch() -> None:
+    alone = matrix(Figure(name="one picture", value=2.5, unit="s", note="median of 5, 2.4 to 2.6 s"))
+    row = rows_of([answered(1)], alone)["One image"]
+    assert (row.measured, row.how) == ("2.5 s", "Median of 5, 2.4 to 2.6 s.")
+
+
+def test_a_figure_that_was_taken_beside_a_daemon_is_marked() -> None:
+    shared = [replace(matrix(Figure(name=VIDEO_64, value=9.0, unit="s", note="Median."))[0], is_shared=True)]
+    assert "aemon used the device meanwhile" in rows_of([], shared)["A video of 64 frames"].how
+
+
 def test_answers_beside_a_daemon_with_errors_or_about_videos_are_no_times_of_images() -> None:
     others = [replace(answered(1), is_shared=True), replace(answered(1), error="Broken."), answered(2)]
     assert rows_of(others)["One image"].verdict is TargetVerdict.NOT_MEASURED
