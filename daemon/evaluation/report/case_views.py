@@ -9,6 +9,7 @@ from daemon.evaluation.report.page import CaseView, CheckView, SuiteView, Table,
 from storage.evaluation.evaluation_records import MOST_THUMBNAIL_BYTES, CaseResult, Figure
 
 PASSED, PARTLY, FAILED, ERROR, SKIPPED, MEASURED = "passed", "partly", "failed", "error", "not tried", "measured"
+VERDICTS = (PASSED, PARTLY, FAILED, ERROR, MEASURED, SKIPPED)
 #: Answers of a case that are shown; further repeats are counted.
 MOST_ANSWERS = 4
 
@@ -23,13 +24,9 @@ def suite_views(results: Iterable[CaseResult]) -> list[SuiteView]:
 
 def suite_view(suite: str, cases: Sequence[list[CaseResult]]) -> SuiteView:
     views = tuple(map(case_view, cases))
-    counts = {verdict: sum(view.verdict == verdict for view in views) for verdict in verdicts()}
+    counts = {verdict: sum(view.verdict == verdict for view in views) for verdict in VERDICTS}
     summary = " · ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     return SuiteView(name=suite, summary=summary, cases=views)
-
-
-def verdicts() -> tuple[str, ...]:
-    return PASSED, PARTLY, FAILED, ERROR, MEASURED, SKIPPED
 
 
 def case_view(repeats: Sequence[CaseResult]) -> CaseView:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Rows of a chart's table.
+MOST_ROWS = 50
+
 
 class ChartKind(StrEnum):
     BARS = "bars"  #: one bar for each label, from left to right in length, with its interval
@@ -44,12 +47,17 @@ class Chart:
 
     @property
     def table(self) -> Table:
-        """The same figures, for those who read them better so."""
+        """The same figures, for those who read them better so; of long lines every few points."""
         labels = list(dict.fromkeys(point.x for series in self.series for point in series.points))
+        step = -(-len(labels) // MOST_ROWS)
         found = {(series.name, point.x): point for series in self.series for point in series.points}
-        rows = [(short(label), *(cell(found.get((series.name, label))) for series in self.series)) for label in labels]
+        rows = [
+            (short(label), *(cell(found.get((series.name, label))) for series in self.series))
+            for label in labels[:: step or 1]
+        ]
         names = [series.name or self.y_label for series in self.series]
-        return Table((self.x_label, *names), tuple(rows), f"In {self.y_label}." if len(names) > 1 else "")
+        notes = [f"In {self.y_label}." if len(names) > 1 else "", f"One point of {step}." if step > 1 else ""]
+        return Table((self.x_label, *names), tuple(rows), joined(notes))
 
 
 @dataclass(frozen=True)

@@ -65,3 +65,10 @@ def test_a_chart_is_a_table_too() -> None:
     assert chart.table.columns == ("category", "decode", "preprocess", "vision", "prefill", "generate")
     assert chart.table.rows[0][0] == "image"
     assert chart.table.rows[0][3] == "0.35"
+
+
+def test_the_table_of_a_long_line_has_every_few_points() -> None:
+    (chart,) = speed([stress()]).values()
+    assert len(chart.series[0].points) == 101
+    assert [row[0] for row in chart.table.rows[:2]] == ["0", "300"]
+    assert chart.table.note == "One point of 3."
