@@ -85,6 +85,8 @@ def look(settings: Settings) -> dict[str, Any]:
             report.setdefault("inbox_error", item["error"])
     if pid is None and (refused := read_failure(settings.home)) is not None:
         report["daemon"]["refused"] = refused.reason
+    if (evaluation := holder(settings.evaluation_lock_file)) is not None:
+        report["evaluation"] = {"pid": evaluation}
     if holds_any(settings.sidecar_folder):
         report["sidecars"]["mirror"] = str(settings.sidecar_folder)
     try:
@@ -156,6 +158,11 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
         return
     if since := report.get("paused_since"):
         yield "paused", f"since {both(datetime.fromisoformat(since), now)}. To continue: smolwatch resume"
+    if evaluation := report.get("evaluation"):
+        yield (
+            "evaluation",
+            f"process {evaluation['pid']} evaluates a model on the same device; both are slower meanwhile",
+        )
     if trouble := daemon.get("trouble"):
         yield "trouble", safe_text(trouble)
     yield from engine_lines(report, running=daemon["running"])

@@ -12,7 +12,6 @@ from config.errors import AlreadyRunningError, SmolwatchError
 from config.settings import Settings
 from config.version import own_version
 from daemon.clock import SystemClock
-from daemon.evaluation.machine import machine_facts
 from daemon.evaluation.measuring.measurements import DEFAULT_COUNT, measured
 from daemon.evaluation.measuring.situation import Situation
 from daemon.evaluation.running.case_media import MediaMissingError, files_of
@@ -146,6 +145,8 @@ def evaluation_lock(settings: Settings) -> Iterator[None]:
 
 
 def new_run(settings: Settings, info: EngineInfo, plan: Plan, *, is_shared: bool) -> NewRun:
+    from daemon.evaluation.machine import machine_facts  # it imports torch, which takes its defaults then
+
     machine = machine_facts(device_of(info))
     libraries = machine.pop("libraries")
     return NewRun(

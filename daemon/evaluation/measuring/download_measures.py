@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ LIMITS = FetchLimits(base_seconds=5.0, idle_seconds=2.0)
 
 def url_and_file(situation: Situation) -> Measured:
     """The downloaded file has the same bytes, and so gets the same answer."""
-    file = Path(os.fsdecode(situation.files[0]))
+    file = situation.file
     content = file.read_bytes()
     with tempfile.TemporaryDirectory() as folder, serving(content, declared=len(content)) as port:
         fetched = Fetcher(Path(folder), ALLOWED, limits=LIMITS).fetch(f"http://{ADDRESS}:{port}/{file.name}")
@@ -34,7 +33,7 @@ def url_and_file(situation: Situation) -> Measured:
 
 def broken_download(situation: Situation) -> Measured:
     """A server that sends half of a file and hangs up: an error with advice, and no file."""
-    file = Path(os.fsdecode(situation.files[0]))
+    file = situation.file
     content = file.read_bytes()
     with tempfile.TemporaryDirectory() as folder, serving(content[: len(content) // 2], declared=len(content)) as port:
         error = None

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 
 from packaging.requirements import Requirement
 
-from daemon.evaluation.machine import LIBRARIES
 from daemon.evaluation.measuring.situation import Measured, Situation, checked
 from storage.evaluation.evaluation_records import Figure
 
@@ -17,6 +16,8 @@ NAMES = {"cuda": "NVIDIA GPU (CUDA)", "mps": "Apple GPU (MPS)", "cpu": "CPU"}
 
 def versions(_: Situation) -> Measured:
     """Whether each library has a version that smolwatch allows."""
+    from daemon.evaluation.machine import LIBRARIES  # it imports torch, which takes its defaults then
+
     found = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
     checks = []
     for requirement in map(Requirement, requires("smolwatch") or []):

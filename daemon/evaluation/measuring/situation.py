@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from config.settings import Settings
 from daemon.asking.opening import Open, open_clips
 from daemon.asking.question import Ask
 from daemon.asking.request import request_of
+from daemon.errors import NotAllowedError
 from daemon.inference.decode_plan import plan_for
 from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 from storage.evaluation.evaluation_records import Aspect, CheckVerdict, Figure, Line
@@ -38,10 +41,19 @@ class Situation:
         return [self.request(number, question=question, tokens=tokens) for number in range(count)]
 
     def request(self, number: int, *, question: str = "Describe this image in one sentence.", tokens: int) -> Request:
-        ask = Ask(question=question, files=(self.files[number % len(self.files)],), tokens=tokens)
+        """About the file of that number, in turn; about none where the case has no media. Raises MediaError."""
+        files = (self.files[number % len(self.files)],) if self.files else ()
+        ask = Ask(question=question, files=files, tokens=tokens)
         plan = plan_for(self.info, self.info.detail, self.settings.work)
         clips = open_clips(ask.files, self.open_file, plan)
         return replace(request_of(f"measure/{number}", ask, clips), is_urgent=False)
+
+    @property
+    def file(self) -> Path:
+        """The first of its media. Raises NotAllowedError without any."""
+        if not self.files:
+            raise NotAllowedError("This measurement needs a file: give the case some media.")
+        return Path(os.fsdecode(self.files[0]))
 
 
 @dataclass(frozen=True, kw_only=True)

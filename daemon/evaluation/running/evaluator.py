@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from config.errors import SmolwatchError
 from config.settings import WorkSettings
 from daemon.asking.opening import Open, open_clips
 from daemon.asking.question import Ask
 from daemon.asking.request import request_of
-from daemon.errors import EngineError, MediaError
+from daemon.errors import MediaError
 from daemon.evaluation.running.case_media import MediaMissingError, files_of, with_control
 from daemon.evaluation.running.case_results import answered, facts_of, refused, thumbnail
 from daemon.evaluation.running.case_tasks import CaseTask
@@ -87,12 +88,13 @@ class Evaluator:
         case, began = task.case, time.perf_counter()
         try:
             ask = ask_of(task)
-            plan = plan_for(self._info, ask.detail or self._info.detail, self._work)
-            clips = with_control(open_clips(ask.files, self._open_file, plan), case.control)
         except MediaMissingError as error:
             return CaseResult(**self._facts(task), score=0.0, skipped=str(error))
+        try:
+            plan = plan_for(self._info, ask.detail or self._info.detail, self._work)
+            clips = with_control(open_clips(ask.files, self._open_file, plan), case.control)
         except MediaError as error:
-            return refused(self._facts(task), task, told(error))
+            return refused(self._facts(task), task, without_path(error, ask.files))
         request_id = "/".join(map(str, task.key))
         self._engine.submit(replace(request_of(request_id, ask, clips), is_urgent=False))
         self._in_flight[request_id] = Asked(
@@ -103,7 +105,7 @@ class Evaluator:
     def _result(self, asked: Asked, reply: Reply) -> CaseResult:
         task = asked.task
         if reply.error is not None:
-            return replace(refused(self._facts(task), task, told(reply.error)), thumbnail=asked.thumbnail)
+            return replace(refused(self._facts(task), task, str(reply.error)), thumbnail=asked.thumbnail)
         answer = next(iter(reply.answers.values()))
         result = answered(
             self._facts(task),
@@ -126,7 +128,7 @@ class Evaluator:
             self._answers[task.key] = result.answer
         return result
 
-    def _facts(self, task: CaseTask) -> dict[str, object]:
+    def _facts(self, task: CaseTask) -> dict[str, Any]:
         return facts_of(task, self._now(), is_shared=self._is_shared())
 
 
@@ -145,6 +147,9 @@ def ask_of(task: CaseTask) -> Ask:
     )
 
 
-def told(error: SmolwatchError | EngineError) -> str:
-    """An error's sentence, without the path of the file."""
-    return str(error).rpartition(": ")[2] if isinstance(error, MediaError) else str(error)
+def without_path(error: MediaError, files: Sequence[bytes]) -> str:
+    """The error's sentence: `open_clips` puts the file's path before it."""
+    text = str(error)
+    for file in files:
+        text = text.removeprefix(f"{os.fsdecode(file)}: ")
+    return text

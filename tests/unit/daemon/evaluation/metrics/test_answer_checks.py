@@ -41,9 +41,10 @@ def test_a_check_tells_a_good_answer_from_a_bad_one(check: dict[str, Any], good:
 
 
 def test_every_kind_of_check_is_implemented() -> None:
-    case = Case.model_construct(name="case", ask="What?", **dict.fromkeys(CHECKS, "x"))
     tried = {"facts": {"colour": "red"}, "number": 1.0, "words": [1, 1], "characters": [1, 1], "sentences": [1, 1]}
-    whole = case.model_copy(update={**tried, "only": [], "among": ["x"], "order": ["x", "y"]})
+    others = dict.fromkeys(("contains", "regex", "differs_from", "refused"), "x")
+    lists = {"any_of": ["x"], "all_of": ["x"], "not_contains": ["x"], "only": [], "among": ["x"], "order": ["x", "y"]}
+    whole = Case(name="case", ask="What?", contains="x").model_copy(update={**tried, **others, **lists})
     assert {verdict.kind for verdict in check_answer(whole, "x")} == set(CHECKS)
 
 

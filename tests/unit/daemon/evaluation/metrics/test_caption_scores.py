@@ -17,7 +17,8 @@ def test_the_reference_itself_scores_highest_and_another_text_lowest() -> None:
     good, bad = caption_scores(same), caption_scores(shifted)
     assert good is not None
     assert bad is not None
-    assert (good.bleu, good.rouge_l, good.count) == (pytest.approx(1), pytest.approx(1), 3)
+    assert [good.bleu, good.rouge_l] == pytest.approx([1, 1])
+    assert good.count == 3
     assert good.cider > 9
     assert bad.cider < 3
     assert bad.rouge_l < 0.6
