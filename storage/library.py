@@ -14,11 +14,13 @@ from storage.db.column_types import is_one_of
 from storage.db.database import Database
 from storage.db.tables import descriptions, jobs, media, paths, stats
 from storage.description import Description
+from storage.evaluation.evaluation_store import EvaluationReader
 from storage.jobs import live_photos, redescription, refused_paths
 from storage.jobs.file_presence import ENDED, chunks
 from storage.jobs.finished import Finished, finish_times, finished_between, newest_event
 from storage.jobs.listing import Listed, listing
 from storage.jobs.live_photos import SetAside
+from storage.jobs.past_work import Described, described_since, failures_since
 from storage.lifecycle import JobState
 from storage.origin import MixedOrigin, Origin
 from storage.records import AnswerKey, Fingerprint, Job, JobEvent, JobSpec, MediaKind, Refusal
@@ -37,6 +39,7 @@ class Library:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.status = StatusReader(database)
+        self.evaluations = EvaluationReader(database)
 
     def counts(self, *, finished_since: datetime | None = None) -> dict[JobState, int]:
         """The number of jobs in every state. `finished_since`: only those that finished from then on."""
@@ -111,6 +114,16 @@ class Library:
         failed = (jobs.c.state == JobState.FAILED, jobs.c.finished_at >= since)
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(jobs).where(*failed)).scalar_one()
+
+    def described_since(self, since: datetime, *, limit: int) -> list[Described]:
+        """The cost of the descriptions from then on, newest first."""
+        with self._database.read() as connection:
+            return described_since(connection, since, limit)
+
+    def failures_since(self, since: datetime) -> dict[tuple[str, str], int]:
+        """The number of jobs that failed from then on, by cause and reason's code."""
+        with self._database.read() as connection:
+            return failures_since(connection, since)
 
     def job(self, id: int) -> Job:
         """Raises NotFoundError."""

@@ -6,21 +6,27 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.commands.run import absolute_if_folder
 from cli.options import json_option
 from cli.render import say, say_facts, say_json, say_table, size
+from cli.times import utc_now
 from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from config.settings import Settings
+from daemon.lock import holder
 from daemon.service.detect import service_here
 from daemon.service.one_shot import run_once
 from daemon.service.service_spec import spec_for
 from storage.atomic import write_atomically
+from storage.db.database import open_database
+from storage.evaluation.evaluation_store import EvaluationStore
 
 if TYPE_CHECKING:
     from daemon.evaluation.bench.results import BenchResults, RooflineResult
@@ -64,7 +70,8 @@ def command(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Measure the engine against one `generate` of transformers a question: same weights, same requests, interleaved.
 
-    All cases take most of an hour on a small machine, which should be idle otherwise.
+    All cases take most of an hour on a small machine, which should be idle otherwise. The figures are stored: see
+    smolwatch report.
     """
     settings = settings_for(ctx.obj, model)
     if in_service:
@@ -84,10 +91,41 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     if file is not None:
         write_atomically(file, json.dumps(to_json(report)).encode(), mode=0o600, replace_ours=lambda _: False)
-    elif as_json:
+        return
+    if as_json:
         say_json(to_json(report))
     else:
         show(report)
+    click.echo(f"Stored as run {store(settings, report)}. To see it: smolwatch report", err=True)
+
+
+def store(settings: Settings, report: BenchResults) -> int:
+    """Stores the figures as a run for reports, with those of both kinds of attention; the run's number."""
+    from daemon.evaluation.bench.matrix import matrix_results, new_run
+    from daemon.inference.weights.sources import find_model
+
+    kernels = kernel_times() if report.limits is not None and not report.options["quick"] else None
+    is_shared = holder(settings.lock_file) is not None
+    results = matrix_results(report, kernels, utc_now())
+    prepare_home(settings)
+    with closing(open_database(settings.database_place)) as database:
+        evaluations = EvaluationStore(database, utc_now)
+        run = evaluations.begin(new_run(report, settings, find_model(settings).digest, len(results)))
+        for result in results:
+            evaluations.add(run.id, replace(result, is_shared=is_shared))
+        evaluations.end(run.id)
+    return run.id
+
+
+def kernel_times() -> Mapping[str, Any] | None:
+    """What the probe of attention prints; None, with a note, where it does not work."""
+    from daemon.doctor.subprocesses import NoOutputError, run_probe
+
+    try:
+        return run_probe("daemon.inference.torch.probe_kernels")
+    except NoOutputError as error:
+        click.echo(f"smolwatch: attention could not be measured: {safe_text(str(error))}", err=True)
+        return None
 
 
 def options_of(ctx: click.Context) -> list[str]:

@@ -26,6 +26,7 @@ SHARED = {
     "loop": "the main loop of the intake's thread, and that of the worker",
     "outcomes": "the worker decides how a job ends, and storage stores it",
     "recipes": "the command is named after what it shows",
+    "report": "the command is named after what it writes; the self-test's report is for those who mend smolwatch",
     "rescan": "the command is named after what the intake does",
 }
 

@@ -11,6 +11,7 @@ from cli.commands.bench import command, options_of
 from daemon.evaluation.bench.cases import NAMES
 from daemon.evaluation.bench.results import INT8
 from daemon.inference.torch.devices import has_int8
+from storage.evaluation.evaluation_store import EvaluationReader
 from tests.support.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import CliHome
 
@@ -43,6 +44,13 @@ def test_the_whole_bench_gives_one_document(home: CliHome, checkpoint: Path) -> 
     assert found["limits"]["vision"]["over_floor"]["median"] > 0
     assert set(found["limits"]["writing"]["memory_share"]) == {f"decode-{rows}" for rows in (1, 8, 32, 64)}
     assert "round 1 of 1: stock took" in result.stderr
+    (run,) = EvaluationReader(home.opened()).runs()
+    assert f"Stored as run {run.id}." in result.stderr
+    stored = EvaluationReader(home.opened()).results(run.id)
+    figures = {figure.name: figure for each in stored for figure in each.figures}
+    assert run.ended_at is not None and run.finished == run.planned == len(stored)
+    assert figures["fast"].value == pytest.approx(found["cases"]["fast"]["ratio"]["median"], rel=1e-4)
+    assert figures["copying memory"].unit == "GB/s"
 
 
 def test_chosen_cases_are_shown_in_tables(home: CliHome, checkpoint: Path) -> None:

@@ -9,7 +9,7 @@ from storage.jobs.store import JobStore
 from storage.library import Library
 from storage.lifecycle import Cause, JobState
 from storage.records import MediaKind, Refusal
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import START, FakeClock
 from tests.support.files import MODEL, SPEC, description_of, new_file
 
 
@@ -34,6 +34,9 @@ def test_every_query_works_on_an_empty_library(library: Library) -> None:
     assert library.refusal(b"/inbox/a.jpg") is None
     assert library.status.intake() is None
     assert library.speed() == {"seconds": {}}
+    assert library.described_since(START, limit=5) == []
+    assert library.failures_since(START) == {}
+    assert library.evaluations.runs() == []
     with pytest.raises(NotFoundError, match="no job 1"):
         library.job(1)
 
@@ -47,6 +50,26 @@ def test_jobs_come_newest_first_by_state_and_limit(store: JobStore, library: Lib
     assert [job.id for job in library.jobs(limit=2)] == ids[:0:-1]
     assert [job.id for job in library.jobs(state=JobState.FAILED)] == ids[:1]
     assert library.counts() == dict.fromkeys(JobState, 0) | {JobState.QUEUED: 2, JobState.FAILED: 1}
+
+
+def test_past_work_is_told_since_a_time_newest_first(store: JobStore, library: Library, clock: FakeClock) -> None:
+    describe(store, b"a", MediaKind.IMAGE, 1.0)
+    describe(store, b"b", MediaKind.VIDEO, 4.0)
+    admit(store, b"c")
+    claim = store.claim("w", lease_seconds=60)
+    assert claim
+    store.fail(claim, code="damaged", reason="No picture.", cause=Cause.INPUT)
+    found = library.described_since(START, limit=9)
+    assert [(each.kind, each.seconds["total"], each.verdict) for each in found] == [
+        ("video", 4.0, "ok"),
+        ("image", 1.0, "ok"),
+    ]
+    assert {(each.at, each.launched_by) for each in found} == {(START, "terminal")}
+    assert library.described_since(START, limit=1) == found[:1]
+    assert library.failures_since(clock.now()) == {("input", "damaged"): 1}
+    later = clock.now() + timedelta(seconds=1)
+    assert library.failures_since(later) == {}
+    assert library.described_since(later, limit=9) == []
 
 
 def test_due_jobs_and_recent_failures_are_counted(store: JobStore, library: Library, clock: FakeClock) -> None:
