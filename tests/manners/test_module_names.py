@@ -26,6 +26,10 @@ SHARED = {
     "outcomes": "the worker decides how a job ends, and storage stores it",
     "recipes": "the command is named after what it shows",
     "rescan": "the command is named after what the intake does",
+    # Each backend of the model, torch and MLX, has its own, with the same public shape.
+    **dict.fromkeys(
+        "attention devices kv_cache linear model_runner sampler text_model vision_model".split(), "one a backend"
+    ),
 }
 
 
