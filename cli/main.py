@@ -27,7 +27,7 @@ from config.safe_text import safe_text
 #: In the order of need; each is the module of that name in cli.commands.
 COMMANDS = (
     *"demo run ask status ls show why retry redo cancel pause resume".split(),
-    *"add rescan recipes db model service doctor bench".split(),
+    *"add rescan recipes db model service doctor bench evaluate".split(),
 )
 INTERRUPTED = 130
 #: Objects between two collections: imports make many and drop none, and a short command is mostly imports.

@@ -185,5 +185,10 @@ class Settings(Group):
         return self.home / "data" / "smolwatch.lock"
 
     @property
+    def evaluation_lock_file(self) -> Path:
+        """Held while an evaluation uses the device."""
+        return self.home / "data" / "evaluation.lock"
+
+    @property
     def log_folder(self) -> Path:
         return self.home / "logs"

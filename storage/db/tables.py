@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     text,
+    true,
 )
 
 from storage.db.column_types import DIGITS, FingerprintText, SafeText, UtcTime
@@ -117,7 +118,8 @@ jobs = Table(
     Index("jobs_of_a_file", text(f"ltrim(fingerprint, '{DIGITS}')"), "id"),  # whatever number its disk has
 )
 
-#: At most one description for a job.
+#: At most one description for a job. `weights`, `control`: see `description.ModelFacts`.
+#: `is_current`: none of the same path and recipe was stored later.
 descriptions = Table(
     "descriptions",
     metadata,
@@ -140,7 +142,11 @@ descriptions = Table(
     Column("recipe_version", Integer, nullable=False),
     Column("recipe_digest", Text, nullable=False),
     Column("frames_seen", Integer),
+    Column("weights", Text),
+    Column("control", Text),
+    Column("is_current", Boolean, nullable=False, server_default=true()),
     Index("descriptions_of_media", "media_id", "id"),
+    Index("descriptions_by_origin", "is_current", "model_id", "dtype", "weights", "control", "described_at"),
 )
 
 #: A video's timeline.
@@ -152,6 +158,22 @@ segments = Table(
     Column("start", Double, nullable=False),
     Column("end", Double, nullable=False),
     Column("text", SafeText, nullable=False),
+)
+
+#: The answers to a person's own questions that are kept: of each question about a content, the last one.
+#: `options`: see `description.SavedAnswer`.
+saved_answers = Table(
+    "saved_answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("media_id", ForeignKey("media.id"), nullable=False),
+    Column("question", SafeText, nullable=False),
+    Column("answer", SafeText, nullable=False),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("model", SafeText, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+    Index("one_saved_answer_a_question", "media_id", "question", unique=True),
 )
 
 #: The cost of a description. `seconds` by phase.
@@ -228,4 +250,72 @@ commands = Table(
         "(answered_at IS NOT NULL) = (result IS NOT NULL OR error IS NOT NULL)", name="answered_has_an_answer"
     ),
     Index("open_commands", "run", "id", sqlite_where=text("answered_at IS NULL")),
+)
+
+#: One row for each run of an evaluation; see `storage.evaluation.evaluation_records.NewRun`.
+evaluation_runs = Table(
+    "evaluation_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("smolwatch", Text, nullable=False),
+    Column("machine", JSON, nullable=False),
+    Column("libraries", JSON, nullable=False),
+    Column("model_id", SafeText, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("weights_digest", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("dtype", Text, nullable=False),
+    Column("precision", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("suites", JSON, nullable=False),
+    Column("suites_digest", Text, nullable=False),
+    Column("folder", SafeText),
+    Column("repeats", Integer, nullable=False),
+    Column("case_limit", Integer),
+    Column("seed", BigInteger, nullable=False),
+    Column("planned", Integer, nullable=False),
+    Column("control", Text),
+    Column("options", JSON, nullable=False),
+    Column("is_shared", Boolean, nullable=False),
+)
+
+#: One row for each result; see `storage.evaluation.evaluation_records.CaseResult`.
+evaluation_results = Table(
+    "evaluation_results",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("evaluation_runs.id"), nullable=False),
+    Column("suite", Text, nullable=False),
+    Column("case_name", Text, nullable=False),
+    Column("repeat_number", Integer, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("finished_at", UtcTime, nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("question", SafeText, nullable=False),
+    Column("answer", SafeText, nullable=False),
+    Column("reference_texts", JSON, nullable=False),
+    Column("checks", JSON, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("figures", JSON, nullable=False),
+    Column("lines", JSON, nullable=False),
+    Column("seconds", JSON, nullable=False),
+    Column("tokens_in", Integer, nullable=False),
+    Column("tokens_out", Integer, nullable=False),
+    Column("peak_memory_bytes", BigInteger, nullable=False),
+    Column("device_memory_bytes", BigInteger, nullable=False),
+    Column("seed", BigInteger),
+    Column("temperature", Double, nullable=False),
+    Column("error", SafeText),
+    Column("skipped", SafeText),
+    Column("note", SafeText),
+    Column("thumbnail", LargeBinary),
+    Column("is_shared", Boolean, nullable=False),
+    CheckConstraint("score BETWEEN 0 AND 1", name="score_is_a_share"),
+    Index("one_result_a_case", "run_id", "suite", "case_name", "repeat_number", unique=True),
 )

@@ -76,7 +76,7 @@ def test_a_minute_of_deaths_loses_nothing_and_doubles_nothing(home: DaemonHome, 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_quarter_of_an_hour_of_deaths_loses_nothing_and_doubles_nothing(home: DaemonHome, seed: int) -> None:
-    soak(home, seed, storm_seconds=900, calm_seconds=600)
+    soak(home, seed, storm_seconds=900, calm_seconds=600, most_poison=9)
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_nor_do_three_minutes_in_which_the_databases_server_restarts_too(folder:
     with closing(new_server()) as server, server.new_database() as address:
         environ = {**HASTY, "SMOLWATCH_DATABASE__URL": address}
         with closing(DaemonHome(folder, environ, scripted=True)) as home:
-            soak(home, seed, storm_seconds=180, calm_seconds=300, server=server)
+            soak(home, seed, storm_seconds=180, calm_seconds=300, most_poison=4, server=server)
 
 
 def soak(
@@ -94,7 +94,7 @@ def soak(
     *,
     storm_seconds: float,
     calm_seconds: float,
-    most_poison: int | None = None,
+    most_poison: int,
     server: Server | None = None,
 ) -> None:
     soaked = Soak(home, seed, server, most_poison=most_poison).run(

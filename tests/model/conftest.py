@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 
@@ -13,9 +14,11 @@ from daemon.inference.engine import Engine, EngineInfo, Reply, Request
 from daemon.inference.registry import make_engine
 from daemon.media.clip import DecodePlan
 from daemon.media.decoder.decoder import Decoder
+from storage.evaluation.evaluation_records import CaseResult
 from storage.records import Fingerprint
 from tests.support.demo_world.gallery import Exhibit
 from tests.support.describing import Describer, describer_of
+from tests.support.evaluating import evaluate
 
 Ask = Callable[[list[Exhibit], tuple[Question, ...]], list[dict[str, str]]]
 
@@ -87,3 +90,18 @@ def asking(engine: Engine, info: EngineInfo) -> Iterator[Ask]:
 
     yield answer
     decoder.close()
+
+
+Evaluated = Callable[..., list[CaseResult]]
+
+
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    """The demo model's results of a shipped suite; each suite is asked once."""
+    home = tmp_path_factory.mktemp("evaluated")
+
+    @cache
+    def results(name: str) -> list[CaseResult]:
+        return evaluate(home, name)[1]
+
+    return results

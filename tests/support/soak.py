@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import signal
 import subprocess
@@ -55,13 +54,11 @@ class Soaked:
 class Soak:
     """A storm of faults, then a calm in which all jobs can finish. `server`: the database's, also restarted.
 
-    `most_poison`: how many poison files there are at most, so that the calm is long enough for them; None: any number.
+    `most_poison`: how many poison files there are at most. Each costs the calm up to 69 s: three attempts.
     """
 
-    def __init__(
-        self, home: DaemonHome, seed: int, server: Server | None = None, *, most_poison: int | None = None
-    ) -> None:
-        self._poison_left = math.inf if most_poison is None else most_poison
+    def __init__(self, home: DaemonHome, seed: int, server: Server | None = None, *, most_poison: int) -> None:
+        self._poison_left = most_poison
         self._home = home
         self._server = server
         inboxes = home.settings.inboxes

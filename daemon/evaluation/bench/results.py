@@ -18,7 +18,7 @@ DIGITS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseResult:
+class BenchCase:
     """One case: the same measure of both contestants, and for every round how many times better the engine is."""
 
     name: str
@@ -63,7 +63,7 @@ class BenchResults:
     machine: Mapping[str, object]
     model: Mapping[str, object]
     options: Mapping[str, object]
-    cases: tuple[CaseResult, ...]
+    cases: tuple[BenchCase, ...]
     limits: RooflineResult | None = None
 
     @property
@@ -79,13 +79,11 @@ class BenchResults:
         }
 
 
-def compared(
-    name: str, measure: Measure, reference: Sequence[Measurement], engine: Sequence[Measurement]
-) -> CaseResult:
+def compared(name: str, measure: Measure, reference: Sequence[Measurement], engine: Sequence[Measurement]) -> BenchCase:
     reference_values = [value_of(measure, each) for each in reference]
     engine_values = [value_of(measure, each) for each in engine]
     over, under = (engine_values, reference_values) if measure.more_is_better else (reference_values, engine_values)
-    return CaseResult(
+    return BenchCase(
         name=name,
         measure=measure,
         reference=Stats(tuple(reference_values)),
@@ -129,7 +127,7 @@ def to_json(report: BenchResults) -> dict[str, Any]:
     return whole if report.limits is None else whole | {"limits": roofline_to_json(report.limits)}
 
 
-def case_to_json(case: CaseResult) -> dict[str, Any]:
+def case_to_json(case: BenchCase) -> dict[str, Any]:
     return {
         "measure": str(case.measure),
         "ratio": stats_to_json(case.ratio),

@@ -11,7 +11,7 @@ from daemon.evaluation.bench.cases import Ask, Group, Measure, Prepare, Task, ch
 from daemon.evaluation.bench.contestants import EngineContestant, ReferenceContestant
 from daemon.evaluation.bench.interleave import Contestant, interleave
 from daemon.evaluation.bench.loaded_models import LoadedModels
-from daemon.evaluation.bench.results import BenchResults, CaseResult, ProductResult, RooflineResult, compared
+from daemon.evaluation.bench.results import BenchCase, BenchResults, ProductResult, RooflineResult, compared
 from daemon.evaluation.bench.startup import PrepareContestant, RooflineContestant, StartContestant
 from daemon.evaluation.bench.stats import Stats, quotients
 from daemon.evaluation.machine import machine_facts
@@ -51,7 +51,7 @@ class Bench:
     def __init__(self, models: LoadedModels, *, tokens: int, rounds: int, on_progress: Callable[[str], None]) -> None:
         self._models, self._tokens, self._rounds, self._on_progress = models, tokens, rounds, on_progress
         self._roofline = RooflineContestant(models)
-        self._cases: list[CaseResult] = []
+        self._cases: list[BenchCase] = []
 
     def compare(self, group: Group) -> None:
         cases = {name: task for name, task in group.cases.items() if self._is_supported(task)}

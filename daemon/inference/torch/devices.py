@@ -19,6 +19,15 @@ MAX_CACHED_BYTES = 512 * 1024**2
 DISPLAY_NAMES = {"cuda": "NVIDIA GPU", "mps": "Apple GPU", "cpu": "CPU"}
 
 
+def accelerators() -> dict[str, tuple[bool, bool]]:
+    """By device: whether torch was built for it, and whether this machine has it."""
+    return {
+        "cuda": (torch.backends.cuda.is_built(), torch.cuda.is_available()),
+        "mps": (torch.backends.mps.is_built(), torch.backends.mps.is_available()),
+        "cpu": (True, True),
+    }
+
+
 def pick_device(chosen: str) -> torch.device:
     """The chosen device; "auto" is the first available of cuda, mps, cpu. Raises EngineError for a missing one."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import Result
 
 from cli.commands.bench import command, options_of
 from daemon.evaluation.bench.cases import NAMES
+from daemon.evaluation.bench.results import INT8
+from daemon.inference.torch.devices import has_int8
 from tests.support.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import CliHome
 
@@ -28,7 +31,8 @@ def test_the_whole_bench_gives_one_document(home: CliHome, checkpoint: Path) -> 
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
     assert list(found["ratios"]) == ["fast", "balanced", "full"]
-    assert set(found["cases"]) == set(NAMES)
+    possible = [name for name in NAMES if not name.endswith(INT8) or has_int8(torch.device("cpu"))]
+    assert set(found["cases"]) == set(possible), "all but what this processor has no instructions for"
     for case in found["cases"].values():
         assert set(case["ratio"]) == SPREAD
         assert case["ratio"]["median"] > 0

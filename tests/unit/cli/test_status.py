@@ -92,6 +92,13 @@ def test_without_a_daemon_the_counts_and_the_speed_are_shown(home: CliHome) -> N
     assert "image 2.6 s" in result.stdout
 
 
+def test_an_evaluation_on_the_same_device_is_shown(home: CliHome) -> None:
+    assert "evaluation" not in status_json(home)
+    with HomeLock(home.settings.evaluation_lock_file):
+        assert status_json(home)["evaluation"] == {"pid": os.getpid()}
+        assert f"process {os.getpid()} evaluates a model on the same device" in line(home, "evaluation")
+
+
 def test_a_running_daemon_is_shown_with_its_process(home: CliHome) -> None:
     home.board.post(DaemonStatus(state="running", pid=1, started_at=home.clock.now()))
     with HomeLock(home.settings.lock_file):

@@ -1,0 +1,1 @@
+"""The measurements that a suite may name: environment, loading, stress, performance, downloads."""

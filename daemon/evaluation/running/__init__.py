@@ -1,0 +1,1 @@
+"""Runs the cases of suites through an engine, in batches, and measures."""

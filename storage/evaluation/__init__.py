@@ -1,0 +1,1 @@
+"""Evaluations: runs of test cases through a model, and what came of each case."""

@@ -1,0 +1,23 @@
+"""The suites "educational", "creative" and "accessibility" with the demo model, which knows little of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.evaluation.metrics.run_scores import scores_by_category
+from tests.model.conftest import Evaluated
+
+SUITES = ("educational", "creative", "accessibility")
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_case_is_asked_and_judged(evaluated: Evaluated, suite: str) -> None:
+    results = evaluated(suite)
+    assert len(results) >= 5
+    assert all(result.checks and result.error is None for result in results)
+    assert all(any(row.startswith("4.") for row in result.plan) for result in results)
+
+
+def test_alt_text_keeps_to_its_length(evaluated: Evaluated) -> None:
+    scores = {score.name: score.value for score in scores_by_category(evaluated("accessibility"))["alt text"]}
+    assert scores["instruction"] == 100
