@@ -23,9 +23,9 @@ from daemon.inference.mlx.decode_step import DecodeSteps, StepResult
 from daemon.inference.mlx.devices import NAMES, empty_cache, free_memory, is_gpu, memory_bytes
 from daemon.inference.mlx.kv_cache import KVCache, Slot
 from daemon.inference.mlx.sampler import Sampler, most_likely
+from daemon.inference.mlx.tensor_reader import Weights, read_weights
 from daemon.inference.mlx.text_model import TextModel
 from daemon.inference.mlx.vision_model import VisionModel
-from daemon.inference.mlx.weights import Weights, read_weights
 from daemon.inference.sampling_params import GREEDY, SamplingParams
 from daemon.inference.smolvlm.architecture import Architecture, read_architecture
 from daemon.inference.smolvlm.processor import Floats

@@ -10,7 +10,7 @@ import mlx.core as mx
 
 from config.errors import ModelUnavailableError, SmolwatchError
 from daemon.inference.mlx.linear import GROUP, SCALE_DTYPE, Quantized
-from daemon.inference.mlx.weights import PATCHES, Weights, is_quantizable, read_weights
+from daemon.inference.mlx.tensor_reader import PATCHES, Weights, is_quantizable, read_weights
 from daemon.inference.smolvlm.architecture import HEAD, TEXT, VISION, read_architecture
 from daemon.inference.smolvlm.checkpoint import WEIGHTS, read_json
 

@@ -8,7 +8,7 @@ import mlx.core as mx
 
 from daemon.inference.mlx.kv_cache import CacheShape
 from daemon.inference.mlx.linear import Matrix, fused
-from daemon.inference.mlx.weights import Weights
+from daemon.inference.mlx.tensor_reader import Weights
 from daemon.inference.smolvlm.architecture import HEAD, TEXT, Architecture
 
 #: (layer, queries, keys, values) -> the attended values; tokens x heads x width each.

@@ -7,7 +7,7 @@ import math
 import mlx.core as mx
 
 from daemon.inference.mlx.linear import Linear, fused, with_bias
-from daemon.inference.mlx.weights import Weights
+from daemon.inference.mlx.tensor_reader import Weights
 from daemon.inference.smolvlm.architecture import CONNECTOR, VISION, Architecture
 
 

@@ -14,7 +14,7 @@ from config.errors import ModelUnavailableError, SmolwatchError
 from daemon.inference.mlx.linear import Quantized
 from daemon.inference.mlx.model_runner import MlxRunner
 from daemon.inference.mlx.quantize import write_quantized
-from daemon.inference.mlx.weights import is_quantizable, read_tensors, read_weights
+from daemon.inference.mlx.tensor_reader import is_quantizable, read_tensors, read_weights
 from daemon.inference.smolvlm.architecture import read_architecture
 from daemon.inference.weights.sources import DEMO
 

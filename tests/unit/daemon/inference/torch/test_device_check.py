@@ -284,8 +284,7 @@ def test_what_a_verdict_depends_on_makes_its_key(checkpoint: Path, monkeypatch: 
         key_of("1", "cpu", "f32", folder=checkpoint, chip=lambda: "M2"),
     }
     keys.add(key_of("1", "cpu", "bf16", folder=checkpoint, chip=lambda: "M1"))
-    monkeypatch.setattr(torch, "__version__", "2.99")
-    keys.add(key_of("1", "cpu", "f32", folder=checkpoint, chip=lambda: "M1"))
+    keys.add(key_of("2", "cpu", "f32", folder=checkpoint, chip=lambda: "M1"))
     monkeypatch.setattr(platform, "version", lambda: "another build")
     keys.add(key_of("1", "cpu", "f32", folder=checkpoint, chip=lambda: "M1"))
     assert len(keys) == 5
