@@ -119,7 +119,7 @@ def test_a_second_evaluation_of_a_home_waits_for_the_first(home: DaemonHome) -> 
     assert "Another evaluation is running" in second.stderr
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_five_commands_of_the_docs_lead_from_pictures_to_a_comparison(tmp_path: Path) -> None:
     page = pages()["docs/evaluate.md"]
     commands = re.search(r"## In five commands\n.*?```sh\n(.*?)```", page, re.S)
@@ -142,7 +142,7 @@ def test_the_five_commands_of_the_docs_lead_from_pictures_to_a_comparison(tmp_pa
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=200,
             check=False,
         )
         assert done.returncode == 0, done.stderr
