@@ -172,7 +172,7 @@ def show_comparison(earlier: EvaluationRun, comparison: Comparison) -> None:
         say_table(("", "category", "measure", "change", "difference, 95 %"), rows)
     if comparison.cases:
         say(f"{len(comparison.cases)} cases have another answer or score.")
-        rows = [
+        changed = [
             (
                 safe_text(f"{each.suite}/{each.case}"),
                 f"{each.earlier_score:.2f} → {each.score:.2f}",
@@ -181,7 +181,7 @@ def show_comparison(earlier: EvaluationRun, comparison: Comparison) -> None:
             )
             for each in comparison.cases[:MOST_FAILED]
         ]
-        say_table(("case", "score", "earlier", "now"), rows)
+        say_table(("case", "score", "earlier", "now"), changed)
     if comparison.only_earlier or comparison.only_now:
         say(f"Not compared: {comparison.only_earlier} cases only earlier, {comparison.only_now} only now.")
 

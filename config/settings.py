@@ -33,10 +33,10 @@ class ModelSettings(Group):
 
     id: str = Field(DEFAULT_MODEL, description='A hub name, a folder with a checkpoint, or "demo".')
     revision: str = Field(DEFAULT_REVISION, description="The hub commit; only for hub names.")
-    engine: Literal["auto", "torch", "echo"] = Field("auto", description="What runs the model.")
+    engine: Literal["auto", "torch", "mlx", "echo"] = Field("auto", description="What runs the model.")
     device: Literal["auto", "cpu", "mps", "cuda"] = Field("auto", description="The device.")
-    precision: Literal["auto", "bf16", "f32", "int8"] = Field(
-        "auto", description="bf16 where the device has it, else f32; int8 is faster and less exact."
+    precision: Literal["auto", "bf16", "f16", "f32", "int8", "int4"] = Field(
+        "auto", description="bf16 where the device has it, else f32; fewer bits are faster and less exact."
     )
     detail: Detail = Field(
         "balanced", description="A picture's tiles: one, up to 1024 pixels, or the stock rule; see docs/use.md."
@@ -169,6 +169,11 @@ class Settings(Group):
     def device_file(self) -> Path:
         """The result of the device check: does this machine's GPU compute this model right?"""
         return self.home / "data" / "device.json"
+
+    @property
+    def mlx_file(self) -> Path:
+        """The same for MLX, and the precision that was faster."""
+        return self.home / "data" / "mlx.json"
 
     @property
     def feature_folder(self) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -95,7 +95,12 @@ class Delivery:
         for claim, _ in described:
             if claim.job.id not in held:
                 logger.warning("Job {} is no longer claimed by {}; nothing was changed.", claim.job.id, claim.owner)
-        self._finish([(claim, description) for claim, description in described if claim.job.id in held])
+        self._finish(self._with_saved_answers([each for each in described if each[0].job.id in held]))
+
+    def _with_saved_answers(self, held: Sequence[tuple[Claim, Description]]) -> list[tuple[Claim, Description]]:
+        """What a person asked about the same bytes before goes into the new sidecars too."""
+        saved = self._store.saved.of({description.digest for _, description in held}) if held else {}
+        return [(claim, replace(description, asked=saved.get(description.digest, ()))) for claim, description in held]
 
     def claim_unpublished(self, owner: str, *, lease_seconds: float) -> int:
         """Write the sidecars of jobs that an earlier worker described. Returns how many jobs these were."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.json_values import from_mtime_ns, iso_utc, name_fields, omit_missing
+from storage.origin import Origin
 from storage.records import Fingerprint, MediaKind
 
 #: The version of the record's layout.
@@ -44,12 +45,23 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
+    """`weights`: their digest. `control`: one of the weights, the precision and the answers about control tiles.
+
+    Both are None where they are unknown: in descriptions from before they were stored, and of engines without weights.
+    """
+
     id: str
     revision: str
     engine: str
     device: str
     dtype: str
     detail: str
+    weights: str | None = None
+    control: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(model=self.id, dtype=self.dtype, weights=self.weights, control=self.control)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +105,36 @@ class Quality:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SavedAnswer:
+    """A person's own question about a file's bytes, and the answer that is kept with the record.
+
+    `options`, as JSON values: what was chosen beside the question (`system`, `temperature`, `top_p`, `seed`), and the
+    answer's `faults`.
+    """
+
+    question: str
+    answer: str
+    asked_at: datetime
+    model: str
+    revision: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "answer": self.answer,
+            "asked_at": iso_utc(self.asked_at),
+            "model": self.model,
+            "revision": self.revision,
+            **self.options,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Description:
-    """The model's answers about one file, with model, recipe and cost. Sidecars are pure functions of it."""
+    """The model's answers about one file, with model, recipe and cost. Sidecars are pure functions of it.
+
+    `asked`: the answers to a person's own questions about the same bytes, whatever describes them.
+    """
 
     smolwatch: str
     described_at: datetime
@@ -104,6 +144,7 @@ class Description:
     media: Media
     answers: dict[str, str]
     timeline: tuple[Segment, ...] = ()
+    asked: tuple[SavedAnswer, ...] = ()
     quality: Quality = field(default_factory=Quality)
     model: ModelFacts
     recipe: RecipeFacts
@@ -140,6 +181,8 @@ class Description:
         }
         if self.timeline:
             whole["timeline"] = [{"start": s.start, "end": s.end, "text": s.text} for s in self.timeline]
+        if self.asked:
+            whole["asked"] = {each.question: each.record() for each in self.asked}
         model, recipe = self.model, self.recipe
         return whole | {
             "quality": {"verdict": self.quality.verdict, "reasons": list(self.quality.reasons)},
@@ -150,6 +193,7 @@ class Description:
                 "device": model.device,
                 "dtype": model.dtype,
                 "detail": model.detail,
+                **omit_missing(weights=model.weights, control=model.control),
             },
             "recipe": {"name": recipe.name, "version": recipe.version, "digest": recipe.digest},
             "stats": {

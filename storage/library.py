@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import exists, func, or_, select
 
-from storage.db import description_rows, rows
+from storage.db import description_rows, origin_rows, rows
 from storage.db.column_types import is_one_of
 from storage.db.database import Database
 from storage.db.tables import descriptions, jobs, media, paths, stats
@@ -22,6 +22,7 @@ from storage.jobs.listing import Listed, listing
 from storage.jobs.live_photos import SetAside
 from storage.jobs.past_work import Described, described_since, failures_since
 from storage.lifecycle import JobState
+from storage.origin import MixedOrigin, Origin
 from storage.records import AnswerKey, Fingerprint, Job, JobEvent, JobSpec, MediaKind, Refusal
 from storage.status.board import StatusReader
 
@@ -210,7 +211,7 @@ class Library:
     def describable(self, spec: JobSpec, *, changed_for: AnswerKey | None = None) -> list[Job]:
         """The newest done job of each file that is there, unless the file waits for this already; oldest first.
 
-        `changed_for`: only files that lack a description with this key.
+        `changed_for`: only files that lack a description with this key and the origin of the model's newest one.
         """
         with self._database.read() as connection:
             return redescription.describable(connection, spec, changed_for=changed_for)
@@ -219,6 +220,16 @@ class Library:
         """The job's description; None while it is not described."""
         with self._database.read() as connection:
             return description_rows.of_job(connection, job_id)
+
+    def newest_origin(self, model: str) -> Origin | None:
+        """That of the newest description by this model (its id); None if there is none."""
+        with self._database.read() as connection:
+            return origin_rows.newest_origin(connection, model)
+
+    def mixed_origins(self) -> list[MixedOrigin]:
+        """The models whose descriptions are of mixed origin."""
+        with self._database.read() as connection:
+            return list(origin_rows.mixed_origins(connection))
 
     def events(self, job_id: int) -> list[JobEvent]:
         """The job's transitions, oldest first."""

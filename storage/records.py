@@ -105,6 +105,10 @@ class AnswerKey:
     recipe: str
     detail: str
 
+    @property
+    def model_id(self) -> str:
+        return self.model.rpartition("@")[0]
+
 
 class Admission(StrEnum):
     """The result of admitting a NewFile."""

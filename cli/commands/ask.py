@@ -17,6 +17,7 @@ from cli.daemon_commands import running
 from cli.lookup import inbox_roots
 from cli.options import choices, json_option
 from cli.render import say_json
+from cli.saved_answer import file_to_keep_with, save_answer
 from config.errors import NotFoundError
 from config.groups import Detail
 from config.load import load_settings
@@ -48,6 +49,7 @@ SEED_BITS = 31
 @click.option("--seed", type=click.IntRange(0), help="Sample the same answer again; by default another one each time.")
 @click.option("--repeat", type=click.IntRange(1, MOST_ANSWERS), help="So many answers, each with the next seed.")
 @click.option("--detail", type=choices("detail"), help="How finely pictures are cut into tiles.")
+@click.option("--save", is_flag=True, help="Keep question and answer with the record of the inbox's file.")
 @json_option
 @click.pass_obj
 def command(  # noqa: PLR0913 - one parameter an option
@@ -60,6 +62,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     seed: int | None,
     repeat: int | None,
     detail: str | None,
+    save: bool,
     as_json: bool,
 ) -> None:
     """Ask the model a question about one or several pictures, about one video, or without any file.
@@ -71,6 +74,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     if temperature == 0 and (top_p, seed, repeat) != (None, None, None):
         raise click.UsageError("--top-p, --seed and --repeat need a --temperature above 0: else nothing is sampled.")
     question = question_of(words)
+    if save and (len(words) != 2 or repeat not in (None, 1)):
+        raise click.UsageError("--save keeps one answer with one picture or video of the inbox: give one file.")
     settings = load_settings(home=home)
     ask = Ask(
         question=question,
@@ -83,20 +88,24 @@ def command(  # noqa: PLR0913 - one parameter an option
         repeat=repeat or 1,
         detail=next((each for each in get_args(Detail) if each == detail), None),
     )
+    kept_with = file_to_keep_with(settings, ask.files[0]) if save else None
     printer = AnswerPrinter(is_terminal=sys.stdout.isatty() and not as_json)
     began = time.monotonic()
     result = answer(settings, ask, printer)
-    if as_json:
-        say_json(document(ask, result, time.monotonic() - began))
-    else:
+    seconds = time.monotonic() - began
+    if not as_json:
         show(result["answers"], ask, printer)
+    if kept_with is not None:
+        save_answer(settings, kept_with, ask, result)
+    if as_json:
+        say_json(document(ask, result, seconds) | ({"saved_with": kept_with.id} if kept_with else {}))
 
 
 def question_of(words: Sequence[str]) -> str:
     """The last word. Raises UsageError if there is none, or it is a file."""
     if not words or not words[-1].strip():
         raise click.UsageError('The question is empty. Type it in quotes: smolwatch ask photo.jpg "What is this?"')
-    if Path(words[-1]).is_file():
+    if os.path.isfile(words[-1]):  # noqa: PTH113 - Path raises for a question that is too long for a name
         raise click.UsageError(
             f'{safe_text(words[-1])} is a file, and the question is missing: smolwatch ask photo.jpg "What is this?"'
         )

@@ -34,7 +34,9 @@ RATE_WINDOW = timedelta(minutes=5)
 @click.option("--model", metavar="ID|FOLDER|demo", help="The model; by default that of the settings.")
 @click.option("--detail", type=choices("detail"), help="How finely pictures are cut; by default as in the inbox.")
 @click.option(
-    "--changed", is_flag=True, help="Only files that this recipe, as it is now, model and detail have not described."
+    "--changed",
+    is_flag=True,
+    help="Only files that this recipe, as it is now, the model, its present weights and detail have not described.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before files are queued.")
 @json_option

@@ -12,6 +12,7 @@ import click
 
 from cli.lookup import open_library, resolve_job
 from cli.options import json_option
+from cli.origins import known_origin, own_difference
 from cli.render import gone_since, job_json, path_json, safe_path, say, say_facts, say_json, say_table, size
 from cli.times import both, utc_now
 from config.load import load_settings
@@ -37,6 +38,7 @@ def command(home: Path | None, what: str, as_json: bool) -> None:
     with open_library(settings) as library:
         job = resolve_job(what, library, settings, command="show")
         description = library.description(job.id)
+        difference = own_difference(description.model, job, library, settings) if description else None
         others = [other.path for other in library.set_aside([job.path]) if os.path.lexists(other.path)]
     sidecars = existing_sidecars(job.path, settings.sidecar_folder, inboxes_of(settings).places_of(job.path))
     if as_json:
@@ -49,6 +51,8 @@ def command(home: Path | None, what: str, as_json: bool) -> None:
     say_facts((*job_facts(job, utc_now()), *halves, *(("sidecar", safe_path(place)) for place in sidecars)))
     if description:
         say_description(description)
+        if difference:
+            say_facts([("origin", safe_text(difference))])
 
 
 def job_facts(job: Job, now: datetime) -> Iterator[tuple[str, str]]:
@@ -74,6 +78,10 @@ def say_description(description: Description) -> None:
         say(f"\n{safe_text(name)}")
         for line in text.split("\n"):  # the text of a document has several
             say(f"  {safe_text(line)}")
+    for saved in description.asked:
+        say(f"\nasked: {safe_text(saved.question)}")
+        for line in saved.answer.split("\n"):
+            say(f"  {safe_text(line)}")
     if description.timeline:
         say()
         rows = [(f"{part.start:.1f}", f"{part.end:.1f}", safe_text(part.text)) for part in description.timeline]
@@ -88,6 +96,8 @@ def figures(description: Description) -> Iterator[tuple[str, str]]:
     yield "media", safe_text(f"{media.kind}, {media.format}, {media.width}x{media.height}{length}")
     yield "model", safe_text(f"{model.id} @ {model.revision}")
     yield "ran as", safe_text(f"{model.engine} on {model.device}, {model.dtype}, {model.detail} detail")
+    if origin := known_origin(model):
+        yield "by", safe_text(origin)
     yield "seconds", safe_text(", ".join(f"{phase} {value:.2f}" for phase, value in stats.seconds.items()))
     yield "tokens", f"{stats.tokens_in} in, {stats.tokens_out} out, {stats.tokens_per_second:.1f} a second"
     yield "memory", f"{size(stats.peak_memory_bytes)} at most"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import click
 
 from cli.lookup import inbox_roots, open_library
 from cli.options import json_option
+from cli.origins import mixed_line
 from cli.render import job_json, safe_path, say_facts, say_json, size
 from cli.times import ago, both, local_time, rate_per_minute, speed_text, utc_now
 from config.errors import DaemonNotRunningError, NotFoundError
@@ -147,6 +149,8 @@ def add_known(report: dict[str, Any], library: Library) -> None:
         pending = [job for job in library.jobs(state=JobState.PUBLISHING, limit=MOST_PENDING) if job.reason]
         report["sidecars"] |= omit_missing(pending=len(pending), reason=pending[0].reason if pending else None)
     report["speed"] |= library.speed()
+    if mixed := library.mixed_origins():
+        report["mixed_origins"] = [asdict(each) for each in mixed]
 
 
 def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str]]:
@@ -178,6 +182,7 @@ def lines(report: dict[str, Any], settings: Settings) -> Iterator[tuple[str, str
     yield from now_lines(report, inbox_roots(settings), now)
     if sidecars := sidecars_line(report["sidecars"]):
         yield "sidecars", sidecars
+    yield from (("origin", safe_text(mixed_line(mixed, settings))) for mixed in report.get("mixed_origins", ()))
     if speed := speed_line(report["speed"], report["files"]["waiting"]):
         yield "speed", speed
     yield "log", safe_text(report["log"])

@@ -88,6 +88,7 @@ class BatchEngine(Generic[Features]):
             frames_per_second=processor.frames_per_second,
             max_frames=processor.max_frames,
             notes=(*loaded.notes, *control.notes),
+            weights=self._model.digest,
             control=control.digest,
             problem=control.problem,
         )

@@ -94,8 +94,9 @@ class EngineInfo:
     """What was loaded, and its limits. `rows` bounds the sequences in one batch, and the requests in flight.
 
     `detail`: that of requests without their own. `image_edges`, by detail, and `frame_edge` in pixels.
-    `notes`: what was decided at load, and why, for people. `control`: a digest of the weights, the precision and the
-    answers about control tiles; `problem`: why the model is not trusted after these answers. None: not checked.
+    `notes`: what was decided at load, and why, for people. `weights`: their digest; None without any.
+    `control`: a digest of the weights, the precision and the answers about control tiles; `problem`: why the model is
+    not trusted after these answers. None: not checked.
     """
 
     model_id: str
@@ -110,6 +111,7 @@ class EngineInfo:
     frames_per_second: float
     max_frames: int
     notes: tuple[str, ...] = ()
+    weights: str | None = None
     control: str | None = None
     problem: str | None = None
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
 from daemon.inference.weights.sources import DEMO_ID, find_model, identity_of
 
 if TYPE_CHECKING:
     from daemon.inference.engine import Engine
+    from daemon.inference.runner_loader import RunnerLoader
 
 DEMO_EXEMPTION = "The demo model does not distinguish plain red, blue and grey pictures: it knows only shapes."
-#: What the setting "auto" stands for.
-DEFAULT_ENGINE = "torch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,27 +37,62 @@ def make_echo(settings: Settings, _: bool) -> Engine:
 
 
 def make_torch(settings: Settings, stop_at_end: bool) -> Engine:
+    return make_batch_engine(settings, torch_loader, stop_at_end)
+
+
+def make_mlx(settings: Settings, stop_at_end: bool) -> Engine:
+    from daemon.inference.engine_choice import require_mlx
+
+    require_mlx()
+    return make_batch_engine(settings, mlx_loader, stop_at_end)
+
+
+def make_auto(settings: Settings, stop_at_end: bool) -> Engine:
+    return make_batch_engine(settings, auto_loader, stop_at_end)
+
+
+def make_batch_engine(settings: Settings, loader: Callable[[Settings], RunnerLoader[Any]], stop_at_end: bool) -> Engine:
     model, chosen = find_model(settings), settings.model
     from daemon.inference.batch_engine import BatchEngine
     from daemon.inference.control_tiles import ControlCheck
     from daemon.inference.features.feature_cache import DISK_BYTES, FeatureCache
     from daemon.inference.features.feature_files import FeatureFiles
-    from daemon.inference.torch.device_verdicts import DeviceVerdicts
-    from daemon.inference.torch.loader import TorchLoader
 
     files = FeatureFiles(settings.feature_folder, max_bytes=DISK_BYTES, keep_free=settings.work.keep_free_bytes)
-    features = FeatureCache(files) if stop_at_end else None
-    loader = TorchLoader(
-        device=chosen.device, precision=chosen.precision, verdicts=DeviceVerdicts(settings.device_file)
-    )
     return BatchEngine(
         model,
-        loader,
+        loader(settings),
         detail=chosen.detail,
         rows=chosen.rows,
-        features=features,
+        features=FeatureCache(files) if stop_at_end else None,
         control=ControlCheck(exemption=DEMO_EXEMPTION if model.id == DEMO_ID else None) if stop_at_end else None,
         stop_at_end=stop_at_end,
+    )
+
+
+def torch_loader(settings: Settings) -> RunnerLoader[Any]:
+    from daemon.inference.device_verdicts import DeviceVerdicts
+    from daemon.inference.torch.loader import TorchLoader
+
+    chosen = settings.model
+    return TorchLoader(device=chosen.device, precision=chosen.precision, verdicts=DeviceVerdicts(settings.device_file))
+
+
+def mlx_loader(settings: Settings) -> RunnerLoader[Any]:
+    from daemon.inference.device_verdicts import DeviceVerdicts
+    from daemon.inference.mlx.loader import MlxLoader
+
+    chosen = settings.model
+    return MlxLoader(device=chosen.device, precision=chosen.precision, verdicts=DeviceVerdicts(settings.mlx_file))
+
+
+def auto_loader(settings: Settings) -> RunnerLoader[Any]:
+    from daemon.inference.engine_choice import AutoLoader, reason_against_mlx
+
+    return AutoLoader(
+        lambda: mlx_loader(settings),
+        lambda: torch_loader(settings),
+        against_mlx=reason_against_mlx(settings.model.device),
     )
 
 
@@ -76,15 +110,19 @@ ENGINES = {
     entry.name: entry
     for entry in (
         EngineEntry(name="torch", needs_weights=True, identity=checkpoint_identity, make=make_torch),
+        EngineEntry(name="mlx", needs_weights=True, identity=checkpoint_identity, make=make_mlx),
         EngineEntry(name="echo", needs_weights=False, identity=echo_identity, make=make_echo),
     )
 }
 
 
+#: Which engine it is, is known once it is loaded.
+AUTO = EngineEntry(name="auto", needs_weights=True, identity=checkpoint_identity, make=make_auto)
+
+
 def engine_entry(settings: Settings) -> EngineEntry:
     """The engine that the settings name."""
-    name = settings.model.engine
-    return ENGINES[DEFAULT_ENGINE if name == "auto" else name]
+    return ENGINES.get(settings.model.engine, AUTO)
 
 
 def make_engine(settings: Settings, *, stop_at_end: bool = True) -> Engine:

@@ -54,6 +54,8 @@ def describe(
             device=info.device,
             dtype=info.dtype,
             detail=detail_of(job, info),
+            weights=info.weights,
+            control=info.control,
         ),
         recipe=RecipeFacts(name=recipe.name, version=recipe.version, digest=recipe.digest),
         stats=stats_of(result.figures, cost),

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, true, update
 
+from storage.db import origin_rows, saved_answer_rows
 from storage.db.rows import media_rows
 from storage.db.tables import descriptions, jobs, media, paths, segments, stats
-from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, Segment, Stats
+from storage.description import Description, Media, ModelFacts, Quality, RecipeFacts, SavedAnswer, Segment, Stats
 from storage.records import AnswerKey, MediaKind, NewFile
 
 
@@ -40,6 +41,7 @@ def store_all(connection: Connection, described: Mapping[int, Description]) -> N
     ]
     if timeline:
         connection.execute(insert(segments), timeline)
+    origin_rows.supersede(connection, described)
 
 
 def row_of(job_id: int, media_id: int, description: Description) -> dict[str, Any]:
@@ -58,6 +60,8 @@ def row_of(job_id: int, media_id: int, description: Description) -> dict[str, An
         "device": description.model.device,
         "dtype": description.model.dtype,
         "detail": description.model.detail,
+        "weights": description.model.weights,
+        "control": description.model.control,
         "recipe_name": description.recipe.name,
         "recipe_version": description.recipe.version,
         "recipe_digest": description.recipe.digest,
@@ -120,7 +124,10 @@ def newest(connection: Connection, *where: ColumnElement[bool]) -> Description |
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
-    return None if row is None else description_of(row, timeline(connection, row.id))
+    if row is None:
+        return None
+    asked = saved_answer_rows.of_contents(connection, [row.digest]).get(row.digest, ())
+    return description_of(row, timeline(connection, row.id), asked)
 
 
 def of_job(connection: Connection, job_id: int) -> Description | None:
@@ -152,7 +159,7 @@ def timeline(connection: Connection, description_id: int) -> tuple[Segment, ...]
     return tuple(Segment(start=row.start, end=row.end, text=row.text) for row in rows)
 
 
-def description_of(row: Row[Any], timeline: tuple[Segment, ...]) -> Description:
+def description_of(row: Row[Any], timeline: tuple[Segment, ...], asked: tuple[SavedAnswer, ...]) -> Description:
     return Description(
         smolwatch=row.smolwatch,
         described_at=row.described_at,
@@ -171,6 +178,7 @@ def description_of(row: Row[Any], timeline: tuple[Segment, ...]) -> Description:
         ),
         answers=row.answers,
         timeline=timeline,
+        asked=asked,
         quality=Quality(verdict=row.verdict, reasons=tuple(row.verdict_reasons)),
         model=ModelFacts(
             id=row.model_id,
@@ -179,6 +187,8 @@ def description_of(row: Row[Any], timeline: tuple[Segment, ...]) -> Description:
             device=row.device,
             dtype=row.dtype,
             detail=row.detail,
+            weights=row.weights,
+            control=row.control,
         ),
         recipe=RecipeFacts(name=row.recipe_name, version=row.recipe_version, digest=row.recipe_digest),
         stats=Stats(

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     text,
+    true,
 )
 
 from storage.db.column_types import DIGITS, FingerprintText, SafeText, UtcTime
@@ -117,7 +118,8 @@ jobs = Table(
     Index("jobs_of_a_file", text(f"ltrim(fingerprint, '{DIGITS}')"), "id"),  # whatever number its disk has
 )
 
-#: At most one description for a job.
+#: At most one description for a job. `weights`, `control`: see `description.ModelFacts`.
+#: `is_current`: none of the same path and recipe was stored later.
 descriptions = Table(
     "descriptions",
     metadata,
@@ -140,7 +142,11 @@ descriptions = Table(
     Column("recipe_version", Integer, nullable=False),
     Column("recipe_digest", Text, nullable=False),
     Column("frames_seen", Integer),
+    Column("weights", Text),
+    Column("control", Text),
+    Column("is_current", Boolean, nullable=False, server_default=true()),
     Index("descriptions_of_media", "media_id", "id"),
+    Index("descriptions_by_origin", "is_current", "model_id", "dtype", "weights", "control", "described_at"),
 )
 
 #: A video's timeline.
@@ -152,6 +158,22 @@ segments = Table(
     Column("start", Double, nullable=False),
     Column("end", Double, nullable=False),
     Column("text", SafeText, nullable=False),
+)
+
+#: The answers to a person's own questions that are kept: of each question about a content, the last one.
+#: `options`: see `description.SavedAnswer`.
+saved_answers = Table(
+    "saved_answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("media_id", ForeignKey("media.id"), nullable=False),
+    Column("question", SafeText, nullable=False),
+    Column("answer", SafeText, nullable=False),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("model", SafeText, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+    Index("one_saved_answer_a_question", "media_id", "question", unique=True),
 )
 
 #: The cost of a description. `seconds` by phase.

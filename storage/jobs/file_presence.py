@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Text, case, delete, exists, insert, or_, sele
 
 from config.failpoints import failpoint
 from config.inboxes import DEFAULT_INBOX
-from storage.db import description_rows, rows
+from storage.db import description_rows, rows, saved_answer_rows
 from storage.db.column_types import is_one_of, stored_without_device
 from storage.db.tables import decisions, jobs, media, paths
 from storage.description import Description
@@ -190,6 +190,8 @@ def import_described(
     job_ids = connection.execute(insert(jobs).returning(jobs.c.id, sort_by_parameter_order=True), made).scalars().all()
     described = (description for *_, description in new)
     description_rows.store_all(connection, dict(zip(job_ids, described, strict=True)))
+    for _, file, description in new:
+        saved_answer_rows.add_missing(connection, media_ids[file.digest], description.asked)
     record_events(connection, now, job_ids, None, JobState.DONE, IMPORTED)
     connection.execute(delete(decisions).where(decisions.c.path_id.in_({path_id for path_id, *_ in new})))
     return {file.path for _, file, _ in new}

@@ -6,13 +6,15 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, true, update
 
 from storage.db import rows
+from storage.db.origin_rows import differs_from, newest_origin
 from storage.db.tables import descriptions, jobs
 from storage.jobs.admission import enqueue
 from storage.jobs.transitions import record_events
 from storage.lifecycle import JobState
+from storage.origin import Origin
 from storage.records import AnswerKey, Job, JobSpec, JobTask, NewFile
 
 #: After new files: what is described already can wait.
@@ -23,13 +25,13 @@ REQUESTED = "Requested again by recipe {}."
 def describable(connection: Connection, spec: JobSpec, *, changed_for: AnswerKey | None) -> list[Job]:
     """The newest done job of each file that is there, unless its file waits for this already; oldest first.
 
-    `changed_for`: only files that lack a description with this key.
+    `changed_for`: only files that lack a description with this key and the origin of the model's newest one.
     """
     done = (jobs.c.task == JobTask.DESCRIBE, jobs.c.state == JobState.DONE, jobs.c.missing_since.is_(None))
     newest = select(func.max(jobs.c.id)).where(*done).group_by(jobs.c.path_id)
     conditions = [jobs.c.id.in_(newest), ~has_live_job(spec)]
     if changed_for is not None:
-        conditions.append(~is_described(changed_for))
+        conditions.append(~is_described(changed_for, newest_origin(connection, changed_for.model_id)))
     return [rows.job_of(row) for row in connection.execute(rows.jobs_query().where(*conditions).order_by(jobs.c.id))]
 
 
@@ -82,8 +84,8 @@ def has_live_job(spec: JobSpec) -> ColumnElement[bool]:
     )
 
 
-def is_described(key: AnswerKey) -> ColumnElement[bool]:
-    """Whether the job's path has a description of the job's bytes with this key."""
+def is_described(key: AnswerKey, origin: Origin | None) -> ColumnElement[bool]:
+    """Whether the job's path has a description of the job's bytes with this key and, as far as known, this origin."""
     other = jobs.alias()
     same = and_(other.c.path_id == jobs.c.path_id, other.c.media_id == jobs.c.media_id)
     return (
@@ -94,6 +96,7 @@ def is_described(key: AnswerKey) -> ColumnElement[bool]:
             descriptions.c.model_id + "@" + descriptions.c.revision == key.model,
             descriptions.c.recipe_digest == key.recipe,
             descriptions.c.detail == key.detail,
+            true() if origin is None else ~differs_from(origin),
         )
         .correlate(jobs)
         .exists()

@@ -29,6 +29,7 @@ from storage.jobs import (
 from storage.jobs.file_presence import FilePresence, chunks
 from storage.jobs.outcomes import Why, check_held
 from storage.jobs.pending_work import PendingWork
+from storage.jobs.saved_answers import SavedAnswers
 from storage.jobs.stored_answers import StoredAnswers
 from storage.jobs.transactions import DirectRunner, TransactionRunner, Transactions
 from storage.lifecycle import Cause, JobState
@@ -48,6 +49,7 @@ class JobStore:
         self.presence = FilePresence(self._transactions)
         self.pending = PendingWork(database, clock_now)
         self.answers = StoredAnswers(self._transactions)
+        self.saved = SavedAnswers(self._transactions)
 
     # Into the queue
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-HEAD = "0012"
+HEAD = "0013"
 
 
 @dataclass(frozen=True, kw_only=True)

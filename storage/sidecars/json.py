@@ -23,10 +23,12 @@ from storage.sidecars.merging import About, Field
 SUFFIX = b".smolwatch.json"
 WRITTEN, MODEL_ANSWERS, EDITED_ABOUT, EARLIER = "written", "model_answers", "words_about", "earlier"
 OTHER_RECIPES = "other_recipes"
+#: A person's questions, each with its answer.
+ASKED = "asked"
 #: Keys of the record that state facts and are always ours. Every other key is a field, which a person can edit.
 FACTS = {"schema", "smolwatch", "described_at", "file", "media", "quality", "model", "recipe", "stats"}
-#: The prefixes of field names: of an answer, and of any other key.
-ANSWER, OTHER = "answers/", "/"
+#: The prefixes of field names: of an answer, of a person's question, and of any other key.
+ANSWER, QUESTION, OTHER = "answers/", "asked/", "/"
 
 # Allowed in JSON, but they control terminals or are no text: DEL, C1, direction marks, lone surrogates.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -76,9 +78,8 @@ def fill(part: bytes, description: Description) -> bytes:
     current, written = fields(old), set(old.get(WRITTEN, []))
     merged = merging.fill(current, written, fields(new))
     values = {field.name: json.loads(field.content) for field in merged}
-    answers = {name.removeprefix(ANSWER): value for name, value in values.items() if name.startswith(ANSWER)}
-    others = {name.removeprefix(OTHER): value for name, value in values.items() if name.startswith(OTHER)}
-    merged_record = new | {"answers": answers} | others
+    answers, asked, others = (below(prefix, values) for prefix in (ANSWER, QUESTION, OTHER))
+    merged_record = new | {"answers": answers} | ({ASKED: asked} if asked else {}) | others
     if replaced := {name: text for name, text in new["answers"].items() if answers[name] != text}:
         merged_record[MODEL_ANSWERS] = replaced
     if about := dict(edits_about_other_bytes(old, current, written, description)):
@@ -86,6 +87,11 @@ def fill(part: bytes, description: Description) -> bytes:
     if EARLIER in old:
         merged_record[EARLIER] = old[EARLIER]
     return encode(merged_record | {WRITTEN: merging.own_marks(fields(new), current, written)})
+
+
+def below(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the fields with this prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 def edits_about_other_bytes(
@@ -106,6 +112,8 @@ def edits_about_other_bytes(
 def append(part: bytes, description: Description) -> bytes:
     """The new record on top, where programs read it, and the old one as an earlier record."""
     old, new = record_in(part), description.record()
+    if description.asked and new["described_at"] == old.get("described_at"):
+        return fill(part, description)  # an answer may have been saved since
     earlier = old.pop(EARLIER, [])
     if new["described_at"] in [record.get("described_at") for record in (old, *earlier)]:
         return part
@@ -178,12 +186,19 @@ def recipe_of(record: dict[str, Any]) -> str:
 
 def fields(record: dict[str, Any]) -> list[Field]:
     ours = {*FACTS, "answers", WRITTEN, MODEL_ANSWERS, EDITED_ABOUT, EARLIER, OTHER_RECIPES}
-    answers = [answer_field(name, text) for name, text in record.get("answers", {}).items()]
-    return answers + [field_of(OTHER + key, value) for key, value in record.items() if key not in ours]
+    found = [answer_field(name, text) for name, text in record.get("answers", {}).items()]
+    if isinstance(record.get(ASKED), dict):  # else a person wrote it
+        ours.add(ASKED)
+        found += [asked_field(question, value) for question, value in record[ASKED].items()]
+    return found + [field_of(OTHER + key, value) for key, value in record.items() if key not in ours]
 
 
 def answer_field(name: str, text: object) -> Field:
     return field_of(ANSWER + name, text)
+
+
+def asked_field(question: str, value: object) -> Field:
+    return field_of(QUESTION + question, value)
 
 
 def field_of(name: str, value: object) -> Field:

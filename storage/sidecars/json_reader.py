@@ -96,6 +96,8 @@ class Model(Group):
     device: ShortText
     dtype: ShortText
     detail: ShortText
+    weights: ShortText | None = None
+    control: ShortText | None = None
 
 
 class Recipe(Group):
@@ -120,6 +122,17 @@ class Stats(Group):
     cold_start: bool
     launched_by: ShortText
     power: ShortText | None = None
+
+
+class Asked(BaseModel):
+    """The answer to a person's question. All other keys are options."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    answer: Annotated[str, AfterValidator(storable)]
+    asked_at: Annotated[AwareDatetime, Field(strict=False)]
+    model: ShortText
+    revision: ShortText
 
 
 class Record(Group):
@@ -210,7 +223,7 @@ def parse_part(content: bytes, text: bytes | None, file: NewFile) -> SidecarRead
         return SidecarReading(SidecarContent.OTHER_BYTES)
     answers = dict(answers_in(record, text))
     return (
-        SidecarReading(SidecarContent.WHOLE, (description_from(parsed, answers, file),))
+        SidecarReading(SidecarContent.WHOLE, (description_from(parsed, answers, tuple(asked_in(record)), file),))
         if answers
         else SidecarReading(SidecarContent.DAMAGED)
     )
@@ -230,7 +243,29 @@ def answers_in(record: dict[str, Any], text: bytes | None) -> Iterator[tuple[str
             yield name, answer
 
 
-def description_from(parsed: Record, answers: dict[str, str], file: NewFile) -> Description:
+def asked_in(record: dict[str, Any]) -> Iterator[parts.SavedAnswer]:
+    """The answers to a person's questions, as far as nobody edited them."""
+    asked, written = record.get(json.ASKED), set(record.get(json.WRITTEN, []))
+    for question, value in asked.items() if isinstance(asked, dict) else ():
+        if json.asked_field(question, value).mark not in written:
+            continue
+        try:
+            parsed = Asked.model_validate(value)
+            yield parts.SavedAnswer(
+                question=storable(question),
+                answer=parsed.answer,
+                asked_at=parsed.asked_at,
+                model=parsed.model,
+                revision=parsed.revision,
+                options=parsed.model_extra or {},
+            )
+        except ValueError:  # of another version
+            continue
+
+
+def description_from(
+    parsed: Record, answers: dict[str, str], asked: tuple[parts.SavedAnswer, ...], file: NewFile
+) -> Description:
     stats = parsed.stats
     return Description(
         smolwatch=parsed.smolwatch,
@@ -241,6 +276,7 @@ def description_from(parsed: Record, answers: dict[str, str], file: NewFile) -> 
         media=parts.Media(**dict(parsed.media)),
         answers=answers,
         timeline=tuple(parts.Segment(**dict(segment)) for segment in parsed.timeline),
+        asked=asked,
         quality=parts.Quality(verdict=parsed.quality.verdict, reasons=tuple(parsed.quality.reasons)),
         model=parts.ModelFacts(**dict(parsed.model)),
         recipe=parts.RecipeFacts(**dict(parsed.recipe)),

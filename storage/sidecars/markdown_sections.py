@@ -35,6 +35,8 @@ def sections(description: Description, recipe: str = "") -> Iterator[Field]:
             for part in description.timeline
         )
         yield section("Timeline", "| From | To | What is seen |", "| ---: | ---: | --- |", *rows)
+    for saved in description.asked:
+        yield section(f"Asked: {escape(saved.question)}", escape_lines(saved.answer))
     yield section(
         STATISTICS.removeprefix("## "),
         "| | |",

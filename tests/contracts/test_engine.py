@@ -16,6 +16,8 @@ from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
 from daemon.inference.features.feature_cache import FeatureCache
+from daemon.inference.mlx.loader import MlxLoader
+from daemon.inference.mlx.model_runner import Features
 from daemon.inference.sampling_params import SamplingParams
 from daemon.inference.torch.loader import TorchLoader
 from daemon.inference.weights.sources import ModelFolder
@@ -31,7 +33,7 @@ TOO_MANY_STEPS = 500
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("tiny"), layers=2)
 
 
 def torch_engine(
@@ -56,10 +58,22 @@ def torch_engine(
     )
 
 
+def mlx_engine(folder: Path, *, rows: int = 4, stop_at_end: bool = True) -> BatchEngine[Features]:
+    return BatchEngine(
+        ModelFolder(folder, "tiny", "1"),
+        MlxLoader(device="cpu", precision="f32"),
+        detail="fast",
+        rows=rows,
+        stop_at_end=stop_at_end,
+    )
+
+
 MAKERS: dict[str, Callable[[Path], Engine]] = {
     "echo": lambda _: EchoEngine(),
     "torch": torch_engine,
+    "mlx": mlx_engine,
 }
+BACKENDS = [torch_engine, mlx_engine]
 
 
 @pytest.fixture(params=list(MAKERS))
@@ -250,11 +264,12 @@ def test_an_error_is_one_reply_s_own(engine: Engine) -> None:
     assert found["a"].error is found["b"].error is None
 
 
-def test_batched_answers_equal_single_ones_token_for_token(checkpoint: Path) -> None:
+@pytest.mark.parametrize("new", BACKENDS)
+def test_batched_answers_equal_single_ones_token_for_token(new: Callable[..., Engine], checkpoint: Path) -> None:
     """Pictures, videos of different lengths, several pictures and text alone in one batch, in float32."""
     requests = [*MIXED, several("g"), text_alone("h")]
     rows = sum(len(request.questions) for request in requests)
-    alone, together = torch_engine(checkpoint, rows=1), torch_engine(checkpoint, rows=rows)
+    alone, together = new(checkpoint, rows=1), new(checkpoint, rows=rows)
     alone.load()
     together.load()
     single = {reply.id: reply.answers for request in requests for reply in replies(alone, [request])}
@@ -264,16 +279,18 @@ def test_batched_answers_equal_single_ones_token_for_token(checkpoint: Path) -> 
     assert len({str(answers) for answers in single.values()}) == len(requests), "or a mix-up would not show"
 
 
-def test_another_seed_gives_another_answer(checkpoint: Path) -> None:
-    engine = torch_engine(checkpoint)
+@pytest.mark.parametrize("new", BACKENDS)
+def test_another_seed_gives_another_answer(new: Callable[..., Engine], checkpoint: Path) -> None:
+    engine = new(checkpoint)
     engine.load()
     sampled = [replace(picture("a"), sampling={"summary": SamplingParams(temperature=1.0, seed=n)}) for n in range(4)]
     texts = {reply.answers["summary"].text for request in sampled for reply in replies(engine, [request])}
     assert len(texts) == 4
 
 
-def test_a_long_answer_comes_piece_by_piece(checkpoint: Path) -> None:
-    engine = torch_engine(checkpoint, stop_at_end=False)
+@pytest.mark.parametrize("new", BACKENDS)
+def test_a_long_answer_comes_piece_by_piece(new: Callable[..., Engine], checkpoint: Path) -> None:
+    engine = new(checkpoint, stop_at_end=False)
     engine.load()
     engine.submit(picture("a", questions=(Question(name="story", ask="What is this?", tokens=60),)))
     texts: list[str] = []
@@ -285,8 +302,9 @@ def test_a_long_answer_comes_piece_by_piece(checkpoint: Path) -> None:
     assert all(whole.startswith(text) for text in texts)
 
 
-def test_answers_do_not_depend_on_the_order_of_requests(checkpoint: Path) -> None:
-    engine = torch_engine(checkpoint, rows=5)
+@pytest.mark.parametrize("new", BACKENDS)
+def test_answers_do_not_depend_on_the_order_of_requests(new: Callable[..., Engine], checkpoint: Path) -> None:
+    engine = new(checkpoint, rows=5)
     engine.load()
     forth = {reply.id: reply.answers for reply in replies(engine, MIXED)}
     back = {reply.id: reply.answers for reply in replies(engine, MIXED[::-1])}

@@ -150,6 +150,24 @@ def test_questions_are_answered_while_work_is_paused(home: DaemonHome, photo: st
     assert home.states() == {"a.png": QUEUED}
 
 
+def test_a_saved_answer_is_in_the_sidecars_and_stays_when_the_file_is_described_again(home: DaemonHome) -> None:
+    picture = draw(home.inbox / "a.png", size=(80, 60))
+    home.start_and_wait()
+    wait_for(lambda: home.states() == {"a.png": DONE}, 30)
+    text, record = picture.with_name("a.png.md"), picture.with_name("a.png.smolwatch.json")
+    text.write_text(text.read_text() + "\n## Mine\n\nMy own words.\n")
+    for _ in range(2):
+        answered = ask(home, str(picture), QUESTION, "--save")
+        assert (answered.code, answered.out) == (0, "A picture of 80x60.\n")
+    wait_for(lambda: "asked" in json.loads(record.read_text()) and home.states() == {"a.png": DONE}, 30)
+    first = home.jobs()["a.png"]
+    change_jobs(home.settings, CommandKind.RETRY, {"jobs": [first.id]})
+    wait_for(lambda: home.jobs()["a.png"].id != first.id and home.states() == {"a.png": DONE}, 30)
+    assert [each["answer"] for each in json.loads(record.read_text())["asked"].values()] == ["A picture of 80x60."]
+    assert text.read_text().count(f"## Asked: {QUESTION}\n\nA picture of 80x60.\n") == 1
+    assert "My own words." in text.read_text()
+
+
 @pytest.mark.parametrize("with_daemon", [True, False])
 def test_what_cannot_be_asked_about_is_refused_with_a_sentence(
     home: DaemonHome, tmp_path: Path, photo: str, with_daemon: bool
@@ -172,6 +190,24 @@ def test_what_cannot_be_asked_about_is_refused_with_a_sentence(
         answered = ask(home, *words)
         assert (answered.code, answered.out) == (code, ""), answered.err
         assert sentence in answered.err
+
+
+@pytest.mark.parametrize("with_daemon", [True, False])
+def test_a_prompt_that_is_too_long_is_refused_with_what_to_do(tmp_path: Path, photo: str, with_daemon: bool) -> None:
+    """The demo model's context has 1,024 tokens: 7 for each small picture, and about one for each word."""
+    environ = {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": "demo"}
+    with closing(DaemonHome(tmp_path / "home", environ)) as home:
+        if with_daemon:
+            home.start_and_wait()
+        answered = ask(home, *[photo] * 90, "What is different? " * 150)
+        assert (answered.code, answered.out) == (1, "")
+        assert "tokens; the model takes 1024." in answered.err
+        assert "Give fewer pictures, or less detail (`--detail fast`), or shorten the question." in answered.err
+        if with_daemon:
+            answered = ask(home, "What is different? " * 400)
+            assert (answered.code, answered.out) == (1, "")
+            assert "Shorten the question." in answered.err
+            assert ask(home, photo, QUESTION).code == 0, "the next question is answered"
 
 
 def test_a_question_without_a_model_is_refused_as_run_refuses(tmp_path: Path, photo: str) -> None:

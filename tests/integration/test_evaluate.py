@@ -71,37 +71,41 @@ def test_an_interrupted_or_killed_run_is_resumed_and_ends_equal_to_an_unbroken_o
     assert "Traceback" not in err
     kept = results(home, 1)
     assert 5 < len(kept) < RESULTS
-    resumed = home.invoke("evaluate", "--resume", "1")
+    resumed = home.invoke("evaluate", "--resume", "1", timeout=100)
     assert resumed.returncode == 0, resumed.stderr
     unbroken = DaemonHome(tmp_path / "unbroken", {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": "demo"})
-    assert unbroken.invoke(*MANY).returncode == 0
+    assert unbroken.invoke(*MANY, timeout=100).returncode == 0
     assert len(results(home, 1)) == RESULTS
     assert results(home, 1)[: len(kept)] == kept
     assert untimed(results(home, 1)) == untimed(results(unbroken, 1))
 
 
+@pytest.mark.timeout(120)
 def test_a_killed_run_keeps_its_results_and_goes_on(home: DaemonHome) -> None:
     code, _ = stopped_in_the_middle(home, signal.SIGKILL)
     assert code == -signal.SIGKILL
     kept = results(home, 1)
     assert 5 < len(kept) < RESULTS
     assert holder(home.settings.evaluation_lock_file) is None
-    assert home.invoke("evaluate", "--resume", "1").returncode == 0
+    assert home.invoke("evaluate", "--resume", "1", timeout=100).returncode == 0
     assert len(results(home, 1)) == RESULTS
     assert results(home, 1)[: len(kept)] == kept
 
 
+@pytest.mark.timeout(180)
 def test_a_daemons_jobs_go_on_beside_an_evaluation_and_both_say_so(tmp_path: Path) -> None:
     home = DaemonHome(tmp_path / "home")
     home.start_and_wait()
+    process = home.type(*MANY, "--engine", "torch", "--repeat", "120")
     try:
-        process = home.type(*MANY, "--engine", "torch")
         wait_for(lambda: len(results(home, 1)) > 0, 50)
         save_image(home.inbox / "new.png", draw(corner(), Random(1)))
         assert "evaluates a model on the same device" in home.invoke("status").stdout
         wait_for(lambda: [str(state) for state in home.states().values()] == ["done"], 30)
-        _, err = process.communicate(timeout=50)
+        _, err = process.communicate(timeout=100)
     finally:
+        process.kill()
+        process.wait()
         home.close()
     assert process.returncode == 0, err
     assert "a daemon is running and uses the same device" in err

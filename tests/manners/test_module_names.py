@@ -14,8 +14,11 @@ from tests.support.identifiers import unit_tests
 TESTS_OF = {
     "daemon/inference/batch/test_scheduler_property.py": "daemon/inference/batch/scheduler.py",  # generated schedules
     "daemon/inference/test_kept_features.py": "daemon/inference/batch_engine.py",  # with a feature cache
+    "daemon/inference/mlx/test_mutations.py": "daemon/inference/mlx/model_runner.py",  # planted mistakes
+    "daemon/inference/mlx/test_steps.py": "daemon/inference/mlx/model_runner.py",  # steps and waits are counted
     "daemon/inference/torch/test_uploads.py": "daemon/inference/torch/model_runner.py",  # transfers to the device
     "daemon/inference/torch/test_weight_layout.py": "daemon/inference/torch/linear.py",  # on the whole model
+    "storage/sidecars/test_saved_answers.py": "storage/sidecars/json.py",  # and in the Markdown
 }
 
 #: Names of several modules, with the reason.
@@ -27,6 +30,11 @@ SHARED = {
     "recipes": "the command is named after what it shows",
     "report": "the command is named after what it writes; the self-test's report is for those who mend smolwatch",
     "rescan": "the command is named after what the intake does",
+    # Each backend of the model, torch and MLX, has its own, with the same public shape.
+    **dict.fromkeys(
+        "attention device_check devices kv_cache linear loader model_runner sampler text_model vision_model".split(),
+        "one a backend",
+    ),
 }
 
 

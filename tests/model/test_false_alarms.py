@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from daemon.inference.device_check_inputs import TILES, CheckInputs, SingleResults
+from daemon.inference.device_faults import relative_error
 from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.attention import AttentionKernel, fused, plain
-from daemon.inference.torch.device_check import RunMode, find_fault, relative_error
-from daemon.inference.torch.device_check_inputs import TILES, CheckInputs, SingleResults
+from daemon.inference.torch.device_check import RunMode, find_fault
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import DEMO, write_random
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import SmolVLMForConditionalGeneration
@@ -16,12 +17,14 @@ SPREAD = 0.12
 LOOPING = 0.03
 
 
-def write_tiny_checkpoint(folder: Path, seed: int = 0, spread: float = SPREAD) -> Path:
-    """Fills `folder` with the demo model's untrained twin, in float32."""
+def write_tiny_checkpoint(folder: Path, seed: int = 0, spread: float = SPREAD, layers: int = 4) -> Path:
+    """Fills `folder` with the demo model's untrained twin, in float32; `layers` of text and of vision."""
     folder.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe()
     tokenizer = make_tokenizer(folder, [question.ask for question in recipe.image + recipe.video])
-    model = SmolVLMForConditionalGeneration(make_config(tokenizer)).float()
+    config: Any = make_config(tokenizer)
+    config.text_config.num_hidden_layers = config.vision_config.num_hidden_layers = layers
+    model = SmolVLMForConditionalGeneration(config).float()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in model.named_parameters():

@@ -72,15 +72,26 @@ class Describer:
 
     def caption_of(self, pictures: Sequence[np.ndarray], timestamps: Sequence[float], seconds: float | None) -> str:
         """The caption. No `seconds`: of a picture, else of a film's frames."""
+        (found,) = self.captions_of([(pictures, timestamps)], seconds)
+        return found
+
+    def captions_of(
+        self, rows: Sequence[tuple[Sequence[np.ndarray], Sequence[float]]], seconds: float | None
+    ) -> list[str]:
+        """The captions of pictures and their times, in one batch."""
         questions = caption(RECIPE.image if seconds is None else RECIPE.video)
-        times = () if seconds is None else tuple(timestamps)
-        request = Request(id="1", pictures=tuple(pictures), questions=questions, timestamps=times, seconds=seconds)
-        self._engine.submit(request)
-        replies: list[Reply] = []
-        while not replies:
-            replies = self._engine.step()
-        assert replies[0].error is None, replies[0].error
-        return replies[0].answers["caption"].text
+        for number, (pictures, timestamps) in enumerate(rows):
+            times = () if seconds is None else tuple(timestamps)
+            self._engine.submit(
+                Request(
+                    id=f"{number}", pictures=tuple(pictures), questions=questions, timestamps=times, seconds=seconds
+                )
+            )
+        replies: dict[str, Reply] = {}
+        while len(replies) < len(rows):
+            replies |= {reply.id: reply for reply in self._engine.step()}
+        assert not any(reply.error for reply in replies.values()), replies
+        return [replies[f"{number}"].answers["caption"].text for number in range(len(rows))]
 
     def scene(
         self,
@@ -100,12 +111,12 @@ class Describer:
         raise AssertionError(f"the model names no drawing of {scene}")
 
     def names(self, found: Shown) -> bool:
-        seconds = found.seconds if found.rate else None
-        return all(
-            self.caption_of([np.asarray(picture) for picture in row], times, seconds) == found.caption
+        rows = [
+            ([np.asarray(picture) for picture in row], times)
             for pictures, times in found.sampled()
             for row in (pictures, *rougher(pictures))
-        )
+        ]
+        return set(self.captions_of(rows, found.seconds if found.rate else None)) == {found.caption}
 
 
 def caption(questions: Sequence[Question]) -> tuple[Question, ...]:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from daemon.errors import EngineError
 from daemon.inference.batch.runner_protocol import RunnerError
+from daemon.inference.device_check_inputs import BatchResults, CheckInputs, SingleResults
+from daemon.inference.device_faults import fault_in
+from daemon.inference.device_verdicts import DeviceVerdict, DeviceVerdicts, key_of
 from daemon.inference.torch.attention import AttentionKernel, fused, plain
-from daemon.inference.torch.device_check_inputs import BatchResults, CheckInputs, SingleResults
-from daemon.inference.torch.device_verdicts import DeviceVerdict, DeviceVerdicts, key_of
-from daemon.inference.torch.devices import DISPLAY_NAMES, empty_cache
+from daemon.inference.torch.devices import DISPLAY_NAMES, device_name, empty_cache
 from daemon.inference.torch.kernel_check import kernel_error
 from daemon.inference.torch.model_runner import TorchRunner
 
-#: Limits for the error of features and scores, as a share of their spread. Rounding in bf16 makes features differ by
-#: 0.005 (demo model) to 0.010 (random weights at full size), and scores by 0.017; patches one position off, by 0.14.
-MAX_FEATURE_ERROR, MAX_SCORE_ERROR = 0.05, 0.1
+#: How far scores in a batch may be off single ones.
 MAX_BATCH_ERROR = {torch.bfloat16: 0.1, torch.float32: 0.005}
-#: By how many standard deviations a chosen token's score may be below the highest: rounding can swap near equals.
-MAX_MISS = 0.25
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ def checked_runner(
     The reference is the CPU in float32. A stored verdict skips the check. Raises EngineError when no mode is correct,
     and ModelUnavailableError as loading does.
     """
-    key = key_of(folder, device, modes[0].dtype)
+    key = key_of(torch.__version__, device_name(device), str(modes[0].dtype), folder=folder)
     stored = verdicts.find(key) if verdicts else None
     for mode in modes:
         if stored is not None and mode.label == stored.mode:
@@ -87,21 +82,4 @@ def checked_runner(
 
 def find_fault(single: SingleResults, batch: BatchResults, expected: SingleResults, mode: RunMode) -> str | None:
     """What is wrong with a mode, as text for people, or None. Pure."""
-    if (error := relative_error(single.features, expected.features)) > MAX_FEATURE_ERROR:
-        return f"the features of a tile are {error:.0%} off those of the CPU"
-    if (error := relative_error(batch.features, single.features)) > min(MAX_FEATURE_ERROR, MAX_BATCH_ERROR[mode.dtype]):
-        return f"the features of tiles in a batch are {error:.1%} off those of single tiles"
-    if (error := relative_error(single.scores, expected.scores)) > MAX_SCORE_ERROR:
-        return f"its scores are {error:.0%} off those of the CPU"
-    if mode.rows > 1 and (error := relative_error(batch.scores, single.scores)) > MAX_BATCH_ERROR[mode.dtype]:
-        return f"answers in a batch are {error:.1%} off single ones"
-    if not bool((single.misses <= MAX_MISS).all()):
-        return "it does not choose the most likely token"
-    return None
-
-
-def relative_error(found: Tensor, expected: Tensor) -> float:
-    """The greatest distance of a row, as a share of the expected row's spread; infinite for NaN."""
-    spread = (expected - expected.mean(-1, keepdim=True)).norm(dim=-1)
-    error = float(((found - expected).norm(dim=-1) / spread).max())
-    return math.inf if math.isnan(error) else error
+    return fault_in(single, batch, expected, rows=mode.rows, max_batch_error=MAX_BATCH_ERROR[mode.dtype])

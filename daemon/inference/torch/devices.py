@@ -12,6 +12,7 @@ import torch
 from daemon.errors import EngineError
 
 DTYPES = {"bf16": torch.bfloat16, "f32": torch.float32}
+MLX_ONLY = ("f16", "int4")
 #: Metal's driver may keep so much memory for reuse.
 MAX_CACHED_BYTES = 512 * 1024**2
 #: For people.
@@ -38,7 +39,14 @@ def pick_device(chosen: str) -> torch.device:
 
 
 def pick_dtype(chosen: str, device: torch.device) -> torch.dtype:
-    """The chosen precision; for "auto", and beside int8 products, bf16 where the device has it, else f32."""
+    """The chosen precision; for "auto", and beside int8 products, bf16 where the device has it, else f32.
+
+    Raises EngineError for a precision that only MLX has.
+    """
+    if chosen in MLX_ONLY:
+        raise EngineError(
+            f'The precision "{chosen}" is for MLX alone.', advice="Set model.precision to auto, or model.engine to mlx."
+        )
     if chosen in DTYPES:
         return DTYPES[chosen]
     return torch.bfloat16 if has_bf16(device) else torch.float32

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from daemon.errors import EngineError
+from daemon.inference.device_check_inputs import CheckInputs
+from daemon.inference.device_verdicts import DeviceVerdicts
 from daemon.inference.runner_loader import LoadedRunner
 from daemon.inference.smolvlm.checkpoint import ModelSpec
 from daemon.inference.torch.device_check import checked_runner, run_modes
-from daemon.inference.torch.device_check_inputs import CheckInputs
-from daemon.inference.torch.device_verdicts import DeviceVerdicts
 from daemon.inference.torch.devices import pick_device, pick_dtype, require_int8
 from daemon.inference.torch.linear import int8_layout, native_layout
 from daemon.inference.torch.model_runner import TorchRunner

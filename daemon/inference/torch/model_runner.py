@@ -188,6 +188,11 @@ class TorchRunner:
         """The next token of each slot by its scores, (slots, vocabulary)."""
         return self._sampler(slot_ids, scores, [self._cache[slot_id].length for slot_id in slot_ids])
 
+    def on_host(self, array: Tensor) -> Floats:
+        """In float32."""
+        found: Floats = array.float().cpu().numpy()
+        return found
+
     def _prefill(self, chunks: Sequence[tuple[int, int]]) -> Tensor:
         slots = [(self._cache[slot_id], count) for slot_id, count in chunks]
         positions = [position for slot, count in slots for position in range(slot.length, slot.length + count)]

@@ -14,9 +14,10 @@ import torch
 
 from config.errors import SmolwatchError
 from daemon.inference.batch.runner_protocol import RunnerError
+from daemon.inference.device_check_inputs import CheckInputs
+from daemon.inference.device_faults import relative_error
 from daemon.inference.smolvlm.checkpoint import read_spec
-from daemon.inference.torch.device_check import find_fault, relative_error, run_modes
-from daemon.inference.torch.device_check_inputs import CheckInputs
+from daemon.inference.torch.device_check import find_fault, run_modes
 from daemon.inference.torch.devices import device_name, pick_device, pick_dtype
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import DEMO

@@ -123,6 +123,7 @@ class PatchEmbedding:
     def __call__(self, pixels: Tensor) -> Tensor:
         """(tiles, 3, tile, tile) -> (tiles, patches, hidden), row by row."""
         tiles, colours = pixels.shape[:2]
-        cut = pixels.view(tiles, colours, self._side, self._edge, self._side, self._edge)
+        seen = self._side * self._edge  # a rest of less than a patch is not seen, as in the stock convolution
+        cut = pixels[:, :, :seen, :seen].reshape(tiles, colours, self._side, self._edge, self._side, self._edge)
         patches = self._embed(cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, colours * self._edge**2))
         return patches.view(tiles, len(self._positions), -1) + self._positions

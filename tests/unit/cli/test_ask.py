@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from cli.daemon_asks import START_SECONDS, longest_wait, obstacle
 from daemon.asking.question import MOST_FILES, Ask
 from daemon.lock import HomeLock
 from storage.commands.ask_inbox import AskInbox, AskState
 from storage.commands.requests import Answer, Command, CommandKind
+from storage.db.tables import jobs
+from storage.lifecycle import JobState
+from storage.records import Fingerprint
 from storage.status.values import EngineStatus
 from tests.unit.cli.conftest import CliHome
 
@@ -131,6 +135,13 @@ def test_wrong_usage_is_explained(home: CliHome, photo: Path, words: list[str], 
     assert sentence in result.stderr
 
 
+def test_a_question_that_is_longer_than_any_name_is_sent(home: CliHome) -> None:
+    question = "What is different? " * 400
+    with worker(home, Answer(result=RESULT)) as asked:
+        assert home.invoke("ask", question).exit_code == 0
+    assert asked == [Ask(question=question.strip())]
+
+
 def test_a_file_that_does_not_exist_is_named(home: CliHome) -> None:
     result = home.invoke("ask", "photo.jpg", "How", "many", "people?")
     assert result.exit_code == 3
@@ -182,3 +193,79 @@ def test_loading_a_model_is_waited_for_longer(home: CliHome) -> None:
     waits = [longest_wait(home.settings, state) for state in states]
     assert waits == sorted(waits)
     assert waits[-1] > 5 * home.settings.work.stall_seconds, "the worker is killed as hung first"
+
+
+SAVED = RESULT | {"revision": "1"}
+
+
+def asked_of(home: CliHome, number: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(home.invoke("show", str(number), "--json").stdout)["asked"]
+    return found
+
+
+def test_an_answer_is_kept_with_the_record_of_its_file_only_on_request(home: CliHome) -> None:
+    number = describe(home)
+    with worker(home, Answer(result=SAVED)):
+        assert home.invoke("ask", "beach.jpg", "How many?").stderr == ""
+        assert "asked" not in json.loads(home.invoke("show", str(number), "--json").stdout)
+        result = home.invoke("ask", "beach.jpg", "How  many?", "--save", "--system", "Be brief.")
+    assert (result.exit_code, result.stdout) == (0, "Four.\n")
+    assert result.stderr == f"smolwatch: the answer is saved with {home.inbox.resolve()}/beach.jpg.\n"
+    kept = asked_of(home, number)["How many?"]
+    assert (kept["answer"], kept["model"], kept["revision"], kept["system"]) == ("Four.", "demo", "1", "Be brief.")
+    assert "asked: How many?\n  Four.\n" in home.invoke("show", str(number)).stdout
+    with home.reading() as library:
+        assert library.job(number).state is JobState.PUBLISHING, "the worker renews the sidecars"
+
+
+def test_an_answer_that_is_saved_twice_is_kept_once(home: CliHome) -> None:
+    number = describe(home)
+    for text in ("Three.", "Four."):
+        answers: list[dict[str, Any]] = [{"text": text, "tokens": 2, "complete": True, "faults": []}]
+        with worker(home, Answer(result=SAVED | {"answers": answers})):
+            document = json.loads(home.invoke("ask", "beach.jpg", "How many?", "--save", "--json").stdout)
+        assert document["saved_with"] == number
+    assert [kept["answer"] for kept in asked_of(home, number).values()] == ["Four."]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["What is 2 + 3?"],
+        ["beach.jpg", "beach.jpg", "What is different?"],
+        ["beach.jpg", "A number?", "--temperature", "1", "--repeat", "2"],
+        ["{photo}", "What is this?"],
+    ],
+)
+def test_only_one_answer_about_one_file_of_the_inbox_can_be_saved(home: CliHome, photo: Path, words: list[str]) -> None:
+    describe(home)
+    with worker(home, Answer(result=SAVED)) as asked:
+        result = home.invoke("ask", *(word.format(photo=photo) for word in words), "--save")
+    assert (result.exit_code, asked) == (2, [])
+    assert "--save keeps" in result.stderr
+
+
+def test_a_file_without_a_record_is_refused_before_it_is_asked_about(home: CliHome) -> None:
+    home.drop("new.jpg")
+    with worker(home, Answer(result=SAVED)) as asked:
+        result = home.invoke("ask", "new.jpg", "How many?", "--save")
+    assert (result.exit_code, asked) == (3, [])
+    assert "There is no record of" in result.stderr
+
+
+def test_a_file_that_was_changed_since_it_was_described_is_refused(home: CliHome) -> None:
+    describe(home)
+    home.drop("beach.jpg", b"other waves")
+    with worker(home, Answer(result=SAVED)) as asked:
+        result = home.invoke("ask", "beach.jpg", "How many?", "--save")
+    assert (result.exit_code, asked) == (1, [])
+    assert "smolwatch has not noticed its present content yet" in result.stderr
+
+
+def describe(home: CliHome) -> int:
+    """beach.jpg, described, with the fingerprint that it really has."""
+    number = home.describe("beach.jpg")
+    found = Fingerprint.of((home.inbox / "beach.jpg").stat())
+    with home.opened().write() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == number).values(fingerprint=found))
+    return number

@@ -1,26 +1,35 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+import daemon.inference
 from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.control_tiles import BLIND, COLOUR_BLIND, TILES, ControlCheck, control_requests
 from daemon.inference.engine import EngineInfo
 from daemon.inference.features.feature_cache import FeatureCache
-from daemon.inference.runner_loader import LoadedRunner
+from daemon.inference.runner_loader import LoadedRunner, RunnerLoader
 from daemon.inference.smolvlm.checkpoint import ModelSpec
 from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.loader import TorchLoader
 from daemon.inference.torch.model_runner import TorchRunner
-from daemon.inference.weights.sources import ModelFolder
+from daemon.inference.weights.sources import DEMO, ModelFolder
 from tests.contracts.test_engine import picture, replies
+from tests.fakes.batch_runner import PixelLoader
+from tests.fakes.seeing_runner import SeeingLoader, SwappedRunner, ZeroedRunner
 from tests.support.checkpoints import write_tiny_checkpoint
 
+#: The real model's processor, without weights.
+CONFIG = Path(daemon.inference.__file__).parent / "smolvlm2_500m"
+PATCHES = "model.vision_model.embeddings.patch_embedding.weight"
+PROJECTION = "model.connector.modality_projection.proj.weight"
 SOUND = {"red": "A plain red picture.", "blue": "The image is Blue, and empty.", "grey": "A gray wall."}
 
 
@@ -129,8 +138,64 @@ def test_the_digest_changes_with_weights_and_precision_but_not_with_restart_or_b
     other = write_tiny_checkpoint(tmp_path / "other", seed=1)
     first, again, single = loaded(checkpoint), loaded(checkpoint), loaded(checkpoint, rows=1)
     assert first.control == again.control == single.control
+    assert first.weights == single.weights == ModelFolder(checkpoint, "tiny", "1").digest != loaded(other).weights
     digests = {first.control, loaded(checkpoint, precision="bf16").control, loaded(other).control}
     assert len(digests) == 3
+
+
+def seen_by(loader: RunnerLoader[str], folder: Path = CONFIG, *, rows: int = 4) -> EngineInfo:
+    engine = BatchEngine(ModelFolder(folder, "seeing", "1"), loader, rows=rows, control=ControlCheck())
+    with closing(engine):
+        return engine.load()
+
+
+def test_a_sound_model_is_told_apart_from_blind_and_colour_blind_ones_and_from_random_weights() -> None:
+    """The fake names plain colours, which the demo model cannot; its vision is broken as a real model's would be."""
+    sound = seen_by(SeeingLoader())
+    zeroed, swapped = seen_by(SeeingLoader(ZeroedRunner)), seen_by(SeeingLoader(SwappedRunner))
+    random = seen_by(PixelLoader())
+    assert sound.problem is None
+    assert zeroed.problem == BLIND
+    assert swapped.problem == "It confuses colours: it calls a plain red picture blue."
+    assert random.problem == COLOUR_BLIND
+    assert len({each.control for each in (sound, zeroed, swapped, random)}) == 4
+
+
+def test_the_digest_of_a_sound_model_depends_on_its_precision_and_not_on_the_batch() -> None:
+    sound = seen_by(SeeingLoader())
+    assert seen_by(SeeingLoader(), rows=1).control == sound.control
+    assert seen_by(SeeingLoader(precision="glass beads")).control != sound.control
+
+
+@pytest.fixture(scope="module")
+def demo() -> EngineInfo:
+    return loaded(DEMO)
+
+
+def test_the_demo_model_is_told_apart_from_itself_with_broken_vision(demo: EngineInfo, tmp_path: Path) -> None:
+    """A trained model. It fails the check for colours, for which it is exempt: so the digests are compared."""
+
+    def swap_channels(weights: dict[str, Tensor]) -> None:
+        weights[PATCHES] = weights[PATCHES].flip(1)
+
+    def zero_vision(weights: dict[str, Tensor]) -> None:
+        weights[PROJECTION] = weights[PROJECTION] * 0
+
+    swapped = loaded(altered_demo(tmp_path / "swapped", swap_channels))
+    zeroed = loaded(altered_demo(tmp_path / "zeroed", zero_vision))
+    assert zeroed.problem == BLIND
+    assert len({demo.control, swapped.control, zeroed.control}) == 3
+    assert loaded(DEMO, exemption="It knows only shapes.").problem is None
+
+
+def altered_demo(folder: Path, change: Callable[[dict[str, Tensor]], None]) -> Path:
+    """The demo model's checkpoint with changed weights."""
+    shutil.copytree(DEMO, folder)
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    change(weights)
+    save_file(weights, file, {"format": "pt"})
+    return folder
 
 
 def test_the_check_uses_no_kept_features_and_leaves_the_engine_cold(checkpoint: Path) -> None:

@@ -112,3 +112,14 @@ def test_what_the_decoder_could_not_show_comes_before_the_answers_faults() -> No
     media, info = description_of(new_file()).media, EchoEngine().load()
     found = describe(job_of(MediaKind.IMAGE), media, result, info, RECIPE, COST, START, ["damaged"])
     assert found.quality == Quality(verdict="suspect", reasons=("image: damaged", "caption: empty"))
+
+
+def test_the_origin_of_the_engine_goes_with_the_description() -> None:
+    media = description_of(new_file()).media
+    result = SessionResult(answers={"caption": "A dog."}, reasons=(), figures=FIGURES)
+    info = replace(EchoEngine().load(), weights="w", control="c")
+    found = describe(job_of(MediaKind.IMAGE), media, result, info, RECIPE, COST, START)
+    assert (found.model.weights, found.model.control) == ("w", "c")
+    model = found.record()["model"]
+    assert (model["weights"], model["control"]) == ("w", "c")
+    assert not {"weights", "control"} & described(caption="A dog.").record()["model"].keys()

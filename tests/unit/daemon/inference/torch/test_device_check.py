@@ -7,16 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from daemon.errors import EngineError
+from daemon.inference.device_check_inputs import MANY_KEYS, CheckedRunner, CheckInputs, SingleResults
+from daemon.inference.device_faults import relative_error
+from daemon.inference.device_verdicts import DeviceVerdict, DeviceVerdicts, key_of
 from daemon.inference.smolvlm.checkpoint import read_spec
 from daemon.inference.torch.attention import AttentionKernel, DecodeAttention, fused, plain
-from daemon.inference.torch.device_check import RunMode, checked_runner, find_fault, relative_error, run_modes
-from daemon.inference.torch.device_check_inputs import MANY_KEYS, CheckInputs, SingleResults
-from daemon.inference.torch.device_verdicts import DeviceVerdict, DeviceVerdicts, key_of
+from daemon.inference.torch.device_check import RunMode, checked_runner, find_fault, run_modes
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.torch.sampler import Sampler
 from daemon.inference.weights.sources import DEMO
@@ -209,7 +211,7 @@ def test_trained_weights_pass_on_a_sound_device(
 
 
 def test_what_is_not_a_number_is_endlessly_far_off() -> None:
-    assert relative_error(torch.tensor([[1.0, torch.nan]]), torch.tensor([[1.0, 2.0]])) == torch.inf
+    assert relative_error(np.array([[1.0, np.nan]], np.float32), np.array([[1.0, 2.0]], np.float32)) == np.inf
 
 
 def test_ways_are_tried_from_the_fastest_to_the_surest() -> None:
@@ -246,7 +248,7 @@ def test_a_device_on_which_nothing_is_sound_is_refused(checkpoint: Path, inputs:
 
 
 class Unused(CheckInputs):
-    def run_single(self, runner: TorchRunner) -> SingleResults:
+    def run_single(self, runner: CheckedRunner) -> SingleResults:
         raise AssertionError("the device was tried")
 
 
@@ -277,10 +279,13 @@ def test_a_verdict_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -
 
 
 def test_what_a_verdict_depends_on_makes_its_key(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = {key_of(checkpoint, CPU, F32, chip=lambda: "M1"), key_of(checkpoint, CPU, F32, chip=lambda: "M2")}
-    keys.add(key_of(checkpoint, CPU, BF16, chip=lambda: "M1"))
+    keys = {
+        key_of("1", "cpu", "f32", folder=checkpoint, chip=lambda: "M1"),
+        key_of("1", "cpu", "f32", folder=checkpoint, chip=lambda: "M2"),
+    }
+    keys.add(key_of("1", "cpu", "bf16", folder=checkpoint, chip=lambda: "M1"))
     monkeypatch.setattr(torch, "__version__", "2.99")
-    keys.add(key_of(checkpoint, CPU, F32, chip=lambda: "M1"))
+    keys.add(key_of("1", "cpu", "f32", folder=checkpoint, chip=lambda: "M1"))
     monkeypatch.setattr(platform, "version", lambda: "another build")
-    keys.add(key_of(checkpoint, CPU, F32, chip=lambda: "M1"))
+    keys.add(key_of("1", "cpu", "f32", folder=checkpoint, chip=lambda: "M1"))
     assert len(keys) == 5

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from daemon.inference.smolvlm.processor import Floats
-from daemon.inference.torch.model_runner import TorchRunner
 
 TILES = 3
 #: Tokens of the prompts after the picture; the first PREFIX of them are the same and can be shared.
@@ -30,25 +28,52 @@ DECODED = (31, 32)
 SMALL, LARGE = 256, 1536
 
 
+class CheckedRunner(Protocol):
+    """A backend's runner, which also tells the scores that it chooses tokens by. Its arrays are its own."""
+
+    def encode_images(self, tiles: Sequence[Floats]) -> Sequence[Any]: ...
+    def add(self, prompt_ids: Sequence[int], features: Sequence[Any], capacity: int) -> int: ...
+    def fork(
+        self, slot_id: int, prefix_length: int, prompt_ids: Sequence[int], features: Sequence[Any], capacity: int
+    ) -> int: ...
+    def free(self, slot_id: int) -> None: ...
+
+    def prefill_scores(self, chunks: Sequence[tuple[int, int]]) -> Any:
+        """As `prefill`, but the scores of every next token, (chunks, vocabulary)."""
+        ...
+
+    def decode_scores(self, slot_ids: Sequence[int], tokens: Sequence[int]) -> Any:
+        """As `decode`, but the scores of every next token, (slots, vocabulary)."""
+        ...
+
+    def sample(self, slot_ids: Sequence[int], scores: Any) -> Sequence[int]:
+        """The next token of each slot by its scores, (slots, vocabulary)."""
+        ...
+
+    def on_host(self, array: Any) -> Floats:
+        """One of its arrays, in float32."""
+        ...
+
+
 @dataclass(frozen=True)
 class SingleResults:
-    """Results of tiles and prompts one by one, moved to the CPU in float32.
+    """Results of tiles and prompts one by one, on the host in float32.
 
     `features` (tiles, tokens, hidden), `scores` (prompts x steps, vocabulary). `misses`: by how many standard
     deviations the chosen token's score is below the highest, (prompts x steps).
     """
 
-    features: Tensor
-    scores: Tensor
-    misses: Tensor
+    features: Floats
+    scores: Floats
+    misses: Floats
 
 
 @dataclass(frozen=True)
 class BatchResults:
     """The same features and scores, of tiles and prompts in one batch."""
 
-    features: Tensor
-    scores: Tensor
+    features: Floats
+    scores: Floats
 
 
 @dataclass(frozen=True)
@@ -56,7 +81,7 @@ class Prompt:
     """`prefix_length`: how many tokens it shares with the first prompt."""
 
     prompt_ids: tuple[int, ...]
-    features: tuple[Tensor, ...]
+    features: tuple[Any, ...]
     capacity: int
     prefix_length: int = 0
 
@@ -69,26 +94,27 @@ class CheckInputs:
     image_id: int
     context: int
 
-    def run_single(self, runner: TorchRunner) -> SingleResults:
+    def run_single(self, runner: CheckedRunner) -> SingleResults:
         """Raises RunnerError."""
         features = [runner.encode_images([tile])[0] for tile in self._tiles()]
         steps = [single_steps(runner, prompt) for prompt in self._make_prompts(features)]
         scores, misses = zip(*steps, strict=True)
-        return SingleResults(on_cpu(features), torch.cat(scores), torch.cat(misses))
+        return SingleResults(on_host(runner, features), np.concatenate(scores), np.concatenate(misses))
 
-    def run_batch(self, runner: TorchRunner) -> BatchResults:
+    def run_batch(self, runner: CheckedRunner) -> BatchResults:
         """Raises RunnerError."""
         features = runner.encode_images(self._tiles())
-        return BatchResults(on_cpu(features), torch.cat(batch_steps(runner, self._make_prompts(features))))
+        prompts = self._make_prompts(features)
+        return BatchResults(on_host(runner, features), np.concatenate(batch_steps(runner, prompts)))
 
     def _tiles(self) -> list[Floats]:
         return list(np.random.default_rng(0).standard_normal((TILES, 3, self.tile, self.tile)).astype(np.float32))
 
-    def _make_prompts(self, features: Sequence[Tensor]) -> list[Prompt]:
+    def _make_prompts(self, features: Sequence[Any]) -> list[Prompt]:
         return make_prompts(features, self.image_id, self.context)
 
 
-def make_prompts(features: Sequence[Tensor], image_id: int, context: int) -> list[Prompt]:
+def make_prompts(features: Sequence[Any], image_id: int, context: int) -> list[Prompt]:
     """Three with a shared prefix, and two in another bucket: a long one about two tiles, and a short one."""
     picture = [image_id] * len(features[0])
     prefixed = [Prompt((1, *picture, *tail), (features[0],), SMALL, 1 + len(picture) + PREFIX) for tail in TAILS]
@@ -98,18 +124,18 @@ def make_prompts(features: Sequence[Tensor], image_id: int, context: int) -> lis
     return [*prefixed, long, Prompt((1, *picture, *TAILS[0]), (features[2],), LARGE)]
 
 
-def single_steps(runner: TorchRunner, prompt: Prompt) -> tuple[Tensor, Tensor]:
+def single_steps(runner: CheckedRunner, prompt: Prompt) -> tuple[Floats, Floats]:
     """After the prompt and after each decoded token: scores (steps, vocabulary), and misses (steps)."""
     slot_id = runner.add(prompt.prompt_ids, prompt.features, prompt.capacity)
     scores = [runner.prefill_scores([(slot_id, len(prompt.prompt_ids))])]
     scores += [runner.decode_scores([slot_id], [token]) for token in DECODED]
     chosen = [runner.sample([slot_id], step)[0] for step in scores]
     runner.free(slot_id)
-    found = on_cpu(scores).flatten(0, 1)
+    found = on_host(runner, [step[0] for step in scores])
     return found, score_deficits(found, chosen)
 
 
-def batch_steps(runner: TorchRunner, prompts: Sequence[Prompt]) -> list[Tensor]:
+def batch_steps(runner: CheckedRunner, prompts: Sequence[Prompt]) -> list[Floats]:
     """The same scores, of all prompts in one batch; some slots decode their last token one step later."""
     first = prompts[0]
     slot_ids = [runner.add(first.prompt_ids, first.features, first.capacity)]
@@ -125,20 +151,22 @@ def batch_steps(runner: TorchRunner, prompts: Sequence[Prompt]) -> list[Tensor]:
     prefilled = runner.prefill_scores(list(zip(slot_ids, counts, strict=True)))
     decoded = runner.decode_scores(slot_ids, [DECODED[0]] * len(slot_ids))
     early, late = slot_ids[::2], slot_ids[1::2]
-    last: dict[int, Tensor] = {}
+    last: dict[int, Any] = {}
     for group in (early, late):
         last |= dict(zip(group, runner.decode_scores(group, [DECODED[1]] * len(group)), strict=True))
-    scores = [on_cpu([prefilled[number], decoded[number], last[slot_id]]) for number, slot_id in enumerate(slot_ids)]
+    scores = [
+        on_host(runner, [prefilled[number], decoded[number], last[slot_id]]) for number, slot_id in enumerate(slot_ids)
+    ]
     for slot_id in slot_ids:
         runner.free(slot_id)
     return scores
 
 
-def score_deficits(scores: Tensor, tokens: Sequence[int]) -> Tensor:
+def score_deficits(scores: Floats, tokens: Sequence[int]) -> Floats:
     """(steps, vocabulary) and one token a step -> (steps)."""
-    chosen = scores.gather(1, torch.tensor(tokens)[:, None])[:, 0]
-    return (scores.amax(-1) - chosen) / scores.std(-1)
+    chosen = np.take_along_axis(scores, np.array(tokens)[:, None], 1)[:, 0]
+    return np.asarray((scores.max(-1) - chosen) / scores.std(-1, ddof=1), np.float32)
 
 
-def on_cpu(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(tensors)).float().cpu()
+def on_host(runner: CheckedRunner, arrays: Sequence[Any]) -> Floats:
+    return np.stack([runner.on_host(array) for array in arrays])

@@ -1,7 +1,7 @@
 """The result of a device check, stored in the home: a check loads the model a second time, and doubles the start time.
 
-Valid for one release of PyTorch, one system build, one chip, one model and its weights. The file can be deleted at any
-time: the next start checks again. A file that cannot be read or written counts as missing.
+Valid for one release of the backend's library, one system build, one chip, one model and its weights. The file can be
+deleted at any time: the next start checks again. A file that cannot be read or written counts as missing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from daemon.inference.torch.devices import device_name
 from storage.atomic import write_atomically
 from storage.errors import ForeignFileError
 
@@ -54,19 +51,20 @@ class DeviceVerdicts:
             write_atomically(self.file, content, mode=0o600, replace_ours=lambda _: True)
 
 
-def key_of(folder: Path, device: torch.device, dtype: torch.dtype, *, chip: Callable[[], str] | None = None) -> str:
-    """A hash of everything that a verdict depends on. Raises OSError when the folder cannot be listed."""
-    weights = sorted(folder.glob("*.safetensors"))
-    facts = [
-        torch.__version__,
+def key_of(*facts: str, folder: Path | None = None, chip: Callable[[], str] | None = None) -> str:
+    """A hash of everything that a verdict depends on: the backend's `facts`, system, chip and the weights in `folder`.
+
+    Raises OSError when the folder cannot be listed.
+    """
+    weights = [] if folder is None else sorted(folder.glob("*.safetensors"))
+    all_facts = [
+        *facts,
         platform.platform(),
         platform.version(),
-        device_name(device),
         (chip or chip_name)(),
-        str(dtype),
         *(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in weights),
     ]
-    return hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b("\n".join(all_facts).encode(), digest_size=16).hexdigest()
 
 
 def chip_name() -> str:
