@@ -22,7 +22,7 @@ SUITE = "bench"
 PLAN = ("3.1", "3.2", "3.3")
 #: Figures that the testing plan has targets for.
 LOAD, VIDEO_64 = "load", "video of 64 frames"
-NOT_CHOSEN = "Not among the chosen cases: smolwatch bench"
+NOT_CHOSEN = "Not measured in this run; all of it: smolwatch bench"
 NO_INT8 = "This machine has no faster products of 8 bits."
 DEVICES = {"cpu": "CPU", "mps": "Apple GPU (MPS)", "cuda": "NVIDIA GPU (CUDA)"}
 #: Case, x and name of the cell, by row.
