@@ -1,4 +1,4 @@
-"""The pictures and clips that are in the package, each with its one correct caption."""
+"""The pictures and clips that are in the package, each with its one correct caption; and a question."""
 
 from __future__ import annotations
 
@@ -20,6 +20,19 @@ class Sample:
     @property
     def name(self) -> str:
         return self.file.name
+
+
+@dataclass(frozen=True)
+class SampleQuestion:
+    """A question about the sample with this name, and its one correct answer."""
+
+    name: str
+    question: str
+    answer: str
+
+
+#: One that the demo model was trained to answer.
+SAMPLE_QUESTION = SampleQuestion("sample 03.png", "How many shapes are there?", "Three.")
 
 
 def shipped_samples(folder: Path = FOLDER) -> list[Sample]:

@@ -15,13 +15,22 @@ from pathlib import Path
 
 import click
 
+from cli.daemon_asks import ask_daemon
+from cli.daemon_commands import running
 from cli.lookup import open_library
 from cli.render import console, say, say_table
-from cli.samples import Sample, copy_into_inbox, shipped_samples
-from config.errors import AlreadyRunningError, ModelUnavailableError, NotFoundError
+from cli.samples import SAMPLE_QUESTION, Sample, SampleQuestion, copy_into_inbox, shipped_samples
+from config.errors import (
+    AlreadyRunningError,
+    DaemonNotRunningError,
+    ModelUnavailableError,
+    NotFoundError,
+    SmolwatchError,
+)
 from config.load import load_settings, prepare_home
 from config.safe_text import safe_text
 from config.settings import Settings
+from daemon.asking.question import Ask
 from daemon.child_process import ChildDaemon
 from daemon.lock import holder
 from storage.errors import StorageError
@@ -52,9 +61,9 @@ class Outcome:
 )
 @click.pass_obj
 def command(home: Path | None, own_home: Path | None) -> int:
-    """Start the daemon with the small demo model and compare a dozen captions with what was drawn.
+    """Start the daemon with the small demo model and compare a dozen captions and an answer with what was drawn.
 
-    A dozen samples are copied into the demo's inbox.
+    A dozen samples are copied into the demo's inbox, and one question is asked about one of them.
     """
     environ = demo_environment()
     home = own_home or home or DEFAULT_HOME
@@ -65,9 +74,11 @@ def command(home: Path | None, own_home: Path | None) -> int:
     with daemon_running(settings, environ) as daemon:
         copy_into_inbox(samples, settings.inbox_path)
         outcomes = watch(samples, settings, daemon)
+        answer = ask(SAMPLE_QUESTION, settings)
     correct = report(samples, outcomes)
+    is_true = report_answer(SAMPLE_QUESTION, answer)
     say_next_steps(settings)
-    return 0 if correct == len(samples) else 1
+    return 0 if correct == len(samples) and is_true else 1
 
 
 def demo_environment() -> dict[str, str]:
@@ -158,6 +169,26 @@ def outcome_of(path: bytes, library: Library) -> Outcome | None:
     return Outcome(reason=job.reason or str(job.state))
 
 
+def ask(asked: SampleQuestion, settings: Settings) -> str:
+    """The running daemon's answer, as `smolwatch ask` gets it; the reason if there is none."""
+    path = os.fsencode(settings.inbox_path.resolve() / asked.name)
+    try:
+        if (run := running(settings)) is None:
+            raise DaemonNotRunningError
+        result = ask_daemon(settings, run, Ask(question=asked.question, files=(path,)), lambda _: None)
+    except SmolwatchError as error:
+        return str(error)
+    return str(result["answers"][0]["text"])
+
+
+def report_answer(asked: SampleQuestion, answer: str) -> bool:
+    """Prints it; whether it is the true one."""
+    is_true = answer == asked.answer
+    verdict = "true" if is_true else f"drawn: {asked.answer}"
+    say(safe_text(f'Asked about {asked.name}: "{asked.question}" {answer} ({verdict})'))
+    return is_true
+
+
 def report(samples: list[Sample], outcomes: dict[str, Outcome]) -> int:
     """Prints the table and the number of correct captions, which is returned."""
     rows, correct = [], 0
@@ -182,6 +213,7 @@ Sidecars   beside each file in {safe_text(str(settings.inbox_path))} (.md to rea
 Database   {safe_text(str(settings.database_place))}
 Try        {program} --home {home} ls
            {program} --home {home} show 1
+           {program} --home {home} ask "{SAMPLE_QUESTION.name}" "What colour are the triangles?"
 
 For your own pictures, with the real model (a download of about 2.0 GB, once):
            {program} model pull

@@ -43,6 +43,7 @@ def test_the_demo_goes_the_whole_way_and_a_second_time_describes_nothing_anew(tm
     assert "0 of 12 captions are true." in first.stdout
     assert all(name in first.stdout for name in names)
     assert "A video of 6.0 seconds, 6 frames of " in first.stdout
+    assert '"How many shapes are there?" A picture of 320x240. (drawn: Three.)' in first.stdout
     assert "smolwatch model pull" in first.stdout
     assert set(described_at(tmp_path)) == names
     assert all((home / "inbox" / f"{name}.md").exists() for name in names)

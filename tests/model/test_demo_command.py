@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.samples import shipped_samples
+from cli.samples import SAMPLE_QUESTION, shipped_samples
 from tests.support.checkout import ROOT
 
 
-def test_every_sample_of_the_demo_is_described_truly(tmp_path: Path) -> None:
+def test_every_sample_of_the_demo_is_described_truly_and_its_question_answered(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SMOLWATCH_")}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "cli.main", "demo"],
@@ -24,4 +24,6 @@ def test_every_sample_of_the_demo_is_described_truly(tmp_path: Path) -> None:
     )
     count = len(shipped_samples())
     assert f"{count} of {count} captions are true." in done.stdout, done.stdout + done.stderr
+    asked = SAMPLE_QUESTION
+    assert f'Asked about {asked.name}: "{asked.question}" {asked.answer} (true)' in done.stdout
     assert done.returncode == 0

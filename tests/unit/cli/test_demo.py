@@ -5,14 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.demo import Outcome, check_engine, demo_environment, new_outcomes, program_as_typed, report
-from cli.samples import FOLDER, Sample, copy_into_inbox, shipped_samples
+from cli.commands.demo import (
+    Outcome,
+    ask,
+    check_engine,
+    demo_environment,
+    new_outcomes,
+    program_as_typed,
+    report,
+    report_answer,
+)
+from cli.samples import FOLDER, SAMPLE_QUESTION, Sample, copy_into_inbox, shipped_samples
 from config.errors import ModelUnavailableError
 from daemon.lock import HomeLock
 from storage.lifecycle import Cause
 from storage.status.values import DaemonStatus, EngineStatus
 from tests.support.demo_world.samples import SCENES
-from tests.support.demo_world.world import Film
+from tests.support.demo_world.world import Film, Picture
 from tests.unit.cli.conftest import CliHome
 
 PID = 4711
@@ -52,6 +61,23 @@ def test_only_exact_captions_are_true(samples: list[Sample], capsys: pytest.Capt
     shown = capsys.readouterr().out
     assert "drawn: A blue star." in shown
     assert "1 of 2 captions are true." in shown
+
+
+def test_the_question_has_the_answer_of_the_world_that_was_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = SAMPLE_QUESTION
+    scene = SCENES[asked.name]
+    assert isinstance(scene, Picture)
+    assert (asked.question, asked.answer) in scene.questions()
+    assert report_answer(asked, asked.answer)
+    assert not report_answer(asked, "Two.")
+    assert capsys.readouterr().out.splitlines() == [
+        f'Asked about {asked.name}: "{asked.question}" Three. (true)',
+        f'Asked about {asked.name}: "{asked.question}" Two. (drawn: Three.)',
+    ]
+
+
+def test_without_a_daemon_the_answer_is_the_reason(home: CliHome) -> None:
+    assert ask(SAMPLE_QUESTION, home.settings) == "No daemon is running for this home."
 
 
 def test_a_missing_outcome_is_not_true(samples: list[Sample], capsys: pytest.CaptureFixture[str]) -> None:
