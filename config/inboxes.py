@@ -45,6 +45,13 @@ def folder_glob(glob: str) -> str:
     return glob
 
 
+def folder_path(path: Path) -> Path:
+    """The path, unchanged. Raises ValueError for one that no folder can have."""
+    if "\0" in str(path):
+        raise ValueError("a path cannot have a NUL character")
+    return path
+
+
 def check_brackets(glob: str) -> None:
     """Raises ValueError for a bracket that is not closed."""
     opened = glob.find("[")
@@ -53,6 +60,7 @@ def check_brackets(glob: str) -> None:
 
 
 FileGlob = Annotated[str, AfterValidator(file_glob)]
+FolderPath = Annotated[Path, AfterValidator(folder_path)]
 FolderGlob = Annotated[str, AfterValidator(folder_glob)]
 InboxName = Annotated[str, Field(max_length=100), AfterValidator(inbox_name)]
 SidecarFormat = Literal["json", "md"]
@@ -68,13 +76,13 @@ class FolderRule(Group):
 class InboxSettings(Group):
     """Which folder is watched, when a file is complete, how it is described, and where its sidecars go."""
 
-    path: Path | None = Field(None, description="The watched folder; by default inbox in the home.")
+    path: FolderPath | None = Field(None, description="The watched folder; by default inbox in the home.")
     recipe: str | None = Field(None, description="The questions for this inbox; by default the top level's.")
     detail: Detail | None = Field(None, description="A picture's tiles; by default model.detail.")
     folder: tuple[FolderRule, ...] = Field((), description="Other recipes for subfolders: the first match decides.")
     patterns: tuple[FileGlob, ...] = Field((), description="File names (globs) that are taken; empty: all.")
     formats: tuple[SidecarFormat, ...] = Field(("json", "md"), description="The sidecars; empty: none.")
-    output: Path | None = Field(None, description="The sidecars' folder; by default they are beside each file.")
+    output: FolderPath | None = Field(None, description="The sidecars' folder; by default they are beside each file.")
     settle_seconds: Positive = Field(5.0, description="A file is picked up when unchanged (size and date) so long.")
     observer: Literal["auto", "native", "poll"] = Field(
         "auto", description="How new files are detected; poll lists the inbox often. auto polls network volumes."

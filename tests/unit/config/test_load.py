@@ -183,6 +183,12 @@ def test_a_value_where_a_group_belongs_is_named(home: Path) -> None:
         load_settings(home=home, environ={})
 
 
+@pytest.mark.parametrize("key", ["inbox.path", "inbox.output"])
+def test_a_path_that_no_folder_can_have_is_named(home: Path, key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key} .*NUL"):
+        load_settings(home=home, environ={}, overrides={key: "a\0b"})
+
+
 @given(
     st.dictionaries(
         st.sampled_from(sorted(known_keys())) | st.text(min_size=1),
