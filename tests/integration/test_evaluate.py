@@ -62,9 +62,7 @@ def stopped_in_the_middle(home: DaemonHome, with_signal: signal.Signals) -> tupl
 
 
 @pytest.mark.timeout(180)
-def test_an_interrupted_or_killed_run_is_resumed_and_ends_equal_to_an_unbroken_one(
-    home: DaemonHome, tmp_path: Path
-) -> None:
+def test_an_interrupted_run_is_resumed_and_ends_equal_to_an_unbroken_one(home: DaemonHome, tmp_path: Path) -> None:
     code, err = stopped_in_the_middle(home, signal.SIGINT)
     assert code == 130
     assert "Go on: smolwatch evaluate --resume 1" in err

@@ -232,15 +232,19 @@ def test_a_film_begins_when_its_clock_says_so(describer: Describer, tmp_path: Pa
             check_caption(describer.describe(path), scene.caption, **FACTS)
 
 
-def test_a_clip_of_a_second_is_seen_to_move(describer: Describer, tmp_path: Path, subtests: pytest.Subtests) -> None:
-    for count in (12, 24, 33):
-        for motion in MOTIONS:
-            with subtests.test(f"{count} frames: {motion}"):
-                film = moving(motion, second="blue" if motion == "turns" else "")
-                scene = describer.scene(film, seconds=count / 24, rate=24)
-                described = describer.describe(record(tmp_path / "short.mp4", scene.frames, Coding(rate=24)))
-                assert 2 <= described.facts["frames_seen"] <= 4
-                check_caption(described, scene.caption, seconds=pytest.approx(count / 24, abs=1e-5), frame_rate=24.0)
+@pytest.mark.parametrize(
+    "count", [24, pytest.param(12, marks=pytest.mark.slow), pytest.param(33, marks=pytest.mark.slow)]
+)
+def test_a_clip_of_a_second_is_seen_to_move(
+    describer: Describer, tmp_path: Path, subtests: pytest.Subtests, count: int
+) -> None:
+    for motion in MOTIONS:
+        with subtests.test(f"{count} frames: {motion}"):
+            film = moving(motion, second="blue" if motion == "turns" else "")
+            scene = describer.scene(film, seconds=count / 24, rate=24)
+            described = describer.describe(record(tmp_path / "short.mp4", scene.frames, Coding(rate=24)))
+            assert 2 <= described.facts["frames_seen"] <= 4
+            check_caption(described, scene.caption, seconds=pytest.approx(count / 24, abs=1e-5), frame_rate=24.0)
 
 
 SEE_THROUGH = {

@@ -104,7 +104,7 @@ def check_every_mix(runner: SmallBlocks, reference: Reference, arrivals: list[Ar
 
 
 @given(arrivals=ARRIVALS, limits=LIMITS)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_mix_of_arrivals_is_answered_as_transformers_would_alone(
     runner: SmallBlocks, reference: Reference, arrivals: list[Arrival], limits: Limits
 ) -> None:
