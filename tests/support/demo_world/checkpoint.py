@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast, SmolVLMConfig
 from tests.support.demo_world.world import some_film, some_picture
 
 TILE, PATCH, MERGE = 64, 8, 4
+TOKENS_A_TILE = (TILE // PATCH // MERGE) ** 2
 FIRST_SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 ROWS_AND_COLUMNS = tuple(f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7))
 RESERVED = tuple(f"<|reserved_special_token_{k}|>" for k in range(88))
@@ -138,5 +139,5 @@ def write_processor_files(folder: Path) -> None:
         "video_sampling": {"fps": 1, "max_frames": LONGEST_FILM, "video_size": edge},
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n")
-    processor = {"image_seq_len": (TILE // PATCH // MERGE) ** 2, "processor_class": "SmolVLMProcessor"}
+    processor = {"image_seq_len": TOKENS_A_TILE, "processor_class": "SmolVLMProcessor"}
     (folder / "processor_config.json").write_text(json.dumps(processor, indent=2) + "\n")

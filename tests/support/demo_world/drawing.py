@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.support.demo_world.world import BACKGROUNDS, COLOURS, Film, Picture
+from tests.support.demo_world.world import COLOURS, GROUNDS, MOVES, Film, Picture
 
 CANVASES = ((256, 192), (192, 256), (224, 224), (320, 240), (320, 180))
 #: Centres of the three columns (or rows), as a share of the canvas.
 CELLS = (0.2, 0.5, 0.8)
-RADII = {"small": (0.075, 0.095), "large": (0.17, 0.2)}
+RADII = {"small": (0.075, 0.095), "medium": (0.12, 0.14), "large": (0.17, 0.2), "huge": (0.25, 0.28)}
 
 Colour = tuple[int, ...]
 
@@ -76,7 +76,9 @@ def put_word(canvas: Image.Image, word: str, colour: Colour, rng: random.Random)
 
 def draw(picture: Picture, rng: random.Random, size: tuple[int, int] | None = None) -> Image.Image:
     """A picture of the scene, RGB, on one of CANVASES unless `size` (width, height) is given."""
-    canvas = Image.new("RGB", size or rng.choice(CANVASES), near(rng, BACKGROUNDS[picture.background]))
+    canvas = Image.new("RGB", size or rng.choice(CANVASES), near(rng, GROUNDS[picture.background]))
+    if picture.is_plain:
+        return canvas
     colour = near(rng, COLOURS[picture.colour])
     if picture.word:
         put_word(canvas, picture.word, colour, rng)
@@ -88,8 +90,8 @@ def draw(picture: Picture, rng: random.Random, size: tuple[int, int] | None = No
     return canvas
 
 
-def path_of(film: Film, rng: random.Random) -> tuple[Spot, Spot]:
-    """Where the film's shape stands at its beginning and at its end."""
+def path_of(motion: str, rng: random.Random) -> tuple[Spot, Spot]:
+    """Where a shape stands at the beginning and at the end of this motion."""
     near_edge, far_edge = rng.uniform(0.18, 0.26), rng.uniform(0.74, 0.82)
     lane, radius, turn = rng.uniform(0.3, 0.7), rng.uniform(0.13, 0.17), rng.uniform(-0.2, 0.2)
     ends = {
@@ -99,25 +101,50 @@ def path_of(film: Film, rng: random.Random) -> tuple[Spot, Spot]:
         "moves up": ((lane, far_edge), (lane, near_edge)),
     }
     here = (rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.75))
-    (x0, y0), (x1, y1) = ends.get(film.motion, (here, here))
+    (x0, y0), (x1, y1) = ends.get(motion, (here, here))
     return Spot(x0, y0, radius, turn), Spot(x1, y1, radius, turn)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a film's shape moves, and when it changes, as shares of the film's time."""
+
+    start: float
+    stop: float
+    change: float
+
+    def way(self, t: float) -> float:
+        """The share of its way that the shape has made."""
+        return min(1.0, max(0.0, (t - self.start) / (self.stop - self.start)))
+
+
+def schedule(film: Film, turning_point: float) -> Schedule:
+    """A film of one event moves all the time. Of two events, each has its side of the turning point."""
+    if not film.then:
+        return Schedule(0, 1, turning_point)
+    if film.motion in MOVES:
+        return Schedule(0, turning_point, (1 + turning_point) / 2)
+    return Schedule(turning_point, 1, turning_point / 2)
 
 
 def film_frames(film: Film, rng: random.Random, count: int, size: tuple[int, int] | None = None) -> list[Image.Image]:
     """`count` frames, evenly spaced from the film's first moment to its last, all of one size."""
     size = size or rng.choice(CANVASES)
-    ground = near(rng, BACKGROUNDS[film.background])
+    ground = near(rng, GROUNDS[film.background])
+    if not film.shape:
+        return [Image.new("RGB", size, ground) for _ in range(count)]
     colour = near(rng, COLOURS[film.colour])
     second = near(rng, COLOURS[film.second_colour or film.colour])
-    start, end = path_of(film, rng)
-    turning_point = rng.uniform(0.35, 0.65)
+    motions = (film.motion, film.then)
+    start, end = path_of(film.then if film.then in MOVES else film.motion, rng)
+    plan = schedule(film, rng.uniform(0.35, 0.65))
     frames = []
     for k in range(count):
         t = k / max(1, count - 1)
         canvas = Image.new("RGB", size, ground)
-        late = t > turning_point
-        if not (film.motion == "appears" and not late) and not (film.motion == "disappears" and late):
-            at = Spot(start.x + t * (end.x - start.x), start.y + t * (end.y - start.y), start.radius, start.turn)
-            put(canvas, film.shape, at, second if film.motion == "turns" and late else colour)
+        late, way = t > plan.change, plan.way(t)
+        if not ("appears" in motions and not late) and not ("disappears" in motions and late):
+            at = Spot(start.x + way * (end.x - start.x), start.y + way * (end.y - start.y), start.radius, start.turn)
+            put(canvas, film.shape, at, second if "turns" in motions and late else colour)
         frames.append(canvas)
     return frames
