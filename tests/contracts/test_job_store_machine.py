@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from storage.commands.command_inbox import CommandInbox
 from storage.commands.requests import CommandKind
@@ -489,32 +489,17 @@ class JobsOnSqlite(Jobs):
     make_store = staticmethod(on_sqlite)
 
 
-#: Several runs of few examples, so that each stays far below the time limit of a test on a busy machine. Each class has
-#: examples of its own, since hypothesis derives them from its name.
-TestJobsOnSqlite = JobsOnSqlite.TestCase
-TestJobsOnSqlite.settings = settings(
-    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+PART = settings(max_examples=9, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-class SecondJobsOnSqlite(JobsOnSqlite):
-    """25 others."""
+def check_part(machine: type[Jobs], number: int) -> None:
+    """A few examples, which a slow machine has time for; hypothesis derives them from the name."""
+    run_state_machine_as_test(type(f"{machine.__name__}{number}", (machine,), {}), settings=PART)
 
 
-class ThirdJobsOnSqlite(JobsOnSqlite):
-    """25 others."""
-
-
-class FourthJobsOnSqlite(JobsOnSqlite):
-    """25 others."""
-
-
-TestSecondJobsOnSqlite = SecondJobsOnSqlite.TestCase
-TestThirdJobsOnSqlite = ThirdJobsOnSqlite.TestCase
-TestFourthJobsOnSqlite = FourthJobsOnSqlite.TestCase
-TestSecondJobsOnSqlite.settings = settings(TestJobsOnSqlite.settings)
-TestThirdJobsOnSqlite.settings = settings(TestJobsOnSqlite.settings)
-TestFourthJobsOnSqlite.settings = settings(TestJobsOnSqlite.settings)
+@pytest.mark.parametrize("part", range(11))
+def test_invariants_hold_after_any_events_on_sqlite(part: int) -> None:
+    check_part(JobsOnSqlite, part)
 
 
 class JobsOnSqliteAtLength(JobsOnSqlite):
@@ -522,29 +507,16 @@ class JobsOnSqliteAtLength(JobsOnSqlite):
 
 
 TestJobsOnSqliteAtLength = pytest.mark.slow(pytest.mark.timeout(900)(JobsOnSqliteAtLength.TestCase))
-TestJobsOnSqliteAtLength.settings = settings(TestJobsOnSqlite.settings, max_examples=1500)
+TestJobsOnSqliteAtLength.settings = settings(PART, max_examples=1500)
 
 
 class JobsOnPostgres(Jobs):
     make_store = staticmethod(on_postgres)
 
 
-TestJobsOnPostgres = JobsOnPostgres.TestCase
-TestJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=9)
-
-
-class SecondJobsOnPostgres(JobsOnPostgres):
-    """8 others."""
-
-
-class ThirdJobsOnPostgres(JobsOnPostgres):
-    """8 others."""
-
-
-TestSecondJobsOnPostgres = SecondJobsOnPostgres.TestCase
-TestThirdJobsOnPostgres = ThirdJobsOnPostgres.TestCase
-TestSecondJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=8)
-TestThirdJobsOnPostgres.settings = settings(TestJobsOnSqlite.settings, max_examples=8)
+@pytest.mark.parametrize("part", range(3))
+def test_invariants_hold_after_any_events_on_postgres(part: int) -> None:
+    check_part(JobsOnPostgres, part)
 
 
 class JobsOnPostgresAtLength(JobsOnPostgres):
@@ -552,4 +524,4 @@ class JobsOnPostgresAtLength(JobsOnPostgres):
 
 
 TestJobsOnPostgresAtLength = pytest.mark.slow(pytest.mark.timeout(900)(JobsOnPostgresAtLength.TestCase))
-TestJobsOnPostgresAtLength.settings = settings(TestJobsOnSqlite.settings, max_examples=500)
+TestJobsOnPostgresAtLength.settings = settings(PART, max_examples=500)
