@@ -78,6 +78,7 @@ def test_an_interrupted_run_is_resumed_and_ends_equal_to_an_unbroken_one(home: D
     assert untimed(results(home, 1)) == untimed(results(unbroken, 1))
 
 
+@pytest.mark.slow  # what an interrupted run keeps is tested above
 @pytest.mark.timeout(120)
 def test_a_killed_run_keeps_its_results_and_goes_on(home: DaemonHome) -> None:
     code, _ = stopped_in_the_middle(home, signal.SIGKILL)
