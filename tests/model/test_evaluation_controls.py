@@ -78,14 +78,13 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Eval
 
     @cache
     def of(damage: str) -> Evaluation:
-        # Each has a home of its own: the digest of weights is one of samples, and blind weights differ in one tensor
-        # alone, so that kept image features could be taken from another model.
+        # All have one home: a model must not be given the image features that were kept of another.
         if damage == "order":
-            return evaluate(home / damage, *SUITES, make=without_order)
+            return evaluate(home, *SUITES, make=without_order)
         if damage in ("perturbed", "blind"):
             change = perturb if damage == "perturbed" else blind
-            return evaluate(home / damage, *SUITES, model=damaged_demo(home / f"{damage} model", change))
-        return evaluate(home / damage, *SUITES)
+            return evaluate(home, *SUITES, model=damaged_demo(home / f"{damage} model", change))
+        return evaluate(home, *SUITES)
 
     return of
 

@@ -11,6 +11,7 @@ import psutil
 
 from daemon.evaluation.measuring.situation import Measured, Situation, checked, timed
 from daemon.inference.registry import engine_entry
+from daemon.inference.weights.safetensors_header import stored_tensors
 from daemon.inference.weights.sources import find_model
 from storage.evaluation.evaluation_records import Figure
 
@@ -72,14 +73,14 @@ def model_load(situation: Situation) -> Measured:
 
 
 def configuration(situation: Situation) -> Measured:
-    """Compared with the published model of 500M parameters; other models differ, and say in what."""
+    """Compared with the published model of 500M parameters."""
     if not engine_entry(situation.settings).needs_weights:
         return Measured(skipped=NO_WEIGHTS)
     own, published = (json.loads(file.read_text(encoding="utf-8")) for file in (config_file(situation), PUBLISHED))
     if situation.settings.model.id == "demo":
-        return Measured(text=told(own), skipped="The demo model is a smaller one on purpose.")
+        return Measured(text=layout_of(own), skipped="The demo model is a smaller one on purpose.")
     return Measured(
-        text=told(own),
+        text=layout_of(own),
         checks=tuple(
             checked(
                 "configuration",
@@ -97,7 +98,8 @@ def config_file(situation: Situation) -> Path:
     return find_model(situation.settings).path / "config.json"
 
 
-def told(config: dict[str, Any]) -> str:
+def layout_of(config: dict[str, Any]) -> str:
+    """The sizes in which models differ, in one line."""
     text, vision = config.get("text_config", {}), config.get("vision_config", {})
     return (
         f"text: {text.get('num_hidden_layers')} layers of {text.get('hidden_size')}; "
@@ -107,14 +109,4 @@ def told(config: dict[str, Any]) -> str:
 
 
 def parameters_of(folder: Path) -> int:
-    """From the headers of the safetensors files: 8 bytes of length, then JSON with each tensor's shape."""
-    total = 0
-    for file in folder.glob("*.safetensors"):
-        with file.open("rb") as opened:
-            header = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
-        for name, tensor in header.items():
-            count = 0 if name == "__metadata__" else 1
-            for edge in tensor.get("shape", ()) if count else ():
-                count *= edge
-            total += count
-    return total
+    return sum(tensor.parameters for file in folder.glob("*.safetensors") for tensor in stored_tensors(file))

@@ -12,6 +12,7 @@ from pathlib import Path
 from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
 from daemon.inference.smolvlm.checkpoint import missing_files
+from daemon.inference.weights.safetensors_header import stored_tensors
 
 DEMO = Path(__file__).parents[1] / "demo_model" / "checkpoint"
 DEMO_ID, DEMO_REVISION = "smolwatch-demo", "1"
@@ -20,6 +21,8 @@ HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 #: The size of the default model's download, shown before it starts.
 DEFAULT_BYTES = 2_034_000_000
 SAMPLE = 65_536
+#: Of each tensor's beginning, middle and end. What changes weights, such as training, changes whole tensors.
+TENSOR_SAMPLE = 1024
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class ModelFolder:
 
     @property
     def digest(self) -> str:
-        """Of the weights and their configuration, from samples."""
-        return digest_of(self.path)
+        """Of the configuration and of samples from every tensor. Raises ModelUnavailableError for damaged weights."""
+        return weights_digest(self.path)
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,20 @@ def digest_of(folder: Path) -> str:
             for place in (0, size // 2, max(size - SAMPLE, 0)):
                 opened.seek(place)
                 digest.update(opened.read(SAMPLE))
+    return digest.hexdigest()
+
+
+def weights_digest(folder: Path) -> str:
+    """A digest that also differs where a single tensor does; see `ModelFolder.digest`."""
+    digest = hashlib.blake2b((folder / "config.json").read_bytes(), digest_size=6)
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as opened:
+            for tensor in sorted(stored_tensors(file), key=lambda tensor: tensor.start):
+                digest.update(f"{tensor.name} {tensor.dtype} {tensor.shape}".encode())
+                for place in (tensor.start, (tensor.start + tensor.end) // 2, tensor.end - TENSOR_SAMPLE):
+                    start = max(place, tensor.start)
+                    opened.seek(start)
+                    digest.update(opened.read(min(TENSOR_SAMPLE, tensor.end - start)))
     return digest.hexdigest()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, ModelSettings, Settings
@@ -134,3 +136,13 @@ def test_random_weights_never_replace_others(tmp_path: Path) -> None:
     with pytest.raises(SmolwatchError, match="holds weights already"):
         write_random(folder)
     assert (folder / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_weights_that_differ_in_one_small_tensor_have_another_digest(tmp_path: Path) -> None:
+    tensors = {f"layer.{number}": np.full(50_000, number, np.float32) for number in range(10)}
+    digests = []
+    for name, changed in (("whole", {}), ("same", {}), ("other", {"layer.7": np.zeros(50_000, np.float32)})):
+        folder = put_checkpoint(tmp_path / name / "mine")
+        save_file(tensors | changed, folder / "model.safetensors")
+        digests.append(find_model(settings_for(id=str(folder))).digest)
+    assert digests[0] == digests[1] != digests[2]
