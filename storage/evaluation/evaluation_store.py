@@ -9,9 +9,9 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from config.errors import NotFoundError
 from storage.db.database import Database
-from storage.db.tables import evaluation_results, evaluation_runs
 from storage.evaluation.evaluation_records import CaseResult, EvaluationRun, NewRun, ResultKey
 from storage.evaluation.evaluation_rows import result_columns, result_of, run_columns, run_of
+from storage.evaluation.evaluation_tables import evaluation_results, evaluation_runs
 
 RUNS, RESULTS = evaluation_runs.c, evaluation_results.c
 

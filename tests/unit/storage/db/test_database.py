@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert
 
+import storage.evaluation.evaluation_tables  # noqa: F401 - its tables are in the metadata, too
 from config.errors import NotFoundError
 from storage import migrations
 from storage.db import sqlite_backend

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import MetaData, create_engine, insert, inspect
 
+import storage.evaluation.evaluation_tables  # noqa: F401 - its tables are in the metadata, too
 from config.errors import NotFoundError
 from storage import migrations
 from storage.db import postgres_backend
