@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from config.errors import ModelUnavailableError
@@ -13,7 +15,7 @@ from daemon.inference.weights.safetensors_header import stored_tensors
 
 
 def test_every_tensor_is_where_the_library_wrote_it(tmp_path: Path) -> None:
-    tensors = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones((), np.float16)}
+    tensors: dict[str, NDArray[Any]] = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones((), np.float16)}
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
     content = (tmp_path / "model.safetensors").read_bytes()
     found = {tensor.name: tensor for tensor in stored_tensors(tmp_path / "model.safetensors")}
