@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
@@ -19,10 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-from config.keys import LIKENESS
 from config.prompt_variables import VARIABLES, brace_mistakes
-from config.toml_errors import explain
-from config.toml_lines import Path, line_of, lines_of
+from config.toml_lines import Path
+from config.toml_mistakes import NotTomlError, no_such_key, read_tables, reason_of, with_lines
 
 #: The tables of questions in a recipe.
 KINDS = ("image", "video")
@@ -130,44 +127,28 @@ def check_recipes(text: str) -> tuple[dict[str, RecipeTable], list[str]]:
     With a mistake, there are no recipes.
     """
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return {}, [explain(error, text)]
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists …
+        tables = read_tables(text)
+    except NotTomlError as error:
         return {}, [str(error)]
     found, mistakes = dict[str, RecipeTable](), list(mistakes_between_keys(tables))
     try:
         found = _RECIPES.validate_python(tables)
     except ValidationError as error:
         mistakes += [mistake_of(dict(each)) for each in error.errors(include_url=False)]
-    if not mistakes:
-        return found, []
-    lines = lines_of(text)
-    placed = sorted((line_of(path, lines), ".".join(path), reason) for path, reason in mistakes)
-    return {}, [f"line {line}: {': '.join(filter(None, [key, reason]))}" for line, key, reason in placed]
+    return ({}, with_lines(mistakes, text, ".".join)) if mistakes else (found, [])
 
 
 def mistake_of(error: Mapping[str, Any]) -> tuple[Path, str]:
     """The path and the reason of one of pydantic's errors."""
     path = tuple(str(part) for part in error["loc"] if part != "[key]" and not isinstance(part, int))
-    match error["type"]:
-        case "missing":
-            return path, "is missing"
-        case "extra_forbidden":
-            return path, unknown_key(path)
-        case "model_type" | "dict_type":
-            return path, "must be a table"
-        case _:
-            return path, str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return path, reason_of(error, lambda: unknown_key(path))
 
 
 def unknown_key(path: Path) -> str:
-    key = path[-1]
     if len(path) == 5:
         return f"not supported; sampling supports {', '.join(SamplingTable.model_fields)}"
     known = RecipeTable.model_fields if len(path) == 2 else QuestionTable.model_fields
-    near = difflib.get_close_matches(key, known, n=1, cutoff=LIKENESS)
-    return f"no such key; did you mean {near[0]}?" if near else f"no such key; there are {', '.join(known)}"
+    return no_such_key(path[-1], known)
 
 
 def mistakes_between_keys(tables: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cli.commands.status import lines, look
+from cli.commands.status import lines
+from cli.status_document import look
 from daemon.intake.watch.watcher import Watcher
 from tests.fakes.clock import FakeClock
 from tests.support.intake_home import PNG, IntakeHome

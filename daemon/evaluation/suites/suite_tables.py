@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from config.keys import LIKENESS
 from config.recipe_tables import Line
-from config.toml_errors import explain
-from config.toml_lines import Path, line_of, lines_of
+from config.toml_lines import Path
+from config.toml_mistakes import NotTomlError, no_such_key, read_tables, reason_of, with_lines
 from daemon.evaluation.suites.suite import Case
 
 #: Media of this form are photographs of scikit-image.
@@ -35,41 +32,22 @@ def check_suite(
     With a mistake, there is no suite.
     """
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return None, [explain(error, text)]
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists …
+        tables = read_tables(text)
+    except NotTomlError as error:
         return None, [str(error)]
     table, mistakes = None, list(mistakes_between_cases(tables, measures, has_file))
     try:
         table = SuiteTable.model_validate(tables)
     except ValidationError as error:
         mistakes += [mistake_of(dict(each)) for each in error.errors(include_url=False)]
-    if not mistakes:
-        return table, []
-    lines = lines_of(text)
-    placed = sorted((line_of(path, lines), named(path, tables), reason) for path, reason in mistakes)
-    return None, [f"line {line}: {': '.join(filter(None, [name, reason]))}" for line, name, reason in placed]
+    return (None, with_lines(mistakes, text, lambda path: named(path, tables))) if mistakes else (table, [])
 
 
 def mistake_of(error: Mapping[str, Any]) -> tuple[Path, str]:
     """The path and the reason of one of pydantic's errors."""
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
-    match error["type"]:
-        case "missing":
-            return path, "is missing"
-        case "extra_forbidden":
-            return path, unknown_key(path)
-        case "model_type" | "dict_type":
-            return path, "must be a table"
-        case _:
-            return path, str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-
-
-def unknown_key(path: Path) -> str:
     known = SuiteTable.model_fields if len(path) == 1 else Case.model_fields
-    near = difflib.get_close_matches(path[-1], known, n=1, cutoff=LIKENESS)
-    return f"no such key; did you mean {near[0]}?" if near else f"no such key; there are {', '.join(known)}"
+    return path, reason_of(error, lambda: no_such_key(path[-1], known))
 
 
 def named(path: Path, tables: Mapping[str, Any]) -> str:
