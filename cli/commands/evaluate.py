@@ -114,7 +114,7 @@ def plan_to_resume(run: EvaluationRun, *, given: bool) -> Plan:
 
 
 def evaluated(settings: Settings, store: EvaluationStore, plan: Plan, resume: int | None) -> EvaluationRun:
-    """The finished run. Raises KeyboardInterrupt, after it has said how to go on."""
+    """The finished run. Raises KeyboardInterrupt, after it has printed how to continue."""
     from daemon.evaluation.session import session
     from daemon.inference.registry import check_weights
 

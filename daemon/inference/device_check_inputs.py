@@ -29,7 +29,7 @@ SMALL, LARGE = 256, 1536
 
 
 class CheckedRunner(Protocol):
-    """A backend's runner, which also tells the scores that it chooses tokens by. Its arrays are its own."""
+    """A backend's runner, which also gives the scores by which it chooses tokens. Its arrays are its own."""
 
     def encode_images(self, tiles: Sequence[Floats]) -> Sequence[Any]: ...
     def add(self, prompt_ids: Sequence[int], features: Sequence[Any], capacity: int) -> int: ...

@@ -25,7 +25,7 @@ class Aspect(StrEnum):
     ACCURACY = "accuracy"  #: the facts are right
     INSTRUCTION = "instruction"  #: the answer has the length and form that the question asks for
     HALLUCINATION = "hallucination"  #: nothing is named that is not there
-    CONTROL = "control"  #: another input gets another answer: the model looks, and sees the order in time
+    CONTROL = "control"  #: the answer depends on the picture, and on the order in time
     MEASUREMENT = "measurement"  #: a measured figure is within its limit
 
 
@@ -47,7 +47,7 @@ class CheckVerdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A measured number. `value` None: not measured here, and `note` says why; else `note` says how it was measured.
+    """A measured number. `value` None: not measured here, and `note` says why; else `note` is how it was measured.
 
     `unit`: "s", "tokens/s", "bytes", "kB/picture", "%", "1-10", "" for a count.
     """

@@ -244,7 +244,7 @@ def answers_in(record: dict[str, Any], text: bytes | None) -> Iterator[tuple[str
 
 
 def asked_in(record: dict[str, Any]) -> Iterator[parts.SavedAnswer]:
-    """The answers to a person's questions, as far as nobody edited them."""
+    """The answers to a person's questions, unless they were edited."""
     asked, written = record.get(json.ASKED), set(record.get(json.WRITTEN, []))
     for question, value in asked.items() if isinstance(asked, dict) else ():
         if json.asked_field(question, value).mark not in written:

@@ -1,6 +1,6 @@
 """The benchmark's results as results of a run, by row of the performance matrix, for reports. Pure.
 
-A cell that was not measured says why.
+A cell that was not measured has its reason.
 """
 
 from __future__ import annotations

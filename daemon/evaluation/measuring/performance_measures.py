@@ -57,7 +57,7 @@ def picture_sizes(situation: Situation) -> Measured:
 
 
 def video_lengths(situation: Situation) -> Measured:
-    """Without decoding: the frames are there. The model sees at most so many frames, however long the video is."""
+    """Without decoding: the frames are there. The model is given at most so many frames, however long the video is."""
     figures, points, last = list[Figure](), list[tuple[float, float]](), 0.0
     most = situation.info.max_frames
     for length in VIDEO_SECONDS:
@@ -101,7 +101,7 @@ def batches(situation: Situation) -> Measured:
 
 
 def precisions(situation: Situation) -> Measured:
-    """Each device and precision with a model of its own, one picture at a time; cells that are not here say why."""
+    """Each device and precision with a model of its own, one picture at a time. An empty cell has its reason."""
     figures = list[Figure]()
     ask = Ask(detail=situation.info.detail, sizes=((640, 480),))
     for device in DEVICES:

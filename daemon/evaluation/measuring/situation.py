@@ -37,11 +37,11 @@ class Situation:
     def requests(
         self, count: int, *, question: str = "Describe this image in one sentence.", tokens: int
     ) -> list[Request]:
-        """So many requests about one picture each, in turn. The files are opened anew for each."""
+        """So many requests about one file each, cycling through the files; each request opens its file again."""
         return [self.request(number, question=question, tokens=tokens) for number in range(count)]
 
     def request(self, number: int, *, question: str = "Describe this image in one sentence.", tokens: int) -> Request:
-        """About the file of that number, in turn; about none where the case has no media. Raises MediaError."""
+        """About one of the files, chosen by the number; about none where the case has no media. Raises MediaError."""
         files = (self.files[number % len(self.files)],) if self.files else ()
         ask = Ask(question=question, files=files, tokens=tokens)
         plan = plan_for(self.info, self.info.detail, self.settings.work)

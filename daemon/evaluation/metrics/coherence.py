@@ -1,6 +1,6 @@
 """How coherent an answer is, from 1 to 10: repetition, completeness, language, contradiction of itself. Pure.
 
-These are rules of thumb, which read no meaning: they find broken answers, and cannot tell good from excellent ones.
+These are rules of thumb: they find broken answers, without regard to meaning, and do not distinguish good ones.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def suite_view(suite: str, cases: Sequence[list[CaseResult]]) -> SuiteView:
 
 
 def case_view(repeats: Sequence[CaseResult]) -> CaseView:
-    """The worst repeat tells the verdict: a case that fails once in three is not right."""
+    """The verdict is that of the worst repeat: a case that fails once in three is not right."""
     worst = min(repeats, key=lambda result: (result.error is None, result.score))
     verdict = verdict_of(worst)
     return CaseView(
@@ -65,8 +65,8 @@ def verdict_of(result: CaseResult) -> str:
 
 def reason_of(result: CaseResult) -> str:
     """Why it is not right, else why it is."""
-    if told := result.error or result.skipped:
-        return told
+    if no_answer := result.error or result.skipped:
+        return no_answer
     failed = [f"{capital(check.expected)}: {check.reason}" for check in result.checks if not check.passed]
     reasons = failed or [check.reason for check in result.checks]
     return " ".join(reasons)

@@ -25,7 +25,7 @@ from daemon.evaluation.report.run_choice import MEASURING
 from daemon.evaluation.report.targets import QUALITY, target_rows, unit_text
 from storage.evaluation.evaluation_records import CaseResult, EvaluationRun
 
-#: The model that knows drawn shapes alone.
+#: The model that was trained on drawn shapes alone.
 DEMO = "demo"
 #: Facts in which two runs on one machine agree.
 SAME_MACHINE = ("system", "cpu", "device")
@@ -91,7 +91,7 @@ def notices(given: ReportInput) -> Iterator[str]:
     if run.is_shared:
         yield SHARED
     if DEMO in run.model_id:
-        yield "This is the small demo model, which knows drawn shapes and nothing else; the targets are for SmolVLM2."
+        yield "This is the small demo model, trained on drawn shapes and nothing else; the targets are for SmolVLM2."
     for other in (each.run for each in given.measured):
         if other.weights_digest != run.weights_digest:
             yield f"Run {other.id} of the performance matrix had other weights: {other.model_id}."

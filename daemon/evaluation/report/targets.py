@@ -50,7 +50,7 @@ def speed_targets(results: Sequence[CaseResult], measured: Sequence[CaseResult])
 
 
 def median_answer(results: Sequence[CaseResult]) -> Figure | None:
-    """The seconds of an answer about one picture, where nobody measured one picture alone."""
+    """The seconds of an answer about one picture, where no picture was measured alone."""
     seconds = [
         result.seconds["total"]
         for result in results
@@ -138,7 +138,7 @@ def row(name: str, target: str, measured: str | None, is_met: bool, how: str) ->
 
 
 def figure_of(results: Sequence[CaseResult], *names: str) -> Figure | None:
-    """A figure of one of these names: the last one that has a value, else one that says why not."""
+    """A figure of one of these names: the last one that has a value, else one that has the reason why not."""
     found = [
         replace(figure, note=joined([figure.note, BESIDE])) if result.is_shared else figure
         for result in results

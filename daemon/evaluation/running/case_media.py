@@ -19,7 +19,7 @@ GREY = 128
 
 
 class MediaMissingError(Exception):
-    """The case cannot be tried here; the message says what it needs."""
+    """The case cannot be tried here; the message names what it needs."""
 
 
 def files_of(suite: Suite, case: Case) -> tuple[bytes, ...]:

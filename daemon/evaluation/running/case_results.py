@@ -69,7 +69,7 @@ def answered(
 
 
 def refused(facts: Mapping[str, Any], task: CaseTask, error: str) -> CaseResult:
-    """The media or the question were refused: right if the case says so, else an error."""
+    """The media or the question were refused: right if the case expects that, else an error."""
     if task.case.refused is None:
         return CaseResult(**facts, score=0.0, error=error)
     checks = check_refusal(task.case, error)

@@ -80,7 +80,7 @@ class Evaluator:
                 return None if self._in_flight else task
             if task.reference_key is None or task.reference_key in self._finished:
                 return task
-        # Without its other answer, which nothing will give: the check says so.
+        # Its other answer will never come: the check reports that.
         return None if self._in_flight or not waiting else waiting[0]
 
     def _begin(self, task: CaseTask) -> CaseResult | None:

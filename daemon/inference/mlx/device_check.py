@@ -2,7 +2,7 @@
 
 Kernels have been wrong without any error: rotary positions of all rows but the first (mlx#3494), masked attention from
 1,024 keys on (mlx#4022). The demo model's heads are 32 wide and the real ones 64, so attention is checked at the real
-shapes too, without weights. Whether the real weights see is checked after loading, with control tiles.
+shapes too, without weights. Control tiles, asked after loading, check whether the real weights depend on the picture.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The shape of a SmolVLM of any size: what config.json tells, and the tensors that follow from it by rule.
+"""The shape of a SmolVLM of any size: what config.json holds, and the tensors that follow from it by rule.
 
 Source: transformers' SmolVLMForConditionalGeneration. Defaults are those of its SmolVLMVisionConfig and LlamaConfig;
 what decides the answers and has no safe default, such as the rotary base, must be in the file.

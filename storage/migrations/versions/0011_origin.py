@@ -1,4 +1,4 @@
-"""Descriptions know their origin: the weights' digest, and that of the answers about control tiles; and which count."""
+"""Descriptions have their origin: the weights' digest, and that of the answers about control tiles; and which count."""
 
 from __future__ import annotations
 
