@@ -32,9 +32,10 @@ AGAIN = "Ask again: while no daemon runs, the question is answered by a process 
 def ask_daemon(settings: Settings, run: str, ask: Ask, show: Callable[[str], None]) -> Mapping[str, Any]:
     """The worker's result; `show` gets the answer's text so far. Raises the daemon's error, with its exit code.
 
-    Raises DaemonNotRunningError when the daemon ends meanwhile, and SmolwatchError when it does not take the question.
+    Raises DaemonNotRunningError when the daemon ends meanwhile, and SmolwatchError when it does not take the question,
+    or creates no database.
     """
-    with open_database_of(settings) as database:
+    with open_database_of(settings, run) as database:
         commands, asks = CommandInbox(database, SystemClock().now), AskInbox(database, SystemClock().now)
         command = commands.send(run, CommandKind.ASK, ask.to_arguments())
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -55,6 +56,9 @@ class Asking:
     def __init__(self, home: DaemonHome, *words: str) -> None:
         self._began = time.monotonic()
         self._process = home.type("ask", *words)
+
+    def is_waiting(self) -> bool:
+        return self._process.poll() is None
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
@@ -121,6 +125,21 @@ def test_a_question_that_is_asked_without_a_daemon_is_answered_by_its_own_proces
     answered = ask(home, photo, QUESTION)
     assert (answered.code, answered.out) == (0, "A picture of 80x60.\n")
     assert "no daemon is running" in answered.err
+
+
+def test_a_question_waits_for_the_first_daemon_to_create_its_database(home: DaemonHome, photo: str) -> None:
+    """The daemon waits meanwhile for another program, which holds the empty file, ten seconds at most."""
+    home.settings.database_file.touch()
+    with closing(sqlite3.connect(home.settings.database_file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        home.start()
+        wait_for(lambda: held(home.settings.lock_file), 30)
+        asked = Asking(home, photo, QUESTION)
+        time.sleep(3)
+        assert asked.is_waiting()
+        other.execute("ROLLBACK")
+    answered = asked.result()
+    assert (answered.code, answered.out, answered.err) == (0, "A picture of 80x60.\n", "")
 
 
 def test_eight_people_who_ask_at_once_get_an_answer_each_while_pictures_are_described(
