@@ -71,7 +71,7 @@ def obstacle(
     if holder is None or holder[1] != command.run:
         return DaemonNotRunningError("The daemon ended before it answered the question.", advice=AGAIN)
     engine = status.engine()
-    if engine.state == "safe mode":
+    if engine.state == "safe mode" and engine.run == command.run:  # else a daemon that only starts has not reported yet
         return SmolwatchError(f"The daemon answers nothing in safe mode: {engine.reason}", advice=engine.advice or "")
     patience = START_SECONDS if engine.state == "ready" else SUSPENDED_SECONDS  # a loaded worker may answer even so
     if waited >= patience and is_suspended(holder[0]):
