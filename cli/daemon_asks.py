@@ -32,9 +32,10 @@ AGAIN = "Ask again: while no daemon runs, the question is answered by a process 
 def ask_daemon(settings: Settings, run: str, ask: Ask, show: Callable[[str], None]) -> Mapping[str, Any]:
     """The worker's result; `show` gets the answer's text so far. Raises the daemon's error, with its exit code.
 
-    Raises DaemonNotRunningError when the daemon ends meanwhile, and SmolwatchError when it does not take the question.
+    Raises DaemonNotRunningError when the daemon ends meanwhile, and SmolwatchError when it does not take the question,
+    or creates no database.
     """
-    with open_database_of(settings) as database:
+    with open_database_of(settings, run) as database:
         commands, asks = CommandInbox(database, SystemClock().now), AskInbox(database, SystemClock().now)
         command = commands.send(run, CommandKind.ASK, ask.to_arguments())
         try:
@@ -70,7 +71,7 @@ def obstacle(
     if holder is None or holder[1] != command.run:
         return DaemonNotRunningError("The daemon ended before it answered the question.", advice=AGAIN)
     engine = status.engine()
-    if engine.state == "safe mode":
+    if engine.state == "safe mode" and engine.run == command.run:  # else a daemon that only starts has not reported yet
         return SmolwatchError(f"The daemon answers nothing in safe mode: {engine.reason}", advice=engine.advice or "")
     patience = START_SECONDS if engine.state == "ready" else SUSPENDED_SECONDS  # a loaded worker may answer even so
     if waited >= patience and is_suspended(holder[0]):

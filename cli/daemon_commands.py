@@ -6,7 +6,7 @@ A command on jobs that the daemon does not carry out is carried out here: only o
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,12 +27,14 @@ POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0
 #: The daemon must take a rescan within this time: no other process can carry it out.
 TAKE_SECONDS = 15.0
+#: A home's first daemon creates its database within this time.
+DATABASE_SECONDS = 15.0
 
 
 def change_jobs(settings: Settings, kind: CommandKind, arguments: Mapping[str, Any] = {}) -> Result:
     """The command's result, with or without a daemon. Raises SmolwatchError when it cannot be done."""
     run = running(settings)
-    with open_inbox(settings) as inbox:
+    with open_inbox(settings, run) as inbox:
         if run is None:
             return inbox.change_jobs(kind, arguments)
         command = inbox.send(run, kind, arguments)
@@ -54,7 +56,7 @@ def rescan(settings: Settings, compare: bool) -> Result:
     run = running(settings)
     if run is None:
         raise DaemonNotRunningError
-    with open_inbox(settings) as inbox:
+    with open_inbox(settings, run) as inbox:
         command, began = inbox.send(run, CommandKind.RESCAN, {"compare": compare}), time.monotonic()
         while True:
             answer = inbox.read_answer(command)
@@ -102,24 +104,51 @@ def running(settings: Settings) -> str | None:
 
 
 @contextmanager
-def open_inbox(settings: Settings) -> Iterator[CommandInbox]:
-    """Raises NotFoundError where there is no database yet."""
-    with open_database_of(settings) as database:
+def open_inbox(settings: Settings, run: str | None) -> Iterator[CommandInbox]:
+    """Raises as `wait_for_database` does."""
+    with open_database_of(settings, run) as database:
         yield CommandInbox(database, SystemClock().now)
 
 
 @contextmanager
-def open_database_of(settings: Settings) -> Iterator[Database]:
-    """For writing. Raises NotFoundError where there is no database yet."""
-    if read_schema(settings.database_place) is None:
-        raise NotFoundError(
-            f"There is no database at {settings.database_place} yet.", advice="Start the daemon with: smolwatch run"
-        )
+def open_database_of(settings: Settings, run: str | None) -> Iterator[Database]:
+    """For writing. Raises as `wait_for_database` does."""
+    wait_for_database(settings, run)
     database = open_database(settings.database_place)
     try:
         yield database
     finally:
         database.close()
+
+
+def wait_for_database(
+    settings: Settings,
+    run: str | None,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Return once there is one: `run`, the home's first daemon, may only be starting.
+
+    Raises NotFoundError without a daemon, DaemonNotRunningError when it ends before, SmolwatchError after
+    `DATABASE_SECONDS`.
+    """
+    until = monotonic() + DATABASE_SECONDS
+    while read_schema(settings.database_place) is None:
+        if run is None:
+            raise NotFoundError(
+                f"There is no database at {settings.database_place} yet.", advice="Start the daemon with: smolwatch run"
+            )
+        if holding_run(settings.lock_file) != run:
+            raise DaemonNotRunningError(
+                "The daemon ended before it had created its database.", advice="Run the same command again."
+            )
+        if monotonic() >= until:
+            raise SmolwatchError(
+                f"The daemon did not create its database within {DATABASE_SECONDS:.0f} s.",
+                advice="It may be suspended. To see more: smolwatch status",
+            )
+        pause(POLL_SECONDS)
 
 
 def warn_without_daemon(settings: Settings) -> None:

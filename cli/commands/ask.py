@@ -110,7 +110,9 @@ def question_of(words: Sequence[str]) -> str:
             f'{safe_text(words[-1])} is a file, and the question is missing: smolwatch ask photo.jpg "What is this?"'
         )
     if len(words) - 1 > MOST_FILES:
-        raise click.UsageError(f"{len(words) - 1} files are too many: a prompt has room for {MOST_FILES} at most.")
+        raise click.UsageError(
+            f"{len(words) - 1} files are too many: a prompt has room for {MOST_FILES} at most. Ask about fewer at once."
+        )
     return words[-1].strip()
 
 

@@ -1,8 +1,9 @@
 """Fault 29: processes die at any moment. Real.
 
 Kill -9, SIGSEGV and SIGSTOP hit daemon, worker and decoder, and some files kill, crash or hang the worker, while others
-arrive in two inboxes with different recipes, and a person pauses, cancels, retries, rescans and has files described
-again by other recipes. Each run prints its seed; SOAK_SEED takes that one again, as far as the machine's timing allows.
+arrive in two inboxes with different recipes, one person pauses, cancels, retries, rescans and has files described again
+by other recipes, and another one asks about pictures inside and outside of the inboxes. Each run prints its seed;
+SOAK_SEED takes that one again, as far as the machine's timing allows.
 """
 
 from __future__ import annotations
@@ -106,3 +107,5 @@ def soak(
     assert soaked.faults.total() > 5
     assert soaked.unanswered == []
     assert soaked.typed["redo"] > 0
+    assert soaked.wrong_answers == []
+    assert soaked.is_answered_in_calm, soaked

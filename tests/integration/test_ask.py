@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -27,7 +28,7 @@ from storage.db.database import open_database
 from storage.lifecycle import JobState
 from tests.fakes.scripted_worker import ASLEEP, CRASH, FAIL, SLOW
 from tests.support.processes import DaemonHome, workers
-from tests.support.running_jobs import draw, start_with_worker
+from tests.support.running_jobs import draw, hold_a_job, start_with_worker
 from tests.support.waiting import wait_for
 
 DONE, QUEUED = JobState.DONE, JobState.QUEUED
@@ -55,6 +56,9 @@ class Asking:
     def __init__(self, home: DaemonHome, *words: str) -> None:
         self._began = time.monotonic()
         self._process = home.type("ask", *words)
+
+    def is_waiting(self) -> bool:
+        return self._process.poll() is None
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
@@ -123,6 +127,21 @@ def test_a_question_that_is_asked_without_a_daemon_is_answered_by_its_own_proces
     assert "no daemon is running" in answered.err
 
 
+def test_a_question_waits_for_the_first_daemon_to_create_its_database(home: DaemonHome, photo: str) -> None:
+    """The daemon waits meanwhile for another program, which holds the empty file, ten seconds at most."""
+    home.settings.database_file.touch()
+    with closing(sqlite3.connect(home.settings.database_file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        home.start()
+        wait_for(lambda: held(home.settings.lock_file), 30)
+        asked = Asking(home, photo, QUESTION)
+        time.sleep(3)
+        assert asked.is_waiting()
+        other.execute("ROLLBACK")
+    answered = asked.result()
+    assert (answered.code, answered.out, answered.err) == (0, "A picture of 80x60.\n", "")
+
+
 def test_eight_people_who_ask_at_once_get_an_answer_each_while_pictures_are_described(
     home: DaemonHome, tmp_path: Path
 ) -> None:
@@ -178,18 +197,21 @@ def test_what_cannot_be_asked_about_is_refused_with_a_sentence(
     text.write_text("no picture")
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(Path(photo).read_bytes()[:40])
-    for words, code, sentence in (
-        ((str(tmp_path / "nowhere.png"), QUESTION), 3, "No such file"),
-        ((str(text), QUESTION), 1, "notes.txt: It is a text file"),
-        ((photo, str(damaged), QUESTION), 1, "damaged.png: "),
-        ((str(tmp_path), QUESTION), 1, "It is a folder, not a file."),
-        ((photo,), 2, "the question is missing"),
-        ((photo, " "), 2, "The question is empty"),
-        ((QUESTION, "--seed", "1"), 2, "need a --temperature"),
+    for words, code, sentence, what_to_do in (
+        ((str(tmp_path / "nowhere.png"), QUESTION), 3, "No such file", "Type the question last and in quotes"),
+        ((str(text), QUESTION), 1, "notes.txt: It is a text file", "Ask about a picture or a video."),
+        ((photo, str(damaged), QUESTION), 1, "damaged.png: ", "Ask about an undamaged copy"),
+        ((str(tmp_path), QUESTION), 1, "It is a folder, not a file.", "Name the picture or the video itself."),
+        ((*[photo] * 101, QUESTION), 2, "101 files are too many", "Ask about fewer at once."),
+        ((photo,), 2, "the question is missing", "smolwatch ask photo.jpg"),
+        ((photo, " "), 2, "The question is empty", "Type it in quotes"),
+        ((QUESTION, "--seed", "1"), 2, "need a --temperature", "above 0"),
     ):
         answered = ask(home, *words)
         assert (answered.code, answered.out) == (code, ""), answered.err
         assert sentence in answered.err
+        assert what_to_do in answered.err
+    assert not with_daemon or home.states() == {}
 
 
 @pytest.mark.parametrize("with_daemon", [True, False])
@@ -213,11 +235,13 @@ def test_a_prompt_that_is_too_long_is_refused_with_what_to_do(tmp_path: Path, ph
 def test_a_question_without_a_model_is_refused_as_run_refuses(tmp_path: Path, photo: str) -> None:
     environ = {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": str(tmp_path / "nothing")}
     with closing(DaemonHome(tmp_path / "home", environ)) as home:
-        assert ask(home, photo, QUESTION).code == 6
-        home.start_and_wait()
-        answered = ask(home, photo, QUESTION)
-        assert answered.code == 6
-        assert str(tmp_path / "nothing") in answered.err
+        for with_daemon in (False, True):
+            if with_daemon:
+                home.start_and_wait()
+            answered = ask(home, photo, QUESTION)
+            assert (answered.code, answered.out) == (6, "")
+            assert f"There is no folder {tmp_path / 'nothing'}" in answered.err
+            assert 'Give "demo"' in answered.err
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_question_answered(scripted: DaemonHome, tmp_path: Path) -> None:
@@ -258,6 +282,24 @@ def test_a_daemon_that_ends_in_the_middle_leaves_a_sentence(
     assert time.monotonic() - ended < 10
     assert answered.code == 4
     assert "before it answered the question" in answered.err
+
+
+def test_a_daemon_that_is_killed_in_the_middle_of_an_answer_loses_no_running_job(
+    scripted: DaemonHome, tmp_path: Path
+) -> None:
+    daemon, _, _ = hold_a_job(scripted)
+    photo = str(draw(tmp_path / "photo.png", size=(80, 60)))
+    asked = Asking(scripted, str(draw(tmp_path / "slow.png", size=(SLOW, 60))), QUESTION)
+    wait_for(lambda: scripted.logged(ASLEEP), 30)
+    daemon.kill()
+    answered = asked.result()
+    assert (answered.code, answered.out) == (4, "")
+    assert "The daemon ended before it answered the question." in answered.err
+    assert "Ask again" in answered.err
+    scripted.start_and_wait()
+    wait_for(lambda: scripted.states() == {"first.png": DONE, "held.png": DONE}, 30)
+    assert scripted.notes(scripted.jobs()["held.png"]).count("Described.") == 1
+    assert ask(scripted, photo, QUESTION).out == "A picture of 80x60.\n"
 
 
 def test_a_suspended_daemon_whose_worker_runs_answers(home: DaemonHome, photo: str) -> None:

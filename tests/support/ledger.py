@@ -1,11 +1,11 @@
-"""An audit after a soak: every accepted file has exactly one result."""
+"""An audit after a soak: every accepted file has exactly one result, and nothing else has any."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ class Ledger:
         return not (self.lost or self.doubled or self.wrong)
 
 
-def audit(home: DaemonHome, accepted: Iterable[str]) -> Ledger:
+def audit(home: DaemonHome, accepted: Collection[str]) -> Ledger:
     """Compare database and inbox with the names of the dropped files. No daemon is running."""
     with closing(open_database(home.settings.database_place, read_only=True)) as database:
         library = Library(database)
@@ -54,6 +54,7 @@ def audit(home: DaemonHome, accepted: Iterable[str]) -> Ledger:
     doubled += [name for name, count in Counter(job.name for job in new).items() if count > 1]
     wrong += [f"{job.name}: by {job.spec}" for job in new if job.spec != spec_at(home, job.path)]
     known = {job.name for job in jobs}
+    wrong += [f"{name}: was not dropped into an inbox" for name in known.difference(accepted)]
     lost = [state_of(name, None) for name in accepted if name not in known]
     lost += [state_of(job.name, job) for job in jobs if not job.state.is_final()]
     wrong += [f"left behind: {path}" for inbox in home.settings.inboxes for path in inbox.path.rglob(".sw-*")]

@@ -1,4 +1,4 @@
-"""Files arrive and a person types commands while processes are killed, crash and hang; then the database is audited."""
+"""Files arrive, and people type commands and ask, while processes die and hang; then the database is audited."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.support.ledger import Ledger, audit
 from tests.support.people import Person
 from tests.support.postgres import Server
 from tests.support.processes import DaemonHome, workers
+from tests.support.questions import BY_DAEMON, LOOK_SECONDS, Questions
 from tests.support.running_jobs import draw
 
 #: The relative frequency of each fault.
@@ -31,6 +32,10 @@ FAULTS = {
 RESTART_SERVER = "restart server"
 #: One file in so many kills, crashes or hangs the worker that describes it.
 POISON_EVERY = 40
+#: Questions are about the first files, none of which is poison.
+MOST_ASKED_ABOUT = 5
+#: After the calm, a daemon answers a question within this time.
+ANSWER_SECONDS = 60.0
 SIGNALS = {"kill": signal.SIGKILL, "crash": signal.SIGSEGV, "freeze": signal.SIGSTOP}
 
 
@@ -40,6 +45,10 @@ class Soaked:
     faults: Counter[str]
     typed: Counter[str]
     unanswered: list[str]
+    asked: Counter[str]
+    wrong_answers: list[str]
+    slowest_answer: float
+    is_answered_in_calm: bool
     seed: int
 
     def __str__(self) -> str:
@@ -48,7 +57,9 @@ class Soaked:
         lost, doubled = len(self.ledger.lost), len(self.ledger.doubled)
         faults = f"{self.faults.total()} faults ({kills})"
         typed = ", ".join(f"{count} x {command}" for command, count in sorted(self.typed.items()))
-        return f"seed {self.seed}: {faults}; {typed}; jobs: {states}; {lost} lost, {doubled} doubled"
+        asked = ", ".join(f"{count} x {end}" for end, count in sorted(self.asked.items()))
+        asked = f"questions: {asked}, within {self.slowest_answer:.0f} s"
+        return f"seed {self.seed}: {faults}; {typed}; {asked}; jobs: {states}; {lost} lost, {doubled} doubled"
 
 
 class Soak:
@@ -72,9 +83,11 @@ class Soak:
         self._names: list[str] = []
         self._frozen: list[psutil.Process] = []
         self._daemon: subprocess.Popen[str] | None = None
+        self._questions = Questions(home, seed)
 
     def run(self, *, storm_seconds: float, calm_seconds: float) -> Soaked:
         until = time.monotonic() + storm_seconds
+        self._questions.begin()
         with Person(self._home, self._seed) as person:
             while time.monotonic() < until:
                 self._keep_running()
@@ -82,17 +95,37 @@ class Soak:
                 time.sleep(self._random.uniform(0.1, 0.8))
                 if self._random.random() < 0.5:
                     self._inject(self._random.choices(list(self._choices), list(self._choices.values()))[0])
+        self._questions.end()
         until = time.monotonic() + calm_seconds
-        while time.monotonic() < until and not self._is_settled():
+        while time.monotonic() < until and (self._questions.is_asking or not self._is_settled()):
             self._keep_running()
             person.resume()
             time.sleep(0.5)
+        is_answered = self._is_question_answered()
         self._end_frozen()
         self._home.close()
         ledger = audit(self._home, self._names)
         return Soaked(
-            ledger=ledger, faults=self._faults, typed=person.typed, unanswered=person.unanswered, seed=self._seed
+            ledger=ledger,
+            faults=self._faults,
+            typed=person.typed,
+            unanswered=person.unanswered,
+            asked=self._questions.asked,
+            wrong_answers=self._questions.wrong,
+            slowest_answer=self._questions.slowest,
+            is_answered_in_calm=is_answered,
+            seed=self._seed,
         )
+
+    def _is_question_answered(self) -> bool:
+        """Whether a daemon answers. The first question may be spoilt by a process that was frozen in the storm."""
+        until = time.monotonic() + ANSWER_SECONDS
+        while (left := until - time.monotonic()) > 0:
+            self._keep_running()
+            if self._questions.has_daemon() and self._questions.ask(left) == BY_DAEMON:
+                return True
+            time.sleep(LOOK_SECONDS)
+        return False
 
     def _keep_running(self) -> None:
         """As launchd and systemd do. After too many crashes it is in safe mode until it is restarted."""
@@ -113,7 +146,10 @@ class Soak:
             number = len(self._names)
             width = self._random.choice([CRASH, KILLED, HANG]) if self._is_poison(number) else 64
             name = f"{number:05}.png"
-            draw(self._random.choice(self._folders) / name, size=(width, 40 + number))
+            file, size = self._random.choice(self._folders) / name, (width, 40 + number)
+            draw(file, size=size)
+            if number < MOST_ASKED_ABOUT:
+                self._questions.add(file, size)
             self._names.append(name)
 
     def _is_poison(self, number: int) -> bool:

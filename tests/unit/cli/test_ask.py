@@ -21,9 +21,11 @@ from storage.commands.requests import Answer, Command, CommandKind
 from storage.db.tables import jobs
 from storage.lifecycle import JobState
 from storage.records import Fingerprint
+from storage.status.board import StatusBoard
 from storage.status.values import EngineStatus
 from tests.unit.cli.conftest import CliHome
 
+SAFE_MODE = EngineStatus(state="safe mode", reason="It died five times.", advice="Stop it.")
 RESULT: dict[str, Any] = {"answers": [{"text": "Four.", "tokens": 2, "complete": True, "faults": []}], "model": "demo"}
 
 
@@ -163,12 +165,20 @@ def test_a_daemon_that_stops_leaves_a_sentence(home: CliHome) -> None:
 
 
 def test_a_daemon_in_safe_mode_is_named(home: CliHome) -> None:
-    home.board.post(EngineStatus(state="safe mode", reason="It died five times.", advice="Stop it."))
     with HomeLock(home.settings.lock_file) as lock:
+        StatusBoard(home.opened(), lock.run).post(SAFE_MODE)
         result = home.invoke("ask", "What?")
         assert not AskInbox(home.opened(), home.clock.now).waiting(lock.run), "it is withdrawn"
     assert result.exit_code == 1
     assert "safe mode: It died five times." in result.stderr
+
+
+def test_the_safe_mode_of_the_daemon_before_refuses_no_question(home: CliHome) -> None:
+    home.board.post(SAFE_MODE)
+    with HomeLock(home.settings.lock_file) as lock:
+        command = Command(id=1, run=lock.run, kind=CommandKind.ASK, arguments={}, sender="")
+        state = AskState(answer=None, partial="", is_taken=False)
+        assert obstacle(home.settings, home.board, command, state, 1.0) is None
 
 
 def test_a_daemon_that_takes_no_question_is_not_waited_for_for_ever(home: CliHome) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cli import daemon_commands
-from cli.daemon_commands import change_jobs, rescan
+from cli.daemon_commands import DATABASE_SECONDS, POLL_SECONDS, change_jobs, rescan, wait_for_database
 from config.errors import DaemonNotRunningError, NotFoundError, SmolwatchError
 from daemon.lock import HomeLock
 from storage.commands.command_inbox import CommandInbox
@@ -114,6 +114,47 @@ def test_a_rescan_whose_result_cannot_be_stored_is_given_up(home: CliHome) -> No
         file.write_text(file.read_text() + "Disk full: 1 MB are free.")
         with pytest.raises(SmolwatchError, match="cannot store the result: Disk full"):
             rescan(home.settings, False)
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_the_first_daemons_database_is_waited_for_until_it_has_tables(home: CliHome, is_begun: bool) -> None:
+    clock, began = home.clock, home.clock.monotonic()
+    if is_begun:
+        home.settings.database_file.touch()
+
+    def pause(seconds: float) -> None:
+        clock.advance(seconds)
+        if clock.monotonic() - began > 3:
+            home.opened()
+
+    with HomeLock(home.settings.lock_file) as lock:
+        wait_for_database(home.settings, lock.run, monotonic=clock.monotonic, pause=pause)
+    assert 3 < clock.monotonic() - began < 3 + 2 * POLL_SECONDS
+
+
+def test_a_daemon_that_creates_no_database_is_waited_for_within_bounds(home: CliHome) -> None:
+    clock, began = home.clock, home.clock.monotonic()
+    with HomeLock(home.settings.lock_file) as lock, pytest.raises(SmolwatchError, match="within 15 s") as caught:
+        wait_for_database(home.settings, lock.run, monotonic=clock.monotonic, pause=clock.advance)
+    assert "smolwatch status" in caught.value.advice
+    assert clock.monotonic() - began == pytest.approx(DATABASE_SECONDS, abs=2 * POLL_SECONDS)
+
+
+def test_a_daemon_that_ends_before_it_has_a_database_is_not_waited_for_any_longer(home: CliHome) -> None:
+    clock = home.clock
+    with HomeLock(home.settings.lock_file) as lock:
+        run = lock.run
+    with pytest.raises(DaemonNotRunningError, match="before it had created its database") as caught:
+        wait_for_database(home.settings, run, monotonic=clock.monotonic, pause=clock.advance)
+    assert caught.value.advice == "Run the same command again."
+
+
+def test_without_a_daemon_no_database_is_waited_for(home: CliHome) -> None:
+    began = home.clock.monotonic()
+    with pytest.raises(NotFoundError, match="no database"):
+        wait_for_database(home.settings, None, monotonic=home.clock.monotonic, pause=home.clock.advance)
+    assert home.clock.monotonic() == began
+    assert not home.settings.database_file.exists()
 
 
 @pytest.mark.parametrize("command", ["pause", "rescan"])

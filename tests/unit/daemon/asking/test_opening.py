@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 
 from daemon.asking.opening import open_clips
-from daemon.errors import GoneError, NotAllowedError, UnreadableError
+from daemon.errors import (
+    DecoderCrashedError,
+    DecoderMissingError,
+    GoneError,
+    MediaError,
+    NoAccessError,
+    NotAllowedError,
+    NotRegularError,
+    TooLargeError,
+    UnreadableError,
+)
 from daemon.media.clip import Clip, DecodePlan
+from daemon.media.foreign.foreign_files import foreign_error
 from storage.description import Media
 from storage.records import Fingerprint, MediaKind
 
@@ -53,3 +64,30 @@ def test_an_error_names_its_file_and_keeps_its_advice(tmp_path: Path) -> None:
     assert caught.value.advice == "Copy it again."
     with pytest.raises(GoneError, match=r"gone\.png: The file is no longer there\."):
         open_clips([bytes(tmp_path / "gone.png")], open_file, PLAN)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (foreign_error(b"A text."), "a picture or a video"),
+        (NotAllowedError("It is a text file.", advice=foreign_error(b"A text.").advice), "a picture or a video"),
+        (NotAllowedError("It is not a picture format."), "in another format"),
+        (UnreadableError("The file is empty."), "an undamaged copy"),
+        (NotRegularError("It is a folder."), "the video itself"),
+        (TooLargeError("It has 9 bytes."), "a smaller copy"),
+        (DecoderCrashedError("It crashed."), "ask again"),
+        (DecoderMissingError(), "`smolwatch doctor` shows the cause."),
+        (NoAccessError("Reading is not permitted.", advice="Give it permission."), "Give it permission."),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, MediaError) else "",
+)
+def test_every_error_has_advice_for_a_question_and_none_about_the_inbox(
+    tmp_path: Path, error: MediaError, advice: str
+) -> None:
+    def fail(path: bytes, expected: Fingerprint, plan: DecodePlan) -> Clip:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        open_clips(files(tmp_path, "a.png"), fail, PLAN)
+    assert advice in caught.value.advice
+    assert "automatically" not in caught.value.advice
