@@ -107,6 +107,10 @@ class TorchRunner:
         return self.device.type
 
     @property
+    def feature_dtype_name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
     def tokens_that_fit(self) -> int:
         return int(free_memory(self.device) * CACHE_SHARE) // self._text.cache_shape.bytes_per_token
 
