@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def quantize_command(home: Path | None, folder: Path, bits: str, model: str | No
     write_quantized(found.path, folder, int(bits))
     written = (folder / "model.safetensors").stat().st_size
     say(f"Written to {safe_text(str(folder))} ({size(written)}, before: {size(found.bytes)}).")
-    say("Use it with: smolwatch run --engine mlx --model DIR")
+    say(f"Use it with: smolwatch run --engine mlx --model {safe_text(shlex.quote(str(folder)))}")
 
 
 @command.command("random", short_help="Make a model of full size with random weights.")

@@ -266,7 +266,8 @@ class BatchEngine(Generic[Features]):
 
 def origin_of(model: ModelFolder, spec: ModelSpec, engine_name: str, runner: DeviceRunner[Floats, Features]) -> bytes:
     """A hash of all that a tile's features depend on besides its pixels."""
-    facts = (model.digest, engine_name, runner.device_type, runner.dtype_name, spec.rescale, spec.mean, spec.std)
+    precision = (runner.dtype_name, runner.feature_dtype_name)
+    facts = (model.digest, engine_name, runner.device_type, *precision, spec.rescale, spec.mean, spec.std)
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).digest()
 
 

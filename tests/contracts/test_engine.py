@@ -20,7 +20,7 @@ from daemon.inference.mlx.loader import MlxLoader
 from daemon.inference.mlx.model_runner import Features
 from daemon.inference.sampling_params import SamplingParams
 from daemon.inference.torch.loader import TorchLoader
-from daemon.inference.weights.sources import ModelFolder
+from daemon.inference.weights.sources import DEMO, ModelFolder
 from tests.support.checkpoints import write_tiny_checkpoint
 
 QUESTIONS = (
@@ -68,16 +68,22 @@ def mlx_engine(folder: Path, *, rows: int = 4, stop_at_end: bool = True) -> Batc
     )
 
 
+def mlx_demo_engine(_: Path, *, rows: int = 4, stop_at_end: bool = True) -> BatchEngine[Features]:
+    return mlx_engine(DEMO, rows=rows, stop_at_end=stop_at_end)
+
+
 MAKERS: dict[str, Callable[[Path], Engine]] = {
     "echo": lambda _: EchoEngine(),
     "torch": torch_engine,
     "mlx": mlx_engine,
+    "mlx, demo": mlx_demo_engine,
 }
+SLOW = [pytest.mark.slow, pytest.mark.timeout(600)]
 #: MLX's CPU back end takes half a minute for these; its runner's own tests compare the same batches faster.
-BACKENDS = [torch_engine, pytest.param(mlx_engine, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+BACKENDS = [torch_engine, pytest.param(mlx_engine, marks=SLOW), pytest.param(mlx_demo_engine, marks=SLOW)]
 
 
-@pytest.fixture(params=list(MAKERS))
+@pytest.fixture(params=["echo", "torch", "mlx", pytest.param("mlx, demo", marks=SLOW)])
 def make(request: pytest.FixtureRequest, checkpoint: Path) -> Make:
     return lambda: MAKERS[request.param](checkpoint)
 
@@ -310,3 +316,15 @@ def test_answers_do_not_depend_on_the_order_of_requests(new: Callable[..., Engin
     forth = {reply.id: reply.answers for reply in replies(engine, MIXED)}
     back = {reply.id: reply.answers for reply in replies(engine, MIXED[::-1])}
     assert forth == back
+
+
+def test_the_demo_model_answers_on_mlx_what_it_answers_on_torch() -> None:
+    """In float32: pictures, a video, several pictures and text alone."""
+    requests = [picture("a"), video("b", 3), several("g"), text_alone("h")]
+    found = []
+    for engine in (torch_engine(DEMO), mlx_engine(DEMO)):
+        engine.load()
+        found.append({reply.id: reply.answers for reply in replies(engine, requests)})
+        engine.close()
+    assert found[0] == found[1]
+    assert len({str(answers) for answers in found[0].values()}) == len(requests), "or a mix-up would not show"

@@ -171,7 +171,7 @@ class PixelRunner(HashModel):
     `lifecycle` are the calls that an engine makes besides those of the scheduler.
     """
 
-    device_type, dtype_name = "abacus", "beads"
+    device_type, dtype_name, feature_dtype_name = "abacus", "beads", "beads"
     tokens_that_fit, cache_bytes, device_memory_bytes = 4096, 77, 99
 
     def __init__(self, image_id: int, per_tile: int) -> None:

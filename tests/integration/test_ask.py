@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psutil
 import pytest
 
 from cli.daemon_commands import change_jobs, rescan
@@ -24,7 +25,8 @@ from daemon.clock import SystemClock
 from daemon.lock import held
 from storage.commands.ask_inbox import AskInbox
 from storage.commands.requests import CommandKind
-from storage.db.database import open_database
+from storage.db.database import Database, open_database
+from storage.errors import BusyError
 from storage.lifecycle import JobState
 from tests.fakes.scripted_worker import ASLEEP, CRASH, FAIL, SLOW
 from tests.support.processes import DaemonHome, workers
@@ -77,9 +79,21 @@ def suspended(home: DaemonHome) -> subprocess.Popen[str]:
     """A daemon without a worker that is suspended at rest: it holds no lock of the database."""
     daemon = home.start_and_wait()
     rescan(home.settings, compare=False)
-    time.sleep(1)
-    daemon.send_signal(signal.SIGSTOP)
+    with closing(open_database(home.settings.database_place, busy_seconds=0.2)) as database:
+        wait_for(lambda: is_suspended_at_rest(daemon, database), 30, every=0.5)
     return daemon
+
+
+def is_suspended_at_rest(daemon: subprocess.Popen[str], database: Database) -> bool:
+    """Suspend it; where it holds the lock then, it goes on."""
+    daemon.send_signal(signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(daemon.pid).status() == psutil.STATUS_STOPPED)
+    try:
+        database.check_lock()
+    except BusyError:
+        daemon.send_signal(signal.SIGCONT)
+        return False
+    return True
 
 
 def has_question(home: DaemonHome) -> bool:

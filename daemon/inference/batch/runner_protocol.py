@@ -91,6 +91,11 @@ class DeviceRunner(ModelRunner[Tile_contra, Features], Protocol[Tile_contra, Fea
         ...
 
     @property
+    def feature_dtype_name(self) -> str:
+        """The precision of image features, such as "bfloat16", also where the weights are quantized."""
+        ...
+
+    @property
     def tokens_that_fit(self) -> int:
         """How many tokens' keys and values may take the memory that is free now."""
         ...

@@ -98,6 +98,10 @@ class MlxRunner:
         return NAMES["gpu" if is_gpu(self.device) else "cpu"]
 
     @property
+    def feature_dtype_name(self) -> str:
+        return str(self.dtype).removeprefix("mlx.core.")
+
+    @property
     def decode_steps(self) -> int:
         """How many decode steps were started."""
         return self._steps.count

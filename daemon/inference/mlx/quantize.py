@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import mlx.core as mx
@@ -19,33 +20,67 @@ PREFIXES = (
     (HEAD.removesuffix(".weight"), "language_model.lm_head"),
     (VISION, "vision_model"),
 )
-PART = ".sw-model.safetensors"
+#: Within the target, while it is filled.
+UNFINISHED = ".sw-unfinished"
 
 
 def write_quantized(source: Path, target: Path, bits: int) -> None:
-    """Fill `target` with the checkpoint of `source`; what is not quantized is stored in bf16.
+    """Put the checkpoint of `source` into the folder `target`; what is not quantized is stored in bf16.
+
+    All files are complete before the first one gets its name, and the weights get theirs last: there is never half a
+    checkpoint. After a failure nothing is left, and what a killed run has left is replaced.
 
     Raises ModelUnavailableError for weights that cannot be read, are quantized already, or have a width that does not
-    divide into groups; SmolwatchError if `target` holds weights.
+    divide into groups; SmolwatchError if `target` holds one of the files; OSError if the system refuses.
     """
-    if any(target.glob("*.safetensors")):
-        raise SmolwatchError(f"{target} holds weights already.", advice="Choose another folder.")
+    config = read_json(source / "config.json")
+    copied = [file for file in sorted(source.glob("*.json")) if file.name not in ("config.json", *WEIGHTS)]
+    names = [*(file.name for file in copied), "config.json", WEIGHTS[0]]
+    check_free(target, names)
+    if "quantization" in config:
+        raise ModelUnavailableError(
+            f"The weights in {source} are quantized already.", advice="Choose the model that they were made of."
+        )
+    tensors = quantized_tensors(source, bits)
+    quantization = {"group_size": GROUP, "bits": bits, "mode": "affine"}
+    config |= {"quantization": quantization, "quantization_config": quantization}
+    is_new = not target.exists()
+    unfinished = target / UNFINISHED
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        for file in copied:
+            shutil.copyfile(file, unfinished / file.name)
+        (unfinished / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        with (unfinished / WEIGHTS[0]).open("wb") as opened:
+            mx.save_safetensors(opened, tensors, {"format": "mlx"})
+        for name in names:
+            (unfinished / name).rename(target / name)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a full disk is reported without it
+        raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if is_new and target.is_dir() and not any(target.iterdir()):
+            target.rmdir()
+
+
+def check_free(target: Path, names: Iterable[str]) -> None:
+    """Raises SmolwatchError if `target` is a folder with files of a checkpoint."""
+    weights = (file.name for file in target.glob("*.safetensors"))
+    existing = [*weights, *(name for name in (*names, *WEIGHTS) if (target / name).exists())]
+    if existing:
+        raise SmolwatchError(f"{target} holds {existing[0]} already.", advice="Choose another folder.")
+
+
+def quantized_tensors(source: Path, bits: int) -> dict[str, mx.array]:
+    """All tensors under their names in the file."""
     architecture = read_architecture(source)
     weights = read_weights(source, architecture, SCALE_DTYPE, bits)
-    if "quantization" in read_json(source / "config.json"):
-        raise ModelUnavailableError(f"The weights in {source} are quantized already.")
     tensors: dict[str, mx.array] = {}
     for name, shape in architecture.shapes().items():
         tensors |= stored_tensors(weights, name, shape)
-    target.mkdir(parents=True, exist_ok=True)
-    for file in sorted(source.glob("*.json")):
-        if file.name not in ("config.json", WEIGHTS[1]):
-            shutil.copyfile(file, target / file.name)
-    quantization = {"group_size": GROUP, "bits": bits, "mode": "affine"}
-    config = read_json(source / "config.json") | {"quantization": quantization, "quantization_config": quantization}
-    (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    mx.save_safetensors(str(target / PART), tensors, {"format": "mlx"})
-    (target / PART).replace(target / WEIGHTS[0])
+    return tensors
 
 
 def stored_tensors(weights: Weights, name: str, shape: tuple[int, ...]) -> dict[str, mx.array]:

@@ -16,6 +16,7 @@ from transformers.utils import logging
 from config.errors import ModelUnavailableError
 from daemon.inference.batch.runner_protocol import RunnerError, RunnerMemoryError
 from daemon.inference.sampling_params import GREEDY, SamplingParams
+from daemon.inference.smolvlm.checkpoint import read_json
 from daemon.inference.smolvlm.processor import Floats
 from daemon.inference.torch.attention import AttentionKernel, DecodeAttention, PrefillAttention, best_kernel
 from daemon.inference.torch.devices import empty_cache, free_memory, memory_bytes, synchronize, trim
@@ -79,6 +80,10 @@ class TorchRunner:
         kernel: AttentionKernel | None = None,
     ) -> TorchRunner:
         """Load the weights directly in `dtype`; raises ModelUnavailableError unless they are complete."""
+        if "quantization" in read_json(folder / "config.json"):
+            raise ModelUnavailableError(
+                f"The weights in {folder} are quantized for MLX.", advice="Use them with the engine mlx: --engine mlx"
+            )
         disable_progress: Any = logging.disable_progress_bar
         disable_progress()
         try:
@@ -100,6 +105,10 @@ class TorchRunner:
     @property
     def device_type(self) -> str:
         return self.device.type
+
+    @property
+    def feature_dtype_name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
 
     @property
     def tokens_that_fit(self) -> int:

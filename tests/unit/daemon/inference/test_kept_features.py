@@ -13,9 +13,13 @@ import pytest
 import torch
 
 from config.groups import Detail
+from daemon.inference.batch_engine import BatchEngine
 from daemon.inference.engine import Reply, Request
 from daemon.inference.features.feature_cache import CacheUsage, FeatureCache
 from daemon.inference.features.feature_files import FeatureFiles
+from daemon.inference.mlx.loader import MlxLoader
+from daemon.inference.mlx.quantize import write_quantized
+from daemon.inference.weights.sources import DEMO, ModelFolder
 from tests.contracts.test_engine import QUESTIONS, picture, replies, several, text_alone, torch_engine, video
 from tests.support.checkpoints import write_tiny_checkpoint
 
@@ -131,3 +135,16 @@ def test_features_are_kept_bit_for_bit(checkpoint: Path) -> None:
             again = engine.runner.from_bytes(engine.runner.to_bytes(features))
             assert again.dtype == features.dtype
             assert torch.equal(again, features)
+
+
+def test_features_of_another_precision_are_not_taken_where_the_weights_are_the_same_8_bits(tmp_path: Path) -> None:
+    """Their bytes would be read as other numbers."""
+    write_quantized(DEMO, tmp_path / "small", 8)
+    model, files = ModelFolder(tmp_path / "small", "small", "1"), FeatureFiles(tmp_path, max_bytes=10**8, keep_free=0)
+    for precision, tiles in (("bf16", 1), ("f16", 1), ("f32", 1), ("bf16", 0)):
+        loader = MlxLoader(device="cpu", precision=precision)
+        with closing(BatchEngine(model, loader, detail="fast", features=FeatureCache(files))) as engine:
+            assert engine.load().dtype == "int8"
+            (reply,) = replies(engine, [picture("a")])
+        assert reply.error is None
+        assert encoded([reply]) == [tiles], precision

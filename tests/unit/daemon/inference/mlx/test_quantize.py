@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from config.errors import ModelUnavailableError, SmolwatchError
-from daemon.inference.mlx.linear import Quantized
 from daemon.inference.mlx.model_runner import MlxRunner
-from daemon.inference.mlx.quantize import write_quantized
-from daemon.inference.mlx.tensor_reader import is_quantizable, read_tensors, read_weights
+from daemon.inference.mlx.quantize import UNFINISHED, write_quantized
+from daemon.inference.mlx.tensor_reader import read_tensors
 from daemon.inference.smolvlm.architecture import read_architecture
+from daemon.inference.smolvlm.checkpoint import missing_files
 from daemon.inference.weights.sources import DEMO
+from tests.support.disks import small_disk
+from tests.support.quantized import check_stored
 
 CPU = mx.Device(mx.cpu)
 
@@ -24,27 +26,7 @@ CPU = mx.Device(mx.cpu)
 @pytest.mark.parametrize("bits", [8, 4])
 def test_what_is_stored_is_read_back_bit_for_bit(tmp_path: Path, bits: int) -> None:
     write_quantized(DEMO, tmp_path, bits)
-    architecture = read_architecture(tmp_path)
-    assert architecture == read_architecture(DEMO)
-    stored = read_weights(tmp_path, architecture, mx.bfloat16)
-    made = read_weights(DEMO, architecture, mx.bfloat16, bits)
-    assert stored.bits == bits
-    compared = 0
-    for name, shape in architecture.shapes().items():
-        matrix = name.removesuffix(".weight")
-        if len(shape) == 2 and is_quantizable(name):
-            ours, theirs = stored.stored_matrix(matrix), made.stored_matrix(matrix)
-            assert isinstance(ours, Quantized)
-            assert isinstance(theirs, Quantized)
-            assert (ours.bits, ours.group) == (theirs.bits, theirs.group) == (bits, 64)
-            pairs = list(zip(ours.arrays, theirs.arrays, strict=True))
-        elif name.endswith("patch_embedding.weight"):
-            pairs = [(stored.patches().weight, made.patches().weight)]
-        else:
-            pairs = [(stored.vector(name), made.vector(name))]
-        assert all(mx.array_equal(ours, theirs) for ours, theirs in pairs), name
-        compared += len(pairs)
-    assert compared > len(architecture.shapes()), "quantized ones have three parts"
+    check_stored(tmp_path, DEMO, bits)
     size = (tmp_path / "model.safetensors").stat().st_size
     assert size < (0.75 if bits == 8 else 0.55) * (DEMO / "model.safetensors").stat().st_size
 
@@ -62,10 +44,50 @@ def test_a_stored_model_runs_as_the_one_that_is_quantized_at_load(tmp_path: Path
 
 def test_weights_are_not_overwritten_and_not_quantized_twice(tmp_path: Path) -> None:
     write_quantized(DEMO, tmp_path / "once", 8)
-    with pytest.raises(SmolwatchError, match="holds weights already"):
+    with pytest.raises(SmolwatchError, match=r"once holds model\.safetensors already"):
         write_quantized(DEMO, tmp_path / "once", 8)
-    with pytest.raises(ModelUnavailableError, match="quantized already"):
+    with pytest.raises(ModelUnavailableError, match="quantized already") as caught:
         write_quantized(tmp_path / "once", tmp_path / "twice", 4)
+    assert "pull" not in caught.value.advice
+    assert not (tmp_path / "twice").exists()
+
+
+def test_a_file_of_the_same_name_in_the_folder_is_not_overwritten_either(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("mine")
+    with pytest.raises(SmolwatchError, match=r"holds config\.json already"):
+        write_quantized(DEMO, tmp_path, 8)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("config.json", "mine")]
+
+
+def test_a_failure_leaves_nothing_behind_and_what_was_there_stays(tmp_path: Path) -> None:
+    """A folder in the place of a file cannot be copied."""
+    source = broken_copy(tmp_path / "source")
+    (source / "vocabulary.json").mkdir()
+    with pytest.raises(OSError, match=r"vocabulary\.json"):
+        write_quantized(source, tmp_path / "new" / "target", 8)
+    assert not (tmp_path / "new" / "target").exists()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "notes.txt").write_text("mine")
+    with pytest.raises(OSError, match=r"vocabulary\.json"):
+        write_quantized(source, tmp_path / "old", 8)
+    assert [file.name for file in (tmp_path / "old").iterdir()] == ["notes.txt"]
+
+
+def test_a_full_disk_is_reported_with_its_folder_and_nothing_is_left(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 2_000_000) as disk:
+        with pytest.raises(OSError, match="No space left") as caught:
+            write_quantized(DEMO, disk / "target", 8)
+        assert caught.value.filename == str(disk / "target")
+        assert list(disk.iterdir()) == []
+
+
+def test_what_a_killed_run_has_left_is_replaced(tmp_path: Path) -> None:
+    left = tmp_path / "target" / UNFINISHED
+    left.mkdir(parents=True)
+    (left / "model.safetensors").write_bytes(b"half")
+    write_quantized(DEMO, tmp_path / "target", 8)
+    assert not left.exists()
+    assert missing_files(tmp_path / "target") == []
 
 
 def broken_copy(folder: Path, *, drop: str = "", config: dict[str, object] | None = None) -> Path:

@@ -54,6 +54,16 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         torch_engine(folder).load()
 
 
+def test_weights_that_are_quantized_for_mlx_are_refused_with_the_engine_for_them(tmp_path: Path) -> None:
+    folder = write_tiny_checkpoint(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    quantization = {"group_size": 64, "bits": 8, "mode": "affine"}
+    (folder / "config.json").write_text(json.dumps(config | {"quantization": quantization}))
+    with pytest.raises(ModelUnavailableError, match="quantized for MLX") as caught:
+        torch_engine(folder).load()
+    assert "--engine mlx" in caught.value.advice
+
+
 def test_another_family_s_checkpoint_is_refused(tmp_path: Path) -> None:
     folder = write_tiny_checkpoint(tmp_path)
     config = json.loads((folder / "config.json").read_text())
