@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from config.errors import AlreadyRunningError, SmolwatchError
 from config.settings import Settings
@@ -116,6 +117,7 @@ class Session:
             count=task.case.count or DEFAULT_COUNT,
             load_seconds=self._load_seconds,
             new_engine=self._make,
+            timed_engine=partial(make_engine, stop_at_end=False),
         )
         result = measured(task.case.measure or "", situation, facts_of(task, self._now(), is_shared=shared_before))
         return replace(result, is_shared=shared_before or self.is_shared(), finished_at=self._now())
