@@ -10,6 +10,7 @@ from daemon.evaluation.measuring import (
     download_measures,
     environment_measures,
     loading_measures,
+    peak_memory,
     performance_measures,
     stress_measures,
 )
@@ -34,6 +35,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "one-picture": performance_measures.one_picture,
     "picture-sizes": performance_measures.picture_sizes,
     "video-lengths": performance_measures.video_lengths,
+    "memory-by-input": peak_memory.memory_by_input,
     "batches": performance_measures.batches,
     "precisions": performance_measures.precisions,
 }
