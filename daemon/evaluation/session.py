@@ -20,6 +20,7 @@ from daemon.evaluation.running.case_results import facts_of
 from daemon.evaluation.running.case_tasks import CaseTask, tasks_of
 from daemon.evaluation.running.evaluator import Evaluator
 from daemon.evaluation.suites.suite import Suite, suites_digest
+from daemon.evaluation.witnesses.witness import witnesses_here
 from daemon.inference.engine import Engine, EngineInfo
 from daemon.inference.registry import engine_entry, make_engine
 from daemon.inference.torch.environment import set_library_defaults
@@ -86,9 +87,9 @@ class Session:
             self._decoder.open,
             self._settings.work,
             self._measure,
-            now=self._now,
-            is_shared=self.is_shared,
+            facts=lambda task: facts_of(task, self._now(), is_shared=self.is_shared()),
             answers={result.key: result.answer for result in stored if result.error is None and not result.skipped},
+            witnesses=witnesses_here(),
         )
         left = len(tasks)
         for result in evaluator.run(tasks):
