@@ -77,6 +77,7 @@ def show_run(run: EvaluationRun, results: Sequence[CaseResult]) -> None:
     show_scores(results)
     show_consistency(results)
     show_figures(results)
+    show_opinions(results)
     failed = [result for result in results if outcome_of(result) not in ("passed", "not tried")]
     if failed:
         say(f"\n{len(failed)} of {len(results)} did not pass" + (", such as:" if len(failed) > MOST_FAILED else ":"))
@@ -148,6 +149,24 @@ def show_figures(results: Sequence[CaseResult]) -> None:
         say_table(("case", "figure", "value", "how measured"), rows)
         if any(result.is_shared for result, _ in figures):
             say("* The device was shared with a daemon.")
+
+
+def show_opinions(results: Sequence[CaseResult]) -> None:
+    """What independent programs found in the same pictures; a reason that all share, once."""
+    found = [(result, result.opinion) for result in results if result.opinion is not None]
+    if not found:
+        return
+    reasons = {opinion.reason for _, opinion in found}
+    say()
+    if len(reasons) == 1 and len(found) > 1:
+        names = ", ".join(name_of(result) for result, _ in found)
+        say(f"The witness {found[0][1].verdict} of {names}. {safe_text(next(iter(reasons)))}")
+        return
+    rows = [
+        (name_of(result), opinion.witness, str(opinion.verdict), safe_text(opinion.reason)) for result, opinion in found
+    ]
+    say_table(("case", "witness", "opinion", "why"), rows)
+    say("Witnesses are weak: no score depends on them.")
 
 
 def show_comparison(earlier: EvaluationRun, comparison: Comparison) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from config.errors import AlreadyRunningError, SmolwatchError
 from config.settings import Settings
@@ -19,6 +20,7 @@ from daemon.evaluation.running.case_results import facts_of
 from daemon.evaluation.running.case_tasks import CaseTask, tasks_of
 from daemon.evaluation.running.evaluator import Evaluator
 from daemon.evaluation.suites.suite import Suite, suites_digest
+from daemon.evaluation.witnesses.witness import witnesses_here
 from daemon.inference.engine import Engine, EngineInfo
 from daemon.inference.registry import engine_entry, make_engine
 from daemon.inference.torch.environment import set_library_defaults
@@ -85,9 +87,9 @@ class Session:
             self._decoder.open,
             self._settings.work,
             self._measure,
-            now=self._now,
-            is_shared=self.is_shared,
+            facts=lambda task: facts_of(task, self._now(), is_shared=self.is_shared()),
             answers={result.key: result.answer for result in stored if result.error is None and not result.skipped},
+            witnesses=witnesses_here(),
         )
         left = len(tasks)
         for result in evaluator.run(tasks):
@@ -116,6 +118,7 @@ class Session:
             count=task.case.count or DEFAULT_COUNT,
             load_seconds=self._load_seconds,
             new_engine=self._make,
+            timed_engine=partial(make_engine, stop_at_end=False),
         )
         result = measured(task.case.measure or "", situation, facts_of(task, self._now(), is_shared=shared_before))
         return replace(result, is_shared=shared_before or self.is_shared(), finished_at=self._now())

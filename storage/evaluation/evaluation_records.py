@@ -45,6 +45,23 @@ class CheckVerdict:
     weight: float = 1.0
 
 
+class WitnessVerdict(StrEnum):
+    """What an independent program says of an answer; it counts nowhere."""
+
+    AGREES = "agrees"
+    DISAGREES = "does not agree"
+    NO_OPINION = "has no opinion"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinion:
+    """`witness`: what looked at the same pictures: "text". `reason`: what it found there, or why it has no opinion."""
+
+    witness: str
+    verdict: WitnessVerdict
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """A measured number. `value` None: not measured here, and `note` says why; else `note` is how it was measured.
@@ -78,7 +95,7 @@ class CaseResult:
     `seconds`: by phase, as in a description; they are not comparable with others where `is_shared`. `seed` and
     `temperature`: of a sampled answer; greedy ones have temperature 0. `error`: why there is no answer, although one
     was expected. `skipped`: why the case was not tried here, such as an extra that is not installed; it counts nowhere.
-    `note`: what else a reader should know.
+    `note`: what else a reader should know. `opinion`: a witness's, where the case calls one.
     """
 
     suite: str
@@ -109,6 +126,7 @@ class CaseResult:
     note: str | None = None
     thumbnail: bytes | None = None  #: JPEG, at most MOST_THUMBNAIL_BYTES
     is_shared: bool = False  #: a daemon used the same device meanwhile
+    opinion: Opinion | None = None
 
     @property
     def key(self) -> ResultKey:

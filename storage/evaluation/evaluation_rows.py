@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import Row
 
-from storage.evaluation.evaluation_records import Aspect, CaseResult, CheckVerdict, EvaluationRun, Figure, Line, NewRun
+from storage.evaluation.evaluation_records import (
+    Aspect,
+    CaseResult,
+    CheckVerdict,
+    EvaluationRun,
+    Figure,
+    Line,
+    NewRun,
+    Opinion,
+    WitnessVerdict,
+)
 
 
 def run_columns(run: NewRun) -> dict[str, Any]:
@@ -48,11 +59,12 @@ def result_columns(result: CaseResult) -> dict[str, Any]:
         "figures": [asdict(figure) for figure in result.figures],
         "lines": [asdict(line) for line in result.lines],
         "seconds": dict(result.seconds),
+        "opinion": None if result.opinion is None else asdict(result.opinion),
     }
 
 
 def result_of(row: Row[Any]) -> CaseResult:
-    other = {"case", "repeat", "references", "plan", "inputs", "checks", "figures", "lines"}
+    other = {"case", "repeat", "references", "plan", "inputs", "checks", "figures", "lines", "opinion"}
     same = {each.name for each in fields(CaseResult)} - other
     return CaseResult(
         **{name: getattr(row, name) for name in same},
@@ -64,4 +76,9 @@ def result_of(row: Row[Any]) -> CaseResult:
         checks=tuple(CheckVerdict(**check | {"aspect": Aspect(check["aspect"])}) for check in row.checks),
         figures=tuple(Figure(**figure) for figure in row.figures),
         lines=tuple(Line(**line | {"points": tuple((x, y) for x, y in line["points"])}) for line in row.lines),
+        opinion=None if row.opinion is None else opinion_of(row.opinion),
     )
+
+
+def opinion_of(value: Mapping[str, str]) -> Opinion:
+    return Opinion(witness=value["witness"], verdict=WitnessVerdict(value["verdict"]), reason=value["reason"])

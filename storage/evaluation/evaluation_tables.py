@@ -84,6 +84,7 @@ evaluation_results = Table(
     Column("note", SafeText),
     Column("thumbnail", LargeBinary),
     Column("is_shared", Boolean, nullable=False),
+    Column("opinion", JSON(none_as_null=True)),
     CheckConstraint("score BETWEEN 0 AND 1", name="score_is_a_share"),
     Index("one_result_a_case", "run_id", "suite", "case_name", "repeat_number", unique=True),
 )

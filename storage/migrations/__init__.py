@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-HEAD = "0013"
+HEAD = "0014"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,13 @@ def stopped_in_the_middle(home: DaemonHome, with_signal: signal.Signals) -> tupl
     return process.returncode, err
 
 
+def unbroken_results(folder: Path) -> list[CaseResult]:
+    """Of the same evaluation in a home of its own."""
+    home = DaemonHome(folder / "unbroken", {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": "demo"})
+    assert home.invoke(*MANY, timeout=100).returncode == 0
+    return results(home, 1)
+
+
 @pytest.mark.timeout(180)
 def test_an_interrupted_run_is_resumed_and_ends_equal_to_an_unbroken_one(home: DaemonHome, tmp_path: Path) -> None:
     code, err = stopped_in_the_middle(home, signal.SIGINT)
@@ -71,16 +78,14 @@ def test_an_interrupted_run_is_resumed_and_ends_equal_to_an_unbroken_one(home: D
     assert 5 < len(kept) < RESULTS
     resumed = home.invoke("evaluate", "--resume", "1", timeout=100)
     assert resumed.returncode == 0, resumed.stderr
-    unbroken = DaemonHome(tmp_path / "unbroken", {"SMOLWATCH_MODEL__ENGINE": "torch", "SMOLWATCH_MODEL__ID": "demo"})
-    assert unbroken.invoke(*MANY, timeout=100).returncode == 0
     assert len(results(home, 1)) == RESULTS
     assert results(home, 1)[: len(kept)] == kept
-    assert untimed(results(home, 1)) == untimed(results(unbroken, 1))
+    assert untimed(results(home, 1)) == untimed(unbroken_results(tmp_path))
 
 
 @pytest.mark.slow  # what an interrupted run keeps is tested above
-@pytest.mark.timeout(120)
-def test_a_killed_run_keeps_its_results_and_goes_on(home: DaemonHome) -> None:
+@pytest.mark.timeout(240)
+def test_a_killed_run_keeps_its_results_and_ends_equal_to_an_unbroken_one(home: DaemonHome, tmp_path: Path) -> None:
     code, _ = stopped_in_the_middle(home, signal.SIGKILL)
     assert code == -signal.SIGKILL
     kept = results(home, 1)
@@ -89,6 +94,7 @@ def test_a_killed_run_keeps_its_results_and_goes_on(home: DaemonHome) -> None:
     assert home.invoke("evaluate", "--resume", "1", timeout=100).returncode == 0
     assert len(results(home, 1)) == RESULTS
     assert results(home, 1)[: len(kept)] == kept
+    assert untimed(results(home, 1)) == untimed(unbroken_results(tmp_path))
 
 
 @pytest.mark.timeout(180)
@@ -109,6 +115,10 @@ def test_a_daemons_jobs_go_on_beside_an_evaluation_and_both_say_so(tmp_path: Pat
     assert process.returncode == 0, err
     assert "a daemon is running and uses the same device" in err
     assert all(result.is_shared for result in results(home, 1))
+    page = tmp_path / "report.md"
+    assert home.invoke("report", "--md", str(page)).returncode == 0
+    assert "times that were taken meanwhile are not comparable" in page.read_text(encoding="utf-8")
+    assert "Time by phase" not in page.read_text(encoding="utf-8")
 
 
 def test_a_second_evaluation_of_a_home_waits_for_the_first(home: DaemonHome) -> None:

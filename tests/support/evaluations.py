@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from storage.evaluation.evaluation_records import Aspect, CaseResult, CheckVerdict, Figure, Line, NewRun
+from storage.evaluation.evaluation_records import (
+    Aspect,
+    CaseResult,
+    CheckVerdict,
+    Figure,
+    Line,
+    NewRun,
+    Opinion,
+    WitnessVerdict,
+)
 from tests.fakes.clock import START
 
 NEW_RUN = NewRun(
@@ -73,4 +82,5 @@ RESULT = CaseResult(
     skipped=None,
     note="The second of two pictures is shown.",
     thumbnail=b"\xff\xd8\xff\xd9",
+    opinion=Opinion(witness="text", verdict=WitnessVerdict.DISAGREES, reason='It read "EXIT".'),
 )

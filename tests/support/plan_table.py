@@ -43,7 +43,7 @@ ROWS = {
     "4.3": ("alt text, video description, document, summary", WEIGHTS),
     "4.4": ("broken, huge, tiny, narrow and blurred files", "nothing"),
     "4.5": ("invalid formats, broken downloads, odd questions", "nothing"),
-    "4.6": ("long sessions, many requests, large batches", "real weights, for memory near the limit"),
+    "4.6": ("long sessions, many requests, large batches, little memory", "memory of a GPU"),
     "target": ("seconds, memory and quality of the plan's targets", "real weights on the machine in question"),
 }
 

@@ -10,6 +10,8 @@ from daemon.evaluation.measuring import (
     download_measures,
     environment_measures,
     loading_measures,
+    memory_pressure,
+    peak_memory,
     performance_measures,
     stress_measures,
 )
@@ -30,10 +32,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "too-long-question": stress_measures.too_long_question,
     "memory-line": stress_measures.memory_line,
     "concurrent-requests": stress_measures.concurrent_requests,
+    "memory-pressure": memory_pressure.memory_pressure,
     "large-batch": stress_measures.large_batch,
     "one-picture": performance_measures.one_picture,
     "picture-sizes": performance_measures.picture_sizes,
     "video-lengths": performance_measures.video_lengths,
+    "memory-by-input": peak_memory.memory_by_input,
     "batches": performance_measures.batches,
     "precisions": performance_measures.precisions,
 }

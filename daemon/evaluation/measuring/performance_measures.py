@@ -1,18 +1,15 @@
-"""Seconds, tokens a second and memory: by size of the picture, length of the video, batch, precision and device."""
+"""Seconds and tokens a second: by size of the picture, length of the video, batch, precision and device."""
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from statistics import median
 
 from daemon.errors import EngineError
 from daemon.evaluation.bench.cases import Ask
 from daemon.evaluation.bench.workload import requests_of
 from daemon.evaluation.measuring.situation import Measured, Situation, answer_all, checked
-from daemon.evaluation.running.case_results import RUSAGE_UNIT
 from daemon.inference.engine import Engine, Request
 from storage.evaluation.evaluation_records import Figure, Line
 
@@ -28,12 +25,13 @@ PICTURE_SECONDS, VIDEO_TARGET_SECONDS = 3.0, 15.0
 
 
 def one_picture(situation: Situation) -> Measured:
-    """One picture file at a time, opening included, with an answer of one sentence."""
+    """One picture file at a time, opening included, with an answer of a sentence's length."""
     seconds = []
-    for number in range(situation.count + 1):
-        began = time.perf_counter()
-        answer_all(situation.engine, [situation.request(number, tokens=64)], at_once=1)
-        seconds.append(time.perf_counter() - began)
+    with situation.timed() as engine:
+        for number in range(situation.count + 1):
+            began = time.perf_counter()
+            answer_all(engine, [situation.request(number, tokens=TOKENS)], at_once=1)
+            seconds.append(time.perf_counter() - began)
     found = spread_of("one picture", seconds[1:])  # the first is warm-up
     middle = median(seconds[1:])
     return Measured(
@@ -46,12 +44,12 @@ def one_picture(situation: Situation) -> Measured:
 
 def picture_sizes(situation: Situation) -> Measured:
     figures, points = list[Figure](), list[tuple[float, float]]()
-    for width, height in EDGES:
-        ask = Ask(detail=situation.info.detail, sizes=((width, height),))
-        seconds = alone(situation.engine, ask, situation.count, most_frames=0)
-        figures += spread_of(f"{width}x{height}", seconds)
-        points.append((width * height / 1e6, median(seconds)))
-    figures.append(peak("pictures"))
+    with situation.timed() as engine:
+        for width, height in EDGES:
+            ask = Ask(detail=situation.info.detail, sizes=((width, height),))
+            seconds = alone(engine, ask, situation.count, most_frames=0)
+            figures += spread_of(f"{width}x{height}", seconds)
+            points.append((width * height / 1e6, median(seconds)))
     line = Line(name="pictures", x_label="size (megapixels)", y_label="seconds a picture", points=tuple(points))
     return Measured(figures=tuple(figures), lines=(line,))
 
@@ -60,17 +58,17 @@ def video_lengths(situation: Situation) -> Measured:
     """Without decoding: the frames are there. The model is given at most so many frames, however long the video is."""
     figures, points, last = list[Figure](), list[tuple[float, float]](), 0.0
     most = situation.info.max_frames
-    for length in VIDEO_SECONDS:
-        ask = Ask(detail=situation.info.detail, sizes=((1280, 720),), frames=min(length, most))
-        try:
-            seconds = alone(situation.engine, ask, situation.count, most_frames=most)
-        except EngineError as error:  # the model's context is too short for so many frames
-            figures.append(Figure(name=f"video of {length} s", value=None, unit="s", note=str(error)))
-            continue
-        figures += spread_of(f"video of {length} s", seconds)
-        last = median(seconds)
-        points.append((float(length), last))
-    figures.append(peak("videos"))
+    with situation.timed() as engine:
+        for length in VIDEO_SECONDS:
+            ask = Ask(detail=situation.info.detail, sizes=((1280, 720),), frames=min(length, most))
+            try:
+                seconds = alone(engine, ask, situation.count, most_frames=most)
+            except EngineError as error:  # the model's context is too short for so many frames
+                figures.append(Figure(name=f"video of {length} s", value=None, unit="s", note=str(error)))
+                continue
+            figures += spread_of(f"video of {length} s", seconds)
+            last = median(seconds)
+            points.append((float(length), last))
     line = Line(name="videos", x_label="length (s)", y_label="seconds a video", points=tuple(points))
     limit = checked(
         "limit", f"under {VIDEO_TARGET_SECONDS:g} s", 0 < last < VIDEO_TARGET_SECONDS, f"The longest took {last:.2f} s."
@@ -81,21 +79,22 @@ def video_lengths(situation: Situation) -> Measured:
 def batches(situation: Situation) -> Measured:
     """Tokens a second of all answers together, from the first request to the last answer."""
     figures, points = list[Figure](), list[tuple[float, float]]()
-    for size in BATCHES:
-        if size > situation.info.rows:
-            note = f"The engine has {situation.info.rows} rows; see model.rows."
-            figures.append(Figure(name=f"batch of {size}", value=None, unit="tokens/s", note=note))
-            continue
-        ask, rates = Ask(detail=situation.info.detail, sizes=((640, 480),), copies=size), list[float]()
-        for round_number in range(situation.count):
-            requests = requests_of(ask, tokens=TOKENS, most_frames=0, round_number=round_number)
-            began = time.perf_counter()
-            replies = answer_all(situation.engine, requests, at_once=size)
-            tokens = sum(reply.figures.tokens_out for reply in replies if reply.figures is not None)
-            rates.append(tokens / (time.perf_counter() - began))
-        note = f"median of {len(rates)}, {min(rates):.3g} to {max(rates):.3g}"
-        figures.append(Figure(name=f"batch of {size}", value=median(rates), unit="tokens/s", note=note))
-        points.append((float(size), median(rates)))
+    with situation.timed() as engine:
+        for size in BATCHES:
+            if size > situation.info.rows:
+                note = f"The engine has {situation.info.rows} rows; see model.rows."
+                figures.append(Figure(name=f"batch of {size}", value=None, unit="tokens/s", note=note))
+                continue
+            ask, rates = Ask(detail=situation.info.detail, sizes=((640, 480),), copies=size), list[float]()
+            for round_number in range(situation.count):
+                requests = requests_of(ask, tokens=TOKENS, most_frames=0, round_number=round_number)
+                began = time.perf_counter()
+                replies = answer_all(engine, requests, at_once=size)
+                tokens = sum(reply.figures.tokens_out for reply in replies if reply.figures is not None)
+                rates.append(tokens / (time.perf_counter() - began))
+            note = f"median of {len(rates)}, {min(rates):.3g} to {max(rates):.3g}"
+            figures.append(Figure(name=f"batch of {size}", value=median(rates), unit="tokens/s", note=note))
+            points.append((float(size), median(rates)))
     line = Line(name="batches", x_label="requests at once", y_label="tokens a second", points=tuple(points))
     return Measured(figures=tuple(figures), lines=(line,))
 
@@ -110,8 +109,7 @@ def precisions(situation: Situation) -> Measured:
             model = situation.settings.model.model_copy(update={"device": device, "precision": precision})
             settings = situation.settings.model_copy(update={"model": model})
             try:
-                with closing(situation.new_engine(settings)) as engine:
-                    engine.load()
+                with situation.timed(settings) as engine:
                     figures += spread_of(name, alone(engine, ask, situation.count, most_frames=0))
             except EngineError as error:
                 figures.append(Figure(name=name, value=None, unit="s", note=str(error)))
@@ -140,9 +138,3 @@ def seconds_of(engine: Engine, requests: Sequence[Request]) -> float:
 def spread_of(name: str, seconds: Sequence[float]) -> tuple[Figure, ...]:
     note = f"median of {len(seconds)}, {min(seconds):.3g} to {max(seconds):.3g} s"
     return (Figure(name=name, value=median(seconds), unit="s", note=note),)
-
-
-def peak(kind: str) -> Figure:
-    """The largest memory of the process so far."""
-    value = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RUSAGE_UNIT
-    return Figure(name=f"peak memory after {kind}", value=float(value), unit="bytes", note="of the whole process")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class Situation:
     """The loaded `engine`, which is idle. `files`: the case's media. `count`: how often to measure.
 
     `load_seconds`: what the engine's load took, the first in this process. `new_engine`: another one, not loaded.
+    `timed_engine`: one that keeps no image features, not loaded; processes of their own make theirs with it, too.
     """
 
     settings: Settings
@@ -33,6 +35,18 @@ class Situation:
     count: int
     load_seconds: float
     new_engine: Callable[[Settings], Engine]
+    timed_engine: Callable[[Settings], Engine]
+
+    @contextmanager
+    def timed(self, settings: Settings | None = None) -> Iterator[Engine]:
+        """A second copy of the model, whose answers run to their limits, and which encodes every picture anew.
+
+        The engine of the evaluation would find the features of pictures that it was given before, also in earlier
+        evaluations. `settings`: those of the evaluation by default. Raises EngineError.
+        """
+        with closing(self.timed_engine(settings or self.settings)) as engine:
+            engine.load()
+            yield engine
 
     def requests(
         self, count: int, *, question: str = "Describe this image in one sentence.", tokens: int

@@ -12,7 +12,7 @@ import psutil
 from daemon.asking.question import Ask
 from daemon.asking.request import request_of
 from daemon.evaluation.measuring.situation import Measured, Situation, answer_all, checked
-from daemon.inference.engine import Reply
+from daemon.inference.engine import Engine, Reply
 from storage.evaluation.evaluation_records import Figure, Line
 
 #: So many points has the line of memory at most.
@@ -21,26 +21,32 @@ POINTS = 100
 WARM_SHARE = 0.5
 #: A leak of this much a picture is found: 10 GB over a million pictures.
 MOST_KILOBYTES = 10.0
+HELD = "resident memory, with the second copy of the model that was measured"
 #: More words than any model of this kind takes.
 MANY_WORDS = 60_000
 
 
 def memory_line(situation: Situation) -> Measured:
-    """Pictures one batch after another, one token each; the resident memory of this process after each batch."""
+    """Pictures one batch after another, one token each; the resident memory of this process after each batch.
+
+    Every picture is encoded anew. An engine that keeps image features would grow until it holds as many as it may.
+    """
     process, points = psutil.Process(), list[tuple[float, float]]()
     batch = max(1, min(situation.info.rows, situation.count // POINTS))
-    errors, began = 0, time.perf_counter()
-    for start in range(0, situation.count, batch):
-        numbers = range(start, min(start + batch, situation.count))
-        requests = [situation.request(number, tokens=1) for number in numbers]
-        errors += sum(reply.error is not None for reply in answer_all(situation.engine, requests, at_once=batch))
-        points.append((float(numbers.stop), process.memory_info().rss / 1e6))
-    seconds = time.perf_counter() - began
+    errors = 0
+    with situation.timed() as engine:
+        began = time.perf_counter()
+        for start in range(0, situation.count, batch):
+            numbers = range(start, min(start + batch, situation.count))
+            requests = [situation.request(number, tokens=1) for number in numbers]
+            errors += sum(reply.error is not None for reply in answer_all(engine, requests, at_once=batch))
+            points.append((float(numbers.stop), process.memory_info().rss / 1e6))
+        seconds = time.perf_counter() - began
     slope = slope_of(points)
     return Measured(
         figures=(
             Figure(name="slope", value=slope, unit="kB/picture", note="least squares over the second half"),
-            Figure(name="peak", value=max(y for _, y in points) * 1e6, unit="bytes", note="resident memory"),
+            Figure(name="peak", value=max(y for _, y in points) * 1e6, unit="bytes", note=HELD),
             Figure(name="pictures a second", value=situation.count / seconds, unit="1/s", note="with 1 token each"),
         ),
         lines=(Line(name="memory", x_label="pictures", y_label="resident memory (MB)", points=tuple(points)),),
@@ -64,8 +70,9 @@ def slope_of(points: Sequence[tuple[float, float]]) -> float:
 
 def concurrent_requests(situation: Situation) -> Measured:
     """Equal answers whether requests come one by one or all at once; and what each way takes."""
-    alone, alone_seconds = answered(situation, at_once=1)
-    together, seconds = answered(situation, at_once=situation.count)
+    with situation.timed() as engine:
+        alone, alone_seconds = answered(situation, engine, at_once=1)
+        together, seconds = answered(situation, engine, at_once=situation.count)
     same = sum(alone[name] == together[name] for name in alone)
     return Measured(
         figures=(
@@ -82,9 +89,10 @@ def concurrent_requests(situation: Situation) -> Measured:
 def large_batch(situation: Situation) -> Measured:
     """More requests than the batch has rows."""
     requests = situation.requests(situation.count, tokens=16)
-    began = time.perf_counter()
-    replies = answer_all(situation.engine, requests, at_once=situation.count)
-    seconds = time.perf_counter() - began
+    with situation.timed() as engine:
+        began = time.perf_counter()
+        replies = answer_all(engine, requests, at_once=situation.count)
+        seconds = time.perf_counter() - began
     failed = [reply for reply in replies if reply.error is not None]
     figures = [reply.figures for reply in replies if reply.figures is not None]
     tokens = sum(figure.tokens_out for figure in figures)
@@ -120,11 +128,11 @@ def too_long_question(situation: Situation) -> Measured:
     )
 
 
-def answered(situation: Situation, *, at_once: int) -> tuple[dict[str, str], float]:
+def answered(situation: Situation, engine: Engine, *, at_once: int) -> tuple[dict[str, str], float]:
     """The answers by request, and the seconds that they took."""
     began = time.perf_counter()
     requests = situation.requests(situation.count, tokens=32)
-    replies = answer_all(situation.engine, requests, at_once=at_once)
+    replies = answer_all(engine, requests, at_once=at_once)
     return {reply.id: text_of(reply) for reply in replies}, time.perf_counter() - began
 
 

@@ -86,7 +86,9 @@ def answers_of(repeats: Sequence[CaseResult]) -> tuple[str, ...]:
 
 def notes_of(result: CaseResult) -> list[str]:
     shared = "A daemon used the device meanwhile: its times are not comparable." if result.is_shared else None
-    return [note for note in (result.note, shared) if note]
+    opinion = result.opinion
+    witness = f"The {opinion.witness} witness {opinion.verdict}. {sentence(opinion.reason)}" if opinion else None
+    return [note for note in (result.note, witness, shared) if note]
 
 
 def figure_table(figures: Sequence[Figure]) -> Table | None:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from config.settings import WorkSettings
@@ -15,12 +14,16 @@ from daemon.asking.question import Ask
 from daemon.asking.request import request_of
 from daemon.errors import MediaError
 from daemon.evaluation.running.case_media import MediaMissingError, files_of, with_control
-from daemon.evaluation.running.case_results import answered, facts_of, refused, thumbnail
+from daemon.evaluation.running.case_results import answered, refused, thumbnail
 from daemon.evaluation.running.case_tasks import CaseTask
+from daemon.evaluation.witnesses.witness import Witness
 from daemon.inference.answers.checks import clean
 from daemon.inference.decode_plan import plan_for
 from daemon.inference.engine import Engine, EngineInfo, Reply
-from storage.evaluation.evaluation_records import CaseResult, ResultKey
+from storage.evaluation.evaluation_records import CaseResult, Opinion, ResultKey
+
+#: Longer edge of a picture for a witness, in pixels: a model may look at smaller ones.
+WITNESS_EDGE = 1280
 
 #: Runs a case's measurement while nothing else runs; its result.
 RunMeasurement = Callable[[CaseTask], CaseResult]
@@ -36,9 +39,10 @@ class Asked:
 
 
 class Evaluator:
-    """`info`: of the loaded `engine`. `is_shared`: whether a daemon uses the same device now.
+    """`info`: of the loaded `engine`. `facts`: the fields that every result of a task has now.
 
     `answers`: those of results that an interrupted run has already, for cases that are compared with them.
+    `witnesses`: by the name that a case gives. They look while the engine waits, so that no phase is slower for them.
     """
 
     def __init__(
@@ -49,13 +53,13 @@ class Evaluator:
         work: WorkSettings,
         measure: RunMeasurement,
         *,
-        now: Callable[[], datetime],
-        is_shared: Callable[[], bool],
+        facts: Callable[[CaseTask], dict[str, Any]],
         answers: Mapping[ResultKey, str],
+        witnesses: Mapping[str, Witness],
     ) -> None:
         self._engine, self._info, self._open_file, self._work = engine, info, open_file, work
-        self._measure, self._now, self._is_shared = measure, now, is_shared
-        self._answers = dict(answers)
+        self._measure, self._facts = measure, facts
+        self._answers, self._witnesses = dict(answers), witnesses
         self._finished = set(answers)
         self._in_flight: dict[str, Asked] = {}
 
@@ -120,16 +124,25 @@ class Evaluator:
                 if suite == task.suite.name and repeat == 0
             },
         )
-        return replace(result, thumbnail=asked.thumbnail)
+        return replace(result, thumbnail=asked.thumbnail, opinion=self._opinion(task, result.answer))
+
+    def _opinion(self, task: CaseTask, answer: str) -> Opinion | None:
+        """That of the case's witness, about the pictures in a size in which text can be read."""
+        witness = self._witnesses.get(task.case.witness or "")
+        if witness is None:
+            return None
+        plan = replace(plan_for(self._info, self._info.detail, self._work), image_edge=WITNESS_EDGE)
+        try:
+            clips = with_control(open_clips(files_of(task.suite, task.case), self._open_file, plan), task.case.control)
+        except MediaError:
+            return None  # it was there a moment ago, when the model got it
+        return witness.opinion([picture for clip in clips for picture in clip.pictures], answer)
 
     def _finish(self, task: CaseTask, result: CaseResult) -> CaseResult:
         self._finished.add(task.key)
         if result.error is None and result.skipped is None:
             self._answers[task.key] = result.answer
         return result
-
-    def _facts(self, task: CaseTask) -> dict[str, Any]:
-        return facts_of(task, self._now(), is_shared=self._is_shared())
 
 
 def ask_of(task: CaseTask) -> Ask:

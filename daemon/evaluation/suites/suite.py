@@ -16,6 +16,8 @@ from config.recipe_tables import Line
 
 #: Shown in place of the case's own pictures: in the reverse order, or as plain grey ones.
 Control = Literal["reversed", "blank"]
+#: Independent programs that look at the same pictures.
+WitnessName = Literal["text"]
 NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 #: A row of the testing plan, "2.4", or "target".
 PLAN_ROW = re.compile(r"[1-4]\.[1-9]|target")
@@ -91,6 +93,7 @@ class Case(BaseModel):
     repeat: Annotated[int, Field(ge=1, le=1000)] = 1
     detail: Detail | None = None
     control: Control | None = None
+    witness: WitnessName | None = None
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     references: Annotated[list[Line], Field(max_length=20)] = []
 
@@ -122,6 +125,7 @@ class Case(BaseModel):
             (self.tolerance > 0 and self.number is None, 'has a "tolerance" without a "number"'),
             (self.temperature == 0 and (self.top_p < 1 or self.seed is not None), "needs a temperature above 0"),
             (self.control is not None and not self.media, 'has a "control" without media'),
+            (self.witness is not None and not (self.ask and self.media), 'has a "witness" without a question or media'),
             (self.count is not None and self.measure is None, 'has a "count" without a "measure"'),
             (self.differs_from == self.name, "cannot differ from itself"),
         ):

@@ -98,6 +98,11 @@ def memory_bytes(device: torch.device) -> int:
     return torch.mps.current_allocated_memory() if device.type == "mps" else 0
 
 
+def reset_cuda_peak() -> None:
+    """The peak that `memory_bytes` gives begins again, from the bytes that are held now."""
+    torch.cuda.reset_peak_memory_stats()
+
+
 def free_memory(device: torch.device) -> int:
     """Free bytes on the device.
 

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.support.media.media_files import save_image
 from tests.unit.cli.conftest import CliHome
 
 SUITE = """
@@ -40,6 +42,18 @@ def test_scores_and_failures_are_shown_with_their_formulas(home: CliHome, folder
     assert "accuracy: 100 × passed / all" in result.stdout
     assert 'does not mention "dog"' in result.stdout
     assert "2 of 2  mine/wrong" in result.stderr
+
+
+def test_what_a_witness_says_is_shown_for_its_cases(home: CliHome, folder: str) -> None:
+    """A grey picture has no text: with the extra, and without it, the witness has no opinion."""
+    save_image(Path(folder) / "grey.png", Image.new("RGB", (64, 48), "grey"))
+    (Path(folder) / "suite.toml").write_text(SUITE + 'media = ["grey.png"]\nwitness = "text"\n')
+    result = home.invoke("evaluate", folder, "--engine", "echo")
+    assert result.exit_code == 0
+    assert "mine/wrong" in result.stdout
+    assert "has no opinion" in result.stdout
+    (_, found) = json.loads(home.invoke("evaluate", folder, "--engine", "echo", "--json").stdout)["results"]
+    assert found["opinion"]["verdict"] == "has no opinion"
 
 
 def test_json_has_scores_results_and_no_thumbnails(home: CliHome, folder: str) -> None:

@@ -32,6 +32,7 @@ def situation(tmp_path: Path, *files: bytes, open_file: Open = no_file) -> Situa
         count=3,
         load_seconds=0.5,
         new_engine=lambda _: EchoEngine(),
+        timed_engine=lambda _: EchoEngine(),
     )
 
 

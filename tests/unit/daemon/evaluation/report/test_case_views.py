@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from daemon.evaluation.report.case_views import suite_views
 from daemon.evaluation.report.page import CaseView
-from storage.evaluation.evaluation_records import MOST_THUMBNAIL_BYTES, CaseResult
+from storage.evaluation.evaluation_records import MOST_THUMBNAIL_BYTES, CaseResult, Opinion, WitnessVerdict
 from tests.support.reports import answered, loading
 
 
@@ -55,6 +55,15 @@ def test_a_thumbnail_is_inside_the_page_unless_it_is_too_large() -> None:
     assert view(answered(1)).thumbnail.startswith("data:image/jpeg;base64,")
     assert view(replace(answered(1), thumbnail=bytes(MOST_THUMBNAIL_BYTES + 1))).thumbnail == ""
     assert view(replace(answered(1), thumbnail=None)).thumbnail == ""
+
+
+def test_a_witness_opinion_is_told_and_changes_no_verdict() -> None:
+    opinion = Opinion(
+        witness="text", verdict=WitnessVerdict.DISAGREES, reason='It read "EXIT": 0 of 1 words are in it.'
+    )
+    found = view(replace(answered(1), opinion=opinion))
+    assert found.notes == ('The text witness does not agree. It read "EXIT": 0 of 1 words are in it.',)
+    assert found.verdict == "passed"
 
 
 def test_a_time_taken_beside_a_daemon_is_marked() -> None:

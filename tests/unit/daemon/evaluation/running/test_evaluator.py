@@ -11,14 +11,16 @@ import numpy as np
 
 from config.settings import WorkSettings
 from daemon.errors import EngineError, MediaError
+from daemon.evaluation.running.case_results import facts_of
 from daemon.evaluation.running.case_tasks import CaseTask, tasks_of
 from daemon.evaluation.running.evaluator import Evaluator
 from daemon.evaluation.suites.suite import Case, Suite
+from daemon.evaluation.witnesses.witness import Witness
 from daemon.inference.echo_engine import EchoEngine
 from daemon.inference.engine import Engine, Reply, Request
-from daemon.media.clip import Clip, DecodePlan
+from daemon.media.clip import Clip, DecodePlan, Pixels
 from storage.description import Media
-from storage.evaluation.evaluation_records import CaseResult, ResultKey
+from storage.evaluation.evaluation_records import CaseResult, Opinion, ResultKey, WitnessVerdict
 from storage.records import Fingerprint, MediaKind
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import FailingEngine
@@ -50,6 +52,7 @@ def results_of(
     answers: Mapping[ResultKey, str] = {},
     measure: Callable[[CaseTask], CaseResult] | None = None,
     is_shared: Callable[[], bool] = lambda: False,
+    witness: Witness | None = None,
 ) -> list[CaseResult]:
     engine = engine or EchoEngine()
 
@@ -62,9 +65,9 @@ def results_of(
         opened,
         WorkSettings(),
         measure or never,
-        now=FakeClock().now,
-        is_shared=is_shared,
+        facts=lambda task: facts_of(task, FakeClock().now(), is_shared=is_shared()),
         answers=answers,
+        witnesses={} if witness is None else {"text": witness},
     )
     return list(evaluator.run(tasks_of([suite], repeat=repeat, seed=0, done=answers)))
 
@@ -171,3 +174,29 @@ def test_repeats_are_results_of_their_own(tmp_path: Path) -> None:
     found = results_of(suite_of(tmp_path, case("a")), repeat=3)
     assert [result.repeat for result in found] == [0, 1, 2]
     assert len({replace(result, repeat=0, seconds={}, peak_memory_bytes=0).answer for result in found}) == 1
+
+
+class FakeWitness:
+    """Agrees with everything, and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, str]] = []
+
+    def opinion(self, pictures: Sequence[Pixels], answer: str) -> Opinion:
+        self.calls.append((len(pictures), answer))
+        return Opinion(witness="text", verdict=WitnessVerdict.AGREES, reason="It always does.")
+
+
+def test_a_witness_looks_at_the_cases_own_pictures_and_gates_nothing(tmp_path: Path) -> None:
+    asked = case("sign", media=["sign.png"], contains="nothing of that", witness="text")
+    witness = FakeWitness()
+    found = {each.case: each for each in results_of(suite_of(tmp_path, asked, case("dog")), witness=witness)}
+    assert witness.calls == [(1, "A picture of 8x6.")]
+    assert found["sign"].opinion == Opinion(witness="text", verdict=WitnessVerdict.AGREES, reason="It always does.")
+    assert found["sign"].score == 0
+    assert found["dog"].opinion is None
+
+
+def test_a_file_that_is_refused_has_no_witness(tmp_path: Path) -> None:
+    (result,) = results_of(suite_of(tmp_path, case("bad", media=["broken.png"], witness="text")), witness=FakeWitness())
+    assert result.opinion is None

@@ -90,6 +90,7 @@ def test_what_keys_demand_of_each_other_is_a_mistake_of_the_case() -> None:
         ('ask = "Why?"\ncontains = "a"\ntolerance = 0.5', 'has a "tolerance" without a "number"'),
         ('ask = "Why?"\ncontains = "a"\nseed = 3', "needs a temperature above 0"),
         ('ask = "Why?"\ncontains = "a"\ncontrol = "blank"', 'has a "control" without media'),
+        ('ask = "Why?"\ncontains = "a"\nwitness = "text"', 'has a "witness" without a question or media'),
         ('ask = "Why?"\ndiffers_from = "dog"', "cannot differ from itself"),
     ):
         assert mistakes_in(head + keys) == [f"line 2: case 1 (dog): {reason}"]
