@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.commands.run import absolute_if_folder
+from cli.engine_display import show_comparison, spread
 from cli.options import json_option
 from cli.render import say, say_facts, say_json, say_table, size
 from cli.times import utc_now
@@ -30,10 +31,11 @@ from storage.evaluation.evaluation_store import EvaluationStore
 
 if TYPE_CHECKING:
     from daemon.evaluation.bench.results import BenchResults, RooflineResult
-    from daemon.evaluation.bench.stats import Stats
 
 RANDOM = "random"
-QUICK_ROUNDS, QUICK_TOKENS = 1, 8
+ROUNDS, QUICK_ROUNDS = 3, 1
+#: Of engines against each other: about as many as in the published figure.
+TOKENS, QUICK_TOKENS, COMPARED_TOKENS = 64, 8, 50
 IN_SERVICE_SECONDS = 4 * 3600.0
 
 
@@ -45,9 +47,10 @@ IN_SERVICE_SECONDS = 4 * 3600.0
     metavar="ID|FOLDER|demo|random",
     help="The weights; random ones of full size are made once.",
 )
+@click.option("--engines", metavar="NAME,…", default="", help="Compare these engines with each other: mlx,torch.")
 @click.option("--cases", metavar="NAME,…", default="", help="Only these cases: fast, decode, decode-8 and so on.")
 @click.option("--repeat", type=click.IntRange(min=1), help="Rounds for each implementation.  [default: 3]")
-@click.option("--tokens", type=click.IntRange(min=2), help="Tokens of every answer.  [default: 64]")
+@click.option("--tokens", type=click.IntRange(min=2), help="Tokens of every answer.  [default: 64; engines: 50]")
 @click.option(
     "--quick", is_flag=True, help=f"A quick run: {QUICK_ROUNDS} round, {QUICK_TOKENS} tokens, fewer pictures."
 )
@@ -60,6 +63,7 @@ IN_SERVICE_SECONDS = 4 * 3600.0
 def command(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     model: str,
+    engines: str,
     cases: str,
     repeat: int | None,
     tokens: int | None,
@@ -71,32 +75,55 @@ def command(  # noqa: PLR0913 - one parameter an option
     """Measure the engine against one `generate` of transformers a question: same weights, same requests, interleaved.
 
     All cases take most of an hour on a small machine, which should be idle otherwise. The figures are stored: see
-    smolwatch report.
+    smolwatch report. With --engines, engines are measured against each other instead, and nothing is stored.
     """
     settings = settings_for(ctx.obj, model)
     if in_service:
         say(measured_in_service(settings, options_of(ctx)).decode())
         return
+    options: dict[str, Any] = {
+        "cases": names_in(cases),
+        "rounds": repeat or (QUICK_ROUNDS if quick else ROUNDS),
+        "tokens": tokens or (QUICK_TOKENS if quick else COMPARED_TOKENS if engines else TOKENS),
+        "quick": quick,
+        "on_progress": lambda text: click.echo(safe_text(text), err=True),
+    }
+    if engines:
+        document = compare(settings, names_in(engines), options, is_shown=not as_json and file is None)
+        keep(document, file, as_json=as_json)
+        return
+    from daemon.evaluation.bench.results import to_json
     from daemon.evaluation.bench.runner import measure
 
-    report = measure(
-        settings,
-        cases=[name.strip() for name in cases.split(",") if name.strip()],
-        rounds=repeat or (QUICK_ROUNDS if quick else 3),
-        tokens=tokens or (QUICK_TOKENS if quick else 64),
-        quick=quick,
-        on_progress=lambda text: click.echo(safe_text(text), err=True),
-    )
-    from daemon.evaluation.bench.results import to_json
-
+    report = measure(settings, **options)
+    keep(to_json(report), file, as_json=as_json)
     if file is not None:
-        write_atomically(file, json.dumps(to_json(report)).encode(), mode=0o600, replace_ours=lambda _: False)
         return
-    if as_json:
-        say_json(to_json(report))
-    else:
+    if not as_json:
         show(report)
     click.echo(f"Stored as run {store(settings, report)}. To see it: smolwatch report", err=True)
+
+
+def names_in(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def compare(settings: Settings, engines: list[str], options: dict[str, Any], *, is_shown: bool) -> dict[str, Any]:
+    """The engines' comparison as a document; `is_shown`: also as tables."""
+    from daemon.evaluation.bench.engine_comparison import compare_engines, to_json
+
+    found = compare_engines(settings, engines, **options)
+    if is_shown:
+        show_comparison(found)
+    return to_json(found)
+
+
+def keep(document: dict[str, Any], file: Path | None, *, as_json: bool) -> None:
+    """The document in `file`, or on stdout with `as_json`."""
+    if file is not None:
+        write_atomically(file, json.dumps(document).encode(), mode=0o600, replace_ours=lambda _: False)
+    elif as_json:
+        say_json(document)
 
 
 def store(settings: Settings, report: BenchResults) -> int:
@@ -130,7 +157,8 @@ def kernel_times() -> Mapping[str, Any] | None:
 
 def options_of(ctx: click.Context) -> list[str]:
     """The same options as arguments for another process."""
-    given = {"--model": absolute_if_folder(ctx.params["model"]), "--cases": ctx.params["cases"]}
+    given = {"--model": absolute_if_folder(ctx.params["model"]), "--engines": ctx.params["engines"]}
+    given |= {"--cases": ctx.params["cases"]}
     given |= {"--repeat": ctx.params["repeat"], "--tokens": ctx.params["tokens"]}
     arguments = [argument for name, value in given.items() if value for argument in (name, str(value))]
     return [*arguments, "--quick"] if ctx.params["quick"] else arguments
@@ -190,14 +218,6 @@ def text_of(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {part}" for key, part in value.items())
     return str(value)
-
-
-def spread(found: Stats) -> str:
-    return f"{figure(found.median)} ({figure(found.minimum)} to {figure(found.maximum)})"
-
-
-def figure(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def phases(report: BenchResults) -> Iterator[tuple[str, ...]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
 
 from daemon.inference.torch.roofline import thread_count
 
-LIBRARIES = ("torch", "transformers", "pillow", "av", "numpy", "tokenizers")
+LIBRARIES = ("torch", "mlx", "transformers", "pillow", "av", "numpy", "tokenizers")
 CPU_FACTS = Path("/proc/cpuinfo")
 
 
@@ -25,8 +25,16 @@ def machine_facts(device_name: str) -> dict[str, object]:
         "threads": thread_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: found for name in LIBRARIES if (found := version_of(name))},
     }
+
+
+def version_of(library: str) -> str | None:
+    """None where it is not installed: MLX need not be."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
 
 
 def cpu_name(facts: Path = CPU_FACTS) -> str:

@@ -116,20 +116,40 @@ GROUPS = (
 )
 NAMES = tuple(name for group in GROUPS for name in group.cases)
 
+#: A picture that is one tile for the 500M model, as in the published figure; so many pictures are in flight.
+IN_FLIGHT = {f"flight-{rows}": Ask(detail="fast", sizes=((400, 300),), copies=8, rows=rows) for rows in (1, 2, 4)}
+#: What engines are compared with: the task, and what is read from a run.
+ENGINE_CASES: Mapping[str, tuple[Ask, Measure]] = {
+    **{name: (task, Measure.SECONDS) for name, task in IN_FLIGHT.items()},
+    "tiles-5": (replace(FIVE_TILES, copies=8, rows=8), Measure.SECONDS),
+    "decode-8": (replace(ONE_TILE, questions=8, rows=8), Measure.RATE),
+    "video-8": (replace(video(8), rows=8), Measure.SECONDS),
+}
+
 
 def choose_groups(chosen_names: Sequence[str]) -> list[Group]:
     """The groups with only the chosen cases, by name or by the part before the dash; no names choose all.
 
     Raises NotFoundError that lists all cases.
     """
-    for name in chosen_names:
-        if not any(matches(case, name) for case in NAMES):
-            raise NotFoundError(f"There is no case {name!r}.", advice=f"Choose among: {', '.join(NAMES)}")
+    check_names(chosen_names, NAMES)
     kept = (
         replace(group, cases={case: task for case, task in group.cases.items() if is_chosen(case, chosen_names)})
         for group in GROUPS
     )
     return [group for group in kept if group.cases]
+
+
+def choose_engine_cases(chosen_names: Sequence[str]) -> dict[str, tuple[Ask, Measure]]:
+    """The same for the cases that engines are compared with."""
+    check_names(chosen_names, tuple(ENGINE_CASES))
+    return {name: case for name, case in ENGINE_CASES.items() if is_chosen(name, chosen_names)}
+
+
+def check_names(chosen_names: Sequence[str], known: Sequence[str]) -> None:
+    for name in chosen_names:
+        if not any(matches(case, name) for case in known):
+            raise NotFoundError(f"There is no case {name!r}.", advice=f"Choose among: {', '.join(known)}")
 
 
 def is_chosen(case: str, chosen_names: Sequence[str]) -> bool:

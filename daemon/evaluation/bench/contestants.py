@@ -9,7 +9,7 @@ from functools import cached_property
 from daemon.errors import EngineError
 from daemon.evaluation.bench.cases import Ask
 from daemon.evaluation.bench.interleave import Run
-from daemon.evaluation.bench.loaded_models import LoadedModels
+from daemon.evaluation.bench.loaded_models import EngineChoice, LoadedModels
 from daemon.evaluation.bench.workload import requests_of, warm_up
 from daemon.inference.engine import Engine, Figures, Reply, Request
 from daemon.inference.smolvlm.processor import Processor
@@ -46,21 +46,24 @@ class AskContestant:
 
 
 class EngineContestant(AskContestant):
+    """`engine`: its name; None is that of the settings."""
+
+    def __init__(self, models: LoadedModels, ask: Ask, *, tokens: int, engine: str | None = None) -> None:
+        super().__init__(models, ask, tokens=tokens)
+        self._choice = EngineChoice(ask.detail, ask.rows, ask.precision, engine)
+
     def prepare(self) -> None:
-        if self._loaded() is None:
-            engine = self.models.new_engine(self.ask.detail, self.ask.rows, self.ask.precision)
+        if self.models.loaded_engine(self._choice) is None:
+            engine, _ = self.models.new_engine(self._choice)
             ask_engine(engine, self.drawn(warm_up(self.ask)))
         self.draw()
         _ = self.tiles
 
     def run(self) -> Run:
-        engine = self._loaded()
+        engine = self.models.loaded_engine(self._choice)
         if engine is None:
             raise RuntimeError("The engine is not ready.")
         return ask_engine(engine, self.requests, tiles=self.tiles)
-
-    def _loaded(self) -> Engine | None:
-        return self.models.loaded_engine(self.ask.detail, self.ask.rows, self.ask.precision)
 
 
 class ReferenceContestant(AskContestant):

@@ -1,8 +1,8 @@
-"""The stock loop and the engine over the same checkpoint: at most one of each is loaded."""
+"""The stock loop and the engines over the same checkpoint: at most one of each is loaded."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from config.errors import SmolwatchError
 from config.groups import Detail
@@ -14,6 +14,16 @@ from daemon.inference.smolvlm.processor import Processor, read_tokenizer, rule_f
 from daemon.inference.torch.devices import device_name, has_int8, pick_device
 from daemon.inference.torch.reference import ReferenceLoop
 from daemon.inference.weights.sources import find_model
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """How an engine is loaded; `precision` and `engine` (a name) None are those of the settings."""
+
+    detail: Detail
+    rows: int
+    precision: str | None = None
+    engine: str | None = None
 
 
 class LoadedModels:
@@ -28,8 +38,7 @@ class LoadedModels:
         self._settings = settings
         self._tokenizer = read_tokenizer(self.folder.path, self.spec)
         self._reference: ReferenceLoop | None = None
-        self._engine: Engine | None = None
-        self._engine_key: tuple[Detail, int, str | None] | None = None
+        self._engines: dict[str | None, tuple[EngineChoice, Engine]] = {}  # by name; None is that of the settings
 
     @property
     def device_name(self) -> str:
@@ -54,34 +63,42 @@ class LoadedModels:
     def reference(self) -> ReferenceLoop:
         return self._reference or self.new_reference()
 
-    def new_engine(self, detail: Detail, rows: int, precision: str | None = None) -> Engine:
-        """A newly loaded one, as in the daemon, but all answers run to their limits. The last one is closed.
+    def new_engine(self, choice: EngineChoice) -> tuple[Engine, EngineInfo]:
+        """A newly loaded one, as in the daemon, but all answers run to their limits.
 
-        `precision` None is the settings' own.
+        The last one of its name is closed.
         """
-        self.close_engine()
-        chosen = {"detail": detail, "rows": rows, "precision": precision or self._settings.model.precision}
-        model = self._settings.model.model_copy(update=chosen)
-        engine = make_engine(self._settings.model_copy(update={"model": model}), stop_at_end=False)
+        self.close_engine(choice.engine)
+        own = self._settings.model
+        changes = {
+            "detail": choice.detail,
+            "rows": choice.rows,
+            "precision": choice.precision or own.precision,
+            "engine": choice.engine or own.engine,
+        }
+        settings = self._settings.model_copy(update={"model": own.model_copy(update=changes)})
+        engine = make_engine(settings, stop_at_end=False)
         info = engine.load()
-        self.info = info if precision is None else self.info
-        self._engine, self._engine_key = engine, (detail, rows, precision)
-        return engine
+        self.info = info if choice.precision is choice.engine is None else self.info
+        self._engines[choice.engine] = choice, engine
+        return engine, info
 
-    def loaded_engine(self, detail: Detail, rows: int, precision: str | None = None) -> Engine | None:
-        """The loaded engine, if it has these parameters."""
-        return self._engine if self._engine_key == (detail, rows, precision) else None
+    def loaded_engine(self, choice: EngineChoice) -> Engine | None:
+        """The loaded engine, if it was loaded like this."""
+        loaded_as, engine = self._engines.get(choice.engine, (None, None))
+        return engine if loaded_as == choice else None
 
     def close_reference(self) -> None:
         if self._reference is not None:
             self._reference.close()
         self._reference = None
 
-    def close_engine(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-        self._engine = self._engine_key = None
+    def close_engine(self, name: str | None = None) -> None:
+        _, engine = self._engines.pop(name, (None, None))
+        if engine is not None:
+            engine.close()
 
     def close(self) -> None:
         self.close_reference()
-        self.close_engine()
+        for name in list(self._engines):
+            self.close_engine(name)

@@ -164,7 +164,7 @@ def attention_figures(kernels: Mapping[str, Any] | None) -> Iterator[Figure]:
             for kind in ("fused", "plain"):
                 note = f"{report['dtype']}; {shape['off']:.2%} off"
                 yield Figure(name=f"{name}: {shape['name']}, {kind}", value=shape[f"{kind}_ms"], unit="ms", note=note)
-    yield Figure(name="MLX", value=None, unit="ms", note="This smolwatch has no engine for MLX.")
+    yield Figure(name="MLX", value=None, unit="ms", note="To compare the engines: smolwatch bench --engines mlx,torch")
 
 
 def limit_figures(roofline: RooflineResult | None) -> Iterator[Figure]:

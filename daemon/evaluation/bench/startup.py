@@ -10,7 +10,7 @@ from functools import cached_property
 from daemon.evaluation.bench.cases import ONE_TILE, Prepare, video
 from daemon.evaluation.bench.contestants import ask_engine, ask_reference
 from daemon.evaluation.bench.interleave import Run
-from daemon.evaluation.bench.loaded_models import LoadedModels
+from daemon.evaluation.bench.loaded_models import EngineChoice, LoadedModels
 from daemon.evaluation.bench.stats import Stats
 from daemon.evaluation.bench.workload import requests_of
 from daemon.inference.engine import Request
@@ -82,7 +82,7 @@ class StartContestant:
         if self._is_reference:
             loop, processor = self._models.new_reference(), self._models.processor(ONE_TILE.detail)
             return lambda request: ask_reference(loop, processor, [request])
-        engine = self._models.new_engine(ONE_TILE.detail, ONE_TILE.rows)
+        engine, _ = self._models.new_engine(EngineChoice(ONE_TILE.detail, ONE_TILE.rows))
         return lambda request: ask_engine(engine, [request])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires, version
 from importlib.util import find_spec
 
 from packaging.requirements import Requirement
@@ -16,9 +16,10 @@ NAMES = {"cuda": "NVIDIA GPU (CUDA)", "mps": "Apple GPU (MPS)", "cpu": "CPU"}
 
 def versions(_: Situation) -> Measured:
     """Whether each library has a version that smolwatch allows."""
-    from daemon.evaluation.machine import LIBRARIES  # it imports torch, which takes its defaults then
+    from daemon.evaluation.machine import LIBRARIES, version_of  # it imports torch, which takes its defaults then
 
-    found = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    libraries = {name: has for name in LIBRARIES if (has := version_of(name)) is not None}
+    found = {"python": platform.python_version()} | libraries
     checks = []
     for requirement in map(Requirement, requires("smolwatch") or []):
         if requirement.name in found and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
@@ -31,6 +32,7 @@ def versions(_: Situation) -> Measured:
 
 def accelerators(situation: Situation) -> Measured:
     """Which devices torch was built for and this machine has, and MLX."""
+    from daemon.evaluation.machine import version_of
     from daemon.inference.torch.devices import accelerators as devices
 
     figures, texts = [], []
@@ -38,7 +40,7 @@ def accelerators(situation: Situation) -> Measured:
         state = "available" if is_here else "not on this machine" if is_built else "not built into this torch"
         texts.append(f"{NAMES[device]}: {state}")
         figures.append(Figure(name=device, value=float(is_here), unit="", note=state))
-    mlx = installed("mlx")
+    mlx = version_of("mlx")
     texts.append(f"MLX: {mlx or 'not installed'}")
     figures.append(Figure(name="mlx", value=float(mlx is not None), unit="", note=mlx or "not installed"))
     used = situation.info.device
@@ -59,10 +61,3 @@ def model_support(_: Situation) -> Measured:
             checked("module", "num2words", has_numbers, "It is installed." if has_numbers else "It is not installed."),
         ),
     )
-
-
-def installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -113,7 +113,7 @@ def precisions(situation: Situation) -> Measured:
                     figures += spread_of(name, alone(engine, ask, situation.count, most_frames=0))
             except EngineError as error:
                 figures.append(Figure(name=name, value=None, unit="s", note=str(error)))
-    note = "This smolwatch has no engine for it here."
+    note = "To compare the engines: smolwatch bench --engines mlx,torch"
     figures.append(Figure(name="mlx", value=None, unit="s", note=note))
     return Measured(figures=tuple(figures))
 

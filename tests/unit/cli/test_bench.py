@@ -75,8 +75,37 @@ def test_the_echo_engine_cannot_be_measured(home: CliHome, checkpoint: Path, mon
     assert "no model to measure" in result.stderr
 
 
+def test_engines_are_compared_and_the_published_speed_is_beside_ones_own(home: CliHome, checkpoint: Path) -> None:
+    result = bench(home, checkpoint, "--engines", "mlx,torch", "--cases", "flight-4")
+    assert result.exit_code == 0, result.stderr
+    assert "mlx against torch" in result.stdout
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("flight-4")]
+    assert line.count(" to ") == 3, "two engines and their ratio, each with its spread"
+    assert "Published: 0.117 s a picture on an M5 Max with MLX, 4 in flight." in result.stdout
+    assert "round 1 of 1: mlx took" in result.stderr
+    assert "Stored as run" not in result.stderr
+    assert EvaluationReader(home.opened()).runs() == []
+
+
+def test_an_engine_that_is_not_here_is_named_with_what_to_do(
+    home: CliHome, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMOLWATCH_MODEL__PRECISION", "f16")
+    result = bench(home, checkpoint, "--engines", "torch,mlx", "--cases", "flight-1")
+    assert result.exit_code == 0, result.stderr
+    assert 'torch   not compared: The precision "f16" is for MLX alone. Set model.precision' in result.stdout
+    assert "against" not in result.stdout.splitlines()[9]
+
+
+def test_an_unknown_engine_is_answered_with_the_known_ones(home: CliHome, checkpoint: Path) -> None:
+    result = bench(home, checkpoint, "--engines", "mlx,tensorflow")
+    assert result.exit_code == 3
+    assert "Choose among: mlx, torch" in result.stderr
+
+
 def test_the_service_gets_the_same_options() -> None:
     typed = ["--model", "demo", "--cases", "fast,decode-8", "--tokens", "9", "--quick", "--in-service"]
+    typed += ["--engines", "mlx,torch"]
     assert options_of(command.make_context("bench", typed)) == [
-        *("--model", "demo", "--cases", "fast,decode-8", "--tokens", "9", "--quick")
+        *("--model", "demo", "--engines", "mlx,torch", "--cases", "fast,decode-8", "--tokens", "9", "--quick")
     ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.evaluation.machine import LIBRARIES, cpu_name, machine_facts
+from daemon.evaluation.machine import LIBRARIES, cpu_name, machine_facts, version_of
 
 
 def test_the_processor_has_the_name_that_linux_knows(tmp_path: Path) -> None:
@@ -21,3 +21,8 @@ def test_every_library_is_named_with_its_version() -> None:
     assert isinstance(libraries, dict)
     assert tuple(libraries) == LIBRARIES
     assert all(libraries.values())
+
+
+def test_a_library_that_is_not_installed_has_no_version() -> None:
+    assert version_of("numpy")
+    assert version_of("no-such-library") is None

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from config.errors import NotFoundError
-from daemon.evaluation.bench.cases import GROUPS, NAMES, Ask, choose_groups, without_copies
+from daemon.evaluation.bench.cases import (
+    ENGINE_CASES,
+    GROUPS,
+    NAMES,
+    Ask,
+    choose_engine_cases,
+    choose_groups,
+    without_copies,
+)
 
 
 def names(*wanted: str) -> list[str]:
@@ -54,3 +62,11 @@ def test_both_tasks_of_a_case_differ_in_copies_and_questions_alone_except_for_th
 def test_a_quick_run_uses_every_picture_once() -> None:
     tasks = [without_copies(task) for group in GROUPS for task in group.cases.values()]
     assert {task.copies for task in tasks if isinstance(task, Ask)} == {1}
+
+
+def test_engines_are_compared_in_cases_of_their_own() -> None:
+    assert list(choose_engine_cases([])) == list(ENGINE_CASES)
+    assert list(choose_engine_cases(["flight", "decode-8"])) == ["flight-1", "flight-2", "flight-4", "decode-8"]
+    with pytest.raises(NotFoundError, match="'prepare-8'") as caught:
+        choose_engine_cases(["prepare-8"])
+    assert "flight-1" in caught.value.advice
