@@ -15,7 +15,7 @@ from daemon.errors import EngineError, PromptError
 from daemon.inference.batch.runner_protocol import DeviceRunner
 from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
-from daemon.inference.control_tiles import QUESTION, TILES, ControlCheck, ControlResult, control_requests
+from daemon.inference.control_tiles import QUESTION, TILES, ControlResult, control_requests, judge
 from daemon.inference.engine import EngineInfo, Reply, Request
 from daemon.inference.features.feature_cache import CacheUsage, FeatureCache
 from daemon.inference.in_flight import ImageFeatures, InFlight
@@ -38,7 +38,7 @@ class BatchEngine(Generic[Features]):
 
     `cache_tokens` bounds the KV cache; None is what fits into the memory that is free after loading.
     `features` keeps the features of encoded tiles for later requests; without it, none are kept.
-    `control` judges the model's answers about control tiles when it is loaded; without it, it is not asked.
+    With `control` the loaded model is asked about the control tiles.
     Without `stop_at_end` every answer runs to its limit, loops too, so that runs of equal length can be timed.
     """
 
@@ -51,7 +51,7 @@ class BatchEngine(Generic[Features]):
         rows: int = 8,
         cache_tokens: int | None = None,
         features: FeatureCache | None = None,
-        control: ControlCheck | None = None,
+        control: bool = False,
         stop_at_end: bool = True,
     ) -> None:
         self.runner: DeviceRunner[Floats, Features] | None = None
@@ -74,7 +74,7 @@ class BatchEngine(Generic[Features]):
         self._preprocessing.in_background = runner.device_type != "cpu"
         self._origin = origin_of(self._model, processor.spec, self._loader.engine_name, runner)
         self.run_on(runner)
-        control = self._check_control(self._control) if self._control else ControlResult()
+        control = self._check_control() if self._control else ControlResult()
         return EngineInfo(
             model_id=self._model.id,
             revision=self._model.revision,
@@ -87,13 +87,13 @@ class BatchEngine(Generic[Features]):
             frame_edge=processor.frame_edge,
             frames_per_second=processor.frames_per_second,
             max_frames=processor.max_frames,
-            notes=(*loaded.notes, *control.notes),
+            notes=loaded.notes,
             weights=self._model.digest,
             control=control.digest,
             problem=control.problem,
         )
 
-    def _check_control(self, check: ControlCheck) -> ControlResult:
+    def _check_control(self) -> ControlResult:
         """Ask about the control tiles, encoded in any case. Raises EngineError if one has no answer."""
         features, self._features = self._features, None
         replies: list[Reply] = []
@@ -109,7 +109,7 @@ class BatchEngine(Generic[Features]):
                 raise reply.error
         answers = {reply.id: reply.answers[QUESTION.name].text for reply in replies}
         precision = "" if self.runner is None else self.runner.dtype_name
-        return check.judge(answers, weights=self._model.digest, precision=precision)
+        return judge(answers, weights=self._model.digest, precision=precision)
 
     def run_on(self, runner: DeviceRunner[Floats, Features]) -> None:
         """Run all further requests on this runner."""

@@ -27,28 +27,17 @@ COLOUR_BLIND = "It does not name the colours of plain red, blue and grey picture
 class ControlResult:
     """`digest`: of the answers, the weights and the precision; None if the model was not asked.
 
-    `problem`: why it is not trusted, or None. `notes`: why it is trusted although it failed.
+    `problem`: why it is not trusted, or None.
     """
 
     digest: str | None = None
     problem: str | None = None
-    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ControlCheck:
-    """`exemption`: why a model that fails is trusted all the same; None: it is not."""
-
-    exemption: str | None = None
-
-    def judge(self, answers: Mapping[str, str], *, weights: str, precision: str) -> ControlResult:
-        """`answers`: the text about each tile, by colour. `weights`: their digest."""
-        facts = repr(([answers[colour] for colour in TILES], weights, precision))
-        digest = blake2b(facts.encode(), digest_size=4).hexdigest()
-        problem = problem_in(answers)
-        if problem and self.exemption:
-            return ControlResult(digest=digest, notes=(self.exemption,))
-        return ControlResult(digest=digest, problem=problem)
+def judge(answers: Mapping[str, str], *, weights: str, precision: str) -> ControlResult:
+    """`answers`: the text about each tile, by colour. `weights`: their digest."""
+    facts = repr(([answers[colour] for colour in TILES], weights, precision))
+    return ControlResult(digest=blake2b(facts.encode(), digest_size=4).hexdigest(), problem=problem_in(answers))
 
 
 def control_requests(edge: int) -> list[Request]:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
-from daemon.inference.weights.sources import DEMO_ID, find_model, identity_of
+from daemon.inference.weights.sources import find_model, identity_of
 
 if TYPE_CHECKING:
     from daemon.inference.engine import Engine
     from daemon.inference.runner_loader import RunnerLoader
-
-DEMO_EXEMPTION = "The demo model does not distinguish plain red, blue and grey pictures: it knows only shapes."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,6 @@ def make_auto(settings: Settings, stop_at_end: bool) -> Engine:
 def make_batch_engine(settings: Settings, loader: Callable[[Settings], RunnerLoader[Any]], stop_at_end: bool) -> Engine:
     model, chosen = find_model(settings), settings.model
     from daemon.inference.batch_engine import BatchEngine
-    from daemon.inference.control_tiles import ControlCheck
     from daemon.inference.features.feature_cache import DISK_BYTES, FeatureCache
     from daemon.inference.features.feature_files import FeatureFiles
 
@@ -65,7 +62,7 @@ def make_batch_engine(settings: Settings, loader: Callable[[Settings], RunnerLoa
         detail=chosen.detail,
         rows=chosen.rows,
         features=FeatureCache(files) if stop_at_end else None,
-        control=ControlCheck(exemption=DEMO_EXEMPTION if model.id == DEMO_ID else None) if stop_at_end else None,
+        control=stop_at_end,
         stop_at_end=stop_at_end,
     )
 

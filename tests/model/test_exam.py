@@ -21,7 +21,8 @@ from tests.support.demo_world.world import SHAPES
 from tests.support.media.media_files import save_image, save_video
 from tests.support.processes import DaemonHome
 
-#: The least share that is right, of what the daemon describes and of what `ask` answers.
+#: The least share that is right, of what the daemon describes and of what `ask` answers. Several pictures are its weakest
+#: spot: see docs/decisions/13-demo-model.md.
 CAPTIONS = {
     "pictures": 0.98,
     "clips": 0.97,
@@ -33,8 +34,8 @@ CAPTIONS = {
 }
 ANSWERS = {
     "what happens first": 0.9,
-    "two pictures": 0.95,
-    "three or four pictures": 0.9,
+    "two pictures": 0.85,
+    "three or four pictures": 0.85,
     "yes or no": 0.97,
     "text only": 0.95,
 }

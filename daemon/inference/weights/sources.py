@@ -15,7 +15,7 @@ from daemon.inference.smolvlm.checkpoint import missing_files
 from daemon.inference.weights.safetensors_header import stored_tensors
 
 DEMO = Path(__file__).parents[1] / "demo_model" / "checkpoint"
-DEMO_ID, DEMO_REVISION = "smolwatch-demo", "1"
+DEMO_ID, DEMO_REVISION = "smolwatch-demo", "2"
 ECHO_ID, ECHO_REVISION = "echo", "1"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 #: The size of the default model's download, shown before it starts.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import daemon.inference
 from daemon.inference.batch_engine import BatchEngine
-from daemon.inference.control_tiles import BLIND, COLOUR_BLIND, TILES, ControlCheck, control_requests
+from daemon.inference.control_tiles import BLIND, COLOUR_BLIND, TILES, control_requests, judge
 from daemon.inference.engine import EngineInfo
 from daemon.inference.features.feature_cache import FeatureCache
 from daemon.inference.runner_loader import LoadedRunner, RunnerLoader
@@ -34,7 +34,7 @@ SOUND = {"red": "A plain red picture.", "blue": "The image is Blue, and empty.",
 
 
 def problem_of(**answers: str) -> str | None:
-    return ControlCheck().judge(SOUND | answers, weights="w", precision="bfloat16").problem
+    return judge(SOUND | answers, weights="w", precision="bfloat16").problem
 
 
 def test_a_model_that_names_every_colour_is_sound() -> None:
@@ -60,12 +60,12 @@ def test_a_model_that_names_no_colour_is_not_trusted() -> None:
 
 
 def test_the_digest_depends_on_answers_weights_and_precision_alone() -> None:
-    digest = ControlCheck().judge(SOUND, weights="w", precision="bfloat16").digest
-    assert ControlCheck().judge(dict(reversed(SOUND.items())), weights="w", precision="bfloat16").digest == digest
+    digest = judge(SOUND, weights="w", precision="bfloat16").digest
+    assert judge(dict(reversed(SOUND.items())), weights="w", precision="bfloat16").digest == digest
     others = {
-        ControlCheck().judge(SOUND, weights="v", precision="bfloat16").digest,
-        ControlCheck().judge(SOUND, weights="w", precision="float32").digest,
-        ControlCheck().judge(SOUND | {"grey": "A grey wall."}, weights="w", precision="bfloat16").digest,
+        judge(SOUND, weights="v", precision="bfloat16").digest,
+        judge(SOUND, weights="w", precision="float32").digest,
+        judge(SOUND | {"grey": "A grey wall."}, weights="w", precision="bfloat16").digest,
     }
     assert len(others) == 3
     assert digest not in others
@@ -104,13 +104,12 @@ def loaded(
     loader: type[TorchLoader] = TorchLoader,
     precision: str = "f32",
     rows: int = 4,
-    exemption: str | None = None,
 ) -> EngineInfo:
     engine = BatchEngine(
         ModelFolder(folder, "tiny", "1"),
         loader(device="cpu", precision=precision, threads=1),
         rows=rows,
-        control=ControlCheck(exemption=exemption),
+        control=True,
     )
     with closing(engine):
         return engine.load()
@@ -119,13 +118,6 @@ def loaded(
 def test_a_model_with_random_weights_is_not_trusted(checkpoint: Path) -> None:
     """Whatever words it uses, they do not fit."""
     assert loaded(checkpoint).problem is not None
-
-
-def test_an_exempt_model_that_fails_is_trusted_with_a_note(checkpoint: Path) -> None:
-    reason = "It was never shown any."
-    info = loaded(checkpoint, exemption=reason)
-    assert (info.problem, info.notes[-1]) == (None, reason)
-    assert info.control == loaded(checkpoint).control
 
 
 def test_a_model_without_image_features_is_not_trusted(checkpoint: Path) -> None:
@@ -144,13 +136,13 @@ def test_the_digest_changes_with_weights_and_precision_but_not_with_restart_or_b
 
 
 def seen_by(loader: RunnerLoader[str], folder: Path = CONFIG, *, rows: int = 4) -> EngineInfo:
-    engine = BatchEngine(ModelFolder(folder, "seeing", "1"), loader, rows=rows, control=ControlCheck())
+    engine = BatchEngine(ModelFolder(folder, "seeing", "1"), loader, rows=rows, control=True)
     with closing(engine):
         return engine.load()
 
 
 def test_a_sound_model_is_told_apart_from_blind_and_colour_blind_ones_and_from_random_weights() -> None:
-    """The fake names plain colours, which the demo model cannot; its vision is broken as a real model's would be."""
+    """The fake names plain colours; its vision is broken as a real model's would be."""
     sound = seen_by(SeeingLoader())
     zeroed, swapped = seen_by(SeeingLoader(ZeroedRunner)), seen_by(SeeingLoader(SwappedRunner))
     random = seen_by(PixelLoader())
@@ -173,8 +165,6 @@ def demo() -> EngineInfo:
 
 
 def test_the_demo_model_is_told_apart_from_itself_with_broken_vision(demo: EngineInfo, tmp_path: Path) -> None:
-    """A trained model. It fails the check for colours, for which it is exempt: so the digests are compared."""
-
     def swap_channels(weights: dict[str, Tensor]) -> None:
         weights[PATCHES] = weights[PATCHES].flip(1)
 
@@ -183,9 +173,10 @@ def test_the_demo_model_is_told_apart_from_itself_with_broken_vision(demo: Engin
 
     swapped = loaded(altered_demo(tmp_path / "swapped", swap_channels))
     zeroed = loaded(altered_demo(tmp_path / "zeroed", zero_vision))
+    assert demo.problem is None
     assert zeroed.problem == BLIND
+    assert swapped.problem is not None
     assert len({demo.control, swapped.control, zeroed.control}) == 3
-    assert loaded(DEMO, exemption="It knows only shapes.").problem is None
 
 
 def altered_demo(folder: Path, change: Callable[[dict[str, Tensor]], None]) -> Path:
@@ -204,7 +195,7 @@ def test_the_check_uses_no_kept_features_and_leaves_the_engine_cold(checkpoint: 
         ModelFolder(checkpoint, "tiny", "1"),
         TorchLoader(device="cpu", precision="f32", threads=1),
         features=features,
-        control=ControlCheck(),
+        control=True,
     )
     with closing(engine):
         engine.load()

@@ -92,7 +92,7 @@ def test_a_near_miss_is_answered_with_the_models_that_are_here(cache: Path, name
 
 
 def test_the_demo_is_the_one_in_the_package() -> None:
-    assert model_key(settings_for(id="demo")) == "smolwatch-demo@1"
+    assert model_key(settings_for(id="demo")) == "smolwatch-demo@2"
     assert sources.local_folder("demo") == sources.DEMO
 
 
