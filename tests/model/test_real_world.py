@@ -1,6 +1,8 @@
-"""The suites "educational", "creative" and "accessibility" with the demo model, which knows little of them."""
+"""Suites about the real world, photographs among them, with the demo model, which knows little of them."""
 
 from __future__ import annotations
+
+from importlib.util import find_spec
 
 import pytest
 
@@ -21,3 +23,16 @@ def test_every_case_is_asked_and_judged(evaluated: Evaluated, suite: str) -> Non
 def test_alt_text_keeps_to_its_length(evaluated: Evaluated) -> None:
     scores = {score.name: score.value for score in scores_by_category(evaluated("accessibility"))["alt text"]}
     assert scores["instruction"] == 100
+
+
+def test_photographs_are_answered_or_the_extra_is_named(evaluated: Evaluated) -> None:
+    """What the demo model says of them is wrong; that every file is opened and asked about is not."""
+    results = evaluated("photographs")
+    assert len(results) == 6
+    for result in results:
+        assert result.error is None
+        if find_spec("skimage") is None:
+            assert "smolwatch[photographs]" in (result.skipped or "")
+        else:
+            assert result.answer
+            assert result.thumbnail
