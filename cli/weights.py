@@ -7,10 +7,10 @@ import click
 from cli.render import console, size
 from config.errors import ModelUnavailableError, UnknownModelError
 from config.safe_text import safe_text
-from config.settings import DEFAULT_MODEL, Settings
+from config.settings import Settings
 from daemon.inference.registry import engine_entry
+from daemon.inference.weights.published_models import published
 from daemon.inference.weights.sources import (
-    DEFAULT_BYTES,
     ModelFolder,
     find_model,
     local_folder,
@@ -37,7 +37,8 @@ def offer_weights(settings: Settings, *, ask: bool, accept: bool, once: bool = F
         if local_folder(name) is not None:
             warn(f"{error} Files wait until it is complete.")
         elif accept or ask:
-            about = f" (about {size(DEFAULT_BYTES)})" if name == DEFAULT_MODEL else ""
+            known = published(name)
+            about = f" (about {size(known.bytes)})" if known else ""
             warn(str(error))
             if accept or click.confirm(f"Download them now{about}?", default=True, err=True):
                 fetch(settings)

@@ -66,10 +66,10 @@ class ModelUnavailableError(SmolwatchError):
 
 
 class UnknownModelError(ModelUnavailableError):
-    """The name is neither "demo", nor an existing folder, nor of the form of a hub name."""
+    """The name is neither "demo", nor a short name, nor an existing folder, nor of the form of a hub name."""
 
     advice = (
-        'Give "demo", a folder that holds a checkpoint, or a name on the Hugging Face hub, '
+        'Give "demo", 256m, 500m or 2.2b, a folder that holds a checkpoint, or a name on the Hugging Face hub, '
         "such as HuggingFaceTB/SmolVLM2-500M-Video-Instruct."
     )
 

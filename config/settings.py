@@ -31,7 +31,7 @@ def server_address(text: str) -> str:
 class ModelSettings(Group):
     """Which model describes the files, and on which device."""
 
-    id: str = Field(DEFAULT_MODEL, description='A hub name, a folder with a checkpoint, or "demo".')
+    id: str = Field(DEFAULT_MODEL, description='256m, 500m, 2.2b, a hub name, a folder with a checkpoint, or "demo".')
     revision: str = Field(DEFAULT_REVISION, description="The hub commit; only for hub names.")
     engine: Literal["auto", "torch", "mlx", "echo"] = Field("auto", description="What runs the model.")
     device: Literal["auto", "cpu", "mps", "cuda"] = Field("auto", description="The device.")
@@ -120,14 +120,14 @@ class Settings(Group):
     log: LogSettings = LogSettings()
 
     def with_model(self, name: str | None) -> Settings:
-        """The same with this model: a hub name, a folder or "demo". None: unchanged.
+        """The same with this model: a short or a hub name, a folder or "demo". None: unchanged.
 
-        An engine that needs no model gives way to the default one.
+        An engine that needs no model gives way to the default one. The settings' revision is that of their own model.
         """
         if name is None:
             return self
         changes = {"id": name, "engine": "auto" if self.model.engine == "echo" else self.model.engine}
-        if name == DEFAULT_MODEL:
+        if name == DEFAULT_MODEL or name != self.model.id:
             changes["revision"] = DEFAULT_REVISION
         return self.model_copy(update={"model": self.model.model_copy(update=changes)})
 

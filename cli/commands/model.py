@@ -15,6 +15,7 @@ from config.safe_text import safe_text
 from storage.json_values import omit_missing
 
 if TYPE_CHECKING:
+    from daemon.inference.weights.published_models import PublishedModel
     from daemon.inference.weights.sources import ListedModel
 
 
@@ -24,34 +25,60 @@ def command() -> None:
 
 
 @command.command("pull", short_help="Download the weights, once.")
+@click.argument("name", metavar="[NAME]", required=False)
 @click.pass_obj
-def pull_command(home: Path | None) -> None:
-    """Download the chosen model, once (the default one is about 2.0 GB). Run it again to resume it."""
+def pull_command(home: Path | None, name: str | None) -> None:
+    """Download the model NAME, by default the chosen one (about 2.0 GB), once. Run it again to resume it.
+
+    NAME: 256m, 500m, 2.2b, or a name on the Hugging Face hub. To see how large they are: smolwatch model list
+    """
     from cli.weights import fetch
 
-    found = fetch(load_settings(home=home))
+    settings = load_settings(home=home)
+    found = fetch(settings.with_model(name))
     say(f"{safe_text(found.id)} is here: {safe_text(str(found.path))}")
+    if name is not None and name != settings.model.id:
+        say(f"Use it with: smolwatch run --model {safe_text(name)}")
 
 
 @command.command("list", short_help="List the models and whether they are here.")
 @json_option
 @click.pass_obj
 def list_command(home: Path | None, as_json: bool) -> None:
-    """List the chosen model, the default one and the demo model, and whether each is on this machine."""
+    """List the chosen model, the published ones and the demo model: where, how large, and whether it is here."""
     from daemon.inference.weights.sources import list_models
 
     models = list_models(load_settings(home=home))
     if as_json:
         say_json([to_json(model) for model in models])
         return
-    rows = [("*" if model.chosen else "", safe_text(model.name), size_of(model), model.state) for model in models]
-    say_table(("", "model", "size", "state"), rows)
-    say("\n* chosen")
+    rows = [
+        ("*" if model.chosen else "", short_name(model), safe_text(place_of(model)), model.state) for model in models
+    ]
+    say_table(("", "model", "repository or folder", "state"), rows)
+    say()
+    sizes = [(short_name(model), *needs_of(model)) for model in models if model.published or model.here]
+    say_table(("model", "parameters", "on disk", "memory", "licence"), sizes)
+    say("\n* chosen. Memory: of a GPU, for a video in bf16, by the model's card.")
     say_advice(next(model for model in models if model.chosen))
 
 
-def size_of(model: ListedModel) -> str:
-    return size(model.here.bytes) if model.here is not None else ""
+def short_name(model: ListedModel) -> str:
+    """Empty where the model has none."""
+    return model.published.short if model.published else "demo" if model.name == "demo" else ""
+
+
+def place_of(model: ListedModel) -> str:
+    return "" if model.name == "demo" else model.published.repository if model.published else model.name
+
+
+def needs_of(model: ListedModel) -> tuple[str, str, str, str]:
+    """Parameters, bytes on the disk (of the download, while it is not here), memory and licence, as far as known."""
+    known = model.published
+    on_disk = model.here.bytes if model.here is not None else known.bytes if known else 0
+    if known is None:
+        return "", size(on_disk), "", ""
+    return f"{known.parameters / 1e6:.0f} million", size(on_disk), size(known.memory_bytes), known.licence
 
 
 def say_advice(model: ListedModel) -> None:
@@ -72,8 +99,19 @@ def to_json(model: ListedModel) -> dict[str, Any]:
         here=model.here is not None,
         path=model.here and str(model.here.path),
         bytes=model.here and model.here.bytes,
+        **({} if model.published is None else published_json(model.published)),
         problem=f"{model.problem} {model.advice}".strip() or None,
     )
+
+
+def published_json(known: PublishedModel) -> dict[str, Any]:
+    return {
+        "short": known.short,
+        "parameters": known.parameters,
+        "download_bytes": known.bytes,
+        "memory_bytes": known.memory_bytes,
+        "licence": known.licence,
+    }
 
 
 @command.command("quantize", short_help="Store the chosen model in 8 or 4 bits, for MLX.")

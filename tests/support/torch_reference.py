@@ -68,6 +68,13 @@ class Reference:
         tokens: list[int] = generated[0, len(prepared.prompt_ids) :].tolist()
         return tokens[:-1] if tokens[-1] == self.processor.end_id else tokens
 
+    def features(self, tiles: Floats) -> Floats:
+        """Of tiles (tiles, 3, tile, tile): (tiles, tokens a tile, hidden)."""
+        with torch.inference_mode():
+            hidden = self._model.model.vision_model(pixel_values=torch.from_numpy(tiles)).last_hidden_state
+            found: Floats = self._model.model.connector(hidden).numpy()
+        return found
+
     def group(self, request: Request, questions: Sequence[Question], max_tokens: int) -> TorchGroup:
         return group_of(self.processor, request, questions, max_tokens)
 

@@ -23,7 +23,7 @@ from huggingface_hub.utils.logging import set_verbosity
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from config.errors import ModelUnavailableError
-from config.settings import DEFAULT_MODEL, DEFAULT_REVISION
+from daemon.inference.weights.published_models import pinned_sha256
 
 CHECKPOINT = (
     "config.json",
@@ -38,12 +38,6 @@ CHECKPOINT = (
     "model.safetensors.index.json",
     "model-*.safetensors",
 )
-#: SHA-256 of the published files.
-PINNED = {
-    (DEFAULT_MODEL, DEFAULT_REVISION, "model.safetensors"): (
-        "b9bfd456c9472c0acd5719d6e514c4b859891af205ee1a736552fd3497b8b0c3"
-    ),
-}
 #: For the first answer of the hub.
 CONNECT_SECONDS = 10.0
 NOISE = re.compile(r"^\[Errno -?\d+\] |(?:\s+for url:?)?\s*[<'(]?https?://[^\s>')]+[>')]?")
@@ -157,7 +151,7 @@ def checkpoint_files(name: str, revision: str) -> list[RemoteFile]:
         if any(fnmatch(entry.path, pattern) for pattern in CHECKPOINT)
     ]
     for file in files:
-        pinned = PINNED.get((name, revision, file.name))
+        pinned = pinned_sha256(name, revision, file.name)
         if pinned is not None and file.sha256 != pinned:
             raise ModelUnavailableError(
                 f"The hub's {file.name} of {name} is not the published one: nothing was downloaded."

@@ -12,14 +12,13 @@ from pathlib import Path
 from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelError
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
 from daemon.inference.smolvlm.checkpoint import missing_files
+from daemon.inference.weights.published_models import PUBLISHED, PublishedModel, hub_place, published
 from daemon.inference.weights.safetensors_header import stored_tensors
 
 DEMO = Path(__file__).parents[1] / "demo_model" / "checkpoint"
 DEMO_ID, DEMO_REVISION = "smolwatch-demo", "2"
 ECHO_ID, ECHO_REVISION = "echo", "1"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-#: The size of the default model's download, shown before it starts.
-DEFAULT_BYTES = 2_034_000_000
 SAMPLE = 65_536
 #: Of each tensor's beginning, middle and end. What changes weights, such as training, changes whole tensors.
 TENSOR_SAMPLE = 1024
@@ -46,7 +45,10 @@ class ModelFolder:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model that settings may name as `name`. If it is not here, `problem` is why, and `advice` what to do."""
+    """A model that settings may name as `name`. If it is not here, `problem` is why, and `advice` what to do.
+
+    `published`: what is known of it before it is here.
+    """
 
     name: str
     id: str
@@ -56,6 +58,7 @@ class ListedModel:
     state: str
     problem: str = ""
     advice: str = ""
+    published: PublishedModel | None = None
 
 
 def find_model(settings: Settings) -> ModelFolder:
@@ -66,7 +69,7 @@ def find_model(settings: Settings) -> ModelFolder:
 def find(name: str, revision: str) -> ModelFolder:
     folder, (identity, version) = local_folder(name), identity_of(name, revision)
     if folder is None:
-        return ModelFolder(cached_folder(name, revision), identity, version)
+        return ModelFolder(cached_folder(identity, version), identity, version)
     if not folder.is_dir():
         raise UnknownModelError(f"{unknown(name, folder)}{suggestion(name)}")
     missing = missing_files(folder)
@@ -85,34 +88,43 @@ def unknown(name: str, folder: Path) -> str:
 
 
 def suggestion(name: str) -> str:
-    """ " Did you mean …?" with the nearest of the models that are here; empty when none is near."""
-    near = difflib.get_close_matches(name, {"demo", DEFAULT_MODEL, *cached_models()} - {name}, n=1)
+    """ " Did you mean …?" with the nearest of the published models and those that are here; empty when none is near."""
+    if published(name):
+        return ""
+    known = {"demo", *(word for model in PUBLISHED for word in (model.short, model.repository)), *cached_models()}
+    near = difflib.get_close_matches(name, known - {name}, n=1)
     return f" Did you mean {near[0]}?" if near else ""
 
 
 def pull_command(name: str) -> str:
     """The command that fetches a hub model, whether the settings or a flag chose it."""
-    return "smolwatch model pull" if name == DEFAULT_MODEL else f"SMOLWATCH_MODEL__ID={name} smolwatch model pull"
+    model = published(name)
+    return "smolwatch model pull" if name == DEFAULT_MODEL else f"smolwatch model pull {model.short if model else name}"
 
 
 def list_models(settings: Settings) -> list[ListedModel]:
-    """The chosen model, the default one and the demo model, each once."""
-    names = {settings.model.id: settings.model.revision}
-    for name, revision in ((DEFAULT_MODEL, DEFAULT_REVISION), ("demo", DEMO_REVISION)):
-        names.setdefault(name, revision)
-    return [listed(name, revision, chosen=name == settings.model.id) for name, revision in names.items()]
+    """The chosen model, the published ones by size, and the demo model, each once."""
+    chosen, revision = settings.model.id, settings.model.revision
+    chosen_model = published(chosen) if local_folder(chosen) is None else None
+    others = [
+        listed(model.repository, revision if model is chosen_model else DEFAULT_REVISION, chosen=model is chosen_model)
+        for model in PUBLISHED
+    ]
+    others.append(listed("demo", DEMO_REVISION, chosen=chosen == "demo"))
+    return others if any(model.chosen for model in others) else [listed(chosen, revision, chosen=True), *others]
 
 
 def listed(name: str, revision: str, *, chosen: bool) -> ListedModel:
     (identity, version), is_hub = identity_of(name, revision), local_folder(name) is None
+    model = published(name) if is_hub else None
     try:
         here = find(name, revision)
     except ModelUnavailableError as error:
         unknown = "not found" if isinstance(error, UnknownModelError) else "not complete"
         state = "not downloaded" if is_hub else unknown
-        return ListedModel(name, identity, version, chosen, None, state, str(error), error.advice)
+        return ListedModel(name, identity, version, chosen, None, state, str(error), error.advice, model)
     state = "part of smolwatch" if name == "demo" else "downloaded" if is_hub else "folder"
-    return ListedModel(name, identity, version, chosen, here, state)
+    return ListedModel(name, identity, version, chosen, here, state, published=model)
 
 
 def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFolder:
@@ -124,7 +136,7 @@ def pull(settings: Settings, on_progress: Callable[[int, int], None]) -> ModelFo
     if local_folder(name) is None:
         from daemon.inference.weights.hub import fetch
 
-        fetch(name, revision, on_progress, again=pull_command(name))
+        fetch(*identity_of(name, revision), on_progress, again=pull_command(name))
     return find(name, revision)
 
 
@@ -147,11 +159,12 @@ def absolute_name(name: str) -> str:
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder of a model's name; None for a name on the hub."""
+    """The folder of a model's name; None for a name on the hub, which a short name stands for."""
     if name == "demo":
         return DEMO
-    folder = Path(name).expanduser()
-    return folder if folder.is_dir() or not HUB_NAME.fullmatch(name) else None
+    folder, model = Path(name).expanduser(), published(name)
+    is_short = model is not None and name != model.repository
+    return None if is_short or (HUB_NAME.fullmatch(name) and not folder.is_dir()) else folder
 
 
 def identity_of(name: str, revision: str) -> tuple[str, str]:
@@ -160,7 +173,7 @@ def identity_of(name: str, revision: str) -> tuple[str, str]:
         return DEMO_ID, DEMO_REVISION
     folder = local_folder(name)
     if folder is None:
-        return name, revision
+        return hub_place(name, revision)
     return folder.absolute().name, "absent" if missing_files(folder) else digest_of(folder)
 
 

@@ -119,8 +119,8 @@ def make_config(tokenizer: PreTrainedTokenizerFast) -> SmolVLMConfig:
     return SmolVLMConfig(**whole)
 
 
-def write_processor_files(folder: Path) -> None:
-    edge = {"longest_edge": TILE}
+def write_processor_files(folder: Path, *, tile: int = TILE, tokens_per_tile: int = TOKENS_A_TILE) -> None:
+    edge = {"longest_edge": tile}
     preprocessor = {
         "do_convert_rgb": True,
         "do_image_splitting": True,
@@ -139,5 +139,5 @@ def write_processor_files(folder: Path) -> None:
         "video_sampling": {"fps": 1, "max_frames": LONGEST_FILM, "video_size": edge},
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n")
-    processor = {"image_seq_len": TOKENS_A_TILE, "processor_class": "SmolVLMProcessor"}
+    processor = {"image_seq_len": tokens_per_tile, "processor_class": "SmolVLMProcessor"}
     (folder / "processor_config.json").write_text(json.dumps(processor, indent=2) + "\n")

@@ -22,6 +22,7 @@ from cli.render import size
 from cli.weights import offer_weights
 from config.errors import ModelUnavailableError, UnknownModelError
 from config.settings import DEFAULT_REVISION, ModelSettings, Settings
+from daemon.inference.weights.published_models import PUBLISHED
 from daemon.inference.weights.sources import find
 from tests.support.checkpoints import write_tiny_checkpoint
 from tests.unit.cli.conftest import CliHome
@@ -51,10 +52,11 @@ def test_the_size_is_shown_before_the_question() -> None:
 
 def test_the_command_names_a_model_that_was_chosen_with_a_flag() -> None:
     line = offered("", ask=False, id="someone/else").stderr
-    assert line.endswith("use --yes or: SMOLWATCH_MODEL__ID=someone/else smolwatch model pull\n")
+    assert line.endswith("use --yes or: smolwatch model pull someone/else\n")
 
 
-def test_only_the_default_models_size_is_known() -> None:
+def test_only_the_size_of_published_models_is_known() -> None:
+    assert "Download them now (about 9.0 GB)? [Y/n]" in offered("n\n", id="2.2b").stderr
     assert "Download them now? [Y/n]" in offered("n\n", id="someone/else").stderr
 
 
@@ -94,6 +96,7 @@ def test_what_is_here_is_not_offered(model: dict[str, Any]) -> None:
     ("name", "message"),
     [
         ("demoo", 'There is no model "demoo". Did you mean demo?'),
+        ("265m", 'There is no model "265m". Did you mean 256m?'),
         ("llama", 'There is no model "llama".'),
         ("./nosuch", "There is no folder ./nosuch."),
         ("/nowhere/folder", "There is no folder /nowhere/folder."),
@@ -104,7 +107,7 @@ def test_a_name_that_cannot_be_a_model_ends_the_start_on_a_terminal_and_with_onc
         error = offered("", id=name, **options).exception  # type: ignore[arg-type]
         assert isinstance(error, UnknownModelError)
         assert (str(error), error.exit_code) == (message, 6)
-        assert error.advice.startswith('Give "demo", a folder that holds a checkpoint, or a name on the Hugging Face')
+        assert error.advice.startswith('Give "demo", 256m, 500m or 2.2b, a folder that holds a checkpoint, or a name')
 
 
 def test_a_program_that_starts_it_with_such_a_name_reads_one_line_and_waits() -> None:
@@ -133,20 +136,43 @@ def test_a_folder_is_meant_from_the_current_one_and_demo_never_is(
 
 def test_models_are_listed_for_programs(home: CliHome) -> None:
     models = json.loads(home.invoke("model", "list", "--json").stdout)
-    assert [model["name"] for model in models] == ["HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "demo"]
-    assert models[0]["here"] is False
-    assert "smolwatch model pull" in models[0]["problem"]
-    assert models[0]["chosen"] is True
+    assert [model["name"] for model in models] == [*(model.repository for model in PUBLISHED), "demo"]
+    assert [model["chosen"] for model in models] == [False, True, False, False]
+    assert [model["here"] for model in models] == [False, False, False, True]
+    assert "smolwatch model pull" in models[1]["problem"]
+    large = models[2]
+    assert (large["short"], large["licence"], large["memory_bytes"]) == ("2.2b", "Apache-2.0", 5_200_000_000)
+    assert large["parameters"] == 2_246_784_880
+    assert large["download_bytes"] == 8_991_000_000
+    assert "short" not in models[3]
 
 
 def test_models_are_listed_for_people(home: CliHome) -> None:
     result = home.invoke("model", "list")
     assert result.exit_code == 0
-    assert [line.split() for line in result.stdout.splitlines()[2:4]] == [
-        ["*", "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "not", "downloaded"],
-        ["demo", *size(find("demo", "").bytes).split(), *"part of smolwatch".split()],
+    places, needs = (part.splitlines()[2:] for part in result.stdout.split("\n\n")[:2])
+    assert [line.split() for line in places] == [
+        ["256m", "HuggingFaceTB/SmolVLM2-256M-Video-Instruct", "not", "downloaded"],
+        ["*", "500m", "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "not", "downloaded"],
+        ["2.2b", "HuggingFaceTB/SmolVLM2-2.2B-Instruct", "not", "downloaded"],
+        ["demo", *"part of smolwatch".split()],
     ]
-    assert result.stdout.splitlines()[4:] == ["", "* chosen", "Fetch them with: smolwatch model pull"]
+    assert [line.split() for line in needs] == [
+        "256m 256 million 1.0 GB 1.4 GB Apache-2.0".split(),
+        "500m 507 million 2.0 GB 1.8 GB Apache-2.0".split(),
+        "2.2b 2247 million 9.0 GB 5.2 GB Apache-2.0".split(),
+        ["demo", *size(find("demo", "").bytes).split()],
+    ]
+    assert result.stdout.splitlines()[-2:] == [
+        "* chosen. Memory: of a GPU, for a video in bf16, by the model's card.",
+        "Fetch them with: smolwatch model pull",
+    ]
+
+
+def test_a_pull_of_an_unknown_name_ends_with_6_and_the_nearest_name(home: CliHome) -> None:
+    result = home.invoke("model", "pull", "265m")
+    assert result.exit_code == 6
+    assert result.stderr.startswith('smolwatch: There is no model "265m". Did you mean 256m?')
 
 
 def test_what_a_chosen_folder_lacks_is_shown_below_the_list(home: CliHome, tmp_path: Path) -> None:
@@ -163,15 +189,14 @@ def test_the_list_fits_a_terminal_of_80_columns(home: CliHome, tmp_path: Path) -
     shown = on_a_terminal(80, home, "model", "list")
     lines = shown.splitlines()
     assert max(map(len, lines)) <= 80
-    assert [line.split()[-1] for line in lines[2:4]] == ["downloaded", "smolwatch"]
-    assert "HuggingFaceTB/SmolVLM2-500M-Video-Instruct" in lines[2]
+    assert [line.split()[-1] for line in lines[2:6]] == [*["downloaded"] * 3, "smolwatch"]
+    assert "HuggingFaceTB/SmolVLM2-500M-Video-Instruct" in lines[3]
+    assert "not" not in lines[3].split()
     home.settings.config_file.write_text("[model]\nid = 'demoo'\n")
     lines = on_a_terminal(80, home, "model", "list").splitlines()
     assert max(map(len, lines)) <= 80
-    assert [lines[2].split(), lines[7]] == [
-        ["*", "demoo", "not", "found"],
-        'There is no model "demoo". Did you mean demo?',
-    ]
+    assert lines[2].split() == ["*", "demoo", "not", "found"]
+    assert 'There is no model "demoo". Did you mean demo?' in lines
 
 
 def on_a_terminal(columns: int, home: CliHome, *arguments: str) -> str:

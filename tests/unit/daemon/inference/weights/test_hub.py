@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from config.settings import DEFAULT_REVISION
+from daemon.inference.weights.published_models import published
 from tests.fakes.hub import FakeHub, running
 from tests.support.golden import REAL_FILES
 
@@ -20,9 +22,7 @@ NAME, REVISION = "someone/tiny", "0123456789abcdef0123456789abcdef01234567"
 #: Larger than the pieces, of 10 MiB, in which the library writes to disk.
 WEIGHTS = bytes(range(256)) * 100_000
 ENOUGH = 15_000_000
-RESUME = (
-    "Check your internet connection and run `SMOLWATCH_MODEL__ID=someone/tiny smolwatch model pull` again; it resumes."
-)
+RESUME = "Check your internet connection and run `smolwatch model pull someone/tiny` again; it resumes."
 PULL = """
 import json, sys
 from pathlib import Path
@@ -125,12 +125,45 @@ def test_a_damaged_download_is_removed_and_reported(hub: FakeHub, tmp_path: Path
 
 
 def test_a_hub_that_holds_other_weights_than_the_pinned_ones_is_not_believed(hub: FakeHub, tmp_path: Path) -> None:
-    from config.settings import DEFAULT_MODEL, DEFAULT_REVISION
+    from config.settings import DEFAULT_MODEL
 
     hub.name, hub.revision = DEFAULT_MODEL, DEFAULT_REVISION
     result = pull(hub, tmp_path, DEFAULT_MODEL, DEFAULT_REVISION)
     assert "not the published one" in result["error"]
     assert hub.ranges == []
+
+
+@pytest.mark.parametrize("short", ["256m", "2.2B"])
+def test_a_short_name_stands_for_its_repository_and_commit(hub: FakeHub, tmp_path: Path, short: str) -> None:
+    """The hub's file is of that commit, but not the published one."""
+    model = published(short)
+    assert model is not None
+    hub.name, hub.revision = model.repository, model.revision
+    hub.files |= dict.fromkeys(model.sha256, WEIGHTS[:100])
+    result = pull(hub, tmp_path, short, DEFAULT_REVISION)
+    assert f"of {model.repository} is not the published one" in result["error"]
+
+
+def test_a_short_name_with_a_commit_of_ones_own_is_fetched_with_all_its_shards(hub: FakeHub, tmp_path: Path) -> None:
+    large = published("2.2b")
+    assert large is not None
+    hub.name = large.repository
+    del hub.files["model.safetensors"]
+    hub.files |= {file: file.encode() for file in large.sha256} | {"model.safetensors.index.json": b"{}"}
+    result = pull(hub, tmp_path, "2.2b", REVISION)
+    assert (result["id"], result["revision"]) == (large.repository, REVISION)
+    assert {file.name for file in Path(result["path"]).glob("*.safetensors")} == set(large.sha256)
+    assert result["found"] == result["path"]
+
+
+def test_a_name_is_pulled_instead_of_the_chosen_model(hub: FakeHub, tmp_path: Path) -> None:
+    hub.revision = DEFAULT_REVISION
+    command = [sys.executable, "-m", "cli.main", "--home", str(tmp_path / "home"), "model", "pull", NAME]
+    environ = environment(hub.url, tmp_path / "cache")
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{NAME} is here: {tmp_path / 'cache'}")
+    assert done.stdout.splitlines()[1] == f"Use it with: smolwatch run --model {NAME}"
 
 
 def test_where_downloads_are_switched_off_the_variable_is_named(hub: FakeHub, tmp_path: Path) -> None:

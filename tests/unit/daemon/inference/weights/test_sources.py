@@ -12,6 +12,7 @@ from config.errors import ModelUnavailableError, SmolwatchError, UnknownModelErr
 from config.settings import DEFAULT_MODEL, DEFAULT_REVISION, ModelSettings, Settings
 from daemon.inference.registry import model_key
 from daemon.inference.weights import sources
+from daemon.inference.weights.published_models import PUBLISHED
 from daemon.inference.weights.sources import find_model, list_models, pull, write_random
 
 
@@ -82,7 +83,13 @@ def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("demoo", "demo"), ("SmolVLM2-500M-Video-Instruct", DEFAULT_MODEL), ("someone/tynier", "someone/tinier")],
+    [
+        ("demoo", "demo"),
+        ("265m", "256m"),
+        ("2b", "2.2b"),
+        ("SmolVLM2-500M-Video-Instruct", DEFAULT_MODEL),
+        ("someone/tynier", "someone/tinier"),
+    ],
 )
 def test_a_near_miss_is_answered_with_the_models_that_are_here(cache: Path, name: str, near: str) -> None:
     put_checkpoint(cache.parents[2] / "models--someone--tinier" / "snapshots" / "1")
@@ -115,20 +122,47 @@ def test_a_download_that_is_not_complete_is_not_taken_for_the_model(cache: Path)
         find_model(settings_for())
 
 
-def test_the_list_has_the_chosen_the_default_and_the_demo_once(tmp_path: Path, cache: Path) -> None:
+def test_a_short_name_is_the_published_model_whatever_folder_has_that_name(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_checkpoint(cache)
+    put_checkpoint(cache / "500m")
+    monkeypatch.chdir(cache)
+    found = find_model(settings_for(id="500m"))
+    assert (found.path, found.id, found.revision) == (cache, DEFAULT_MODEL, DEFAULT_REVISION)
+    assert model_key(settings_for(id="500M")) == f"{DEFAULT_MODEL}@{DEFAULT_REVISION}"
+    assert find_model(settings_for(id="./500m")).id == "500m"
+
+
+def test_a_published_model_that_is_not_here_is_fetched_by_its_short_name(cache: Path) -> None:
+    with pytest.raises(ModelUnavailableError, match=r"256M-Video-Instruct are not on this machine\.$") as caught:
+        find_model(settings_for(id="256m"))
+    assert caught.value.advice == "Fetch them with: smolwatch model pull 256m"
+
+
+def test_the_list_has_the_chosen_the_published_and_the_demo_model_once(tmp_path: Path, cache: Path) -> None:
     folder = put_checkpoint(tmp_path / "mine")
+    repositories = [model.repository for model in PUBLISHED]
     listed = list_models(settings_for(id=str(folder)))
     assert [(model.name, model.chosen) for model in listed] == [
         (str(folder), True),
-        (DEFAULT_MODEL, False),
+        *((name, False) for name in repositories),
         ("demo", False),
     ]
     assert listed[0].here is not None
     assert listed[0].here.path == folder
-    assert listed[1].here is None
-    assert "smolwatch model pull" in listed[1].advice
-    assert [model.state for model in listed] == ["folder", "not downloaded", "part of smolwatch"]
-    assert [model.name for model in list_models(settings_for(id="demo"))] == ["demo", DEFAULT_MODEL]
+    assert listed[2].here is None
+    assert "smolwatch model pull" in listed[2].advice
+    assert [model.state for model in listed] == ["folder", *["not downloaded"] * 3, "part of smolwatch"]
+    assert [model.published for model in listed] == [None, *PUBLISHED, None]
+
+
+@pytest.mark.parametrize("chosen", ["demo", "2.2b", DEFAULT_MODEL])
+def test_a_chosen_model_that_is_listed_anyway_is_marked_in_its_place(cache: Path, chosen: str) -> None:
+    listed = list_models(settings_for(id=chosen))
+    assert [model.name for model in listed] == [*(model.repository for model in PUBLISHED), "demo"]
+    (marked,) = [model for model in listed if model.chosen]
+    assert chosen in (marked.name, marked.published and marked.published.short)
 
 
 def test_random_weights_never_replace_others(tmp_path: Path) -> None:
