@@ -21,8 +21,8 @@ from tests.support.demo_world.world import SHAPES
 from tests.support.media.media_files import save_image, save_video
 from tests.support.processes import DaemonHome
 
-#: The least share that is right, of what the daemon describes and of what `ask` answers. Several pictures are its weakest
-#: spot: see docs/decisions/13-demo-model.md.
+#: The least share that is right, of what the daemon describes and of what `ask` answers. Several pictures are
+#: the model's weakest spot: see docs/decisions/13-demo-model.md.
 CAPTIONS = {
     "pictures": 0.98,
     "clips": 0.97,
