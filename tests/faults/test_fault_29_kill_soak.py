@@ -25,7 +25,11 @@ HASTY = {
     "SMOLWATCH_WORK__STALL_SECONDS": "2",
     "SMOLWATCH_WORK__DECODE_SECONDS": "3",
 }
-
+ON_MLX = {
+    "SMOLWATCH_MODEL__ENGINE": "mlx",
+    "SMOLWATCH_MODEL__ID": "demo",
+    "SMOLWATCH_WORK__STALL_SECONDS": "8",
+}
 
 INBOXES = """
 [[inbox]]
@@ -81,6 +85,19 @@ def test_a_quarter_of_an_hour_of_deaths_loses_nothing_and_doubles_nothing(home: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_nor_does_a_minute_in_which_mlx_runs_the_demo_model(folder: Path, seed: int) -> None:
+    """No file is poison here. Faults are seconds apart, so that the model is loaded and killed at its work."""
+    with closing(DaemonHome(folder, {**HASTY, **ON_MLX})) as home:
+        soak(home, seed, storm_seconds=60, calm_seconds=1300, most_poison=0, fault_share=0.2)
+        with home.reading() as library:
+            jobs = library.jobs(limit=10_000)
+            described = [found for job in jobs if (found := library.description(job.id)) is not None]
+    print(f"{sum(job.attempts > 1 for job in jobs)} of {len(jobs)} jobs were begun more than once")
+    assert {description.model.engine for description in described} == {"mlx"}
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nor_do_three_minutes_in_which_the_databases_server_restarts_too(folder: Path, seed: int) -> None:
     with closing(new_server()) as server, server.new_database() as address:
@@ -96,11 +113,11 @@ def soak(
     storm_seconds: float,
     calm_seconds: float,
     most_poison: int,
+    fault_share: float = 0.5,
     server: Server | None = None,
 ) -> None:
-    soaked = Soak(home, seed, server, most_poison=most_poison).run(
-        storm_seconds=storm_seconds, calm_seconds=calm_seconds
-    )
+    storm = Soak(home, seed, server, most_poison=most_poison, fault_share=fault_share)
+    soaked = storm.run(storm_seconds=storm_seconds, calm_seconds=calm_seconds)
     print(soaked)
     assert soaked.ledger.is_clean, f"{soaked}\n{soaked.ledger}"
     assert soaked.ledger.states[JobState.DONE] > 0

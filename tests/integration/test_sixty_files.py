@@ -55,8 +55,9 @@ def run_daemon(home: DaemonHome, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_sixty_files_of_every_kind_are_each_described_truly_and_once(tmp_path: Path) -> None:
-    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_MODEL__ENGINE": "auto", "SMOLWATCH_INBOX__SETTLE_SECONDS": "2"})
+@pytest.mark.parametrize("engine", ["auto", "mlx"])
+def test_sixty_files_of_every_kind_are_each_described_truly_and_once(engine: str, tmp_path: Path) -> None:
+    home = DaemonHome(tmp_path / "home", {"SMOLWATCH_MODEL__ENGINE": engine, "SMOLWATCH_INBOX__SETTLE_SECONDS": "2"})
     studio = tmp_path / "studio"
     studio.mkdir()
     exhibits = draw_sixty(studio)
@@ -69,6 +70,7 @@ def test_sixty_files_of_every_kind_are_each_described_truly_and_once(tmp_path: P
         print(f"true captions: {right} of 60")
         assert all(file.with_name(file.name + ".md").exists() for file in truth)
         assert right >= TRUE_CAPTIONS
+        assert engine == "auto" or engines(home) == {engine}
         began = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(20) == 0
@@ -95,6 +97,13 @@ def drop(home: DaemonHome, studio: Path, exhibits: list[Exhibit]) -> dict[Path, 
     writer.join()
     landed = {home.inbox / folder.name / e.file.name: e.scene.caption for e in exhibits[:10]}
     return landed | {home.inbox / e.file.name: e.scene.caption for e in exhibits[10:]}
+
+
+def engines(home: DaemonHome) -> set[str]:
+    """Those that the records name."""
+    with home.reading() as library:
+        described = [library.description(job.id) for job in library.jobs(limit=100)]
+    return {found.model.engine for found in described if found is not None}
 
 
 def caption_at(file: Path) -> str:

@@ -7,19 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from cli.samples import SAMPLE_QUESTION, shipped_samples
 from tests.support.checkout import ROOT
 
 
-def test_every_sample_of_the_demo_is_described_truly_and_its_question_answered(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["auto", pytest.param("mlx", marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
+def test_every_sample_of_the_demo_is_described_truly_and_its_question_answered(engine: str, tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SMOLWATCH_")}
+    environ["SMOLWATCH_MODEL__ENGINE"] = engine
     done = subprocess.run(
         [sys.executable, "-P", "-m", "cli.main", "demo"],
         cwd=tmp_path,
         env=environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=58,
+        timeout=58 if engine == "auto" else 290,
         check=False,
     )
     count = len(shipped_samples())

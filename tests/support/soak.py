@@ -66,10 +66,13 @@ class Soak:
     """A storm of faults, then a calm in which all jobs can finish. `server`: the database's, also restarted.
 
     `most_poison`: how many poison files there are at most. Each costs the calm up to 69 s: three attempts.
+    `fault_share`: the storm's rounds take half a second, and so many of them bring a fault.
     """
 
-    def __init__(self, home: DaemonHome, seed: int, server: Server | None = None, *, most_poison: int) -> None:
-        self._poison_left = most_poison
+    def __init__(
+        self, home: DaemonHome, seed: int, server: Server | None = None, *, most_poison: int, fault_share: float = 0.5
+    ) -> None:
+        self._poison_left, self._fault_share = most_poison, fault_share
         self._home = home
         self._server = server
         inboxes = home.settings.inboxes
@@ -93,7 +96,7 @@ class Soak:
                 self._keep_running()
                 self._drop(self._random.randint(0, 4))
                 time.sleep(self._random.uniform(0.1, 0.8))
-                if self._random.random() < 0.5:
+                if self._random.random() < self._fault_share:
                     self._inject(self._random.choices(list(self._choices), list(self._choices.values()))[0])
         self._questions.end()
         until = time.monotonic() + calm_seconds
