@@ -26,6 +26,7 @@ SEED = 48
 #: What 8 bits may cost: 2 of 100 captions. With few pictures one more is chance.
 MOST_LOST = 0.02
 ASKED = load_recipe().image
+BITS = [8, pytest.param(4, marks=pytest.mark.slow)]
 Quantize = Callable[[int], Path]
 
 
@@ -45,12 +46,12 @@ def quantize(tmp_path_factory: pytest.TempPathFactory) -> Quantize:
     return made
 
 
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("bits", BITS)
 def test_what_the_command_stores_is_read_back_tensor_by_tensor(quantize: Quantize, bits: int) -> None:
     check_stored(quantize(bits), DEMO, bits)
 
 
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("bits", BITS)
 def test_a_quantized_model_describes_files_in_the_daemon_and_answers_a_question(
     quantize: Quantize, bits: int, tmp_path: Path
 ) -> None:
