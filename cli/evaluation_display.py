@@ -189,8 +189,9 @@ def show_comparison(earlier: EvaluationRun, comparison: Comparison) -> None:
             for change in certain
         ]
         say_table(("", "category", "measure", "change", "difference, 95 %"), rows)
+    same = comparison.shared - len(comparison.cases)
+    say(f"{same} of {comparison.shared} cases have the same answer and score.")
     if comparison.cases:
-        say(f"{len(comparison.cases)} cases have another answer or score.")
         changed = [
             (
                 safe_text(f"{each.suite}/{each.case}"),

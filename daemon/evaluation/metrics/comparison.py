@@ -60,8 +60,12 @@ class CaseChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """`differences`: what differs between the runs themselves, such as "engine: torch → echo"."""
+    """`differences`: what differs between the runs themselves, such as "engine: torch → echo".
 
+    `shared`: how many cases both have; `cases`: those of them that changed.
+    """
+
+    shared: int
     differences: tuple[str, ...]
     changes: tuple[Change, ...]
     cases: tuple[CaseChange, ...]
@@ -86,6 +90,7 @@ def compare(
         if (change := change_of(category, measure, before, after, shared)) is not None
     ]
     return Comparison(
+        shared=len(shared),
         differences=differences_of(earlier_run, run),
         changes=tuple(changes),
         cases=tuple(case for key in shared if (case := case_change(before[key], after[key])) is not None),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from daemon.doctor.selftest.trial_home import SAMPLES
+from storage.evaluation.evaluation_store import EvaluationReader
 from tests.support.media.media_files import save_image
 from tests.unit.cli.conftest import CliHome
 
@@ -25,6 +27,13 @@ sentences = [1, 1]
 name = "wrong"
 ask = "What is this?"
 contains = "dog"
+"""
+DRAWN = """
+[[case]]
+name = "drawn"
+media = ["drawn.png"]
+ask = "Describe this image in one sentence."
+sentences = [1, 1]
 """
 
 
@@ -70,6 +79,24 @@ def test_an_equal_run_shows_no_regression(home: CliHome, folder: str) -> None:
     result = home.invoke("evaluate", folder, "--engine", "echo", "--against", "1")
     assert "No change is certain at 95 %." in result.stdout
     assert "REGRESSION" not in result.stdout
+
+
+def test_an_evaluation_with_mlx_is_compared_with_one_with_torch_case_by_case(home: CliHome, folder: str) -> None:
+    """The demo model in float32: both engines answer alike."""
+    sample = next(SAMPLES.glob("*.png"))
+    (Path(folder) / "drawn.png").write_bytes(sample.read_bytes())
+    (Path(folder) / "suite.toml").write_text(SUITE + DRAWN)
+    options = ("--model", "demo", "--precision", "f32", "--detail", "fast")
+    home.invoke("evaluate", folder, "--engine", "torch", *options)
+    result = home.invoke("evaluate", folder, "--engine", "mlx", *options, "--against", "1")
+    assert result.exit_code == 0, result.stderr
+    assert "mlx on cpu in float32" in result.stdout
+    assert "engine: torch → mlx" in result.stdout
+    assert "3 of 3 cases have the same answer and score." in result.stdout
+    newest, earlier = EvaluationReader(home.opened()).runs()
+    assert (newest.engine, earlier.engine) == ("mlx", "torch")
+    assert newest.libraries["mlx"]
+    assert newest.options["model.engine"] == "mlx"
 
 
 def test_runs_are_listed(home: CliHome, folder: str) -> None:

@@ -31,6 +31,7 @@ def test_equal_runs_show_nothing() -> None:
     assert found.regressions == ()
     assert not any(change.is_improvement for change in found.changes)
     assert (found.cases, found.differences) == ((), ())
+    assert found.shared == 20
 
 
 def test_a_run_that_is_worse_in_most_cases_is_a_regression_with_its_interval() -> None:
@@ -55,7 +56,7 @@ def test_an_improvement_is_no_regression() -> None:
 
 def test_only_cases_of_both_runs_are_compared() -> None:
     found = compared(results([True] * 3), results([True] * 5))
-    assert (found.only_earlier, found.only_now) == (0, 2)
+    assert (found.shared, found.only_earlier, found.only_now) == (3, 0, 2)
 
 
 def test_what_differs_between_the_runs_is_named() -> None:
