@@ -12,13 +12,12 @@ import pytest
 import torch
 
 from config.recipes import load_recipe
-from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.mlx.model_runner import MlxRunner
 from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.model_runner import TorchRunner
 from daemon.inference.weights.sources import write_random
 from tests.contracts.test_engine import picture, text_alone
-from tests.support.torch_reference import group_of
+from tests.support.torch_reference import batched_outputs
 
 TOKENS = 6
 #: A picture of one tile with two questions after one prefix, and text alone. MLX's CPU build takes minutes for a tile.
@@ -29,14 +28,7 @@ ASKED = load_recipe().image[:2]
 def written(folder: Path, load: Callable[[Path], Any]) -> list[list[int]]:
     """What the batch writes, all at once. The runner is freed: two of them in float32 would take 4 GB."""
     processor = Processor.from_folder(folder, detail="fast")
-    batch: Scheduler[Any, Any] = Scheduler(load(folder), max_sequences=4, max_tokens=10_000, end_id=None)
-    groups = [group_of(processor, request, ASKED, TOKENS) for request in SHOWN]
-    for group in groups:
-        batch.add(group)
-    over = 0
-    while over < len(groups):
-        over += len(batch.step())
-    return [sequence.output_ids for group in groups for sequence in group.sequences]
+    return batched_outputs(load(folder), processor, SHOWN, ASKED, TOKENS, max_sequences=4, max_tokens=10_000)
 
 
 @pytest.mark.slow

@@ -15,9 +15,8 @@ import torch
 
 from config.recipes import load_recipe
 from config.settings import ModelSettings, Settings
-from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.registry import make_engine
-from daemon.inference.smolvlm.processor import Floats, Processor
+from daemon.inference.smolvlm.processor import Processor
 from daemon.inference.torch.devices import has_int8
 from daemon.inference.torch.linear import Layout, int8_layout, native_layout
 from daemon.inference.torch.model_runner import TorchRunner
@@ -26,7 +25,7 @@ from tests.contracts.test_engine import picture
 from tests.model.conftest import asking
 from tests.model.test_demo_captions import only, right_share
 from tests.support.demo_world.gallery import pictures
-from tests.support.torch_reference import Reference, group_of
+from tests.support.torch_reference import Reference, batched_outputs
 
 CPU = torch.device("cpu")
 ASKED = load_recipe().image
@@ -76,14 +75,7 @@ def written(folder: Path, dtype: torch.dtype, lay: Layout) -> list[list[int]]:
     """What the batch writes, all at once."""
     processor = Processor.from_folder(folder, detail="fast")
     runner = TorchRunner.from_folder(folder, CPU, dtype, lay)
-    batch: Scheduler[Floats, torch.Tensor] = Scheduler(runner, max_sequences=6, max_tokens=20_000, end_id=None)
-    groups = [group_of(processor, request, ASKED, TOKENS) for request in SHOWN]
-    for group in groups:
-        batch.add(group)
-    over = 0
-    while over < len(groups):
-        over += len(batch.step())
-    return [sequence.output_ids for group in groups for sequence in group.sequences]
+    return batched_outputs(runner, processor, SHOWN, ASKED, TOKENS, max_sequences=6, max_tokens=20_000)
 
 
 def test_the_full_shape_in_float32_writes_what_transformers_writes(folder: Path, truth: list[list[int]]) -> None:

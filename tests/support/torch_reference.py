@@ -10,6 +10,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList, SmolVLMForConditionalGeneration
 
 from config.recipes import Question
+from daemon.inference.batch.scheduler import Scheduler
 from daemon.inference.batch.sequence import SequenceGroup, TokenSequence
 from daemon.inference.engine import Request
 from daemon.inference.sampling_params import GREEDY, SamplingParams
@@ -77,6 +78,27 @@ class Reference:
 
     def group(self, request: Request, questions: Sequence[Question], max_tokens: int) -> TorchGroup:
         return group_of(self.processor, request, questions, max_tokens)
+
+
+def batched_outputs(
+    runner: Any,
+    processor: Processor,
+    requests: Sequence[Request],
+    questions: Sequence[Question],
+    tokens: int,
+    *,
+    max_sequences: int,
+    max_tokens: int,
+) -> list[list[int]]:
+    """The tokens of each request's answers, all in one batch of a runner of any engine."""
+    batch: Scheduler[Any, Any] = Scheduler(runner, max_sequences=max_sequences, max_tokens=max_tokens, end_id=None)
+    groups = [group_of(processor, request, questions, tokens) for request in requests]
+    for group in groups:
+        batch.add(group)
+    over = 0
+    while over < len(groups):
+        over += len(batch.step())
+    return [sequence.output_ids for group in groups for sequence in group.sequences]
 
 
 def group_of(processor: Processor, request: Request, questions: Sequence[Question], max_tokens: int) -> TorchGroup:
