@@ -101,7 +101,7 @@ def test_a_killed_run_keeps_its_results_and_ends_equal_to_an_unbroken_one(home: 
 def test_a_daemons_jobs_go_on_beside_an_evaluation_and_both_say_so(tmp_path: Path) -> None:
     home = DaemonHome(tmp_path / "home")
     home.start_and_wait()
-    process = home.type(*MANY, "--engine", "torch")
+    process = home.type(*MANY, "--engine", "torch", "--repeat", "120")
     try:
         wait_for(lambda: len(results(home, 1)) > 0, 50)
         save_image(home.inbox / "new.png", draw(corner(), Random(1)))

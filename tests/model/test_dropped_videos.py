@@ -125,8 +125,7 @@ HDR_FILES = {
     "hevc.mov": Coding(codec="libx265", pixels="yuv420p10le", full=True),
     "av1.mkv": Coding(codec="libsvtav1", pixels="yuv420p10le"),
 }
-#: All colours of all codings: tests/model/test_video_matrix.py.
-HDR_SCENES = (("orange", "black"), ("purple", "white"))
+HDR_SCENES = (("orange", "black"), ("orange", "white"), ("red", "white"), ("blue", "white"), ("purple", "gray"))
 
 
 @pytest.mark.parametrize("curve", HDR)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.model.conftest import Evaluated
 
 
@@ -15,7 +17,13 @@ def test_broken_files_are_refused_with_their_reason(evaluated: Evaluated) -> Non
 def test_odd_files_and_questions_are_answered(evaluated: Evaluated) -> None:
     others = [result for result in evaluated("edge-cases") if result.category != "broken files"]
     assert {result.case: result.error for result in others if result.error is not None} == {}
-    assert {result.case for result in others if not result.answer} <= {"other-script"}, "it knows no other script"
+    assert all(result.answer for result in others if result.case != "other-script")
+
+
+@pytest.mark.xfail(strict=True, reason="revision 2 of the demo model was trained on English alone, and ends at once")
+def test_a_question_in_another_script_is_answered(evaluated: Evaluated) -> None:
+    (result,) = [result for result in evaluated("edge-cases") if result.case == "other-script"]
+    assert result.answer
 
 
 def test_many_requests_at_once_are_answered_as_one_by_one(evaluated: Evaluated) -> None:

@@ -21,8 +21,7 @@ from tests.support.demo_world.world import SHAPES
 from tests.support.media.media_files import save_image, save_video
 from tests.support.processes import DaemonHome
 
-#: The least share that is right, of what the daemon describes and of what `ask` answers. Several pictures are
-#: the model's weakest spot: see docs/decisions/13-demo-model.md.
+#: The least share that is right, of what the daemon describes and of what `ask` answers.
 CAPTIONS = {
     "pictures": 0.98,
     "clips": 0.97,
@@ -34,11 +33,14 @@ CAPTIONS = {
 }
 ANSWERS = {
     "what happens first": 0.9,
-    "two pictures": 0.85,
-    "three or four pictures": 0.85,
+    "two pictures": 0.95,
+    "three or four pictures": 0.9,
     "yes or no": 0.97,
     "text only": 0.95,
 }
+#: Where revision 2 of the demo model falls short: 175 of 200 and 88 of 100 (docs/decisions/13-demo-model.md).
+SHORT = {"two pictures", "three or four pictures"}
+BELOW = pytest.mark.xfail(strict=True, reason="revision 2 of the demo model does not compare shapes well enough")
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_what_is_dropped_is_described_truly(home: DaemonHome, kind: str) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=BELOW) if kind in SHORT else kind for kind in ANSWERS])
 def test_what_is_asked_is_answered_truly(home: DaemonHome, tmp_path: Path, kind: str) -> None:
     home.start_and_wait()
     paper = points(kind)

@@ -1,4 +1,4 @@
-"""Suites about the real world, photographs among them, with the demo model, which knows little of them."""
+"""Suites about the real world, photographs among them, with the demo model, which was not trained on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_alt_text_keeps_to_its_length(evaluated: Evaluated) -> None:
 
 
 def test_photographs_are_answered_or_the_extra_is_named(evaluated: Evaluated) -> None:
-    """What the demo model says of them is wrong; that every file is opened and asked about is not."""
+    """The demo model's answers about them are wrong; that every file is opened and asked about is not."""
     results = evaluated("photographs")
     assert len(results) == 6
     for result in results:

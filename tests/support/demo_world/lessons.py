@@ -141,7 +141,7 @@ ORDER: dict[str, tuple[int, Callable[[random.Random], Lesson]]] = {
     "nothing": (1, nothing_lesson),
     "colours": (3, partial(series_lesson, make=with_colours)),
     "counts": (3, partial(series_lesson, make=with_counts)),
-    "differences": (4, partial(series_lesson, make=with_differences)),
+    "differences": (3, partial(series_lesson, make=with_differences)),
     "growth": (3, partial(series_lesson, make=with_growth)),
     "any pictures": (2, partial(series_lesson, make=any_pictures)),
     "text": (2, text_lesson),
