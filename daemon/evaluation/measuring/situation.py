@@ -39,7 +39,7 @@ class Situation:
 
     @contextmanager
     def timed(self, settings: Settings | None = None) -> Iterator[Engine]:
-        """A second copy of the model, whose answers run to their limits, and which encodes every picture anew.
+        """A second copy of the model, whose answers run to their limits, and which keeps no image features.
 
         The engine of the evaluation would find the features of pictures that it was given before, also in earlier
         evaluations. `settings`: those of the evaluation by default. Raises EngineError.

@@ -29,7 +29,7 @@ MANY_WORDS = 60_000
 def memory_line(situation: Situation) -> Measured:
     """Pictures one batch after another, one token each; the resident memory of this process after each batch.
 
-    Every picture is encoded anew. An engine that keeps image features would grow until it holds as many as it may.
+    No image features are kept. An engine that keeps image features would grow until it holds as many as it may.
     """
     process, points = psutil.Process(), list[tuple[float, float]]()
     batch = max(1, min(situation.info.rows, situation.count // POINTS))

@@ -1,4 +1,4 @@
-"""What a witness says of a result of an evaluation."""
+"""A witness's opinion of a result of an evaluation."""
 
 from __future__ import annotations
 

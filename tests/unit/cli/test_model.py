@@ -1,4 +1,4 @@
-"""`smolwatch model quantize`: what it says, and its exit codes. The other model commands are in test_weights.py."""
+"""`smolwatch model quantize`: its messages, and its exit codes. The other model commands are in test_weights.py."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_quantized_model_is_stored_and_how_to_use_it_is_said(home: CliHome, tm
 
 
 @pytest.mark.parametrize(
-    ("model", "says", "advice"),
+    ("model", "message", "advice"),
     [
         ("demmo", 'There is no model "demmo". Did you mean demo?', "a folder that holds a checkpoint"),
         ("./nowhere", "There is no folder ./nowhere.", "a folder that holds a checkpoint"),
@@ -38,11 +38,11 @@ def test_a_quantized_model_is_stored_and_how_to_use_it_is_said(home: CliHome, tm
     ],
 )
 def test_without_such_a_model_the_exit_code_is_6(
-    home: CliHome, tmp_path: Path, model: str, says: str, advice: str
+    home: CliHome, tmp_path: Path, model: str, message: str, advice: str
 ) -> None:
     code, stderr = refusal(home, str(tmp_path / "small"), "--model", model)
     assert code == 6
-    assert f"smolwatch: {says}\n" in stderr
+    assert f"smolwatch: {message}\n" in stderr
     assert advice in stderr
     assert not (tmp_path / "small").exists()
 
